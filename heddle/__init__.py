@@ -1,0 +1,1 @@
+"""The ground Heddle stands on: no device, no model file, no server."""

@@ -1,0 +1,1 @@
+"""What an input, a node and a workflow are, and the errors. No torch here."""
