@@ -1,0 +1,53 @@
+"""What a node may ask of the house while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, Protocol
+
+
+class WeightsLedger(Protocol):
+    """Lends the nets behind handles, with their weights in place. `model_management` has the real one."""
+
+    def hold(self, handle: Any, working_bytes: int = 0) -> AbstractContextManager[Any]: ...
+
+
+class NodeFolders(Protocol):
+    """Where models, inputs and outputs lie. `heddle.settings` has the real one."""
+
+    def find(self, kind: str, name: str) -> Path: ...
+    def resolve(self, root: str, subfolder: str, filename: str) -> Path: ...
+    def annotated(self, name: str) -> Path: ...
+
+
+class Context(Protocol):
+    """One per running node. Whatever is asked of it may raise `Cancelled`."""
+
+    @property
+    def node_id(self) -> str: ...
+    @property
+    def folders(self) -> Any: ...
+    @property
+    def weights(self) -> Any: ...
+    @property
+    def prompt(self) -> Mapping[str, Any]: ...
+    @property
+    def extra_pnginfo(self) -> Mapping[str, Any]: ...
+
+    def progress(self, value: float, total: float) -> None:
+        """Say how far the node is, and stop here if the person asked to."""
+        ...
+
+    def preview(self, picture: bytes, format: str) -> None:
+        """Show an encoded picture ("jpeg", "png") of what is being made."""
+        ...
+
+    def note(self, text: str) -> None:
+        """Leave a line in the node's log that the person sees, such as a size that was rounded."""
+        ...
+
+    def check_cancelled(self) -> None:
+        """Raise `Cancelled` if the person asked to stop."""
+        ...

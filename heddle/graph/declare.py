@@ -1,0 +1,265 @@
+"""`@node`: a function whose annotations are its schema.
+
+The decorator reads the annotations into a `NodeSpec` and writes it onto the function, nothing else; a test calls the
+function like any other. What an annotation can carry stands here: `Wire`, `Number`, `Text`, `Choice`, `Files`,
+`Flag`, `Hidden`.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from types import ModuleType, UnionType
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from heddle.graph.context import Context
+from heddle.graph.spec import InputSpec, NodeSpec, OutputSpec, Section, Shown
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_MARK = "__heddle_node__"
+
+
+@dataclass(frozen=True)
+class Wire:
+    """A value of this type flows along a link and has no widget."""
+
+    type: str
+    tip: str = ""
+
+
+@dataclass(frozen=True)
+class Number:
+    """A whole or real number that a person types. `control` adds "control after generate" to a seed."""
+
+    low: float | None = None
+    high: float | None = None
+    step: float | None = None
+    round: float | None = None
+    tip: str = ""
+    control: bool = False
+    advanced: bool = False
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text that a person types. `dynamic` lets the editor expand {a|b} and comments before it queues."""
+
+    multiline: bool = False
+    dynamic: bool = False
+    placeholder: str = ""
+    tip: str = ""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of a few words."""
+
+    options: tuple[str, ...]
+    tip: str = ""
+
+    def __init__(self, *options: str, tip: str = "") -> None:
+        object.__setattr__(self, "options", tuple(options))
+        object.__setattr__(self, "tip", tip)
+
+
+@dataclass(frozen=True)
+class Files:
+    """One of the files of a kind ("checkpoints", "input", ...) or of the names in `also`.
+
+    `upload` ("image", "video", "audio") lets the person add a file from the node itself.
+    """
+
+    kind: str
+    also: tuple[str, ...] = ()
+    upload: str = ""
+    tip: str = ""
+
+
+@dataclass(frozen=True)
+class Flag:
+    """Yes or no."""
+
+    tip: str = ""
+    on: str = ""
+    off: str = ""
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """Filled in by the engine: PROMPT, EXTRA_PNGINFO, UNIQUE_ID."""
+
+    type: str
+
+
+@dataclass(frozen=True)
+class More:
+    """Further options of the known interface, passed on as they are."""
+
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+_PLAIN: dict[Any, str] = {int: "INT", float: "FLOAT", str: "STRING", bool: "BOOLEAN"}
+
+
+def node(
+    id: str,
+    *,
+    category: str,
+    name: str = "",
+    outputs: Iterable[str] = (),
+    effects: bool = False,
+    was: Iterable[str] = (),
+    search: Iterable[str] = (),
+    deprecated: bool = False,
+    experimental: bool = False,
+) -> Callable[[F], F]:
+    """Declare a function as the node `id`.
+
+    Args:
+        id: as it stands in people's workflows.
+        name: as the menu shows it; the id if empty.
+        outputs: names of the outputs; their types if empty.
+        effects: it writes a file or shows something, so it runs for its own sake (an output node).
+        was: older ids that mean this node.
+    """
+
+    def declare(function: F) -> F:
+        hints = get_type_hints(function, include_extras=True)
+        signature = inspect.signature(function)
+        inputs = []
+        for parameter in signature.parameters.values():
+            annotation = hints.get(parameter.name)
+            if annotation is Context:
+                continue
+            inputs.append(_read_input(id, parameter, annotation))
+        spec = NodeSpec(
+            id=id,
+            inputs=tuple(inputs),
+            outputs=_read_outputs(hints.get("return"), tuple(outputs)),
+            category=category,
+            display_name=name or id,
+            description=inspect.cleandoc(function.__doc__ or ""),
+            is_output=effects,
+            takes_context=any(hints.get(each) is Context for each in signature.parameters),
+            python_module=function.__module__,
+            deprecated=deprecated,
+            experimental=experimental,
+            was=tuple(was),
+            search_aliases=tuple(search),
+            call=_as_tuple(function),
+        )
+        setattr(function, _MARK, spec)
+        return function
+
+    return declare
+
+
+def spec_of(function: Callable[..., Any]) -> NodeSpec:
+    """The spec that `@node` wrote onto a function."""
+    return getattr(function, _MARK)
+
+
+def declared_in(module: ModuleType) -> list[NodeSpec]:
+    """Every node that a module declares itself, in the order of its lines; imported ones are left to their own."""
+    found = [
+        getattr(value, _MARK)
+        for value in vars(module).values()
+        if callable(value) and hasattr(value, _MARK) and getattr(value, "__module__", None) == module.__name__
+    ]
+    return list({spec.id: spec for spec in found}.values())
+
+
+def _as_tuple(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, with a lone result put into a tuple, as the executor wants it."""
+
+    def call(**inputs: Any) -> Any:
+        result = function(**inputs)
+        return result if isinstance(result, (tuple, Shown)) else (result,)
+
+    return call
+
+
+def _read_input(node_id: str, parameter: inspect.Parameter, annotation: Any) -> InputSpec:
+    base, marks = _split(annotation)
+    options: dict[str, Any] = {}
+    type_name = _PLAIN.get(base, "")
+    section: Section = "optional" if parameter.kind is parameter.KEYWORD_ONLY else "required"
+    if get_origin(base) is Literal:
+        type_name, options["options"] = "COMBO", list(get_args(base))
+    for mark in marks:
+        match mark:
+            case Wire():
+                type_name = mark.type
+            case Hidden():
+                type_name, section = mark.type, "hidden"
+            case Number():
+                extra = {"min": mark.low, "max": mark.high, "step": mark.step, "round": mark.round}
+                options |= {key: value for key, value in extra.items() if value is not None}
+                if mark.control:
+                    options["control_after_generate"] = True
+                if mark.advanced:
+                    options["advanced"] = True
+            case Text():
+                if mark.multiline:
+                    options["multiline"] = True
+                if mark.dynamic:
+                    options["dynamicPrompts"] = True
+                if mark.placeholder:
+                    options["placeholder"] = mark.placeholder
+            case Choice():
+                type_name, options["options"] = "COMBO", list(mark.options)
+            case Files():
+                type_name = "COMBO"
+                options["options"] = {"files": mark.kind} | ({"also": list(mark.also)} if mark.also else {})
+                if mark.upload:
+                    options[f"{mark.upload}_upload"] = True
+            case Flag():
+                if mark.on:
+                    options["label_on"] = mark.on
+                if mark.off:
+                    options["label_off"] = mark.off
+            case More():
+                options |= mark.options
+        if tip := getattr(mark, "tip", ""):
+            options["tooltip"] = tip
+    if not type_name:
+        raise TypeError(
+            f"node {node_id}, parameter {parameter.name}: {annotation!r} names no type of a socket or widget; "
+            f"annotate it with one of heddle.wires or with Number, Text, Choice, Files, Flag or Hidden"
+        )
+    if parameter.default is not parameter.empty and parameter.default is not None and section != "hidden":
+        options = {"default": parameter.default} | options
+    return InputSpec(parameter.name, type_name, section, options)
+
+
+def _split(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
+    """The plain type and the marks of an annotation; `X | None` counts as X."""
+    marks: tuple[Any, ...] = ()
+    while True:
+        origin = get_origin(annotation)
+        if origin is Annotated:
+            annotation, *more = get_args(annotation)
+            marks += tuple(more)
+        elif origin in (Union, UnionType):
+            rest = [each for each in get_args(annotation) if each is not type(None)]
+            if len(rest) != 1:
+                return annotation, marks
+            annotation = rest[0]
+        else:
+            return annotation, marks
+
+
+def _read_outputs(annotation: Any, names: tuple[str, ...]) -> tuple[OutputSpec, ...]:
+    if annotation is None or annotation is type(None):
+        return ()
+    parts = get_args(annotation) if get_origin(annotation) is tuple else (annotation,)
+    outputs = []
+    for position, part in enumerate(parts):
+        base, marks = _split(part)
+        wire = next((mark for mark in marks if isinstance(mark, Wire)), None)
+        type_name = wire.type if wire else _PLAIN.get(base, "*")
+        name = names[position] if position < len(names) else type_name
+        outputs.append(OutputSpec(name, type_name, tip=wire.tip if wire else ""))
+    return tuple(outputs)

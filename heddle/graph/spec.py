@@ -1,0 +1,137 @@
+"""What a node is, as data: its inputs, its outputs, and how the engine may treat it.
+
+Executor, server and editor know `NodeSpec` alone; how the node was declared (function, classic class) ends here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Section = Literal["required", "optional", "hidden"]
+
+#: Types whose value a person types or chooses; every other type is a socket. `workflow_format` calls them widgets.
+WIDGET_TYPES = frozenset({"INT", "FLOAT", "STRING", "BOOLEAN", "COMBO"})
+
+#: INT inputs of these names carry a "control after generate" companion unless their options say false.
+SEED_NAMES = frozenset({"seed", "noise_seed"})
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """One input of a node.
+
+    `type` is a socket or widget type, several joined by commas, or `*`. `options` holds the keys of the known
+    interface (default, min, max, step, tooltip, ...); keys nobody here knows are passed on unchanged.
+    """
+
+    name: str
+    type: str
+    section: Section = "required"
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def choices(self) -> tuple[Any, ...] | None:
+        """What a COMBO offers; None where the choices are files or the editor's business."""
+        options = self.options.get("options")
+        return tuple(options) if isinstance(options, (list, tuple)) else None
+
+    @property
+    def files(self) -> str | None:
+        """The kind of file that a COMBO offers ("checkpoints", "input", ...), or None."""
+        options = self.options.get("options")
+        return options.get("files") if isinstance(options, Mapping) else None
+
+    @property
+    def extra_choices(self) -> tuple[str, ...]:
+        """Names that a COMBO of files offers besides the files."""
+        options = self.options.get("options")
+        return tuple(options.get("also", ())) if isinstance(options, Mapping) else ()
+
+    @property
+    def has_default(self) -> bool:
+        return "default" in self.options
+
+    @property
+    def is_widget(self) -> bool:
+        """True if a saved workflow keeps a value for it in `widgets_values`."""
+        if self.section == "hidden" or self.options.get("forceInput"):
+            return False
+        return self.type.split(",")[0].strip() in WIDGET_TYPES
+
+    @property
+    def companions(self) -> int:
+        """How many further values a saved workflow keeps right after this widget's."""
+        control = self.options.get("control_after_generate")
+        seeded = self.type == "INT" and self.name in SEED_NAMES and control is not False
+        return 1 if seeded or control else 0
+
+
+@dataclass(frozen=True)
+class OutputSpec:
+    """One output of a node: its name, its type, and whether it is a list that calls later nodes once per element."""
+
+    name: str
+    type: str
+    is_list: bool = False
+    tip: str = ""
+
+
+@dataclass(frozen=True)
+class NodeSpec:
+    """A node, however it was declared.
+
+    `call` takes the inputs by name and returns the outputs as a tuple or a `Shown`; it is None in a process that
+    only knows the catalogue. `takes_context` says that `call` also wants a `ctx`.
+    """
+
+    id: str
+    inputs: tuple[InputSpec, ...] = ()
+    outputs: tuple[OutputSpec, ...] = ()
+    category: str = ""
+    display_name: str = ""
+    description: str = ""
+    is_output: bool = False
+    takes_lists: bool = False
+    takes_context: bool = False
+    python_module: str = "nodes"
+    deprecated: bool = False
+    experimental: bool = False
+    was: tuple[str, ...] = ()
+    search_aliases: tuple[str, ...] = ()
+    call: Callable[..., Any] | None = field(default=None, compare=False, repr=False)
+    classic: type | None = field(default=None, compare=False, repr=False)
+
+    def input(self, name: str) -> InputSpec | None:
+        return next((spec for spec in self.inputs if spec.name == name), None)
+
+    @property
+    def widgets(self) -> tuple[InputSpec, ...]:
+        """The inputs with a saved value, in the order of a workflow's `widgets_values`."""
+        return tuple(spec for spec in self.inputs if spec.is_widget)
+
+    @property
+    def file_companions(self) -> int:
+        """Values that an upload button adds after the required widgets of a saved workflow."""
+        uploads = ("image_upload", "animated_image_upload", "video_upload", "audio_upload", "file_upload")
+        return sum(any(spec.options.get(key) for key in uploads) for spec in self.inputs)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What an output node returns when it also shows something.
+
+    `ui` goes to the clients and into the job's history, such as {"images": [{filename, subfolder, type}]}.
+    """
+
+    values: tuple[Any, ...]
+    ui: Mapping[str, Any]
+
+
+def types_match(given: str, wanted: str) -> bool:
+    """True if an output of type `given` may feed an input of type `wanted`; both may be unions or `*`."""
+    have = {name.strip().upper() for name in str(given).split(",")}
+    want = {name.strip().upper() for name in str(wanted).split(",")}
+    open_ended = {"*", ""}
+    return bool(have & open_ended or want & open_ended or have & want or (have | want) == {"COMBO", "STRING"})

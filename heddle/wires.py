@@ -1,0 +1,28 @@
+"""The Python types of what flows between nodes. The table in the style guide has their shapes, ranges and units."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+
+from heddle.graph.declare import Wire
+
+if TYPE_CHECKING:
+    from torch import Tensor
+else:
+    # A declaration only needs the wire's name: reading node specs must not cost the import of torch.
+    Tensor = Any
+
+#: [B, H, W, C] float32, 0..1, sRGB.
+Image: TypeAlias = Annotated[Tensor, Wire("IMAGE")]
+#: [B, H, W] float32, 1 = work here.
+Mask: TypeAlias = Annotated[Tensor, Wire("MASK")]
+#: {"samples": [B, C, h, w] in the VAE's own units, "noise_mask"?, "batch_index"?}.
+Latent: TypeAlias = Annotated[dict[str, Any], Wire("LATENT")]
+#: [[Tensor [B, T, D], {"pooled_output": Tensor [B, D], ...}], ...].
+Conditioning: TypeAlias = Annotated[list[Any], Wire("CONDITIONING")]
+#: [steps + 1] float32, falling; 0 at the end means fully clean.
+Sigmas: TypeAlias = Annotated[Tensor, Wire("SIGMAS")]
+#: Handles of `model_management.handles`: a copy is cheap and shares the weights.
+Model: TypeAlias = Annotated[Any, Wire("MODEL")]
+Clip: TypeAlias = Annotated[Any, Wire("CLIP")]
+Vae: TypeAlias = Annotated[Any, Wire("VAE")]
