@@ -1,0 +1,1 @@
+"""The nets. Each takes a frozen config and the layer classes to build with."""

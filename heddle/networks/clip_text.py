@@ -1,0 +1,191 @@
+"""The text half of CLIP: a causal transformer over tokens.
+
+Attribute names are those of the published checkpoints below `cond_stage_model.transformer.`, so `state_dict()` is the
+file's layout. Source: Radford et al. 2021, arXiv:2103.00020.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from heddle.graph.errors import ShapeError
+from heddle.networks.ops import AddingBlock, Ops
+from heddle.numerics.attention import attend
+
+HEAD_WIDTH = 64
+
+
+@dataclass(frozen=True)
+class ClipTextConfig:
+    """Sizes of the net. The vocabulary's last entry is the token that ends a text."""
+
+    width: int
+    layers: int
+    mlp_width: int
+    vocabulary: int = 49408
+    positions: int = 77
+
+    def __post_init__(self) -> None:
+        if self.width % HEAD_WIDTH:
+            raise ShapeError(
+                f"ClipTextConfig: a width of {self.width} cannot be split into heads of {HEAD_WIDTH}; "
+                f"use a multiple of {HEAD_WIDTH}",
+                wanted=f"a multiple of {HEAD_WIDTH}",
+                got=self.width,
+            )
+
+    @property
+    def heads(self) -> int:
+        return self.width // HEAD_WIDTH
+
+    @property
+    def end_token(self) -> int:
+        return self.vocabulary - 1
+
+
+class EncodedText(NamedTuple):
+    """states: [B, T, width], one for each token. pooled: [B, width], one for each text."""
+
+    states: Tensor
+    pooled: Tensor
+
+
+class Embeddings(nn.Module):
+    """A vector for each token and one for each place."""
+
+    def __init__(self, config: ClipTextConfig, ops: Ops) -> None:
+        super().__init__()
+        self.token_embedding = ops.Embedding(config.vocabulary, config.width)
+        self.position_embedding = ops.Embedding(config.positions, config.width)
+        # Published files carry these numbers, so ours do; they are counted here and never read from a file, since
+        # merged checkpoints are known with this row damaged by averaging.
+        self.register_buffer("position_ids", torch.arange(config.positions)[None])
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        return vectors + self.position_embedding.weight[: vectors.shape[1]]
+
+
+class SelfAttention(AddingBlock):
+    """Each token looks at itself and at those before it."""
+
+    def __init__(self, config: ClipTextConfig, ops: Ops) -> None:
+        super().__init__()
+        self.heads = config.heads
+        self.q_proj = ops.Linear(config.width, config.width)
+        self.k_proj = ops.Linear(config.width, config.width)
+        self.v_proj = ops.Linear(config.width, config.width)
+        self.out_proj = ops.Linear(config.width, config.width)
+
+    def last_layer(self) -> nn.Module:
+        return self.out_proj
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        return self.out_proj(attend(self.q_proj(x), self.k_proj(x), self.v_proj(x), self.heads, mask))
+
+
+class Mlp(AddingBlock):
+    """What each token works out for itself. The gate x·σ(1.702 x) stands near the Gaussian one."""
+
+    def __init__(self, config: ClipTextConfig, ops: Ops) -> None:
+        super().__init__()
+        self.fc1 = ops.Linear(config.width, config.mlp_width)
+        self.fc2 = ops.Linear(config.mlp_width, config.width)
+
+    def last_layer(self) -> nn.Module:
+        return self.fc2
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.fc1(x)
+        return self.fc2(h * torch.sigmoid(1.702 * h))
+
+
+class Layer(nn.Module):
+    """One layer of the transformer, normed before each half."""
+
+    def __init__(self, config: ClipTextConfig, ops: Ops) -> None:
+        super().__init__()
+        self.layer_norm1 = ops.LayerNorm(config.width)
+        self.self_attn = SelfAttention(config, ops)
+        self.layer_norm2 = ops.LayerNorm(config.width)
+        self.mlp = Mlp(config, ops)
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        x = x + self.self_attn(self.layer_norm1(x), mask)
+        return x + self.mlp(self.layer_norm2(x))
+
+
+class Encoder(nn.Module):
+    """The stack of layers."""
+
+    def __init__(self, config: ClipTextConfig, ops: Ops) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(Layer(config, ops) for _ in range(config.layers))
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """What goes into the first layer, then what comes out of each."""
+        length = x.shape[1]
+        mask = torch.ones(length, length, dtype=torch.bool, device=x.device).tril()
+        states = [x]
+        for layer in self.layers:
+            states.append(layer(states[-1], mask))
+        return states
+
+
+class TextModel(nn.Module):
+    """Embeddings, layers and the norm after the last of them."""
+
+    def __init__(self, config: ClipTextConfig, ops: Ops) -> None:
+        super().__init__()
+        self.embeddings = Embeddings(config, ops)
+        self.encoder = Encoder(config, ops)
+        self.final_layer_norm = ops.LayerNorm(config.width)
+
+
+class ClipText(nn.Module):
+    """Tokens to one vector for each of them, and one for the whole text."""
+
+    def __init__(self, config: ClipTextConfig, ops: Ops) -> None:
+        super().__init__()
+        self.config = config
+        self.text_model = TextModel(config, ops)
+
+    def embed(self, tokens: Tensor) -> Tensor:
+        """The vectors of tokens, before places are added. tokens [B, T] -> [B, T, width]."""
+        return self.text_model.embeddings.token_embedding(tokens)
+
+    def forward(
+        self, tokens: Tensor, *, layer: int = -1, with_norm: bool = True, vectors: Tensor | None = None
+    ) -> EncodedText:
+        """Encode texts, each for itself.
+
+        Args:
+            tokens: [B, T], int64, T at most `config.positions`. A text ends at its first end token.
+            layer: the layer whose output is taken; -1 is the last, -2 the one before it.
+            with_norm: whether that output goes through the final norm. The pooled vector always does.
+            vectors: [B, T, width], used in place of `embed(tokens)` (for learned words that are no tokens).
+        Returns: the states of `layer`; pooled, the last layer's state where each text ends.
+        """
+        depth = self.config.layers
+        if not -depth <= layer <= -1:
+            raise ShapeError(
+                f"this text encoder has {depth} layers, so its layers are -1 to -{depth}; {layer} was asked for",
+                wanted=f"-{depth}..-1",
+                got=layer,
+            )
+        if tokens.shape[1] > self.config.positions:
+            raise ShapeError(
+                f"this text encoder reads {self.config.positions} tokens at once, {tokens.shape[1]} were given; "
+                "encode the text in chunks",
+                wanted=self.config.positions,
+                got=tokens.shape[1],
+            )
+        embeddings, final_norm = self.text_model.embeddings, self.text_model.final_layer_norm
+        states = self.text_model.encoder(embeddings(self.embed(tokens) if vectors is None else vectors))
+        chosen, last = states[layer], states[-1]
+        end = (tokens == self.config.end_token).int().argmax(dim=-1)
+        pooled = final_norm(last[torch.arange(len(tokens), device=tokens.device), end])
+        return EncodedText(final_norm(chosen) if with_norm else chosen, pooled)

@@ -1,0 +1,80 @@
+"""The layer classes that nets are built with, so that a net says what it computes and not where its weights lie."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import nn
+
+EMBEDDING_STD = 0.02  # of fresh token and position vectors: Radford et al. 2021, arXiv:2103.00020, public code
+
+
+@dataclass(frozen=True)
+class Ops:
+    """One class for each kind of layer that holds weights. Each takes what torch's class of that name takes."""
+
+    Linear: type[nn.Linear]
+    Conv2d: type[nn.Conv2d]
+    GroupNorm: type[nn.GroupNorm]
+    LayerNorm: type[nn.LayerNorm]
+    Embedding: type[nn.Embedding]
+
+
+class _Unfilled:
+    """Leaves new parameters as they come: a file will fill them, drawing random numbers first would be wasted."""
+
+    def reset_parameters(self) -> None:
+        return
+
+
+class _UnfilledLinear(_Unfilled, nn.Linear):
+    pass
+
+
+class _UnfilledConv2d(_Unfilled, nn.Conv2d):
+    pass
+
+
+class _UnfilledGroupNorm(_Unfilled, nn.GroupNorm):
+    pass
+
+
+class _UnfilledLayerNorm(_Unfilled, nn.LayerNorm):
+    pass
+
+
+class _UnfilledEmbedding(_Unfilled, nn.Embedding):
+    pass
+
+
+class _SmallEmbedding(nn.Embedding):
+    """Starts small: torch's own start, N(0, 1), would drown what the first layers add."""
+
+    def reset_parameters(self) -> None:
+        nn.init.normal_(self.weight, std=EMBEDDING_STD)
+
+
+PLAIN = Ops(_UnfilledLinear, _UnfilledConv2d, _UnfilledGroupNorm, _UnfilledLayerNorm, _UnfilledEmbedding)
+"""For nets whose weights come from a file. The parameters hold whatever was in memory until then."""
+
+TRAINABLE = Ops(nn.Linear, nn.Conv2d, nn.GroupNorm, nn.LayerNorm, _SmallEmbedding)
+"""For nets that start from nothing."""
+
+
+class AddingBlock(nn.Module):
+    """A block that adds to what passes through it, by way of one last layer."""
+
+    def last_layer(self) -> nn.Module:
+        """The layer whose output is the block's contribution."""
+        raise NotImplementedError
+
+
+def quiet_start(net: nn.Module) -> None:
+    """Set the last layer of every adding block to zero, so that a fresh deep net begins as a shallow one.
+
+    Source: Goyal et al. 2017, arXiv:1706.02677, section 5.1; for diffusion: Dhariwal & Nichol 2021, arXiv:2105.05233.
+    """
+    for block in net.modules():
+        if isinstance(block, AddingBlock):
+            for parameter in block.last_layer().parameters():
+                nn.init.zeros_(parameter)

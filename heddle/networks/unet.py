@@ -1,0 +1,304 @@
+"""The UNet of Stable Diffusion 1: residual blocks on four scales, with text attention on the finer ones.
+
+Attribute names are those of the published single-file checkpoints below `model.diffusion_model.`, so `state_dict()`
+is the file's layout. Source: Rombach et al. 2022, arXiv:2112.10752; Ho et al. 2020, arXiv:2006.11239.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from einops import rearrange
+from torch import Tensor, nn
+from torch.nn.functional import gelu, interpolate
+
+from heddle.graph.errors import ShapeError
+from heddle.networks.ops import AddingBlock, Ops
+from heddle.numerics.attention import attend
+
+NORM_GROUPS = 32
+MAX_PERIOD = 10000.0
+
+
+@dataclass(frozen=True)
+class UNetConfig:
+    """Sizes of the net. A level is one scale of the picture, the finest first.
+
+    widths: channels of each level. The first is also the width of the net's first and last layer.
+    blocks: residual blocks of each level on the way down; the way up has one more.
+    depths: transformer blocks after each residual block of a level, 0 = no attention there.
+    middle_depth: transformer blocks in the middle.
+    """
+
+    widths: tuple[int, ...]
+    blocks: tuple[int, ...]
+    depths: tuple[int, ...]
+    middle_depth: int
+    context_width: int
+    in_channels: int = 4
+    out_channels: int = 4
+    time_width: int = 1280
+    heads: int = 8
+    linear_projections: bool = False  # of the spatial transformers; convolutions of one pixel otherwise
+
+    def __post_init__(self) -> None:
+        if not len(self.widths) == len(self.blocks) == len(self.depths) > 0:
+            raise ShapeError(
+                "UNetConfig: widths, blocks and depths have one entry for each level",
+                wanted=len(self.widths),
+                got=(len(self.blocks), len(self.depths)),
+            )
+        for width in self.widths:
+            if width % NORM_GROUPS:
+                raise ShapeError(
+                    f"UNetConfig: a level of {width} channels cannot be normed in {NORM_GROUPS} groups; "
+                    f"use a multiple of {NORM_GROUPS}",
+                    wanted=f"a multiple of {NORM_GROUPS}",
+                    got=width,
+                )
+
+
+def embed_timesteps(timesteps: Tensor, width: int) -> Tensor:
+    """Cosines, then sines, of the timesteps at `width / 2` frequencies from 1 down to almost 1 / 10000.
+
+    Args:
+        timesteps: [B], need not be whole.
+    Returns: [B, width], float32.
+    """
+    half = width // 2
+    frequencies = torch.exp(-math.log(MAX_PERIOD) / half * torch.arange(half, device=timesteps.device))
+    angles = timesteps.float()[:, None] * frequencies
+    return torch.cat([angles.cos(), angles.sin()], dim=-1)
+
+
+class ResBlock(AddingBlock):
+    """Two convolutions beside a shortcut; the time comes in between them."""
+
+    def __init__(self, in_channels: int, out_channels: int, time_width: int, ops: Ops) -> None:
+        super().__init__()
+        self.in_layers = nn.Sequential(
+            ops.GroupNorm(NORM_GROUPS, in_channels, eps=1e-5),
+            nn.SiLU(),
+            ops.Conv2d(in_channels, out_channels, 3, padding=1),
+        )
+        self.emb_layers = nn.Sequential(nn.SiLU(), ops.Linear(time_width, out_channels))
+        self.out_layers = nn.Sequential(
+            ops.GroupNorm(NORM_GROUPS, out_channels, eps=1e-5),
+            nn.SiLU(),
+            nn.Identity(),  # the published net's dropout stands here, and gives the convolution its number
+            ops.Conv2d(out_channels, out_channels, 3, padding=1),
+        )
+        same = in_channels == out_channels
+        self.skip_connection = nn.Identity() if same else ops.Conv2d(in_channels, out_channels, 1)
+
+    def last_layer(self) -> nn.Module:
+        return self.out_layers[3]
+
+    def forward(self, x: Tensor, time: Tensor) -> Tensor:
+        h = self.in_layers(x) + self.emb_layers(time)[:, :, None, None]
+        return self.skip_connection(x) + self.out_layers(h)
+
+
+class CrossAttention(nn.Module):
+    """Each position of x gathers from the context; from x itself where that is what is given."""
+
+    def __init__(self, width: int, context_width: int, heads: int, ops: Ops) -> None:
+        super().__init__()
+        self.heads = heads
+        self.to_q = ops.Linear(width, width, bias=False)
+        self.to_k = ops.Linear(context_width, width, bias=False)
+        self.to_v = ops.Linear(context_width, width, bias=False)
+        self.to_out = nn.Sequential(ops.Linear(width, width), nn.Identity())
+
+    def forward(self, x: Tensor, context: Tensor) -> Tensor:
+        return self.to_out(attend(self.to_q(x), self.to_k(context), self.to_v(context), self.heads))
+
+
+class GatedGelu(nn.Module):
+    """A linear layer of which one half gates the other. Source: Shazeer 2020, arXiv:2002.05202."""
+
+    def __init__(self, in_width: int, out_width: int, ops: Ops) -> None:
+        super().__init__()
+        self.proj = ops.Linear(in_width, 2 * out_width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        value, gate = self.proj(x).chunk(2, dim=-1)
+        return value * gelu(gate)
+
+
+class FeedForward(nn.Module):
+    """What each position works out for itself, four times as wide inside."""
+
+    def __init__(self, width: int, ops: Ops) -> None:
+        super().__init__()
+        self.net = nn.Sequential(GatedGelu(width, 4 * width, ops), nn.Identity(), ops.Linear(4 * width, width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.net(x)
+
+
+class TransformerBlock(nn.Module):
+    """The picture looks at itself, then at the text, then each position at what it has."""
+
+    def __init__(self, width: int, context_width: int, heads: int, ops: Ops) -> None:
+        super().__init__()
+        self.norm1 = ops.LayerNorm(width)
+        self.attn1 = CrossAttention(width, width, heads, ops)
+        self.norm2 = ops.LayerNorm(width)
+        self.attn2 = CrossAttention(width, context_width, heads, ops)
+        self.norm3 = ops.LayerNorm(width)
+        self.ff = FeedForward(width, ops)
+
+    def forward(self, x: Tensor, context: Tensor) -> Tensor:
+        own = self.norm1(x)
+        x = x + self.attn1(own, own)
+        x = x + self.attn2(self.norm2(x), context)
+        return x + self.ff(self.norm3(x))
+
+
+class SpatialTransformer(AddingBlock):
+    """Transformer blocks over the pixels of one level, added to what comes in."""
+
+    def __init__(self, channels: int, depth: int, config: UNetConfig, ops: Ops) -> None:
+        super().__init__()
+        self.is_linear = config.linear_projections
+        self.norm = ops.GroupNorm(NORM_GROUPS, channels, eps=1e-6)
+        self.proj_in = self._projection(channels, ops)
+        self.transformer_blocks = nn.ModuleList(
+            TransformerBlock(channels, config.context_width, config.heads, ops) for _ in range(depth)
+        )
+        self.proj_out = self._projection(channels, ops)
+
+    def _projection(self, channels: int, ops: Ops) -> nn.Module:
+        return ops.Linear(channels, channels) if self.is_linear else ops.Conv2d(channels, channels, 1)
+
+    def last_layer(self) -> nn.Module:
+        return self.proj_out
+
+    def forward(self, x: Tensor, context: Tensor) -> Tensor:
+        height = x.shape[2]
+        h = self.norm(x)
+        if self.is_linear:
+            h = self.proj_in(rearrange(h, "b c h w -> b (h w) c"))
+        else:
+            h = rearrange(self.proj_in(h), "b c h w -> b (h w) c")
+        for block in self.transformer_blocks:
+            h = block(h, context)
+        if self.is_linear:
+            h = rearrange(self.proj_out(h), "b (h w) c -> b c h w", h=height)
+        else:
+            h = self.proj_out(rearrange(h, "b (h w) c -> b c h w", h=height))
+        return x + h
+
+
+class Downsample(nn.Module):
+    """Half the height and width, rounded up."""
+
+    def __init__(self, channels: int, ops: Ops) -> None:
+        super().__init__()
+        self.op = ops.Conv2d(channels, channels, 3, stride=2, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.op(x)
+
+
+class Upsample(nn.Module):
+    """Back to a size that was halved on the way down; twice the size, or one less where that was odd."""
+
+    def __init__(self, channels: int, ops: Ops) -> None:
+        super().__init__()
+        self.conv = ops.Conv2d(channels, channels, 3, padding=1)
+
+    def forward(self, x: Tensor, size: torch.Size) -> Tensor:
+        return self.conv(interpolate(x, size=size, mode="nearest"))
+
+
+class Stage(nn.Sequential):
+    """Layers between two skips, each given what its kind asks for."""
+
+    def forward(self, x: Tensor, time: Tensor, context: Tensor, size: torch.Size) -> Tensor:  # type: ignore[override]
+        for layer in self:
+            match layer:
+                case ResBlock():
+                    x = layer(x, time)
+                case SpatialTransformer():
+                    x = layer(x, context)
+                case Upsample():
+                    x = layer(x, size)
+                case _:
+                    x = layer(x)
+        return x
+
+
+class UNet(nn.Module):
+    """Predicts, from a noisy latent, a timestep and a text, what the noise is (or whatever else it was trained to)."""
+
+    def __init__(self, config: UNetConfig, ops: Ops) -> None:
+        super().__init__()
+        self.config = config
+        first = config.widths[0]
+        self.time_embed = nn.Sequential(
+            ops.Linear(first, config.time_width), nn.SiLU(), ops.Linear(config.time_width, config.time_width)
+        )
+        self.input_blocks = nn.ModuleList([Stage(ops.Conv2d(config.in_channels, first, 3, padding=1))])
+        self.output_blocks = nn.ModuleList()
+        channels, skips = first, [first]
+        levels = list(zip(config.widths, config.blocks, config.depths, strict=True))
+
+        for level, (width, blocks, depth) in enumerate(levels):
+            for _ in range(blocks):
+                self.input_blocks.append(self._stage(channels, width, depth, ops))
+                channels = width
+                skips.append(channels)
+            if level + 1 < len(levels):
+                self.input_blocks.append(Stage(Downsample(channels, ops)))
+                skips.append(channels)
+
+        self.middle_block = Stage(
+            ResBlock(channels, channels, config.time_width, ops),
+            SpatialTransformer(channels, config.middle_depth, config, ops),
+            ResBlock(channels, channels, config.time_width, ops),
+        )
+
+        for level, (width, blocks, depth) in reversed(list(enumerate(levels))):
+            for block in range(blocks + 1):
+                stage = self._stage(channels + skips.pop(), width, depth, ops)
+                channels = width
+                if level > 0 and block == blocks:
+                    stage.append(Upsample(channels, ops))
+                self.output_blocks.append(stage)
+
+        self.out = nn.Sequential(
+            ops.GroupNorm(NORM_GROUPS, channels, eps=1e-5),
+            nn.SiLU(),
+            ops.Conv2d(channels, config.out_channels, 3, padding=1),
+        )
+
+    def _stage(self, in_channels: int, out_channels: int, depth: int, ops: Ops) -> Stage:
+        stage = Stage(ResBlock(in_channels, out_channels, self.config.time_width, ops))
+        if depth:
+            stage.append(SpatialTransformer(out_channels, depth, self.config, ops))
+        return stage
+
+    def forward(self, x: Tensor, timesteps: Tensor, context: Tensor) -> Tensor:
+        """One call of the net.
+
+        Args:
+            x: [B, in_channels, h, w], any h and w.
+            timesteps: [B], in the units of the training, 0..999 for Stable Diffusion.
+            context: [B, T, context_width], the encoded text.
+        Returns: [B, out_channels, h, w].
+        """
+        time = self.time_embed(embed_timesteps(timesteps, self.config.widths[0]).to(x.dtype))
+        skips: list[Tensor] = []
+        for stage in self.input_blocks:
+            x = stage(x, time, context, x.shape[2:])
+            skips.append(x)
+        x = self.middle_block(x, time, context, x.shape[2:])
+        for stage in self.output_blocks:
+            x = torch.cat([x, skips.pop()], dim=1)
+            # the skip that comes next has the size that an upsampling at the end of this stage goes back to
+            x = stage(x, time, context, skips[-1].shape[2:] if skips else x.shape[2:])
+        return self.out(x)

@@ -1,0 +1,246 @@
+"""The picture autoencoder of Stable Diffusion: pixels to latents of a much smaller grid, and back.
+
+Attribute names are those of the published checkpoints below `first_stage_model.`, so `state_dict()` is the file's
+layout. Source: Rombach et al. 2022, arXiv:2112.10752, section 3.1; Esser et al. 2021, arXiv:2012.09841.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from einops import rearrange
+from torch import Tensor, nn
+from torch.nn.functional import interpolate, pad
+
+from heddle.graph.errors import ShapeError
+from heddle.networks.ops import AddingBlock, Ops
+from heddle.numerics.attention import attend
+
+NORM_GROUPS = 32
+
+
+@dataclass(frozen=True)
+class VaeConfig:
+    """Sizes of the net. A level is one scale of the picture, the finest first.
+
+    widths: channels of each level; between two levels height and width are halved.
+    blocks: residual blocks of each level of the encoder; the decoder has one more.
+    """
+
+    widths: tuple[int, ...]
+    blocks: int
+    latent_channels: int = 4
+    image_channels: int = 3
+
+    def __post_init__(self) -> None:
+        for width in self.widths:
+            if width % NORM_GROUPS:
+                raise ShapeError(
+                    f"VaeConfig: a level of {width} channels cannot be normed in {NORM_GROUPS} groups; "
+                    f"use a multiple of {NORM_GROUPS}",
+                    wanted=f"a multiple of {NORM_GROUPS}",
+                    got=width,
+                )
+
+    @property
+    def px_per_cell(self) -> int:
+        """Side in pixels of the square that one latent position stands for."""
+        return 2 ** (len(self.widths) - 1)
+
+
+def norm(channels: int, ops: Ops) -> nn.Module:
+    return ops.GroupNorm(NORM_GROUPS, channels, eps=1e-6)
+
+
+class ResBlock(AddingBlock):
+    """Two convolutions beside a shortcut."""
+
+    def __init__(self, in_channels: int, out_channels: int, ops: Ops) -> None:
+        super().__init__()
+        self.norm1 = norm(in_channels, ops)
+        self.conv1 = ops.Conv2d(in_channels, out_channels, 3, padding=1)
+        self.norm2 = norm(out_channels, ops)
+        self.conv2 = ops.Conv2d(out_channels, out_channels, 3, padding=1)
+        self.silu = nn.SiLU()
+        if in_channels != out_channels:
+            self.nin_shortcut = ops.Conv2d(in_channels, out_channels, 1)
+        else:
+            self.nin_shortcut = nn.Identity()
+
+    def last_layer(self) -> nn.Module:
+        return self.conv2
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.conv1(self.silu(self.norm1(x)))
+        return self.nin_shortcut(x) + self.conv2(self.silu(self.norm2(h)))
+
+
+class AttentionBlock(AddingBlock):
+    """Every position looks at every other, with one head."""
+
+    def __init__(self, channels: int, ops: Ops) -> None:
+        super().__init__()
+        self.norm = norm(channels, ops)
+        self.q = ops.Conv2d(channels, channels, 1)
+        self.k = ops.Conv2d(channels, channels, 1)
+        self.v = ops.Conv2d(channels, channels, 1)
+        self.proj_out = ops.Conv2d(channels, channels, 1)
+
+    def last_layer(self) -> nn.Module:
+        return self.proj_out
+
+    def forward(self, x: Tensor) -> Tensor:
+        own = self.norm(x)
+        q, k, v = (rearrange(layer(own), "b c h w -> b (h w) c") for layer in (self.q, self.k, self.v))
+        h = rearrange(attend(q, k, v, heads=1), "b (h w) c -> b c h w", h=x.shape[2])
+        return x + self.proj_out(h)
+
+
+class Middle(nn.Module):
+    """The coarsest scale: a block, attention, a block."""
+
+    def __init__(self, channels: int, ops: Ops) -> None:
+        super().__init__()
+        self.block_1 = ResBlock(channels, channels, ops)
+        self.attn_1 = AttentionBlock(channels, ops)
+        self.block_2 = ResBlock(channels, channels, ops)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.block_2(self.attn_1(self.block_1(x)))
+
+
+class Downsample(nn.Module):
+    """Half the height and width."""
+
+    def __init__(self, channels: int, ops: Ops) -> None:
+        super().__init__()
+        self.conv = ops.Conv2d(channels, channels, 3, stride=2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv(pad(x, (0, 1, 0, 1)))  # right and below only: so the published nets were trained
+
+
+class Upsample(nn.Module):
+    """Twice the height and width."""
+
+    def __init__(self, channels: int, ops: Ops) -> None:
+        super().__init__()
+        self.conv = ops.Conv2d(channels, channels, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv(interpolate(x, scale_factor=2.0, mode="nearest"))
+
+
+class DownLevel(nn.Module):
+    """The blocks of one scale on the way to the latents, then the step to the next."""
+
+    def __init__(self, in_channels: int, out_channels: int, blocks: int, is_last: bool, ops: Ops) -> None:
+        super().__init__()
+        inputs = [in_channels] + [out_channels] * (blocks - 1)
+        self.block = nn.ModuleList(ResBlock(channels, out_channels, ops) for channels in inputs)
+        self.downsample = nn.Identity() if is_last else Downsample(out_channels, ops)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for block in self.block:
+            x = block(x)
+        return self.downsample(x)
+
+
+class UpLevel(nn.Module):
+    """The blocks of one scale on the way to the pixels, then the step to the next."""
+
+    def __init__(self, in_channels: int, out_channels: int, blocks: int, is_last: bool, ops: Ops) -> None:
+        super().__init__()
+        inputs = [in_channels] + [out_channels] * (blocks - 1)
+        self.block = nn.ModuleList(ResBlock(channels, out_channels, ops) for channels in inputs)
+        self.upsample = nn.Identity() if is_last else Upsample(out_channels, ops)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for block in self.block:
+            x = block(x)
+        return self.upsample(x)
+
+
+class Encoder(nn.Module):
+    """Pixels to the moments of the latents, before `quant_conv`."""
+
+    def __init__(self, config: VaeConfig, ops: Ops) -> None:
+        super().__init__()
+        widths = config.widths
+        self.conv_in = ops.Conv2d(config.image_channels, widths[0], 3, padding=1)
+        self.down = nn.ModuleList(
+            DownLevel(before, width, config.blocks, level == len(widths) - 1, ops)
+            for level, (before, width) in enumerate(zip(widths[:1] + widths, widths, strict=False))
+        )
+        self.mid = Middle(widths[-1], ops)
+        self.norm_out = norm(widths[-1], ops)
+        self.conv_out = ops.Conv2d(widths[-1], 2 * config.latent_channels, 3, padding=1)
+        self.silu = nn.SiLU()
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.conv_in(x)
+        for level in self.down:
+            x = level(x)
+        return self.conv_out(self.silu(self.norm_out(self.mid(x))))
+
+
+class Decoder(nn.Module):
+    """Latents, after `post_quant_conv`, to pixels."""
+
+    def __init__(self, config: VaeConfig, ops: Ops) -> None:
+        super().__init__()
+        widths = config.widths
+        self.conv_in = ops.Conv2d(config.latent_channels, widths[-1], 3, padding=1)
+        self.mid = Middle(widths[-1], ops)
+        self.up = nn.ModuleList(
+            UpLevel(before, width, config.blocks + 1, level == 0, ops)
+            for level, (before, width) in enumerate(zip(widths[1:] + widths[-1:], widths, strict=True))
+        )
+        self.norm_out = norm(widths[0], ops)
+        self.conv_out = ops.Conv2d(widths[0], config.image_channels, 3, padding=1)
+        self.silu = nn.SiLU()
+
+    def forward(self, z: Tensor) -> Tensor:
+        x = self.mid(self.conv_in(z))
+        for level in reversed(self.up):  # the file counts the levels from the finest
+            x = level(x)
+        return self.conv_out(self.silu(self.norm_out(x)))
+
+
+class Autoencoder(nn.Module):
+    """Encoder and decoder, with the convolutions of one pixel at the latents' side of each."""
+
+    def __init__(self, config: VaeConfig, ops: Ops) -> None:
+        super().__init__()
+        self.config = config
+        moments = 2 * config.latent_channels
+        self.encoder = Encoder(config, ops)
+        self.decoder = Decoder(config, ops)
+        self.quant_conv = ops.Conv2d(moments, moments, 1)
+        self.post_quant_conv = ops.Conv2d(config.latent_channels, config.latent_channels, 1)
+
+    def encode(self, pixels: Tensor) -> Tensor:
+        """The Gaussian over latents that a picture gives.
+
+        Args:
+            pixels: [B, 3, H, W], -1..1, H and W multiples of `config.px_per_cell`.
+        Returns: [B, 2 * C, h, w]: C channels of means, then C of log variances.
+        """
+        cell = self.config.px_per_cell
+        if pixels.shape[2] % cell or pixels.shape[3] % cell:
+            raise ShapeError(
+                f"a picture of {pixels.shape[3]} x {pixels.shape[2]} pixels cannot be encoded: "
+                f"width and height are to be multiples of {cell}; crop or resize it first",
+                wanted=f"multiples of {cell}",
+                got=tuple(pixels.shape[2:]),
+            )
+        return self.quant_conv(self.encoder(pixels))
+
+    def decode(self, z: Tensor) -> Tensor:
+        """The picture of a latent.
+
+        Args:
+            z: [B, C, h, w], in the net's own units.
+        Returns: [B, 3, H, W], about -1..1.
+        """
+        return self.decoder(self.post_quant_conv(z))
