@@ -1,0 +1,1 @@
+"""Options and folders: read once, then frozen. No torch, and nothing of the house above."""

@@ -1,0 +1,319 @@
+"""The command line, read into one frozen `Settings`.
+
+What the folders hold is the business of `folders.py`; what a command does, that of `main.py`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import os
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from heddle.graph.errors import SettingsError
+
+HOUSE = Path(__file__).resolve().parents[2]
+"""The folder that holds main.py: the base directory unless told otherwise, and where shipped models lie."""
+
+LOOPBACK = "127.0.0.1"
+EVERYWHERE = "0.0.0.0,::"  # what a bare --listen means to users of this ecosystem
+PORT = 8188
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+CACHE_BYTES = 1 << 30
+
+COMMANDS = {
+    "serve": "start the server (also without any command)",
+    "run": "run one workflow without a server and print the files it made",
+    "check": "check one workflow against the nodes that exist, without running it",
+    "nodes": "list the nodes",
+    "train-demo": "train the demo model",
+}
+
+_HANDLED_ITSELF = "leave it out: Heddle measures the memory that is free and decides by itself"
+_PRECISION = "leave it out: the number format follows the model file and the device"
+_NO_BROWSER = "leave it out: Heddle never opens a browser; the address is in the first lines it prints"
+_OWN_PAGE = "leave it out: Heddle serves its own page"
+_CACHE = "use --cache-size SIZE instead, 0 for no cache"
+_LATER = "Heddle has nothing like it yet; leave it out"
+
+# Options that people bring along from the launch scripts of this ecosystem's other engines.
+_FOREIGN = {
+    **dict.fromkeys(
+        ("--lowvram", "--novram", "--normalvram", "--highvram", "--gpu-only", "--medvram"), _HANDLED_ITSELF
+    ),
+    **dict.fromkeys(("--reserve-vram", "--disable-smart-memory", "--async-offload", "--fast-disk"), _HANDLED_ITSELF),
+    **dict.fromkeys(("--force-fp16", "--force-fp32", "--no-half", "--no-half-vae", "--cpu-vae"), _PRECISION),
+    **dict.fromkeys(
+        ("--fp16-unet", "--bf16-unet", "--fp32-unet", "--fp16-vae", "--fp32-vae", "--bf16-vae"), _PRECISION
+    ),
+    **dict.fromkeys(
+        ("--auto-launch", "--disable-auto-launch", "--windows-standalone-build", "--autolaunch"), _NO_BROWSER
+    ),
+    **dict.fromkeys(("--front-end-version", "--front-end-root"), _OWN_PAGE),
+    **dict.fromkeys(("--cache-classic", "--cache-lru", "--cache-none", "--cache-ram"), _CACHE),
+    **dict.fromkeys(
+        ("--use-split-cross-attention", "--use-quad-cross-attention", "--use-pytorch-cross-attention"), _LATER
+    ),
+    **dict.fromkeys(("--use-sage-attention", "--use-flash-attention", "--disable-xformers", "--xformers"), _LATER),
+    **dict.fromkeys(("--preview-method", "--preview-size", "--fast", "--deterministic"), _LATER),
+    **dict.fromkeys(("--cuda-device", "--default-device", "--directml", "--oneapi-device-selector"), _LATER),
+    **dict.fromkeys(("--tls-keyfile", "--tls-certfile", "--enable-cors-header", "--max-upload-size"), _LATER),
+    **dict.fromkeys(("--multi-user", "--disable-metadata", "--disable-all-custom-nodes", "--log-stdout"), _LATER),
+    "--share": "leave it out: Heddle opens no tunnel; --listen makes it reachable in your own network",
+    "--api": "leave it out: the interface is always there",
+    "--ckpt-dir": "use --extra-model-paths-config FILE instead",
+    "--dont-print-server": "use --verbose WARNING instead",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What was asked for on the command line. Paths are absolute; None means: below the base directory."""
+
+    command: str = "serve"
+    listen: tuple[str, ...] = (LOOPBACK,)
+    port: int = PORT
+    base_directory: Path = HOUSE
+    input_directory: Path | None = None
+    output_directory: Path | None = None
+    temp_directory: Path | None = None
+    user_directory: Path | None = None
+    extra_model_paths: tuple[Path, ...] = ()
+    cpu: bool = False
+    log_level: str = "INFO"
+    cache_bytes: int = CACHE_BYTES
+    workflow: Path | None = None  # run, check
+    changes: tuple[str, ...] = ()  # run: the texts of --set, for `read_change`
+    as_json: bool = False  # nodes
+    rest: tuple[str, ...] = ()  # train-demo: what its own reader gets
+
+    @property
+    def is_private(self) -> bool:
+        """True if only this machine can reach the server."""
+        return all(address in ("localhost", "::1") or address.startswith("127.") for address in self.listen)
+
+
+def parse(argv: Sequence[str]) -> Settings:
+    """Read the command line (without the program's name).
+
+    Raises: SettingsError, whose message says what to write instead. `--help` prints and exits, as everywhere.
+    """
+    words = _fill_optional_values(argv)
+    shared = _shared_options()
+    found, left = shared.parse_known_args(words)
+    command = "serve"
+    if left and left[0] in COMMANDS:
+        command = left.pop(0)
+    elif left and not left[0].startswith("-"):
+        raise SettingsError(_unknown_command(left[0]))
+    if command == "train-demo":
+        return _settings(command, found, rest=tuple(left))
+    found = _command_parser(command, shared).parse_args(left, namespace=found)
+    return _settings(command, found)
+
+
+def read_change(text: str, names: Collection[str]) -> tuple[str, str, str]:
+    """Split one `NODE.INPUT=VALUE` of --set.
+
+    Args:
+        names: the ids and titles of the workflow's nodes. They decide where NODE ends, since a title may hold dots
+            and equal signs of its own; the longest that fits is taken.
+    Returns: name, input, value (the text as it stands).
+    Raises: SettingsError, if no name fits.
+    """
+    fitting = [name for name in names if text.startswith(name + ".")]
+    for name in sorted(fitting, key=len, reverse=True):
+        input_name, equals, value = text[len(name) + 1 :].partition("=")
+        if equals and input_name:
+            return name, input_name, value
+    asked = text.partition("=")[0]
+    similar = difflib.get_close_matches(asked.rpartition(".")[0], sorted(names), n=3)
+    hint = f"; similar: {', '.join(similar)}" if similar else ""
+    raise SettingsError(f"--set {asked}: the workflow has no node of that id or title{hint}. Write NODE.INPUT=VALUE")
+
+
+def parse_size(text: str) -> int:
+    """Bytes of a size such as `512M`, `2GB`, `1.5 GiB` or `0`. K, M, G and T are powers of 1024 here."""
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(?:([kmgt])(?:i?b)?|b)?\s*", text, re.IGNORECASE)
+    if match is None:
+        raise SettingsError(f"{text!r} is no size; write for example 512MB, 2GB or 0")
+    power = " kmgt".index((match[2] or " ").lower())
+    return int(float(match[1]) * 1024**power)
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse that raises instead of ending the process, and knows what people bring along."""
+
+    def error(self, message: str) -> NoReturn:
+        unknown = re.match(r"unrecognized arguments: (.*)", message)
+        if unknown:
+            raise SettingsError(self._explain(unknown[1]))
+        raise SettingsError(f"{self.prog}: {message}; {self.prog} --help shows what it takes")
+
+    def _explain(self, words: str) -> str:
+        option = next((word for word in words.split() if word.startswith("-")), words.split()[0]).partition("=")[0]
+        if option in _FOREIGN:
+            return f"{option}: {_FOREIGN[option]}"
+        known = [name for action in self._actions for name in action.option_strings]
+        similar = difflib.get_close_matches(option, known, n=2)
+        hint = f"did you mean {' or '.join(similar)}?" if similar else f"{self.prog} --help shows what it takes"
+        return f"{option}: {self.prog} knows no such option; {hint}"
+
+
+def _shared_options() -> _Parser:
+    """The options that may stand before and after the command."""
+    parser = _Parser(prog="main.py", add_help=False, allow_abbrev=False)
+    net = parser.add_argument_group("server")
+    net.add_argument(
+        "--listen",
+        metavar="ADDR",
+        default=LOOPBACK,
+        help=f"addresses to answer on, with commas between; alone: {EVERYWHERE}; not given: {LOOPBACK}",
+    )
+    net.add_argument("--port", type=int, default=PORT, metavar="N", help="default %(default)s; 0 takes a free one")
+    places = parser.add_argument_group("folders")
+    places.add_argument("--base-directory", metavar="DIR", help="holds models, input, output, user ...; default: here")
+    places.add_argument("--output-directory", metavar="DIR", help="where results go; default: BASE/output")
+    places.add_argument("--input-directory", metavar="DIR", help="where uploads lie; default: BASE/input")
+    places.add_argument("--user-directory", metavar="DIR", help="settings, workflows, jobs; default: BASE/user")
+    places.add_argument("--temp-directory", metavar="DIR", help="previews go to DIR/temp; default: BASE/temp")
+    places.add_argument(
+        "--extra-model-paths-config",
+        metavar="FILE",
+        action="append",
+        help="a YAML file that names more model folders; may be given several times",
+    )
+    work = parser.add_argument_group("work")
+    work.add_argument("--cpu", action="store_true", help="leave any graphics card alone")
+    work.add_argument(
+        "--cache-size", metavar="SIZE", help="memory for results kept between runs, e.g. 2GB; default 1GB"
+    )
+    work.add_argument("--verbose", metavar="LEVEL", default="INFO", help=f"{', '.join(LEVELS)}; alone: DEBUG")
+    return parser
+
+
+def _command_parser(command: str, shared: argparse.ArgumentParser) -> _Parser:
+    prog = "main.py" if command == "serve" else f"main.py {command}"
+    parser = _Parser(
+        prog=prog,
+        description=COMMANDS[command].capitalize() + ".",
+        parents=[shared],
+        allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    if command == "serve":
+        lines = (f"  {name:<12} {what}" for name, what in COMMANDS.items())
+        parser.usage = "main.py [command] [options]"
+        parser.epilog = "commands (each explains itself with --help):\n" + "\n".join(lines)
+    if command in ("run", "check"):
+        parser.add_argument("workflow", metavar="FILE", help="a saved workflow or an API-form one")
+    if command == "run":
+        parser.add_argument(
+            "--set",
+            dest="changes",
+            action="append",
+            metavar="NODE.INPUT=VALUE",
+            help="change one input; NODE is an id or a title that occurs once",
+        )
+    if command == "nodes":
+        parser.add_argument("--json", dest="as_json", action="store_true", help="as /object_info answers")
+    return parser
+
+
+def _settings(command: str, found: argparse.Namespace, rest: tuple[str, ...] = ()) -> Settings:
+    """Checked and made absolute."""
+    base = _folder(found.base_directory, "--base-directory") or HOUSE
+    changes = tuple(getattr(found, "changes", None) or ())
+    for change in changes:
+        if not re.match(r"[^.].*\.[^=]+=|.+\..+=", change, re.DOTALL):
+            raise SettingsError(f"--set {change}: write NODE.INPUT=VALUE, for example --set 3.seed=7")
+    workflow = getattr(found, "workflow", None)
+    return Settings(
+        command=command,
+        listen=_addresses(found.listen),
+        port=_port(found.port),
+        base_directory=base,
+        input_directory=_folder(found.input_directory, "--input-directory"),
+        output_directory=_folder(found.output_directory, "--output-directory"),
+        temp_directory=_folder(found.temp_directory, "--temp-directory"),
+        user_directory=_folder(found.user_directory, "--user-directory"),
+        extra_model_paths=tuple(_config_file(text) for text in found.extra_model_paths_config or ()),
+        cpu=found.cpu,
+        log_level=_level(found.verbose),
+        cache_bytes=CACHE_BYTES if found.cache_size is None else parse_size(found.cache_size),
+        workflow=None if workflow is None else _absolute(workflow),
+        changes=changes,
+        as_json=getattr(found, "as_json", False),
+        rest=rest,
+    )
+
+
+def _fill_optional_values(argv: Sequence[str]) -> list[str]:
+    """Write out what a bare --listen or --verbose means, so that neither swallows the command that follows it."""
+    words: list[str] = []
+    for i, word in enumerate(argv):
+        following = argv[i + 1] if i + 1 < len(argv) else "-"
+        bare = following.startswith("-") or following in COMMANDS
+        if word == "--listen" and bare:
+            word = f"--listen={EVERYWHERE}"
+        elif word == "--verbose" and (bare or following.upper() not in LEVELS):
+            word = "--verbose=DEBUG"
+        words.append(word)
+    return words
+
+
+def _unknown_command(word: str) -> str:
+    similar = difflib.get_close_matches(word, COMMANDS, n=1)
+    if similar:
+        return f"{word}: no such command; did you mean {similar[0]}?"
+    if word.lower().endswith((".json", ".png")):
+        return f"{word}: no such command; to run this workflow write: main.py run {word}"
+    return f"{word}: no such command; there are {', '.join(COMMANDS)}"
+
+
+def _absolute(text: str) -> Path:
+    return Path(os.path.abspath(os.path.expanduser(text)))
+
+
+def _folder(text: str | None, option: str) -> Path | None:
+    """A folder that need not exist yet: it is made when first written to."""
+    if text is None:
+        return None
+    if not text.strip():
+        raise SettingsError(f"{option}: the name of the folder is empty")
+    path = _absolute(text)
+    if path.exists() and not path.is_dir():
+        raise SettingsError(f"{option} {path}: that is a file; name a folder")
+    return path
+
+
+def _config_file(text: str) -> Path:
+    path = _absolute(text)
+    if not path.is_file():
+        raise SettingsError(
+            f"--extra-model-paths-config {path}: no such file; correct the path or leave the option out"
+        )
+    return path
+
+
+def _addresses(text: str) -> tuple[str, ...]:
+    addresses = tuple(part.strip() for part in text.split(",") if part.strip())
+    if not addresses:
+        raise SettingsError(f"--listen: no address in {text!r}; write for example --listen 127.0.0.1")
+    return addresses
+
+
+def _port(port: int) -> int:
+    if not 0 <= port <= 65535:
+        raise SettingsError(f"--port {port}: a port is a number from 0 to 65535")
+    return port
+
+
+def _level(text: str) -> str:
+    if text.upper() not in LEVELS:
+        raise SettingsError(f"--verbose {text}: the levels are {', '.join(LEVELS)}")
+    return text.upper()
