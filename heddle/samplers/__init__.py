@@ -1,0 +1,1 @@
+"""From noise to a latent: noise schedules, parametrisations, step rules, guidance."""

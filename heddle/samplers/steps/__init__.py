@@ -1,0 +1,1 @@
+"""One file per kin of samplers; `heddle.samplers.catalogue` lists them."""
