@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-import torch
 from torch import Tensor
 
 from heddle.samplers.noise_schedules import NoiseSchedule
@@ -128,7 +127,7 @@ class Flow:
         # A run that ends early hands its latent on as if unmixed; `start` without noise mixes it back. At 1 there is
         # no picture in it, and dividing would make infinities of pure noise.
         share = 1 - sigma
-        return torch.where(share > 0, x / share.clamp(min=1e-12), x)
+        return x / share.where(share > 0, 1.0)
 
 
 @dataclass(frozen=True, eq=False)

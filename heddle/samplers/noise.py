@@ -1,0 +1,52 @@
+"""Noise from seeds. It is always drawn on the CPU, in float32: so a seed means the same picture on every device."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from heddle.samplers.sampler import NoiseSource
+
+
+def seeded(seed: int) -> torch.Generator:
+    """A CPU generator. Seeds are taken modulo 2^64: workflows hold any integer."""
+    return torch.Generator("cpu").manual_seed(seed % 2**64)
+
+
+def initial_noise(seed: int, shape: Sequence[int], batch_index: Sequence[int] | None = None) -> Tensor:
+    """The noise that a run begins with, [B, C, h, w].
+
+    Args:
+        batch_index: for each picture of the batch, which draw of the stream is its own; a picture taken out of a batch
+            keeps its noise so. Without it the whole batch is one draw.
+    """
+    generator = seeded(seed)
+    if batch_index is None:
+        return torch.randn(tuple(shape), generator=generator)
+    wanted = set(batch_index)
+    drawn: dict[int, Tensor] = {}
+    for index in range(max(wanted, default=-1) + 1):
+        one = torch.randn((1, *shape[1:]), generator=generator)
+        if index in wanted:
+            drawn[index] = one
+    return torch.cat([drawn[index] for index in batch_index])
+
+
+def white_noise(seed: int, like: Tensor) -> NoiseSource:
+    """A source that draws a latent in the shape of `like` at each call, whatever the levels are."""
+    generator = seeded(seed)
+
+    def draw(sigma: Tensor, sigma_next: Tensor, /) -> Tensor:
+        return torch.randn(like.shape, generator=generator).to(like)
+
+    return draw
+
+
+def step_noise(seed: int, like: Tensor) -> NoiseSource:
+    """The source for the noise between the steps of a run with this seed.
+
+    Its stream starts at seed + 1: started at the seed itself, its first draw would be the noise that the run began with.
+    """
+    return white_noise(seed + 1, like)

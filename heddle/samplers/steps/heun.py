@@ -1,0 +1,40 @@
+"""Second-order steps of Heun's kind."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+from torch import Tensor
+
+from heddle.samplers.sampler import Denoiser, NoiseSource, OnStep, sampler, silent
+from heddle.samplers.steps.churn import churned
+
+
+@sampler("heun")
+def heun(
+    denoise: Denoiser,
+    x: Tensor,
+    sigmas: Tensor,
+    *,
+    on_step: OnStep = silent,
+    noise: NoiseSource | None = None,
+    s_churn: float = 0.0,
+    s_tmin: float = 0.0,
+    s_tmax: float = math.inf,
+    s_noise: float = 1.0,
+) -> Tensor:
+    """Second-order steps: an Euler step, then the mean of the slopes at both its ends.
+
+    Source: Karras et al. 2022, arXiv:2206.00364, algorithm 2. Two denoiser calls a step, one for the last.
+    """
+    for i, (sigma, sigma_next) in enumerate(pairwise(sigmas)):
+        x, sigma = churned(x, sigma, noise, len(sigmas) - 1, s_churn, s_tmin, s_tmax, s_noise)
+        clean = denoise(x, sigma)
+        on_step(i, x, clean)
+        slope, dt = (x - clean) / sigma, sigma_next - sigma
+        ahead = x + slope * dt
+        if sigma_next > 0:  # at 0 the far slope is 0/0: the Euler step is already exact
+            slope = (slope + (ahead - denoise(ahead, sigma_next)) / sigma_next) / 2
+        x = x + slope * dt
+    return x
