@@ -47,17 +47,20 @@ class NoiseSchedule(Protocol):
         ...
 
 
+class _HasTable(Protocol):
+    @property
+    def sigmas(self) -> Tensor: ...
+
+
 class _Table:
     """What all schedules with a table share."""
 
-    sigmas: Tensor
-
     @property
-    def sigma_min(self) -> float:
+    def sigma_min(self: _HasTable) -> float:
         return float(self.sigmas[0])
 
     @property
-    def sigma_max(self) -> float:
+    def sigma_max(self: _HasTable) -> float:
         return float(self.sigmas[-1])
 
 
@@ -173,27 +176,8 @@ class CosmosFlow(_LogSpaced):
         return timestep / (1 - timestep)
 
 
-class _FlowTable(_Table):
-    def sigma(self, timestep: Tensor) -> Tensor:
-        raise NotImplementedError
-
-    @property
-    def time_unit(self) -> float:
-        return 1.0
-
-    def timestep(self, sigma: Tensor) -> Tensor:
-        return sigma * self.time_unit
-
-    def percent_to_sigma(self, percent: float) -> float:
-        if percent <= 0:
-            return 1.0
-        if percent >= 1:
-            return 0.0
-        return float(self.sigma(torch.tensor((1 - percent) * self.time_unit, dtype=torch.float64)))
-
-
 @dataclass(frozen=True)
-class FlowSchedule(_FlowTable):
+class FlowSchedule(_Table):
     """Rectified flow with its time moved towards the noisy end: sigma = s*u / (1 + (s - 1)*u), u = t / multiplier.
 
     `timestep` does not undo the shift: the network is told the noise level itself, in units of `multiplier`.
@@ -204,10 +188,6 @@ class FlowSchedule(_FlowTable):
     multiplier: float = 1000.0
     steps: int = 1000
 
-    @property
-    def time_unit(self) -> float:
-        return self.multiplier
-
     @cached_property
     def sigmas(self) -> Tensor:
         return self.sigma(torch.arange(1, self.steps + 1) / self.steps * self.multiplier)
@@ -216,9 +196,16 @@ class FlowSchedule(_FlowTable):
         u = timestep / self.multiplier
         return self.shift * u / (1 + (self.shift - 1) * u)
 
+    def timestep(self, sigma: Tensor) -> Tensor:
+        return sigma * self.multiplier
+
+    def percent_to_sigma(self, percent: float) -> float:
+        u = min(max(1 - percent, 0.0), 1.0)
+        return self.shift * u / (1 + (self.shift - 1) * u)
+
 
 @dataclass(frozen=True)
-class FluxSchedule(_FlowTable):
+class FluxSchedule(_Table):
     """Rectified flow with its time moved by e^mu: sigma = e^mu / (e^mu + 1/t - 1).
 
     Source: the published inference code of FLUX.1 (time_shift). `mu` grows with the picture's size: `flux_mu`.
@@ -234,6 +221,13 @@ class FluxSchedule(_FlowTable):
     def sigma(self, timestep: Tensor) -> Tensor:
         grow = math.exp(self.mu)
         return grow / (grow + (1 / timestep - 1))
+
+    def timestep(self, sigma: Tensor) -> Tensor:
+        return sigma
+
+    def percent_to_sigma(self, percent: float) -> float:
+        u = min(max(1 - percent, 0.0), 1.0)
+        return float(self.sigma(torch.tensor(u, dtype=torch.float64)))
 
 
 def flux_mu(width_px: int, height_px: int, *, base_shift: float = 0.5, max_shift: float = 1.15) -> float:
