@@ -155,7 +155,9 @@ class _Parser(argparse.ArgumentParser):
         raise SettingsError(f"{self.prog}: {message}; {self.prog} --help shows what it takes")
 
     def _explain(self, words: str) -> str:
-        option = next((word for word in words.split() if word.startswith("-")), words.split()[0]).partition("=")[0]
+        option = next((word for word in words.split() if word.startswith("-")), "").partition("=")[0]
+        if not option:
+            return f"{words}: more than {self.prog} can take; put quotes around a name that holds blanks"
         if option in _FOREIGN:
             return f"{option}: {_FOREIGN[option]}"
         known = [name for action in self._actions for name in action.option_strings]

@@ -1,0 +1,1 @@
+"""Files that people see and hear, in and out, with their metadata. No tensors: arrays of numpy."""

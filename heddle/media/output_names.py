@@ -1,0 +1,130 @@
+"""Names of result files: patterns filled in, made safe, and numbered so that nothing is ever overwritten."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from heddle.graph.errors import FileProblem
+from heddle.media.whole_files import write_new
+from heddle.settings.folders import Folders
+
+_MAX_STEM_BYTES = 200  # leaves room for the counter and the extension below the 255 that disks allow
+_NOT_ALLOWED = re.compile(r'[<>:"|?*\x00-\x1f\x7f]')
+_DATE_PARTS = re.compile(r"y{2,4}|M{1,2}|d{1,2}|[hH]{1,2}|m{1,2}|s{1,2}")
+_DEVICE = re.compile(r"(?:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])(?:\s*\..*)?", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class OutputName:
+    """A folder and the beginning of the names that one node writes there."""
+
+    root_type: str  # "output" or "temp"
+    subfolder: str  # below the root, with forward slashes; "" for the root itself
+    folder: Path
+    stem: str
+
+    def save(self, data: bytes, extension: str = ".png", batch_number: int = 0) -> Path:
+        """Write a new file under the next free number. Safe with several processes at once.
+
+        Raises: FileProblem; then nothing is left behind.
+        """
+        return write_new(self._candidates(extension, batch_number), data)
+
+    def _candidates(self, extension: str, batch_number: int) -> Iterator[Path]:
+        stem = self.stem.replace("%batch_num%", str(batch_number))
+        for number in itertools.count(self._last_number(stem) + 1):
+            yield self.folder / f"{stem}_{number:05}_{extension}"
+
+    def _last_number(self, stem: str) -> int:
+        """The highest number in use, whatever the extension."""
+        pattern = re.compile(re.escape(os.path.normcase(stem)) + r"_(\d+)_?(?:\.|$)")
+        try:
+            names = os.listdir(self.folder)
+        except OSError:  # not made yet; whatever else is wrong shows when the file is written
+            return 0
+        matches = (pattern.match(os.path.normcase(name)) for name in names)
+        return max((int(match[1]) for match in matches if match), default=0)
+
+
+def plan_name(folders: Folders, root_type: str, prefix: str, *, width: int, height: int, now: datetime) -> OutputName:
+    """Where the files of a node with this `filename_prefix` go.
+
+    Args:
+        prefix: may hold folders (`/`) and the patterns that `fill_pattern` knows.
+        width, height: of the picture, px.
+    Raises: FileProblem, if the prefix leads out of the root.
+    """
+    filled = fill_pattern(prefix, width=width, height=height, now=now)
+    if filled.startswith(("/", "\\")) or re.match(r"[A-Za-z]:[\\/]", filled):
+        raise FileProblem(
+            f"filename_prefix {prefix!r}: an absolute path; give a name inside the {root_type} folder, "
+            f"or choose that folder with --{root_type}-directory"
+        )
+    *parents, stem = filled.replace("\\", "/").split("/")
+    if ".." in (part.strip() for part in (*parents, stem)):
+        raise FileProblem(f"filename_prefix {prefix!r}: leads out of the {root_type} folder; leave out '..'")
+    subfolder = "/".join(cleaned for part in parents if (cleaned := _clean_folder(part)))
+    stem = _clip(_clean(stem).strip())
+    folder = folders.resolve(root_type, subfolder, "")
+    return OutputName(root_type, subfolder, folder, stem)
+
+
+def fill_pattern(text: str, *, width: int, height: int, now: datetime) -> str:
+    """Fill in %width% %height% %year% %month% %day% %hour% %minute% %second% and %date:FORMAT%.
+
+    FORMAT is made of yyyy, yy, MM, M, dd, d, hh, h (0..23), mm, m, ss, s. Anything else between percent signs stands
+    as it is: `%KSampler.seed%` is filled in from the graph before a job is queued, `%batch_num%` for each picture.
+    """
+    values = {
+        "width": str(width),
+        "height": str(height),
+        "year": f"{now.year:04}",
+        "month": f"{now.month:02}",
+        "day": f"{now.day:02}",
+        "hour": f"{now.hour:02}",
+        "minute": f"{now.minute:02}",
+        "second": f"{now.second:02}",
+    }
+
+    def fill(match: re.Match[str]) -> str:
+        name = match[1]
+        if name.startswith("date:"):
+            return _DATE_PARTS.sub(lambda part: _date_part(part[0], now), name[5:])
+        return values.get(name, match[0])
+
+    return re.sub(r"%([^%]+)%", fill, text)
+
+
+def _date_part(token: str, now: datetime) -> str:
+    value = {
+        "y": now.year,
+        "M": now.month,
+        "d": now.day,
+        "h": now.hour,
+        "H": now.hour,
+        "m": now.minute,
+        "s": now.second,
+    }
+    if token[0] == "y":
+        return f"{now.year:04}"[-2:] if len(token) == 2 else f"{now.year:04}"
+    return f"{value[token[0]]:0{len(token)}}"
+
+
+def _clean(part: str) -> str:
+    """Characters that some system refuses in names become underscores."""
+    return _NOT_ALLOWED.sub("_", part.encode("utf-8", "replace").decode())
+
+
+def _clean_folder(part: str) -> str:
+    part = _clip(_clean(part)).strip().rstrip(". ")  # Windows drops a folder's last dots and blanks
+    return part + "_" if _DEVICE.fullmatch(part) else part
+
+
+def _clip(text: str) -> str:
+    return text.encode()[:_MAX_STEM_BYTES].decode(errors="ignore")

@@ -1,0 +1,302 @@
+"""Pictures: read from the formats that people have, written as PNG together with what can remake them."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import struct
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageCms, ImageOps, ImageSequence, UnidentifiedImageError
+from PIL.PngImagePlugin import PngInfo
+
+from heddle.graph.errors import FileProblem
+from heddle.media.whole_files import write_whole
+
+MAX_PIXELS = 1 << 27
+"""Over all frames of one picture, about 11,600 x 11,600. Below Pillow's own limit: ours is the one that speaks."""
+
+FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "ICO", "TGA")
+"""Formats that are read. Named one by one: among Pillow's others is one that starts a program (EPS)."""
+
+_SPOKEN = "PNG, JPEG, WebP, GIF, TIFF, BMP or AVIF"
+
+# Decoders meet damaged files with any of these.
+_DAMAGE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    LookupError,
+    ArithmeticError,
+    EOFError,
+    MemoryError,
+    RuntimeError,
+    struct.error,
+    zlib.error,
+)
+
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_MAX_TEXT_BYTES = 64 << 20  # of one text in a file, unpacked
+
+
+@dataclass(frozen=True)
+class Picture:
+    """The frames of one file, upright, in sRGB.
+
+    Attributes:
+        frames: [N, H, W, 3], uint8, or uint16 where the file is deeper, or float32 (then 0..1).
+        alpha: [N, H, W] of the same type, the highest value opaque; None if the file says nothing of it.
+    """
+
+    frames: NDArray[Any]
+    alpha: NDArray[Any] | None
+    format: str
+
+    def as_float(self) -> NDArray[np.float32]:
+        """[N, H, W, 3], 0..1."""
+        return _to_unit(self.frames)
+
+    def alpha_as_float(self) -> NDArray[np.float32] | None:
+        """[N, H, W], 0..1, 1 = opaque."""
+        return None if self.alpha is None else _to_unit(self.alpha)
+
+
+def read_picture(source: Path | bytes, name: str = "") -> Picture:
+    """Read all frames of a picture that have the first one's size.
+
+    Args:
+        name: what messages call it; the path if empty.
+    Raises: FileProblem, if it is missing, empty, damaged, larger than MAX_PIXELS or no picture.
+    """
+    name = name or (str(source) if isinstance(source, Path) else "the picture")
+    path = source if isinstance(source, Path) else None
+    data = source if isinstance(source, bytes) else _read_bytes(source)
+    if not data:
+        raise FileProblem(
+            f"{name}: the file is empty; it was probably cut off while being saved, so get it again", path=path
+        )
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
+            return _read_frames(opened, name, path)
+    except FileProblem:
+        raise
+    except Image.DecompressionBombError as error:  # raised from the header, before any pixel is read
+        found = re.search(r"\d+", str(error))
+        raise _too_large(name, path, f"{int(found[0]):,} pixels" if found else "too many pixels") from error
+    except UnidentifiedImageError as error:
+        raise FileProblem(f"{name}: not a picture that can be read; save it as {_SPOKEN}", path=path) from error
+    except _DAMAGE as error:
+        raise FileProblem(f"{name}: the picture is damaged or cut off ({error}); get it again", path=path) from error
+
+
+def write_png(path: Path, pixels: NDArray[np.uint8], metadata: Mapping[str, str] | None = None, level: int = 4) -> None:
+    """Write a PNG, whole or not at all, over an older file of that name.
+
+    Args:
+        pixels: [H, W], [H, W, 1], [H, W, 3] or [H, W, 4].
+        metadata: key -> text, such as `remaking_texts` makes.
+        level: zlib's effort, 0..9.
+    Raises: FileProblem.
+    """
+    write_whole(path, encode_png(pixels, metadata, level))
+
+
+def encode_png(pixels: NDArray[np.uint8], metadata: Mapping[str, str] | None = None, level: int = 4) -> bytes:
+    """The bytes of a PNG; arguments as `write_png`."""
+    texts = PngInfo()
+    for key, text in (metadata or {}).items():
+        keyword = _keyword(key)
+        if text.isascii():
+            texts.add_text(keyword, text)
+        else:  # readers disagree on whether a tEXt chunk is Latin-1 or UTF-8; of iTXt there is no doubt
+            texts.add_itxt(keyword, text.encode("utf-8", "replace").decode())
+    if pixels.ndim == 3 and pixels.shape[2] == 1:
+        pixels = pixels[:, :, 0]
+    target = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels)).save(target, "PNG", pnginfo=texts, compress_level=level)
+    return target.getvalue()
+
+
+def to_bytes(values: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
+    """0..1 to 0..255, to the nearest. What is no number becomes 0."""
+    tidy = np.nan_to_num(values, nan=0.0, posinf=1.0, neginf=0.0)
+    return (np.clip(tidy, 0, 1) * 255 + 0.5).astype(np.uint8)
+
+
+def remaking_texts(prompt: Any, extra: Mapping[str, Any] | None) -> dict[str, str]:
+    """What a picture carries: the API-form graph as `prompt`, and each further entry (`workflow`) under its own key."""
+    entries = ({} if prompt is None else {"prompt": prompt}) | dict(extra or {})
+    # ASCII only, so that every reader agrees on it; NaN may occur bare, as readers of these files expect.
+    return {key: json.dumps(value) for key, value in entries.items()}
+
+
+def read_metadata(source: Path | bytes) -> dict[str, str]:
+    """The texts that a picture carries, by key; pixels are not read. {} if there are none or it is no picture.
+
+    PNG: tEXt, zTXt, iTXt and comf chunks. WebP, AVIF, JPEG, TIFF: `key:text` in the ASCII tags of the EXIF data.
+    Raises: FileProblem, if the file cannot be read.
+    """
+    data = source if isinstance(source, bytes) else _read_bytes(source)
+    if data.startswith(_PNG_SIGNATURE):
+        return dict(_png_texts(data))
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
+            tags = [value for value in opened.getexif().values() if isinstance(value, str)]
+    except (Image.DecompressionBombError, *_DAMAGE):
+        return {}
+    entries = (re.match(r"(\w+):(.*)", tag.rstrip("\0"), re.DOTALL) for tag in tags)
+    return {match[1].lower(): match[2] for match in entries if match}
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise FileProblem(f"{path}: no such file; choose one that exists", path=path) from error
+    except IsADirectoryError as error:
+        raise FileProblem(f"{path}: a folder, not a picture; choose a file", path=path) from error
+    except OSError as error:
+        raise FileProblem(f"{path}: cannot be read ({error.strerror}); check who may read it", path=path) from error
+
+
+def _too_large(name: str, path: Path | None, size: str) -> FileProblem:
+    return FileProblem(f"{name}: {size}, but at most {MAX_PIXELS:,} pixels are read; make it smaller first", path=path)
+
+
+def _read_frames(opened: Image.Image, name: str, path: Path | None) -> Picture:
+    colours: list[NDArray[Any]] = []
+    alphas: list[NDArray[Any] | None] = []
+    total = 0
+    for frame in _frames_of(opened):
+        width, height = frame.size
+        if width * height > MAX_PIXELS:
+            raise _too_large(name, path, f"{width:,} x {height:,} pixels")
+        if total + width * height > MAX_PIXELS:
+            raise _too_large(name, path, f"more than {len(colours):,} frames of {width:,} x {height:,} pixels")
+        colour, alpha = _to_arrays(_upright(frame))
+        if colours and colour.shape != colours[0].shape:
+            continue  # a thumbnail or another page: one batch has one size
+        total += width * height
+        colours.append(colour)
+        alphas.append(alpha)
+    return Picture(np.stack(colours), _joined_alpha(alphas, colours[0]), opened.format or "")
+
+
+def _frames_of(opened: Image.Image) -> Iterator[Image.Image]:
+    if opened.format == "MPO":  # a camera's JPEG; what follows the picture is a depth map or a smaller copy
+        yield opened
+    else:
+        yield from ImageSequence.Iterator(opened)
+
+
+def _upright(frame: Image.Image) -> Image.Image:
+    """Turned as its EXIF orientation says."""
+    try:
+        orientation = frame.getexif().get(0x0112)
+    except _DAMAGE:  # a broken note about the picture is no reason to refuse the picture
+        return frame
+    return ImageOps.exif_transpose(frame) if orientation in range(2, 9) else frame
+
+
+def _to_arrays(frame: Image.Image) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    """Colour [H, W, 3] and alpha [H, W] or None."""
+    if frame.mode.startswith("I") or frame.mode == "F":  # grey, deeper than 8 bits
+        grey = np.asarray(frame)
+        deep = (
+            np.clip(grey, 0, 1).astype(np.float32) if frame.mode == "F" else np.clip(grey, 0, 65535).astype(np.uint16)
+        )
+        return np.repeat(deep[:, :, None], 3, axis=2), None
+    if frame.has_transparency_data:
+        pixels = np.asarray(_to_srgb(frame, frame.convert("RGBA")))
+        return pixels[:, :, :3], pixels[:, :, 3]
+    return np.asarray(_to_srgb(frame, frame)), None
+
+
+def _to_srgb(frame: Image.Image, pixels: Image.Image) -> Image.Image:
+    """RGB or RGBA in sRGB. A profile that cannot be used leaves the values as they are, as most programs do."""
+    wanted = "RGBA" if pixels.mode == "RGBA" else "RGB"
+    embedded = frame.info.get("icc_profile")
+    if embedded and pixels.mode in ("RGB", "RGBA", "CMYK"):
+        try:
+            profile = ImageCms.ImageCmsProfile(io.BytesIO(embedded))
+            described = ImageCms.getProfileDescription(profile).lower()
+            # A profile of sRGB itself would only round the values; one of another colour space does not fit them.
+            if "srgb" not in described and _space_of(embedded) == ("CMYK" if pixels.mode == "CMYK" else "RGB"):
+                changed = ImageCms.profileToProfile(pixels, profile, ImageCms.createProfile("sRGB"), outputMode=wanted)
+                return changed if changed is not None else pixels
+        except (ImageCms.PyCMSError, *_DAMAGE):
+            pass
+    return pixels.convert(wanted)
+
+
+def _space_of(profile: bytes) -> str:
+    """The colour space that an ICC profile starts from: bytes 16 to 19 of its header (ICC.1:2022, table 17)."""
+    return profile[16:20].decode("latin-1").strip()
+
+
+def _joined_alpha(alphas: list[NDArray[Any] | None], colour: NDArray[Any]) -> NDArray[Any] | None:
+    if all(alpha is None for alpha in alphas):
+        return None
+    opaque = np.full(colour.shape[:2], 255, np.uint8)  # an animation's first frame may well have no hole yet
+    return np.stack([opaque if alpha is None else alpha for alpha in alphas])
+
+
+def _to_unit(values: NDArray[Any]) -> NDArray[np.float32]:
+    if values.dtype == np.uint8:
+        return values.astype(np.float32) / np.float32(255)
+    if values.dtype == np.uint16:
+        return values.astype(np.float32) / np.float32(65535)
+    return values.astype(np.float32)
+
+
+def _keyword(key: str) -> str:
+    """A PNG keyword: 1 to 79 Latin-1 characters."""
+    printable = "".join(c if c.isprintable() else "?" for c in key).encode("latin-1", "replace").decode("latin-1")
+    return printable.strip()[:79].strip() or "extra"
+
+
+def _png_texts(data: bytes) -> Iterator[tuple[str, str]]:
+    """(key, text) of every chunk that holds one. A damaged chunk ends the reading; what came before it stands."""
+    at = len(_PNG_SIGNATURE)
+    while at + 12 <= len(data):
+        length = int.from_bytes(data[at : at + 4], "big")
+        kind, body = data[at + 4 : at + 8], data[at + 8 : at + 8 + length]
+        at += 12 + length
+        if len(body) < length or kind == b"IEND":
+            return
+        keyword, found, rest = body.partition(b"\0")
+        if not found or kind not in (b"tEXt", b"zTXt", b"iTXt", b"comf"):
+            continue
+        text = _unpacked_text(kind, rest)
+        if text is not None:
+            yield keyword.decode("latin-1"), text
+
+
+def _unpacked_text(kind: bytes, rest: bytes) -> str | None:
+    packed = False
+    if kind == b"zTXt":
+        packed, rest = True, rest[1:]
+    elif kind == b"iTXt":
+        packed = rest[:1] == b"\1"
+        rest = rest[2:].partition(b"\0")[2].partition(b"\0")[2]  # past the language and the translated keyword
+    if packed:
+        unpacker = zlib.decompressobj()
+        try:
+            rest = unpacker.decompress(rest, _MAX_TEXT_BYTES)
+        except zlib.error:
+            return None
+        if unpacker.unconsumed_tail:
+            return None
+    try:
+        return rest.decode("utf-8")
+    except UnicodeDecodeError:
+        return rest.decode("latin-1")

@@ -1,0 +1,119 @@
+"""Files that are there whole or not at all, whatever happens while they are written."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from heddle.graph.errors import FileProblem
+
+# What a disk that knows no hard links answers to one (FAT, some network and phone storages).
+_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV, errno.EINVAL}
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Put a file in place, over an older one of that name. Folders on the way are made.
+
+    Raises: FileProblem with the next step; then an older file is untouched and nothing new is left behind.
+    """
+    with _explained(path), _written_beside(path, data) as finished:
+        os.replace(finished, path)
+        _settle(path.parent)
+
+
+def write_new(paths: Iterable[Path], data: bytes) -> Path:
+    """Put a file at the first of the paths where there is none, also while other processes do the same.
+
+    Args:
+        paths: candidates, all in one folder.
+    Returns: the path that was taken.
+    Raises: FileProblem as `write_whole`, and if every path is taken.
+    """
+    candidates = iter(paths)
+    first = next(candidates)
+    with _explained(first), _written_beside(first, data) as finished:
+        path: Path | None = first
+        while path is not None:
+            try:
+                _place_new(finished, path)
+            except FileExistsError:
+                path = next(candidates, None)
+            else:
+                _settle(path.parent)
+                return path
+    raise FileProblem(
+        f"{first}: it exists, and so does every other name that was tried; choose another name", path=first
+    )
+
+
+@contextlib.contextmanager
+def _written_beside(path: Path, data: bytes) -> Iterator[Path]:
+    """A finished file under a passing name in the same folder, where a rename takes it into place in one step."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    passing = path.parent / f".{secrets.token_hex(8)}.part"
+    try:
+        # O_EXCL: should the name be taken against all odds, it is somebody else's.
+        handle = os.open(passing, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        yield passing
+    finally:
+        with contextlib.suppress(OSError):  # after the rename there is nothing left to take away
+            os.unlink(passing)
+
+
+def _place_new(finished: Path, path: Path) -> None:
+    """Give a finished file its name, if that name is free. Raises: FileExistsError."""
+    try:
+        os.link(finished, path)  # the only way to name a file that never takes an existing name
+        return
+    except FileExistsError:
+        raise
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL))  # claims the name, empty
+    try:
+        os.replace(finished, path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.unlink(path)
+        raise
+
+
+def _settle(folder: Path) -> None:
+    """Make the new name itself survive a power cut, where the system can."""
+    with contextlib.suppress(OSError):  # Windows opens no folders; the file's bytes are safe either way
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+@contextlib.contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """An error of the system as a FileProblem that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        raise FileProblem(f"{path}: not written, {_advice(error, path)}", path=path) from error
+
+
+def _advice(error: OSError, path: Path) -> str:
+    match error.errno:
+        case errno.ENOSPC | errno.EDQUOT:
+            return "the disk is full; free some space or choose another folder, such as with --output-directory"
+        case errno.EROFS | errno.EACCES | errno.EPERM:
+            return f"{path.parent} is read-only; allow writing there or choose another with --output-directory"
+        case errno.ENOTDIR | errno.EEXIST | errno.EISDIR:
+            return "a file stands where a folder is needed, or the other way round; choose another name"
+        case errno.ENAMETOOLONG:
+            return "the name is too long; shorten it"
+    return f"{error.strerror or error}; check the disk and the folder {path.parent}"

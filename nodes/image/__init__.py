@@ -1,0 +1,1 @@
+"""Nodes of the menu "image": pictures from files, to files, and to other sizes."""

@@ -1,0 +1,96 @@
+"""Pictures from files and to files."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime
+from typing import Annotated, Any
+
+import torch
+
+from heddle.graph.context import Context
+from heddle.graph.declare import Files, Hidden, Text, Wire, node
+from heddle.graph.errors import ShapeError
+from heddle.graph.spec import Shown
+from heddle.media.output_names import OutputName, plan_name
+from heddle.media.pictures import encode_png, read_picture, remaking_texts, to_bytes
+from heddle.wires import Image, Mask
+
+_NO_MASK_PX = 64  # side of the empty mask that stands for "no alpha", as existing workflows expect it
+_KEPT_LEVEL = 4  # zlib's effort for files that stay
+_PASSING_LEVEL = 1  # and for previews, which should be there at once
+
+
+@node("LoadImage", category="image", name="Load Image", search=("picture", "file", "upload", "open"))
+def load_image(
+    image: Annotated[str, Files("input", upload="image", tip="A picture in the input folder; you can add one here.")],
+    ctx: Context,
+) -> tuple[Image, Mask]:
+    """Read a picture. An animation becomes a batch of its frames.
+
+    The mask is 1 where the picture is transparent. A picture without transparency gives an empty mask of 64 x 64.
+    """
+    picture = read_picture(ctx.folders.annotated(image), name=image)
+    images = torch.from_numpy(picture.as_float())
+    alpha = picture.alpha_as_float()
+    if alpha is None:
+        return images, torch.zeros(len(images), _NO_MASK_PX, _NO_MASK_PX)
+    return images, 1 - torch.from_numpy(alpha)
+
+
+@node("SaveImage", category="image", name="Save Image", outputs=("images",), effects=True, search=("export", "png"))
+def save_image(
+    images: Annotated[Image, Wire("IMAGE", tip="The images to write, one file each.")],
+    filename_prefix: Annotated[
+        str,
+        Text(
+            tip="How the names begin. Slashes make folders; %width%, %height%, %year%, %month%, %day%, %hour%, "
+            "%minute%, %second% and %date:yyyy-MM-dd% are filled in."
+        ),
+    ] = "ComfyUI",
+    *,
+    prompt: Annotated[Any, Hidden("PROMPT")] = None,
+    extra_pnginfo: Annotated[Any, Hidden("EXTRA_PNGINFO")] = None,
+    ctx: Context,
+) -> tuple[Image]:
+    """Write images into the output folder as PNG files that carry the workflow which made them.
+
+    The files are numbered; nothing is ever overwritten.
+    """
+    return _write(images, "output", filename_prefix, remaking_texts(prompt, extra_pnginfo), _KEPT_LEVEL, ctx)
+
+
+@node(
+    "PreviewImage", category="image", name="Preview Image", outputs=("images",), effects=True, search=("show", "view")
+)
+def preview_image(
+    images: Annotated[Image, Wire("IMAGE", tip="The images to show.")],
+    *,
+    prompt: Annotated[Any, Hidden("PROMPT")] = None,
+    extra_pnginfo: Annotated[Any, Hidden("EXTRA_PNGINFO")] = None,
+    ctx: Context,
+) -> tuple[Image]:
+    """Show images without keeping them: their files lie in the temp folder, which is emptied now and then."""
+    # A beginning of its own for each run, so that a browser never shows an older picture of the same name.
+    prefix = f"preview_{secrets.token_hex(4)}"
+    return _write(images, "temp", prefix, remaking_texts(prompt, extra_pnginfo), _PASSING_LEVEL, ctx)
+
+
+def _write(images: torch.Tensor, root: str, prefix: str, texts: dict[str, str], level: int, ctx: Context) -> Any:
+    """One file for each image of [B, H, W, C]."""
+    if images.ndim != 4 or images.shape[-1] not in (1, 3, 4):
+        raise ShapeError(
+            f"images of shape {list(images.shape)} cannot be written; [batch, height, width, 1, 3 or 4] is wanted",
+            wanted="[B, H, W, 1 | 3 | 4]",
+            got=list(images.shape),
+        )
+    height, width = images.shape[1:3]
+    target: OutputName = plan_name(ctx.folders, root, prefix, width=width, height=height, now=datetime.now())
+    written = []
+    for number, image in enumerate(images):
+        ctx.check_cancelled()
+        data = encode_png(to_bytes(image.detach().float().cpu().numpy()), texts, level)
+        path = target.save(data, batch_number=number)
+        written.append({"filename": path.name, "subfolder": target.subfolder, "type": root})
+        ctx.progress(number + 1, len(images))
+    return Shown((images,), {"images": written})
