@@ -31,8 +31,12 @@ class Wire:
 
 @dataclass(frozen=True)
 class Number:
-    """A whole or real number that a person types. `control` adds "control after generate" to a seed."""
+    """A whole or real number that a person types. `control` adds "control after generate" to a seed.
 
+    `default` is for an input that stands before others without a default; else the parameter's own is read.
+    """
+
+    default: float | None = None
     low: float | None = None
     high: float | None = None
     step: float | None = None
@@ -195,7 +199,8 @@ def _read_input(node_id: str, parameter: inspect.Parameter, annotation: Any) -> 
             case Hidden():
                 type_name, section = mark.type, "hidden"
             case Number():
-                extra = {"min": mark.low, "max": mark.high, "step": mark.step, "round": mark.round}
+                extra = {"default": mark.default, "min": mark.low, "max": mark.high}
+                extra |= {"step": mark.step, "round": mark.round}
                 options |= {key: value for key, value in extra.items() if value is not None}
                 if mark.control:
                     options["control_after_generate"] = True
@@ -254,7 +259,10 @@ def _split(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
 def _read_outputs(annotation: Any, names: tuple[str, ...]) -> tuple[OutputSpec, ...]:
     if annotation is None or annotation is type(None):
         return ()
-    parts = get_args(annotation) if get_origin(annotation) is tuple else (annotation,)
+    if _split(annotation)[0] is Shown:  # `Annotated[Shown, Wire(...), ...]`: its values, wire by wire
+        parts: tuple[Any, ...] = tuple(Annotated[Any, mark] for mark in _split(annotation)[1])
+    else:
+        parts = get_args(annotation) if get_origin(annotation) is tuple else (annotation,)
     outputs = []
     for position, part in enumerate(parts):
         base, marks = _split(part)

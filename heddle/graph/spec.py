@@ -14,6 +14,24 @@ Section = Literal["required", "optional", "hidden"]
 #: Types whose value a person types or chooses; every other type is a socket. `workflow_format` calls them widgets.
 WIDGET_TYPES = frozenset({"INT", "FLOAT", "STRING", "BOOLEAN", "COMBO"})
 
+#: Sockets whose values only another node can make. Packs' own types may also take plain values from their own widgets.
+SOCKET_ONLY = frozenset(
+    {
+        "MODEL",
+        "CLIP",
+        "VAE",
+        "CONDITIONING",
+        "LATENT",
+        "IMAGE",
+        "MASK",
+        "SIGMAS",
+        "NOISE",
+        "SAMPLER",
+        "GUIDER",
+        "CONTROL_NET",
+    }
+)
+
 #: INT inputs of these names carry a "control after generate" companion unless their options say false.
 SEED_NAMES = frozenset({"seed", "noise_seed"})
 

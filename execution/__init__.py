@@ -1,0 +1,1 @@
+"""A graph in, events out: convert, check, plan, cache, run, cancel; the worker."""

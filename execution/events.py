@@ -1,0 +1,98 @@
+"""What a running job says, as frozen records; they travel as JSON, a preview's picture beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar, Literal
+
+JobStatus = Literal["success", "partial", "error", "interrupted"]
+
+
+@dataclass(frozen=True)
+class Event:
+    kind: ClassVar[str]
+
+    def as_message(self) -> dict[str, Any]:
+        """The event as JSON, without its picture."""
+        values = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "picture"}
+        return {"kind": self.kind} | values
+
+
+@dataclass(frozen=True)
+class JobStarted(Event):
+    kind: ClassVar[str] = "job_started"
+
+
+@dataclass(frozen=True)
+class NodesCached(Event):
+    """These nodes' results were known already; they do not run."""
+
+    kind: ClassVar[str] = "nodes_cached"
+    nodes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class NodeStarted(Event):
+    kind: ClassVar[str] = "node_started"
+    node_id: str = ""
+
+
+@dataclass(frozen=True)
+class NodeProgress(Event):
+    kind: ClassVar[str] = "node_progress"
+    node_id: str = ""
+    value: float = 0
+    max: float = 1
+
+
+@dataclass(frozen=True)
+class NodePreview(Event):
+    """A picture of what is being made; `format` is "jpeg" or "png"."""
+
+    kind: ClassVar[str] = "node_preview"
+    node_id: str = ""
+    format: str = "jpeg"
+    picture: bytes = b""
+
+
+@dataclass(frozen=True)
+class NodeNote(Event):
+    """A line for the person, such as a size that was rounded."""
+
+    kind: ClassVar[str] = "node_note"
+    node_id: str = ""
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class NodeFinished(Event):
+    """`output` is what the node shows ({"images": [...]}), None if nothing."""
+
+    kind: ClassVar[str] = "node_finished"
+    node_id: str = ""
+    output: Mapping[str, Any] | None = None
+    cached: bool = False
+
+
+@dataclass(frozen=True)
+class NodeFailed(Event):
+    """`inputs` are short texts of the values the node was called with."""
+
+    kind: ClassVar[str] = "node_failed"
+    node_id: str = ""
+    class_type: str = ""
+    message: str = ""
+    exception_type: str = ""
+    traceback: tuple[str, ...] = ()
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class JobFinished(Event):
+    """`executed` are the nodes that ran or were cached; `message` says why a job failed as a whole."""
+
+    kind: ClassVar[str] = "job_finished"
+    status: JobStatus = "success"
+    executed: tuple[str, ...] = ()
+    message: str = ""

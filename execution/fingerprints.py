@@ -1,0 +1,40 @@
+"""What tells that a file has changed: for a person's input its content, for a model its size and time.
+
+A model is many gigabytes and replaced seldom; a picture is small and often saved again under its old name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from heddle.graph.errors import HeddleError
+from heddle.settings.folders import Folders
+
+
+class Fingerprints:
+    """Texts that change with a file's content, remembered for as long as its size and time stay."""
+
+    def __init__(self, folders: Folders) -> None:
+        self._folders = folders
+        self._known: dict[tuple[Path, int, int], str] = {}
+
+    def of(self, kind: str, name: str) -> str:
+        """The fingerprint of a file by kind and name; of one that is not there, that it is missing."""
+        try:
+            is_input = kind in ("input", "output", "temp")
+            path = self._folders.annotated(name) if is_input else self._folders.find(kind, name)
+            stat = path.stat()
+        except (HeddleError, OSError):
+            return "missing"
+        if not is_input:
+            return f"{path} {stat.st_size} {stat.st_mtime_ns}"
+        at = (path, stat.st_size, stat.st_mtime_ns)
+        if at not in self._known:
+            with path.open("rb") as file:
+                self._known[at] = hashlib.file_digest(file, "sha256").hexdigest()
+        return self._known[at]
+
+    def is_there(self, kind: str, name: str) -> bool:
+        """True if `name` means a file of that kind; a name that would leave its folder means none."""
+        return self.of(kind, name) != "missing"

@@ -1,0 +1,77 @@
+"""What a workflow document is: told apart by form, its API form read into plain records.
+
+Two documents exist: the saved form (what an editor keeps: `nodes` and `version`) and the API form (what POST /prompt
+takes: node id -> class_type and inputs). `execution.convert` turns the first into the second.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from heddle.graph.errors import FileProblem, GraphError
+
+Prompt = dict[str, dict[str, Any]]
+
+#: A workflow of 5,000 nodes takes some 4 MB; past this size the file is something else.
+MAX_BYTES = 256 * 1024 * 1024
+
+
+def read_document(path: Path) -> Any:
+    """The JSON of a workflow file.
+
+    Raises: FileProblem, if there is no such file or it is not JSON.
+    """
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise FileProblem(f"{path}: larger than {MAX_BYTES >> 20} MB, which no workflow is", path=path)
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise FileProblem(f"{path}: no such file; give the path of a workflow (.json)", path=path) from None
+    except UnicodeDecodeError:
+        raise FileProblem(f"{path}: not a text file; a workflow is saved as JSON", path=path) from None
+    except OSError as error:
+        raise FileProblem(f"{path}: cannot be read ({error.strerror or error})", path=path) from error
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise FileProblem(f"{path}: not valid JSON ({error}); save the workflow again", path=path) from None
+
+
+def form_of(document: Any) -> Literal["saved", "api"]:
+    """Which form a document has.
+
+    Raises: GraphError, if it is neither.
+    """
+    if isinstance(document, Mapping):
+        if isinstance(document.get("nodes"), list):
+            return "saved"
+        if document and all(isinstance(node, Mapping) and "class_type" in node for node in document.values()):
+            return "api"
+        if isinstance(document.get("prompt"), Mapping):
+            raise GraphError("this is a whole request to POST /prompt; the workflow is what its key `prompt` holds")
+    raise GraphError(
+        "not a workflow: found neither `nodes` (saved form) nor nodes with `class_type` (API form); "
+        "save or export the workflow again from the editor"
+    )
+
+
+def is_link(value: Any) -> bool:
+    """True for `[source id, output index]`, the API form's way to write a link."""
+    return (
+        isinstance(value, (list, tuple))
+        and len(value) == 2
+        and isinstance(value[0], (str, int))
+        and not isinstance(value[0], bool)
+        and isinstance(value[1], (int, float))
+        and not isinstance(value[1], bool)
+    )
+
+
+def title_of(node: Mapping[str, Any]) -> str:
+    """The title that a person gave a node of the API form, or its class."""
+    meta = node.get("_meta")
+    title = meta.get("title") if isinstance(meta, Mapping) else None
+    return str(title or node.get("class_type", ""))

@@ -1,0 +1,182 @@
+"""The plan of the house: reads the options, builds each room, hands it what it needs.
+
+One set of rooms serves the front desk (no torch, no nodes), another the worker; `run`, `check` and `nodes` build a
+worker in this process. Rooms are imported where they are built: a front desk must answer before torch is there.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from heddle.graph.errors import HeddleError, SettingsError
+from heddle.settings.options import Settings, parse
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
+    from execution.worker import Worker
+
+log = logging.getLogger("heddle")
+
+EXIT_FAILED, EXIT_MISUSED, EXIT_INTERRUPTED = 1, 2, 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Carry out one command line; the exit code: 0 done, 1 failed, 2 asked wrongly, 130 interrupted."""
+    try:
+        settings = parse(sys.argv[1:] if argv is None else argv)
+        logging.basicConfig(level=settings.log_level, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+        commands = {"run": run, "check": check, "nodes": nodes, "train-demo": train_demo, "serve": serve}
+        return commands[settings.command](settings)
+    except SettingsError as error:
+        print(error.message, file=sys.stderr)
+        return EXIT_MISUSED
+    except HeddleError as error:
+        print(error.message, file=sys.stderr)
+        return EXIT_FAILED
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()  # who read our output has gone; there is nobody to tell
+        return EXIT_FAILED
+
+
+def build_worker(settings: Settings) -> Worker:
+    """A worker with every node, nothing loaded yet."""
+    # A worker's rooms bring torch; the front desk must not.
+    from execution.cache import ResultCache
+    from execution.driver import House
+    from execution.fingerprints import Fingerprints
+    from execution.worker import Worker
+    from heddle.numerics.sizes import bytes_of
+    from heddle.settings.folders import Folders
+    from model_management.devices import choose_device
+    from model_management.guards import node_guard
+    from model_management.weights import Weights
+    from nodes.catalogue import built_in
+    from nodes.packs import load_packs
+
+    folders = Folders.from_settings(settings)
+    registry = built_in()
+    for failure in load_packs(registry, folders.custom_nodes):
+        log.warning("%s", failure.message)
+    fingerprints = Fingerprints(folders)
+    house = House(
+        folders=folders,
+        weights=Weights(choose_device(cpu_only=settings.cpu)),
+        fingerprint=fingerprints.of,
+        guard=node_guard,
+        cache=ResultCache(settings.cache_bytes, bytes_of),
+    )
+    return Worker(registry, house, fingerprints)
+
+
+def run(settings: Settings) -> int:
+    """Run one workflow in this process and print the paths of the files it made."""
+    from execution.console import Console  # with the worker's rooms
+
+    document, prompt, worker = _open_workflow(settings)
+    report = worker.check(prompt)
+    for message in report.messages:
+        print(message, file=sys.stderr)
+    if report.plan is None:
+        return EXIT_MISUSED
+    from execution.convert import metadata_of  # with the worker's rooms
+
+    console = Console({each.id: each.title for each in report.plan.nodes.values()}, worker.house.folders.resolve)
+    stop = worker.expect("run")
+
+    def interrupt(*_: Any) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt  # asked twice: do not wait for the node
+        stop.set()
+        print("\nstopping after this step; once more to stop at once", file=sys.stderr)
+
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        finished = worker.run("run", prompt, console.show, extra_pnginfo=metadata_of(document))
+    finally:
+        signal.signal(signal.SIGINT, before)
+        console.close()
+    if finished.status == "interrupted":
+        print("stopped", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    return 0 if finished.status == "success" and not report.problems else EXIT_FAILED
+
+
+def check(settings: Settings) -> int:
+    """Hold one workflow against the nodes and files that are here."""
+    _, prompt, worker = _open_workflow(settings)
+    report = worker.check(prompt)
+    for message in report.messages:
+        print(message, file=sys.stderr)
+    if report.plan is None or report.problems:
+        return EXIT_FAILED
+    print(f"{settings.workflow}: {len(report.plan.nodes)} nodes, can run")
+    return 0
+
+
+def nodes(settings: Settings) -> int:
+    """List the nodes, by menu or as /object_info answers."""
+    worker = build_worker(settings)
+    if settings.as_json:
+        from heddle.graph.object_info import with_files  # beside the worker's rooms
+
+        list_files = worker.house.folders.list_files
+        records = {id: with_files(record, list_files) for id, record in worker.registry.catalogue().items()}
+        print(json.dumps(records, indent=1))
+        return 0
+    for spec in sorted(worker.registry.values(), key=lambda each: (each.category, each.id)):
+        first_line = spec.description.partition("\n")[0]
+        print(f"{spec.category:<24} {spec.id:<24} {first_line}")
+    return 0
+
+
+def train_demo(settings: Settings) -> int:
+    """Train the small model that ships."""
+    from heddle.training.command import train_demo  # brings torch
+
+    return train_demo(settings.rest)
+
+
+def serve(settings: Settings) -> int:
+    """Answer browsers and clients until told to stop."""
+    import server.serve  # the front desk's rooms; other commands need none of them
+
+    return server.serve.serve(settings, work)
+
+
+def work(settings: Settings, connection: Connection) -> None:
+    """The whole life of a worker process, started by the front desk with a pipe to it."""
+    for asked in (signal.SIGINT, getattr(signal, "SIGBREAK", None)):
+        if asked is not None:
+            signal.signal(asked, signal.SIG_IGN)  # Ctrl+C in the terminal is for the front desk, which tells us
+    logging.basicConfig(level=settings.log_level, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    from execution.worker import serve_connection  # a worker's rooms, see build_worker
+    from model_management.devices import describe_devices
+
+    worker = build_worker(settings)
+    serve_connection(worker, connection, lambda: describe_devices(worker.house.weights.device), ready=lambda: None)
+
+
+def _open_workflow(settings: Settings) -> tuple[Any, dict[str, dict[str, Any]], Worker]:
+    from execution.changes import apply_changes  # with the worker's rooms
+    from execution.convert import to_prompt
+    from heddle.graph.workflow import read_document
+
+    assert settings.workflow is not None, "the option parser asks for a file"
+    document = read_document(settings.workflow)
+    worker = build_worker(settings)
+    prompt = apply_changes(to_prompt(document, worker.registry), settings.changes, worker.registry)
+    return document, prompt, worker
+
+
+if __name__ == "__main__":
+    threading.current_thread().name = "main"
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The built-in nodes, one folder per menu. `catalogue.py` gathers them."""

@@ -1,0 +1,19 @@
+"""The built-in nodes, gathered from the modules that declare them, in the order of the menus."""
+
+from __future__ import annotations
+
+from heddle.graph.declare import declared_in
+from heddle.graph.registry import Registry
+from nodes.conditioning import texts
+from nodes.image import files, scale
+from nodes.latent import autoencoder, empty
+from nodes.latent import scale as latent_scale
+from nodes.loaders import checkpoints
+from nodes.sampling import ksampler
+
+MODULES = (checkpoints, texts, ksampler, empty, autoencoder, latent_scale, files, scale)
+
+
+def built_in() -> Registry:
+    """A registry of every built-in node."""
+    return Registry(spec for module in MODULES for spec in declared_in(module))

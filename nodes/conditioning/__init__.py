@@ -1,0 +1,1 @@
+"""Nodes of the menu "conditioning": texts and what steers a picture."""

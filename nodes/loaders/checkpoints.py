@@ -1,0 +1,31 @@
+"""Whole checkpoints and single autoencoders."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from heddle.graph.context import Context
+from heddle.graph.declare import Files, node
+from heddle.wires import Clip, Model, Vae
+from model_management.checkpoint import open_checkpoint, open_vae
+
+
+@node("CheckpointLoaderSimple", category="model/loaders", name="Load Checkpoint", search=("model", "safetensors"))
+def load_checkpoint(
+    ckpt_name: Annotated[str, Files("checkpoints", tip="A checkpoint file that holds model, text encoder and VAE.")],
+    ctx: Context,
+) -> tuple[Model, Clip, Vae]:
+    """Open a checkpoint: the diffusion model, its text encoder and its autoencoder.
+
+    Only the file's header is read here; weights are brought in when a node first needs them.
+    """
+    return open_checkpoint(ctx.folders.find("checkpoints", ckpt_name), ctx.weights)
+
+
+@node("VAELoader", category="model/loaders", name="Load VAE", search=("autoencoder",))
+def load_vae(
+    vae_name: Annotated[str, Files("vae", tip="An autoencoder file, to use in place of a checkpoint's own.")],
+    ctx: Context,
+) -> Vae:
+    """Open an autoencoder that lies in a file of its own."""
+    return open_vae(ctx.folders.find("vae", vae_name), ctx.weights)

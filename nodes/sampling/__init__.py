@@ -1,0 +1,1 @@
+"""Nodes of the menu "sampling": from noise to a latent."""

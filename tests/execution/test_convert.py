@@ -1,0 +1,181 @@
+"""Saved workflows as API-form graphs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from execution.convert import metadata_of, to_prompt
+from heddle.graph.errors import GraphError
+from tests.execution.toys import registry
+
+
+def saved(*nodes: dict[str, Any], links: list[Any] | None = None, **more: Any) -> dict[str, Any]:
+    return {"version": 0.4, "nodes": list(nodes), "links": links or [], **more}
+
+
+def record(id: int | str, kind: str, values: Any = None, inputs: Any = (), **more: Any) -> dict[str, Any]:
+    slots = [{"name": name, "type": "THING", "link": link} for name, link in inputs]
+    return {"id": id, "type": kind, "widgets_values": values or [], "inputs": slots, "outputs": [], **more}
+
+
+MAKE = record(1, "Make", ["a", 2, "loud"])
+
+
+def convert(document: Any) -> Any:
+    return to_prompt(document, registry())
+
+
+def inputs_of(document: Any, node_id: str) -> Any:
+    return convert(document)[node_id]["inputs"]
+
+
+def test_widget_values_get_their_names_and_links_their_sources() -> None:
+    document = saved(MAKE, record(2, "Show", inputs=[("thing", 7)]), links=[[7, 1, 0, 2, 0, "THING"]])
+    assert convert(document) == {
+        "1": {"class_type": "Make", "inputs": {"text": "a", "count": 2, "mode": "loud"}, "_meta": {"title": "Make"}},
+        "2": {"class_type": "Show", "inputs": {"thing": ["1", 0]}, "_meta": {"title": "Show"}},
+    }
+
+
+def test_the_newer_schema_with_link_objects_reads_the_same() -> None:
+    link = {"id": 7, "origin_id": 1, "origin_slot": 0, "target_id": 2, "target_slot": 0, "type": "THING"}
+    document = saved(MAKE, record(2, "Show", inputs=[("thing", 7)]), links=[link]) | {"version": 1}
+    assert inputs_of(document, "2") == {"thing": ["1", 0]}
+
+
+@pytest.mark.parametrize("values", [[5, "randomize", 0.5], [5, 0.5]])
+def test_the_control_after_a_seed_is_passed_over_where_there_is_one(values: list[Any]) -> None:
+    assert inputs_of(saved(record(3, "Seeded", values)), "3") == {"seed": 5, "weight": 0.5}
+
+
+def test_missing_values_become_defaults_and_extra_ones_are_ignored() -> None:
+    assert inputs_of(saved(record(1, "Make", ["a"])), "1") == {"text": "a", "count": 1, "mode": "plain"}
+    assert inputs_of(saved(record(1, "Make", ["a", 3, "loud", "image", None])), "1")["mode"] == "loud"
+
+
+def test_values_by_name_win_over_values_by_place() -> None:
+    by_name = record(1, "Make", ["a", "loud"], widgets_values_named={"text": "b", "count": 4, "mode": "loud"})
+    assert inputs_of(saved(by_name), "1") == {"text": "b", "count": 4, "mode": "loud"}
+    assert inputs_of(saved(record(1, "Make", {"count": 6})), "1") == {"text": "a", "count": 6, "mode": "plain"}
+
+
+def test_a_linked_widget_takes_the_link_and_the_slots_place_means_nothing() -> None:
+    document = saved(
+        MAKE,
+        record(2, "Make", ["x", 5, "plain"], inputs=[("text", 4)]),
+        links=[[4, 1, 0, 2, 99, "THING"]],
+    )
+    assert inputs_of(document, "2") == {"text": ["1", 0], "count": 5, "mode": "plain"}
+
+
+def test_a_primitives_value_is_written_where_its_link_ends() -> None:
+    document = saved(
+        record(9, "PrimitiveNode", [41, "fixed"]),
+        record(2, "Make", ["x", 5, "plain"], inputs=[("count", 4)]),
+        links=[[4, 9, 0, 2, 1, "INT"]],
+    )
+    assert convert(document) == {
+        "2": {"class_type": "Make", "inputs": {"text": "x", "count": 41, "mode": "plain"}, "_meta": {"title": "Make"}}
+    }
+
+
+def test_a_primitive_behind_reroutes_still_reaches_its_widget() -> None:
+    document = saved(
+        record(9, "PrimitiveNode", [[1, 2]]),
+        record(5, "Reroute", inputs=[("", 1)]),
+        record(6, "Reroute", inputs=[("", 2)]),
+        record(2, "Make", inputs=[("text", 3)]),
+        links=[[1, 9, 0, 5, 0, "*"], [2, 5, 0, 6, 0, "*"], [3, 6, 0, 2, 0, "*"]],
+    )
+    assert inputs_of(document, "2")["text"] == {"__value__": [1, 2]}
+
+
+def test_notes_leave_no_trace() -> None:
+    assert list(convert(saved(MAKE, record(8, "Note", ["remember"]), record(9, "MarkdownNote", ["# hi"])))) == ["1"]
+
+
+def test_a_muted_node_gives_nothing_to_those_behind_it() -> None:
+    document = saved(MAKE | {"mode": 2}, record(2, "Show", inputs=[("thing", 7)]), links=[[7, 1, 0, 2, 0, "THING"]])
+    assert convert(document)["2"]["inputs"] == {}
+    assert "1" not in convert(document)
+
+
+def slot(name: str, kind: str, link: int | None) -> dict[str, Any]:
+    return {"name": name, "type": kind, "link": link}
+
+
+@pytest.mark.parametrize(
+    ("slots", "outputs", "output", "expected"),
+    [
+        ([slot("a", "THING", 1), slot("b", "THING", 2)], ["THING", "THING"], 1, "11"),  # same place
+        ([slot("a", "INT", 1), slot("b", "THING", 2)], ["THING"], 0, "11"),  # first of the same type
+        ([slot("a", "INT", 1), slot("b", "*", 2)], ["THING"], 0, "11"),  # first that fits
+        ([slot("a", "INT", 1)], ["THING"], 0, None),  # none fits
+        ([], ["THING"], 0, None),
+    ],
+)
+def test_a_bypassed_node_passes_on_the_input_that_fits(slots: Any, outputs: Any, output: int, expected: Any) -> None:
+    bypassed = {
+        "id": 5, "type": "Join", "mode": 4, "inputs": slots, "outputs": [{"name": kind, "type": kind} for kind in outputs],
+    }  # fmt: skip
+    document = saved(
+        record(10, "Make", ["n", 1, "plain"]),
+        record(11, "Make", ["m", 1, "plain"]),
+        bypassed,
+        record(2, "Show", inputs=[("thing", 3)]),
+        links=[[1, 10, 0, 5, 0, "*"], [2, 11, 0, 5, 1, "*"], [3, 5, output, 2, 0, "THING"]],
+    )
+    found = inputs_of(document, "2").get("thing")
+    assert found == ([expected, 0] if expected else None)
+
+
+def test_a_link_to_nowhere_is_dropped() -> None:
+    document = saved(record(2, "Show", inputs=[("thing", 7)]), record(3, "Show", inputs=[("thing", 8)]),
+                     links=[[8, 55, 0, 3, 0, "THING"]])  # fmt: skip
+    assert inputs_of(document, "2") == {} and inputs_of(document, "3") == {}
+
+
+def test_reroutes_in_a_circle_are_refused() -> None:
+    document = saved(
+        record(5, "Reroute", inputs=[("", 1)]),
+        record(6, "Reroute", inputs=[("", 2)]),
+        record(2, "Show", inputs=[("thing", 3)]),
+        links=[[1, 6, 0, 5, 0, "*"], [2, 5, 0, 6, 0, "*"], [3, 6, 0, 2, 0, "*"]],
+    )
+    with pytest.raises(GraphError, match="circle"):
+        convert(document)
+
+
+def test_a_subgraph_is_refused_by_its_name() -> None:
+    document = saved(record(4, "uuid-1"), definitions={"subgraphs": [{"id": "uuid-1", "name": "Upscale twice"}]})
+    with pytest.raises(GraphError, match="'Upscale twice' is a subgraph"):
+        convert(document)
+    with pytest.raises(GraphError, match="'Old group' is a subgraph"):
+        convert(saved(record(4, "workflow>Old group")))
+
+
+def test_an_unknown_type_stays_so_that_the_check_can_name_it() -> None:
+    assert convert(saved(record(4, "Mystery", [1], title="My own")))["4"] == {
+        "class_type": "Mystery", "inputs": {}, "_meta": {"title": "My own"},
+    }  # fmt: skip
+
+
+def test_the_api_form_passes_through_and_only_the_saved_form_is_kept_as_metadata() -> None:
+    prompt = {"1": {"class_type": "Make", "inputs": {}}}
+    assert convert(prompt) == prompt
+    assert metadata_of(prompt) == {}
+    assert metadata_of(saved(MAKE))["workflow"]["nodes"][0]["id"] == 1
+
+
+@pytest.mark.parametrize("document", [None, 3, [], {}, {"nodes": 3}, {"a": 1}, {"prompt": {"1": {}}}])
+def test_what_is_no_workflow_is_refused_in_words(document: Any) -> None:
+    with pytest.raises(GraphError, match="workflow"):
+        convert(document)
+
+
+@pytest.mark.parametrize("broken", [{"nodes": [{"type": "Make"}]}, {"nodes": [4]}, {"nodes": [MAKE], "links": [[1]]}])
+def test_a_damaged_workflow_is_refused_in_words(broken: Any) -> None:
+    with pytest.raises(GraphError, match="the workflow has a"):
+        convert(broken)

@@ -1,0 +1,266 @@
+"""A worker runs graphs: results, what is kept, what fails, what stops."""
+
+from __future__ import annotations
+
+import multiprocessing
+import threading
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import pytest
+
+from execution.protocol import pack, unpack
+from execution.worker import serve_connection
+from heddle.graph.classic import spec_of_class
+from heddle.graph.context import Context
+from heddle.graph.declare import node, spec_of
+from heddle.graph.errors import ShapeError
+from tests.execution.toys import Heard, Thing, graph, run, worker
+
+MAKE = {"text": "a", "count": 2, "mode": "loud"}
+
+
+def shown(**changes: Any) -> dict[str, Any]:
+    return graph(n1=("Make", MAKE | changes), n2=("Show", {"thing": ["1", 0]}))
+
+
+def test_a_graph_runs_from_its_sources_to_what_it_shows() -> None:
+    heard = run(worker(), shown())
+    assert heard.shown() == ["AA"]
+    assert heard.kinds() == [
+        "job_started", "nodes_cached", "node_started", "node_finished", "node_started", "node_finished", "job_finished",
+    ]  # fmt: skip
+    assert heard[-1].status == "success"
+    assert heard[-1].executed == ("1", "2")
+
+
+def test_a_second_run_finds_every_result_again_and_shows_it_again() -> None:
+    made = worker()
+    run(made, shown())
+    heard = run(made, shown())
+    assert heard.of("node_started") == []
+    assert heard.of("nodes_cached")[0].nodes == ("1", "2")
+    assert heard.shown() == ["AA"]
+
+
+def test_a_change_runs_only_what_depends_on_it_whatever_the_ids_are() -> None:
+    made = worker()
+    join = {"left": ["1", 0], "right": ["2", 0]}
+    first = graph(
+        n1=("Make", MAKE), n2=("Make", MAKE | {"text": "b"}), n3=("Join", join), n4=("Show", {"thing": ["3", 0]})
+    )
+    assert run(made, first).shown() == ["AABB"]
+    join = {"left": ["11", 0], "right": ["12", 0]}
+    second = graph(
+        n11=("Make", MAKE), n12=("Make", MAKE | {"text": "c"}), n13=("Join", join), n14=("Show", {"thing": ["13", 0]})
+    )
+    heard = run(made, second)
+    assert [each.node_id for each in heard.of("node_started")] == ["12", "13", "14"]
+    assert heard.shown() == ["AACC"]
+
+
+def test_an_input_file_is_known_by_its_content(tmp_path: Path) -> None:
+    file = tmp_path / "x.txt"
+    file.write_text("one")
+    made = worker(path=tmp_path)
+    prompt = graph(n1=("Read", {"name": "x.txt"}), n2=("Show", {"thing": ["1", 0]}))
+    assert run(made, prompt).shown() == ["one"]
+    file.write_text("two")
+    assert run(made, prompt).shown() == ["two"]
+    file.touch()
+    assert run(made, prompt).of("node_started") == []
+
+
+def test_a_failure_is_pinned_to_its_node_and_the_other_branch_still_ends() -> None:
+    prompt = shown() | graph(n5=("Break", {"thing": ["1", 0]}), n6=("Show", {"thing": ["5", 0]}))
+    heard = run(worker(), prompt)
+    (failed,) = heard.of("node_failed")
+    assert failed.node_id == "5"
+    assert failed.message == "node 5 (Break): ValueError: cannot use AA"
+    assert failed.inputs == {"thing": "['AA']"}
+    assert any("cannot use AA" in line for line in failed.traceback)
+    assert heard.shown() == ["AA"]
+    assert heard[-1].status == "partial"
+
+
+def test_an_error_of_ours_keeps_its_words() -> None:
+    @node("Picky", category="toys")
+    def picky(thing: Thing) -> Thing:
+        """Refuses."""
+        raise ShapeError("4 channels, but 9 were wanted", wanted=9, got=4)
+
+    prompt = graph(n1=("Make", MAKE), n2=("Picky", {"thing": ["1", 0]}), n3=("Show", {"thing": ["2", 0]}))
+    heard = run(worker(spec_of(picky)), prompt)
+    assert heard.of("node_failed")[0].message == "node 2 (Picky): 4 channels, but 9 were wanted"
+    assert heard[-1].status == "error"
+
+
+def test_a_graph_that_cannot_run_ends_with_the_reasons() -> None:
+    heard = run(worker(), shown(count=99))
+    assert heard.kinds() == ["job_started", "job_finished"]
+    assert "found 99" in heard[-1].message
+
+
+def test_progress_and_notes_name_their_node() -> None:
+    prompt = graph(n1=("Make", MAKE), n7=("Steps", {"thing": ["1", 0], "count": 3}), n2=("Show", {"thing": ["7", 0]}))
+    heard = run(worker(), prompt)
+    assert [(each.node_id, each.value, each.max) for each in heard.of("node_progress")] == [
+        ("7", 1, 3), ("7", 2, 3), ("7", 3, 3),
+    ]  # fmt: skip
+    assert heard.of("node_note")[0].text == "took 3"
+
+
+def test_an_interrupt_stops_at_the_next_step_and_keeps_what_was_finished() -> None:
+    made = worker()
+    prompt = graph(
+        n1=("Make", MAKE), n7=("Steps", {"thing": ["1", 0], "count": 1000}), n2=("Show", {"thing": ["7", 0]})
+    )
+    heard = Heard()
+
+    def emit(event: Any) -> None:
+        heard.append(event)
+        if event.kind == "node_progress" and event.value == 5:
+            made.interrupt("job")
+
+    made.run("job", prompt, emit)
+    assert heard[-1].status == "interrupted"
+    assert len(heard.of("node_progress")) == 5
+    assert run(made, prompt).of("nodes_cached")[0].nodes == ("1",)
+
+
+def test_a_job_can_be_interrupted_before_it_starts() -> None:
+    made = worker()
+    made.expect("later")
+    made.interrupt("later")
+    heard = run(made, shown(), job_id="later")
+    assert heard[-1].status == "interrupted"
+    assert heard.of("node_started") == []
+
+
+class Classic:
+    """A node as packs write them."""
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        return {
+            "required": {"things": ("THING",), "how": (["up", "down"], {"default": "up"})},
+            "hidden": {"id": "UNIQUE_ID"},
+        }
+
+    RETURN_TYPES = ("THING", "INT")
+    OUTPUT_IS_LIST = (True, False)
+    FUNCTION = "work"
+    CATEGORY = "packs"
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def work(self, things: str, how: str, id: str) -> tuple[list[str], int]:
+        self.calls += 1
+        return [f"{things}{how}{id}", f"{self.calls}"], self.calls
+
+
+def test_a_classic_class_runs_and_a_list_calls_the_next_node_once_per_element() -> None:
+    prompt = graph(
+        n1=("Make", MAKE), n2=("Classic", {"things": ["1", 0], "how": "up"}), n3=("Show", {"thing": ["2", 0]})
+    )
+    heard = run(worker(spec_of_class("Classic", Classic)), prompt)
+    assert heard.shown() == ["AAup2", "1"]
+
+
+def test_shorter_lists_repeat_their_last_element() -> None:
+    prompt = graph(
+        n1=("Make", MAKE),
+        n2=("Classic", {"things": ["1", 0], "how": "down"}),
+        n3=("Join", {"left": ["2", 0], "right": ["1", 0]}),
+        n4=("Show", {"thing": ["3", 0]}),
+    )
+    heard = run(worker(spec_of_class("Classic", Classic)), prompt)
+    assert heard.shown() == ["AAdown2AA", "1AA"]
+
+
+def test_a_value_in_the_cache_is_given_up_when_the_limit_is_reached() -> None:
+    made = worker()
+    made.house.cache.limit_bytes = 10
+    run(made, shown())
+    assert made.house.cache.held_bytes <= 10
+    made.house.cache.limit_bytes = 0
+    assert run(made, shown(text="zz")).shown() == ["ZZZZ"]
+    made.free(models=True, results=True)
+    assert len(made.house.cache) == 0
+    assert made.house.weights.released == 1
+
+
+def _serve(connection: Any) -> None:
+    @node("Sleep", category="toys")
+    def sleep(thing: Thing, seconds: Annotated[float, "s"] = 0.0, *, ctx: Context) -> Thing:
+        """Waits."""
+        for _ in range(round(seconds * 100)):
+            ctx.check_cancelled()
+            time.sleep(0.01)
+        return thing
+
+    serve_connection(worker(spec_of(sleep)), connection, lambda: {"devices": []}, ready=lambda: None)
+
+
+def _converse() -> tuple[Any, Any]:
+    ours, theirs = multiprocessing.Pipe()
+    process = multiprocessing.get_context("spawn").Process(target=_serve, args=(theirs,), daemon=True)
+    process.start()
+    theirs.close()
+    return ours, process
+
+
+def _until(connection: Any, wanted: str) -> dict[str, Any]:
+    while True:
+        assert connection.poll(30), f"no {wanted} within 30 s"
+        message, _ = unpack(connection.recv_bytes())
+        if message["type"] == wanted or message.get("event", {}).get("kind") == wanted:
+            return message
+
+
+def test_a_worker_process_announces_itself_runs_a_job_and_ends_with_its_front_desk() -> None:
+    connection, process = _converse()
+    assert _until(connection, "hello")["pid"] == process.pid
+    assert "Make" in _until(connection, "catalogue")["nodes"]
+    _until(connection, "ready")
+    connection.send_bytes(pack({"type": "run", "job_id": "one", "prompt": shown(), "extra_data": {}}))
+    assert _until(connection, "node_finished")["job_id"] == "one"
+    assert _until(connection, "job_finished")["event"]["status"] == "success"
+    connection.close()
+    process.join(10)
+    assert process.exitcode == 0
+
+
+def test_a_worker_in_the_middle_of_a_job_hears_an_interrupt_and_ends_when_the_pipe_closes() -> None:
+    connection, process = _converse()
+    _until(connection, "ready")
+    prompt = graph(
+        n1=("Make", MAKE), n2=("Sleep", {"thing": ["1", 0], "seconds": 60}), n3=("Show", {"thing": ["2", 0]})
+    )
+    connection.send_bytes(pack({"type": "run", "job_id": "long", "prompt": prompt, "extra_data": {}}))
+    _until(connection, "node_started")
+    connection.send_bytes(pack({"type": "interrupt", "job_id": "long"}))
+    assert _until(connection, "job_finished")["event"]["status"] == "interrupted"
+    connection.send_bytes(pack({"type": "run", "job_id": "again", "prompt": prompt, "extra_data": {}}))
+    _until(connection, "node_started")
+    connection.close()
+    process.join(10)
+    assert process.exitcode == 0
+
+
+@pytest.mark.parametrize("threads", [8])
+def test_jobs_may_be_expected_and_interrupted_from_many_threads(threads: int) -> None:
+    made = worker()
+
+    def work(number: int) -> None:
+        made.expect(f"{number}")
+        made.interrupt(f"{number}")
+
+    started = [threading.Thread(target=work, args=(number,)) for number in range(threads)]
+    for each in started:
+        each.start()
+    for each in started:
+        each.join()
+    assert all(made.expect(f"{number}").is_set() for number in range(threads))
