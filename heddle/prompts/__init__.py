@@ -1,0 +1,1 @@
+"""What people write: prompt syntax, tokens, chunks, embeddings by name. No torch here."""
