@@ -1,4 +1,7 @@
-"""Reading textual-inversion files: the part of prompts that needs torch (`heddle.prompts.embeddings` says what is in them)."""
+"""Reading textual-inversion files, the part of prompts that needs torch.
+
+`heddle.prompts.embeddings` knows what is in them.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A prompt as a text encoder takes it: chunks of 77 tokens, each token with its weight and the word that it belongs to."""
+"""A prompt as a text encoder takes it: chunks of 77 tokens, each token with its weight and its word."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Tokenizer(Protocol):
 
 
 FindEmbedding = Callable[[str], Embedding | None]
-"""Name as written -> the embedding, or None if there is no such file. Raises FileProblem for one that cannot be used."""
+"""Name as written -> the embedding, or None if there is no such file. Raises FileProblem if it cannot be used."""
 
 
 class Token(NamedTuple):
@@ -59,8 +59,8 @@ def tokenize_prompt(
 ) -> TokenizedPrompt:
     """Read weights and embeddings, tokenize, and spread over chunks.
 
-    A "word" is a piece of text between two changes of weight or embeddings: it goes into one chunk as a whole while it is
-    short, so that a change of weight does not tear it.
+    A "word" is a piece of text between two changes of weight or embeddings: it goes into one chunk as a whole while it
+    is short, so that a change of weight does not tear it.
 
     Args:
         pad: what fills a chunk up; 49407 (end again) for CLIP-L, 0 for the OpenCLIP encoders.

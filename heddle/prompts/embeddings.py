@@ -1,6 +1,7 @@
 """Textual inversions: vectors from small files that stand in for tokens, found by the name a prompt gives.
 
-Names are looked up in a list of the files that are in the folders, so no name leads out of them. Reading a file takes torch,
+Names are looked up in a list of the files that are in the folders, so no name leads out of them. Reading a file takes
+torch,
 which this room does not import: the function that reads is handed in.
 """
 
@@ -85,8 +86,8 @@ def embedding_finder(
 def list_embeddings(folders: Iterable[Path]) -> dict[str, Path]:
     """Every name that leads to an embedding file.
 
-    A file in a subfolder answers to its path from any folder above it: a/b/n.pt to `a/b/n`, `b/n` and `n`, with or without
-    the ending. Files nearer to the top, earlier folders and earlier endings come first.
+    A file in a subfolder answers to its path from any folder above it: a/b/n.pt to `a/b/n`, `b/n` and `n`, with or
+    without the ending. Files nearer to the top, earlier folders and earlier endings come first.
     """
     files: list[tuple[int, int, str, int, tuple[str, ...], Path]] = []
     for order, folder in enumerate(folders):
@@ -157,8 +158,8 @@ def _load(name: str, path: Path, read: ReadFile, key: str, width: int | None) ->
     used, rows = picked
     if width is not None and rows[0].shape[-1] != width:
         raise FileProblem(
-            f"embedding {name!r}: {path.name} has vectors of {rows[0].shape[-1]} numbers, but this text encoder wants {width}:"
-            " it was made for another model and was left out of the prompt",
+            f"embedding {name!r}: {path.name} has vectors of {rows[0].shape[-1]} numbers, but this text encoder wants"
+            f" {width}: it was made for another model and was left out of the prompt",
             path=path,
         )
     return Embedding(name.removesuffix(path.suffix), used, rows)

@@ -1,7 +1,7 @@
 """CLIP's tokenizer: text to the ids of its 49,408-entry vocabulary.
 
-The vocabulary is not part of this repository: it is read from the installed open_clip_torch, as a file, or from a folder that
-the user keeps under models/tokenizers/. Text is cut up the way the fast tokenizers (transformers 5) do it.
+The vocabulary is not part of this repository: it is read from the installed open_clip_torch, as a file, or from a
+folder that the user keeps under models/tokenizers/. Text is cut up the way the fast tokenizers (transformers 5) do it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ END = 49407
 """Id of <|endoftext|>."""
 
 _MERGES_FILE = "bpe_simple_vocab_16e6.txt.gz"
-# 256 bytes, 256 bytes at a word's end and 2 specials make up the rest of the 49,408; the file goes on with unused merges.
+# 256 bytes, 256 bytes at a word's end and 2 specials make up the rest of the 49,408; the file goes on with unused
+# merges.
 _MERGES = 49408 - 512 - 2
 # Where a word ends before its pairs are merged: contractions, runs of letters, single digits, runs of signs.
 _WORDS = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
@@ -35,8 +36,8 @@ class ClipTokenizer:
     """Made at its first use, once, whichever thread asks first.
 
     Args:
-        folder: a folder with tokenizer.json, or vocab.json and merges.txt, or the merges file; None for the one that comes
-            with open_clip_torch.
+        folder: a folder with tokenizer.json, or vocab.json and merges.txt, or the merges file; None for the one that
+            comes with open_clip_torch.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
@@ -126,7 +127,7 @@ def _read_merges(text: str) -> list[tuple[str, str]]:
 
 
 def _byte_letters() -> list[str]:
-    """A visible letter for each of the 256 bytes, in the vocabulary's order: the printable bytes stand for themselves, first."""
+    """A visible letter for each byte, in the vocabulary's order: first the printable bytes, which stand for themselves."""
     printable = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
     others = 256 - len(printable)
     return [chr(byte) for byte in printable] + [chr(256 + i) for i in range(others)]

@@ -2,8 +2,8 @@
 
 - `(x)` multiplies the weight around it by 1.1; `(x:w)` sets it to w, whatever is around.
 - Brackets and braces mean nothing. `\\(` and `\\)` are literal parentheses.
-- A parenthesis that is never closed is text, but one that ends with the text's last `)` still counts as a group: that is
-  how the node engines of this ecosystem read `(a (b)`, and a seed is worth only what its prompt's reading is.
+- A parenthesis that is never closed is text, but one that ends with the text's last `)` still counts as a group: that
+  is how the node engines of this ecosystem read `(a (b)`, and a seed is worth only what its prompt's reading is.
 """
 
 from __future__ import annotations

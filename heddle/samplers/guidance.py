@@ -39,8 +39,8 @@ def denoiser_of(network: Network, prediction: Prediction) -> ConditionedDenoiser
 def cfg(denoise: ConditionedDenoiser, positive: Tensor, negative: Tensor | None, scale: float) -> Denoiser:
     """Classifier-free guidance: from the negative's guess through the positive's, `scale` times as far.
 
-    Source: Ho and Salimans 2022, arXiv:2207.12598, equation 6, with scale = w + 1. Both conditions go through the network as
-    one batch. At scale 1 the negative has no effect and is not evaluated.
+    Source: Ho and Salimans 2022, arXiv:2207.12598, equation 6, with scale = w + 1. Both conditions go through the
+    network as one batch. At scale 1 the negative has no effect and is not evaluated.
 
     Args:
         positive, negative: contexts [1 or B, T, D]; their T may differ.
@@ -92,7 +92,7 @@ def masked(denoise: Denoiser, mask: Tensor, latent: Tensor, noise: Tensor, predi
 
 
 def fit_mask(mask: Tensor, latent: Tensor) -> Tensor:
-    """A mask in pixels, [H, W], [B, H, W] or [B, 1, H, W], at the latent's size: bilinear, not rounded, one per picture."""
+    """A mask [H, W], [B, H, W] or [B, 1, H, W] at the latent's size: bilinear, not rounded, one per picture."""
     mask = mask.reshape(-1, 1, *mask.shape[-2:]).to(latent)
     if mask.shape[-2:] != latent.shape[-2:]:
         mask = F.interpolate(mask, size=latent.shape[-2:], mode="bilinear")

@@ -47,6 +47,7 @@ def white_noise(seed: int, like: Tensor) -> NoiseSource:
 def step_noise(seed: int, like: Tensor) -> NoiseSource:
     """The source for the noise between the steps of a run with this seed.
 
-    Its stream starts at seed + 1: started at the seed itself, its first draw would be the noise that the run began with.
+    Its stream starts at seed + 1: started at the seed itself, its first draw would be the noise that the run began
+    with.
     """
     return white_noise(seed + 1, like)

@@ -1,6 +1,7 @@
 """How much noise a network knows at which timestep: the table it was trained with, and the maps between both scales.
 
-What a network's output means at a noise level is said in `predictions.py`; which levels a run visits, in `schedules.py`.
+What a network's output means at a noise level is said in `predictions.py`; which levels a run visits, in
+`schedules.py`.
 """
 
 from __future__ import annotations
@@ -252,8 +253,8 @@ class CascadeSchedule(_Table):
     offset: float = 0.008
     steps: int = 10000
 
-    # All of it in float32, as in the published code: near the curve's clean end 1 - alphas_bar keeps few digits, and the
-    # levels that networks were trained and run with are the ones with those digits.
+    # All of it in float32, as in the published code: near the curve's clean end 1 - alphas_bar keeps few digits, and
+    # the levels that networks were trained and run with are the ones with those digits.
     @cached_property
     def _first(self) -> Tensor:
         return torch.cos(torch.tensor(self.offset / (1 + self.offset) * math.pi * 0.5)) ** 2

@@ -1,8 +1,8 @@
 """What a network's input and output mean: the parametrisations.
 
 Each holds the noise schedule that the network was trained with and gives four formulas: what the network is shown, what
-its output says about the clean latent, how a run begins, how it ends. Wherever a formula takes `sigma`, it is a tensor that
-broadcasts against the latent: 0-d for a whole batch, or [B, 1, 1, 1].
+its output says about the clean latent, how a run begins, how it ends. Wherever a formula takes `sigma`, it is a tensor
+that broadcasts against the latent: 0-d for a whole batch, or [B, 1, 1, 1].
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Prediction(Protocol):
         ...
 
     def start(self, sigma: Tensor, noise: Tensor, latent: Tensor, max_denoise: bool = False) -> Tensor:
-        """The first noisy latent. `max_denoise`: the run starts at the table's end, where nothing of a picture is left."""
+        """The first noisy latent. `max_denoise`: the run starts at the table's end, where no picture is left."""
         ...
 
     def finish(self, sigma: Tensor, x: Tensor) -> Tensor:
@@ -60,7 +60,8 @@ class Epsilon:
         return x - output * sigma
 
     def start(self, sigma: Tensor, noise: Tensor, latent: Tensor, max_denoise: bool = False) -> Tensor:
-        # At the table's end the network expects the variance of data and noise together, also where the latent is empty.
+        # At the table's end the network expects the variance of data and noise together, also where the latent is
+        # empty.
         level = (1 + sigma**2) ** 0.5 if max_denoise else sigma
         return latent + noise * level
 

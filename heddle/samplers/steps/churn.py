@@ -24,7 +24,8 @@ def churned(
     Source: Karras et al. 2022, arXiv:2206.00364, algorithm 2, lines 4 to 6.
 
     Args:
-        s_churn: how much noise over the whole run; a step raises its level by the share s_churn / steps, at most sqrt(2) - 1.
+        s_churn: how much noise over the whole run; a step raises its level by the share s_churn / steps, at most
+            sqrt(2) - 1.
         s_tmin, s_tmax: only levels between these are raised.
         s_noise: factor on the fresh noise's standard deviation.
     """

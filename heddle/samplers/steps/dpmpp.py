@@ -11,7 +11,7 @@ from heddle.samplers.sampler import Denoiser, OnStep, sampler, silent
 
 @sampler("dpmpp_2m")
 def dpmpp_2m(denoise: Denoiser, x: Tensor, sigmas: Tensor, *, on_step: OnStep = silent) -> Tensor:
-    """Second order from one denoiser call a step: the clean guess is extrapolated through this step's and the last one's.
+    """Second order from one denoiser call a step: the clean guess is extrapolated from this step and the last.
 
     Time is measured in lambda = -ln(sigma). The first step, and the last one when it goes to 0 (where lambda has no
     end), are of first order. Source: Lu et al. 2022, arXiv:2211.01095, algorithm 2.

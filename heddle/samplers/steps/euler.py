@@ -27,7 +27,8 @@ def euler(
 ) -> Tensor:
     """Straight steps along the slope at their start.
 
-    Source: Karras et al. 2022, arXiv:2206.00364, algorithm 2 without its second-order correction. One denoiser call a step.
+    Source: Karras et al. 2022, arXiv:2206.00364, algorithm 2 without its second-order correction. One denoiser call a
+    step.
     """
     for i, (sigma, sigma_next) in enumerate(pairwise(sigmas)):
         x, sigma = churned(x, sigma, noise, len(sigmas) - 1, s_churn, s_tmin, s_tmax, s_noise)
@@ -82,8 +83,8 @@ def _split(sigma: Tensor, sigma_next: Tensor, eta: float) -> tuple[Tensor, Tenso
 def _split_flow(sigma: Tensor, sigma_next: Tensor, eta: float) -> tuple[Tensor, Tensor, Tensor]:
     """The same for mixed latents.
 
-    Shrinking by (1 - sigma_next) / (1 - down) brings the picture's share to that of sigma_next; the noise left over by then
-    has deviation down * shrink, and what lacks to sigma_next is drawn.
+    Shrinking by (1 - sigma_next) / (1 - down) brings the picture's share to that of sigma_next; the noise left over by
+    then has deviation down * shrink, and what lacks to sigma_next is drawn.
     """
     down = sigma_next * (1 + (sigma_next / sigma - 1) * eta)
     shrink = (1 - sigma_next) / (1 - down)
