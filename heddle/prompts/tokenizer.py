@@ -127,7 +127,7 @@ def _read_merges(text: str) -> list[tuple[str, str]]:
 
 
 def _byte_letters() -> list[str]:
-    """A visible letter for each byte, in the vocabulary's order: first the printable bytes, which stand for themselves."""
+    """A visible letter for each byte, in the vocabulary's order: printable bytes first, as themselves."""
     printable = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
     others = 256 - len(printable)
     return [chr(byte) for byte in printable] + [chr(256 + i) for i in range(others)]
