@@ -1,0 +1,146 @@
+import contextlib
+import io
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from heddle.graph.errors import SettingsError
+from heddle.settings.options import CACHE_BYTES, COMMANDS, HOUSE, parse, parse_size, read_change
+
+
+def test_no_words_mean_a_server_that_only_this_machine_reaches():
+    settings = parse([])
+    assert settings.command == "serve"
+    assert settings.listen == ("127.0.0.1",) and settings.port == 8188
+    assert settings.is_private
+    assert settings.base_directory == HOUSE and (HOUSE / "heddle").is_dir()
+    assert settings.cache_bytes == CACHE_BYTES
+
+
+@pytest.mark.parametrize(
+    "words", ["--cpu run w.json --port 9000", "run --port 9000 w.json --cpu", "run w.json --cpu --port 9000"]
+)
+def test_options_stand_before_or_after_the_command(words: str):
+    settings = parse(words.split())
+    assert (settings.command, settings.cpu, settings.port) == ("run", True, 9000)
+    assert settings.workflow == Path.cwd() / "w.json"
+
+
+def test_a_repeated_option_keeps_what_stood_before_the_command(tmp_path: Path):
+    first, second = tmp_path / "a.yaml", tmp_path / "b.yaml"
+    first.touch()
+    second.touch()
+    option = "--extra-model-paths-config"
+    assert parse([option, str(first), "run", "w.json", option, str(second)]).extra_model_paths == (first, second)
+
+
+def test_a_bare_listen_does_not_swallow_the_command():
+    settings = parse(["--listen", "run", "w.json"])
+    assert settings.command == "run"
+    assert settings.listen == ("0.0.0.0", "::") and not settings.is_private
+
+
+def test_several_addresses_are_private_only_together():
+    assert parse(["--listen", "127.0.0.1, ::1"]).is_private
+    assert not parse(["--listen", "127.0.0.1,192.168.1.5"]).is_private
+
+
+@pytest.mark.parametrize(
+    ("words", "level"), [("--verbose nodes", "DEBUG"), ("nodes --verbose warning", "WARNING"), ("", "INFO")]
+)
+def test_verbose_alone_means_debug(words: str, level: str):
+    assert parse(words.split()).log_level == level
+
+
+def test_changes_keep_their_order_and_their_text():
+    words = ["run", "w.json", "--set", "3.seed=7", "--set", "6.text=a=b, --cpu", "--set", "My v1.5 node.cfg=2"]
+    assert parse(words).changes == ("3.seed=7", "6.text=a=b, --cpu", "My v1.5 node.cfg=2")
+
+
+def test_training_reads_its_own_options():
+    settings = parse(["--cpu", "train-demo", "--out", "here", "--minutes", "3", "--resume"])
+    assert settings.cpu
+    assert settings.rest == ("--out", "here", "--minutes", "3", "--resume")
+
+
+def test_folders_are_absolute_and_need_not_exist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    settings = parse(["--base-directory", "new place", "--output-directory", "../out"])
+    assert settings.base_directory == tmp_path / "new place"
+    assert settings.output_directory == tmp_path.parent / "out"
+    assert not (tmp_path / "new place").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (["--lowvram"], "measures the memory"),
+        (["run", "w.json", "--cache-lru=10"], "--cache-size"),
+        (["--prot", "3"], "--port"),
+        (["rnu", "w.json"], "did you mean run"),
+        (["w.json"], "main.py run w.json"),
+        (["run"], "FILE"),
+        (["run", "my", "flow.json"], "quotes"),
+        (["run", "w.json", "--set", "seed"], "NODE.INPUT=VALUE"),
+        (["--port", "70000"], "65535"),
+        (["--port", "x"], "--port"),
+        (["--verbose=LOUD"], "WARNING"),
+        (["--listen", ""], "127.0.0.1"),
+        (["--cache-size", "much"], "2GB"),
+        (["--base-directory", ""], "empty"),
+        (["--base-directory", __file__], "that is a file"),
+        (["--extra-model-paths-config", "/no/such.yaml"], "no such file"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_with_the_next_step(words: list[str], hint: str):
+    with pytest.raises(SettingsError, match=hint):
+        parse(words)
+
+
+@pytest.mark.parametrize("command", [None, *(set(COMMANDS) - {"train-demo"})])
+def test_every_command_explains_every_option(command: str | None):
+    shown = io.StringIO()
+    with pytest.raises(SystemExit) as end, contextlib.redirect_stdout(shown):
+        parse([*([command] if command else []), "--help"])
+    assert end.value.code == 0
+    assert "--extra-model-paths-config" in shown.getvalue()
+    assert all(name in shown.getvalue() for name in (COMMANDS if command is None else ()))
+
+
+@given(
+    st.lists(
+        st.text(max_size=12) | st.sampled_from(["run", "--set", "--listen", "--cpu", "--", "-h", "--port"]), max_size=5
+    )
+)
+def test_any_words_give_settings_a_reason_or_the_help(words: list[str]):
+    with contextlib.suppress(SettingsError, SystemExit), contextlib.redirect_stdout(io.StringIO()):
+        assert parse(words).command in COMMANDS
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("3.seed=7", ("3", "seed", "7")),
+        ("My v1.5 node.cfg=2.5", ("My v1.5 node", "cfg", "2.5")),
+        ("a=b.text=c=d", ("a=b", "text", "c=d")),
+        ("3.images.image0=x", ("3", "images.image0", "x")),
+        ("8:25:15.text=", ("8:25:15", "text", "")),
+    ],
+)
+def test_a_change_names_a_node_an_input_and_a_value(text: str, expected: tuple[str, str, str]):
+    names = {"3", "My v1", "My v1.5 node", "a=b", "8:25:15"}
+    assert read_change(text, names) == expected
+
+
+def test_a_change_of_an_unknown_node_lists_similar_ones():
+    with pytest.raises(SettingsError, match="KSampler"):
+        read_change("KSamplr.seed=1", {"KSampler", "9"})
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("0", 0), ("512", 512), ("1.5 GiB", 3 << 29), ("2gb", 2 << 30), ("64K", 64 << 10)]
+)
+def test_sizes_have_units(text: str, size: int):
+    assert parse_size(text) == size
