@@ -334,9 +334,8 @@ class Lock:
         except OSError as problem:
             import errno
 
-            if problem.errno in (errno.EACCES, errno.EAGAIN, errno.EDEADLK):
-                return False
-            return True  # a file system without locks: two set-ups at once are then the user's to avoid
+            # Any other refusal is a file system without locks: two set-ups at once are then the user's to avoid.
+            return problem.errno not in (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
         return True
 
 
@@ -577,15 +576,14 @@ def announce(folder: str, version: list[int], missing: list[str], options: Optio
     if torch:
         say(f"torch {torch} stays as it is.")
     say(f"Download: about {in_words(download_mb)}; on disk: about {in_words(disk_mb)}.")
-    chosen = " ".join(
-        [*options.pip_args, *(os.environ.get("PIP_" + name, "") for name in ("INDEX_URL", "EXTRA_INDEX_URL"))]
-    )
+    variables = [os.environ.get(name, "") for name in ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL")]
+    chosen = " ".join(options.pip_args + variables)
     if "torch" in missing and sys.platform.startswith("linux") and "/cpu" not in chosen:
         cuda_download_mb = download_mb - SIZES_MB["torch"][0] + CUDA_TORCH_MB[0]
         cuda_disk_mb = disk_mb - SIZES_MB["torch"][1] + CUDA_TORCH_MB[1]
         say(
-            "That is with a CPU build of torch. The CUDA build, which pip takes on Linux unless told otherwise, makes it "
-            f"{in_words(cuda_download_mb)} and {in_words(cuda_disk_mb)}; docs/install.md says how to choose."
+            "That is with a CPU build of torch. The CUDA build, which pip takes on Linux unless told otherwise, makes "
+            f"it {in_words(cuda_download_mb)} and {in_words(cuda_disk_mb)}; docs/install.md says how to choose."
         )
     free_mb = shutil.disk_usage(folder if os.path.exists(folder) else os.path.dirname(folder)).free // 10**6
     if free_mb < disk_mb:
@@ -641,11 +639,7 @@ def explain_pip_failure(log_text: str, log: str, folder: str, code: int) -> str:
 
     again = "Next: start again; what is there already is kept."
     if says("No space left on device", "[Errno 28]", "not enough space on the disk"):
-        cause = (
-            "the disk is full: that of {}, or that of pip's temporary folder or cache (TMPDIR, PIP_CACHE_DIR).".format(
-                folder
-            )
-        )
+        cause = f"the disk is full: that of {folder}, or of pip's temporary folder or cache (TMPDIR, PIP_CACHE_DIR)."
         again = "Next: free some space and start again; what is there already is kept."
     elif says("Permission denied", "[Errno 13]", "[Errno 30]"):
         cause = f"a file or folder cannot be written (pip names it above); the environment is {folder}."
