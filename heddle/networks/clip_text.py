@@ -62,8 +62,9 @@ class Embeddings(nn.Module):
         self.token_embedding = ops.Embedding(config.vocabulary, config.width)
         self.position_embedding = ops.Embedding(config.positions, config.width)
         # Published files carry these numbers, so ours do; they are counted here and never read from a file, since
-        # merged checkpoints are known with this row damaged by averaging.
-        self.register_buffer("position_ids", torch.arange(config.positions)[None])
+        # merged checkpoints are known with this row damaged by averaging. The device is named so that they are there
+        # also in a net that is built on the meta device.
+        self.register_buffer("position_ids", torch.arange(config.positions, device="cpu")[None])
 
     def forward(self, vectors: Tensor) -> Tensor:
         return vectors + self.position_embedding.weight[: vectors.shape[1]]
@@ -125,14 +126,16 @@ class Encoder(nn.Module):
         super().__init__()
         self.layers = nn.ModuleList(Layer(config, ops) for _ in range(config.layers))
 
-    def forward(self, x: Tensor) -> list[Tensor]:
-        """What goes into the first layer, then what comes out of each."""
+    def forward(self, x: Tensor, chosen: int) -> tuple[Tensor, Tensor]:
+        """What comes out of the chosen layer (-1 is the last), and out of the last."""
         length = x.shape[1]
         mask = torch.ones(length, length, dtype=torch.bool, device=x.device).tril()
-        states = [x]
-        for layer in self.layers:
-            states.append(layer(states[-1], mask))
-        return states
+        states = x
+        for number, layer in enumerate(self.layers, start=-len(self.layers)):
+            x = layer(x, mask)
+            if number == chosen:
+                states = x
+        return states, x
 
 
 class TextModel(nn.Module):
@@ -184,8 +187,7 @@ class ClipText(nn.Module):
                 got=tokens.shape[1],
             )
         embeddings, final_norm = self.text_model.embeddings, self.text_model.final_layer_norm
-        states = self.text_model.encoder(embeddings(self.embed(tokens) if vectors is None else vectors))
-        chosen, last = states[layer], states[-1]
+        chosen, last = self.text_model.encoder(embeddings(self.embed(tokens) if vectors is None else vectors), layer)
         end = (tokens == self.config.end_token).int().argmax(dim=-1)
         pooled = final_norm(last[torch.arange(len(tokens), device=tokens.device), end])
         return EncodedText(final_norm(chosen) if with_norm else chosen, pooled)

@@ -1,0 +1,1 @@
+"""Weights: where they lie, what they cost, what changes them."""

@@ -1,0 +1,37 @@
+"""Stable Diffusion 1.x (1.1 to 1.5, and models of the same layout in any width and depth).
+
+Source: Rombach et al. 2022, arXiv:2112.10752, and the header of the published v1-5 checkpoint.
+"""
+
+from __future__ import annotations
+
+from heddle.networks.clip_text import ClipText
+from heddle.networks.unet import UNet
+from heddle.networks.vae import Autoencoder
+from heddle.samplers.noise_schedules import scaled_linear
+from heddle.samplers.predictions import Epsilon
+from model_management.family import Family, LatentSpace, NetPart, TextPart
+from model_management.net_sizes import clip_text_config, unet_config, vae_config
+from model_management.signs import has, lacks, same_columns, shaped
+
+UNET = "model.diffusion_model."
+VAE = "first_stage_model."
+TEXT = "cond_stage_model.transformer."
+TOKENS = f"{TEXT}text_model.embeddings.token_embedding.weight"
+
+SD15 = Family(
+    name="sd15",
+    signs=(
+        shaped(f"{UNET}input_blocks.0.0.weight", None, 4, 3, 3),  # 9 channels would be an inpainting model
+        # The network reads what this file's own text encoder writes, however wide: 768 in the published model.
+        same_columns(f"{UNET}middle_block.1.transformer_blocks.0.attn2.to_k.weight", TOKENS),
+        has(f"{VAE}decoder.conv_in.weight"),
+        lacks(f"{UNET}label_emb.0.0.weight"),
+    ),
+    network=NetPart(prefix=UNET, config=unet_config, build=UNet),
+    text=(TextPart(prefix=TEXT, config=clip_text_config, build=ClipText),),
+    vae=NetPart(prefix=VAE, config=vae_config, build=Autoencoder),
+    latent=LatentSpace(channels=4, scale=0.18215),  # 1 / std of the published VAE's latents
+    predicts=Epsilon(scaled_linear(0.00085, 0.012, steps=1000)),
+    native_px=512,
+)

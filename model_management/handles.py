@@ -1,0 +1,77 @@
+"""What flows along MODEL, CLIP and VAE wires: names of nets and how to use them, no weights.
+
+A copy is cheap and shares the weights, which the ledger (`weights.py`) brings in when a handle is held.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from heddle.graph.errors import GraphError
+from heddle.networks.clip_text import ClipTextConfig
+from heddle.networks.unet import UNetConfig
+from heddle.networks.vae import VaeConfig
+from heddle.samplers.predictions import Prediction
+from model_management.family import Family, LatentSpace
+from model_management.stored_net import StoredNet
+
+
+@dataclass(frozen=True)
+class Model:
+    """A diffusion network. Held, it gives a `UNet`.
+
+    predicts: what its output means, with the noise schedule; a copy may carry another one.
+    """
+
+    stored: StoredNet
+    family: Family
+    config: UNetConfig
+    predicts: Prediction
+
+    @property
+    def latent(self) -> LatentSpace:
+        return self.family.latent
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A text encoder. Held, it gives a `ClipText`.
+
+    last_layer: the layer whose output is used, -1 = the last.
+    """
+
+    stored: StoredNet
+    config: ClipTextConfig
+    last_layer: int = -1
+    with_norm: bool = True
+
+    def with_last_layer(self, last_layer: int) -> Clip:
+        """A copy that stops at another layer, -1 = the last, -2 = the one before it.
+
+        Raises: GraphError, if the encoder has no such layer.
+        """
+        if not -self.config.layers <= last_layer <= -1:
+            raise GraphError(
+                f"this text encoder has {self.config.layers} layers, so it can stop at -1 to -{self.config.layers}, "
+                f"not at {last_layer}",
+                found=last_layer,
+                wanted=f"-{self.config.layers}..-1",
+            )
+        return replace(self, last_layer=last_layer)
+
+
+@dataclass(frozen=True)
+class Vae:
+    """A picture autoencoder. Held, it gives an `Autoencoder`."""
+
+    stored: StoredNet
+    config: VaeConfig
+
+    @property
+    def px_per_cell(self) -> int:
+        """Side in pixels of the square that one latent position stands for."""
+        return self.config.px_per_cell
+
+    @property
+    def latent_channels(self) -> int:
+        return self.config.latent_channels

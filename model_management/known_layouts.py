@@ -1,0 +1,118 @@
+"""Published layouts that are known by sight but do not run (yet), so that a refusal can say what a file is.
+
+The names and shapes were read from the published files' headers. The first layout that fits gives the message: full
+checkpoints come first, then single networks, then parts and changes to them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from model_management.signs import Sign, columns, either, has, has_ending, has_prefix, lacks, shaped
+
+UNET = "model.diffusion_model."
+UNET_IN = f"{UNET}input_blocks.0.0.weight"
+UNET_TEXT = f"{UNET}middle_block.1.transformer_blocks.0.attn2.to_k.weight"
+CLIP_L_TOKENS = "cond_stage_model.transformer.text_model.embeddings.token_embedding.weight"
+VAE_PREFIX = "first_stage_model."
+
+# What the tensors of LoRA, LoHa, LoKr and OFT files are called.
+ADAPTER_ENDINGS = (
+    *(".lora_down.weight", ".lora_up.weight", ".lora.down.weight", ".lora_A.weight", ".lora_B.weight"),
+    *(".hada_w1_a", ".lokr_w1", ".lokr_w1_a", ".oft_blocks"),
+)
+
+NOT_YET = "this family is not supported yet: choose a Stable Diffusion 1.x checkpoint"
+LOOSE = "a network alone is not supported yet: choose a full checkpoint, with text encoder and VAE inside"
+ELSEWHERE = "it belongs beside a full checkpoint, not in its place"
+
+
+@dataclass(frozen=True)
+class KnownLayout:
+    """title: what people call it, with its article. next_step: what one can do."""
+
+    title: str
+    signs: tuple[Sign, ...]
+    next_step: str = NOT_YET
+
+
+def network(title: str, *keys: str) -> KnownLayout:
+    """A diffusion network, told by names below the usual prefix or without one."""
+    return KnownLayout(title, (either(has(*keys), has(*(UNET + key for key in keys))),))
+
+
+KNOWN_LAYOUTS = (
+    KnownLayout("SDXL (base)", (has(f"{UNET}label_emb.0.0.weight"), columns(UNET_TEXT, 2048))),
+    KnownLayout("the SDXL refiner", (has(f"{UNET}label_emb.0.0.weight"), columns(UNET_TEXT, 1280))),
+    KnownLayout("Stable Diffusion 2.x", (has("cond_stage_model.model.token_embedding.weight", UNET_IN),)),
+    KnownLayout(
+        "a Stable Diffusion inpainting model (9 input channels)",
+        (shaped(UNET_IN, None, 9, 3, 3),),
+        "inpainting models are not supported yet: choose the model's ordinary version",
+    ),
+    KnownLayout(
+        "an InstructPix2Pix model (8 input channels)",
+        (shaped(UNET_IN, None, 8, 3, 3),),
+        "editing models are not supported yet: choose an ordinary checkpoint",
+    ),
+    KnownLayout(
+        "a UNet of Stable Diffusion's kind with a text encoder in a place not known here",
+        (has(UNET_IN), has_prefix(VAE_PREFIX), lacks(CLIP_L_TOKENS)),
+        "choose a checkpoint in the original single-file layout",
+    ),
+    KnownLayout("a UNet without text encoder or VAE", (either(has(UNET_IN), has("input_blocks.0.0.weight")),), LOOSE),
+    KnownLayout(
+        "a UNet in diffusers' layout",
+        (has("conv_in.weight"), has_prefix("down_blocks."), has_prefix("up_blocks.")),
+        "choose the model's single-file checkpoint instead",
+    ),
+    network("Stable Diffusion 3 or 3.5", "joint_blocks.0.x_block.attn.qkv.weight", "context_embedder.weight"),
+    network("HunyuanVideo", "double_blocks.0.img_attn_qkv.weight", "txt_in.c_embedder.linear_1.weight"),
+    network("Chroma", "double_blocks.0.img_attn.qkv.weight", "distilled_guidance_layer.in_proj.weight"),
+    network("FLUX.1", "double_blocks.0.img_attn.qkv.weight", "vector_in.in_layer.weight"),
+    network("AuraFlow", "double_layers.0.attn.w1q.weight"),
+    network("Lumina Image 2", "cap_embedder.1.weight", "noise_refiner.0.attention.qkv.weight"),
+    network("LTX-Video", "patchify_proj.weight", "adaln_single.linear.weight"),
+    network("Qwen-Image", "txt_norm.weight", "transformer_blocks.0.attn.add_k_proj.weight"),
+    network("Wan video", "patch_embedding.weight", "text_embedding.0.weight", "head.modulation"),
+    network("PixArt", "y_embedder.y_embedding", "t_block.1.weight"),
+    KnownLayout(
+        "a ControlNet",
+        (either(has_prefix("control_model."), has_prefix("controlnet_cond_embedding.")),),
+        "ControlNets are not supported yet; they go beside a checkpoint, not in its place",
+    ),
+    KnownLayout(
+        "a LoRA or another small change to a model",
+        (has_ending(*ADAPTER_ENDINGS),),
+        "LoRAs are not supported yet; they go beside a checkpoint, not in its place",
+    ),
+    KnownLayout(
+        "a textual inversion",
+        (either(has("emb_params"), has("clip_l"), has("clip_g")),),
+        "put it into the embeddings folder and name it in the prompt",
+    ),
+    KnownLayout(
+        "a VAE alone",
+        (either(has("decoder.conv_in.weight"), has("first_stage_model.decoder.conv_in.weight")),),
+        "put it into the vae folder and load it with VAELoader, beside a full checkpoint",
+    ),
+    KnownLayout("a tiny autoencoder's decoder (TAESD)", (has("1.weight", "3.conv.0.weight", "19.weight"),), ELSEWHERE),
+    KnownLayout("a tiny autoencoder's encoder (TAESD)", (has("0.weight", "1.conv.0.weight", "14.weight"),), ELSEWHERE),
+    KnownLayout("a CLIP vision encoder", (has("vision_model.embeddings.patch_embedding.weight"),), ELSEWHERE),
+    KnownLayout("a CLIP text encoder alone", (has("text_model.embeddings.token_embedding.weight"),), ELSEWHERE),
+    KnownLayout(
+        "a T5 text encoder", (has("shared.weight", "encoder.block.0.layer.0.SelfAttention.q.weight"),), ELSEWHERE
+    ),
+    KnownLayout("a language model", (has("model.embed_tokens.weight"), has_prefix("model.layers.0.")), ELSEWHERE),
+    KnownLayout(
+        "an ESRGAN upscaler",
+        (
+            either(
+                has("model.1.sub.0.RDB1.conv1.0.weight"),
+                has("body.0.rdb1.conv1.weight"),
+                has("RRDB_trunk.0.RDB1.conv1.weight"),
+            ),
+        ),
+        ELSEWHERE,
+    ),
+)

@@ -1,0 +1,151 @@
+"""A net whose weights lie in a file: how it is built, checked against the file's header, and filled from it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor, nn
+
+from heddle.graph.errors import WeightsError
+from heddle.networks.ops import PLAIN
+from model_management.family import NetPart
+from model_management.header import Header, TensorEntry, stamp_of
+
+#: Called with bytes done and bytes in all while weights come in. Raising (to cancel) leaves nothing behind.
+OnPart: TypeAlias = Callable[[int, int], None]
+
+FLOATING = {
+    "F64": torch.float64,
+    "F32": torch.float32,
+    "F16": torch.float16,
+    "BF16": torch.bfloat16,
+    "F8_E4M3": torch.float8_e4m3fn,
+    "F8_E5M2": torch.float8_e5m2,
+}
+
+
+def ignore_parts(done_bytes: int, total_bytes: int) -> None:
+    """Tells nobody."""
+
+
+@dataclass(frozen=True)
+class StoredNet:
+    """One net of one file. Cheap: it holds names and places, no weight.
+
+    role: "network", "text" or "vae"; the ledger chooses by it which dtype to compute in.
+    """
+
+    role: str
+    header: Header
+    part: NetPart
+    config: Any
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """Equal for nets with equal weights, also where a file was opened twice."""
+        return (self.header.stamp, self.part.prefix)
+
+    @cached_property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Names below the prefix and shapes of all tensors that the net takes from the file."""
+        # A tensor that is not on the meta device has its content from the net itself (numbered positions).
+        state = self.build().state_dict()
+        return {name: tuple(tensor.shape) for name, tensor in state.items() if tensor.is_meta}
+
+    @cached_property
+    def numel(self) -> int:
+        """How many weights the net takes from the file."""
+        return sum(math.prod(shape) for shape in self.shapes.values())
+
+    @property
+    def file_dtype(self) -> torch.dtype:
+        """The dtype that most of the net's weights have in the file."""
+        counts: dict[str, int] = {}
+        for name, shape in self.shapes.items():
+            dtype = self.entry(name).dtype
+            counts[dtype] = counts.get(dtype, 0) + math.prod(shape)
+        return FLOATING[max(counts, key=lambda dtype: counts[dtype])]
+
+    def entry(self, name: str) -> TensorEntry:
+        return self.header.tensors[self.part.prefix + name]
+
+    def check(self) -> None:
+        """See that every tensor is there, in the shape that the net has.
+
+        Raises: WeightsError, naming the first that is not. Tensors that the net does not know (averages and optimizer
+        state of the training) are left alone.
+        """
+        file = self.header.path
+        for name, wanted in self.shapes.items():
+            key = self.part.prefix + name
+            found = self.header.shape(key)
+            if found != wanted:
+                raise WeightsError(
+                    f"{file.name}: {key} has shape {list(found)}, but the net that its other tensors describe wants "
+                    f"{list(wanted)}; the file is damaged or of another kind: download it again, or choose another",
+                    file=file,
+                    key=key,
+                )
+            dtype = self.entry(name).dtype
+            if dtype not in FLOATING:
+                raise WeightsError(
+                    f"{file.name}: {key} is stored as {dtype}, but weights of type "
+                    f"{', '.join(FLOATING)} are wanted; quantised files are not supported yet: choose the fp16 one",
+                    file=file,
+                    key=key,
+                )
+
+    def build(self) -> nn.Module:
+        """The net on the meta device: its shape without its weights."""
+        with torch.device("meta"):
+            return self.part.build(self.config, PLAIN)
+
+    def load(self, device: torch.device, dtype: torch.dtype, on_part: OnPart = ignore_parts) -> nn.Module:
+        """The net with its weights on the device.
+
+        Each tensor is mapped from the file and copied once, straight into its place, so that nothing is in memory
+        twice; the file may be replaced or deleted afterwards.
+
+        Raises: WeightsError, if the file has changed since its header was read.
+        """
+        # Only what loads weights needs it: naming and checking files works without.
+        from safetensors import SafetensorError, safe_open
+
+        if stamp_of(self.header.path) != self.header.stamp:
+            raise WeightsError(
+                f"{self.header.path.name} has changed since it was opened; run the workflow again to open it anew",
+                file=self.header.path,
+            )
+        names = sorted(self.shapes, key=lambda name: self.entry(name).begin)  # a disk is quickest in order
+        done_bytes, total_bytes = 0, self.numel * dtype.itemsize
+        # Weights made in inference mode could never be trained on; a node that holds them may run in it.
+        with torch.inference_mode(False), torch.no_grad():
+            net = self.build()
+            try:
+                with safe_open(self.header.path, framework="pt") as file:
+                    for name in names:
+                        weight = file.get_tensor(self.part.prefix + name).to(device, dtype, copy=True)
+                        _put(net, name, weight)
+                        done_bytes += weight.nbytes
+                        on_part(done_bytes, total_bytes)
+            except (OSError, SafetensorError) as problem:
+                raise WeightsError(
+                    f"{self.header.path.name} cannot be read: {problem}", file=self.header.path
+                ) from problem
+            for name, buffer in net.named_buffers():
+                _put(net, name, buffer.to(device))
+        return net.eval()
+
+
+def _put(net: nn.Module, name: str, value: Tensor) -> None:
+    path, _, last = name.rpartition(".")
+    module = net.get_submodule(path)
+    if last in module._parameters:
+        module._parameters[last] = nn.Parameter(value, requires_grad=False)
+    else:
+        module._buffers[last] = value

@@ -1,0 +1,162 @@
+"""The ledger of one device: which nets have their weights there, what that costs, and which leave first."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import nn
+
+from heddle.graph.errors import OutOfMemory
+from model_management.stored_net import OnPart, StoredNet, ignore_parts
+
+
+class Handle(Protocol):
+    """Whatever names a stored net: a Model, a Clip, a Vae."""
+
+    @property
+    def stored(self) -> StoredNet: ...
+
+
+@dataclass
+class Resident:
+    """A net on the device. `size_bytes` counts its weights, `working_bytes` what its holders asked for beside them."""
+
+    stored: StoredNet
+    net: nn.Module
+    size_bytes: int
+    holders: int = 0
+    working_bytes: int = 0
+
+
+class Weights:
+    """Lends nets with their weights in place, and keeps those it lent until room is needed.
+
+    Args:
+        device: where the weights go.
+        limit_bytes: how much weights and their working memory may take together; None = no limit.
+        has_bfloat16: whether the device computes in bfloat16; None = ask it when the first net comes.
+    """
+
+    def __init__(
+        self, device: torch.device, *, limit_bytes: int | None = None, has_bfloat16: bool | None = None
+    ) -> None:
+        self.device = device
+        self.limit_bytes = limit_bytes
+        self._has_bfloat16 = has_bfloat16
+        # By the stored net's key, least recently used first.
+        self._residents: dict[tuple[object, ...], Resident] = {}
+        self._books = threading.Lock()  # held for moments, so that a report never waits for a disk
+        self._loading = threading.Lock()  # held while weights come in: one file is read at a time, and never twice
+
+    @property
+    def resident_bytes(self) -> int:
+        """Bytes of all weights on the device now."""
+        with self._books:
+            return sum(resident.size_bytes for resident in self._residents.values())
+
+    @property
+    def residents(self) -> list[tuple[str, str, int]]:
+        """What is on the device, least recently used first: file name, role in it, bytes."""
+        with self._books:
+            return [
+                (resident.stored.header.path.name, resident.stored.role, resident.size_bytes)
+                for resident in self._residents.values()
+            ]
+
+    @contextmanager
+    def hold(self, handle: Handle, working_bytes: int = 0, on_part: OnPart = ignore_parts) -> Iterator[Any]:
+        """The handle's net with its weights in place, which stay there at least until the block ends.
+
+        Args:
+            working_bytes: memory that running the net will take beside its weights.
+            on_part: told how far loading is; may raise, which leaves nothing behind.
+        Raises: OutOfMemory, if weights that are held leave no room. WeightsError, if the file cannot be read (any more).
+        """
+        resident = self._take(handle.stored, working_bytes, on_part)
+        try:
+            yield resident.net
+        finally:
+            with self._books:
+                resident.holders -= 1
+                resident.working_bytes -= working_bytes
+
+    def release_all(self) -> int:
+        """Let go of every net that nobody holds. Returns: the bytes that became free."""
+        with self._loading:
+            return self._release(lambda: True)
+
+    def compute_dtype(self, stored: StoredNet) -> torch.dtype:
+        """What a net's weights are kept and computed in.
+
+        Float32 on a CPU, which has no fast halves. Elsewhere the large network in half precision, in the kind it was
+        published in; text encoders in float32, since they are small and run once; VAEs in bfloat16, since in float16
+        activations of published ones overflow.
+        """
+        if self.device.type == "cpu" or stored.role == "text":
+            return torch.float32
+        if self._has_bfloat16 is None:
+            self._has_bfloat16 = self.device.type != "cuda" or torch.cuda.is_bf16_supported(including_emulation=False)
+        if stored.role == "vae":
+            return torch.bfloat16 if self._has_bfloat16 else torch.float32
+        if stored.file_dtype is torch.bfloat16:
+            return torch.bfloat16 if self._has_bfloat16 else torch.float32
+        return torch.float16
+
+    def _take(self, stored: StoredNet, working_bytes: int, on_part: OnPart) -> Resident:
+        with self._loading:
+            with self._books:
+                resident = self._residents.pop(stored.key, None)
+                if resident is not None:
+                    self._residents[stored.key] = resident  # last in line to leave
+                    resident.holders += 1
+                    resident.working_bytes += working_bytes
+            if resident is not None:
+                self._make_room(0)
+                return resident
+            dtype = self.compute_dtype(stored)
+            size_bytes = stored.numel * dtype.itemsize
+            self._make_room(size_bytes + working_bytes, needed=size_bytes)
+            net = stored.load(self.device, dtype, on_part)
+            resident = Resident(stored, net, size_bytes, holders=1, working_bytes=working_bytes)
+            with self._books:
+                self._residents[stored.key] = resident
+            return resident
+
+    def _make_room(self, wanted: int, needed: int = 0) -> None:
+        """Let nets go, least recently used first, until `wanted` more bytes fit.
+
+        Working memory is an estimate, so only `needed`, the weights themselves, is refused if it does not fit at last.
+        """
+        if self.limit_bytes is None:
+            return
+        limit = self.limit_bytes
+        self._release(lambda: self._used() + wanted > limit)
+        with self._books:
+            used = sum(resident.size_bytes for resident in self._residents.values())
+        if needed and used + needed > limit:
+            raise OutOfMemory(
+                f"the weights take {needed / 1e6:,.0f} MB, but of the {limit / 1e6:,.0f} MB for weights "
+                f"{max(0, limit - used) / 1e6:,.0f} MB are free; use a smaller model or raise the limit",
+                asked=needed,
+                free=max(0, limit - used),
+            )
+
+    def _used(self) -> int:
+        return sum(resident.size_bytes + resident.working_bytes for resident in self._residents.values())
+
+    def _release(self, goes_on: Any) -> int:
+        freed = 0
+        with self._books:
+            for key, resident in list(self._residents.items()):
+                if not goes_on():
+                    break
+                if resident.holders == 0:
+                    freed += self._residents.pop(key).size_bytes
+        if freed and self.device.type == "cuda":
+            torch.cuda.empty_cache()  # or the memory would stay with torch, out of other programs' reach
+        return freed
