@@ -147,9 +147,47 @@ def train_demo(settings: Settings) -> int:
 
 def serve(settings: Settings) -> int:
     """Answer browsers and clients until told to stop."""
-    import server.serve  # the front desk's rooms; other commands need none of them
+    # The front desk's rooms; other commands need none of them.
+    from multiprocessing import get_context
 
-    return server.serve.serve(settings, work)
+    from execution.check import check_prompt
+    from execution.convert import to_prompt
+    from execution.fingerprints import Fingerprints
+    from heddle.graph.registry import Registry
+    from heddle.settings.folders import Folders
+    from server.serve import serve as open_front_desk
+
+    folders = Folders.from_settings(settings)
+    has_file = Fingerprints(folders).is_there
+    last: tuple[Any, Registry] = (None, Registry())
+
+    def registry_of(records: Any) -> Registry:
+        """The catalogue as specs, read once for as long as it stays the same object."""
+        nonlocal last
+        if last[0] is not records:
+            last = (records, Registry.from_catalogue(records))
+        return last[1]
+
+    def check(prompt: Any, records: Any, targets: list[str] | None) -> Any:
+        report = check_prompt(
+            prompt, registry_of(records), list_files=folders.list_files, has_file=has_file, targets=targets
+        )
+        return report.as_answer()
+
+    def convert(workflow: Any, records: Any) -> dict[str, Any]:
+        return to_prompt(workflow, registry_of(records))
+
+    spawn = get_context("spawn")  # a fork would carry the front desk's threads and sockets along
+
+    def start_worker() -> Any:
+        ours, theirs = spawn.Pipe()
+        process = spawn.Process(target=work, args=(settings, theirs), name="worker", daemon=True)
+        process.start()
+        theirs.close()  # else the pipe would never tell that the worker is gone
+        return ours, process
+
+    open_front_desk(settings, folders, start_worker, check, convert)
+    return 0
 
 
 def work(settings: Settings, connection: Connection) -> None:

@@ -50,6 +50,12 @@ class Report:
     error: GraphError | None = None
     problems: dict[str, NodeProblems] = field(default_factory=dict)
 
+    def as_answer(self) -> tuple[list[str], dict[str, Any] | None, dict[str, Any]]:
+        """For a client: ids of the outputs that can run; what is wrong if there are none; each node's errors."""
+        outputs = list(self.plan.targets) if self.plan else []
+        error = error_record(self.error) if self.error else None
+        return outputs, error, {node_id: each.as_record() for node_id, each in self.problems.items()}
+
     @property
     def messages(self) -> list[str]:
         """Every error as a sentence."""

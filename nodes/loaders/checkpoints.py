@@ -8,6 +8,7 @@ from heddle.graph.context import Context
 from heddle.graph.declare import Files, node
 from heddle.wires import Clip, Model, Vae
 from model_management.checkpoint import open_checkpoint, open_vae
+from model_management.families.known import FAMILIES
 
 
 @node("CheckpointLoaderSimple", category="model/loaders", name="Load Checkpoint", search=("model", "safetensors"))
@@ -19,7 +20,7 @@ def load_checkpoint(
 
     Only the file's header is read here; weights are brought in when a node first needs them.
     """
-    return open_checkpoint(ctx.folders.find("checkpoints", ckpt_name), ctx.weights)
+    return open_checkpoint(ctx.folders.find("checkpoints", ckpt_name), FAMILIES)
 
 
 @node("VAELoader", category="model/loaders", name="Load VAE", search=("autoencoder",))
@@ -28,4 +29,4 @@ def load_vae(
     ctx: Context,
 ) -> Vae:
     """Open an autoencoder that lies in a file of its own."""
-    return open_vae(ctx.folders.find("vae", vae_name), ctx.weights)
+    return open_vae(ctx.folders.find("vae", vae_name))

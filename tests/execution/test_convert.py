@@ -117,9 +117,8 @@ def slot(name: str, kind: str, link: int | None) -> dict[str, Any]:
     ],
 )
 def test_a_bypassed_node_passes_on_the_input_that_fits(slots: Any, outputs: Any, output: int, expected: Any) -> None:
-    bypassed = {
-        "id": 5, "type": "Join", "mode": 4, "inputs": slots, "outputs": [{"name": kind, "type": kind} for kind in outputs],
-    }  # fmt: skip
+    named = [{"name": kind, "type": kind} for kind in outputs]
+    bypassed = {"id": 5, "type": "Join", "mode": 4, "inputs": slots, "outputs": named}
     document = saved(
         record(10, "Make", ["n", 1, "plain"]),
         record(11, "Make", ["m", 1, "plain"]),
