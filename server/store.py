@@ -179,7 +179,9 @@ class Store:
             self._quick = self._connect("NORMAL")
             self._reading = self._connect("NORMAL")
             with self._durable:
-                self._durable.execute("UPDATE jobs SET state = 'pending', started_ms = NULL WHERE state = 'in_progress'")
+                self._durable.execute(
+                    "UPDATE jobs SET state = 'pending', started_ms = NULL WHERE state = 'in_progress'"
+                )
             self.waiting = self._count_waiting()
         except (OSError, sqlite3.Error) as error:
             raise SettingsError(
@@ -190,7 +192,9 @@ class Store:
     def _own(self) -> sqlite3.Connection:
         # SQLite's own file lock, held as long as this process lives, is a lock on every system and leaves nothing
         # behind when the process dies.
-        owner = sqlite3.connect(self._path.with_suffix(".owner"), timeout=0, isolation_level=None, check_same_thread=False)
+        owner = sqlite3.connect(
+            self._path.with_suffix(".owner"), timeout=0, isolation_level=None, check_same_thread=False
+        )
         try:
             owner.execute("BEGIN EXCLUSIVE")
         except sqlite3.OperationalError as error:
@@ -240,7 +244,9 @@ class Store:
                 there = db.execute("SELECT * FROM jobs WHERE id = ?", (new.id,)).fetchone()
                 if there is not None:
                     if there["prompt"] != prompt:
-                        raise DuplicateJob(f"prompt_id {new.id} belongs to another job; leave it out or choose a new one")
+                        raise DuplicateJob(
+                            f"prompt_id {new.id} belongs to another job; leave it out or choose a new one"
+                        )
                     return _job(there)
                 cursor = db.execute(
                     "INSERT INTO jobs (id, number, prompt, extra_data, secrets, client_id, targets, outputs, created_ms)"
@@ -276,7 +282,9 @@ class Store:
                 ).fetchone()
                 if row is None:
                     return None
-                (last,) = db.execute("SELECT coalesce(max(number), 0) FROM events WHERE job = ?", (row["seq"],)).fetchone()
+                (last,) = db.execute(
+                    "SELECT coalesce(max(number), 0) FROM events WHERE job = ?", (row["seq"],)
+                ).fetchone()
             return _job(row, last_event=last)
 
         return await self._write(write)

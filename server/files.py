@@ -1,0 +1,145 @@
+"""Files that come in and go out: safe names, whole writes, and what a browser may make of what it gets."""
+
+from __future__ import annotations
+
+import filecmp
+import mimetypes
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+from heddle.graph.errors import FileProblem
+
+# Shown by browsers without running anything. All else is handed out as bytes to be saved: HTML, SVG, XML, scripts and
+# whatever will be invented could act in the name of the page that uploaded it.
+_PASSIVE_TYPES = {
+    ".png": "image/png",
+    ".apng": "image/apng",
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".jfif": "image/jpeg",
+    ".webp": "image/webp",
+    ".gif": "image/gif",
+    ".bmp": "image/bmp",
+    ".avif": "image/avif",
+    ".ico": "image/x-icon",
+    ".tif": "image/tiff",
+    ".tiff": "image/tiff",
+    ".mp4": "video/mp4",
+    ".m4v": "video/mp4",
+    ".webm": "video/webm",
+    ".mkv": "video/x-matroska",
+    ".mov": "video/quicktime",
+    ".mp3": "audio/mpeg",
+    ".m4a": "audio/mp4",
+    ".wav": "audio/wav",
+    ".flac": "audio/flac",
+    ".ogg": "audio/ogg",
+    ".opus": "audio/ogg",
+    ".txt": "text/plain; charset=utf-8",
+    ".json": "application/json",
+}
+_FORBIDDEN = re.compile(r'[\x00-\x1f\x7f<>:"|?*]')
+_DEVICES = re.compile(r"(?i)(con|prn|aux|nul|com[0-9]|lpt[0-9])$")
+_LONGEST_NAME_BYTES = 200  # leaves room for " (123)" and a temporary ending below the usual 255
+
+
+def content_headers(filename: str) -> dict[str, str]:
+    """The headers under which a person's file may be sent to a browser."""
+    passive = _PASSIVE_TYPES.get(os.path.splitext(filename)[1].lower())
+    headers = {
+        "Content-Type": passive or "application/octet-stream",
+        "Content-Disposition": f"{'inline' if passive else 'attachment'}; {_disposition_name(filename)}",
+        "X-Content-Type-Options": "nosniff",
+        "Cache-Control": "no-cache",
+    }
+    if passive is None:
+        headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
+    return headers
+
+
+def page_type(filename: str) -> str:
+    """The content type of one of our own page's files."""
+    # Windows reads types from its registry, where .js is often text/plain: a module would not load.
+    own = {".js": "text/javascript", ".mjs": "text/javascript", ".css": "text/css", ".html": "text/html"}
+    ending = os.path.splitext(filename)[1].lower()
+    return own.get(ending) or mimetypes.guess_type(filename)[0] or "application/octet-stream"
+
+
+def clean_filename(name: str) -> str:
+    """A name that every system can hold, from one that came with an upload.
+
+    Raises: FileProblem, if nothing of it is left.
+    """
+    cleaned = name.encode("utf-8", "replace").decode().replace("\\", "/").rsplit("/", 1)[-1]
+    cleaned = _FORBIDDEN.sub("_", cleaned).strip(" ").lstrip(".").rstrip(". ")
+    stem, ending = os.path.splitext(cleaned)
+    if _DEVICES.match(stem.split(".")[0].strip()):
+        stem = f"_{stem}"
+    while stem and len((stem + ending).encode()) > _LONGEST_NAME_BYTES:
+        stem = stem[:-1]
+    if not stem:
+        raise FileProblem(f"{name!r} is not a usable file name; name the file with letters or digits")
+    return stem + ending
+
+
+@contextmanager
+def unfinished(folder: Path) -> Iterator[Path]:
+    """A new empty file beside where it will lie; gone at the end, unless it was moved into place."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f".unfinished-{secrets.token_hex(8)}"
+    path.touch(exist_ok=False)
+    try:
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file so that others see either the old one or all of the new one. Raises: OSError."""
+    with unfinished(path.parent) as draft:
+        with draft.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(draft, path)
+
+
+def put_in_place(draft: Path, target: Path, *, overwrite: bool) -> Path:
+    """Move a finished draft to its name.
+
+    Without `overwrite`, a file of that name stays: the same bytes are not stored twice, others get the next free
+    name, as in `name (1).png`. Returns: where the bytes are now.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    place = target
+    count = 0
+    while not overwrite and os.path.lexists(place):
+        if place.is_file() and filecmp.cmp(draft, place, shallow=False):
+            draft.unlink()
+            return place
+        count += 1
+        place = target.with_name(f"{target.stem} ({count}){target.suffix}")
+    try:
+        os.replace(draft, place)
+    except OSError as error:
+        if not isinstance(error, PermissionError) and draft.parent != place.parent and not place.is_dir():
+            # Another disk: bring the bytes there first, so that the name appears with all of them.
+            with unfinished(place.parent) as copy:
+                shutil.copyfile(draft, copy)
+                os.replace(copy, place)
+            return place
+        raise
+    return place
+
+
+def _disposition_name(filename: str) -> str:
+    plain = re.sub(r'[^\x20-\x7e]|["\\%]', "_", filename)
+    if plain == filename:
+        return f'filename="{plain}"'
+    return f"filename=\"{plain}\"; filename*=UTF-8''{quote(filename.encode('utf-8', 'replace'), safe='')}"

@@ -1,0 +1,132 @@
+"""What stands before every route: who may ask at all, and words instead of tracebacks."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import socket
+from collections.abc import Awaitable, Callable, Collection
+from typing import Any
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+from execution.check import error_record
+from heddle.graph.errors import FileProblem, GraphError, HeddleError, WeightsError
+from server.intake import NotReady, Refused
+from server.store import DuplicateJob, StoreTrouble
+
+log = logging.getLogger("heddle.server")
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+_DEFAULT_PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
+
+
+def answer_error(status: int, kind: str, message: str, *, details: str = "", **more: Any) -> web.Response:
+    """An error in the one shape that clients read."""
+    error = {"type": kind, "message": message, "details": details or message, "extra_info": {}}
+    return web.json_response({"error": error, "node_errors": {}, **more}, status=status)
+
+
+def own_names(listen: Collection[str]) -> frozenset[str]:
+    """The names under which a server that only this machine can reach may be addressed."""
+    names = {"localhost", socket.gethostname().lower(), *(address.lower().strip("[]") for address in listen)}
+    return frozenset(names)
+
+
+def foreign_guard(private_names: Collection[str] | None) -> Callable[[web.Request, Handler], Awaitable[Any]]:
+    """Refuses what other web sites make a visitor's browser ask of us.
+
+    Args:
+        private_names: if only this machine can reach us, the names it may use for us: another name in `Host` means
+            that somebody's domain was pointed at this machine. None: reachable by others, under names unknown here.
+    """
+
+    @web.middleware
+    async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+        host = request.headers.get("Host", "")
+        if private_names is not None and host and not _is_private(_split(f"//{host}")[0], private_names):
+            return answer_error(
+                403, "foreign_host", f"this server is not {host}; open it under localhost, or start it with --listen"
+            )
+        origin = request.headers.get("Origin")
+        if origin is not None and not _is_same(origin, host):
+            return answer_error(403, "foreign_origin", f"requests from pages of {origin[:200]} are not answered")
+        # Pictures and scripts are asked for without an Origin; browsers tell by this header where the page is from.
+        if (
+            request.headers.get("Sec-Fetch-Site") == "cross-site"
+            and request.headers.get("Sec-Fetch-Mode") != "navigate"
+        ):
+            return answer_error(403, "foreign_origin", "requests from pages of other sites are not answered")
+        return await handler(request)
+
+    return guard
+
+
+@web.middleware
+async def error_words(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turns whatever goes wrong into a status and a sentence."""
+    try:
+        return await handler(request)
+    except Refused as error:
+        return web.json_response({"error": error.error, "node_errors": error.node_errors}, status=400)
+    except GraphError as error:
+        return web.json_response({"error": error_record(error), "node_errors": {}}, status=400)
+    except NotReady as error:
+        response = answer_error(503, "not_ready", error.message)
+        response.headers["Retry-After"] = "2"
+        return response
+    except StoreTrouble as error:
+        response = answer_error(507 if error.full else 503, "disk_full" if error.full else "store_busy", error.message)
+        response.headers["Retry-After"] = "2"
+        return response
+    except DuplicateJob as error:
+        return answer_error(409, "duplicate_prompt_id", error.message)
+    except (FileProblem, WeightsError) as error:
+        return answer_error(400, "bad_file", error.message)
+    except HeddleError as error:
+        return answer_error(400, "refused", error.message)
+    except web.HTTPException as error:
+        if error.status < 400 or error.content_type == "application/json":
+            raise
+        response = answer_error(error.status, error.reason.lower().replace(" ", "_"), error.text or error.reason)
+        response.headers.update({k: v for k, v in error.headers.items() if k in ("Allow", "Retry-After")})
+        return response
+    except OSError as error:
+        if isinstance(error, ConnectionError):
+            raise
+        log.exception("%s %s failed", request.method, request.path)
+        status = 507 if error.errno == 28 else 500  # 28: no space left on the device
+        return answer_error(status, "disk_full" if status == 507 else "file_error", f"{error.strerror or error}")
+    except Exception as error:
+        log.exception("%s %s failed", request.method, request.path)
+        message = f"the server failed at this request ({type(error).__name__}: {error}); its log has the details"
+        return answer_error(500, "internal_error", message)
+
+
+def _is_private(name: str, private_names: Collection[str]) -> bool:
+    if name in private_names or name.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def _is_same(origin: str, host: str) -> bool:
+    """Whether a page of this origin came from us. `null`, which sandboxed pages and files send, is nobody."""
+    scheme = origin.partition(":")[0].lower()
+    if scheme not in _DEFAULT_PORTS:
+        return False
+    name, port = _split(origin[len(scheme) + 1 :])
+    own_name, own_port = _split(f"//{host}")
+    default = _DEFAULT_PORTS[scheme]
+    return bool(name) and (name, port or default) == (own_name, own_port or default)
+
+
+def _split(address: str) -> tuple[str, int | None]:
+    try:
+        parts = urlsplit(address)
+        return (parts.hostname or "").rstrip("."), parts.port
+    except ValueError:
+        return "", None

@@ -1,0 +1,196 @@
+"""From a client's wish to a job in the queue: read, checked against the catalogue, written down."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import uuid
+from typing import Any, Protocol
+
+from heddle.graph.errors import GraphError, HeddleError
+from heddle.graph.workflow import form_of
+from server.catalogue import Catalogue, Records
+from server.clients import Clients
+from server.messages import Status
+from server.store import NewJob, Store
+from server.supervisor import Supervisor
+
+log = logging.getLogger("heddle.server.intake")
+
+# Keys of outside services: a job needs them while it runs, nobody should find them in the history.
+SECRET_KEYS = ("auth_token_comfy_org", "api_key_comfy_org")
+LONGEST_ID = 200
+LARGEST_NUMBER = 2.0**53
+
+
+class Check(Protocol):
+    """Holds a prompt against the nodes that exist."""
+
+    def __call__(
+        self, prompt: dict[str, Any], catalogue: Records, targets: list[str] | None, /
+    ) -> tuple[list[str], dict[str, Any] | None, dict[str, Any]]:
+        """Returns: ids of the output nodes that can run; if there are none, what is wrong, as
+        `{type, message, details, extra_info}`; and per node its errors, in the form that POST /prompt answers."""
+        ...
+
+
+class Convert(Protocol):
+    """Turns a saved workflow into the API form."""
+
+    def __call__(self, workflow: dict[str, Any], catalogue: Records, /) -> dict[str, Any]: ...
+
+
+class Refused(HeddleError):
+    """A request that cannot be granted, as clients of the known interface read it."""
+
+    def __init__(self, kind: str, message: str, details: str = "", *, extra_info: Any = None, node_errors: Any = None):
+        super().__init__(message)
+        self.error = {"type": kind, "message": message, "details": details or message, "extra_info": extra_info or {}}
+        self.node_errors = node_errors or {}
+
+
+class NotReady(HeddleError):
+    """No worker has told yet which nodes there are."""
+
+
+class Intake:
+    """Accepts jobs."""
+
+    def __init__(
+        self,
+        store: Store,
+        catalogue: Catalogue,
+        clients: Clients,
+        supervisor: Supervisor,
+        check: Check,
+        convert: Convert | None,
+        *,
+        patience_s: float = 20.0,
+    ) -> None:
+        self._store = store
+        self._catalogue = catalogue
+        self._clients = clients
+        self._supervisor = supervisor
+        self._check = check
+        self._convert = convert
+        self._patience_s = patience_s
+
+    async def submit(self, body: Any) -> dict[str, Any]:
+        """Queue what a `POST /prompt` brings. Returns: its answer. Raises: Refused, NotReady, GraphError."""
+        if not isinstance(body, dict):
+            raise Refused("invalid_prompt", f"the request must be a JSON object, found {_kind_of(body)}")
+        if not body.get("prompt"):
+            raise Refused("no_prompt", "No prompt provided", "the request has no `prompt`, or an empty one")
+        records = await self._records()
+        prompt, extra_data = body["prompt"], body.get("extra_data") or {}
+        if not isinstance(extra_data, dict):
+            raise Refused("invalid_prompt", f"extra_data must be a JSON object, found {_kind_of(extra_data)}")
+        if isinstance(prompt, dict) and isinstance(prompt.get("nodes"), list):
+            # Pictures carry the workflow that made them; here the client has sent it as the prompt itself.
+            extra_data = {
+                **extra_data,
+                "extra_pnginfo": {"workflow": prompt, **(extra_data.get("extra_pnginfo") or {})},
+            }
+            prompt = await self.convert(prompt)
+        if not isinstance(prompt, dict):
+            raise Refused("invalid_prompt", f"`prompt` must be a JSON object, found {_kind_of(prompt)}")
+        for node_id in prompt:
+            _as_id(node_id, "a node id")
+        targets = _as_targets(body.get("partial_execution_targets"))
+        outputs, error, node_errors = await asyncio.to_thread(self._check, prompt, records, targets)
+        if error is not None or not outputs:
+            error = error or {"type": "prompt_no_outputs", "message": "Prompt has no outputs"}
+            raise Refused(
+                str(error.get("type", "invalid_prompt")),
+                str(error.get("message", "")),
+                str(error.get("details", "")),
+                extra_info=error.get("extra_info"),
+                node_errors=node_errors,
+            )
+        client_id = body.get("client_id")
+        job = await self._store.accept(
+            NewJob(
+                id=_as_id(body.get("prompt_id") or str(uuid.uuid4()), "prompt_id"),
+                prompt=prompt,
+                outputs=outputs,
+                extra_data={k: v for k, v in extra_data.items() if k not in SECRET_KEYS}
+                | ({} if client_id is None else {"client_id": client_id}),
+                secrets={k: v for k, v in extra_data.items() if k in SECRET_KEYS},
+                client_id=None if client_id is None else _as_id(client_id, "client_id"),
+                targets=targets,
+                number=_as_number(body.get("number")),
+                front=bool(body.get("front")),
+            )
+        )
+        self._clients.tell_all(Status(self._store.waiting))
+        self._supervisor.wake()
+        return {"prompt_id": job.id, "number": job.number, "node_errors": node_errors}
+
+    async def convert(self, workflow: Any) -> dict[str, Any]:
+        """The API form of a workflow. Raises: Refused, NotReady, GraphError."""
+        if not isinstance(workflow, dict):
+            raise Refused("invalid_prompt", f"a workflow must be a JSON object, found {_kind_of(workflow)}")
+        if form_of(workflow) == "api":
+            return workflow
+        if self._convert is None:
+            raise Refused("invalid_prompt", "this server takes the API form of workflows only; export it as API")
+        records = await self._records()
+        try:
+            return await asyncio.to_thread(self._convert, workflow, records)
+        except HeddleError:
+            raise
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            # A workflow from anywhere may be broken in any way; the log has the place.
+            log.warning("a workflow cannot be converted", exc_info=True)
+            raise GraphError(f"the workflow is damaged ({type(error).__name__}: {error}); save it again") from error
+
+    async def cancel(self, job_ids: list[str] | None) -> bool:
+        """Stop these jobs, or all that run: waiting ones leave the queue, running ones are interrupted."""
+        removed = 0
+        if job_ids is not None:
+            removed = await self._store.delete_pending(job_ids)
+            self._clients.tell_all(Status(self._store.waiting))
+        return self._supervisor.interrupt(job_ids) or removed > 0
+
+    async def clear(self) -> None:
+        """Take every waiting job out of the queue."""
+        await self._store.delete_pending()
+        self._clients.tell_all(Status(self._store.waiting))
+
+    async def _records(self) -> Records:
+        records = await self._catalogue.wait(self._patience_s)
+        if records is None:
+            notes = "; ".join(w["note"] for w in self._supervisor.workers() if w["note"])
+            raise NotReady("no worker is ready yet; try again in a few seconds" + (f" ({notes})" if notes else ""))
+        return records
+
+
+def _as_id(value: Any, name: str) -> str:
+    if not isinstance(value, str) or not 0 < len(value) <= LONGEST_ID or not value.isprintable():
+        raise Refused("invalid_prompt", f"{name} must be a text of 1 to {LONGEST_ID} printable characters")
+    return value
+
+
+def _as_targets(value: Any) -> list[str] | None:
+    if value is None:
+        return None
+    if not isinstance(value, list) or not all(isinstance(target, str | int) for target in value):
+        raise Refused("invalid_prompt", "partial_execution_targets must be a list of node ids")
+    return [str(target) for target in value]
+
+
+def _as_number(value: Any) -> float | None:
+    if value is None:
+        return None
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not abs(number) <= LARGEST_NUMBER:
+        raise Refused("invalid_prompt", f"number must be a number between -2^53 and 2^53, found {str(value)[:40]}")
+    return number
+
+
+def _kind_of(value: Any) -> str:
+    return {dict: "an object", list: "a list", str: "a text", type(None): "nothing"}.get(type(value), "a number")

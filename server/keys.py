@@ -1,0 +1,37 @@
+"""Under which typed key the app holds each part of the front desk."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+
+from aiohttp import web
+
+from heddle.settings.folders import Folders
+from server.catalogue import Catalogue
+from server.clients import Clients
+from server.intake import Intake
+from server.store import Store
+from server.supervisor import Supervisor
+from server.workflows import WorkflowShelf
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a request may be. Sizes in bytes."""
+
+    json_bytes: int = 64 * 2**20  # a workflow of a thousand nodes takes 0.7 MB, one with pictures inside tens
+    upload_bytes: int = 100 * 2**20
+
+
+FOLDERS = web.AppKey("folders", Folders)
+STORE = web.AppKey("store", Store)
+CATALOGUE = web.AppKey("catalogue", Catalogue)
+CLIENTS = web.AppKey("clients", Clients)
+SUPERVISOR = web.AppKey("supervisor", Supervisor)
+INTAKE = web.AppKey("intake", Intake)
+WORKFLOWS = web.AppKey("workflows", WorkflowShelf)
+PAGE = web.AppKey("page", Path)  # the folder of our own page
+LIMITS = web.AppKey("limits", Limits)
+UPLOADING = web.AppKey("uploading", asyncio.Lock)  # two uploads of one name must not take the same free number

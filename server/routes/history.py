@@ -1,0 +1,36 @@
+"""What became of jobs."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from server.keys import STORE
+from server.routes.bodies import id_list, number, read_object
+from server.routes.records import history_entry
+
+routes = web.RouteTableDef()
+
+
+@routes.get("/history")
+async def get_history(request: web.Request) -> web.Response:
+    """Jobs that ended, oldest first: the last `max_items`, or as many from `offset` on."""
+    jobs = await request.app[STORE].history(number(request, "max_items", None), number(request, "offset", -1) or 0)
+    return web.json_response({job.id: history_entry(job) for job in jobs})
+
+
+@routes.get("/history/{id}")
+async def get_history_of(request: web.Request) -> web.Response:
+    """One job that ended, or nothing."""
+    job = await request.app[STORE].job(request.match_info["id"])
+    return web.json_response({} if job is None or job.ended_ms is None else {job.id: history_entry(job)})
+
+
+@routes.post("/history")
+async def change_history(request: web.Request) -> web.Response:
+    """Forget jobs that ended: `{"clear": true}` or `{"delete": [ID]}`. Their files stay."""
+    body = await read_object(request)
+    if body.get("clear"):
+        await request.app[STORE].delete_history()
+    if "delete" in body:
+        await request.app[STORE].delete_history(id_list(body, "delete"))
+    return web.Response()

@@ -1,0 +1,58 @@
+"""Pictures and other results, as files or as smaller previews."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+from aiohttp import web
+
+from heddle.graph.errors import FileProblem
+from heddle.settings.folders import Folders, split_annotation
+from server.files import content_headers
+from server.intake import Refused
+from server.keys import FOLDERS
+from server.previews import read_preview_wish, render_channel, render_preview
+
+routes = web.RouteTableDef()
+
+VIEWABLE = ("input", "output", "temp")  # the user folder holds settings and the job database
+
+
+@routes.get("/view")
+async def view(request: web.Request) -> web.StreamResponse:
+    """A file of the input, output or temp folder; `preview=webp;90` a smaller picture, `channel=a` its mask."""
+    query = request.query
+    filename, root_type, subfolder = query.get("filename", ""), query.get("type", "output"), query.get("subfolder", "")
+    if filename.endswith("]"):
+        filename, root_type = split_annotation(filename)
+    if not filename or root_type not in VIEWABLE:
+        raise Refused("invalid_request", f"name a file, and one of {', '.join(VIEWABLE)} as its type")
+    path = await asyncio.to_thread(_find, request.app[FOLDERS], root_type, subfolder, filename)
+    wish, channel = query.get("preview"), query.get("channel", "rgba")
+    if channel not in ("rgba", "rgb", "a"):
+        raise Refused("invalid_request", f"channel must be rgba, rgb or a, found {channel[:20]!r}")
+    if channel != "rgba":
+        body, content_type = await asyncio.to_thread(render_channel, path, channel), "image/png"
+    elif wish:
+        form, quality = read_preview_wish(wish)
+        body, content_type = await asyncio.to_thread(render_preview, path, form, quality), f"image/{form}"
+    else:
+        return web.FileResponse(path, headers=content_headers(path.name))
+    name = f"{path.stem}.{content_type.partition('/')[2]}"
+    return web.Response(body=body, headers={**content_headers(name), "Content-Type": content_type})
+
+
+def _find(folders: Folders, root_type: str, subfolder: str, filename: str) -> Path:
+    path = folders.resolve(root_type, subfolder, filename)
+    if root_type == "input" and not path.exists():
+        try:
+            path = folders.annotated(f"{subfolder}/{filename}".lstrip("/"))  # pictures that ship lie elsewhere
+        except FileProblem as problem:
+            raise web.HTTPNotFound(text=f"there is no file {filename!r} in {root_type}") from problem
+    if not path.is_file() or path.name.startswith(".unfinished-"):  # no folder, no pipe, nothing half written
+        raise web.HTTPNotFound(text=f"there is no file {filename!r} in {root_type}")
+    if not os.access(path, os.R_OK):
+        raise web.HTTPForbidden(text=f"{filename!r} may not be read by the server")
+    return path

@@ -1,0 +1,155 @@
+"""The wire to a worker: a child process at the other end of a pipe. The supervisor sees only `Transport`."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import queue
+import signal
+import threading
+from collections.abc import Callable
+from multiprocessing import connection as pipes
+from typing import Any, Protocol
+
+from execution.protocol import pack, unpack
+
+log = logging.getLogger("heddle.server.transport")
+
+Take = Callable[[dict[str, Any], bytes | None], None]
+MESSAGES_AHEAD = 512  # read from a pipe and not yet handled; then the worker has to wait
+
+
+class WorkerProcess(Protocol):
+    """What is asked of a child process; `multiprocessing.Process` answers all of it."""
+
+    @property
+    def pid(self) -> int | None: ...
+    @property
+    def exitcode(self) -> int | None: ...
+    def is_alive(self) -> bool: ...
+    def join(self, timeout: float | None = None) -> None: ...
+    def kill(self) -> None: ...
+
+
+class WorkerPipe(Protocol):
+    """One end of `multiprocessing.Pipe()`."""
+
+    def send_bytes(self, buf: bytes) -> None: ...
+    def recv_bytes(self) -> bytes: ...
+    def close(self) -> None: ...
+
+
+StartWorker = Callable[[], tuple[WorkerPipe, WorkerProcess]]
+
+
+class Transport(Protocol):
+    """Carries messages to one worker and back."""
+
+    async def start(self, take: Take) -> None:
+        """Start the worker; from now on `take` gets its messages, on the event loop, in order."""
+        ...
+
+    def send(self, message: dict[str, Any]) -> None:
+        """Send soon. A worker that is gone gets nothing; `ended` tells."""
+        ...
+
+    async def ended(self) -> str:
+        """Wait for the worker's end. Returns: how it ended, in words."""
+        ...
+
+    async def stop(self, patience_s: float) -> None:
+        """Ask the worker to end, and end it when it does not."""
+        ...
+
+
+class PipeTransport:
+    """A child process on this machine. Reading and writing happen in threads: either may wait for the other side."""
+
+    def __init__(self, start_worker: StartWorker) -> None:
+        self._start_worker = start_worker
+        self._outgoing: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._room = threading.Semaphore(MESSAGES_AHEAD)
+        self._end = asyncio.Event()
+        self._pipe: WorkerPipe | None = None
+        self._process: WorkerProcess | None = None
+        self._complaint = ""
+        self._burial = threading.Lock()
+        self._how = ""
+
+    async def start(self, take: Take) -> None:
+        loop = asyncio.get_running_loop()
+        self._pipe, self._process = await asyncio.to_thread(self._start_worker)
+        threading.Thread(target=self._read, args=(loop, take), name="worker-reader", daemon=True).start()
+        threading.Thread(target=self._write, name="worker-writer", daemon=True).start()
+
+    def send(self, message: dict[str, Any]) -> None:
+        self._outgoing.put(pack(message))
+
+    async def ended(self) -> str:
+        await self._end.wait()
+        return await asyncio.to_thread(self._bury)
+
+    async def stop(self, patience_s: float) -> None:
+        if self._process is None:
+            return
+        self.send({"type": "stop"})
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._end.wait(), patience_s)
+        await asyncio.to_thread(self._bury)
+
+    def _read(self, loop: asyncio.AbstractEventLoop, take: Take) -> None:
+        assert self._pipe is not None
+        # A dead worker's pipe stays open when a grandchild inherited its end, so its process is watched as well.
+        sentinel = getattr(self._process, "sentinel", None)
+
+        def hand_over(message: dict[str, Any], blob: bytes | None) -> None:
+            self._room.release()
+            take(message, blob)
+
+        try:
+            while True:
+                if sentinel is not None and self._pipe not in pipes.wait([self._pipe, sentinel]):  # type: ignore[list-item]
+                    break
+                message, blob = unpack(self._pipe.recv_bytes())
+                self._room.acquire()
+                loop.call_soon_threadsafe(hand_over, message, blob)
+        except ValueError as error:
+            self._complaint = f" after it sent something unreadable: {error}"
+        except (EOFError, OSError, RuntimeError):
+            pass  # the other side, or our own loop, is gone
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(self._end.set)
+
+    def _write(self) -> None:
+        assert self._pipe is not None
+        with contextlib.suppress(OSError, ValueError):
+            while (data := self._outgoing.get()) is not None:
+                self._pipe.send_bytes(data)
+
+    def _bury(self) -> str:
+        """Make sure that the process is gone and nothing of it stays open. Returns: how it ended."""
+        assert self._process is not None and self._pipe is not None
+        with self._burial:  # two threads that wait for one child would take the exit code from each other
+            if not self._how:
+                self._process.join(1.0)  # a closed pipe is seen a moment before the exit code
+                must_be_killed = self._process.is_alive()
+                if must_be_killed:
+                    self._process.kill()
+                    self._process.join(5.0)
+                self._outgoing.put(None)
+                with contextlib.suppress(OSError):
+                    self._pipe.close()
+                self._how = ("was ended" if must_be_killed else _end_in_words(self._process.exitcode)) + self._complaint
+            return self._how
+
+
+def _end_in_words(code: int | None) -> str:
+    if code is None:
+        return "ended"
+    if code < 0:
+        with contextlib.suppress(ValueError):
+            return f"was killed by {signal.Signals(-code).name}" + (
+                ", as systems do when memory runs out" if -code == 9 else ""
+            )
+    return f"ended with exit code {code}"
