@@ -27,7 +27,7 @@ def encode(
     vae: Annotated[Vae, Wire("VAE", tip="The autoencoder of the model that will work on the latent.")],
     ctx: Context,
 ) -> Latent:
-    """Turn images into a latent. What exceeds a multiple of the latent's cells (8 pixels) is cut evenly at the sides."""
+    """Turn images into a latent. What exceeds a multiple of its cells (8 pixels) is cut evenly at the sides."""
     return {"samples": encode_image(vae, _crop_to_cells(pixels, vae.px_per_cell, ctx), ctx.weights, ctx.progress)}
 
 
