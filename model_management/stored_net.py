@@ -127,9 +127,9 @@ class StoredNet:
         with torch.inference_mode(False), torch.no_grad():
             net = self.build()
             try:
-                with safe_open(self.header.path, framework="pt") as file:
+                with safe_open(self.header.path, framework="pt") as tensors:
                     for name in names:
-                        weight = file.get_tensor(self.part.prefix + name).to(device, dtype, copy=True)
+                        weight = tensors.get_tensor(self.part.prefix + name).to(device, dtype, copy=True)
                         _put(net, name, weight)
                         done_bytes += weight.nbytes
                         on_part(done_bytes, total_bytes)

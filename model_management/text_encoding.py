@@ -77,7 +77,7 @@ def _as_word(word: Word, width: int) -> int | Tensor:
 
 def _empty_chunk(config: ClipTextConfig, length: int) -> list[int | Tensor]:
     """What the empty prompt looks like: the start, then ends. The two are the vocabulary's last entries."""
-    return [config.end_token - 1] + [config.end_token] * (length - 1)
+    return [config.end_token - 1, *[config.end_token] * (length - 1)]
 
 
 def _encode(clip: Clip, net: ClipText, words: list[list[int | Tensor]]) -> EncodedText:

@@ -75,7 +75,7 @@ class Weights:
         Args:
             working_bytes: memory that running the net will take beside its weights.
             on_part: told how far loading is; may raise, which leaves nothing behind.
-        Raises: OutOfMemory, if weights that are held leave no room. WeightsError, if the file cannot be read (any more).
+        Raises: OutOfMemory, if weights that are held leave no room; WeightsError, if the file cannot be read.
         """
         resident = self._take(handle.stored, working_bytes, on_part)
         try:
