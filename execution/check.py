@@ -310,7 +310,7 @@ class _Checker:
                 raise _problem(
                     node_id, spec, wanted, "invalid_input_type", value, f"found {_short(value)}, wanted {_NAMES[kind]}"
                 ) from None
-        if kind in ("INT", "FLOAT"):
+        if isinstance(value, (int, float)) and kind in ("INT", "FLOAT"):
             self._check_range(node_id, spec, wanted, value)
         if kind == "COMBO":
             self._check_choice(node_id, spec, wanted, value)

@@ -31,8 +31,8 @@ def test_a_graph_runs_from_its_sources_to_what_it_shows() -> None:
     assert heard.kinds() == [
         "job_started", "nodes_cached", "node_started", "node_finished", "node_started", "node_finished", "job_finished",
     ]  # fmt: skip
-    assert heard[-1].status == "success"
-    assert heard[-1].executed == ("1", "2")
+    assert heard.end.status == "success"
+    assert heard.end.executed == ("1", "2")
 
 
 def test_a_second_run_finds_every_result_again_and_shows_it_again() -> None:
@@ -81,7 +81,7 @@ def test_a_failure_is_pinned_to_its_node_and_the_other_branch_still_ends() -> No
     assert failed.inputs == {"thing": "['AA']"}
     assert any("cannot use AA" in line for line in failed.traceback)
     assert heard.shown() == ["AA"]
-    assert heard[-1].status == "partial"
+    assert heard.end.status == "partial"
 
 
 def test_an_error_of_ours_keeps_its_words() -> None:
@@ -93,13 +93,13 @@ def test_an_error_of_ours_keeps_its_words() -> None:
     prompt = graph(n1=("Make", MAKE), n2=("Picky", {"thing": ["1", 0]}), n3=("Show", {"thing": ["2", 0]}))
     heard = run(worker(spec_of(picky)), prompt)
     assert heard.of("node_failed")[0].message == "node 2 (Picky): 4 channels, but 9 were wanted"
-    assert heard[-1].status == "error"
+    assert heard.end.status == "error"
 
 
 def test_a_graph_that_cannot_run_ends_with_the_reasons() -> None:
     heard = run(worker(), shown(count=99))
     assert heard.kinds() == ["job_started", "job_finished"]
-    assert "found 99" in heard[-1].message
+    assert "found 99" in heard.end.message
 
 
 def test_progress_and_notes_name_their_node() -> None:
@@ -124,7 +124,7 @@ def test_an_interrupt_stops_at_the_next_step_and_keeps_what_was_finished() -> No
             made.interrupt("job")
 
     made.run("job", prompt, emit)
-    assert heard[-1].status == "interrupted"
+    assert heard.end.status == "interrupted"
     assert len(heard.of("node_progress")) == 5
     assert run(made, prompt).of("nodes_cached")[0].nodes == ("1",)
 
@@ -134,7 +134,7 @@ def test_a_job_can_be_interrupted_before_it_starts() -> None:
     made.expect("later")
     made.interrupt("later")
     heard = run(made, shown(), job_id="later")
-    assert heard[-1].status == "interrupted"
+    assert heard.end.status == "interrupted"
     assert heard.of("node_started") == []
 
 

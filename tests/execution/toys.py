@@ -132,6 +132,11 @@ class Heard(list[Event]):
     def of(self, kind: str) -> list[Any]:
         return [each for each in self if each.kind == kind]
 
+    @property
+    def end(self) -> Any:
+        """How the job went."""
+        return self[-1]
+
     def shown(self) -> list[str]:
         return [text for each in self.of("node_finished") for text in (each.output or {}).get("text", ())]
 
