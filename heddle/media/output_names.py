@@ -12,12 +12,11 @@ from pathlib import Path
 
 from heddle.graph.errors import FileProblem
 from heddle.media.whole_files import write_new
-from heddle.settings.folders import Folders
+from heddle.settings.folders import Folders, is_device_name
 
 _MAX_STEM_BYTES = 200  # leaves room for the counter and the extension below the 255 that disks allow
 _NOT_ALLOWED = re.compile(r'[<>:"|?*\x00-\x1f\x7f]')
 _DATE_PARTS = re.compile(r"y{2,4}|M{1,2}|d{1,2}|[hH]{1,2}|m{1,2}|s{1,2}")
-_DEVICE = re.compile(r"(?:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])(?:\s*\..*)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -93,12 +92,11 @@ def fill_pattern(text: str, *, width: int, height: int, now: datetime) -> str:
     }
 
     def fill(match: re.Match[str]) -> str:
-        name = match[1]
-        if name.startswith("date:"):
-            return _DATE_PARTS.sub(lambda part: _date_part(part[0], now), name[5:])
-        return values.get(name, match[0])
+        if match["format"] is None:
+            return values[match["name"]]
+        return _DATE_PARTS.sub(lambda part: _date_part(part[0], now), match["format"])
 
-    return re.sub(r"%([^%]+)%", fill, text)
+    return re.sub(rf"%(?:(?P<name>{'|'.join(values)})|date:(?P<format>[^%]+))%", fill, text)
 
 
 def _date_part(token: str, now: datetime) -> str:
@@ -123,7 +121,7 @@ def _clean(part: str) -> str:
 
 def _clean_folder(part: str) -> str:
     part = _clip(_clean(part)).strip().rstrip(". ")  # Windows drops a folder's last dots and blanks
-    return part + "_" if _DEVICE.fullmatch(part) else part
+    return re.sub(r"^[^.]*", r"\g<0>_", part) if is_device_name(part) else part
 
 
 def _clip(text: str) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import struct
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,7 @@ from heddle.media.whole_files import write_whole
 MAX_PIXELS = 1 << 27
 """Over all frames of one picture, about 11,600 x 11,600. Below Pillow's own limit: ours is the one that speaks."""
 
-FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "ICO", "TGA")
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "ICO", "TGA")
 """Formats that are read. Named one by one: among Pillow's others is one that starts a program (EPS)."""
 
 _SPOKEN = "PNG, JPEG, WebP, GIF, TIFF, BMP or AVIF"
@@ -79,14 +80,14 @@ def read_picture(source: Path | bytes, name: str = "") -> Picture:
     """
     name = name or (str(source) if isinstance(source, Path) else "the picture")
     path = source if isinstance(source, Path) else None
-    data = source if isinstance(source, bytes) else _read_bytes(source)
-    if not data:
-        raise FileProblem(
-            f"{name}: the file is empty; it was probably cut off while being saved, so get it again", path=path
-        )
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
-            return _read_frames(opened, name, path)
+        with _stream(source) as stream:
+            if not stream.read(1):
+                raise FileProblem(
+                    f"{name}: the file is empty; it was probably cut off while being saved, so get it again", path=path
+                )
+            with _opened(stream) as opened:
+                return _read_frames(opened, name, path)
     except FileProblem:
         raise
     except Image.DecompressionBombError as error:  # raised from the header, before any pixel is read
@@ -145,27 +146,37 @@ def read_metadata(source: Path | bytes) -> dict[str, str]:
     PNG: tEXt, zTXt, iTXt and comf chunks. WebP, AVIF, JPEG, TIFF: `key:text` in the ASCII tags of the EXIF data.
     Raises: FileProblem, if the file cannot be read.
     """
-    data = source if isinstance(source, bytes) else _read_bytes(source)
-    if data.startswith(_PNG_SIGNATURE):
-        return dict(_png_texts(data))
-    try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
-            tags = [value for value in opened.getexif().values() if isinstance(value, str)]
-    except (Image.DecompressionBombError, *_DAMAGE):
-        return {}
+    with _stream(source) as stream:
+        if stream.read(len(_PNG_SIGNATURE)) == _PNG_SIGNATURE:
+            return dict(_png_texts(stream))
+        try:
+            with _opened(stream) as opened:
+                tags = [value for value in opened.getexif().values() if isinstance(value, str)]
+        except (Image.DecompressionBombError, *_DAMAGE):
+            return {}
     entries = (re.match(r"(\w+):(.*)", tag.rstrip("\0"), re.DOTALL) for tag in tags)
     return {match[1].lower(): match[2] for match in entries if match}
 
 
-def _read_bytes(path: Path) -> bytes:
+def _opened(stream: BinaryIO) -> Image.Image:
+    """The header read, no pixel yet."""
+    stream.seek(0)
+    Image.init()  # else only the decoders are known that some earlier call happened to need
+    return Image.open(stream, formats=[name for name in FORMATS if name in Image.OPEN])
+
+
+def _stream(source: Path | bytes) -> BinaryIO:
+    """Opened, not read: what was chosen as a picture may be a model of many gigabytes."""
+    if isinstance(source, bytes):
+        return io.BytesIO(source)
     try:
-        return path.read_bytes()
+        return source.open("rb")
     except FileNotFoundError as error:
-        raise FileProblem(f"{path}: no such file; choose one that exists", path=path) from error
+        raise FileProblem(f"{source}: no such file; choose one that exists", path=source) from error
     except IsADirectoryError as error:
-        raise FileProblem(f"{path}: a folder, not a picture; choose a file", path=path) from error
+        raise FileProblem(f"{source}: a folder, not a picture; choose a file", path=source) from error
     except OSError as error:
-        raise FileProblem(f"{path}: cannot be read ({error.strerror}); check who may read it", path=path) from error
+        raise FileProblem(f"{source}: cannot be read ({error.strerror}); check who may read it", path=source) from error
 
 
 def _too_large(name: str, path: Path | None, size: str) -> FileProblem:
@@ -264,19 +275,21 @@ def _keyword(key: str) -> str:
     return printable.strip()[:79].strip() or "extra"
 
 
-def _png_texts(data: bytes) -> Iterator[tuple[str, str]]:
+def _png_texts(stream: BinaryIO) -> Iterator[tuple[str, str]]:
     """(key, text) of every chunk that holds one. A damaged chunk ends the reading; what came before it stands."""
-    at = len(_PNG_SIGNATURE)
-    while at + 12 <= len(data):
-        length = int.from_bytes(data[at : at + 4], "big")
-        kind, body = data[at + 4 : at + 8], data[at + 8 : at + 8 + length]
-        at += 12 + length
-        if len(body) < length or kind == b"IEND":
+    while len(head := stream.read(8)) == 8:
+        length, kind = int.from_bytes(head[:4], "big"), head[4:]
+        if kind == b"IEND":
             return
-        keyword, found, rest = body.partition(b"\0")
-        if not found or kind not in (b"tEXt", b"zTXt", b"iTXt", b"comf"):
+        if kind not in (b"tEXt", b"zTXt", b"iTXt", b"comf") or length > _MAX_TEXT_BYTES:
+            stream.seek(length + 4, os.SEEK_CUR)  # and its checksum
             continue
-        text = _unpacked_text(kind, rest)
+        body = stream.read(length)
+        if len(body) < length:
+            return
+        stream.seek(4, os.SEEK_CUR)
+        keyword, found, rest = body.partition(b"\0")
+        text = _unpacked_text(kind, rest) if found else None
         if text is not None:
             yield keyword.decode("latin-1"), text
 

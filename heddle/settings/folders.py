@@ -262,6 +262,11 @@ def split_annotation(name: str) -> tuple[str, str]:
     return (match[1], match[2]) if match else (name, "input")
 
 
+def is_device_name(part: str) -> bool:
+    """Whether Windows takes this part of a path for a device, such as `nul` or `com1.png`."""
+    return _DEVICE.fullmatch(part) is not None
+
+
 def _safe_parts(name: str, may_be_empty: bool = False) -> list[str]:
     """The parts of a relative name that came from outside. Raises: FileProblem, if any part could lead elsewhere."""
     # The whole text, before it is taken apart: what a rule below strips must not hide from the one above it.
@@ -280,7 +285,7 @@ def _safe_parts(name: str, may_be_empty: bool = False) -> list[str]:
     for part in parts:
         if not part.strip(". "):  # `..` itself, and `.. ` or `...`, which Windows shortens to it
             raise FileProblem(f"{shown!r}: a name cannot lead out of its folder; leave out {part!r}")
-        if _DEVICE.fullmatch(part):
+        if is_device_name(part):
             raise FileProblem(f"{shown!r}: {part!r} is a device on Windows; rename the file")
         if len(part.encode()) > _MAX_NAME_BYTES:
             raise FileProblem(f"{shown!r}: longer than the {_MAX_NAME_BYTES} bytes a name may have; shorten it")
