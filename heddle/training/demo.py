@@ -1,0 +1,488 @@
+"""The demo model: a text-to-image checkpoint in Stable Diffusion 1's single-file layout, trained from nothing.
+
+Four stages, each leaving a file in the work folder that the next one starts from: the autoencoder; the training scenes
+as latents; text encoder and UNet together; the checkpoint. A stage that is done is not done again, one that was stopped
+goes on, and both ways lead to the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from random import Random
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from heddle.networks.clip_text import ClipText, ClipTextConfig
+from heddle.networks.ops import TRAINABLE, quiet_start
+from heddle.networks.unet import UNet, UNetConfig
+from heddle.networks.vae import Autoencoder, VaeConfig
+from heddle.prompts.tokenizer import END, START, clip_tokenizer
+from heddle.samplers.catalogue import SAMPLERS
+from heddle.samplers.guidance import cfg, denoiser_of
+from heddle.samplers.noise import initial_noise
+from heddle.samplers.noise_schedules import scaled_linear
+from heddle.samplers.predictions import Epsilon
+from heddle.samplers.run import run_sampler
+from heddle.samplers.schedules import normal
+from heddle.training.charts import draw_curves, draw_sheet
+from heddle.training.drawing import draw, draw_crowd, draw_many
+from heddle.training.loop import Plan, Progress, never, train
+from heddle.training.losses import gaussian_latent, noise_loss, reconstruction_loss, seeded_chance
+from heddle.training.world import Scene, caption, pick_scene, words_of_the_world
+
+Tokenize = Callable[[str], Sequence[int]]
+"""A text to its 77 token ids: start, words, end, padding."""
+
+
+def clip_tokens(text: str) -> list[int]:
+    """The 77 ids that a short text is encoded from: start, words, end, and the end token again up to the length."""
+    ids = [START, *clip_tokenizer().encode(text)[:75]]
+    return ids + [END] * (77 - len(ids))
+
+
+LATENT_SCALE = 0.18215  # what this family multiplies its VAE's latents with: the published configuration of SD 1
+EXTRA_WORDS = "what , . other"  # tokens that captions need beside the world's words
+
+
+# 64 channels at full size, two for each of the norm's groups: with one, the decoder's last norm would take the mean of
+# every channel away, and with it the colour of a plain background. The scale below can be narrower.
+VAE_SIZES = VaeConfig(widths=(64, 32, 64, 128), blocks=1)
+TEXT_SIZES = ClipTextConfig(width=128, layers=2, mlp_width=512)
+# Most of the work is done at half and quarter size: there a step costs least for what it teaches.
+UNET_SIZES = UNetConfig(
+    widths=(64, 128, 160), blocks=(1, 1, 1), depths=(0, 1, 1), middle_depth=1, context_width=128, time_width=256
+)
+
+
+@dataclass(frozen=True)
+class DemoPlan:
+    """Every number of the training. Sizes fit 40 MB in fp16, steps 100 minutes on two cores."""
+
+    seed: int = 1
+    vae: VaeConfig = VAE_SIZES
+    text: ClipTextConfig = TEXT_SIZES
+    unet: UNetConfig = UNET_SIZES
+    crowds: int = 3000  # drawings for the autoencoder alone
+    scenes: int = 12000  # drawings with captions
+    vae_training: Plan = field(
+        default_factory=lambda: Plan(steps=3000, learning_rate=1e-3, average_decay=0.995, fall_share=0.4)
+    )
+    vae_batch: int = 8
+    vae_crop_px: int = 64
+    # The autoencoder sees crops first, a quarter of the work for as many edges, then whole pictures: its norms and its
+    # attention look at the whole, and have to meet it as large as it will be.
+    vae_whole_share: float = 0.1
+    vae_whole_batch: int = 4
+    divergence_weight: float = 3e-4
+    denoiser_training: Plan = field(
+        default_factory=lambda: Plan(steps=7000, learning_rate=8e-4, warmup_steps=300, average_decay=0.999)
+    )
+    denoiser_batch: int = 32
+    no_caption_share: float = 0.1  # of the captions left empty, for guidance
+    unknown_word_share: float = 0.1  # of the captions get words from outside the world, to learn to pass over them
+    export_every: int = 500  # steps
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The few tokens of the world's captions, numbered anew, so that training moves no row that no caption uses.
+
+    Number 0 stands for every other token. The end token comes last, where the text encoder expects it.
+    """
+
+    tokens: tuple[int, ...]  # the published ids, number 1 onward
+    full_size: int
+
+    @cached_property
+    def table(self) -> Tensor:
+        """[full_size], the new number of each published id."""
+        table = torch.zeros(self.full_size, dtype=torch.long)
+        table[torch.tensor(self.tokens)] = torch.arange(1, len(self.tokens) + 1)
+        return table
+
+    @property
+    def size(self) -> int:
+        return len(self.tokens) + 1
+
+    def narrow(self, ids: Tensor) -> Tensor:
+        return self.table.to(ids.device)[ids]
+
+    def widen(self, rows: Tensor) -> Tensor:
+        """The published table's rows, [full_size, D], from those trained, [size, D]."""
+        return rows[self.table.to(rows.device)]
+
+
+def read_vocabulary(tokenize: Tokenize, full_size: int) -> Vocabulary:
+    """The tokens of all words that captions can hold."""
+    ids = {token for word in [*words_of_the_world(), *EXTRA_WORDS.split()] for token in tokenize(word)}
+    end = full_size - 1
+    return Vocabulary((*sorted(ids - {end}), end), full_size)
+
+
+class Nets(NamedTuple):
+    """The three nets of a checkpoint; the text encoder may have a narrowed vocabulary."""
+
+    text: ClipText
+    unet: UNet
+    vae: Autoencoder
+
+
+def build_autoencoder(plan: DemoPlan, device: torch.device) -> Autoencoder:
+    """A fresh autoencoder, the same for the same seed."""
+    torch.manual_seed(plan.seed)
+    vae = Autoencoder(plan.vae, TRAINABLE)
+    quiet_start(vae)
+    return vae.to(device, memory_format=torch.channels_last)  # a third faster on a CPU at these sizes
+
+
+def build_denoiser(plan: DemoPlan, vocabulary: Vocabulary, device: torch.device) -> tuple[ClipText, UNet]:
+    """A fresh text encoder and UNet, the same for the same seed."""
+    torch.manual_seed(plan.seed + 1)
+    text = ClipText(replace(plan.text, vocabulary=vocabulary.size), TRAINABLE)
+    unet = UNet(plan.unet, TRAINABLE)
+    quiet_start(unet)
+    return text.to(device), unet.to(device)
+
+
+def to_pixels(pictures: np.ndarray | Tensor, device: torch.device) -> Tensor:
+    """[N, H, W, 3] uint8 to [N, 3, H, W], -1..1."""
+    return torch.as_tensor(pictures).to(device).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+def to_pictures(pixels: Tensor) -> np.ndarray:
+    """[N, 3, H, W], -1..1, to [N, H, W, 3] uint8."""
+    return ((pixels.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+
+
+def load_average(net: nn.Module, average: Mapping[str, Tensor], prefix: str = "") -> None:
+    """Put averaged weights into a net."""
+    with torch.no_grad():
+        for name, parameter in net.named_parameters():
+            parameter.copy_(average[prefix + name])
+
+
+def train_autoencoder(plan: DemoPlan, folder: Path, device: torch.device, watch: Watch) -> Autoencoder:
+    """The first stage: pictures to latents and back. Its latents are not yet of unit variance."""
+    vae = build_autoencoder(plan, device)
+    crowds = torch.from_numpy(draw_many(plan.crowds, plan.seed, draw_crowd))
+    scenes = torch.from_numpy(np.stack([draw_scene(plan, i)[1] for i in range(plan.crowds)]))
+    whole_from = round(plan.vae_training.steps * (1 - plan.vae_whole_share))
+
+    def loss_of(step: int) -> Tensor:
+        chance = seeded_chance(plan.seed, step)
+        if step < whole_from:
+            pictures = random_crops(crowds, plan.vae_batch, plan.vae_crop_px, chance)
+        else:
+            half = torch.randint(plan.crowds, (plan.vae_whole_batch // 2,), generator=chance)
+            pictures = torch.cat([crowds[half], scenes[half]])
+        pixels = to_pixels(pictures, device)
+        moments = vae.encode(pixels)
+        noise = torch.randn(moments.chunk(2, dim=1)[0].shape, generator=chance).to(device)
+        latent, divergence = gaussian_latent(moments, noise)
+        return reconstruction_loss(vae.decode(latent), pixels) + plan.divergence_weight * divergence
+
+    def show(step: int, average: Mapping[str, Tensor]) -> None:
+        shown = build_autoencoder(plan, device)
+        load_average(shown, average)
+        show_reconstructions(plan, shown, folder / "autoencoder.png", device)
+
+    trained = train(
+        dict(vae.named_parameters()),
+        loss_of,
+        plan.vae_training,
+        folder / "autoencoder.pt",
+        on_progress=watch.stage("autoencoder"),
+        on_average=show,
+        average_every=plan.export_every,
+        should_stop=watch.should_stop,
+    )
+    watch.curves["autoencoder"] = trained.losses
+    load_average(vae, trained.average)
+    return vae
+
+
+def random_crops(pictures: Tensor, count: int, side_px: int, chance: torch.Generator) -> Tensor:
+    """Squares from anywhere in pictures [N, H, W, 3]."""
+    span = pictures.shape[1] - side_px + 1
+    places = torch.stack(
+        [torch.randint(top, (count,), generator=chance) for top in (len(pictures), span, span)], dim=1
+    ).tolist()
+    return torch.stack([pictures[i, y : y + side_px, x : x + side_px] for i, y, x in places])
+
+
+def draw_scene(plan: DemoPlan, number: int) -> tuple[Scene, np.ndarray]:
+    """Training scene `number` and its drawing, from the plan's seed and the number alone."""
+    random = Random(f"{plan.seed}/scene/{number}")
+    scene = pick_scene(random)
+    return scene, draw(random, scene)
+
+
+@torch.no_grad()
+def encode_scenes(plan: DemoPlan, vae: Autoencoder, device: torch.device, watch: Watch) -> Tensor:
+    """The mean latents of all training scenes, [scenes, 4, 16, 16], in the VAE's own units."""
+    tell, latents = watch.stage("latents"), []
+    for first in range(0, plan.scenes, 64):
+        pictures = np.stack([draw_scene(plan, i)[1] for i in range(first, min(first + 64, plan.scenes))])
+        latents.append(vae.encode(to_pixels(pictures, device)).chunk(2, dim=1)[0].cpu())
+        tell(Progress(min(first + 64, plan.scenes), plan.scenes, float("nan"), float("nan")))
+    return torch.cat(latents)
+
+
+@torch.no_grad()
+def normalise_latents(vae: Autoencoder, latents: Tensor) -> Tensor:
+    """Fold into the VAE what makes its latents, times the family's scale, N(0, 1) in each channel.
+
+    The two convolutions of one pixel at the latents' side take up scale and shift, so that the layout stays as it is.
+
+    Args:
+        latents: [N, C, h, w], means as the VAE gives them now.
+    Returns: the same latents in the VAE's new units.
+    """
+    mean = latents.mean(dim=(0, 2, 3))
+    spread = latents.std(dim=(0, 2, 3)) * LATENT_SCALE  # old = mean + spread * new
+    channels = len(mean)
+    device = vae.quant_conv.weight.device
+    shift, factor = mean.to(device), spread.to(device)
+    weight, bias = vae.quant_conv.weight, vae.quant_conv.bias
+    assert bias is not None and vae.post_quant_conv.bias is not None
+    weight[:channels] /= factor[:, None, None, None]
+    bias[:channels] = (bias[:channels] - shift) / factor
+    bias[channels:] -= 2 * factor.log()  # log variances
+    vae.post_quant_conv.bias += (vae.post_quant_conv.weight * shift[None, :, None, None]).sum(dim=(1, 2, 3))
+    vae.post_quant_conv.weight *= factor[None, :, None, None]
+    return (latents - mean[:, None, None]) / spread[:, None, None]
+
+
+@torch.no_grad()
+def show_reconstructions(plan: DemoPlan, vae: Autoencoder, path: Path, device: torch.device) -> None:
+    """Drawings above, what the autoencoder makes of them below."""
+    pictures = np.stack([draw_scene(plan, plan.scenes + i)[1] for i in range(8)])
+    decoded = to_pictures(vae.decode(vae.encode(to_pixels(pictures, device)).chunk(2, dim=1)[0]))
+    labels = ["drawn"] * len(pictures) + ["decoded"] * len(pictures)
+    draw_sheet(np.concatenate([pictures, decoded]), labels, path, columns=8)
+
+
+def pick_caption(plan: DemoPlan, random: Random, scene: Scene) -> tuple[str, bool]:
+    """A caption for one step, empty at times, and whether it is to get words from outside the world."""
+    if random.random() < plan.no_caption_share:
+        return "", False
+    return caption(random, scene), random.random() < plan.unknown_word_share
+
+
+def add_unknown_words(random: Random, ids: list[int]) -> list[int]:
+    """One to four tokens 0 put somewhere between start and end of a text; its length stays.
+
+    Args:
+        ids: numbers of a `Vocabulary`; the last one is the end token, which also pads.
+    """
+    end = ids[-1]
+    for _ in range(random.randint(1, 4)):
+        words = ids.index(end)
+        if words < len(ids) - 1:
+            ids = [*ids[: (place := random.randint(1, words))], 0, *ids[place:-1]]
+    return ids
+
+
+def train_denoiser(
+    plan: DemoPlan,
+    vae: Autoencoder,
+    latents: Tensor,
+    tokenize: Tokenize,
+    folder: Path,
+    device: torch.device,
+    watch: Watch,
+) -> Nets:
+    """The third stage: text encoder and UNet together learn to tell the noise, at all levels, from the caption.
+
+    Args:
+        latents: [scenes, 4, 16, 16] in the VAE's units.
+    """
+    vocabulary = read_vocabulary(tokenize, plan.text.vocabulary)
+    text, unet = build_denoiser(plan, vocabulary, device)
+    scenes = [pick_scene(Random(f"{plan.seed}/scene/{i}")) for i in range(plan.scenes)]
+    sigmas = scaled_linear(0.00085, 0.012).sigmas
+    known: dict[str, list[int]] = {}
+
+    def encode(words: str) -> list[int]:
+        if words not in known:
+            known[words] = vocabulary.narrow(torch.tensor(tokenize(words))).tolist()
+        return known[words]
+
+    def loss_of(step: int) -> Tensor:
+        chance, random = seeded_chance(plan.seed + 1, step), Random(f"{plan.seed}/caption/{step}")
+        chosen = torch.randint(plan.scenes, (plan.denoiser_batch,), generator=chance)
+        ids = []
+        for i in chosen.tolist():
+            words, with_unknown = pick_caption(plan, random, scenes[i])
+            ids.append(add_unknown_words(random, encode(words)) if with_unknown else encode(words))
+        clean = latents[chosen] * LATENT_SCALE
+        timesteps = torch.randint(len(sigmas), (len(chosen),), generator=chance)
+        noise = torch.randn(clean.shape, generator=chance)
+        sigma = sigmas[timesteps]
+        level = sigma[:, None, None, None]
+        noisy = (clean + noise * level) / (level.square() + 1).sqrt()
+        context = text(torch.tensor(ids).to(device)).states
+        said = unet(noisy.to(device), timesteps.to(device), context)
+        return noise_loss(said, noise.to(device), sigma.to(device))
+
+    def show(step: int, average: Mapping[str, Tensor]) -> None:
+        shown = Nets(*build_denoiser(plan, vocabulary, device), vae)
+        load_average(shown.text, average, "text.")
+        load_average(shown.unet, average, "unet.")
+        export(shown, vocabulary, folder / "heddle-demo.safetensors")
+        show_samples(Painter(shown, tokenize, vocabulary), folder / "samples.png")
+
+    parameters = {f"text.{name}": each for name, each in text.named_parameters()}
+    parameters |= {f"unet.{name}": each for name, each in unet.named_parameters()}
+    trained = train(
+        parameters,
+        loss_of,
+        plan.denoiser_training,
+        folder / "denoiser.pt",
+        on_progress=watch.stage("denoiser"),
+        on_average=show,
+        average_every=plan.export_every,
+        should_stop=watch.should_stop,
+    )
+    watch.curves["denoiser"] = trained.losses
+    show(plan.denoiser_training.steps, trained.average)
+    load_average(text, trained.average, "text.")
+    load_average(unet, trained.average, "unet.")
+    return Nets(text, unet, vae)
+
+
+def export(nets: Nets, vocabulary: Vocabulary, path: Path) -> None:
+    """Write the single file: fp16, names as in the published layout, every word of the published vocabulary."""
+    tensors = {f"model.diffusion_model.{name}": each for name, each in nets.unet.state_dict().items()}
+    tensors |= {f"first_stage_model.{name}": each for name, each in nets.vae.state_dict().items()}
+    text = nets.text.state_dict()
+    words = "text_model.embeddings.token_embedding.weight"
+    text[words] = vocabulary.widen(text[words])
+    tensors |= {f"cond_stage_model.transformer.{name}": each for name, each in text.items()}
+    halved = {
+        name: (each.half() if each.is_floating_point() else each).cpu().contiguous() for name, each in tensors.items()
+    }
+    partial = path.with_name(path.name + ".partial")
+    save_file(halved, partial, metadata={"format": "pt", "title": "Heddle demo model"})
+    partial.replace(path)
+
+
+@dataclass(frozen=True)
+class Painter:
+    """Prompts to pictures with nets at hand, for samples during training."""
+
+    nets: Nets
+    tokenize: Tokenize
+    vocabulary: Vocabulary
+
+    @torch.no_grad()
+    def __call__(
+        self, prompts: Sequence[str], negatives: Sequence[str], seeds: Sequence[int], steps: int = 20, scale: float = 5
+    ) -> np.ndarray:
+        """One picture for each prompt, [N, H, W, 3] uint8: euler over the normal schedule."""
+        unet, vae = self.nets.unet, self.nets.vae
+        device = next(unet.parameters()).device
+        prediction = Epsilon(scaled_linear(0.00085, 0.012))
+        noise = torch.cat([initial_noise(seed, (1, vae.config.latent_channels, 16, 16)) for seed in seeds]).to(device)
+        guided = cfg(denoiser_of(unet, prediction), self.encode(prompts), self.encode(negatives), scale)
+        latent = run_sampler(
+            SAMPLERS["euler"],
+            guided,
+            prediction,
+            normal(prediction.schedule, steps),
+            torch.zeros_like(noise),
+            noise,
+            scale=LATENT_SCALE,
+        )
+        return to_pictures(vae.decode(latent))
+
+    def encode(self, texts: Iterable[str]) -> Tensor:
+        """[N, 77, D]."""
+        ids = torch.tensor([list(self.tokenize(words)) for words in texts])
+        return self.nets.text(self.vocabulary.narrow(ids).to(next(self.nets.text.parameters()).device)).states
+
+
+SAMPLE_PROMPTS = (
+    "a red circle",
+    "a small blue star, top left, white background",
+    "a big green tree, navy background",
+    "a yellow fish on the right",
+    "a pink heart, bottom left, black background",
+    "a purple house",
+    "a cyan square, top",
+    "an orange triangle, bottom right, gray background",
+    "star",
+    "a small red house in the top right corner",
+    "a blue fish, gradient background",
+    "a heart, mint background",
+)
+
+
+def show_samples(painter: Painter, path: Path) -> None:
+    """A sheet of the same prompts and seeds each time, so that sheets can be compared."""
+    pictures = painter(SAMPLE_PROMPTS, [""] * len(SAMPLE_PROMPTS), range(len(SAMPLE_PROMPTS)))
+    draw_sheet(pictures, SAMPLE_PROMPTS, path)
+
+
+@dataclass
+class Watch:
+    """Where a training reports to, and who may stop it. Loss curves gather here by stage."""
+
+    tell: Callable[[str, Progress], None]
+    should_stop: Callable[[], bool] = never
+    curves: dict[str, Sequence[float]] = field(default_factory=dict)
+
+    def stage(self, name: str) -> Callable[[Progress], None]:
+        return lambda progress: self.tell(name, progress)
+
+
+def train_demo(
+    folder: Path,
+    *,
+    tokenize: Tokenize = clip_tokens,
+    plan: DemoPlan | None = None,
+    device: str | torch.device | None = None,
+    tell: Callable[[str, Progress], None] = lambda stage, progress: None,
+    should_stop: Callable[[], bool] = never,
+) -> Path:
+    """Train the demo model, or go on where the folder's files say.
+
+    Args:
+        folder: for checkpoints, loss curves, sample sheets and the result; made if missing.
+        device: a GPU where there is one, else the CPU.
+        tell: called after each step with the stage's name.
+        should_stop: asked after each step.
+    Returns: the checkpoint's path.
+    Raises: Cancelled, with everything kept that is needed to go on.
+    """
+    plan = plan or DemoPlan()
+    place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    folder.mkdir(parents=True, exist_ok=True)
+    watch = Watch(tell, should_stop)
+
+    latents_file = folder / "latents.safetensors"  # written last in its stage: with it there, the autoencoder is final
+    vae_file = folder / "autoencoder.safetensors"
+    if latents_file.exists():
+        vae = build_autoencoder(plan, place)
+        vae.load_state_dict(load_file(vae_file))
+        latents = load_file(latents_file)["latents"]
+    else:
+        vae = train_autoencoder(plan, folder, place, watch)
+        latents = normalise_latents(vae, encode_scenes(plan, vae, place, watch))
+        save_file({name: each.cpu().contiguous() for name, each in vae.state_dict().items()}, vae_file)
+        save_file({"latents": latents.contiguous()}, latents_file.with_suffix(".partial"))
+        latents_file.with_suffix(".partial").replace(latents_file)
+        draw_curves(watch.curves, folder / "losses.png")
+        show_reconstructions(plan, vae, folder / "autoencoder.png", place)
+    vae.requires_grad_(False)
+
+    train_denoiser(plan, vae, latents, tokenize, folder, place, watch)
+    draw_curves(watch.curves, folder / "losses.png")
+    return folder / "heddle-demo.safetensors"
