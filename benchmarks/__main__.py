@@ -1,0 +1,114 @@
+"""One command for every figure: `python -m benchmarks [NAMES] [--runs N] [--json FILE]`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import sys
+import tempfile
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from benchmarks.checkpoint import measure_load, measure_memory
+from benchmarks.figures import Calibration, CannotMeasure, Figure, Place, calibrate, median_of
+from benchmarks.starting import ROOT, measure_front_desk, measure_launch, measure_picture, measure_worker
+
+FIGURES = (
+    Figure("launch", "what launch.py adds to a second start", "s", 0.3, measure_launch),
+    Figure("front_desk", "the server's first answer", "s", 0.7, measure_front_desk),
+    Figure("worker_ready", "worker ready, all nodes known, warm", "s", 4.0, measure_worker),
+    Figure("demo_picture", "first demo picture, 20 steps, cfg", "s", 5.0, measure_picture),
+    Figure("checkpoint_load", "SD 1.5 to its first step / plain read", "x", 1.3, measure_load),
+    Figure("checkpoint_memory", "peak anonymous memory over weights", "GB", 1.0, measure_memory),
+)
+FEWEST_RUNS = 5
+
+
+def measure(figure: Figure, place: Place, runs: int) -> dict[str, Any]:
+    """One figure as it is written down, with the calibration of the moments before and after it."""
+    record: dict[str, Any] = {"name": figure.name, "what": figure.what, "unit": figure.unit, "limit": figure.limit}
+    before = calibrate(place.scratch)
+    try:
+        measured = figure.measure(place, runs)
+    except CannotMeasure as reason:
+        return record | {"not_measured": str(reason)}
+    beside: Calibration = median_of([before, calibrate(place.scratch)])
+    median = statistics.median(measured.values)
+    return record | {
+        "median": median,
+        "runs": list(measured.values),
+        "within": median <= figure.limit,
+        "notes": measured.notes,
+        "loop_s": beside.loop_s,
+        "sqlite_write_s": beside.write_s,
+        "load_average": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+    }
+
+
+def describe_machine() -> dict[str, Any]:
+    """What figures from two machines need to be told apart; nothing that names one."""
+    return {
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "torch": metadata.version("torch"),
+        "cores": os.cpu_count(),
+    }
+
+
+def show_row(record: dict[str, Any]) -> str:
+    what = f"{record['name']:<18} {record['what']:<38}"
+    if "not_measured" in record:
+        return f"{what} not measured: {record['not_measured']}"
+    spread = f"{min(record['runs']):.2f}..{max(record['runs']):.2f}"
+    return (
+        f"{what} {record['median']:>7.3f} {record['unit']:<3} {spread:>13}  {record['limit']:>5} "
+        f"{'yes' if record['within'] else 'NO':>6} {record['loop_s']:>8.3f} {1000 * record['sqlite_write_s']:>8.2f}"
+    )
+
+
+HEADING = (
+    f"{'figure':<18} {'':<38} {'median':>11} {'runs':>13} {'limit':>6} {'within':>6} {'loop s':>8} {'write ms':>8}"
+)
+
+
+def main(argv: list[str]) -> int:
+    names = [figure.name for figure in FIGURES]
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measures how long people wait.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"some of {', '.join(names)}; all if none is given")
+    parser.add_argument("--runs", type=int, default=FEWEST_RUNS, help="runs of each figure, at least %(default)s")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write everything that was measured")
+    parser.add_argument(
+        "--cache",
+        type=Path,
+        default=ROOT / "benchmarks" / "results",
+        metavar="FOLDER",
+        help="where the synthetic checkpoint is kept (2 GB); default: benchmarks/results",
+    )
+    parser.add_argument("--cold", action="store_true", help="read the checkpoint from the disk, not from its cache")
+    asked = parser.parse_args(argv)
+    unknown = [name for name in asked.names if name not in names]
+    if unknown:
+        parser.error(f"no figure is called {', '.join(unknown)}; there are {', '.join(names)}")
+    if asked.runs < FEWEST_RUNS:
+        parser.error(f"a median of {asked.runs} says little: at least {FEWEST_RUNS} runs")
+
+    asked.cache.mkdir(parents=True, exist_ok=True)
+    records = []
+    print(HEADING, flush=True)
+    with tempfile.TemporaryDirectory(dir=asked.cache, prefix="scratch-") as scratch:
+        place = Place(scratch=Path(scratch), cache=asked.cache.resolve(), is_cold=asked.cold)
+        for figure in FIGURES:
+            if not asked.names or figure.name in asked.names:
+                records.append(measure(figure, place, asked.runs))
+                print(show_row(records[-1]), flush=True)
+    if asked.json:
+        asked.json.write_text(json.dumps({"machine": describe_machine(), "figures": records}, indent=2) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
