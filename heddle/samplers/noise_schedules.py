@@ -7,6 +7,7 @@ What a network's output means at a noise level is said in `predictions.py`; whic
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
@@ -48,25 +49,31 @@ class NoiseSchedule(Protocol):
         ...
 
 
-class _HasTable(Protocol):
+class _Computed(ABC):
+    """A schedule whose table follows from its numbers. It is computed when it is first asked for, not at import."""
+
+    @abstractmethod
+    def _compute(self) -> Tensor: ...
+
+    @cached_property
+    def _computed(self) -> Tensor:
+        return self._compute()
+
     @property
-    def sigmas(self) -> Tensor: ...
-
-
-class _Table:
-    """What all schedules with a table share."""
+    def sigmas(self) -> Tensor:
+        return self._computed
 
     @property
-    def sigma_min(self: _HasTable) -> float:
+    def sigma_min(self) -> float:
         return float(self.sigmas[0])
 
     @property
-    def sigma_max(self: _HasTable) -> float:
+    def sigma_max(self) -> float:
         return float(self.sigmas[-1])
 
 
 @dataclass(frozen=True, eq=False)
-class DiscreteSchedule(_Table):
+class DiscreteSchedule:
     """A table whose index is the timestep.
 
     Args:
@@ -77,6 +84,14 @@ class DiscreteSchedule(_Table):
 
     sigmas: Tensor
     stride: int = 1
+
+    @property
+    def sigma_min(self) -> float:
+        return float(self.sigmas[0])
+
+    @property
+    def sigma_max(self) -> float:
+        return float(self.sigmas[-1])
 
     @cached_property
     def log_sigmas(self) -> Tensor:
@@ -128,14 +143,13 @@ def scaled_linear(
 
 
 @dataclass(frozen=True)
-class _LogSpaced(_Table):
+class _LogSpaced(_Computed):
     """A thousand levels, evenly spaced in log sigma, for networks that take any level in between as well."""
 
     smallest: float
     largest: float
 
-    @cached_property
-    def sigmas(self) -> Tensor:
+    def _compute(self) -> Tensor:
         return torch.linspace(math.log(self.smallest), math.log(self.largest), 1000).exp()
 
     def percent_to_sigma(self, percent: float) -> float:
@@ -178,7 +192,7 @@ class CosmosFlow(_LogSpaced):
 
 
 @dataclass(frozen=True)
-class FlowSchedule(_Table):
+class FlowSchedule(_Computed):
     """Rectified flow with its time moved towards the noisy end: sigma = s*u / (1 + (s - 1)*u), u = t / multiplier.
 
     `timestep` does not undo the shift: the network is told the noise level itself, in units of `multiplier`.
@@ -189,8 +203,7 @@ class FlowSchedule(_Table):
     multiplier: float = 1000.0
     steps: int = 1000
 
-    @cached_property
-    def sigmas(self) -> Tensor:
+    def _compute(self) -> Tensor:
         return self.sigma(torch.arange(1, self.steps + 1) / self.steps * self.multiplier)
 
     def sigma(self, timestep: Tensor) -> Tensor:
@@ -206,7 +219,7 @@ class FlowSchedule(_Table):
 
 
 @dataclass(frozen=True)
-class FluxSchedule(_Table):
+class FluxSchedule(_Computed):
     """Rectified flow with its time moved by e^mu: sigma = e^mu / (e^mu + 1/t - 1).
 
     Source: the published inference code of FLUX.1 (time_shift). `mu` grows with the picture's size: `flux_mu`.
@@ -215,8 +228,7 @@ class FluxSchedule(_Table):
     mu: float = 1.15
     steps: int = 10000
 
-    @cached_property
-    def sigmas(self) -> Tensor:
+    def _compute(self) -> Tensor:
         return self.sigma(torch.arange(1, self.steps + 1) / self.steps)
 
     def sigma(self, timestep: Tensor) -> Tensor:
@@ -241,7 +253,7 @@ def flux_mu(width_px: int, height_px: int, *, base_shift: float = 0.5, max_shift
 
 
 @dataclass(frozen=True)
-class CascadeSchedule(_Table):
+class CascadeSchedule(_Computed):
     """Stable Cascade's cosine curve, its log-SNR moved by -2 ln(shift).
 
     `timestep` stays on the curve without the shift, which is the one that the network was trained to read.
@@ -259,8 +271,7 @@ class CascadeSchedule(_Table):
     def _first(self) -> Tensor:
         return torch.cos(torch.tensor(self.offset / (1 + self.offset) * math.pi * 0.5)) ** 2
 
-    @cached_property
-    def sigmas(self) -> Tensor:
+    def _compute(self) -> Tensor:
         return self.sigma(torch.arange(1, self.steps + 1) / self.steps)
 
     def sigma(self, timestep: Tensor) -> Tensor:
