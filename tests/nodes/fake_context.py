@@ -1,0 +1,41 @@
+"""What a node asks of the house, without a house."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from heddle.graph.errors import Cancelled
+from heddle.settings.folders import Folders
+from heddle.settings.options import Settings
+
+
+class FakeContext:
+    """Remembers notes and progress; `cancel_after` progress reports, the person has asked to stop."""
+
+    def __init__(
+        self, base: Path = Path("/no/such/base"), weights: Any = None, cancel_after: int | None = None
+    ) -> None:
+        self.node_id = "7"
+        self.folders = Folders.from_settings(Settings(base_directory=base))
+        self.weights = weights
+        self.prompt: Mapping[str, Any] = {}
+        self.extra_pnginfo: Mapping[str, Any] = {}
+        self.notes: list[str] = []
+        self.steps: list[tuple[float, float]] = []
+        self._cancel_after = cancel_after
+
+    def progress(self, value: float, total: float) -> None:
+        self.steps.append((value, total))
+        self.check_cancelled()
+
+    def preview(self, picture: bytes, format: str) -> None:
+        raise AssertionError("no node under test shows previews")
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+    def check_cancelled(self) -> None:
+        if self._cancel_after is not None and len(self.steps) >= self._cancel_after:
+            raise Cancelled()
