@@ -5,11 +5,12 @@ from __future__ import annotations
 import ipaddress
 import logging
 import socket
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Collection
 from typing import Any
 from urllib.parse import urlsplit
 
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 
 from execution.check import error_record
 from heddle.graph.errors import FileProblem, GraphError, HeddleError, WeightsError
@@ -18,7 +19,6 @@ from server.store import DuplicateJob, StoreTrouble
 
 log = logging.getLogger("heddle.server")
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _DEFAULT_PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 
 
@@ -34,7 +34,7 @@ def own_names(listen: Collection[str]) -> frozenset[str]:
     return frozenset(names)
 
 
-def foreign_guard(private_names: Collection[str] | None) -> Callable[[web.Request, Handler], Awaitable[Any]]:
+def foreign_guard(private_names: Collection[str] | None) -> Middleware:
     """Refuses what other web sites make a visitor's browser ask of us.
 
     Args:

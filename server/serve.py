@@ -43,7 +43,7 @@ def serve(
     *,
     page: Path = HOUSE / "web",
     workflows: Path = HOUSE / "workflows",
-    say: Callable[[str], None] = partial(print, flush=True),
+    say: Callable[[str], None] | None = None,
 ) -> None:
     """Run the server until it is told to stop (Ctrl+C, SIGTERM).
 
@@ -51,14 +51,14 @@ def serve(
         start_worker: starts one worker process; called again when it died.
         check, convert: what `execution` knows of workflows, see `server/intake.py`.
         page, workflows: the folders of our own page and of the workflows that ship.
-        say: tells the person the address.
+        say: tells the person the address; prints it, if none is given.
     Raises: SettingsError, if an address or a folder cannot be used.
     """
     refuse_read_only(folders)
     sockets = bind(settings.listen, settings.port)
     try:
         parts = gather_parts(settings, folders, [partial(PipeTransport, start_worker)], check, convert, page, workflows)
-        asyncio.run(_serve_until_stopped(parts, sockets, settings, say))
+        asyncio.run(_serve_until_stopped(parts, sockets, settings, say or partial(print, flush=True)))
     finally:
         for each in sockets:
             each.close()
@@ -155,7 +155,8 @@ def _binding_words(address: str, port: int, error: OSError) -> str:
         )
     if error.errno == errno.EACCES:
         return f"port {port} of {address} is not allowed to you; choose one above 1023 with --port"
-    return f"cannot listen on {address}, port {port} ({error.strerror or error}); give an address of this machine to --listen"
+    why = error.strerror or error
+    return f"cannot listen on {address}, port {port} ({why}); give --listen an address of this machine"
 
 
 async def _serve_until_stopped(

@@ -144,7 +144,7 @@ class Store:
         self._busy_timeout_s = busy_timeout_s
         self._writer = ThreadPoolExecutor(1, "job-store-writer")
         self._reader = ThreadPoolExecutor(1, "job-store-reader")
-        self._owner: sqlite3.Connection | None = None
+        self._connections: list[sqlite3.Connection] = []
         self._durable: sqlite3.Connection
         self._quick: sqlite3.Connection
         self._reading: sqlite3.Connection
@@ -165,15 +165,14 @@ class Store:
     async def close(self) -> None:
         """Write what is still in memory and let go of the files."""
         await self.flush()
-        await self._run(self._reader, lambda: self._reading.close())
-        await self._run(self._writer, self._close)
         self._reader.shutdown()
+        await self._run(self._writer, self._close)
         self._writer.shutdown()
 
     def _open(self) -> None:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._owner = self._own()
+            self._own()
             self._durable = self._connect("FULL")
             self._upgrade(self._durable)
             self._quick = self._connect("NORMAL")
@@ -183,31 +182,35 @@ class Store:
                     "UPDATE jobs SET state = 'pending', started_ms = NULL WHERE state = 'in_progress'"
                 )
             self.waiting = self._count_waiting()
+        except SettingsError:
+            self._close()
+            raise
         except (OSError, sqlite3.Error) as error:
+            self._close()
             raise SettingsError(
                 f"the job database {self._path} cannot be opened ({error}); "
                 "make its folder writable or choose another with --user-directory"
             ) from error
 
-    def _own(self) -> sqlite3.Connection:
+    def _own(self) -> None:
         # SQLite's own file lock, held as long as this process lives, is a lock on every system and leaves nothing
         # behind when the process dies.
-        owner = sqlite3.connect(
-            self._path.with_suffix(".owner"), timeout=0, isolation_level=None, check_same_thread=False
-        )
+        path = self._path.with_suffix(".owner")
+        owner = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
+        self._connections.append(owner)
         try:
             owner.execute("BEGIN EXCLUSIVE")
         except sqlite3.OperationalError as error:
-            owner.close()
             if "locked" not in str(error):
                 raise
             raise SettingsError(
-                f"{self._path.parent} is in use by another running Heddle; stop that one or choose another folder with --user-directory"
+                f"{self._path.parent} is in use by another running Heddle; "
+                "stop that one or choose another folder with --user-directory"
             ) from error
-        return owner
 
     def _connect(self, synchronous: str) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, timeout=self._busy_timeout_s, check_same_thread=False)
+        self._connections.append(connection)
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA synchronous = {synchronous}")
@@ -225,9 +228,8 @@ class Store:
             connection.executescript(f"BEGIN; {SCHEMA_STEPS[step]} PRAGMA user_version = {step + 1}; COMMIT;")
 
     def _close(self) -> None:
-        for connection in (self._quick, self._durable, self._owner):
-            if connection is not None:
-                connection.close()
+        while self._connections:  # the lock, which was opened first, goes last
+            self._connections.pop().close()
 
     # The queue
 
@@ -249,7 +251,8 @@ class Store:
                         )
                     return _job(there)
                 cursor = db.execute(
-                    "INSERT INTO jobs (id, number, prompt, extra_data, secrets, client_id, targets, outputs, created_ms)"
+                    "INSERT INTO jobs"
+                    " (id, number, prompt, extra_data, secrets, client_id, targets, outputs, created_ms)"
                     " VALUES (?, 0, ?, ?, ?, ?, ?, ?, ?)",
                     (
                         new.id,
@@ -357,8 +360,8 @@ class Store:
             limit = LONGEST_HISTORY if max_items is None else max(0, min(max_items, LONGEST_HISTORY))
             if offset < 0:
                 rows = self._reading.execute(
-                    "SELECT * FROM (SELECT * FROM jobs WHERE ended_ms IS NOT NULL ORDER BY ended_ms DESC, seq DESC LIMIT ?)"
-                    " ORDER BY ended_ms, seq",
+                    "SELECT * FROM (SELECT * FROM jobs WHERE ended_ms IS NOT NULL"
+                    " ORDER BY ended_ms DESC, seq DESC LIMIT ?) ORDER BY ended_ms, seq",
                     (limit,),
                 ).fetchall()
             else:

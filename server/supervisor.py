@@ -216,6 +216,8 @@ class Supervisor:
             }
         )
         closing = await run.ended
+        if self._stopping and closing is not None and closing.get("status") == "interrupted" and not run.interrupted:
+            closing = None  # the worker broke off because it was told to stop; nobody gave the job up
         if closing is None and not self._stopping:
             closing = await self._after_death(worker, run)
         if closing is not None:
@@ -243,7 +245,7 @@ class Supervisor:
             "kind": "node_failed",
             "node_id": node_id,
             "class_type": node.get("class_type") if isinstance(node, dict) else None,
-            "message": f"{worker.note} {place}, the {deaths}nd time that this job ended its worker, so it is given up. "
+            "message": f"{worker.note}, {place}; {deaths} workers died over this job, so it is given up. "
             "A smaller picture or batch needs less memory; the log may say more",
             "exception_type": "WorkerDied",
             "traceback": [],

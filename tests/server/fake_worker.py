@@ -1,0 +1,207 @@
+"""A worker without torch, for tests: the same messages on the same pipe, nodes that count, fail or die.
+
+It runs as a real child process (`in_a_process`) or as a thread (`in_a_thread`), so that the tests that need no process
+to kill are fast.
+"""
+
+from __future__ import annotations
+
+import base64
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from execution.protocol import pack, unpack
+
+# A PNG of one red pixel.
+PNG = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC")
+
+
+def record(inputs: dict[str, Any], *, output_node: bool = False) -> dict[str, Any]:
+    return {
+        "input": {"required": inputs},
+        "input_order": {"required": list(inputs)},
+        "output": [] if output_node else ["COUNT"],
+        "output_node": output_node,
+    }
+
+
+CATALOGUE = {
+    "Count": record({"steps": ["INT", {"default": 3}], "pause_s": ["FLOAT", {"default": 0.0}]}),
+    "Load": record({"name": ["COMBO", {"options": {"files": "checkpoints"}}]}),
+    "Fail": record({"count": ["COUNT", {}]}),
+    "Die": record({"count": ["COUNT", {}]}),
+    "Save": record({"count": ["COUNT", {}]}, output_node=True),
+}
+
+
+class _Interrupted(Exception):
+    pass
+
+
+class FakeWorker:
+    """Answers messages on a pipe until it ends."""
+
+    def __init__(self, pipe: Connection, output: str, hello: bool = True) -> None:
+        self._pipe = pipe
+        self._output = Path(output)
+        self._sending = threading.Lock()
+        self._interrupted = threading.Event()
+        self._jobs: list[dict[str, Any]] = []
+        self._wake = threading.Condition()
+        self._over = False
+
+    def run(self) -> None:
+        self.send({"type": "hello", "pid": os.getpid(), "python": "3", "torch": "none", "devices": [{"name": "fake"}]})
+        self.send({"type": "catalogue", "nodes": CATALOGUE})
+        self.send({"type": "ready"})
+        threading.Thread(target=self._listen, daemon=True).start()
+        while True:
+            with self._wake:
+                self._wake.wait_for(lambda: self._jobs or self._over)
+                if self._over:
+                    break
+                job = self._jobs.pop(0)
+                self._interrupted.clear()
+            try:
+                self._run_job(job)
+            except (BrokenPipeError, OSError):
+                break
+        self._pipe.close()
+
+    def send(self, message: dict[str, Any], blob: bytes | None = None) -> None:
+        with self._sending:
+            self._pipe.send_bytes(pack(message, blob))
+
+    def _listen(self) -> None:
+        try:
+            while True:
+                message, _ = unpack(self._pipe.recv_bytes())
+                if message["type"] == "interrupt":
+                    self._interrupted.set()
+                with self._wake:
+                    if message["type"] == "stop":
+                        break
+                    if message["type"] == "run":
+                        self._jobs.append(message)
+                    elif message["type"] == "free":
+                        self.send({"type": "log", "level": "WARNING", "text": f"free {message['unload_models']}"})
+                    self._wake.notify()
+        except (EOFError, OSError):
+            pass
+        with self._wake:
+            self._over = True
+            self._interrupted.set()
+            self._wake.notify()
+
+    def _run_job(self, job: dict[str, Any]) -> None:
+        job_id, executed = job["job_id"], []
+
+        def say(kind: str, blob: bytes | None = None, **more: Any) -> None:
+            self.send({"type": "event", "job_id": job_id, "event": {"kind": kind, **more}}, blob)
+
+        say("job_started")
+        say("nodes_cached", nodes=[])
+        status = "success"
+        for node_id, node in job["prompt"].items():
+            say("node_started", node_id=node_id)
+            try:
+                output = self._run_node(job_id, node_id, node, say)
+            except _Interrupted:
+                status = "interrupted"
+                break
+            except RuntimeError as error:
+                say(
+                    "node_failed",
+                    node_id=node_id,
+                    class_type=node["class_type"],
+                    message=str(error),
+                    exception_type="RuntimeError",
+                    traceback=["line 1\n"],
+                    inputs={"count": "3"},
+                )
+                status = "error"
+                break
+            executed.append(node_id)
+            say("node_finished", node_id=node_id, output=output, cached=False)
+        say("job_finished", status=status, executed=executed)
+
+    def _run_node(self, job_id: str, node_id: str, node: dict[str, Any], say: Callable[..., None]) -> Any:
+        inputs = node["inputs"]
+        match node["class_type"]:
+            case "Count":
+                for step in range(inputs.get("steps", 3)):
+                    if self._interrupted.wait(inputs.get("pause_s", 0)) or self._interrupted.is_set():
+                        raise _Interrupted
+                    say("node_progress", node_id=node_id, value=step + 1, max=inputs.get("steps", 3))
+                    say("node_preview", node_id=node_id, format="png", blob=PNG)
+                say("node_note", node_id=node_id, text="counted")
+            case "Fail":
+                raise RuntimeError("it cannot be done")
+            case "Die":
+                os.kill(os.getpid(), signal.SIGKILL)
+                time.sleep(10)
+            case "Save":
+                self._output.mkdir(parents=True, exist_ok=True)
+                name = f"{job_id}.png"
+                (self._output / name).write_bytes(PNG)
+                return {"images": [{"filename": name, "subfolder": "", "type": "output"}]}
+        return None
+
+
+def main(pipe: Connection, output: str) -> None:
+    """The child process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    FakeWorker(pipe, output).run()
+
+
+def in_a_process(output: Path) -> Callable[[], Any]:
+    """A `start_worker` for a real child process."""
+
+    def start() -> Any:
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        process = context.Process(target=main, args=(theirs, str(output)), daemon=True)
+        process.start()
+        theirs.close()
+        return ours, process
+
+    return start
+
+
+class ThreadAsProcess:
+    """What the supervisor asks of a process, answered by a thread; `kill` cuts the pipe."""
+
+    pid = None
+    exitcode = 0
+
+    def __init__(self, thread: threading.Thread, pipe: Connection) -> None:
+        self._thread = thread
+        self._pipe = pipe
+
+    def is_alive(self) -> bool:
+        return self._thread.is_alive()
+
+    def join(self, timeout: float | None = None) -> None:
+        self._thread.join(timeout)
+
+    def kill(self) -> None:
+        self._pipe.close()
+
+
+def in_a_thread(output: Path) -> Callable[[], Any]:
+    """A `start_worker` that starts at once and cannot die."""
+
+    def start() -> Any:
+        ours, theirs = multiprocessing.Pipe()
+        thread = threading.Thread(target=FakeWorker(theirs, str(output)).run, daemon=True)
+        thread.start()
+        return ours, ThreadAsProcess(thread, theirs)
+
+    return start

@@ -1,0 +1,166 @@
+"""Starting: fast, without what is heavy, and with words when an address or a folder cannot be had."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from heddle.graph.errors import SettingsError
+from heddle.settings.options import Settings
+from server.serve import bind, greeting, refuse_read_only
+from tests.server.fake_worker import CATALOGUE
+from tests.server.front_desk import Desk, folders_at
+
+HEAVY = ("torch", "numpy", "PIL", "transformers", "safetensors", "psutil", "scipy")
+
+
+def test_the_front_desk_imports_nothing_heavy() -> None:
+    program = f"import sys, server.serve; print([m for m in {HEAVY!r} if m in sys.modules])"
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "[]"
+
+
+def test_a_port_in_use_is_named_with_the_way_out() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(SettingsError, match=f"port {port} .*--port"):
+            bind(["127.0.0.1"], port)
+
+
+def test_an_address_of_another_machine_is_refused() -> None:
+    with pytest.raises(SettingsError, match="--listen"):
+        bind(["192.0.2.1"], 0)
+
+
+def test_several_addresses_share_one_free_port() -> None:
+    first, second = sockets = bind(["127.0.0.1", "127.0.0.2"], 0)
+    try:
+        assert first.getsockname()[1] == second.getsockname()[1] != 0
+    finally:
+        for each in sockets:
+            each.close()
+
+
+def test_listening_beyond_this_machine_is_said() -> None:
+    sockets = bind(["127.0.0.1"], 0)
+    try:
+        assert len(greeting(sockets, Settings())) == 1
+        assert "whoever reaches this machine" in greeting(sockets, Settings(listen=("0.0.0.0",)))[1]
+    finally:
+        sockets[0].close()
+
+
+def test_a_folder_that_cannot_be_written_to_is_named_with_its_option(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse_read_only(folders_at(tmp_path))
+    (tmp_path / "output").mkdir()
+    access = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != "output" and access(path, mode))
+    with pytest.raises(SettingsError, match="--output-directory"):
+        refuse_read_only(folders_at(tmp_path))
+
+
+PROGRAM = dedent(
+    """
+    import sys
+    from pathlib import Path
+    from heddle.settings.folders import Folders
+    from heddle.settings.options import Settings
+    from server.serve import serve
+    from tests.server.fake_worker import in_a_process
+    from tests.server.front_desk import check
+
+    if __name__ == "__main__":
+        settings = Settings(base_directory=Path(sys.argv[1]), port=0)
+        folders = Folders.from_settings(settings)
+        serve(settings, folders, in_a_process(folders.output), check)
+    """
+)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals differ there")
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGKILL])
+def test_a_real_server_answers_and_its_worker_ends_with_it(tmp_path: Path, ending: signal.Signals) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(PROGRAM)
+    house = Path(__file__).resolve().parents[2]
+    child = subprocess.Popen(
+        [sys.executable, str(program), str(tmp_path)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(house)},
+    )
+    try:
+        assert child.stdout is not None
+        line = child.stdout.readline()
+        url = re.search(r"http://[^ ]+", line)
+        assert url is not None, line
+        pid = None
+        while pid is None:
+            with urllib.request.urlopen(f"{url[0]}/heddle/status", timeout=5) as answer:
+                pid = json.load(answer)["workers"][0]["pid"]
+        child.send_signal(ending)
+        code = child.wait(10)
+        assert code == (-9 if ending == signal.SIGKILL else 0)
+    finally:
+        child.kill()
+        child.wait()
+    proc = Path(f"/proc/{pid}/stat")
+    for _ in range(200):  # a killed front desk cannot wait for its worker; the worker sees the pipe's end
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            break
+        with contextlib.suppress(OSError):
+            if " Z " in proc.read_text():
+                break  # it ended; nobody is there to bury it
+        time.sleep(0.05)
+    else:
+        pytest.fail(f"the worker {pid} outlived the front desk")
+
+
+async def test_object_info_lists_the_files_that_are_there_now(desk: Desk) -> None:
+    await desk.ready()
+    folder = desk.parts.folders.models("checkpoints")[0]
+    folder.mkdir(parents=True)
+    for name in ("one.safetensors", "two.safetensors"):
+        (folder / name).touch()
+        info = await desk.json("/object_info")
+        assert set(info) == set(CATALOGUE)
+        choices, options = info["Load"]["input"]["required"]["name"]
+        assert name in choices and "files" not in options
+        assert (await desk.json("/object_info/Load"))["Load"] == info["Load"]
+        assert name in await desk.json("/models/checkpoints")
+    assert await desk.json("/object_info/Nope") == {}
+    async with desk.get("/models/nope") as response:
+        assert response.status == 404
+    async with desk.get("/object_info", headers={"Accept-Encoding": "identity"}) as response:
+        assert "Content-Encoding" not in response.headers and await response.json() == info
+
+
+async def test_system_stats_has_what_clients_read(desk: Desk) -> None:
+    await desk.ready()
+    stats = await desk.json("/system_stats")
+    wanted = {"os", "ram_total", "ram_free", "comfyui_version", "required_frontend_version", "python_version"}
+    assert wanted | {"pytorch_version", "embedded_python", "argv"} <= set(stats["system"])
+    assert stats["devices"] == [{"name": "fake"}]
+
+
+async def test_embeddings_are_listed_without_their_endings(desk: Desk) -> None:
+    folder = desk.parts.folders.models("embeddings")[0]
+    (folder / "sub").mkdir(parents=True)
+    (folder / "sub" / "soft.light.safetensors").touch()
+    assert await desk.json("/embeddings") == ["sub/soft.light"]

@@ -1,0 +1,187 @@
+"""Files that come in, and pictures that are looked at."""
+
+from __future__ import annotations
+
+import io
+import json
+import zlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import FormData
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from server.keys import Limits
+from tests.server.fake_worker import PNG
+from tests.server.front_desk import Desk, front_desk
+
+
+def form(data: bytes, name: str = "a.png", **fields: str) -> FormData:
+    made = FormData()
+    made.add_field("image", data, filename=name, content_type="image/png")
+    for key, value in fields.items():
+        made.add_field(key, value)
+    return made
+
+
+async def upload(desk: Desk, data: bytes = PNG, name: str = "a.png", **fields: str) -> Any:
+    async with desk.post("/upload/image", data=form(data, name, **fields)) as response:
+        assert response.status == 200, await response.text()
+        return await response.json()
+
+
+async def test_an_upload_can_be_seen_again(desk: Desk) -> None:
+    answer = await upload(desk, subfolder="clips/one")
+    assert answer == {"name": "a.png", "subfolder": "clips/one", "type": "input"}
+    params = {"filename": answer["name"], "subfolder": answer["subfolder"], "type": "input"}
+    async with desk.get("/view", params=params) as response:
+        assert await response.read() == PNG
+    async with desk.get("/view", params={"filename": "clips/one/a.png [input]"}) as response:
+        assert await response.read() == PNG
+
+
+async def test_a_taken_name_gets_a_number_unless_the_bytes_are_the_same(desk: Desk) -> None:
+    assert (await upload(desk, b"one"))["name"] == "a.png"
+    assert (await upload(desk, b"two"))["name"] == "a (1).png"
+    assert (await upload(desk, b"two"))["name"] == "a (1).png"
+    assert (await upload(desk, b"one"))["name"] == "a.png"
+    assert (await upload(desk, b"three", overwrite="true"))["name"] == "a.png"
+    folder = desk.parts.folders.input
+    assert {p.name: p.read_bytes() for p in folder.iterdir()} == {"a.png": b"three", "a (1).png": b"two"}
+
+
+@pytest.mark.parametrize("name", ["page.html", "drawing.svg", "feed.xml", "script.js"])
+async def test_an_uploaded_page_is_never_run(desk: Desk, name: str) -> None:
+    await upload(desk, b"<script>alert(1)</script>", name)
+    for query in (f"filename={name}&type=input", f"filename={name}&type=input&preview=webp;90"):
+        async with desk.get(f"/view?{query}") as response:
+            if "preview" in query:
+                assert response.status == 400  # no picture to make smaller
+                continue
+            assert response.content_type == "application/octet-stream"
+            assert response.headers["Content-Disposition"].startswith("attachment")
+            assert response.headers["X-Content-Type-Options"] == "nosniff"
+            assert "sandbox" in response.headers["Content-Security-Policy"]
+
+
+async def test_html_under_a_pictures_name_is_sent_as_a_picture(desk: Desk) -> None:
+    await upload(desk, b"<html><script>alert(1)</script>", "a.png")
+    async with desk.get("/view?filename=a.png&type=input") as response:
+        assert response.content_type == "image/png" and response.headers["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"subfolder": "../outside"},
+        {"subfolder": "/tmp"},
+        {"subfolder": "C:\\x"},
+        {"subfolder": "a\0b"},
+        {"type": "user"},
+        {"type": "../input"},
+    ],
+)
+async def test_an_upload_cannot_leave_its_folder(desk: Desk, fields: dict[str, str], tmp_path: Path) -> None:
+    async with desk.post("/upload/image", data=form(PNG, **fields)) as response:
+        assert response.status == 400
+    assert not [p for p in tmp_path.rglob("*") if p.is_file() and p.parent != desk.parts.folders.user]
+
+
+@pytest.mark.parametrize("announced", [True, False])
+async def test_an_upload_over_the_limit_leaves_nothing_behind(tmp_path: Path, announced: bool) -> None:
+    async with front_desk(tmp_path, limits=Limits(upload_bytes=100_000)) as desk:
+        large = b"x" * (5_000_000 if announced else 150_000)
+        async with desk.post("/upload/image", data=form(large)) as response:
+            assert response.status == 413
+            assert "larger than" in (await response.json())["error"]["message"]
+        assert not list(desk.parts.folders.input.glob("*") if desk.parts.folders.input.exists() else ())
+
+
+@pytest.mark.parametrize(
+    ("data", "content_type"),
+    [
+        (b"", "multipart/form-data; boundary=x"),
+        (
+            b"--x\r\nContent-Disposition: form-data; name=image; filename=a.png\r\n\r\nhalf",
+            "multipart/form-data; boundary=x",
+        ),
+        (b"--y\r\n", "multipart/form-data; boundary=x"),
+        (b"--x\r\n\r\n", "multipart/form-data"),
+        (b"{}", "application/json"),
+        (
+            b"--x\r\nContent-Disposition: form-data; name=type\r\n\r\ninput\r\n--x--\r\n",
+            "multipart/form-data; boundary=x",
+        ),
+    ],
+    ids=["empty", "cut short", "another boundary", "no boundary", "json", "no file"],
+)
+async def test_a_damaged_form_is_refused_and_leaves_nothing_behind(desk: Desk, data: bytes, content_type: str) -> None:
+    async with desk.post("/upload/image", data=data, headers={"Content-Type": content_type}) as response:
+        assert response.status == 400
+        assert (await response.json())["error"]["message"]
+    assert not list(desk.parts.folders.input.glob("*") if desk.parts.folders.input.exists() else ())
+
+
+def picture(size: tuple[int, int] = (8, 6), mode: str = "RGB", **save: Any) -> bytes:
+    buffer = io.BytesIO()
+    Image.new(mode, size, (200, 100, 50, 128)[: len(mode)]).save(buffer, "PNG", **save)
+    return buffer.getvalue()
+
+
+async def test_a_mask_becomes_the_opacity_of_the_original(desk: Desk) -> None:
+    told = PngInfo()
+    told.add_text("workflow", "{}")
+    await upload(desk, picture(pnginfo=told), "original.png")
+    sent = form(picture(mode="RGBA"), "mask.png")
+    sent.add_field("original_ref", json.dumps({"filename": "original.png", "type": "input"}))
+    async with desk.post("/upload/mask", data=sent) as response:
+        answer = await response.json()
+    with Image.open(desk.parts.folders.input / answer["name"]) as masked:
+        assert masked.convert("RGBA").getpixel((0, 0)) == (200, 100, 50, 128)
+        assert masked.info["workflow"] == "{}"
+    sent = form(picture((9, 9), mode="RGBA"), "mask.png")
+    sent.add_field("original_ref", json.dumps({"filename": "original.png", "type": "input"}))
+    async with desk.post("/upload/mask", data=sent) as response:
+        assert response.status == 400 and "9x9" in (await response.json())["error"]["message"]
+    for reference in ('{"filename": "../x", "type": "input"}', "{", "[]", '{"filename": "x", "type": "user"}'):
+        sent = form(picture(), "mask.png")
+        sent.add_field("original_ref", reference)
+        async with desk.post("/upload/mask", data=sent) as response:
+            assert response.status == 400
+
+
+async def test_previews_and_channels(desk: Desk) -> None:
+    await upload(desk, picture((2000, 1000), "RGBA"), "large.png")
+    view = "/view?filename=large.png&type=input"
+    async with desk.get(f"{view}&preview=webp;90") as response:
+        assert response.content_type == "image/webp"
+        assert Image.open(io.BytesIO(await response.read())).size == (512, 256)
+    async with desk.get(f"{view}&preview=jpeg") as response:
+        assert response.content_type == "image/jpeg"
+    async with desk.get(f"{view}&channel=rgb") as response:
+        assert Image.open(io.BytesIO(await response.read())).mode == "RGB"
+    async with desk.get(f"{view}&channel=a") as response:
+        assert Image.open(io.BytesIO(await response.read())).getpixel((0, 0)) == (0, 0, 0, 128)
+    for wrong in ("preview=exe;90", "preview=webp;x", "preview=webp;٣", "channel=z"):
+        async with desk.get(f"{view}&{wrong}") as response:
+            assert response.status == 400
+
+
+async def test_a_picture_that_would_fill_memory_is_not_decoded(desk: Desk) -> None:
+    # 40,000 x 40,000 pixels in a header, no data behind it.
+    bomb = bytearray(picture())
+    bomb[16:24] = (40_000).to_bytes(4, "big") * 2
+    bomb[29:33] = zlib.crc32(bomb[12:29]).to_bytes(4, "big")
+    await upload(desk, bytes(bomb), "bomb.png")
+    async with desk.get("/view?filename=bomb.png&type=input&preview=webp") as response:
+        assert response.status == 400
+        assert "download" in (await response.json())["error"]["message"]
+
+
+async def test_a_part_of_a_file_can_be_asked_for(desk: Desk) -> None:
+    await upload(desk, bytes(range(100)), "film.mp4")
+    async with desk.get("/view?filename=film.mp4&type=input", headers={"Range": "bytes=10-19"}) as response:
+        assert response.status == 206 and response.content_type == "video/mp4"
+        assert await response.read() == bytes(range(10, 20))

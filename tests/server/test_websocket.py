@@ -1,0 +1,121 @@
+"""What clients hear, in which order, and in which bytes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import struct
+
+import pytest
+from aiohttp import WSServerHandshakeError
+
+from tests.server.fake_worker import PNG
+from tests.server.front_desk import GRAPH, Desk, heard_until, is_over
+from tests.server.test_jobs import LONG
+
+
+async def test_a_run_is_told_in_the_known_order(desk: Desk) -> None:
+    await desk.ready()
+    socket = await desk.socket("me")
+    job_id = await desk.submit(client_id="me")
+    heard = await heard_until(socket, is_over)
+    kinds = [m["type"] for m in heard if isinstance(m, dict)]
+    assert kinds[0] == "status"
+    started = kinds.index("execution_start")
+    assert kinds[started : started + 4] == ["execution_start", "execution_cached", "progress_state", "executing"]
+    assert kinds[-6:] == ["executing", "executed", "progress_state", "execution_success", "status", "executing"]
+    about_the_job = [m["data"] for m in heard if isinstance(m, dict) and m["type"] != "status"]
+    assert all(data["prompt_id"] == job_id for data in about_the_job)
+    progress = [m["data"] for m in heard if isinstance(m, dict) and m["type"] == "progress"]
+    assert [(p["value"], p["max"], p["node"]) for p in progress] == [(1, 3, "1"), (2, 3, "1"), (3, 3, "1")]
+    state = next(m["data"] for m in heard if isinstance(m, dict) and m["type"] == "progress_state")
+    assert state["nodes"]["1"] == {
+        "value": 0,
+        "max": 1,
+        "state": "running",
+        "node_id": "1",
+        "prompt_id": job_id,
+        "display_node_id": "1",
+        "parent_node_id": None,
+        "real_node_id": "1",
+    }
+    executed = next(m["data"] for m in heard if isinstance(m, dict) and m["type"] == "executed")
+    assert executed["display_node"] == "2" and executed["output"]["images"][0]["type"] == "output"
+    assert heard[-1] == {"type": "executing", "data": {"node": None, "prompt_id": job_id}}
+    assert (await desk.json(f"/history/{job_id}"))[job_id]["status"]["completed"] is True
+
+
+async def test_a_client_that_reads_metadata_gets_previews_with_it(desk: Desk) -> None:
+    socket = await desk.socket("me", supports_preview_metadata=True, supports_progress_text_metadata=True)
+    job_id = await desk.submit(client_id="me")
+    frames = [m for m in await heard_until(socket, is_over) if isinstance(m, bytes)]
+    kind, length = struct.unpack_from(">II", frames[0])
+    told = json.loads(frames[0][8 : 8 + length])
+    assert kind == 4 and frames[0][8 + length :] == PNG
+    assert told["prompt_id"] == job_id and told["node_id"] == "1" and told["image_type"] == "image/png"
+    raw = job_id.encode()
+    assert frames[-1] == struct.pack(">II", 3, len(raw)) + raw + struct.pack(">I", 1) + b"1" + b"counted"
+
+
+async def test_a_client_that_says_nothing_gets_plain_previews(desk: Desk) -> None:
+    socket = await desk.socket("me")
+    await desk.submit(client_id="me")
+    frames = [m for m in await heard_until(socket, is_over) if isinstance(m, bytes)]
+    assert frames[0] == struct.pack(">II", 1, 2) + PNG
+    assert frames[-1] == struct.pack(">II", 3, 1) + b"1" + b"counted"
+
+
+async def test_another_client_hears_only_of_the_queue(desk: Desk) -> None:
+    mine, other = await desk.socket("me"), await desk.socket("other")
+    await desk.ended(await desk.submit(client_id="me"))
+    await heard_until(mine, is_over)
+    await other.close()
+    heard = [json.loads(m.data) async for m in other if isinstance(m.data, str)]
+    assert {m["type"] for m in heard} <= {"status"}
+
+
+async def test_a_client_that_comes_back_while_its_job_runs_hears_where_it_is(desk: Desk) -> None:
+    socket = await desk.socket("me")
+    job_id = await desk.submit(LONG, client_id="me")
+    await heard_until(socket, lambda m: m["type"] == "progress")
+    await socket.close()
+    again = await desk.socket("me")
+    heard = await heard_until(again, lambda m: m["type"] == "progress")
+    assert "executing" in [m["type"] for m in heard if isinstance(m, dict)]
+    assert {"node": "1", "display_node": "1", "prompt_id": job_id} in [m["data"] for m in heard if isinstance(m, dict)]
+    await desk.post("/interrupt", json={"prompt_id": job_id})
+    heard = await heard_until(again, is_over)
+    assert [m["type"] for m in heard if isinstance(m, dict)][-3:] == ["execution_interrupted", "status", "executing"]
+
+
+async def test_a_client_that_was_away_gets_what_it_missed(desk: Desk) -> None:
+    job_id = await desk.submit(client_id="me")
+    await desk.ended(job_id)
+    await asyncio.sleep(0.05)  # the end is told right after it is written
+    socket = await desk.socket("me")
+    heard = await heard_until(socket, is_over)
+    kinds = [m["type"] for m in heard if isinstance(m, dict)]
+    assert "executed" in kinds and "execution_success" in kinds and "progress" not in kinds
+
+
+async def test_two_windows_of_one_client_both_hear(desk: Desk) -> None:
+    first, second = await desk.socket("me"), await desk.socket("me")
+    await desk.submit(client_id="me")
+    for socket in (first, second):
+        await heard_until(socket, is_over)
+
+
+async def test_words_that_cannot_be_read_do_not_end_the_connection(desk: Desk) -> None:
+    socket = await desk.socket("me")
+    for words in ("{", "[1]", '"x"', '{"type": "feature_flags", "data": 5}', "[" * 50_000):
+        await socket.send_str(words)
+    await socket.send_bytes(b"\0")
+    await desk.submit(GRAPH, client_id="me")
+    await heard_until(socket, is_over)
+
+
+@pytest.mark.parametrize("headers", [{"Origin": "http://evil.example"}, {"Origin": "null"}, {"Host": "evil.example"}])
+async def test_a_foreign_page_gets_no_websocket(desk: Desk, headers: dict[str, str]) -> None:
+    with pytest.raises(WSServerHandshakeError) as refused:
+        await desk.client.ws_connect("/ws", headers=headers)
+    assert refused.value.status == 403
