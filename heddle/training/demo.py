@@ -72,13 +72,13 @@ class DemoPlan:
     crowds: int = 3000  # drawings for the autoencoder alone
     scenes: int = 12000  # drawings with captions
     vae_training: Plan = field(
-        default_factory=lambda: Plan(steps=3000, learning_rate=1e-3, average_decay=0.995, fall_share=0.4)
+        default_factory=lambda: Plan(steps=2200, learning_rate=1e-3, average_decay=0.995, fall_share=0.4)
     )
     vae_batch: int = 8
     vae_crop_px: int = 64
     # The autoencoder sees crops first, a quarter of the work for as many edges, then whole pictures: its norms and its
     # attention look at the whole, and have to meet it as large as it will be.
-    vae_whole_share: float = 0.1
+    vae_whole_share: float = 0.23
     vae_whole_batch: int = 4
     divergence_weight: float = 3e-4
     denoiser_training: Plan = field(
@@ -180,8 +180,8 @@ def train_autoencoder(plan: DemoPlan, folder: Path, device: torch.device, watch:
         if step < whole_from:
             pictures = random_crops(crowds, plan.vae_batch, plan.vae_crop_px, chance)
         else:
-            half = torch.randint(plan.crowds, (plan.vae_whole_batch // 2,), generator=chance)
-            pictures = torch.cat([crowds[half], scenes[half]])
+            chosen = torch.randint(plan.crowds, (plan.vae_whole_batch,), generator=chance)
+            pictures = torch.cat([crowds[chosen[:1]], scenes[chosen[1:]]])
         pixels = to_pixels(pictures, device)
         moments = vae.encode(pixels)
         noise = torch.randn(moments.chunk(2, dim=1)[0].shape, generator=chance).to(device)
