@@ -110,6 +110,8 @@ def _advice(error: OSError, path: Path) -> str:
     match error.errno:
         case errno.ENOSPC | errno.EDQUOT:
             return "the disk is full; free some space or choose another folder, such as with --output-directory"
+        case errno.EFBIG:
+            return "this disk or account takes no file of that size; choose another folder or a smaller picture"
         case errno.EROFS | errno.EACCES | errno.EPERM:
             return f"{path.parent} is read-only; allow writing there or choose another with --output-directory"
         case errno.ENOTDIR | errno.EEXIST | errno.EISDIR:

@@ -243,6 +243,7 @@ class TestRefusing:
 
     @given(st.data())
     @settings(max_examples=150, deadline=None)
+    @pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow tells of the damage too
     def test_damage_is_shown_or_explained_and_nothing_else(self, data: st.DataObject):
         format = data.draw(st.sampled_from(["PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP", "ICO", "TGA"]))
         content = bytearray(encoded(four_corners(), format))
@@ -269,6 +270,7 @@ class TestWriting:
         ("number", "hint"),
         [
             (errno.ENOSPC, "disk is full"),
+            (errno.EFBIG, "of that size"),
             (errno.EROFS, "read-only"),
             (errno.EACCES, "output-directory"),
             (errno.EIO, "check the disk"),

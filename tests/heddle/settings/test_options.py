@@ -1,5 +1,7 @@
 import contextlib
+import dataclasses
 import io
+import pickle
 from pathlib import Path
 
 import pytest
@@ -63,6 +65,13 @@ def test_training_reads_its_own_options():
     settings = parse(["--cpu", "train-demo", "--out", "here", "--minutes", "3", "--resume"])
     assert settings.cpu
     assert settings.rest == ("--out", "here", "--minutes", "3", "--resume")
+
+
+def test_settings_travel_to_a_worker_and_stay_as_they_are():
+    settings = parse(["--cpu", "run", "w.json"])
+    assert pickle.loads(pickle.dumps(settings)) == settings
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        settings.cpu = False  # type: ignore[misc]
 
 
 def test_folders_are_absolute_and_need_not_exist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
