@@ -70,7 +70,7 @@ def preview_image(
     extra_pnginfo: Annotated[Any, Hidden("EXTRA_PNGINFO")] = None,
     ctx: Context,
 ) -> tuple[Image]:
-    """Show images without keeping them: their files lie in the temp folder, which is emptied now and then."""
+    """Show images without keeping them: their files lie in the temp folder, which may be emptied at any time."""
     # A beginning of its own for each run, so that a browser never shows an older picture of the same name.
     prefix = f"preview_{secrets.token_hex(4)}"
     return _write(images, "temp", prefix, remaking_texts(prompt, extra_pnginfo), _PASSING_LEVEL, ctx)
