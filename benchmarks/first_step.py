@@ -1,7 +1,7 @@
 """One fresh worker takes a full-size checkpoint to its first steps.
 
 Run as `python -m benchmarks.first_step FILE SCRATCH`; prints what it measured as JSON:
-load_s: from the start of the loader node to the end of the first step, less a warm step.
+load_s, load_cpu_s: from the start of the loader node to the end of the first step, less a warm step.
 peak_anonymous_bytes: the most memory without a file behind it up to the end of the first step, None off Linux.
 weights_bytes: the weights on the device then, in the dtype computed with.
 """
@@ -55,13 +55,13 @@ def main(file: Path, scratch: Path) -> None:
     folders += ["--temp-directory", str(scratch / "temp"), "--user-directory", str(scratch / "user")]
     worker = build_worker(parse([*folders, "--cpu"]))
     watch = MemoryWatch()
-    times: dict[str, float] = {}
+    times: dict[str, tuple[float, float]] = {}  # seconds on the wall, seconds of this process on all cores
     failures: list[str] = []
     weights_bytes = 0
 
     def note(event: Event) -> None:
         nonlocal weights_bytes
-        now = time.perf_counter()
+        now = time.perf_counter(), time.process_time()
         match event:
             case NodeStarted(node_id="loader"):
                 times["loader"] = now
@@ -81,11 +81,13 @@ def main(file: Path, scratch: Path) -> None:
     worker.run("benchmark", prompt, note)
     if failures:
         sys.exit("\n".join(failures))
-    warm_step_s = (times[f"step {STEPS}"] - times["step 1"]) / (STEPS - 1)
+    begun, first, last = times["loader"], times["step 1"], times[f"step {STEPS}"]
+    warm_step_s, warm_step_cpu_s = ((last[i] - first[i]) / (STEPS - 1) for i in (0, 1))
     print(
         json.dumps(
             {
-                "load_s": times["step 1"] - times["loader"] - warm_step_s,
+                "load_s": first[0] - begun[0] - warm_step_s,
+                "load_cpu_s": first[1] - begun[1] - warm_step_cpu_s,
                 "warm_step_s": warm_step_s,
                 "peak_anonymous_bytes": watch.peak_bytes,
                 "weights_bytes": weights_bytes,

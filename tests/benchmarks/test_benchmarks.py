@@ -1,0 +1,88 @@
+"""That the benchmarks measure, say and write what they should; never how fast anything is."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import benchmarks.__main__ as command
+from benchmarks.checkpoint import published_layout
+from benchmarks.figures import CannotMeasure, Figure, Measurement, Place, calibrate
+from benchmarks.starting import ROOT, picture_prompt
+
+
+def fixed(place: Place, runs: int) -> Measurement:
+    return Measurement(tuple(range(1, runs + 1)), {"runs": runs})
+
+
+def impossible(place: Place, runs: int) -> Measurement:
+    raise CannotMeasure("the moon is not up")
+
+
+FIGURES = (Figure("low", "kept", "s", 3.0, fixed), Figure("high", "missed", "s", 2.9, fixed))
+
+
+@pytest.fixture
+def figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "FIGURES", (*FIGURES, Figure("none", "absent", "s", 1.0, impossible)))
+
+
+def run(folder: Path, *words: str) -> list[dict]:
+    assert command.main([*words, "--cache", str(folder / "cache"), "--json", str(folder / "out.json")]) == 0
+    return json.loads((folder / "out.json").read_text())["figures"]
+
+
+@pytest.mark.usefixtures("figures")
+def test_a_figure_is_the_median_with_its_runs_and_the_machines_measures(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    low, high, none = run(tmp_path)
+    assert (low["median"], low["runs"], low["within"]) == (3, [1, 2, 3, 4, 5], True)
+    assert not high["within"]
+    assert low["loop_s"] > 0
+    assert low["sqlite_write_s"] > 0
+    assert none["not_measured"] == "the moon is not up"
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 4
+    assert "not measured: the moon is not up" in lines[3]
+    assert list((tmp_path / "cache").iterdir()) == []  # scratch folders are gone
+
+
+@pytest.mark.usefixtures("figures")
+def test_figures_are_chosen_by_name(tmp_path: Path) -> None:
+    assert [figure["name"] for figure in run(tmp_path, "high")] == ["high"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"), [(["nothing"], "no figure is called nothing"), (["--runs", "4"], "at least 5")]
+)
+def test_what_cannot_be_asked_for_is_said(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        command.main(words)
+    assert said in capsys.readouterr().err
+
+
+def test_the_calibration_leaves_nothing_behind(tmp_path: Path) -> None:
+    calibrate(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_large_checkpoint_has_the_published_size() -> None:
+    layout = published_layout()
+    # The published v1-5 file: 1,131 tensors of 1,066,235,307 weights and 77 numbered positions.
+    assert len(layout) == 1131
+    total = 0
+    for shape in layout.values():
+        size = 1
+        for side in shape:
+            size *= side
+        total += size
+    assert total == 1_066_235_307 + 77
+
+
+def test_the_benchmarks_picture_is_made_by_the_nodes_of_the_shipped_workflow() -> None:
+    shipped = json.loads((ROOT / "workflows" / "text_to_image.json").read_text(encoding="utf-8"))
+    made_by = {node["type"] for node in shipped["nodes"]} - {"Note", "MarkdownNote"}
+    assert {node["class_type"] for node in picture_prompt("x", px=128, steps=20, seed=0).values()} == made_by
