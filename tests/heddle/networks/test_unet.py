@@ -1,0 +1,84 @@
+import pytest
+import torch
+
+from heddle.graph.errors import ShapeError
+from heddle.networks.ops import PLAIN, TRAINABLE, quiet_start
+from heddle.networks.unet import UNet, UNetConfig, embed_timesteps
+from tests.heddle.networks import plain
+
+TINY = UNetConfig(widths=(32, 64), blocks=(1, 2), depths=(1, 2), middle_depth=1, context_width=48, time_width=96)
+
+
+def seeded_unet(config: UNetConfig = TINY) -> UNet:
+    torch.manual_seed(0)
+    return UNet(config, TRAINABLE)
+
+
+def inputs(height: int, width: int, batch: int = 2) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    torch.manual_seed(1)
+    return torch.randn(batch, 4, height, width), torch.rand(batch) * 999, torch.randn(batch, 5, 48)
+
+
+@pytest.mark.parametrize("linear_projections", [False, True])
+@pytest.mark.parametrize("size", [(8, 8), (7, 5), (1, 3)])
+def test_it_computes_what_the_formulas_say_at_even_and_odd_sizes(size, linear_projections):
+    config = UNetConfig(**{**vars(TINY), "linear_projections": linear_projections})
+    net = seeded_unet(config)
+    arguments = inputs(*size)
+    with torch.no_grad():
+        torch.testing.assert_close(net(*arguments), plain.unet(net.state_dict(), *arguments), rtol=1e-4, atol=1e-5)
+
+
+def test_a_level_without_attention_has_none():
+    config = UNetConfig(**{**vars(TINY), "depths": (0, 1)})
+    names = seeded_unet(config).state_dict()
+    assert not any(name.startswith("input_blocks.1.1.") for name in names)
+    assert "input_blocks.3.1.proj_in.weight" in names
+
+
+def test_each_item_of_a_batch_is_computed_alone():
+    net = seeded_unet()
+    x, timesteps, context = inputs(6, 6)
+    with torch.no_grad():
+        together = net(x, timesteps, context)
+        alone = net(x[1:], timesteps[1:], context[1:])
+    torch.testing.assert_close(together[1:], alone, rtol=1e-4, atol=1e-5)
+
+
+def test_every_weight_learns():
+    net = seeded_unet()
+    net(*inputs(4, 4)).square().mean().backward()
+    assert [name for name, weight in net.named_parameters() if weight.grad is None or not weight.grad.any()] == []
+
+
+def test_a_quiet_start_leaves_the_first_stage_untouched_by_its_blocks():
+    net = seeded_unet()
+    quiet_start(net)
+    x = torch.randn(1, 32, 4, 4)
+    time, context = torch.randn(1, 96), torch.randn(1, 5, 48)
+    torch.testing.assert_close(net.input_blocks[1](x, time, context, x.shape[2:]), x)
+
+
+def test_it_runs_in_inference_mode():
+    with torch.inference_mode():
+        assert seeded_unet()(*inputs(4, 4)).shape == (2, 4, 4, 4)
+
+
+def test_a_plain_net_on_the_meta_device_takes_no_memory():
+    with torch.device("meta"):
+        net = UNet(UNetConfig((320, 640, 1280, 1280), (2,) * 4, (1, 1, 1, 0), 1, 768), PLAIN)
+    assert all(weight.is_meta for weight in net.parameters())
+    assert sum(weight.numel() for weight in net.parameters()) == 859_520_964  # the published net's number of weights
+
+
+def test_timesteps_become_cosines_then_sines():
+    embedded = embed_timesteps(torch.tensor([0.0, 3.5]), 8)
+    torch.testing.assert_close(embedded[0], torch.tensor([1.0] * 4 + [0.0] * 4))
+    angles = 3.5 / torch.tensor([1.0, 10.0, 100.0, 1000.0])
+    torch.testing.assert_close(embedded[1], torch.cat([angles.cos(), angles.sin()]))
+
+
+@pytest.mark.parametrize("wrong", [{"widths": (32, 40)}, {"blocks": (1,)}, {"widths": (), "blocks": (), "depths": ()}])
+def test_sizes_that_make_no_net_are_refused(wrong):
+    with pytest.raises(ShapeError):
+        UNetConfig(**{**vars(TINY), **wrong})
