@@ -132,12 +132,12 @@ def _refuse(stamp: Stamp, found: str, key: str | None = None, next_step: str = "
 def _refuse_strangers(stamp: Stamp, start: bytes) -> None:
     if not start:
         _refuse(stamp, "empty")
+    if len(start) <= LENGTH_BYTES:
+        _refuse(stamp, f"cut short: it has only {len(start)} bytes")
     for magic, found, next_step in STRANGERS:
         # A length's lowest byte can be any number: a real header still opens with a brace after it.
         if start.lstrip().startswith(magic) and start[LENGTH_BYTES : LENGTH_BYTES + 1] != b"{":
             _refuse(stamp, found, next_step=next_step)
-    if len(start) <= LENGTH_BYTES:
-        _refuse(stamp, f"cut short: it has only {len(start)} bytes")
 
 
 def _parse(stamp: Stamp, text: bytes) -> tuple[dict[str, TensorEntry], dict[str, str]]:

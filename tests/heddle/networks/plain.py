@@ -89,7 +89,7 @@ def unet(state: State, x, timesteps, context):
         y = conv(state, f"{name}.out_layers.3", swish(group_norm(state, f"{name}.out_layers.0", y, 1e-5)))
         return y + (conv(state, f"{name}.skip_connection", x) if f"{name}.skip_connection.weight" in state else x)
 
-    def stage(name, x, size=None):
+    def stage(name, x, size=(0, 0)):
         part = 0
         while True:
             here = f"{name}.{part}"
@@ -117,7 +117,7 @@ def unet(state: State, x, timesteps, context):
     x = stage("middle_block", x)
     for number in range(len(skips)):
         x = torch.cat([x, skips.pop()], 1)
-        x = stage(f"output_blocks.{number}", x, skips[-1].shape[2:] if skips else None)
+        x = stage(f"output_blocks.{number}", x, skips[-1].shape[2:] if skips else (0, 0))
     return conv(state, "out.2", swish(group_norm(state, "out.0", x, 1e-5)))
 
 

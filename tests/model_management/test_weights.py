@@ -1,0 +1,193 @@
+import shutil
+import threading
+
+import pytest
+import torch
+
+from heddle.graph.errors import Cancelled, OutOfMemory
+from model_management.checkpoint import OpenedCheckpoint, open_checkpoint
+from model_management.families.known import FAMILIES
+from model_management.stored_net import StoredNet
+from model_management.weights import Weights
+from tests.model_management import tiny
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def opened(checkpoint) -> OpenedCheckpoint:
+    return open_checkpoint(checkpoint, FAMILIES)
+
+
+def size_of(handle) -> int:
+    return 4 * handle.stored.numel
+
+
+def roles(weights: Weights) -> list[str]:
+    return [role for _file, role, _bytes in weights.residents]
+
+
+def test_nothing_is_resident_before_it_is_held(opened):
+    weights = Weights(CPU)
+    assert weights.resident_bytes == 0
+    with weights.hold(opened.vae):
+        assert weights.resident_bytes == size_of(opened.vae)
+    assert weights.resident_bytes == size_of(opened.vae)
+
+
+def test_bytes_are_those_of_the_weights(opened):
+    weights = Weights(CPU)
+    with weights.hold(opened.clip) as net:
+        assert weights.resident_bytes == sum(weight.nbytes for weight in net.parameters())
+
+
+def test_the_same_file_opened_twice_shares_its_weights(checkpoint, opened, tmp_path):
+    link = tmp_path / "other name.safetensors"
+    link.symlink_to(checkpoint)
+    weights = Weights(CPU)
+    with weights.hold(opened.model) as net, weights.hold(open_checkpoint(link, FAMILIES).model) as again:
+        assert again is net
+    assert weights.resident_bytes == size_of(opened.model)
+
+
+def test_a_copy_of_a_handle_shares_its_weights(opened):
+    weights = Weights(CPU)
+    with weights.hold(opened.clip) as net, weights.hold(opened.clip.with_last_layer(-2)) as again:
+        assert again is net
+
+
+def test_a_replaced_file_is_another_model(tmp_path, checkpoint):
+    path = tmp_path / "m.safetensors"
+    shutil.copy(checkpoint, path)
+    weights = Weights(CPU)
+    with weights.hold(open_checkpoint(path, FAMILIES).vae) as old:
+        tiny.write_checkpoint(path, tiny.tiny_tensors(torch.float32))
+        with weights.hold(open_checkpoint(path, FAMILIES).vae) as new:
+            assert new is not old
+
+
+def test_what_was_used_longest_ago_leaves_first(opened):
+    weights = Weights(CPU, limit_bytes=size_of(opened.model) + size_of(opened.vae) + size_of(opened.clip) - 1)
+    for handle in (opened.model, opened.vae, opened.model):
+        with weights.hold(handle):
+            pass
+    with weights.hold(opened.clip):
+        assert roles(weights) == ["network", "text"]
+
+
+def test_what_is_held_does_not_leave(opened):
+    weights = Weights(CPU, limit_bytes=size_of(opened.model) + size_of(opened.vae))
+    with weights.hold(opened.model):
+        with weights.hold(opened.vae):
+            pass
+        with weights.hold(opened.clip):
+            assert roles(weights) == ["network", "text"]
+
+
+def test_weights_that_cannot_fit_are_refused_with_both_sizes(opened):
+    weights = Weights(CPU, limit_bytes=size_of(opened.model) + 10)
+    with weights.hold(opened.model), pytest.raises(OutOfMemory) as refused, weights.hold(opened.vae):
+        pass
+    assert (refused.value.asked, refused.value.free) == (size_of(opened.vae), 10)
+    assert roles(weights) == ["network"]
+
+
+def test_working_memory_makes_others_leave_but_is_not_refused(opened):
+    weights = Weights(CPU, limit_bytes=size_of(opened.model) + size_of(opened.vae))
+    with weights.hold(opened.vae):
+        pass
+    with weights.hold(opened.model, working_bytes=10**12):
+        assert roles(weights) == ["network"]
+
+
+def test_working_memory_counts_only_while_it_is_used(opened):
+    both = size_of(opened.model) + size_of(opened.vae)
+    weights = Weights(CPU, limit_bytes=both)
+    with weights.hold(opened.vae, working_bytes=both - size_of(opened.vae)):
+        pass
+    with weights.hold(opened.model):
+        assert roles(weights) == ["vae", "network"]
+
+
+def test_release_all_lets_go_of_what_nobody_holds(opened):
+    weights = Weights(CPU)
+    with weights.hold(opened.clip):
+        pass
+    with weights.hold(opened.vae):
+        assert weights.release_all() == size_of(opened.clip)
+        assert roles(weights) == ["vae"]
+    assert weights.release_all() == size_of(opened.vae)
+    assert weights.resident_bytes == 0
+
+
+def test_an_error_inside_the_block_gives_the_net_back(opened):
+    weights = Weights(CPU)
+    with pytest.raises(RuntimeError), weights.hold(opened.vae):
+        raise RuntimeError
+    assert weights.release_all() == size_of(opened.vae)
+
+
+def test_progress_counts_up_to_all_bytes(opened):
+    seen: list[tuple[int, int]] = []
+    with Weights(CPU).hold(opened.vae, on_part=lambda done, total: seen.append((done, total))):
+        pass
+    assert [done for done, _ in seen] == sorted(done for done, _ in seen)
+    assert seen[-1] == (size_of(opened.vae), size_of(opened.vae))
+
+
+def test_cancelling_while_weights_come_in_leaves_nothing_behind(opened):
+    def cancel(done: int, total: int) -> None:
+        if done > total / 2:
+            raise Cancelled
+
+    weights = Weights(CPU)
+    with pytest.raises(Cancelled), weights.hold(opened.model, on_part=cancel):
+        pass
+    assert weights.resident_bytes == 0
+    with weights.hold(opened.model):
+        assert roles(weights) == ["network"]
+
+
+def test_many_threads_load_a_net_once(opened, monkeypatch):
+    loads: list[str] = []
+    load = StoredNet.load
+
+    def counted(self, *arguments):
+        loads.append(self.role)
+        return load(self, *arguments)
+
+    monkeypatch.setattr(StoredNet, "load", counted)
+    weights, nets, start = Weights(CPU), [], threading.Barrier(8)
+
+    def use() -> None:
+        start.wait()
+        with weights.hold(opened.model) as net:
+            nets.append(net)
+
+    threads = [threading.Thread(target=use) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert loads == ["network"]
+    assert len(nets) == 8 and len(set(map(id, nets))) == 1
+
+
+@pytest.mark.parametrize(
+    ("device", "has_bfloat16", "file_dtype", "wanted"),
+    [
+        ("cpu", True, torch.float16, {"network": "float32", "text": "float32", "vae": "float32"}),
+        ("cuda", True, torch.float16, {"network": "float16", "text": "float32", "vae": "bfloat16"}),
+        ("cuda", True, torch.bfloat16, {"network": "bfloat16", "text": "float32", "vae": "bfloat16"}),
+        ("cuda", False, torch.bfloat16, {"network": "float32", "text": "float32", "vae": "float32"}),
+        ("cuda", False, torch.float32, {"network": "float16", "text": "float32", "vae": "float32"}),
+    ],
+)
+def test_each_net_is_computed_in_what_suits_it_and_the_device(tmp_path, device, has_bfloat16, file_dtype, wanted):
+    path = tiny.write_checkpoint(tmp_path / "m.safetensors", tiny.tiny_tensors(file_dtype))
+    weights = Weights(torch.device(device), has_bfloat16=has_bfloat16)
+    found = {
+        handle.stored.role: str(weights.compute_dtype(handle.stored)).removeprefix("torch.")
+        for handle in open_checkpoint(path, FAMILIES)
+    }
+    assert found == wanted
