@@ -1,0 +1,160 @@
+"""The demo training at tiny size: it goes on where it stopped, and what it writes has the family's layout."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from heddle.graph.errors import Cancelled
+from heddle.networks.clip_text import ClipTextConfig
+from heddle.networks.unet import UNetConfig
+from heddle.networks.vae import VaeConfig
+from heddle.training.demo import (
+    LATENT_SCALE,
+    DemoPlan,
+    Vocabulary,
+    add_unknown_words,
+    build_autoencoder,
+    normalise_latents,
+    read_vocabulary,
+    train_demo,
+)
+from heddle.training.loop import Plan, Progress
+from heddle.training.world import words_of_the_world
+
+END = 499
+
+
+def tokenize(text: str) -> list[int]:
+    """A vocabulary of 500 made up for tests: a word's number comes from its letters."""
+    ids = [498, *(sum(map(ord, word)) % 400 for word in text.replace(",", " ,").split()), END]
+    return ids + [END] * (77 - len(ids))
+
+
+TINY = DemoPlan(
+    vae=VaeConfig(widths=(32, 32, 32, 32), blocks=1),
+    text=ClipTextConfig(width=64, layers=1, mlp_width=64, vocabulary=500),
+    unet=UNetConfig(widths=(32, 64), blocks=(1, 1), depths=(0, 1), middle_depth=1, context_width=64, time_width=32),
+    crowds=4,
+    scenes=6,
+    vae_training=Plan(steps=4, learning_rate=1e-3),
+    vae_batch=2,
+    vae_crop_px=32,
+    vae_whole_share=0.5,
+    vae_whole_batch=2,
+    denoiser_training=Plan(steps=4, learning_rate=1e-3),
+    denoiser_batch=2,
+    export_every=3,
+    sample_prompts=("a red circle",),
+)
+
+
+def stop_after(stage: str, step: int) -> tuple[Callable[[str, Progress], None], Callable[[], bool]]:
+    """A watcher, and a stop that says yes once that stage has come to that step."""
+    reached: list[bool] = []
+
+    def tell(name: str, progress: Progress) -> None:
+        if name == stage and progress.step == step:
+            reached.append(True)
+
+    return tell, lambda: bool(reached)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a training that nothing interrupted."""
+    folder = tmp_path_factory.mktemp("whole")
+    train_demo(folder, tokenize=tokenize, plan=TINY, device="cpu")
+    return folder
+
+
+@pytest.mark.parametrize(("stage", "step"), [("autoencoder", 1), ("autoencoder", 3), ("denoiser", 2)])
+def test_a_training_stopped_and_resumed_writes_the_same_bytes(
+    whole: Path, tmp_path: Path, stage: str, step: int
+) -> None:
+    tell, should_stop = stop_after(stage, step)
+    with pytest.raises(Cancelled, match=f"after step {step} of 4"):
+        train_demo(tmp_path, tokenize=tokenize, plan=TINY, device="cpu", tell=tell, should_stop=should_stop)
+    assert not (tmp_path / "losses.png").exists() or stage == "denoiser"
+    made = train_demo(tmp_path, tokenize=tokenize, plan=TINY, device="cpu")
+    assert made.read_bytes() == (whole / made.name).read_bytes()
+    assert (tmp_path / "losses.png").exists()
+    assert (tmp_path / "samples.png").exists()
+
+
+def test_the_checkpoint_is_fp16_and_names_each_part_as_the_family_does(whole: Path) -> None:
+    tensors = load_file(whole / "heddle-demo.safetensors")
+    parts = ("model.diffusion_model.", "first_stage_model.", "cond_stage_model.transformer.text_model.")
+    assert {next(part for part in parts if name.startswith(part)) for name in tensors} == set(parts)
+    assert {each.dtype for name, each in tensors.items() if "position_ids" not in name} == {torch.float16}
+    assert tensors["cond_stage_model.transformer.text_model.embeddings.token_embedding.weight"].shape == (500, 64)
+
+
+def test_words_outside_the_world_share_one_vector(whole: Path) -> None:
+    rows = load_file(whole / "heddle-demo.safetensors")[
+        "cond_stage_model.transformer.text_model.embeddings.token_embedding.weight"
+    ]
+    used = set(read_vocabulary(tokenize, 500).tokens)
+    unused = [token for token in range(500) if token not in used]
+    assert len(unused) > 300
+    assert (rows[unused] == rows[unused[0]]).all()
+    assert not (rows[tokenize("red")[1]] == rows[unused[0]]).all()
+
+
+def test_every_word_of_the_world_is_told_apart() -> None:
+    vocabulary = Vocabulary((*range(10, 10 + len(words_of_the_world())), 499), 500)
+    ids = torch.arange(500)
+    narrow = vocabulary.narrow(ids)
+    assert narrow[499] == vocabulary.size - 1
+    assert narrow[9] == 0
+    assert len(narrow.unique()) == vocabulary.size
+
+
+def test_normalised_latents_have_unit_variance_in_the_networks_units_and_decode_as_before() -> None:
+    vae = build_autoencoder(TINY, torch.device("cpu"))
+    pixels = torch.rand(3, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    with torch.no_grad():
+        before = vae.encode(pixels)
+        decoded = vae.decode(before[:, :4])
+        latents = normalise_latents(vae, before[:, :4])
+        after = vae.encode(pixels)
+        torch.testing.assert_close(after[:, :4], latents, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(vae.decode(latents), decoded, rtol=1e-4, atol=1e-4)
+        scaled = latents * LATENT_SCALE
+    torch.testing.assert_close(scaled.mean(dim=(0, 2, 3)), torch.zeros(4), rtol=0, atol=1e-4)
+    torch.testing.assert_close(scaled.std(dim=(0, 2, 3)), torch.ones(4), rtol=1e-3, atol=1e-3)
+    # A log variance moves with the square of its mean's scale: the ratio of both is a property of the picture.
+    ratio_before = before[:, 4:] - 2 * before[:, :4].std(dim=(0, 2, 3)).log()[:, None, None]
+    ratio_after = after[:, 4:] - 2 * after[:, :4].std(dim=(0, 2, 3)).log()[:, None, None]
+    torch.testing.assert_close(ratio_after, ratio_before, rtol=1e-3, atol=1e-3)
+
+
+def test_unknown_words_come_between_start_and_end() -> None:
+    ids = [5, 6, 7, 9, 9, 9, 9, 9]  # 5 starts, 9 ends
+    for seed in range(50):
+        longer = add_unknown_words(Random(seed), ids)
+        assert len(longer) == len(ids)
+        assert longer[0] == 5
+        assert longer[-1] == 9
+        assert [token for token in longer if token not in (0, 9)] == [5, 6, 7]
+        assert 1 <= longer.count(0) <= 4
+
+
+def test_a_longer_plan_goes_on_from_a_shorter_ones_checkpoint(tmp_path: Path) -> None:
+    train_demo(tmp_path, tokenize=tokenize, plan=TINY, device="cpu")
+    longer = replace(TINY, denoiser_training=replace(TINY.denoiser_training, steps=6))
+    steps: list[int] = []
+    train_demo(
+        tmp_path,
+        tokenize=tokenize,
+        plan=longer,
+        device="cpu",
+        tell=lambda stage, progress: steps.append(progress.step) if stage == "denoiser" else None,
+    )
+    assert steps == [5, 6]
