@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -67,7 +68,7 @@ def test_the_rate_rises_stays_and_falls() -> None:
     rates = [plan.rate(step) for step in range(1000)]
     assert rates[0] == pytest.approx(0.01)
     assert rates[99:700] == [1.0] * 601
-    assert all(after < before for before, after in zip(rates[701:], rates[702:], strict=False))
+    assert all(after < before for before, after in pairwise(rates[701:]))
     assert rates[-1] == pytest.approx(0.01, abs=1e-3)
 
 
