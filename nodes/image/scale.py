@@ -23,11 +23,9 @@ def scale_image(
             tip="lanczos and bicubic are sharp, bilinear is soft, area suits shrinking, nearest-exact keeps pixels.",
         ),
     ],
-    width: Annotated[int, Number(low=0, high=16384, step=1, tip="In pixels; 0 follows the height.")] = 512,
-    height: Annotated[int, Number(low=0, high=16384, step=1, tip="In pixels; 0 follows the width.")] = 512,
-    crop: Annotated[
-        str, Choice("disabled", "center", tip="center cuts the sides so that nothing is stretched.")
-    ] = "disabled",
+    width: Annotated[int, Number(default=512, low=0, high=16384, step=1, tip="In pixels; 0 follows the height.")],
+    height: Annotated[int, Number(default=512, low=0, high=16384, step=1, tip="In pixels; 0 follows the width.")],
+    crop: Annotated[str, Choice("disabled", "center", tip="center cuts the sides so that nothing is stretched.")],
 ) -> Image:
     """Bring images to a width and height."""
     return resize(image.movedim(-1, 1), width, height, upscale_method, crop).movedim(1, -1)

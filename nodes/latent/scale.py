@@ -23,14 +23,12 @@ def scale_latent(
     samples: Samples,
     upscale_method: Method,
     width: Annotated[
-        int, Number(low=0, high=16384, step=8, tip="Of the picture, in pixels; 0 follows the height.")
-    ] = 512,
+        int, Number(default=512, low=0, high=16384, step=8, tip="Of the picture, in pixels; 0 follows the height.")
+    ],
     height: Annotated[
-        int, Number(low=0, high=16384, step=8, tip="Of the picture, in pixels; 0 follows the width.")
-    ] = 512,
-    crop: Annotated[
-        str, Choice("disabled", "center", tip="center cuts the sides so that nothing is stretched.")
-    ] = "disabled",
+        int, Number(default=512, low=0, high=16384, step=8, tip="Of the picture, in pixels; 0 follows the width.")
+    ],
+    crop: Annotated[str, Choice("disabled", "center", tip="center cuts the sides so that nothing is stretched.")],
     *,
     ctx: Context,
 ) -> Latent:

@@ -26,7 +26,7 @@ def test_every_method_and_side_was_compared():
 
 def test_no_size_at_all_changes_nothing():
     image = torch.rand(1, 5, 7, 3)
-    assert torch.equal(scale_image(image, "lanczos", 0, 0), image)
+    assert torch.equal(scale_image(image, "lanczos", 0, 0, "disabled"), image)
 
 
 @pytest.mark.parametrize("method", ["nearest-exact", "bilinear", "area", "bicubic", "lanczos"])

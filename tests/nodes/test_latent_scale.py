@@ -38,7 +38,7 @@ def test_every_method_was_compared(function: Any):
 def test_what_belongs_to_the_latent_stays_with_it_and_the_old_one_is_untouched():
     mask = torch.ones(1, 64, 64)
     old = {"samples": torch.rand(1, 4, 8, 8), "noise_mask": mask, "batch_index": [3]}
-    made = scale_latent(old, "bilinear", 128, 128, ctx=FakeContext())
+    made = scale_latent(old, "bilinear", 128, 128, "disabled", ctx=FakeContext())
     assert made["noise_mask"] is mask and made["batch_index"] == [3]
     assert old["samples"].shape == (1, 4, 8, 8) and made["samples"].shape == (1, 4, 16, 16)
 
@@ -49,7 +49,7 @@ def test_what_belongs_to_the_latent_stays_with_it_and_the_old_one_is_untouched()
 )
 def test_a_size_that_cannot_be_made_exactly_is_told(asked: tuple[int, int], made: tuple[int, int], is_told: bool):
     ctx = FakeContext()
-    samples = scale_latent({"samples": torch.zeros(1, 4, 8, 8)}, "area", *asked, ctx=ctx)["samples"]
+    samples = scale_latent({"samples": torch.zeros(1, 4, 8, 8)}, "area", *asked, "disabled", ctx=ctx)["samples"]
     assert (samples.shape[3], samples.shape[2]) == made
     assert bool(ctx.notes) == is_told
 

@@ -1,0 +1,65 @@
+"""The built-in nodes against what existing workflows rely on.
+
+`tests/data/core_nodes.json` holds ids, inputs, outputs and defaults of this ecosystem's nodes as workflows, front ends
+and API clients know them: facts, recorded from its published catalogue.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from heddle.graph.object_info import record_of
+from nodes.catalogue import built_in
+
+CONTRACT: dict[str, Any] = json.loads((Path(__file__).parents[1] / "data" / "core_nodes.json").read_text())
+RECORDS = {id: record_of(spec) for id, spec in built_in().items()}
+
+# Menus whose words are added one by one; ours must be among the known ones.
+GROWING = {("KSampler", "sampler_name"), ("KSampler", "scheduler")}
+
+
+def without_tip(entry: Any) -> list[Any]:
+    kind, options = (*entry, {})[:2]
+    return [kind, {key: value for key, value in options.items() if key != "tooltip"}]
+
+
+@pytest.mark.parametrize("id", CONTRACT)
+def test_a_node_has_the_inputs_outputs_and_defaults_that_workflows_rely_on(id: str) -> None:
+    wanted, found = CONTRACT[id], RECORDS[id]
+    assert found["category"] == wanted["category"]
+    assert found["display_name"] == wanted["display_name"]
+    assert found["output_node"] == wanted.get("output_node", False)
+    outputs = zip(found["output_name"], found["output"], found["output_is_list"], strict=True)
+    assert [list(each) for each in outputs] == wanted["outputs"]
+    assert list(found["input"]) == list(wanted["inputs"])
+    for section, entries in wanted["inputs"].items():
+        assert list(found["input"][section]) == list(entries)
+        for name, entry in entries.items():
+            if section == "hidden":
+                assert found["input"][section][name] == entry
+                continue
+            kind, options = without_tip(found["input"][section][name])
+            wanted_kind, wanted_options = without_tip(entry)
+            assert kind == wanted_kind, name
+            if (id, name) in GROWING:
+                assert set(options["options"]) <= set(wanted_options["options"]), name
+                continue
+            if isinstance(options.get("options"), dict):  # files, and names that are offered beside them
+                more = set(options["options"].pop("also", ()))
+                assert more <= set(wanted_options["options"].pop("also", ()))
+            assert options == wanted_options, name
+
+
+def test_every_node_is_in_the_contract() -> None:
+    assert set(RECORDS) == set(CONTRACT)
+
+
+@pytest.mark.parametrize("id", RECORDS)
+def test_every_node_explains_itself_and_every_value_that_a_person_sets_has_a_tip(id: str) -> None:
+    spec = built_in()[id]
+    assert len(spec.description) > 20
+    assert [each.name for each in spec.widgets if not each.options.get("tooltip")] == []
