@@ -15,12 +15,26 @@ from server.catalogue import Catalogue
 from server.clients import Clients
 from server.guards import error_words, foreign_guard
 from server.intake import Intake
-from server.routes import catalogue, history, jobs, page, prompt, queue, system, upload, view, websocket, workflows
+from server.logbook import LogBook
+from server.routes import (
+    catalogue,
+    history,
+    jobs,
+    logs,
+    page,
+    prompt,
+    queue,
+    system,
+    upload,
+    view,
+    websocket,
+    workflows,
+)
 from server.store import Store
 from server.supervisor import Supervisor
 from server.workflows import WorkflowShelf
 
-SUBJECTS = (prompt, queue, history, jobs, view, catalogue, system, upload, websocket, workflows)
+SUBJECTS = (prompt, queue, history, jobs, view, catalogue, system, upload, websocket, workflows, logs)
 
 
 @dataclass(frozen=True)
@@ -53,6 +67,7 @@ def build_app(parts: Parts) -> web.Application:
     app[keys.WORKFLOWS] = parts.workflows
     app[keys.PAGE] = parts.page
     app[keys.LIMITS] = parts.limits
+    app[keys.LOGBOOK] = LogBook(parts.clients)
     app[keys.UPLOADING] = asyncio.Lock()
     for subject in SUBJECTS:
         app.add_routes(_under_both_paths(subject.routes))
@@ -75,9 +90,11 @@ def _under_both_paths(routes: Iterable[web.AbstractRouteDef]) -> Iterable[web.Ro
 
 
 async def _run_parts(app: web.Application) -> AsyncIterator[None]:
+    app[keys.LOGBOOK].open()
     await app[keys.STORE].open()
     app[keys.CATALOGUE].load()
     await app[keys.SUPERVISOR].start()
     yield
     await app[keys.SUPERVISOR].stop()
     await app[keys.STORE].close()
+    app[keys.LOGBOOK].close()

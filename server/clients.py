@@ -122,6 +122,11 @@ class Clients:
         for connection in self._everyone():
             connection.send(message)
 
+    def want_logs(self, client_id: str, wanted: bool) -> None:
+        """Begin or stop to send log lines to a client."""
+        for connection in self._connections.get(client_id, ()):
+            connection.wants_logs = wanted
+
     def tell_log_readers(self, message: Logs) -> None:
         for connection in self._everyone():
             if connection.wants_logs:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import logging
 import socket
@@ -19,6 +20,13 @@ from server.store import DuplicateJob, StoreTrouble
 
 log = logging.getLogger("heddle.server")
 
+_FILE_TROUBLES = {
+    errno.ENOSPC: (507, "disk_full"),
+    errno.EDQUOT: (507, "disk_full"),
+    errno.ENAMETOOLONG: (400, "bad_file"),
+    errno.EROFS: (403, "read_only"),
+    errno.EACCES: (403, "read_only"),
+}
 _DEFAULT_PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 
 
@@ -96,8 +104,8 @@ async def error_words(request: web.Request, handler: Handler) -> web.StreamRespo
         if isinstance(error, ConnectionError):
             raise
         log.exception("%s %s failed", request.method, request.path)
-        status = 507 if error.errno == 28 else 500  # 28: no space left on the device
-        return answer_error(status, "disk_full" if status == 507 else "file_error", f"{error.strerror or error}")
+        status, kind = _FILE_TROUBLES.get(error.errno or 0, (500, "file_error"))
+        return answer_error(status, kind, f"{error.strerror or error}")
     except Exception as error:
         log.exception("%s %s failed", request.method, request.path)
         message = f"the server failed at this request ({type(error).__name__}: {error}); its log has the details"

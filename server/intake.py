@@ -82,7 +82,7 @@ class Intake:
             raise Refused("invalid_prompt", f"the request must be a JSON object, found {_kind_of(body)}")
         if not body.get("prompt"):
             raise Refused("no_prompt", "No prompt provided", "the request has no `prompt`, or an empty one")
-        records = await self._records()
+        records = await self.records()
         prompt, extra_data = body["prompt"], body.get("extra_data") or {}
         if not isinstance(extra_data, dict):
             raise Refused("invalid_prompt", f"extra_data must be a JSON object, found {_kind_of(extra_data)}")
@@ -135,7 +135,7 @@ class Intake:
             return workflow
         if self._convert is None:
             raise Refused("invalid_prompt", "this server takes the API form of workflows only; export it as API")
-        records = await self._records()
+        records = await self.records()
         try:
             return await asyncio.to_thread(self._convert, workflow, records)
         except HeddleError:
@@ -145,20 +145,19 @@ class Intake:
             log.warning("a workflow cannot be converted", exc_info=True)
             raise GraphError(f"the workflow is damaged ({type(error).__name__}: {error}); save it again") from error
 
-    async def cancel(self, job_ids: list[str] | None) -> bool:
-        """Stop these jobs, or all that run: waiting ones leave the queue, running ones are interrupted."""
-        removed = 0
-        if job_ids is not None:
-            removed = await self._store.delete_pending(job_ids)
-            self._clients.tell_all(Status(self._store.waiting))
+    async def cancel(self, job_ids: list[str]) -> bool:
+        """Take waiting jobs out of the queue and interrupt running ones. Returns: whether any was one of these."""
+        removed = await self.take_out(job_ids)
         return self._supervisor.interrupt(job_ids) or removed > 0
 
-    async def clear(self) -> None:
-        """Take every waiting job out of the queue."""
-        await self._store.delete_pending()
+    async def take_out(self, job_ids: list[str] | None = None) -> int:
+        """Take these waiting jobs, or all of them, out of the queue. Returns: how many."""
+        removed = await self._store.delete_pending(job_ids)
         self._clients.tell_all(Status(self._store.waiting))
+        return removed
 
-    async def _records(self) -> Records:
+    async def records(self) -> Records:
+        """The nodes that exist; waits for the first worker a while. Raises: NotReady."""
         records = await self._catalogue.wait(self._patience_s)
         if records is None:
             notes = "; ".join(w["note"] for w in self._supervisor.workers() if w["note"])

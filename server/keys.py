@@ -12,6 +12,7 @@ from heddle.settings.folders import Folders
 from server.catalogue import Catalogue
 from server.clients import Clients
 from server.intake import Intake
+from server.logbook import LogBook
 from server.store import Store
 from server.supervisor import Supervisor
 from server.workflows import WorkflowShelf
@@ -30,6 +31,7 @@ STORE = web.AppKey("store", Store)
 CATALOGUE = web.AppKey("catalogue", Catalogue)
 CLIENTS = web.AppKey("clients", Clients)
 SUPERVISOR = web.AppKey("supervisor", Supervisor)
+LOGBOOK = web.AppKey("logbook", LogBook)
 INTAKE = web.AppKey("intake", Intake)
 WORKFLOWS = web.AppKey("workflows", WorkflowShelf)
 PAGE = web.AppKey("page", Path)  # the folder of our own page

@@ -412,7 +412,7 @@ class Store:
         if self._unwritten:
             try:
                 await self._run(self._writer, self._write_events)
-            except StoreTrouble as trouble:
+            except HeddleError as trouble:
                 log.warning("%d events are kept in memory: %s", len(self._unwritten), trouble.message)
 
     async def events_since(self, job_id: str, since: int) -> list[StoredEvent] | None:

@@ -15,10 +15,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from heddle.graph.errors import HeddleError
 from server.catalogue import Catalogue
 from server.clients import Clients
 from server.messages import Executing, Message, Status, TextMessage
-from server.store import Job, Store, StoredEvent, StoreTrouble, now_ms
+from server.store import Job, Store, StoredEvent, now_ms
 from server.translate import JobTeller
 from server.transport import Transport
 
@@ -190,7 +191,7 @@ class Supervisor:
     async def _claim(self) -> Job | None:
         try:
             return await self._store.claim()
-        except StoreTrouble as trouble:
+        except HeddleError as trouble:
             log.warning("no job can be started: %s", trouble.message)
             asyncio.get_running_loop().call_later(RETRY_S, self.wake)
             return None
@@ -272,7 +273,7 @@ class Supervisor:
             try:
                 await self._store.finish(run.job.id, outcome, run.teller.history, run.teller.failure)
                 break
-            except StoreTrouble as trouble:
+            except HeddleError as trouble:
                 log.error("the end of job %s is not written yet: %s", run.job.id, trouble.message)
                 if not told:
                     tell()
@@ -331,7 +332,7 @@ class Supervisor:
             try:
                 await write()
                 return
-            except StoreTrouble as trouble:
+            except HeddleError as trouble:
                 log.error("%s", trouble.message)
                 if self._stopping:
                     return  # the next start puts running jobs back

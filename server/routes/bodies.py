@@ -34,6 +34,11 @@ async def read_object(request: web.Request, *, default: dict[str, Any] | None = 
     return body
 
 
+async def answer_json(data: Any) -> web.Response:
+    """A JSON answer that may be long: it is written beside the event loop."""
+    return web.Response(text=await asyncio.to_thread(json.dumps, data), content_type="application/json")
+
+
 def id_list(body: dict[str, Any], key: str) -> list[str]:
     """Ids from a body such as `{"delete": [id]}`; what is no usable text cannot be an id and is left out."""
     found = body.get(key)

@@ -7,7 +7,7 @@ import asyncio
 from aiohttp import web
 
 from heddle.graph.errors import SettingsError
-from server.keys import CATALOGUE, FOLDERS
+from server.keys import CATALOGUE, FOLDERS, INTAKE
 
 routes = web.RouteTableDef()
 
@@ -15,6 +15,7 @@ routes = web.RouteTableDef()
 @routes.get("/object_info")
 async def get_object_info(request: web.Request) -> web.Response:
     """Every node: its inputs, outputs and where the menu shows it."""
+    await request.app[INTAKE].records()  # a page that was told of no nodes would not ask again
     plain, gzipped = await request.app[CATALOGUE].whole()
     if "gzip" in request.headers.get("Accept-Encoding", ""):
         headers = {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
@@ -25,6 +26,7 @@ async def get_object_info(request: web.Request) -> web.Response:
 @routes.get("/object_info/{class}")
 async def get_object_info_of(request: web.Request) -> web.Response:
     """One node, or nothing."""
+    await request.app[INTAKE].records()
     return web.json_response(await request.app[CATALOGUE].one(request.match_info["class"]))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from server.keys import STORE
-from server.routes.bodies import id_list, number, read_object
+from server.routes.bodies import answer_json, id_list, number, read_object
 from server.routes.records import history_entry
 
 routes = web.RouteTableDef()
@@ -15,7 +15,7 @@ routes = web.RouteTableDef()
 async def get_history(request: web.Request) -> web.Response:
     """Jobs that ended, oldest first: the last `max_items`, or as many from `offset` on."""
     jobs = await request.app[STORE].history(number(request, "max_items", None), number(request, "offset", -1) or 0)
-    return web.json_response({job.id: history_entry(job) for job in jobs})
+    return await answer_json({job.id: history_entry(job) for job in jobs})
 
 
 @routes.get("/history/{id}")

@@ -117,6 +117,13 @@ async def test_only_three_folders_are_shown(desk: Desk, root: str) -> None:
         assert response.status == 400
 
 
+async def test_a_path_longer_than_the_system_takes_is_refused(desk: Desk) -> None:
+    async with desk.get(
+        "/view", params={"filename": "a.png", "subfolder": "x" * 250 + "/" + "sub/" * 1200}
+    ) as response:
+        assert response.status in (400, 404)
+
+
 async def test_a_pipe_in_the_output_folder_does_not_hang_the_server(desk: Desk) -> None:
     output = desk.parts.folders.output
     output.mkdir(parents=True, exist_ok=True)

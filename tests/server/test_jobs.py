@@ -197,7 +197,20 @@ async def test_before_any_worker_told_its_nodes_a_prompt_is_asked_to_come_back(t
         async with desk.post("/prompt", json={"prompt": GRAPH}) as response:
             assert response.status == 503 and "Retry-After" in response.headers
             assert "cannot be started" in (await response.json())["error"]["message"]
-        assert await desk.json("/object_info") == {}
+        async with desk.get("/object_info") as response:
+            assert response.status == 503
+        assert (await desk.json("/heddle/status"))["knows_nodes"] is False
+
+
+async def test_jobs_are_cancelled_whether_they_wait_or_run(desk: Desk) -> None:
+    running, waiting = await desk.submit(LONG), await desk.submit()
+    await desk.until(lambda: _running(desk))
+    for body, cancelled in (([waiting], True), ([waiting], False), ([running, "unknown"], True)):
+        async with desk.post("/api/jobs/cancel", json={"job_ids": body}) as response:
+            assert await response.json() == {"cancelled": cancelled}
+    assert (await desk.ended(running))["status"]["messages"][-1][0] == "execution_interrupted"
+    async with desk.post(f"/api/jobs/{running}/cancel") as response:
+        assert await response.json() == {"cancelled": False}
 
 
 async def test_free_and_logs_of_a_worker(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:

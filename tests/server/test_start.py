@@ -77,16 +77,19 @@ PROGRAM = dedent(
     """
     import sys
     from pathlib import Path
-    from heddle.settings.folders import Folders
-    from heddle.settings.options import Settings
-    from server.serve import serve
-    from tests.server.fake_worker import in_a_process
-    from tests.server.front_desk import check
 
-    if __name__ == "__main__":
+    def main():  # imports in here, so that the worker, which reads this file too, starts without them
+        from heddle.settings.folders import Folders
+        from heddle.settings.options import Settings
+        from server.serve import serve
+        from tests.server.fake_worker import in_a_process
+
         settings = Settings(base_directory=Path(sys.argv[1]), port=0)
         folders = Folders.from_settings(settings)
-        serve(settings, folders, in_a_process(folders.output), check)
+        serve(settings, folders, in_a_process(folders.output), lambda prompt, nodes, targets: ([], None, {}))
+
+    if __name__ == "__main__":
+        main()
     """
 )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import struct
 
 import pytest
@@ -103,6 +104,20 @@ async def test_two_windows_of_one_client_both_hear(desk: Desk) -> None:
     await desk.submit(client_id="me")
     for socket in (first, second):
         await heard_until(socket, is_over)
+
+
+async def test_a_client_that_asks_for_it_reads_the_log(desk: Desk) -> None:
+    await desk.ready()
+    reader, other = await desk.socket("reader"), await desk.socket("other")
+    async with desk.client.patch("/internal/logs/subscribe", json={"clientId": "reader", "enabled": True}) as response:
+        assert response.status == 200
+    logging.getLogger("heddle.test").error("a line of %s", "log")
+    heard = await heard_until(reader, lambda m: m["type"] == "logs")
+    assert "a line of log" in heard[-1]["data"]["entries"][0]["m"]
+    entries = (await desk.json("/internal/logs/raw"))["entries"]
+    assert "a line of log" in entries[-1]["m"] and "a line of log" in await desk.json("/internal/logs")
+    await other.close()
+    assert not [m async for m in other]
 
 
 async def test_words_that_cannot_be_read_do_not_end_the_connection(desk: Desk) -> None:

@@ -3,7 +3,9 @@
 import { findControls, nameOf, randomSeed, read, withValues } from "./graph.js";
 import { noteOf, savedWithValues } from "./saved.js";
 import { addressOf, ask, listen, Refusal, send, upload } from "./server.js";
-import { element, invite, sayState, sayTrouble, showCaption, showPictures, showPreview, showProgress } from "./view.js";
+import {
+  bringIntoView, element, invite, sayState, sayTrouble, showCaption, showPictures, showPreview, showProgress,
+} from "./view.js";
 
 /** @import { Controls, Place } from "./graph.js" */
 /** @import { Graph, Message, Picture } from "./server.js" */
@@ -44,9 +46,13 @@ let isReady = false;
 let usedSeed = "";
 /** @type {string | null} */
 let runningJob = null;
+/** What was said is taken in one by one: looking up a job of an earlier visit must not let later words overtake. */
+let told = Promise.resolve();
 
 const clientId = listen({
-  message: (message) => void hear(message),
+  message: (message) => {
+    told = told.then(() => attempt(() => hear(message)));
+  },
   preview: (picture, about) => {
     if (jobs.has(about.prompt_id)) showPreview(picture);
   },
@@ -70,6 +76,9 @@ document.addEventListener("keydown", (event) => {
 stop.addEventListener("click", () => void attempt(() => send("/interrupt", { prompt_id: runningJob })));
 choice.addEventListener("change", () => void attempt(() => open(choice.value)));
 source.addEventListener("change", () => void attempt(bringPicture));
+sourcePicture.addEventListener("error", () => {
+  sourcePicture.hidden = true; // the workflow's own picture is not here; the person brings one
+});
 void attempt(begin);
 
 async function begin() {
@@ -185,6 +194,7 @@ async function hear({ type, data }) {
       runningJob = id;
       sayTrouble(null);
       describe();
+      bringIntoView();
       break;
     case "executing":
       if (data.node === null) {
@@ -211,7 +221,7 @@ async function hear({ type, data }) {
       void attempt(refreshPast);
       break;
     case "execution_interrupted":
-      sayTrouble("Stopped.");
+      showCaption("Stopped before it was finished", []);
       break;
     case "execution_error": {
       const place = data.node_id === null ? "" : `${nameOf(job.graph, data.node_id)}: `;
@@ -243,12 +253,14 @@ async function rememberJob(id) {
  */
 function showJob(job, tookMs) {
   if (job.pictures.length) showPictures(job.pictures, textOf(job.graph));
-  const controls = findControls(job.graph);
-  const facts = [];
-  if (controls.seed) facts.push(`seed ${read(job.graph, controls.seed)}`);
-  if (controls.steps) facts.push(`${read(job.graph, controls.steps)} steps`);
-  if (tookMs !== null) facts.push(`${(tookMs / 1000).toFixed(1)} s`);
-  showCaption(textOf(job.graph), facts);
+  const time = tookMs === null ? [] : [`${(tookMs / 1000).toFixed(1)} s`];
+  showCaption(textOf(job.graph), [...factsOf(job.graph), ...time]);
+}
+
+/** @param {Graph} graph */
+function factsOf(graph) {
+  const { seed, steps } = findControls(graph);
+  return [...(seed ? [`seed ${read(graph, seed)}`] : []), ...(steps ? [`${read(graph, steps)} steps`] : [])];
 }
 
 async function refreshPast() {
@@ -287,8 +299,7 @@ async function refreshPast() {
 function lookBack(graph, pictures) {
   showJob({ graph, pictures, startedAt: 0 }, null);
   const there = findControls(graph);
-  const facts = [`seed ${read(graph, there.seed)}`, `${read(graph, there.steps)} steps`];
-  showCaption(textOf(graph), there.seed ? facts : [], {
+  showCaption(textOf(graph), factsOf(graph), {
     label: "Use these words and this seed",
     act: () => {
       if (work.controls.positive) positive.value = textOf(graph);
@@ -313,6 +324,7 @@ async function bringPicture() {
 function showSource(name) {
   sourcePicture.src = addressOf({ filename: name, subfolder: "", type: "input" }, "webp;80");
   sourcePicture.alt = name;
+  sourcePicture.hidden = false;
 }
 
 /** Asks after the workers until one is ready, so that a person knows what the wait is for. */

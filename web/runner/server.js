@@ -6,6 +6,8 @@
  * @typedef {{type: string, data: any}} Message
  */
 
+const MOST_TRIES = 30;
+
 /** A request that the server refused, in its own words. */
 export class Refusal extends Error {}
 
@@ -16,10 +18,15 @@ export class Refusal extends Error {}
  */
 export async function ask(path, options) {
   let response;
-  try {
-    response = await fetch(path, options);
-  } catch {
-    throw new Refusal("The server does not answer. Is it still running?");
+  for (let tries = 1; ; tries += 1) {
+    try {
+      response = await fetch(path, options);
+    } catch {
+      throw new Refusal("The server does not answer. Is it still running?");
+    }
+    const pause = Number(response.headers.get("Retry-After")); // s; set while the first worker is loading
+    if (response.status !== 503 || !pause || tries === MOST_TRIES) break;
+    await new Promise((resolve) => setTimeout(resolve, 1000 * pause));
   }
   const text = await response.text();
   const body = readJson(text);

@@ -107,6 +107,11 @@ export function showCaption(text, facts, action) {
   }
 }
 
+/** On a narrow screen the picture lies below the form. */
+export function bringIntoView() {
+  if (matchMedia("(max-width: 820px)").matches) figure.scrollIntoView({ behavior: "smooth", block: "nearest" });
+}
+
 /** @param {string} words */
 export function invite(words) {
   if ("empty" in figure.dataset) invitation.textContent = words;

@@ -1,0 +1,35 @@
+"""The server's log, for consoles in the browser."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from server.intake import Refused
+from server.keys import CLIENTS, LOGBOOK
+from server.messages import Logs
+from server.routes.bodies import read_object
+
+routes = web.RouteTableDef()
+
+
+@routes.get("/internal/logs/raw")
+async def get_raw_logs(request: web.Request) -> web.Response:
+    """The last lines, each with its time."""
+    return web.json_response(Logs(list(request.app[LOGBOOK].entries)).data())
+
+
+@routes.get("/internal/logs")
+async def get_logs(request: web.Request) -> web.Response:
+    """The last lines as one text."""
+    return web.json_response("".join(f"{entry['t']} - {entry['m']}" for entry in request.app[LOGBOOK].entries))
+
+
+@routes.patch("/internal/logs/subscribe")
+async def subscribe(request: web.Request) -> web.Response:
+    """Begin or stop to send new lines to a client: `{"clientId": ID, "enabled": bool}`."""
+    body = await read_object(request)
+    client_id = body.get("clientId")
+    if not isinstance(client_id, str):
+        raise Refused("invalid_request", "clientId must be a text")
+    request.app[CLIENTS].want_logs(client_id, bool(body.get("enabled")))
+    return web.Response()
