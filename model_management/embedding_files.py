@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +20,17 @@ def read_embedding_file(path: Path) -> Any:
 
     Raises: FileProblem, if the file cannot be read.
     """
-    try:
-        if path.suffix.lower() == ".safetensors":
+    if path.suffix.lower() == ".safetensors":
+        try:
             return load_file(path)
+        except (OSError, SafetensorError) as error:
+            raise _unreadable(path, error) from error
+    try:
         return torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise FileProblem(f"embedding file {path.name} cannot be read: {reason}", path=path) from error
+    except Exception as error:  # a damaged pickle raises whatever its bytes happen to ask for
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> FileProblem:
+    reason = str(error).strip().splitlines()[:1] or [type(error).__name__]
+    return FileProblem(f"embedding file {path.name} cannot be read: {reason[0]}", path=path)

@@ -1,0 +1,109 @@
+"""A run from latent to latent: starts, ends, scale, mask, noise."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from heddle.samplers.catalogue import SAMPLERS
+from heddle.samplers.noise import initial_noise, step_noise
+from heddle.samplers.noise_schedules import FlowSchedule, scaled_linear
+from heddle.samplers.predictions import Epsilon, Flow
+from heddle.samplers.run import run_sampler
+
+EPS, FLOW = Epsilon(scaled_linear(0.00085, 0.012)), Flow(FlowSchedule(3.0))
+EULER = SAMPLERS["euler"]
+SHAPE = (1, 4, 4, 4)
+LATENT = initial_noise(7, SHAPE)
+NOISE = initial_noise(8, SHAPE)
+
+
+def towards(value: float):
+    return lambda x, sigma: torch.full_like(x, value)
+
+
+def started(sigmas: list[float], prediction: Epsilon | Flow = EPS, latent: Tensor = LATENT, **keywords: Any) -> Tensor:
+    """The first noisy latent of a run."""
+    seen: list[Tensor] = []
+
+    def denoise(x: Tensor, sigma: Tensor, /) -> Tensor:
+        seen.append(x)
+        return x
+
+    run_sampler(EULER, denoise, prediction, torch.tensor(sigmas), latent, NOISE, **keywords)
+    return seen[0]
+
+
+def test_without_levels_the_latent_comes_back() -> None:
+    assert run_sampler(EULER, towards(0), EPS, torch.zeros(0), LATENT, NOISE) is LATENT
+
+
+def test_a_run_in_the_middle_starts_from_the_latent_and_one_at_the_top_from_all_the_variance() -> None:
+    top = EPS.schedule.sigma_max
+    assert torch.allclose(started([3.0, 0.0]), LATENT + 3 * NOISE)
+    assert torch.allclose(started([top, 0.0]), LATENT + (1 + top**2) ** 0.5 * NOISE)
+    assert torch.allclose(started([top * (1 - 1e-6), 0.0]), LATENT + (1 + top**2) ** 0.5 * NOISE)
+    assert torch.allclose(started([0.6, 0.0], FLOW), 0.6 * NOISE + 0.4 * LATENT)
+
+
+def test_latents_are_scaled_in_and_out() -> None:
+    assert torch.allclose(started([3.0, 0.0], scale=0.5, shift=0.1), (LATENT - 0.1) * 0.5 + 3 * NOISE)
+    got = run_sampler(EULER, towards(4), EPS, torch.tensor([3.0, 0.0]), LATENT, NOISE, scale=0.5, shift=0.1)
+    assert torch.allclose(got, torch.full(SHAPE, 4 / 0.5 + 0.1))
+
+
+def test_an_empty_latent_is_not_shifted() -> None:
+    empty = torch.zeros(SHAPE)
+    assert torch.allclose(started([3.0, 0.0], latent=empty, scale=0.5, shift=0.1), 3 * NOISE)
+
+
+@pytest.mark.parametrize("prediction", [EPS, FLOW], ids=["eps", "flow"])
+@pytest.mark.parametrize("name", ["euler", "heun"])  # the others draw noise or remember their last step
+def test_a_run_in_two_parts_ends_where_a_whole_one_does(name: str, prediction: Epsilon | Flow) -> None:
+    sigmas = torch.tensor([0.9, 0.6, 0.3, 0.1, 0.0])
+
+    def denoise(x: Tensor, sigma: Tensor, /) -> Tensor:
+        return x * 0.5 / (1 + sigma)
+
+    whole = run_sampler(SAMPLERS[name], denoise, prediction, sigmas, LATENT, NOISE)
+    half = run_sampler(SAMPLERS[name], denoise, prediction, sigmas[:3], LATENT, NOISE)
+    rest = run_sampler(SAMPLERS[name], denoise, prediction, sigmas[2:], half, torch.zeros(SHAPE))
+    assert torch.allclose(rest, whole, atol=1e-5)
+
+
+def test_what_the_mask_keeps_comes_back_untouched() -> None:
+    mask = torch.zeros(8, 8)
+    mask[:, 4:] = 1
+    got = run_sampler(EULER, towards(4), EPS, torch.tensor([3.0, 1.0, 0.0]), LATENT, NOISE, mask=mask, scale=0.5)
+    assert torch.allclose(got[..., :1], LATENT[..., :1], atol=1e-5)
+    assert torch.allclose(got[..., 3:], torch.full((1, 4, 4, 1), 8.0))
+
+
+def test_one_level_alone_only_adds_noise() -> None:
+    got = run_sampler(EULER, towards(0), EPS, torch.tensor([2.0]), LATENT, NOISE)
+    assert torch.allclose(got, LATENT + 2 * NOISE)
+
+
+def test_a_flow_that_starts_and_stops_at_the_top_gives_numbers() -> None:
+    got = run_sampler(EULER, towards(0), FLOW, torch.tensor([1.0]), LATENT, NOISE)
+    assert bool(got.isfinite().all())
+
+
+def test_a_flow_adds_its_noise_by_its_own_rule() -> None:
+    sampler = SAMPLERS["euler_ancestral"]
+
+    def run(prediction: Epsilon | Flow) -> Tensor:
+        noise = step_noise(3, LATENT)
+        return run_sampler(sampler, towards(0), prediction, torch.tensor([0.9, 0.5]), LATENT, NOISE, step_noise=noise)
+
+    x = sampler(towards(0), FLOW.start(torch.tensor(0.9), NOISE, LATENT), torch.tensor([0.9, 0.5]),
+                noise=step_noise(3, LATENT), flow=True)  # fmt: skip
+    assert torch.allclose(run(FLOW), x / 0.5)
+    assert not torch.allclose(run(FLOW), run(EPS))
+
+
+def test_options_reach_the_sampler() -> None:
+    sampler, sigmas = SAMPLERS["euler_ancestral"], torch.tensor([3.0, 1.0, 0.5])
+    quiet = run_sampler(sampler, towards(0), EPS, sigmas, LATENT, NOISE, options={"eta": 0.0})
+    assert torch.allclose(quiet, run_sampler(EULER, towards(0), EPS, sigmas, LATENT, NOISE))

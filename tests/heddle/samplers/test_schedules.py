@@ -1,0 +1,63 @@
+"""Schedulers: the levels of a run."""
+
+import pytest
+import torch
+
+from heddle.graph.errors import HeddleError
+from heddle.samplers.catalogue import SCHEDULERS
+from heddle.samplers.noise_schedules import ContinuousEdm, FlowSchedule, scaled_linear
+from heddle.samplers.schedules import karras_sigmas, sigmas_for
+
+SCHEDULES = {"sd1": scaled_linear(0.00085, 0.012), "edm": ContinuousEdm(0.002, 80.0), "flow": FlowSchedule(3.0)}
+
+
+@pytest.mark.parametrize("steps", [1, 2, 20])
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("name", SCHEDULERS)
+def test_levels_fall_from_the_top_to_zero(name: str, schedule: str, steps: int) -> None:
+    sigmas = SCHEDULERS[name](SCHEDULES[schedule], steps)
+    assert sigmas.shape == (steps + 1,)
+    assert sigmas.dtype == torch.float32
+    assert bool((sigmas.diff() < 0).all())
+    assert float(sigmas[0]) == pytest.approx(SCHEDULES[schedule].sigma_max, rel=1e-3)
+    assert float(sigmas[-1]) == 0
+
+
+def test_normal_ends_at_the_cleanest_level_and_sgm_uniform_above_it() -> None:
+    sd1 = SCHEDULES["sd1"]
+    assert float(SCHEDULERS["normal"](sd1, 10)[-2]) == pytest.approx(sd1.sigma_min, rel=1e-5)
+    assert float(SCHEDULERS["sgm_uniform"](sd1, 10)[-2]) > sd1.sigma_min * 5
+
+
+def test_simple_takes_entries_of_the_table() -> None:
+    sd1 = SCHEDULES["sd1"]
+    assert SCHEDULERS["simple"](sd1, 3).tolist() == [float(sd1.sigmas[i]) for i in (-1, -334, -667)] + [0.0]
+
+
+def test_karras_is_even_in_its_root() -> None:
+    roots = karras_sigmas(9, 0.03, 14.6, rho=3.0)[:-1].double() ** (1 / 3)
+    assert torch.allclose(roots.diff(), roots.diff().mean().expand(8), rtol=1e-4)
+
+
+def test_part_of_the_way_is_the_end_of_a_longer_schedule() -> None:
+    sd1, normal = SCHEDULES["sd1"], SCHEDULERS["normal"]
+    assert torch.equal(sigmas_for(normal, sd1, 20, 0.3), normal(sd1, 66)[-21:])  # int(20 / 0.3) = 66
+    assert torch.equal(sigmas_for(normal, sd1, 20, 1.0), normal(sd1, 20))
+    assert torch.equal(sigmas_for(normal, sd1, 20, 0.99999), normal(sd1, 20))
+    assert sigmas_for(normal, sd1, 20, 0.0).shape == (0,)
+
+
+def test_no_steps_are_refused() -> None:
+    for scheduler in SCHEDULERS.values():
+        with pytest.raises(HeddleError, match="at least 1"):
+            scheduler(SCHEDULES["sd1"], 0)
+
+
+def test_a_table_that_ends_at_zero_is_not_ended_twice() -> None:
+    class ToZero(FlowSchedule):
+        @property
+        def sigma_min(self) -> float:
+            return 0.0
+
+    sigmas = SCHEDULERS["normal"](ToZero(1.0), 4)
+    assert sigmas.tolist() == pytest.approx([1.0, 0.75, 0.5, 0.25, 0.0])
