@@ -14,7 +14,7 @@ UNET = "model.diffusion_model."
 UNET_IN = f"{UNET}input_blocks.0.0.weight"
 UNET_TEXT = f"{UNET}middle_block.1.transformer_blocks.0.attn2.to_k.weight"
 CLIP_L_TOKENS = "cond_stage_model.transformer.text_model.embeddings.token_embedding.weight"
-VAE_PREFIX = "first_stage_model."
+VAE_IN = "first_stage_model.decoder.conv_in.weight"
 
 # What the tensors of LoRA, LoHa, LoKr and OFT files are called.
 ADAPTER_ENDINGS = (
@@ -57,8 +57,18 @@ KNOWN_LAYOUTS = (
     ),
     KnownLayout(
         "a UNet of Stable Diffusion's kind with a text encoder in a place not known here",
-        (has(UNET_IN), has_prefix(VAE_PREFIX), lacks(CLIP_L_TOKENS)),
+        (has(UNET_IN, VAE_IN), lacks(CLIP_L_TOKENS)),
         "choose a checkpoint in the original single-file layout",
+    ),
+    KnownLayout(
+        "a checkpoint without its VAE",
+        (has(UNET_IN, CLIP_L_TOKENS), lacks(VAE_IN)),
+        "choose the version with the VAE inside",
+    ),
+    KnownLayout(
+        "a UNet beside a text encoder of another width",
+        (has(UNET_IN, CLIP_L_TOKENS, VAE_IN),),
+        "the two do not belong together: choose another checkpoint",
     ),
     KnownLayout("a UNet without text encoder or VAE", (either(has(UNET_IN), has("input_blocks.0.0.weight")),), LOOSE),
     KnownLayout(
@@ -93,7 +103,7 @@ KNOWN_LAYOUTS = (
     ),
     KnownLayout(
         "a VAE alone",
-        (either(has("decoder.conv_in.weight"), has("first_stage_model.decoder.conv_in.weight")),),
+        (either(has("decoder.conv_in.weight"), has(VAE_IN)),),
         "put it into the vae folder and load it with VAELoader, beside a full checkpoint",
     ),
     KnownLayout("a tiny autoencoder's decoder (TAESD)", (has("1.weight", "3.conv.0.weight", "19.weight"),), ELSEWHERE),

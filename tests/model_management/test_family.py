@@ -117,7 +117,22 @@ def test_something_else_is_described_by_some_of_its_names():
 def test_a_unet_that_reads_another_width_than_the_text_encoder_writes_is_not_sd15():
     shapes = dict(PUBLISHED["sd15"])
     shapes["model.diffusion_model.middle_block.1.transformer_blocks.0.attn2.to_k.weight"] = [1280, 1024]
-    with pytest.raises(WeightsError, match="UNet"):
+    with pytest.raises(WeightsError, match="looks like a UNet beside a text encoder of another width"):
+        recognise(header_of(shapes), FAMILIES)
+
+
+@pytest.mark.parametrize(
+    ("left_out", "title"),
+    [
+        (("first_stage_model.",), "a checkpoint without its VAE"),
+        (("cond_stage_model.",), "a UNet of Stable Diffusion's kind with a text encoder in a place not known here"),
+        (("first_stage_model.", "cond_stage_model."), "a UNet without text encoder or VAE"),
+        (("model.diffusion_model.", "cond_stage_model."), "a VAE alone"),
+    ],
+)
+def test_a_part_of_a_checkpoint_is_refused_as_what_it_is(left_out, title):
+    shapes = {key: shape for key, shape in PUBLISHED["sd15"].items() if not key.startswith(left_out)}
+    with pytest.raises(WeightsError, match=f"looks like {title}, "):
         recognise(header_of(shapes), FAMILIES)
 
 
