@@ -29,7 +29,8 @@ worker_log = logging.getLogger("heddle.worker")
 MOST_DEATHS = 2  # workers that may die over one job
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0  # between a death and the next start
 STEADY_AFTER_S = 10.0  # a worker that was ready this long did not die of its start
-STOP_PATIENCE_S = 3.0
+STOP_PATIENCE_S = 3.0  # for a worker with a job: it may finish the file that it writes
+IDLE_STOP_PATIENCE_S = 0.5  # one without has nothing to lose, and taking torch down in order takes seconds
 RETRY_S = 1.0  # for a store that is full or busy
 UNSTORED_EVENTS = ("node_preview",)  # pictures that are out of date a moment later
 
@@ -86,7 +87,13 @@ class Supervisor:
         """End the workers. Jobs that run are in the queue again when the front desk starts next."""
         self._stop.set()
         self.wake()
-        await asyncio.gather(*(w.transport.stop(STOP_PATIENCE_S) for w in self._workers if w.transport is not None))
+        await asyncio.gather(
+            *(
+                worker.transport.stop(STOP_PATIENCE_S if worker.run else IDLE_STOP_PATIENCE_S)
+                for worker in self._workers
+                if worker.transport is not None
+            )
+        )
         if self._tasks:
             _, late = await asyncio.wait(self._tasks, timeout=STOP_PATIENCE_S)
             for task in late:
@@ -151,7 +158,7 @@ class Supervisor:
                 how = f"cannot be started: {error}"
             else:
                 if self._stopping:
-                    await worker.transport.stop(STOP_PATIENCE_S)
+                    await worker.transport.stop(IDLE_STOP_PATIENCE_S)
                     break
                 how = await self._employ(worker)
             if self._stopping:

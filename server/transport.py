@@ -17,6 +17,7 @@ from execution.protocol import pack, unpack
 log = logging.getLogger("heddle.server.transport")
 
 Take = Callable[[dict[str, Any], bytes | None], None]
+_EXIT_S = 1.0  # between a closed pipe and the exit code
 MESSAGES_AHEAD = 512  # read from a pipe and not yet handled; then the worker has to wait
 
 
@@ -96,7 +97,7 @@ class PipeTransport:
         self.send({"type": "stop"})
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._end.wait(), patience_s)
-        await asyncio.to_thread(self._bury)
+        await asyncio.to_thread(self._bury, _EXIT_S if self._end.is_set() else 0.0)
 
     def _read(self, loop: asyncio.AbstractEventLoop, take: Take) -> None:
         assert self._pipe is not None
@@ -127,12 +128,12 @@ class PipeTransport:
             while (data := self._outgoing.get()) is not None:
                 self._pipe.send_bytes(data)
 
-    def _bury(self) -> str:
+    def _bury(self, exit_s: float = _EXIT_S) -> str:
         """Make sure that the process is gone and nothing of it stays open. Returns: how it ended."""
         assert self._process is not None and self._pipe is not None
         with self._burial:  # two threads that wait for one child would take the exit code from each other
             if not self._how:
-                self._process.join(1.0)  # a closed pipe is seen a moment before the exit code
+                self._process.join(exit_s)
                 must_be_killed = self._process.is_alive()
                 if must_be_killed:
                     self._process.kill()

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from server import supervisor
+from server.store import StoreTrouble
 from tests.server.fake_worker import in_a_process
 from tests.server.front_desk import GRAPH, Desk, front_desk, heard_until, is_over
 from tests.server.test_jobs import LONG
@@ -106,3 +107,33 @@ async def test_a_front_desk_that_starts_again_keeps_queue_history_and_nodes(tmp_
     async with front_desk(tmp_path) as desk:
         for job_id in (running, *waiting):
             assert (await desk.ended(job_id))["status"]["status_str"] == "success"
+
+
+async def test_a_disk_that_is_full_for_a_while_delays_jobs_and_loses_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor, "RETRY_S", 0.05)
+    async with front_desk(tmp_path) as desk:
+        store = desk.parts.store
+        failures: list[str] = []
+
+        def fail_twice(name: str) -> None:
+            works = getattr(store, name)
+
+            async def method(*args: Any, **options: Any) -> Any:
+                if failures.count(name) < 2:
+                    failures.append(name)
+                    raise StoreTrouble("the disk is full", full=True)
+                return await works(*args, **options)
+
+            monkeypatch.setattr(store, name, method)
+
+        fail_twice("claim")
+        fail_twice("finish")
+        socket = await desk.socket("me")
+        job_id = await desk.submit(client_id="me")
+        heard = [m["type"] for m in await heard_until(socket, is_over) if isinstance(m, dict)]
+        assert heard.count("execution_success") == 1
+        assert (await desk.ended(job_id))["status"]["completed"] is True
+        assert sorted(failures) == ["claim", "claim", "finish", "finish"]
+        assert (await desk.ended(await desk.submit()))["status"]["completed"] is True

@@ -264,7 +264,7 @@ function factsOf(graph) {
 }
 
 async function refreshPast() {
-  const history = await ask(`/history?max_items=${EARLIER}`);
+  const history = (await ask(`/history?max_items=${EARLIER}`)) ?? {};
   /** @type {HTMLLIElement[]} */
   const items = [];
   for (const { prompt, outputs } of Object.values(history).reverse()) {
