@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from heddle.graph.errors import ShapeError
 from heddle.samplers.sampler import NoiseSource
 
 
@@ -21,10 +22,17 @@ def initial_noise(seed: int, shape: Sequence[int], batch_index: Sequence[int] | 
     Args:
         batch_index: for each picture of the batch, which draw of the stream is its own; a picture taken out of a batch
             keeps its noise so. Without it the whole batch is one draw.
+    Raises: ShapeError, if it is not as long as the batch.
     """
     generator = seeded(seed)
     if batch_index is None:
         return torch.randn(tuple(shape), generator=generator)
+    if len(batch_index) != shape[0]:
+        raise ShapeError(
+            f"the latent has {shape[0]} pictures, but its batch_index names {len(batch_index)}; make them as many",
+            wanted=shape[0],
+            got=len(batch_index),
+        )
     wanted = set(batch_index)
     drawn: dict[int, Tensor] = {}
     for index in range(max(wanted, default=-1) + 1):

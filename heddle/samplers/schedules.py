@@ -14,6 +14,10 @@ Scheduler = Callable[[NoiseSchedule, int], Tensor]
 """(schedule, steps) -> sigmas [steps + 1], float32, falling, the last one 0."""
 
 
+MOST_STEPS = 10_000_000
+"""A schedule that is longer than this would only fill memory."""
+
+
 def normal(schedule: NoiseSchedule, steps: int) -> Tensor:
     """Evenly spaced timesteps, both ends of the table among them, then 0."""
     first, last = _end_timesteps(schedule)
@@ -32,8 +36,9 @@ def sgm_uniform(schedule: NoiseSchedule, steps: int) -> Tensor:
 def simple(schedule: NoiseSchedule, steps: int) -> Tensor:
     """Every (n / steps)-th entry of the table from its noisy end, rounded down to a whole entry, then 0."""
     table = schedule.sigmas
-    stride = len(table) / _checked(steps)
-    return _ending_at_zero(torch.stack([table[-(1 + int(i * stride))] for i in range(steps)]))
+    # Double precision, so that a whole product does not fall below its entry.
+    places = torch.arange(_checked(steps), dtype=torch.float64) * (len(table) / steps)
+    return _ending_at_zero(table[len(table) - 1 - places.long()])
 
 
 def karras(schedule: NoiseSchedule, steps: int) -> Tensor:
@@ -55,12 +60,19 @@ def sigmas_for(scheduler: Scheduler, schedule: NoiseSchedule, steps: int, denois
         denoise: share of the way from the noisy end, 0..1. Below 1 the schedule is made for int(steps / denoise) steps
             and its last `steps` are run; at 0 nothing is.
     Returns: [steps + 1], or [0] when there is nothing to run.
+    Raises: HeddleError, if so little is asked for that the whole schedule could not be held.
     """
     if denoise > 0.9999:
         return scheduler(schedule, steps)
     if denoise <= 0:
         return torch.zeros(0)
-    return scheduler(schedule, int(steps / denoise))[-(steps + 1) :]
+    whole = int(steps / denoise)
+    if whole > MOST_STEPS:
+        raise HeddleError(
+            f"denoise: {denoise} with {steps} steps is the end of a schedule of {whole:,} steps, at most {MOST_STEPS:,}"
+            " can be made; set denoise to 0 to leave the latent as it is, or higher"
+        )
+    return scheduler(schedule, whole)[-(steps + 1) :]
 
 
 def _end_timesteps(schedule: NoiseSchedule) -> tuple[float, float]:

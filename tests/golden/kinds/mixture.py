@@ -12,8 +12,6 @@ from tests.golden.checks import NotCovered
 from tests.golden.notation import read_tensor
 from tests.golden.workshop import Workshop
 
-_CHANNELS = 4
-
 
 @dataclass(frozen=True)
 class Mixture:

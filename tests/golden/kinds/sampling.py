@@ -9,10 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from heddle.samplers.catalogue import SAMPLERS
+from heddle.samplers.catalogue import SAMPLERS, SCHEDULERS
 from heddle.samplers.guidance import cfg
 from heddle.samplers.noise import initial_noise, white_noise
+from heddle.samplers.predictions import Prediction
 from heddle.samplers.run import run_sampler
+from heddle.samplers.schedules import sigmas_for
 from tests.golden.checks import Check, NotCovered, tolerance
 from tests.golden.kinds.kind import Kind
 from tests.golden.kinds.mixture import class_context, denoiser_of_classes, mixture_named
@@ -86,7 +88,7 @@ def _check_run(case: Case, workshop: Workshop) -> Iterator[Check]:
         sampler,
         denoise,
         prediction,
-        stored["sigmas"],
+        stored["sigmas"] if "sigmas" in stored else _scheduled(inputs, prediction),
         latent,
         noise,
         step_noise=white_noise(_noise_seed(inputs), latent),
@@ -98,7 +100,15 @@ def _check_run(case: Case, workshop: Workshop) -> Iterator[Check]:
     yield Check("final", final, stored["final"], rtol, atol)
     for name, part in (("x_steps", 0), ("denoised_steps", 1)):
         if name in stored:
-            yield Check(name, torch.cat([step[part] for step in steps]), stored[name], rtol, atol)
+            join = torch.cat if stored[name].ndim == final.ndim else torch.stack
+            yield Check(name, join([step[part] for step in steps]), stored[name], rtol, atol)
+
+
+def _scheduled(inputs: dict[str, Any], prediction: Prediction) -> Tensor:
+    if inputs["scheduler"] not in SCHEDULERS:
+        raise NotCovered(f"scheduler {inputs['scheduler']}")
+    scheduler = SCHEDULERS[inputs["scheduler"]]
+    return sigmas_for(scheduler, prediction.schedule, inputs["steps"], inputs.get("denoise", 1.0))
 
 
 def _noise_seed(inputs: dict[str, Any]) -> int:

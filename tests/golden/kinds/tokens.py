@@ -34,7 +34,7 @@ def check(case: Case, workshop: Workshop) -> Iterator[Check]:
     known = {"slow", "fast"} & case.values.keys()
     if not known or not set(ENCODERS) & case.values["fast" if "fast" in known else "slow"].keys():
         raise NotCovered("tokens of other encoders than CLIP")
-    variants = case.values["fast"] if "fast" in known else case.values["slow"]
+    variants = {**case.values.get("slow", {}), **case.values.get("fast", {})}
     prompt = case.inputs["prompt"]
     for encoder, chunks in variants.items():
         if encoder not in ENCODERS:

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from heddle.graph.errors import ShapeError
 from heddle.samplers.noise import initial_noise, step_noise, white_noise
 
 SHAPE = (3, 4, 8, 8)
@@ -34,6 +35,11 @@ def test_a_picture_of_a_batch_keeps_its_noise_when_it_is_taken_out() -> None:
     assert torch.equal(batch[0:1], initial_noise(5, (1, 4, 8, 8), [2]))
     assert torch.equal(batch[2:3], initial_noise(5, (1, 4, 8, 8), [5]))
     assert torch.equal(initial_noise(5, (2, 4, 8, 8), [3, 3])[0], initial_noise(5, (1, 4, 8, 8), [3])[0])
+
+
+def test_a_batch_index_of_another_length_than_the_batch_is_refused() -> None:
+    with pytest.raises(ShapeError, match="has 3 pictures, but its batch_index names 2"):
+        initial_noise(5, (3, 4, 8, 8), [0, 1])
 
 
 def test_the_noise_between_steps_does_not_repeat_the_noise_of_the_start() -> None:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from heddle.samplers.catalogue import SAMPLERS
+from heddle.samplers.guidance import cfg, denoiser_of, fit_mask, masked
 from heddle.samplers.noise import initial_noise, step_noise
 from heddle.samplers.noise_schedules import FlowSchedule, scaled_linear
 from heddle.samplers.predictions import Epsilon, Flow
@@ -101,6 +102,22 @@ def test_a_flow_adds_its_noise_by_its_own_rule() -> None:
                 noise=step_noise(3, LATENT), flow=True)  # fmt: skip
     assert torch.allclose(run(FLOW), x / 0.5)
     assert not torch.allclose(run(FLOW), run(EPS))
+
+
+@pytest.mark.parametrize("prediction", [EPS, FLOW], ids=["eps", "flow"])
+@pytest.mark.parametrize("name", sorted(SAMPLERS))
+def test_levels_on_the_cpu_go_with_a_latent_on_another_device(name: str, prediction: Epsilon | Flow) -> None:
+    """The meta device stands for a GPU: it refuses to mix with the CPU as a GPU does."""
+    x = torch.zeros(SHAPE, device="meta")
+    denoiser = cfg(denoiser_of(lambda x, t, context: x, prediction), torch.zeros(1, 77, 8), torch.zeros(1, 77, 8), 2.0)
+    denoiser = masked(denoiser, fit_mask(torch.ones(8, 8), x), x, x, prediction)
+    keywords: dict[str, Any] = {"noise": step_noise(1, x)} if SAMPLERS[name].draws_noise else {}
+    if SAMPLERS[name].asks_for_flow:
+        keywords["flow"] = prediction.is_flow
+    sigmas = torch.tensor([0.9, 0.5, 0.2, 0.0])
+    start = prediction.start(sigmas[0], x, x, True)
+    got = prediction.finish(sigmas[-1], SAMPLERS[name](denoiser, start, sigmas, **keywords))
+    assert (got.device.type, got.dtype, got.shape) == ("meta", torch.float32, SHAPE)
 
 
 def test_options_reach_the_sampler() -> None:

@@ -47,6 +47,17 @@ def test_part_of_the_way_is_the_end_of_a_longer_schedule() -> None:
     assert sigmas_for(normal, sd1, 20, 0.0).shape == (0,)
 
 
+def test_a_sliver_of_the_way_is_refused_before_it_fills_the_memory() -> None:
+    with pytest.raises(HeddleError, match="set denoise to 0"):
+        sigmas_for(SCHEDULERS["karras"], SCHEDULES["sd1"], 20, 1e-9)
+
+
+def test_more_steps_than_the_table_has_entries_visit_entries_twice() -> None:
+    sigmas = SCHEDULERS["simple"](SCHEDULES["sd1"], 2500)
+    assert bool((sigmas.diff() <= 0).all())
+    assert len(sigmas.unique()) == 1001
+
+
 def test_no_steps_are_refused() -> None:
     for scheduler in SCHEDULERS.values():
         with pytest.raises(HeddleError, match="at least 1"):
