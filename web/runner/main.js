@@ -224,8 +224,9 @@ async function hear({ type, data }) {
       showCaption("Stopped before it was finished", []);
       break;
     case "execution_error": {
-      const place = data.node_id === null ? "" : `${nameOf(job.graph, data.node_id)}: `;
-      sayTrouble(place + data.exception_message);
+      const words = String(data.exception_message);
+      const isPlaced = data.node_id === null || words.startsWith(`node ${data.node_id} `);
+      sayTrouble(isPlaced ? words : `${nameOf(job.graph, data.node_id)}: ${words}`);
       break;
     }
   }
