@@ -18,7 +18,7 @@ LINT_IMPORTS = "from importlinter.cli import lint_imports_command; lint_imports_
 TOOLS: tuple[tuple[str, list[str], int], ...] = (
     ("ruff check", ["-m", "ruff", "check", "."], 300),
     ("ruff format", ["-m", "ruff", "format", "--check", "."], 300),
-    ("pyright", ["-m", "pyright", "--pythonpath", sys.executable], 900),
+    ("pyright", ["-m", "pyright", "--pythonpath", sys.executable], 1800),
     ("import-linter", ["-c", LINT_IMPORTS], 300),
 )
 PYTEST_TIMEOUT_S = 80 * 60
