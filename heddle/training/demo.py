@@ -1,8 +1,8 @@
 """The demo model: a text-to-image checkpoint in Stable Diffusion 1's single-file layout, trained from nothing.
 
-Four stages, each leaving a file in the work folder that the next one starts from: the autoencoder; the training scenes
-as latents; text encoder and UNet together; the checkpoint. A stage that is done is not done again, one that was stopped
-goes on, and both ways lead to the same bytes.
+Its stages, each leaving a file in the work folder that the next one starts from: the autoencoder; the training scenes
+as latents; the decoder once more, alone; text encoder and UNet together. A stage that is done is not done again, one
+that was stopped goes on, and both ways lead to the same bytes.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from heddle.samplers.run import run_sampler
 from heddle.samplers.schedules import normal
 from heddle.training.charts import draw_curves, draw_sheet
 from heddle.training.drawing import draw, draw_crowd, draw_many
-from heddle.training.loop import Plan, Progress, never, train
+from heddle.training.loop import Plan, Progress, never, read_losses, train
 from heddle.training.losses import gaussian_latent, noise_loss, reconstruction_loss, seeded_chance
 from heddle.training.world import Scene, caption, pick_scene, words_of_the_world
 
@@ -97,6 +97,11 @@ class DemoPlan:
     vae_whole_share: float = 0.4
     vae_whole_batch: int = 4
     divergence_weight: float = 3e-4
+    decoder_training: Plan = field(
+        default_factory=lambda: Plan(steps=900, learning_rate=6e-4, average_decay=0.99, fall_share=0.5)
+    )
+    decoder_batch: int = 4
+    decoder_noise: float = 0.15  # most noise put on a latent of unit variance: what the denoiser hands on is not exact
     denoiser_training: Plan = field(
         default_factory=lambda: Plan(steps=7000, learning_rate=8e-4, warmup_steps=300, average_decay=0.999)
     )
@@ -206,7 +211,7 @@ def train_autoencoder(plan: DemoPlan, folder: Path, device: torch.device, watch:
         latent, divergence = gaussian_latent(moments, noise)
         return reconstruction_loss(vae.decode(latent), pixels) + plan.divergence_weight * divergence
 
-    def show(step: int, average: Mapping[str, Tensor]) -> None:
+    def show(step: int, average: Mapping[str, Tensor], losses: Sequence[float]) -> None:
         shown = build_autoencoder(plan, device)
         load_average(shown, average)
         show_reconstructions(plan, shown, folder / "autoencoder.png", device)
@@ -278,6 +283,41 @@ def normalise_latents(vae: Autoencoder, latents: Tensor) -> Tensor:
     return (latents - mean[:, None, None]) / spread[:, None, None]
 
 
+def refine_decoder(
+    plan: DemoPlan, vae: Autoencoder, latents: Tensor, folder: Path, device: torch.device, watch: Watch
+) -> None:
+    """The third stage: the decoder alone, on latents that stay as they are, slightly noised.
+
+    Args:
+        latents: [scenes, 4, 16, 16] in the VAE's units.
+    """
+    learning = {f"decoder.{name}": each for name, each in vae.decoder.named_parameters()}
+    learning |= {f"post_quant_conv.{name}": each for name, each in vae.post_quant_conv.named_parameters()}
+
+    def loss_of(step: int) -> Tensor:
+        chance = seeded_chance(plan.seed + 2, step)
+        chosen = torch.randint(plan.scenes, (plan.decoder_batch,), generator=chance)
+        pictures = np.stack([draw_scene(plan, i)[1] for i in chosen.tolist()])
+        clean = latents[chosen]
+        levels = torch.rand(len(clean), 1, 1, 1, generator=chance) * plan.decoder_noise / LATENT_SCALE
+        noisy = clean + levels * torch.randn(clean.shape, generator=chance)
+        return reconstruction_loss(vae.decode(noisy.to(device)), to_pixels(pictures, device))
+
+    trained = train(
+        learning,
+        loss_of,
+        plan.decoder_training,
+        folder / "decoder.pt",
+        on_progress=watch.stage("decoder"),
+        should_stop=watch.should_stop,
+    )
+    watch.curves["decoder"] = trained.losses
+    with torch.no_grad():
+        for name, parameter in learning.items():
+            parameter.copy_(trained.average[name])
+    show_reconstructions(plan, vae, folder / "autoencoder.png", device)
+
+
 @torch.no_grad()
 def show_reconstructions(plan: DemoPlan, vae: Autoencoder, path: Path, device: torch.device) -> None:
     """Drawings above, what the autoencoder makes of them below."""
@@ -317,7 +357,7 @@ def train_denoiser(
     device: torch.device,
     watch: Watch,
 ) -> Nets:
-    """The third stage: text encoder and UNet together learn to tell the noise, at all levels, from the caption.
+    """The fourth stage: text encoder and UNet together learn to tell the noise, at all levels, from the caption.
 
     Args:
         latents: [scenes, 4, 16, 16] in the VAE's units.
@@ -350,7 +390,9 @@ def train_denoiser(
         said = unet(noisy.to(device), timesteps.to(device), context)
         return noise_loss(said, noise.to(device), sigma.to(device))
 
-    def show(step: int, average: Mapping[str, Tensor]) -> None:
+    def show(step: int, average: Mapping[str, Tensor], losses: Sequence[float]) -> None:
+        watch.curves["denoiser"] = losses
+        draw_curves(watch.curves, folder / "losses.png")
         shown = Nets(*build_denoiser(plan, vocabulary, device), vae)
         load_average(shown.text, average, "text.")
         load_average(shown.unet, average, "unet.")
@@ -369,8 +411,7 @@ def train_denoiser(
         average_every=plan.export_every,
         should_stop=watch.should_stop,
     )
-    watch.curves["denoiser"] = trained.losses
-    show(plan.denoiser_training.steps, trained.average)
+    show(plan.denoiser_training.steps, trained.average, trained.losses)
     load_average(text, trained.average, "text.")
     load_average(unet, trained.average, "unet.")
     return Nets(text, unet, vae)
@@ -476,14 +517,13 @@ def train_demo(
         save_file({name: each.cpu().contiguous() for name, each in vae.state_dict().items()}, vae_file)
         save_file({"latents": latents.contiguous()}, latents_file.with_suffix(".partial"))
         latents_file.with_suffix(".partial").replace(latents_file)
-        draw_curves(watch.curves, folder / "losses.png")
-        show_reconstructions(plan, vae, folder / "autoencoder.png", place)
     # Read back even when just written: a tensor's order in memory changes the last bits of what is computed from it.
     vae = build_autoencoder(plan, place)
     vae.load_state_dict(load_file(vae_file))
     latents = load_file(latents_file)["latents"]
+    watch.curves["autoencoder"] = read_losses(folder / "autoencoder.pt")
+    refine_decoder(plan, vae, latents, folder, place, watch)
     vae.requires_grad_(False)
 
     train_denoiser(plan, vae, latents, tokenize, folder, place, watch)
-    draw_curves(watch.curves, folder / "losses.png")
     return folder / "heddle-demo.safetensors"

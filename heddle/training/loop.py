@@ -70,6 +70,8 @@ class Trained(NamedTuple):
 
 
 OnProgress = Callable[[Progress], None]
+OnAverage = Callable[[int, dict[str, Tensor], list[float]], None]
+"""Steps done, the averaged weights by name, the losses so far."""
 
 
 def tell_nobody(progress: Progress) -> None:
@@ -103,7 +105,7 @@ def train(
     checkpoint: Path,
     *,
     on_progress: OnProgress = tell_nobody,
-    on_average: Callable[[int, dict[str, Tensor]], None] | None = None,
+    on_average: OnAverage | None = None,
     average_every: int = 0,
     should_stop: Callable[[], bool] = never,
 ) -> Trained:
@@ -113,7 +115,7 @@ def train(
         parameters: what is trained, by name; changed in place.
         loss_of: the loss of step n, a function of n and of the parameters alone.
         checkpoint: written every `save_every_s`, at the end and when stopped.
-        on_average: called every `average_every` steps with the averaged weights, for samples and exports on the way.
+        on_average: called every `average_every` steps, for samples and exports on the way.
         should_stop: asked after each step.
     Raises: Cancelled, once the state is safely written.
     """
@@ -161,7 +163,7 @@ def train(
         now, done = time.monotonic(), step + 1
         on_progress(Progress(done, plan.steps, losses[-1], (now - began) / (done - first) * (plan.steps - done)))
         if on_average is not None and average_every and done % average_every == 0 and done < plan.steps:
-            on_average(done, dict(zip(names, averages, strict=True)))
+            on_average(done, dict(zip(names, averages, strict=True)), losses)
         if should_stop():
             save()
             raise Cancelled(f"stopped after step {done} of {plan.steps}; the same command goes on from there")
@@ -171,3 +173,10 @@ def train(
     if first < plan.steps:
         save()
     return Trained({name: average.cpu() for name, average in zip(names, averages, strict=True)}, losses)
+
+
+def read_losses(checkpoint: Path) -> list[float]:
+    """The losses of all steps that a checkpoint has behind it; none where there is no checkpoint."""
+    return (
+        torch.load(checkpoint, map_location="cpu", weights_only=True)["losses"].tolist() if checkpoint.exists() else []
+    )

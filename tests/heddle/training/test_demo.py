@@ -48,6 +48,8 @@ TINY = DemoPlan(
     vae_crop_px=32,
     vae_whole_share=0.5,
     vae_whole_batch=2,
+    decoder_training=Plan(steps=3, learning_rate=1e-3),
+    decoder_batch=2,
     denoiser_training=Plan(steps=4, learning_rate=1e-3),
     denoiser_batch=2,
     export_every=3,
@@ -74,14 +76,13 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize(("stage", "step"), [("autoencoder", 1), ("autoencoder", 3), ("denoiser", 2)])
+@pytest.mark.parametrize(("stage", "step"), [("autoencoder", 3), ("decoder", 2), ("denoiser", 2)])
 def test_a_training_stopped_and_resumed_writes_the_same_bytes(
     whole: Path, tmp_path: Path, stage: str, step: int
 ) -> None:
     tell, should_stop = stop_after(stage, step)
-    with pytest.raises(Cancelled, match=f"after step {step} of 4"):
+    with pytest.raises(Cancelled, match=f"stopped after step {step} "):
         train_demo(tmp_path, tokenize=tokenize, plan=TINY, device="cpu", tell=tell, should_stop=should_stop)
-    assert not (tmp_path / "losses.png").exists() or stage == "denoiser"
     made = train_demo(tmp_path, tokenize=tokenize, plan=TINY, device="cpu")
     assert made.read_bytes() == (whole / made.name).read_bytes()
     assert (tmp_path / "losses.png").exists()
