@@ -28,7 +28,9 @@ def choose_device(*, cpu_only: bool) -> torch.device:
         if torch.backends.mps.is_available():
             return torch.device("mps")
     except RuntimeError as error:
-        raise SettingsError(f"the graphics card cannot be used ({error}); mend its driver, or start with --cpu") from error
+        raise SettingsError(
+            f"the graphics card cannot be used ({error}); mend its driver, or start with --cpu"
+        ) from error
     return torch.device("cpu")
 
 

@@ -37,10 +37,13 @@ def node_guard() -> Iterator[None]:
 def _out_of_memory(text: str, free: int | None) -> OutOfMemory:
     asked = _bytes_asked(text)
     sizes = ", ".join(
-        f"{value / (1 << 20):,.0f} MB {word}" for word, value in (("asked for", asked), ("free", free)) if value is not None
+        f"{value / (1 << 20):,.0f} MB {word}"
+        for word, value in (("asked for", asked), ("free", free))
+        if value is not None
     )
+    found = f" ({sizes})" if sizes else ""
     return OutOfMemory(
-        f"out of memory{f' ({sizes})' if sizes else ''}; make the picture or the batch smaller, or close other programs",
+        f"out of memory{found}; make the picture or the batch smaller, or close other programs",
         asked=asked,
         free=free,
     )
