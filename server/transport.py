@@ -117,14 +117,15 @@ class PipeTransport:
                 loop.call_soon_threadsafe(hand_over, message, blob)
         except ValueError as error:
             self._complaint = f" after it sent something unreadable: {error}"
-        except (EOFError, OSError, RuntimeError):
-            pass  # the other side, or our own loop, is gone
+        except (EOFError, OSError, RuntimeError, TypeError):
+            # The other side, or our own loop, is gone. TypeError is how a pipe says that it was closed meanwhile.
+            pass
         with contextlib.suppress(RuntimeError):
             loop.call_soon_threadsafe(self._end.set)
 
     def _write(self) -> None:
         assert self._pipe is not None
-        with contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError, TypeError):
             while (data := self._outgoing.get()) is not None:
                 self._pipe.send_bytes(data)
 

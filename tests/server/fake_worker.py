@@ -71,7 +71,7 @@ class FakeWorker:
                 self._interrupted.clear()
             try:
                 self._run_job(job)
-            except (BrokenPipeError, OSError):
+            except (OSError, TypeError):  # TypeError: the pipe was closed by another thread meanwhile
                 break
         self._pipe.close()
 
@@ -93,7 +93,7 @@ class FakeWorker:
                     elif message["type"] == "free":
                         self.send({"type": "log", "level": "WARNING", "text": f"free {message['unload_models']}"})
                     self._wake.notify()
-        except (EOFError, OSError):
+        except (EOFError, OSError, TypeError):
             pass
         with self._wake:
             self._over = True
