@@ -1,6 +1,14 @@
-"""What every test shares: the --slow option."""
+"""What every test shares: the --slow option, and one computing thread.
+
+Nets in tests are tiny. Threads of torch that wait for each other on a busy machine make them ten times slower, in this
+process and in those that tests start, which inherit its environment.
+"""
+
+import os
 
 import pytest
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when torch is imported, which no test module has done yet
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
