@@ -18,9 +18,10 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d
 
 from heddle.networks.clip_text import ClipText, ClipTextConfig
-from heddle.networks.ops import TRAINABLE, quiet_start
+from heddle.networks.ops import TRAINABLE, Ops, quiet_start
 from heddle.networks.unet import UNet, UNetConfig
 from heddle.networks.vae import Autoencoder, VaeConfig
 from heddle.prompts.tokenizer import END, START, clip_tokenizer
@@ -52,7 +53,7 @@ EXTRA_WORDS = "what , . other"  # tokens that captions need beside the world's w
 
 
 # 64 channels at full size, two for each of the norm's groups: with one, the decoder's last norm would take the mean of
-# every channel away, and with it the colour of a plain background. The scale below can be narrower.
+# every channel away, and with it the colour of a plain background (see `SOFT_EPS`). The scale below can be narrower.
 VAE_SIZES = VaeConfig(widths=(64, 32, 64, 128), blocks=1)
 TEXT_SIZES = ClipTextConfig(width=128, layers=2, mlp_width=512)
 # Most of the work is done at half and quarter size: there a step costs least for what it teaches.
@@ -88,22 +89,23 @@ class DemoPlan:
     crowds: int = 3000  # drawings for the autoencoder alone
     scenes: int = 12000  # drawings with captions
     vae_training: Plan = field(
-        default_factory=lambda: Plan(steps=2200, learning_rate=1e-3, average_decay=0.995, fall_share=0.3)
+        default_factory=lambda: Plan(steps=1500, learning_rate=1e-3, average_decay=0.99, fall_share=0.3)
     )
     vae_batch: int = 8
     vae_crop_px: int = 64
     # The autoencoder sees crops first, a quarter of the work for as many edges, then whole pictures: its norms and its
     # attention look at the whole, and have to meet it as large as it will be.
-    vae_whole_share: float = 0.4
+    vae_whole_share: float = 1 / 3
     vae_whole_batch: int = 4
-    divergence_weight: float = 3e-4
+    divergence_weight: float = 1e-4
+    preview_weight: float = 0.5
     decoder_training: Plan = field(
-        default_factory=lambda: Plan(steps=900, learning_rate=6e-4, average_decay=0.99, fall_share=0.5)
+        default_factory=lambda: Plan(steps=300, learning_rate=5e-4, warmup_steps=30, average_decay=0.99, fall_share=0.6)
     )
     decoder_batch: int = 4
     decoder_noise: float = 0.15  # most noise put on a latent of unit variance: what the denoiser hands on is not exact
     denoiser_training: Plan = field(
-        default_factory=lambda: Plan(steps=7000, learning_rate=8e-4, warmup_steps=300, average_decay=0.999)
+        default_factory=lambda: Plan(steps=5000, learning_rate=8e-4, warmup_steps=300, average_decay=0.999)
     )
     denoiser_batch: int = 32
     no_caption_share: float = 0.1  # of the captions left empty, for guidance
@@ -156,13 +158,48 @@ class Nets(NamedTuple):
     vae: Autoencoder
 
 
-def build_autoencoder(plan: DemoPlan, device: torch.device) -> Autoencoder:
+class SoftNorm(nn.GroupNorm):
+    """A group norm that leaves quiet channels quiet, while the autoencoder learns.
+
+    With the layout's eps of 1e-6 and two channels to a group, nothing is left of a plain colour but which channel of a
+    pair is larger. With `SOFT_EPS` the norm is almost linear for small signals, and a colour comes through as it is.
+    `harden_norms` gives the same function with the layout's eps.
+    """
+
+    def __init__(self, groups: int, channels: int, eps: float = 1e-6) -> None:
+        super().__init__(groups, channels, eps=SOFT_EPS)
+
+
+SOFT_EPS, LAYOUT_EPS = 0.1, 1e-6
+SOFT_OPS = replace(TRAINABLE, GroupNorm=SoftNorm)
+
+
+def build_autoencoder(plan: DemoPlan, device: torch.device, ops: Ops = SOFT_OPS) -> Autoencoder:
     """A fresh autoencoder, the same for the same seed."""
     torch.manual_seed(plan.seed)
-    vae = Autoencoder(plan.vae, TRAINABLE)
+    vae = Autoencoder(plan.vae, ops)
     quiet_start(vae)
     # A third faster on a CPU at these sizes. (torch takes this keyword, its stubs leave it out.)
     return vae.to(device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+
+
+@torch.no_grad()
+def harden_norms(plan: DemoPlan, soft: Autoencoder) -> Autoencoder:
+    """The same function as `soft`, with the layout's eps in its norms.
+
+    (x - m) / sqrt(v + E) is the same for x, E and for c x, c^2 E. So all that flows from norm to norm is made c times
+    smaller: what writes it anew by weight and bias, what passes it on by its bias alone.
+    """
+    factor = (LAYOUT_EPS / SOFT_EPS) ** 0.5
+    hard = build_autoencoder(plan, soft.quant_conv.weight.device, TRAINABLE)
+    hard.load_state_dict(soft.state_dict())
+    for name, parameter in hard.named_parameters():
+        layer, kind = name.split(".")[-2:] if "sample.conv" not in name else ("sample", name.split(".")[-1])
+        writes = layer in ("conv_in", "conv1", "conv2", "proj_out")
+        passes_on = layer in ("nin_shortcut", "sample")
+        if writes or (passes_on and kind == "bias"):
+            parameter *= factor
+    return hard
 
 
 def build_denoiser(plan: DemoPlan, vocabulary: Vocabulary, device: torch.device) -> tuple[ClipText, UNet]:
@@ -198,10 +235,15 @@ def train_autoencoder(plan: DemoPlan, folder: Path, device: torch.device, watch:
     scenes = torch.from_numpy(np.stack([draw_scene(plan, i)[1] for i in range(plan.crowds)]))
     whole_from = round(plan.vae_training.steps * (1 - plan.vae_whole_share))
 
+    # Reads the mean colour of each latent cell off the latent, linearly. It is there for its gradient: within a hundred
+    # steps three directions of the latent hold colour, where the decoder alone would take thousands to ask for them.
+    preview = nn.Conv2d(plan.vae.latent_channels, 3, 1).to(device)
+
     def loss_of(step: int) -> Tensor:
         chance = seeded_chance(plan.seed, step)
         if step < whole_from:
-            pictures = random_crops(crowds, plan.vae_batch, plan.vae_crop_px, chance)
+            half = plan.vae_batch // 2
+            pictures = torch.cat([random_crops(each, half, plan.vae_crop_px, chance) for each in (crowds, scenes)])
         else:
             chosen = torch.randint(plan.crowds, (plan.vae_whole_batch,), generator=chance)
             pictures = torch.cat([crowds[chosen[:1]], scenes[chosen[1:]]])
@@ -209,15 +251,22 @@ def train_autoencoder(plan: DemoPlan, folder: Path, device: torch.device, watch:
         moments = vae.encode(pixels)
         noise = torch.randn(moments.chunk(2, dim=1)[0].shape, generator=chance).to(device)
         latent, divergence = gaussian_latent(moments, noise)
-        return reconstruction_loss(vae.decode(latent), pixels) + plan.divergence_weight * divergence
+        coarse = avg_pool2d(pixels, plan.vae.px_per_cell)
+        return (
+            reconstruction_loss(vae.decode(latent), pixels)
+            + plan.preview_weight * reconstruction_loss(preview(latent), coarse)
+            + plan.divergence_weight * divergence
+        )
 
     def show(step: int, average: Mapping[str, Tensor], losses: Sequence[float]) -> None:
         shown = build_autoencoder(plan, device)
-        load_average(shown, average)
+        load_average(shown, average, "vae.")
         show_reconstructions(plan, shown, folder / "autoencoder.png", device)
 
+    parameters = {f"vae.{name}": each for name, each in vae.named_parameters()}
+    parameters |= {f"preview.{name}": each for name, each in preview.named_parameters()}
     trained = train(
-        dict(vae.named_parameters()),
+        parameters,
         loss_of,
         plan.vae_training,
         folder / "autoencoder.pt",
@@ -227,7 +276,7 @@ def train_autoencoder(plan: DemoPlan, folder: Path, device: torch.device, watch:
         should_stop=watch.should_stop,
     )
     watch.curves["autoencoder"] = trained.losses
-    load_average(vae, trained.average)
+    load_average(vae, trained.average, "vae.")
     return vae
 
 
@@ -249,38 +298,55 @@ def draw_scene(plan: DemoPlan, number: int) -> tuple[Scene, np.ndarray]:
 
 @torch.no_grad()
 def encode_scenes(plan: DemoPlan, vae: Autoencoder, device: torch.device, watch: Watch) -> Tensor:
-    """The mean latents of all training scenes, [scenes, 4, 16, 16], in the VAE's own units."""
-    tell, latents = watch.stage("latents"), []
-    for first in range(0, plan.scenes, 64):
-        pictures = np.stack([draw_scene(plan, i)[1] for i in range(first, min(first + 64, plan.scenes))])
-        latents.append(vae.encode(to_pixels(pictures, device)).chunk(2, dim=1)[0].cpu())
-        tell(Progress(min(first + 64, plan.scenes), plan.scenes, float("nan"), float("nan")))
-    return torch.cat(latents)
+    """The moments of all training scenes, [scenes, 8, 16, 16]: means and log variances in the VAE's own units."""
+    tell, moments = watch.stage("latents"), []
+    for first in range(0, plan.scenes, 16):
+        pictures = np.stack([draw_scene(plan, i)[1] for i in range(first, min(first + 16, plan.scenes))])
+        moments.append(vae.encode(to_pixels(pictures, device)).cpu().contiguous())
+        tell(Progress(min(first + 16, plan.scenes), plan.scenes, float("nan"), float("nan")))
+    return torch.cat(moments)
 
 
 @torch.no_grad()
-def normalise_latents(vae: Autoencoder, latents: Tensor) -> Tensor:
-    """Fold into the VAE what makes its latents, times the family's scale, N(0, 1) in each channel.
+def whiten_latents(vae: Autoencoder, moments: Tensor) -> Tensor:
+    """Fold into the VAE what makes its latents, times the family's scale, N(0, 1) and uncorrelated.
 
-    The two convolutions of one pixel at the latents' side take up scale and shift, so that the layout stays as it is.
+    The two convolutions of one pixel at the latents' side take up the turn, so that the layout stays as it is.
+    Untreated, most of a latent's variance is lightness, and what tells colours apart would drown in the denoiser's
+    noise. A direction with less than a hundredth of the strongest one's variance is mostly noise, and is not made as
+    strong as that.
 
     Args:
-        latents: [N, C, h, w], means as the VAE gives them now.
-    Returns: the same latents in the VAE's new units.
+        moments: [N, 2 * C, h, w], as the VAE gives them now.
+    Returns: [N, C, h, w], the same latents in the VAE's new units.
     """
-    mean = latents.mean(dim=(0, 2, 3))
-    spread = latents.std(dim=(0, 2, 3)) * LATENT_SCALE  # old = mean + spread * new
-    channels = len(mean)
-    device = vae.quant_conv.weight.device
-    shift, factor = mean.to(device), spread.to(device)
-    weight, bias = vae.quant_conv.weight, vae.quant_conv.bias
-    assert bias is not None and vae.post_quant_conv.bias is not None
-    weight[:channels] /= factor[:, None, None, None]
-    bias[:channels] = (bias[:channels] - shift) / factor
-    bias[channels:] -= 2 * factor.log()  # log variances
-    vae.post_quant_conv.bias += (vae.post_quant_conv.weight * shift[None, :, None, None]).sum(dim=(1, 2, 3))
-    vae.post_quant_conv.weight *= factor[None, :, None, None]
-    return (latents - mean[:, None, None]) / spread[:, None, None]
+    old, log_variances = moments.chunk(2, dim=1)
+    channels = old.shape[1]
+    rows = old.permute(1, 0, 2, 3).flatten(1).double()
+    mean = rows.mean(dim=1)
+    variances, directions = torch.linalg.eigh(torch.cov(rows))
+    # Eigenvectors come with either sign; the larger sum is taken, so that the same latents give the same file.
+    directions = directions * torch.where(directions.sum(dim=0) < 0, -1.0, 1.0)
+    spread = variances.clamp(min=float(variances.max()) / 100).sqrt() * LATENT_SCALE
+    inward = (directions / spread).T  # new = inward (old - mean)
+    outward = directions * spread  # old = outward new + mean
+    # The variance of a sum of independent parts, its logarithm taken as linear around the mean of each.
+    parts = inward.square() * log_variances.mean(dim=(0, 2, 3)).double().exp()
+    shares = parts / parts.sum(dim=1, keepdim=True)
+    shift = parts.sum(dim=1).log() - shares @ log_variances.mean(dim=(0, 2, 3)).double()
+
+    quant, post = vae.quant_conv, vae.post_quant_conv
+    assert quant.bias is not None and post.bias is not None
+    place = {"device": quant.weight.device, "dtype": torch.float64}
+    turn = torch.block_diag(inward, shares).to(**place)
+    offset = torch.cat([-inward @ mean, shift]).to(**place)
+    quant.bias.copy_(turn @ quant.bias.double() + offset)
+    quant.weight.copy_((turn @ quant.weight.double()[:, :, 0, 0])[:, :, None, None])
+    weight = post.weight.double()[:, :, 0, 0]
+    post.bias.copy_(post.bias.double() + weight @ mean.to(**place))
+    post.weight.copy_((weight @ outward.to(**place))[:, :, None, None])
+    new = (inward @ (rows - mean[:, None])).float()
+    return new.reshape(channels, len(old), *old.shape[2:]).permute(1, 0, 2, 3).contiguous()
 
 
 def refine_decoder(
@@ -396,7 +462,7 @@ def train_denoiser(
         shown = Nets(*build_denoiser(plan, vocabulary, device), vae)
         load_average(shown.text, average, "text.")
         load_average(shown.unet, average, "unet.")
-        export(shown, vocabulary, folder / "heddle-demo.safetensors")
+        export(plan, shown, vocabulary, folder / "heddle-demo.safetensors")
         show_samples(Painter(shown, tokenize, vocabulary), plan.sample_prompts, folder / "samples.png")
 
     parameters = {f"text.{name}": each for name, each in text.named_parameters()}
@@ -417,10 +483,10 @@ def train_denoiser(
     return Nets(text, unet, vae)
 
 
-def export(nets: Nets, vocabulary: Vocabulary, path: Path) -> None:
+def export(plan: DemoPlan, nets: Nets, vocabulary: Vocabulary, path: Path) -> None:
     """Write the single file: fp16, names as in the published layout, every word of the published vocabulary."""
     tensors = {f"model.diffusion_model.{name}": each for name, each in nets.unet.state_dict().items()}
-    tensors |= {f"first_stage_model.{name}": each for name, each in nets.vae.state_dict().items()}
+    tensors |= {f"first_stage_model.{name}": each for name, each in harden_norms(plan, nets.vae).state_dict().items()}
     text = nets.text.state_dict()
     words = "text_model.embeddings.token_embedding.weight"
     text[words] = vocabulary.widen(text[words])
@@ -513,7 +579,7 @@ def train_demo(
     vae_file = folder / "autoencoder.safetensors"
     if not latents_file.exists():
         vae = train_autoencoder(plan, folder, place, watch)
-        latents = normalise_latents(vae, encode_scenes(plan, vae, place, watch))
+        latents = whiten_latents(vae, encode_scenes(plan, vae, place, watch))
         save_file({name: each.cpu().contiguous() for name, each in vae.state_dict().items()}, vae_file)
         save_file({"latents": latents.contiguous()}, latents_file.with_suffix(".partial"))
         latents_file.with_suffix(".partial").replace(latents_file)

@@ -14,16 +14,17 @@ from safetensors.torch import load_file
 from heddle.graph.errors import Cancelled
 from heddle.networks.clip_text import ClipTextConfig
 from heddle.networks.unet import UNetConfig
-from heddle.networks.vae import VaeConfig
+from heddle.networks.vae import Autoencoder, VaeConfig
 from heddle.training.demo import (
     LATENT_SCALE,
     DemoPlan,
     Vocabulary,
     add_unknown_words,
     build_autoencoder,
-    normalise_latents,
+    harden_norms,
     read_vocabulary,
     train_demo,
+    whiten_latents,
 )
 from heddle.training.loop import Plan, Progress
 from heddle.training.world import words_of_the_world
@@ -117,23 +118,46 @@ def test_every_word_of_the_world_is_told_apart() -> None:
     assert len(narrow.unique()) == vocabulary.size
 
 
-def test_normalised_latents_have_unit_variance_in_the_networks_units_and_decode_as_before() -> None:
+def some_autoencoder() -> tuple[Autoencoder, torch.Tensor]:
+    """An autoencoder in which every layer does something, and pixels of a size it takes."""
+    chance = torch.Generator().manual_seed(0)
     vae = build_autoencoder(TINY, torch.device("cpu"))
-    pixels = torch.rand(3, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
     with torch.no_grad():
-        before = vae.encode(pixels)
-        decoded = vae.decode(before[:, :4])
-        latents = normalise_latents(vae, before[:, :4])
-        after = vae.encode(pixels)
-        torch.testing.assert_close(after[:, :4], latents, rtol=1e-4, atol=1e-4)
-        torch.testing.assert_close(vae.decode(latents), decoded, rtol=1e-4, atol=1e-4)
-        scaled = latents * LATENT_SCALE
-    torch.testing.assert_close(scaled.mean(dim=(0, 2, 3)), torch.zeros(4), rtol=0, atol=1e-4)
-    torch.testing.assert_close(scaled.std(dim=(0, 2, 3)), torch.ones(4), rtol=1e-3, atol=1e-3)
-    # A log variance moves with the square of its mean's scale: the ratio of both is a property of the picture.
-    ratio_before = before[:, 4:] - 2 * before[:, :4].std(dim=(0, 2, 3)).log()[:, None, None]
-    ratio_after = after[:, 4:] - 2 * after[:, :4].std(dim=(0, 2, 3)).log()[:, None, None]
-    torch.testing.assert_close(ratio_after, ratio_before, rtol=1e-3, atol=1e-3)
+        for parameter in vae.parameters():
+            parameter += torch.randn(parameter.shape, generator=chance) * 0.02
+    return vae, torch.rand(6, 3, 32, 32, generator=chance) * 2 - 1
+
+
+@torch.no_grad()
+def test_whitened_latents_have_unit_variance_in_the_networks_units_and_decode_as_before() -> None:
+    vae, pixels = some_autoencoder()
+    before = vae.encode(pixels)
+    decoded = vae.decode(before[:, :4])
+    latents = whiten_latents(vae, before)
+    after = vae.encode(pixels)
+    torch.testing.assert_close(after[:, :4], latents, rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(vae.decode(latents), decoded, rtol=1e-4, atol=1e-4)
+    rows = (latents * LATENT_SCALE).permute(1, 0, 2, 3).flatten(1)
+    torch.testing.assert_close(rows.mean(dim=1), torch.zeros(4), rtol=0, atol=1e-3)
+    covariance = torch.cov(rows)
+    torch.testing.assert_close(covariance - covariance.diag().diag(), torch.zeros(4, 4), rtol=0, atol=1e-3)
+    variances = covariance.diag()
+    assert variances.max().item() == pytest.approx(1, abs=1e-3)
+    # Directions of almost no variance are left weaker: they hold noise.
+    old = torch.linalg.eigvalsh(torch.cov(before[:, :4].permute(1, 0, 2, 3).flatten(1)))
+    torch.testing.assert_close(variances, (old / (old.max() / 100)).clamp(max=1), rtol=1e-2, atol=1e-3)
+
+
+@torch.no_grad()
+def test_the_layouts_norms_compute_what_the_soft_ones_learned() -> None:
+    soft, pixels = some_autoencoder()
+    hard = harden_norms(TINY, soft)
+    assert {each.eps for each in hard.modules() if isinstance(each, torch.nn.GroupNorm)} == {1e-6}
+    torch.testing.assert_close(hard.encode(pixels), soft.encode(pixels), rtol=1e-4, atol=1e-5)
+    latent = torch.randn(2, 4, 4, 4, generator=torch.Generator().manual_seed(1))
+    torch.testing.assert_close(hard.decode(latent), soft.decode(latent), rtol=1e-4, atol=1e-5)
+    in_half = harden_norms(TINY, soft).half().float()
+    torch.testing.assert_close(in_half.decode(latent), soft.decode(latent), rtol=0, atol=0.01)
 
 
 def test_unknown_words_come_between_start_and_end() -> None:
