@@ -1,0 +1,155 @@
+"""f_ sets: chains of nodes from text to picture, with a synthetic checkpoint.
+
+A case says in words where its latent comes from; chains with nodes that do not exist yet are not covered.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from heddle.samplers.catalogue import SAMPLERS, SCHEDULERS
+from heddle.settings.folders import Folders
+from heddle.settings.options import Settings
+from model_management.weights import Weights
+from nodes.catalogue import built_in
+from tests.golden.checks import Check, NotCovered, tolerance
+from tests.golden.kinds.kind import Kind
+from tests.golden.sets import Case
+from tests.golden.workshop import Workshop
+from tests.nodes.fake_context import FakeContext
+
+_SAMPLED = {"seed", "steps", "cfg", "sampler", "scheduler", "denoise", "latent", "clip"}
+
+
+class _Chain:
+    """The nodes of one set's checkpoint, and what its cases share."""
+
+    def __init__(self, workshop: Workshop) -> None:
+        self.workshop = workshop
+        self.registry = built_in()
+        self.ctx = FakeContext(weights=Weights(torch.device("cpu")))
+        self.ctx.folders = _folders(workshop.checkpoint)
+        self.model, self.clip, self.vae = self.call("CheckpointLoaderSimple", ckpt_name=workshop.checkpoint.name)
+        self.texts: Mapping[str, str] = workshop.golden.about["text"]
+
+    def call(self, node_id: str, **inputs: Any) -> Any:
+        spec = self.registry[node_id]
+        assert spec.call is not None
+        return spec.call(**inputs, **({"ctx": self.ctx} if spec.takes_context else {}))
+
+    def encode(self, name: str, clip: Any = None) -> Any:
+        return self.call("CLIPTextEncode", text=self.texts[name], clip=clip or self.clip)[0]
+
+    def sample(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        clip = self.clip
+        if "clip" in inputs:
+            skip = re.fullmatch(r"CLIPSetLastLayer (-\d+)", inputs["clip"])
+            if skip is None:
+                raise NotCovered(f"clip: {inputs['clip']}")
+            clip = self.call("CLIPSetLastLayer", clip=clip, stop_at_clip_layer=int(skip[1]))[0]
+        return self.call(
+            "KSampler",
+            model=self.model,
+            seed=inputs["seed"],
+            steps=inputs["steps"],
+            cfg=inputs["cfg"],
+            sampler_name=inputs["sampler"],
+            scheduler=inputs["scheduler"],
+            positive=self.encode("positive", clip),
+            negative=self.encode("negative", clip),
+            latent_image=self.latent(inputs["latent"]),
+            denoise=inputs["denoise"],
+        )[0]
+
+    def latent(self, words: str) -> dict[str, Any]:
+        """The latent that a case's words describe."""
+        if size := re.fullmatch(r"EmptyLatentImage (\d+)x(\d+)(?: \(width x height\))?(?: batch (\d+))?", words):
+            width, height, batch = int(size[1]), int(size[2]), int(size[3] or 1)
+            return self.call("EmptyLatentImage", width=width, height=height, batch_size=batch)[0]
+        if words == "VAEEncode of the image":
+            return self.call(
+                "VAEEncode", pixels=self.workshop.tensor(self.workshop.golden.about["image"]), vae=self.vae
+            )[0]
+        if scaled := re.fullmatch(r"(\S+) samples, LatentUpscaleBy (\S+) ([\d.]+)", words):
+            samples = self.stored(scaled[1])
+            return self.call("LatentUpscaleBy", samples=samples, upscale_method=scaled[2], scale_by=float(scaled[3]))[0]
+        raise NotCovered(f"latent: {words}")
+
+    def stored(self, case_id: str) -> dict[str, Tensor]:
+        """The latent that another case must give."""
+        case = self.workshop.golden.case(case_id)
+        if case is None:
+            raise NotCovered(f"samples of {case_id}")
+        return {"samples": self.workshop.golden.tensors()[case.tensors["samples"]]}
+
+
+def check(case: Case, workshop: Workshop) -> Iterator[Check]:
+    inputs = case.inputs
+    compute = _form_of(inputs)
+    if "chain" not in workshop.kept:
+        workshop.kept["chain"] = _Chain(workshop)
+    outputs = compute(workshop.kept["chain"], inputs)
+    if unknown := case.tensors.keys() - outputs.keys():
+        raise NotCovered(f"output {', '.join(sorted(unknown))}")
+    for name, key in case.tensors.items():
+        want = workshop.golden.tensors()[key]
+        if name == "image":
+            atol = tolerance(workshop.golden, "image", "atol", 4e-3)
+        elif "atol" in case.values:
+            atol = case.values["atol"]
+        else:
+            atol = 5e-4 * max(1.0, float(want.abs().max()))
+        yield Check(name, outputs[name][tuple(slice(size) for size in want.shape)], want, 0.0, atol)
+
+
+def _form_of(inputs: Mapping[str, Any]) -> Any:
+    if set(inputs) == {"text"}:
+        return _encoded
+    if inputs.get("image") == "the image" and len(inputs) == 1:
+        return _encoded_image
+    if {"from", "method", "width", "height", "crop"} == set(inputs):
+        return _upscaled
+    if "sampler" in inputs:
+        if unknown := set(inputs) - _SAMPLED:
+            raise NotCovered(f"input {', '.join(sorted(unknown))}")
+        if inputs["sampler"] not in SAMPLERS or inputs["scheduler"] not in SCHEDULERS:
+            raise NotCovered(f"{inputs['sampler']} with {inputs['scheduler']}")
+        return _sampled
+    raise NotCovered("cases of this form")
+
+
+def _encoded(chain: _Chain, inputs: Mapping[str, Any]) -> dict[str, Tensor]:
+    ((states, more),) = chain.call("CLIPTextEncode", text=inputs["text"], clip=chain.clip)[0]
+    return {"cond": states, "pooled": more["pooled_output"]}
+
+
+def _encoded_image(chain: _Chain, inputs: Mapping[str, Any]) -> dict[str, Tensor]:
+    return chain.latent("VAEEncode of the image")
+
+
+def _upscaled(chain: _Chain, inputs: Mapping[str, Any]) -> dict[str, Tensor]:
+    source = re.fullmatch(r"(\S+) samples", inputs["from"])
+    if source is None:
+        raise NotCovered(f"from: {inputs['from']}")
+    size = {name: inputs[name] for name in ("width", "height", "crop")}
+    return chain.call("LatentUpscale", samples=chain.stored(source[1]), upscale_method=inputs["method"], **size)[0]
+
+
+def _sampled(chain: _Chain, inputs: Mapping[str, Any]) -> dict[str, Tensor]:
+    latent = chain.sample(inputs)
+    return {"samples": latent["samples"], "image": chain.call("VAEDecode", samples=latent, vae=chain.vae)[0]}
+
+
+def _folders(checkpoint: Path) -> Folders:
+    """Folders whose checkpoints lie where the workshop made this one."""
+    folders = Folders.from_settings(Settings(base_directory=checkpoint.parent))
+    return Folders(**{**vars(folders), "roots_of": {**folders.roots_of, "checkpoints": (checkpoint.parent,)}})
+
+
+CHAINS = Kind(names=("f_sd15*",), but_not=("*inpaint*",), check=check)

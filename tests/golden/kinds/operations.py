@@ -1,0 +1,63 @@
+"""g_ sets: nodes that only move numbers around, called by their id with the case's inputs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from heddle.graph.spec import Shown
+from nodes.catalogue import built_in
+from tests.golden.checks import Check, NotCovered, tolerance
+from tests.golden.kinds.kind import Kind
+from tests.golden.sets import Case
+from tests.golden.workshop import Workshop
+from tests.nodes.fake_context import FakeContext
+
+
+def check(case: Case, workshop: Workshop) -> Iterator[Check]:
+    inputs = dict(case.inputs)
+    node_id = inputs.pop("node", None)
+    registry = built_in()
+    if node_id not in registry:
+        raise NotCovered(f"node {node_id}")
+    spec = registry[node_id]
+    unknown = sorted(set(inputs) - {each.name for each in spec.inputs})
+    if unknown or spec.call is None:
+        raise NotCovered(f"{node_id} with {', '.join(unknown)}")
+    values: dict[str, Any] = {name: _value(given) for name, given in inputs.items()}
+    if spec.takes_context:
+        values["ctx"] = FakeContext()
+    answer = spec.call(**values)
+    outputs = answer.values if isinstance(answer, Shown) else answer
+    for name, key in case.tensors.items():
+        place = re.fullmatch(r"out(\d+)", name)
+        if place is None:
+            raise NotCovered(f"output {name}")
+        got = outputs[int(place[1])]
+        got = got["samples"] if isinstance(got, dict) else got
+        yield Check(name, got, workshop.golden.tensors()[key], 0.0, case.values.get("atol", _atol(workshop, inputs)))
+
+
+def _value(given: Any) -> Any:
+    """What an input stands for: a seeded tensor in the set's own notation, or itself."""
+    if not isinstance(given, dict):
+        return given
+    if extra := set(given) - {"rand", "randn", "shape", "type"}:
+        raise NotCovered(f"inputs with {', '.join(sorted(extra))}")
+    word = "randn" if "randn" in given else "rand"
+    drawn: Tensor = getattr(torch, word)(given["shape"], generator=torch.Generator("cpu").manual_seed(given[word]))
+    return {"samples": drawn} if given.get("type") == "LATENT" else drawn
+
+
+def _atol(workshop: Workshop, inputs: dict[str, Any]) -> float:
+    golden = workshop.golden
+    method = inputs.get("upscale_method")
+    sentence = next((key for key in golden.tolerance if method and method in key), "default")
+    return tolerance(golden, sentence, "atol", 1e-5)
+
+
+OPERATIONS = Kind(names=("g_*",), check=check)
