@@ -49,6 +49,7 @@ def clip_tokens(text: str) -> list[int]:
 
 
 LATENT_SCALE = 0.18215  # what this family multiplies its VAE's latents with: the published configuration of SD 1
+LEAST_VARIANCE = 1 / 400  # of a latent direction, as a share of the strongest one's, that is taken for more than noise
 EXTRA_WORDS = "what , . other"  # tokens that captions need beside the world's words
 
 
@@ -313,8 +314,7 @@ def whiten_latents(vae: Autoencoder, moments: Tensor) -> Tensor:
 
     The two convolutions of one pixel at the latents' side take up the turn, so that the layout stays as it is.
     Untreated, most of a latent's variance is lightness, and what tells colours apart would drown in the denoiser's
-    noise. A direction with less than a hundredth of the strongest one's variance is mostly noise, and is not made as
-    strong as that.
+    noise. A direction of next to no variance is mostly noise itself, and is left weak.
 
     Args:
         moments: [N, 2 * C, h, w], as the VAE gives them now.
@@ -327,7 +327,7 @@ def whiten_latents(vae: Autoencoder, moments: Tensor) -> Tensor:
     variances, directions = torch.linalg.eigh(torch.cov(rows))
     # Eigenvectors come with either sign; the larger sum is taken, so that the same latents give the same file.
     directions = directions * torch.where(directions.sum(dim=0) < 0, -1.0, 1.0)
-    spread = variances.clamp(min=float(variances.max()) / 100).sqrt() * LATENT_SCALE
+    spread = variances.clamp(min=float(variances.max()) * LEAST_VARIANCE).sqrt() * LATENT_SCALE
     inward = (directions / spread).T  # new = inward (old - mean)
     outward = directions * spread  # old = outward new + mean
     # The variance of a sum of independent parts, its logarithm taken as linear around the mean of each.

@@ -17,6 +17,7 @@ from heddle.networks.unet import UNetConfig
 from heddle.networks.vae import Autoencoder, VaeConfig
 from heddle.training.demo import (
     LATENT_SCALE,
+    LEAST_VARIANCE,
     DemoPlan,
     Vocabulary,
     add_unknown_words,
@@ -145,7 +146,7 @@ def test_whitened_latents_have_unit_variance_in_the_networks_units_and_decode_as
     assert variances.max().item() == pytest.approx(1, abs=1e-3)
     # Directions of almost no variance are left weaker: they hold noise.
     old = torch.linalg.eigvalsh(torch.cov(before[:, :4].permute(1, 0, 2, 3).flatten(1)))
-    torch.testing.assert_close(variances, (old / (old.max() / 100)).clamp(max=1), rtol=1e-2, atol=1e-3)
+    torch.testing.assert_close(variances, (old / (old.max() * LEAST_VARIANCE)).clamp(max=1), rtol=1e-2, atol=1e-3)
 
 
 @torch.no_grad()
