@@ -7,12 +7,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from execution.check import TRUTHS
 from heddle.graph.errors import SettingsError
 from heddle.graph.spec import NodeSpec
 from heddle.graph.workflow import Prompt, title_of
 from heddle.settings.options import read_change
-
-_TRUTH = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 
 
 def apply_changes(prompt: Prompt, changes: Iterable[str], nodes: Mapping[str, NodeSpec]) -> Prompt:
@@ -44,7 +43,7 @@ def apply_changes(prompt: Prompt, changes: Iterable[str], nodes: Mapping[str, No
 def _read_value(text: str, type_name: str) -> Any:
     kind = type_name.split(",")[0].strip()
     if kind == "BOOLEAN":
-        return _TRUTH.get(text.strip().lower(), text)
+        return TRUTHS.get(text.strip().lower(), text)
     if kind in ("INT", "FLOAT"):
         try:
             return json.loads(text)

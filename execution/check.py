@@ -15,7 +15,10 @@ from typing import Any
 from execution.plan import Link, Plan, PlannedNode, in_order
 from heddle.graph.errors import GraphError
 from heddle.graph.spec import SOCKET_ONLY, InputSpec, NodeSpec, types_match
-from heddle.graph.workflow import is_link, title_of
+from heddle.graph.workflow import is_link, refuse_unreadable, title_of
+
+#: How people write true and false where a text is all they have.
+TRUTHS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 
 #: How many choices of a list an error quotes.
 QUOTED_CHOICES = 20
@@ -141,12 +144,7 @@ def _read_records(prompt: Any, nodes: Mapping[str, NodeSpec]) -> dict[str, Mappi
         )
     records: dict[str, Mapping[str, Any]] = {}
     for node_id, record in prompt.items():
-        if not isinstance(record, Mapping) or not isinstance(record.get("inputs", {}), Mapping):
-            raise GraphError(
-                f"node {node_id}: found {_short(record)}, wanted an object with class_type and inputs",
-                node_id=str(node_id),
-                kind="invalid_prompt",
-            )
+        refuse_unreadable(str(node_id), record)
         class_type = record.get("class_type")
         if not isinstance(class_type, str) or class_type not in nodes:
             raise _unknown_type(str(node_id), record, nodes)
@@ -272,7 +270,11 @@ class _Checker:
             )
 
     def _check_link(self, node_id: str, spec: NodeSpec, wanted: InputSpec, value: Any) -> Link:
-        source, output = str(value[0]), int(value[1])
+        source, output = str(value[0]), value[1]
+        if isinstance(output, float) and not output.is_integer():  # NaN and the infinities are floats, too
+            words = f"found {_short(value)}, wanted a link: node id and whole number of the output"
+            raise _problem(node_id, spec, wanted, "bad_linked_input", value, words)
+        output = int(output)
         if source not in self.records:
             raise _problem(
                 node_id, spec, wanted, "bad_linked_input", value, f"linked to node {source}, which is not in the graph"
@@ -314,7 +316,7 @@ class _Checker:
             self._check_range(node_id, spec, wanted, value)
         if kind == "COMBO":
             self._check_choice(node_id, spec, wanted, value)
-        if kind in SOCKET_ONLY and value is not None:
+        if kind in SOCKET_ONLY and (value is not None or wanted.section == "required"):
             raise _problem(
                 node_id, spec, wanted, "bad_linked_input", value, f"found {_short(value)}, wanted a link to {kind}"
             )
@@ -326,11 +328,11 @@ class _Checker:
             raise _problem(node_id, spec, wanted, "invalid_input_type", None, "found NaN, wanted a number")
         if low is not None and value < low:
             raise _problem(
-                node_id, spec, wanted, "value_smaller_than_min", value, f"found {value}, wanted {low} or more"
+                node_id, spec, wanted, "value_smaller_than_min", value, f"found {_short(value)}, wanted {low} or more"
             )
         if high is not None and value > high:
             raise _problem(
-                node_id, spec, wanted, "value_bigger_than_max", value, f"found {value}, wanted {high} or less"
+                node_id, spec, wanted, "value_bigger_than_max", value, f"found {_short(value)}, wanted {high} or less"
             )
 
     def _check_choice(self, node_id: str, spec: NodeSpec, wanted: InputSpec, value: Any) -> None:
@@ -350,7 +352,8 @@ class _Checker:
             more = f" and {len(choices) - QUOTED_CHOICES} more" if len(choices) > QUOTED_CHOICES else ""
             near = difflib.get_close_matches(str(value)[:200], [str(each) for each in choices], n=1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
-            words = f"found {_short(value)}, wanted one of: {quoted}{more}{hint}"
+            missing = "which is not there; put it there, or choose" if wanted.files is not None else "wanted"
+            words = f"found {_short(value)}, {missing} one of: {quoted}{more}{hint}"
         raise _problem(node_id, spec, wanted, "value_not_in_list", value, words)
 
 
@@ -373,13 +376,26 @@ def _read_int(value: Any) -> int:
     return int(value)
 
 
+def _read_truth(value: Any) -> bool:
+    if isinstance(value, str):
+        value = TRUTHS.get(value.strip().lower())
+    if not isinstance(value, (bool, int, float)):
+        raise TypeError
+    return bool(value)
+
+
 def _read_text(value: Any) -> str:
     if isinstance(value, (Mapping, list)):
         raise TypeError
     return value if isinstance(value, str) else str(value)
 
 
-_READERS: dict[str, Callable[[Any], Any]] = {"INT": _read_int, "FLOAT": float, "STRING": _read_text, "BOOLEAN": bool}
+_READERS: dict[str, Callable[[Any], Any]] = {
+    "INT": _read_int,
+    "FLOAT": float,
+    "STRING": _read_text,
+    "BOOLEAN": _read_truth,
+}
 _NAMES = {"INT": "a whole number", "FLOAT": "a number", "STRING": "a text", "BOOLEAN": "true or false"}
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from heddle.graph.errors import GraphError
 from heddle.graph.spec import NodeSpec, types_match
-from heddle.graph.workflow import Prompt, form_of
+from heddle.graph.workflow import Prompt, form_of, refuse_unreadable
 
 MUTED, BYPASSED = 2, 4
 NOTES = frozenset({"Note", "MarkdownNote"})
@@ -26,6 +26,8 @@ def to_prompt(document: Any, nodes: Mapping[str, NodeSpec]) -> Prompt:
     Raises: GraphError, if it is no workflow or holds what cannot be converted yet.
     """
     if form_of(document) == "api":
+        for node_id, node in document.items():
+            refuse_unreadable(str(node_id), node)
         return {str(node_id): dict(node) for node_id, node in document.items()}
     return _Saved(document, nodes).convert()
 
@@ -57,12 +59,15 @@ class _Saved:
         self.specs = nodes
         self.records: dict[str, Mapping[str, Any]] = {}
         for record in document["nodes"]:
-            if not isinstance(record, Mapping) or "id" not in record or not isinstance(record.get("type"), str):
-                raise GraphError(f"the workflow has a node without id or type: {str(record)[:80]}")
+            _refuse_damage(record)
             self.records[str(record["id"])] = record
-        subgraphs = (document.get("definitions") or {}).get("subgraphs") or []
+        definitions = document.get("definitions")
+        subgraphs = _objects(definitions.get("subgraphs"), "definitions") if isinstance(definitions, Mapping) else []
         self._refuse_groups({str(each.get("id")): str(each.get("name", "")) for each in subgraphs})
-        self.links = dict(_read_link(each) for each in document.get("links") or [] if each is not None)
+        links = document.get("links") or []
+        if not isinstance(links, list):
+            raise GraphError(f"the workflow's links are {str(links)[:80]}, wanted a list; save the workflow again")
+        self.links = dict(_read_link(each) for each in links if each is not None)
 
     def _refuse_groups(self, subgraphs: Mapping[str, str]) -> None:
         for node_id, record in self.records.items():
@@ -81,7 +86,7 @@ class _Saved:
         prompt = {
             node_id: self._convert_node(record)
             for node_id, record in ranked
-            if record["type"] not in VIRTUAL and record.get("mode", 0) not in (MUTED, BYPASSED)
+            if record["type"] not in VIRTUAL and _mode(record) not in (MUTED, BYPASSED)
         }
         for node in prompt.values():
             node["inputs"] = {
@@ -101,7 +106,7 @@ class _Saved:
         for slot in record.get("inputs") or []:
             if slot.get("link") is None:
                 continue
-            name = slot["name"]
+            name = slot.get("name", "")
             wanted = spec.input(name) if spec else None
             found = self._source(str(slot["link"]), wanted.type if wanted else str(slot.get("type") or "*"))
             if isinstance(found, _Value):
@@ -121,14 +126,14 @@ class _Saved:
             if wire is None or record is None:
                 return None
             slots = record.get("inputs") or []
-            if record.get("mode", 0) == MUTED:
+            if _mode(record) == MUTED:
                 return None
             if record["type"] == "PrimitiveNode":
                 values = record.get("widgets_values")
                 return _Value(values[0]) if isinstance(values, list) and values else None
             if record["type"] == "Reroute":
                 slot = slots[0] if slots else None
-            elif record.get("mode", 0) == BYPASSED:
+            elif _mode(record) == BYPASSED:
                 slot = _passed_through(record, wire.output, wanted)
             else:
                 return wire
@@ -174,11 +179,35 @@ def widget_values(record: Mapping[str, Any], spec: NodeSpec) -> dict[str, Any]:
         elif widget.choices:
             values[widget.name] = widget.choices[0]
         position += 1
-        if widget.companions and position < len(positional) and positional[position] in CONTROLS:
+        if widget.companions and position < len(positional) and str(positional[position]) in CONTROLS:
             position += widget.companions
         if widget.name in named:
             values[widget.name] = named[widget.name]
     return values
+
+
+def _refuse_damage(record: Any) -> None:
+    """Raises: GraphError, if a saved node is not in a form that can be relied on from here on."""
+    if not isinstance(record, Mapping) or "id" not in record or not isinstance(record.get("type"), str):
+        raise GraphError(f"the workflow has a node without id or type: {str(record)[:80]}; save the workflow again")
+    for side in ("inputs", "outputs"):
+        place = f"node {record['id']} ({record['type']}), {side}"
+        for slot in _objects(record.get(side), place):
+            if not isinstance(slot.get("name", ""), str):
+                raise GraphError(f"{place}: found the name {slot['name']!r}, wanted a text; save the workflow again")
+
+
+def _objects(found: Any, place: str) -> list[Mapping[str, Any]]:
+    """A list of objects; none at all is an empty one. Raises: GraphError, naming the place."""
+    if not isinstance(found or [], list) or not all(isinstance(each, Mapping) for each in found or []):
+        raise GraphError(f"{place}: found {str(found)[:80]}, wanted a list of objects; save the workflow again")
+    return found or []
+
+
+def _mode(record: Mapping[str, Any]) -> int:
+    """Whether a node is muted or bypassed; some programs write the number as a text."""
+    mode = record.get("mode")
+    return int(mode) if isinstance(mode, (int, float, str)) and str(mode) in ("2", "4", "2.0", "4.0") else 0
 
 
 def _read_link(entry: Any) -> tuple[str, _Wire]:
@@ -190,7 +219,7 @@ def _read_link(entry: Any) -> tuple[str, _Wire]:
             link_id, source, output, target, _, *rest = entry
             kind = rest[0] if rest else "*"
         return str(link_id), _Wire(str(source), int(output), str(target), _type_name(kind))
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         raise GraphError(f"the workflow has a link in a form that cannot be read: {str(entry)[:80]}") from None
 
 

@@ -70,6 +70,18 @@ def is_link(value: Any) -> bool:
     )
 
 
+def refuse_unreadable(node_id: str, record: Any) -> None:
+    """Raises: GraphError, if a node of the API form is no object, or its inputs are none."""
+    if not isinstance(record, Mapping) or not isinstance(record.get("inputs", {}), Mapping):
+        shown = repr(record)
+        raise GraphError(
+            f"node {node_id}: found {shown if len(shown) <= 80 else f'{shown[:77]}...'}, "
+            "wanted an object with class_type and inputs",
+            node_id=node_id,
+            kind="invalid_prompt",
+        )
+
+
 def title_of(node: Mapping[str, Any]) -> str:
     """The title that a person gave a node of the API form, or its class."""
     meta = node.get("_meta")

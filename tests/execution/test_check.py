@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from execution.check import Report, check_prompt
+from heddle.graph.spec import InputSpec, NodeSpec
 from tests.execution.toys import graph, registry, worker
 
 
@@ -51,6 +52,10 @@ def test_a_sound_graph_gives_a_plan_whose_order_puts_sources_first() -> None:
         ({"text": {"a": 1}}, "invalid_input_type", "wanted a text"),
         ({"text": ["7", 0]}, "bad_linked_input", "node 7, which is not in the graph"),
         ({"text": ["2", 0]}, "bad_linked_input", "output 0 of node 2 (Show), which has 0"),
+        ({"text": ["2", float("nan")]}, "bad_linked_input", "wanted a link"),
+        ({"text": ["2", float("inf")]}, "bad_linked_input", "wanted a link"),
+        ({"text": ["2", 0.5]}, "bad_linked_input", "wanted a link"),
+        ({"count": 10**4000}, "value_bigger_than_max", "000..., wanted 9 or less"),
     ],
 )
 def test_an_error_names_node_input_found_and_wanted(inputs: dict[str, Any], kind: str, words: str) -> None:
@@ -177,3 +182,46 @@ def test_a_file_must_be_there_or_be_one_of_the_extra_names(tmp_path: Path) -> No
 def test_a_wrapped_array_is_a_value_and_no_link() -> None:
     error = only_error(shown(text={"__value__": ["1", 0]}, count=1, mode="plain"))
     assert error.kind == "invalid_input_type"
+
+
+def test_nothing_where_only_a_node_can_give_something_is_an_error() -> None:
+    taker = NodeSpec("Take", inputs=(InputSpec("model", "MODEL"), InputSpec("vae", "VAE", "optional")), is_output=True)
+    problems = check_prompt(
+        graph(n1=("Take", {"model": None, "vae": None})),
+        registry(taker),
+        list_files=lambda kind: [],
+        has_file=lambda kind, name: False,
+    ).problems
+    (error,) = problems["1"].errors
+    assert "model: found None, wanted a link to MODEL" in error.message
+
+
+@pytest.mark.parametrize(("given", "read"), [("false", False), (" Yes ", True), (0, False), (True, True)])
+def test_truth_is_read_from_the_words_that_people_write(given: Any, read: bool) -> None:
+    flag = NodeSpec("Flag", inputs=(InputSpec("on", "BOOLEAN"),), is_output=True)
+    plan = check_prompt(
+        graph(n1=("Flag", {"on": given})), registry(flag), list_files=lambda kind: [], has_file=lambda kind, name: False
+    ).plan
+    assert plan is not None and plan.nodes["1"].values == {"on": read}
+
+
+def test_a_word_that_is_neither_true_nor_false_is_an_error() -> None:
+    flag = NodeSpec("Flag", inputs=(InputSpec("on", "BOOLEAN"),), is_output=True)
+    problems = check_prompt(
+        graph(n1=("Flag", {"on": "maybe"})),
+        registry(flag),
+        list_files=lambda kind: [],
+        has_file=lambda kind, name: False,
+    ).problems
+    assert "found 'maybe', wanted true or false" in problems["1"].errors[0].message
+
+
+def test_a_file_that_is_not_there_is_asked_for_or_for_another() -> None:
+    problems = check_prompt(
+        graph(n1=("Read", {"name": "b.txt"}), n2=("Show", {"thing": ["1", 0]})),
+        registry(),
+        list_files=lambda kind: ["a.txt"],
+        has_file=lambda kind, name: False,
+    ).problems
+    message = problems["1"].errors[0].message
+    assert "found 'b.txt', which is not there; put it there, or choose one of: a.txt" in message

@@ -178,3 +178,42 @@ def test_what_is_no_workflow_is_refused_in_words(document: Any) -> None:
 def test_a_damaged_workflow_is_refused_in_words(broken: Any) -> None:
     with pytest.raises(GraphError, match="the workflow has a"):
         convert(broken)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"inputs": 5},
+        {"inputs": [None]},
+        {"inputs": [{"name": [], "link": 7}]},
+        {"outputs": "none"},
+        {"id": 1},
+    ],
+)
+def test_a_damaged_node_is_refused_in_words(damage: dict[str, Any]) -> None:
+    whole = record(2, "Show", inputs=[("thing", 7)])
+    damaged = {"id": 2} if "id" in damage else whole | damage
+    with pytest.raises(GraphError, match="save the workflow again"):
+        convert(saved(MAKE, damaged, links=[[7, 1, 0, 2, 0, "THING"]]))
+
+
+@pytest.mark.parametrize("more", [{"links": 5}, {"links": [[7, 1, float("inf"), 2, 0, "THING"]]}])
+def test_damaged_links_are_refused_in_words(more: dict[str, Any]) -> None:
+    with pytest.raises(GraphError, match="link"):
+        convert(saved(MAKE) | more)
+
+
+def test_a_list_where_a_seed_s_control_stands_is_no_control() -> None:
+    assert inputs_of(saved(record(3, "Seeded", [5, [], 0.5])), "3") == {"seed": 5, "weight": {"__value__": []}}
+
+
+@pytest.mark.parametrize("node", [5, {"class_type": "Make", "inputs": 5}])
+def test_a_damaged_node_of_the_api_form_is_refused_in_words(node: Any) -> None:
+    document = {"1": {"class_type": "Make", "inputs": {}}, "2": node}
+    with pytest.raises(GraphError):
+        convert(document)
+
+
+@pytest.mark.parametrize("mode", ["2", "4", 4.0])
+def test_a_mode_written_in_another_way_still_takes_the_node_out(mode: Any) -> None:
+    assert convert(saved(MAKE | {"mode": mode})) == {}
