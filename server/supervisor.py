@@ -31,6 +31,7 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0  # between a death and the next start
 STEADY_AFTER_S = 10.0  # a worker that was ready this long did not die of its start
 STOP_PATIENCE_S = 3.0  # for a worker with a job: it may finish the file that it writes
 IDLE_STOP_PATIENCE_S = 0.5  # one without has nothing to lose, and taking torch down in order takes seconds
+DEAF_AFTER_S = 5.0  # a node that has not stopped this long after an interruption may be ended by a second one
 RETRY_S = 1.0  # for a store that is full or busy
 UNSTORED_EVENTS = ("node_preview",)  # pictures that are out of date a moment later
 
@@ -45,7 +46,11 @@ class JobRun:
     teller: JobTeller
     ended: asyncio.Future[dict[str, Any] | None]  # the closing event; None if the worker died
     last_event: int
-    interrupted: bool = False
+    interrupted_at: float | None = None  # seconds of the monotonic clock
+
+    @property
+    def interrupted(self) -> bool:
+        return self.interrupted_at is not None
 
 
 @dataclass
@@ -106,13 +111,22 @@ class Supervisor:
             worker.wake.set()
 
     def interrupt(self, job_ids: Iterable[str] | None = None) -> bool:
-        """Stop these running jobs, or all that run. Returns: whether any of them ran."""
+        """Stop these running jobs, or all that run. Returns: whether any of them ran.
+
+        A node may be in one computation that takes minutes. Whoever asks again after a while has its worker ended.
+        """
         wanted = None if job_ids is None else set(job_ids)
         found = False
         for worker in self._workers:
-            if worker.run is not None and (wanted is None or worker.run.job.id in wanted) and worker.transport:
-                worker.run.interrupted = True
-                worker.transport.send({"type": "interrupt", "job_id": worker.run.job.id})
+            run = worker.run
+            if run is not None and (wanted is None or run.job.id in wanted) and worker.transport:
+                now = time.monotonic()
+                if run.interrupted_at is None:
+                    run.interrupted_at = now
+                    worker.transport.send({"type": "interrupt", "job_id": run.job.id})
+                elif now - run.interrupted_at > DEAF_AFTER_S and not run.ended.done():
+                    log.warning("%s does not hear that it should stop; it is ended and started again", worker.name)
+                    self._spawn(worker.transport.stop(0.0))
                 found = True
         return found
 
@@ -226,7 +240,7 @@ class Supervisor:
         closing = await run.ended
         if self._stopping and closing is not None and closing.get("status") == "interrupted" and not run.interrupted:
             closing = None  # the worker broke off because it was told to stop; nobody gave the job up
-        if closing is None and not self._stopping:
+        if closing is None and (run.interrupted or not self._stopping):
             closing = await self._after_death(worker, run)
         if closing is not None:
             await self._finish(run, closing)
