@@ -88,7 +88,11 @@ def run_job(job: Job, house: House, emit: Emit) -> JobFinished:
     emit(JobStarted())
     plan = job.plan
     keys = node_keys(plan, house.fingerprint)
-    results = {node_id: kept for node_id in plan.order if (kept := house.cache.get(keys[node_id])) is not None}
+    results = {
+        node_id: kept
+        for node_id in plan.order
+        if (kept := house.cache.get(keys[node_id])) is not None and _is_still_there(kept, house.folders)
+    }
     needed = plan.needed_for(plan.targets, results)
     known = frozenset(results)
     shown_from_cache = [each for each in plan.targets if each in known]
@@ -169,6 +173,20 @@ def _call(node: PlannedNode, job: Job, inputs: Mapping[str, Any], ctx: NodeConte
         for slot, value, declared in zip(outputs, answer, spec.outputs, strict=False):
             slot.extend(value if declared.is_list else [value])
     return Result(outputs, shown)
+
+
+def _is_still_there(result: Result, folders: Any) -> bool:
+    """False if a file that the result shows was deleted meanwhile: then the node has to write it again."""
+    for shown in (result.ui or {}).values():
+        for each in shown if isinstance(shown, (list, tuple)) else ():
+            if isinstance(each, Mapping) and "filename" in each and "type" in each:
+                try:
+                    path = folders.resolve(each["type"], each.get("subfolder", ""), each["filename"])
+                except HeddleError:  # shown from a place of its own, which is not ours to judge
+                    continue
+                if not path.is_file():
+                    return False
+    return True
 
 
 def _hidden_inputs(node: PlannedNode, job: Job) -> dict[str, Any]:

@@ -31,8 +31,11 @@ class Fingerprints:
             return f"{path} {stat.st_size} {stat.st_mtime_ns}"
         at = (path, stat.st_size, stat.st_mtime_ns)
         if at not in self._known:
-            with path.open("rb") as file:
-                self._known[at] = hashlib.file_digest(file, "sha256").hexdigest()
+            try:
+                with path.open("rb") as file:
+                    self._known[at] = hashlib.file_digest(file, "sha256").hexdigest()
+            except OSError:  # there, but not for us to read, or gone just now: the node that reads it says why
+                return f"unreadable {path} {stat.st_size} {stat.st_mtime_ns}"
         return self._known[at]
 
     def is_there(self, kind: str, name: str) -> bool:

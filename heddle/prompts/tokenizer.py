@@ -47,6 +47,8 @@ class ClipTokenizer:
 
     def encode(self, text: str) -> list[int]:
         """The ids of a text, without start and end."""
+        # Half a surrogate pair is no character, and the tokenizer takes none; it counts as one that nobody knows.
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         return self._tokenizer().encode(text, add_special_tokens=False).ids
 
     def decode(self, ids: list[int]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import sys
 import threading
 import time
 from pathlib import Path
@@ -16,6 +17,7 @@ from heddle.graph.classic import spec_of_class
 from heddle.graph.context import Context
 from heddle.graph.declare import node, spec_of
 from heddle.graph.errors import ShapeError
+from heddle.graph.spec import Shown
 from tests.execution.toys import Heard, Thing, graph, run, worker
 
 MAKE = {"text": "a", "count": 2, "mode": "loud"}
@@ -264,3 +266,34 @@ def test_jobs_may_be_expected_and_interrupted_from_many_threads(threads: int) ->
     for each in started:
         each.join()
     assert all(made.expect(f"{number}").is_set() for number in range(threads))
+
+
+def test_a_shown_file_that_was_deleted_is_written_again(tmp_path: Path) -> None:
+    @node("Write", category="toys", effects=True)
+    def write(thing: Thing, *, ctx: Context) -> Shown:
+        path = ctx.folders.resolve("output", "", "a.txt")
+        path.write_text(thing)
+        return Shown((), {"files": [{"filename": "a.txt", "subfolder": "", "type": "output"}]})
+
+    made = worker(spec_of(write), path=tmp_path)
+    prompt = graph(n1=("Make", MAKE), n2=("Write", {"thing": ["1", 0]}))
+    run(made, prompt)
+    assert run(made, prompt).of("node_started") == []
+    (tmp_path / "a.txt").unlink()
+    assert [each.node_id for each in run(made, prompt).of("node_started")] == ["2"]
+    assert (tmp_path / "a.txt").read_text() == "AA"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="permissions differ there")
+def test_a_file_that_may_not_be_read_fails_its_node_and_not_the_worker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "secret.txt").write_text("x")
+
+    def refuse(*_: Any, **__: Any) -> Any:  # root, who may run the tests, reads everything
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    heard = run(worker(path=tmp_path), graph(n1=("Read", {"name": "secret.txt"}), n2=("Show", {"thing": ["1", 0]})))
+    assert heard.end.status == "error"
+    assert "node 1 (Read): PermissionError" in heard.of("node_failed")[0].message

@@ -99,6 +99,9 @@ class FewFolders:
             raise FileProblem(f"{name}: not there", path=name)
         return self.path / name
 
+    def resolve(self, root_type: str, subfolder: str, filename: str) -> Any:
+        return self.path / subfolder / filename
+
     find = None
 
 

@@ -30,7 +30,7 @@ def test_known_texts_have_their_known_ids(text: str, ids: list[int]) -> None:
     assert clip_tokenizer().encode(text) == ids
 
 
-@pytest.mark.parametrize("text", ["\0", "\u200b", "\U0001f600", "\uffff", "\U0010ffff"])
+@pytest.mark.parametrize("text", ["\0", "\u200b", "\U0001f600", "\uffff", "\U0010ffff", "\ud800", "a\udfffb"])
 def test_odd_characters_have_ids_too(text: str) -> None:
     assert all(0 <= token < 49408 for token in clip_tokenizer().encode(text))
 
