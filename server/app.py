@@ -13,6 +13,7 @@ from heddle.settings.folders import Folders
 from server import keys
 from server.catalogue import Catalogue
 from server.clients import Clients
+from server.files import empty_temp
 from server.guards import error_words, foreign_guard
 from server.intake import Intake
 from server.logbook import LogBook
@@ -91,7 +92,8 @@ def _under_both_paths(routes: Iterable[web.AbstractRouteDef]) -> Iterable[web.Ro
 
 async def _run_parts(app: web.Application) -> AsyncIterator[None]:
     app[keys.LOGBOOK].open()
-    await app[keys.STORE].open()
+    await app[keys.STORE].open()  # from here on, no other front desk uses this user folder
+    await asyncio.to_thread(empty_temp, app[keys.FOLDERS])
     app[keys.CATALOGUE].load()
     await app[keys.SUPERVISOR].start()
     yield

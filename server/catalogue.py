@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from heddle.graph.errors import FileProblem
 from heddle.graph.object_info import with_files
-from server.files import write_whole
+from heddle.media.whole_files import write_whole
 
 log = logging.getLogger("heddle.server.catalogue")
 
@@ -50,8 +51,8 @@ class Catalogue:
         self._take(nodes)
         try:
             await asyncio.to_thread(write_whole, self._path, json.dumps({"nodes": nodes}).encode("ascii"))
-        except OSError as error:
-            log.warning("the catalogue is not kept for the next start: %s: %s", self._path, error)
+        except FileProblem as problem:
+            log.warning("the catalogue is not kept for the next start: %s", problem.message)
 
     async def wait(self, timeout_s: float) -> Records | None:
         """The records, as soon as there are any; None if that takes too long."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import filecmp
+import logging
 import mimetypes
 import os
 import re
@@ -14,6 +15,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 from heddle.graph.errors import FileProblem
+from heddle.settings.folders import Folders, is_device_name
+
+log = logging.getLogger("heddle.server")
 
 # Shown by browsers without running anything. All else is handed out as bytes to be saved: HTML, SVG, XML, scripts and
 # whatever will be invented could act in the name of the page that uploaded it.
@@ -45,7 +49,6 @@ _PASSIVE_TYPES = {
     ".json": "application/json",
 }
 _FORBIDDEN = re.compile(r'[\x00-\x1f\x7f<>:"|?*]')
-_DEVICES = re.compile(r"(?i)(con|prn|aux|nul|com[0-9]|lpt[0-9])$")
 _LONGEST_NAME_BYTES = 200  # leaves room for " (123)" and a temporary ending below the usual 255
 
 
@@ -79,7 +82,7 @@ def clean_filename(name: str) -> str:
     cleaned = name.encode("utf-8", "replace").decode().replace("\\", "/").rsplit("/", 1)[-1]
     cleaned = _FORBIDDEN.sub("_", cleaned).strip(" ").lstrip(".").rstrip(". ")
     stem, ending = os.path.splitext(cleaned)
-    if _DEVICES.match(stem.split(".")[0].strip()):
+    if is_device_name(stem):
         stem = f"_{stem}"
     while stem and len((stem + ending).encode()) > _LONGEST_NAME_BYTES:
         stem = stem[:-1]
@@ -100,14 +103,33 @@ def unfinished(folder: Path) -> Iterator[Path]:
         path.unlink(missing_ok=True)
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file so that others see either the old one or all of the new one. Raises: OSError."""
-    with unfinished(path.parent) as draft:
-        with draft.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(draft, path)
+def empty_temp(folders: Folders) -> None:
+    """Take away what lies in the temp folder, links themselves and not what they lead to.
+
+    Left alone: a temp folder that is a link, and one that holds a folder of other files, as options may have it.
+    """
+    temp = folders.temp
+    real = os.path.realpath(temp)
+    kept = [os.path.realpath(each) for each in (folders.input, folders.output, folders.user, folders.base)]
+    if temp.is_symlink() or any(os.path.commonpath([real, each]) == real for each in kept if _same_drive(real, each)):
+        log.warning("the temp folder %s is a link or holds other folders of Heddle; it is not emptied", temp)
+        return
+    try:
+        entries = list(os.scandir(temp))
+    except OSError:  # not made yet, or not ours
+        return
+    for entry in entries:
+        try:
+            if entry.is_dir(follow_symlinks=False):
+                shutil.rmtree(entry.path)
+            else:
+                os.unlink(entry.path)
+        except OSError as error:
+            log.warning("%s stays in the temp folder: %s", entry.name, error.strerror or error)
+
+
+def _same_drive(path: str, other: str) -> bool:
+    return os.path.splitdrive(path)[0] == os.path.splitdrive(other)[0]
 
 
 def put_in_place(draft: Path, target: Path, *, overwrite: bool) -> Path:

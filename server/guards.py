@@ -20,12 +20,14 @@ from server.store import DuplicateJob, StoreTrouble
 
 log = logging.getLogger("heddle.server")
 
+_FULL = (507, "disk_full", "the server's disk is full; free some space there and try again")
+_READ_ONLY = (403, "read_only", "the server may not write or read there; change the permissions of its folders")
 _FILE_TROUBLES = {
-    errno.ENOSPC: (507, "disk_full"),
-    errno.EDQUOT: (507, "disk_full"),
-    errno.ENAMETOOLONG: (400, "bad_file"),
-    errno.EROFS: (403, "read_only"),
-    errno.EACCES: (403, "read_only"),
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: _FULL,
+    errno.ENAMETOOLONG: (400, "bad_file", "the name is too long for the server's disk; shorten it"),
+    errno.EROFS: _READ_ONLY,
+    errno.EACCES: _READ_ONLY,
 }
 _DEFAULT_PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 
@@ -104,8 +106,8 @@ async def error_words(request: web.Request, handler: Handler) -> web.StreamRespo
         if isinstance(error, ConnectionError):
             raise
         log.exception("%s %s failed", request.method, request.path)
-        status, kind = _FILE_TROUBLES.get(error.errno or 0, (500, "file_error"))
-        return answer_error(status, kind, f"{error.strerror or error}")
+        unknown = (500, "file_error", f"the server's disk refused ({error.strerror or error}); its log has the details")
+        return answer_error(*_FILE_TROUBLES.get(error.errno or 0, unknown))
     except Exception as error:
         log.exception("%s %s failed", request.method, request.path)
         message = f"the server failed at this request ({type(error).__name__}: {error}); its log has the details"

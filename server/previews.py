@@ -36,7 +36,9 @@ def render_preview(path: Path, form: str, quality: int) -> bytes:
     """The picture, at most 512 px wide and high."""
     with _opened(path) as picture:
         picture.draft("RGB", (2 * PREVIEW_SIDE_PX, 2 * PREVIEW_SIDE_PX))  # JPEG decodes smaller at once
+        picture = _eight_bit(picture)
         picture.thumbnail((PREVIEW_SIDE_PX, PREVIEW_SIDE_PX))
+        picture = _upright(picture)
         small = picture.convert("RGB" if form == "jpeg" or not picture.has_transparency_data else "RGBA")
         return _encoded(small, form.upper(), quality=quality)
 
@@ -46,6 +48,7 @@ def render_channel(path: Path, channel: str) -> bytes:
     from PIL import Image  # see above
 
     with _opened(path) as picture:
+        picture = _upright(_eight_bit(picture))
         if channel == "rgb":
             return _encoded(picture.convert("RGB"), "PNG")
         opacity = picture.convert("RGBA").getchannel("A")
@@ -59,7 +62,8 @@ def apply_mask(original: Path, mask: Path) -> None:
 
     Raises: FileProblem, if either is no picture or their sizes differ.
     """
-    with _opened(original) as picture, _opened(mask) as masking:
+    with _opened(original) as opened, _opened(mask, "the mask") as masking:
+        picture = _upright(_eight_bit(opened))  # as it was looked at while the mask was drawn
         if picture.size != masking.size:
             raise FileProblem(
                 f"the mask is {masking.width}x{masking.height} px, the picture {picture.width}x{picture.height} px; "
@@ -70,26 +74,50 @@ def apply_mask(original: Path, mask: Path) -> None:
         from PIL.PngImagePlugin import PngInfo  # see above
 
         told = PngInfo()
-        for key, value in getattr(picture, "text", {}).items():  # the workflow stays with the picture
+        for key, value in getattr(opened, "text", {}).items():  # the workflow stays with the picture
             told.add_text(key, value)
     with mask.open("wb") as file:
         masked.save(file, "PNG", pnginfo=told)
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Image]:
+def _opened(path: Path, name: str = "") -> Iterator[Image]:
+    """The picture, not decoded yet. Raises: FileProblem, which calls it by `name`, for whatever goes wrong inside."""
+    name = name or path.name
     from PIL import Image, UnidentifiedImageError  # see above
 
     try:
         with Image.open(path) as picture:
             if picture.width * picture.height > LARGEST_PIXELS:
                 raise FileProblem(
-                    f"{path.name} has {picture.width}x{picture.height} px, too many to decode here; download the file",
+                    f"{name} has {picture.width}x{picture.height} px, too many to decode here; download the file",
                     path=path,
                 )
             yield picture
-    except (UnidentifiedImageError, Image.DecompressionBombError, SyntaxError, ValueError, OSError) as error:
-        raise FileProblem(f"{path.name} cannot be read as a picture ({error}); download the file", path=path) from error
+    except UnidentifiedImageError as error:  # its own words hold the path, which is nobody else's business
+        raise FileProblem(f"{name} is no picture that can be read here; download the file", path=path) from error
+    except Image.DecompressionBombError as error:
+        raise FileProblem(f"{name} has too many pixels to decode here; download the file", path=path) from error
+    except (SyntaxError, ValueError, OSError) as error:
+        why = error.strerror or error if isinstance(error, OSError) else error
+        raise FileProblem(f"{name} cannot be read as a picture ({why}); download the file", path=path) from error
+
+
+def _eight_bit(picture: Image) -> Image:
+    """Grey of more than 8 bits brought to 8: converting it cuts off all that is brighter than 255."""
+    if picture.mode.startswith("I;16"):
+        picture = picture.convert("I")
+    if picture.mode in ("I", "F"):
+        scale = 255.0 if picture.mode == "F" else 1 / 257
+        return picture.point(lambda value: value * scale).convert("L")
+    return picture
+
+
+def _upright(picture: Image) -> Image:
+    """Turned as its EXIF orientation says, as a browser shows the file and Load Image reads it."""
+    from PIL import ImageOps  # see above
+
+    return ImageOps.exif_transpose(picture)
 
 
 def _encoded(picture: Image, form: str, **options: int) -> bytes:

@@ -16,6 +16,7 @@ from server.files import clean_filename, put_in_place, unfinished
 from server.intake import Refused
 from server.keys import FOLDERS, LIMITS, UPLOADING
 from server.previews import apply_mask
+from server.routes.view import find_file
 
 routes = web.RouteTableDef()
 
@@ -54,9 +55,7 @@ async def upload_mask(request: web.Request) -> web.Response:
             raise Refused("invalid_request", "original_ref must be JSON: {filename, subfolder, type}") from error
         if names[0] not in PLACES:
             raise Refused("invalid_request", f"original_ref: type must be one of {', '.join(PLACES)}")
-        original = request.app[FOLDERS].resolve(*names)
-        if not original.is_file():
-            raise web.HTTPNotFound(text=f"there is no file {names[2]!r} in {names[0]}")
+        original = await asyncio.to_thread(find_file, request.app[FOLDERS], *names)
         await asyncio.to_thread(apply_mask, original, upload.draft)
         return await _store(request, upload)
 

@@ -29,7 +29,7 @@ async def view(request: web.Request) -> web.StreamResponse:
         filename, root_type = split_annotation(filename)
     if not filename or root_type not in VIEWABLE:
         raise Refused("invalid_request", f"name a file, and one of {', '.join(VIEWABLE)} as its type")
-    path = await asyncio.to_thread(_find, request.app[FOLDERS], root_type, subfolder, filename)
+    path = await asyncio.to_thread(find_file, request.app[FOLDERS], root_type, subfolder, filename)
     wish, channel = query.get("preview"), query.get("channel", "rgba")
     if channel not in ("rgba", "rgb", "a"):
         raise Refused("invalid_request", f"channel must be rgba, rgb or a, found {channel[:20]!r}")
@@ -44,7 +44,8 @@ async def view(request: web.Request) -> web.StreamResponse:
     return web.Response(body=body, headers={**content_headers(name), "Content-Type": content_type})
 
 
-def _find(folders: Folders, root_type: str, subfolder: str, filename: str) -> Path:
+def find_file(folders: Folders, root_type: str, subfolder: str, filename: str) -> Path:
+    """The file that a client names. Raises: HTTPNotFound, HTTPForbidden; FileProblem, if it would leave its folder."""
     path = folders.resolve(root_type, subfolder, filename)
     if root_type == "input" and not path.exists():
         try:

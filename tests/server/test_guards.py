@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
+from aiohttp import FormData
 
 from server.files import clean_filename, content_headers
 from server.keys import Limits
+from server.routes import upload
 from tests.server.front_desk import GRAPH, Desk, front_desk
 
 
@@ -157,6 +161,8 @@ def test_a_name_with_quotes_and_line_ends_stays_one_header() -> None:
         ("../../a.png", "a.png"),
         (".htaccess", "htaccess"),
         ("con.png", "_con.png"),
+        ("LPT¹.png", "_LPT¹.png"),
+        ("conin$", "_conin$"),
         ("a:b?.png", "a_b_.png"),
         ("name. .", "name"),
         ("müller 猫.png", "müller 猫.png"),
@@ -214,6 +220,21 @@ async def test_a_full_disk_is_said_so(desk: Desk) -> None:
     async with desk.post("/prompt", json={"prompt": big}) as response:
         assert response.status == 507
         assert (await response.json())["error"]["type"] == "disk_full"
+
+
+async def test_a_full_disk_under_an_upload_is_said_with_the_next_step(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any, **__: Any) -> Any:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(upload, "put_in_place", full)
+    form = FormData()
+    form.add_field("image", b"x", filename="a.png")
+    async with desk.post("/upload/image", data=form) as response:
+        assert response.status == 507
+        assert "free some space" in (await response.json())["error"]["message"]
+    assert list(desk.parts.folders.input.iterdir()) == []
 
 
 async def test_a_body_that_is_too_large_is_refused(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from dataclasses import replace
 from pathlib import Path
 from textwrap import dedent
 
@@ -19,9 +20,10 @@ import pytest
 
 from heddle.graph.errors import SettingsError
 from heddle.settings.options import Settings
+from server.files import empty_temp
 from server.serve import bind, greeting, refuse_read_only
 from tests.server.fake_worker import CATALOGUE
-from tests.server.front_desk import Desk, folders_at
+from tests.server.front_desk import Desk, folders_at, front_desk
 
 HEAVY = ("torch", "numpy", "PIL", "transformers", "safetensors", "psutil", "scipy")
 
@@ -167,3 +169,44 @@ async def test_embeddings_are_listed_without_their_endings(desk: Desk) -> None:
     (folder / "sub").mkdir(parents=True)
     (folder / "sub" / "soft.light.safetensors").touch()
     assert await desk.json("/embeddings") == ["sub/soft.light"]
+
+
+async def test_the_temp_folder_is_empty_after_a_start_and_what_its_links_lead_to_stays(tmp_path: Path) -> None:
+    folders = folders_at(tmp_path)
+    kept = tmp_path / "kept"
+    for folder in (folders.temp / "sub", kept, folders.output):
+        folder.mkdir(parents=True)
+        (folder / "a.png").write_bytes(b"x")
+    (folders.temp / "b.png").write_bytes(b"x")
+    (folders.temp / "link").symlink_to(kept)
+    (folders.temp / "sub" / "link").symlink_to(kept)
+    (folders.temp / "to a file").symlink_to(kept / "a.png")
+    async with front_desk(tmp_path):
+        assert list(folders.temp.iterdir()) == []
+    assert [each.name for each in kept.iterdir()] == ["a.png"]
+    assert [each.name for each in folders.output.iterdir()] == ["a.png"]
+
+
+async def test_a_second_front_desk_of_one_user_folder_leaves_the_temp_folder_alone(tmp_path: Path) -> None:
+    async with front_desk(tmp_path) as desk:
+        folder = desk.parts.folders.temp
+        folder.mkdir(exist_ok=True)
+        (folder / "seen now.png").write_bytes(b"x")
+        with pytest.raises(SettingsError, match="in use"):
+            async with front_desk(tmp_path):
+                pass
+        assert [each.name for each in folder.iterdir()] == ["seen now.png"]
+
+
+@pytest.mark.parametrize("how", ["link", "holds the output"])
+def test_a_temp_folder_that_is_a_link_or_holds_results_is_left_alone(tmp_path: Path, how: str) -> None:
+    folders = folders_at(tmp_path)
+    if how == "link":
+        (tmp_path / "elsewhere").mkdir()
+        folders.temp.symlink_to(tmp_path / "elsewhere")
+    else:
+        folders = replace(folders, output=folders.temp / "out")
+        folders.temp.mkdir()
+    (folders.temp / "a.png").write_bytes(b"x")
+    empty_temp(folders)
+    assert (folders.temp / "a.png").exists()

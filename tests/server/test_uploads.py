@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from server.keys import Limits
 from tests.server.fake_worker import PNG
-from tests.server.front_desk import Desk, front_desk
+from tests.server.front_desk import Desk, folders_at, front_desk
 
 
 def form(data: bytes, name: str = "a.png", **fields: str) -> FormData:
@@ -185,3 +186,53 @@ async def test_a_part_of_a_file_can_be_asked_for(desk: Desk) -> None:
     async with desk.get("/view?filename=film.mp4&type=input", headers={"Range": "bytes=10-19"}) as response:
         assert response.status == 206 and response.content_type == "video/mp4"
         assert await response.read() == bytes(range(10, 20))
+
+
+async def test_a_rotated_photo_is_shown_and_masked_upright(desk: Desk) -> None:
+    photo = Image.new("RGB", (8, 6))
+    turned = photo.getexif()
+    turned[0x0112] = 6  # a camera held upright
+    buffer = io.BytesIO()
+    photo.save(buffer, "JPEG", exif=turned)
+    await upload(desk, buffer.getvalue(), "photo.jpg")
+    for wish in ("preview=webp", "channel=rgb", "channel=a"):
+        async with desk.get(f"/view?filename=photo.jpg&type=input&{wish}") as response:
+            assert Image.open(io.BytesIO(await response.read())).size == (6, 8)
+    sent = form(picture((6, 8), mode="RGBA"), "mask.png")
+    sent.add_field("original_ref", json.dumps({"filename": "photo.jpg", "type": "input"}))
+    async with desk.post("/upload/mask", data=sent) as response:
+        assert response.status == 200, await response.text()
+
+
+@pytest.mark.parametrize("wish", ["preview=png", "channel=rgb"])
+async def test_deep_grey_is_shown_in_its_own_brightness(desk: Desk, wish: str) -> None:
+    buffer = io.BytesIO()
+    Image.new("I;16", (800, 4), 128 * 257).save(buffer, "PNG")
+    await upload(desk, buffer.getvalue(), "deep.png")
+    async with desk.get(f"/view?filename=deep.png&type=input&{wish}") as response:
+        shown = Image.open(io.BytesIO(await response.read()))
+    assert shown.convert("RGB").getpixel((0, 0)) == (128, 128, 128)
+
+
+async def test_no_message_tells_where_the_server_keeps_its_files(desk: Desk, tmp_path: Path) -> None:
+    await upload(desk, b"no picture", "text.png")
+    sent = form(b"no mask", "mask.png")
+    sent.add_field("original_ref", json.dumps({"filename": "text.png", "type": "input"}))
+    for asked in (desk.get("/view?filename=text.png&type=input&preview=webp"), desk.post("/upload/mask", data=sent)):
+        async with asked as response:
+            assert response.status == 400
+            text = await response.text()
+            assert str(tmp_path) not in text and ".unfinished" not in text and "no picture" in text
+
+
+async def test_a_mask_can_be_drawn_on_a_picture_that_ships(tmp_path: Path) -> None:
+    folders = replace(folders_at(tmp_path), shipped_input=tmp_path / "shipped")
+    folders.shipped_input.mkdir()
+    (folders.shipped_input / "example.png").write_bytes(picture())
+    async with front_desk(tmp_path, folders=folders) as desk:
+        async with desk.get("/view?filename=example.png&type=input&preview=webp") as response:
+            assert response.status == 200
+        sent = form(picture(mode="RGBA"), "mask.png")
+        sent.add_field("original_ref", json.dumps({"filename": "example.png", "type": "input"}))
+        async with desk.post("/upload/mask", data=sent) as response:
+            assert response.status == 200, await response.text()
