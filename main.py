@@ -6,8 +6,10 @@ worker in this process. Rooms are imported where they are built: a front desk mu
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
+import os
 import signal
 import sys
 import threading
@@ -142,7 +144,7 @@ def train_demo(settings: Settings) -> int:
     """Train the small model that ships."""
     from heddle.training.command import train_demo  # brings torch
 
-    return train_demo(settings.rest)
+    return train_demo([*settings.rest, *(("--device", "cpu") if settings.cpu else ())])
 
 
 def serve(settings: Settings) -> int:
@@ -201,6 +203,12 @@ def work(settings: Settings, connection: Connection) -> None:
 
     worker = build_worker(settings)
     serve_connection(worker, connection, lambda: describe_devices(worker.house.weights.device), ready=lambda: None)
+    # All is said and written. Taking torch down in order would take seconds, and whoever stopped us waits.
+    logging.shutdown()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # closed, or never there
+            stream.flush()
+    os._exit(0)
 
 
 def _open_workflow(settings: Settings) -> tuple[Any, dict[str, dict[str, Any]], Worker]:

@@ -1,0 +1,49 @@
+"""What main.py hands from room to room, seen without the rooms."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from heddle.settings.options import HOUSE
+from main import main
+
+# A worker whose rooms are empty: it is told to stop at once. Taking torch down in order stands for itself as an atexit.
+STOPPED_WORKER = """
+import atexit, sys, types
+import execution.worker, main
+from heddle.settings.options import Settings
+sys.modules["model_management.devices"] = types.SimpleNamespace(describe_devices=None)
+main.build_worker = lambda settings: None
+execution.worker.serve_connection = lambda *parts, **more: print("served", end="")
+atexit.register(print, " torn down")
+main.work(Settings(), None)
+"""
+
+
+def test_a_worker_that_was_told_to_stop_ends_at_once_with_all_it_said() -> None:
+    ended = subprocess.run([sys.executable, "-c", STOPPED_WORKER], cwd=HOUSE, capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "served", "")
+
+
+@pytest.mark.parametrize(
+    ("words", "heard"),
+    [
+        (["train-demo", "here", "--cpu"], ["here", "--device", "cpu"]),
+        (["--cpu", "train-demo", "--steps", "3"], ["--steps", "3", "--device", "cpu"]),
+        (["train-demo", "here"], ["here"]),
+    ],
+)
+def test_training_leaves_the_graphics_card_alone_when_told_to(
+    words: list[str], heard: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Any] = []
+    room: Any = ModuleType("heddle.training.command")
+    room.train_demo = lambda arguments: told.extend(arguments) or 0
+    monkeypatch.setitem(sys.modules, "heddle.training.command", room)
+    assert main(words) == 0
+    assert told == heard
