@@ -31,6 +31,7 @@ FEWEST_RUNS = 5
 def measure(figure: Figure, place: Place, runs: int) -> dict[str, Any]:
     """One figure as it is written down, with the calibration of the moments before and after it."""
     record: dict[str, Any] = {"name": figure.name, "what": figure.what, "unit": figure.unit, "limit": figure.limit}
+    print(f"measuring {figure.name}, {runs} runs ...", file=sys.stderr, flush=True)
     before = calibrate(place.scratch)
     try:
         measured = figure.measure(place, runs)

@@ -75,6 +75,7 @@ def run_child(module: str, place: Place, file: Path) -> dict[str, Any]:
     done = subprocess.run(
         [sys.executable, "-m", f"benchmarks.{module}", str(file), str(place.scratch)],
         cwd=ROOT,
+        env={"OMP_WAIT_POLICY": "PASSIVE", **os.environ},  # as main.py has it, for both alike
         capture_output=True,
         text=True,
         timeout=600,
@@ -119,6 +120,7 @@ def measure_load(place: Place, runs: int) -> Measurement:
             # Processor seconds, which other work on the machine changes least.
             "load_cpu_s": statistics.median(step["load_cpu_s"] for _, step in pairs),
             "plain_cpu_s": statistics.median(plain["cpu_s"] for plain, _ in pairs),
+            "cpu_ratio": statistics.median(step["load_cpu_s"] / plain["cpu_s"] for plain, step in pairs),
             "warm_step_s": statistics.median(step["warm_step_s"] for _, step in pairs),
             "cache": "cold" if place.is_cold else "warm",
         },

@@ -120,6 +120,15 @@ def test_nodes_lists_every_node_with_a_word_and_as_object_info(base: Path) -> No
     assert "tiny.safetensors" in records["CheckpointLoaderSimple"]["input"]["required"]["ckpt_name"][0]
 
 
+def test_threads_that_wait_sleep_unless_told_otherwise(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
+    command("nodes", base=base)
+    assert os.environ["OMP_WAIT_POLICY"] == "ACTIVE"
+    monkeypatch.delenv("OMP_WAIT_POLICY")
+    command("nodes", base=base)
+    assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE"
+
+
 def broken_files(folder: Path) -> dict[str, bytes]:
     whole = (folder / "models" / "checkpoints" / "tiny.safetensors").read_bytes()
     return {
