@@ -13,7 +13,7 @@ from random import Random
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from heddle.training.drawing import SIDE_PX, draw
 from heddle.training.world import (
@@ -32,7 +32,8 @@ GRID = 20  # cells along each side of an outline's box
 FAINTEST_CHROMA = 70  # of 255; backgrounds stay below 50, things start above 90
 SMALLEST_AREA_PX = 120  # half of the smallest thing; less is a speck
 PLACE_LIMIT_PX = 14.0  # half way from the centre to the next place
-EXAMPLES = 40  # outlines kept of each thing
+EXAMPLES = 60  # outlines kept of each thing
+BLURS_PX = (0.0, 1.5, 2.5)  # of the examples
 NEIGHBOURS = 5
 
 
@@ -129,7 +130,9 @@ def _examples() -> tuple[np.ndarray, np.ndarray]:
             colour, size = random.choice(list(COLOURS)), list(SIZES)[i % 2]
             ground = Background(random.choice(("white", "gray", "black")))
             scene = Scene((Placed(thing, colour, size, "centre"),), ground)
-            outline = find_outline(draw(random, scene))
+            # What an autoencoder or a denoiser paints is never as sharp as a drawing.
+            blur = ImageFilter.GaussianBlur(BLURS_PX[i // 2 % len(BLURS_PX)])
+            outline = find_outline(np.asarray(Image.fromarray(draw(random, scene)).filter(blur)))
             assert outline is not None, f"the drawing of a {size} {colour} {thing} shows nothing"
             outlines.append(outline.cells.ravel())
             things.append(number)
