@@ -1,6 +1,7 @@
 """The executor's heart: `advance(state, event) -> (state, steps)`. No clock, no thread, no tensor.
 
-A node runs when all its sources have results. A failure takes away only what depends on it; the rest goes on.
+A node runs when all its sources have results. A failure takes away what depends on it, and what only that would have
+used; the rest goes on.
 """
 
 from __future__ import annotations
@@ -85,14 +86,33 @@ def advance(state: State, event: Input) -> tuple[State, tuple[Step, ...]]:
 
 
 def _next(state: State) -> tuple[State, tuple[Step, ...]]:
+    if state.lost:
+        state = replace(state, lost=_with_what_depends(state))
+        wanted = _still_wanted(state)
+    else:
+        wanted = frozenset(state.order)
+    for node_id in state.order:
+        if node_id not in wanted or node_id in state.have:
+            continue
+        if all(source in state.have for source in state.sources[node_id]):
+            return replace(state, running=node_id), (Run(node_id),)
+    state = replace(state, ended=True)
+    return state, (End(state.status),)
+
+
+def _with_what_depends(state: State) -> frozenset[str]:
+    """The lost nodes and all that cannot run without them."""
     lost = set(state.lost)
     for node_id in state.order:  # sources come first in the order, so one pass carries a loss all the way down
-        if node_id in state.have or node_id in lost:
-            continue
-        sources = state.sources[node_id]
-        if any(source in lost for source in sources):
+        if node_id not in state.have and any(source in lost for source in state.sources[node_id]):
             lost.add(node_id)
-        elif all(source in state.have for source in sources):
-            return replace(state, lost=frozenset(lost), running=node_id), (Run(node_id),)
-    state = replace(state, lost=frozenset(lost), ended=True)
-    return state, (End(state.status),)
+    return frozenset(lost)
+
+
+def _still_wanted(state: State) -> frozenset[str]:
+    """The targets that can still be had, and what they need: the rest would be worked out for nobody."""
+    wanted = set(state.targets - state.lost - state.have)
+    for node_id in reversed(state.order):
+        if node_id in wanted:
+            wanted.update(source for source in state.sources[node_id] if source not in state.have)
+    return frozenset(wanted)

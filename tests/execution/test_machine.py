@@ -38,6 +38,17 @@ def test_a_failure_takes_away_only_what_depends_on_it() -> None:
     assert steps == (End("partial"),)
 
 
+def test_what_only_a_lost_target_would_have_used_does_not_run() -> None:
+    state = State(
+        ("a", "costly", "lost", "x"),
+        {"a": (), "costly": (), "lost": ("a", "costly"), "x": ()},
+        frozenset({"lost", "x"}),
+    )
+    state, _ = advance(state, Begin())
+    state, steps = advance(state, Failed("a"))
+    assert steps == (Run("x"),)
+
+
 def test_a_job_without_any_finished_target_failed() -> None:
     state, _ = advance(DIAMOND, Begin())
     _, steps = advance(state, Failed("a"))
