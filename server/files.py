@@ -10,7 +10,7 @@ import re
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -48,6 +48,7 @@ _PASSIVE_TYPES = {
     ".txt": "text/plain; charset=utf-8",
     ".json": "application/json",
 }
+TEMP_MARK = ".heddle-empties-this-folder"
 _FORBIDDEN = re.compile(r'[\x00-\x1f\x7f<>:"|?*]')
 _LONGEST_NAME_BYTES = 200  # leaves room for " (123)" and a temporary ending below the usual 255
 
@@ -106,7 +107,8 @@ def unfinished(folder: Path) -> Iterator[Path]:
 def empty_temp(folders: Folders) -> None:
     """Take away what lies in the temp folder, links themselves and not what they lead to.
 
-    Left alone: a temp folder that is a link, and one that holds a folder of other files, as options may have it.
+    A person may have had a folder of that name before: what a front desk did not find empty once, and mark, loses only
+    previews. Left alone: a temp folder that is a link, or that holds the results or the inputs, as options may have it.
     """
     temp = folders.temp
     real = os.path.realpath(temp)
@@ -114,11 +116,20 @@ def empty_temp(folders: Folders) -> None:
     if temp.is_symlink() or any(os.path.commonpath([real, each]) == real for each in kept if _same_drive(real, each)):
         log.warning("the temp folder %s is a link or holds other folders of Heddle; it is not emptied", temp)
         return
+    mark = temp / TEMP_MARK
     try:
-        entries = list(os.scandir(temp))
-    except OSError:  # not made yet, or not ours
+        temp.mkdir(parents=True, exist_ok=True)
+        is_ours = mark.is_file()
+        entries = [each for each in os.scandir(temp) if each.name != TEMP_MARK]
+    except OSError as error:
+        log.warning("the temp folder %s cannot be used: %s", temp, error.strerror or error)
         return
+    if not entries and not is_ours:
+        with suppress(OSError):  # full: the next start may mark it
+            mark.touch()
     for entry in entries:
+        if not is_ours and not entry.name.startswith("preview_"):
+            continue
         try:
             if entry.is_dir(follow_symlinks=False):
                 shutil.rmtree(entry.path)

@@ -20,7 +20,7 @@ import pytest
 
 from heddle.graph.errors import SettingsError
 from heddle.settings.options import Settings
-from server.files import empty_temp
+from server.files import TEMP_MARK, empty_temp
 from server.serve import bind, greeting, refuse_read_only
 from tests.server.fake_worker import CATALOGUE
 from tests.server.front_desk import Desk, folders_at, front_desk
@@ -178,11 +178,12 @@ async def test_the_temp_folder_is_empty_after_a_start_and_what_its_links_lead_to
         folder.mkdir(parents=True)
         (folder / "a.png").write_bytes(b"x")
     (folders.temp / "b.png").write_bytes(b"x")
+    (folders.temp / TEMP_MARK).touch()
     (folders.temp / "link").symlink_to(kept)
     (folders.temp / "sub" / "link").symlink_to(kept)
     (folders.temp / "to a file").symlink_to(kept / "a.png")
     async with front_desk(tmp_path):
-        assert list(folders.temp.iterdir()) == []
+        assert [each.name for each in folders.temp.iterdir()] == [TEMP_MARK]
     assert [each.name for each in kept.iterdir()] == ["a.png"]
     assert [each.name for each in folders.output.iterdir()] == ["a.png"]
 
@@ -190,12 +191,21 @@ async def test_the_temp_folder_is_empty_after_a_start_and_what_its_links_lead_to
 async def test_a_second_front_desk_of_one_user_folder_leaves_the_temp_folder_alone(tmp_path: Path) -> None:
     async with front_desk(tmp_path) as desk:
         folder = desk.parts.folders.temp
-        folder.mkdir(exist_ok=True)
         (folder / "seen now.png").write_bytes(b"x")
         with pytest.raises(SettingsError, match="in use"):
             async with front_desk(tmp_path):
                 pass
-        assert [each.name for each in folder.iterdir()] == ["seen now.png"]
+        assert {each.name for each in folder.iterdir()} == {TEMP_MARK, "seen now.png"}
+
+
+def test_a_folder_of_that_name_that_a_person_had_before_loses_nothing(tmp_path: Path) -> None:
+    folders = folders_at(tmp_path)
+    folders.temp.mkdir()
+    for name in ("letter.txt", "preview_0a1b2c3d_00001_.png"):
+        (folders.temp / name).write_bytes(b"x")
+    for _ in range(2):
+        empty_temp(folders)
+        assert [each.name for each in folders.temp.iterdir()] == ["letter.txt"]
 
 
 @pytest.mark.parametrize("how", ["link", "holds the output"])
