@@ -7,6 +7,7 @@ worker in this process. Rooms are imported where they are built: a front desk mu
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import logging
 import os
@@ -31,6 +32,7 @@ EXIT_FAILED, EXIT_MISUSED, EXIT_INTERRUPTED = 1, 2, 130
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Carry out one command line; the exit code: 0 done, 1 failed, 2 asked wrongly, 130 interrupted."""
+    _show_every_name()
     try:
         settings = parse(sys.argv[1:] if argv is None else argv)
         # A thread that waits for another sleeps. OpenMP's spin instead, and beside any other busy program a step then
@@ -212,6 +214,13 @@ def work(settings: Settings, connection: Connection) -> None:
         with contextlib.suppress(OSError, ValueError, AttributeError):  # closed, or never there
             stream.flush()
     os._exit(0)
+
+
+def _show_every_name() -> None:
+    """A name that the terminal has no letters for is printed escaped: no reason to fail once the work is done."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _open_workflow(settings: Settings) -> tuple[Any, dict[str, dict[str, Any]], Worker]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from types import ModuleType
@@ -28,6 +29,20 @@ main.work(Settings(), None)
 def test_a_worker_that_was_told_to_stop_ends_at_once_with_all_it_said() -> None:
     ended = subprocess.run([sys.executable, "-c", STOPPED_WORKER], cwd=HOUSE, capture_output=True, text=True)
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "served", "")
+
+
+def test_a_name_that_the_terminal_cannot_show_is_printed_escaped() -> None:
+    program = (
+        r"import main, sys; main.nodes = lambda settings: print('\u732b \udcff') or 0; sys.exit(main.main(['nodes']))"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=HOUSE,
+        env={**os.environ, "PYTHONIOENCODING": "ascii:strict"},
+        capture_output=True,
+        text=True,
+    )
+    assert (ended.returncode, ended.stdout.strip()) == (0, r"\u732b \udcff")
 
 
 @pytest.mark.parametrize(

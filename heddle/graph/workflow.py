@@ -33,7 +33,8 @@ def read_document(path: Path) -> Any:
     except UnicodeDecodeError:
         raise FileProblem(f"{path}: not a text file; a workflow is saved as JSON", path=path) from None
     except OSError as error:
-        raise FileProblem(f"{path}: cannot be read ({error.strerror or error})", path=path) from error
+        why = error.strerror or error
+        raise FileProblem(f"{path}: cannot be read ({why}); give the path of a workflow (.json)", path=path) from error
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:

@@ -272,7 +272,7 @@ def _unknown_command(word: str) -> str:
     similar = difflib.get_close_matches(word, COMMANDS, n=1)
     if similar:
         return f"{word}: no such command; did you mean {similar[0]}?"
-    if word.lower().endswith((".json", ".png")):
+    if word.lower().endswith(".json"):
         return f"{word}: no such command; to run this workflow write: main.py run {word}"
     return f"{word}: no such command; there are {', '.join(COMMANDS)}"
 

@@ -153,3 +153,10 @@ def test_a_change_of_an_unknown_node_lists_similar_ones():
 )
 def test_sizes_have_units(text: str, size: int):
     assert parse_size(text) == size
+
+
+def test_a_picture_is_not_offered_as_a_workflow():
+    with pytest.raises(SettingsError, match="no such command; there are"):
+        parse(["result.png"])
+    with pytest.raises(SettingsError, match="write: main.py run graph.json"):
+        parse(["graph.json"])
