@@ -85,9 +85,13 @@ async def test_html_under_a_pictures_name_is_sent_as_a_picture(desk: Desk) -> No
     ],
 )
 async def test_an_upload_cannot_leave_its_folder(desk: Desk, fields: dict[str, str], tmp_path: Path) -> None:
+    def files() -> set[Path]:
+        return {p for p in tmp_path.rglob("*") if p.is_file() and p.parent != desk.parts.folders.user}
+
+    before = files()
     async with desk.post("/upload/image", data=form(PNG, **fields)) as response:
         assert response.status == 400
-    assert not [p for p in tmp_path.rglob("*") if p.is_file() and p.parent != desk.parts.folders.user]
+    assert files() == before
 
 
 @pytest.mark.parametrize("announced", [True, False])
