@@ -88,14 +88,12 @@ def run(settings: Settings) -> int:
     """Run one workflow in this process and print the paths of the files it made."""
     from execution.console import Console  # with the worker's rooms
 
-    document, prompt, worker = _open_workflow(settings)
+    prompt, extra, worker = _open_workflow(settings)
     report = worker.check(prompt)
     for message in report.messages:
         print(message, file=sys.stderr)
     if report.plan is None:
         return EXIT_MISUSED
-    from execution.convert import metadata_of  # with the worker's rooms
-
     console = Console({each.id: each.title for each in report.plan.nodes.values()}, worker.house.folders.resolve)
     stop = worker.expect("run")
 
@@ -107,7 +105,7 @@ def run(settings: Settings) -> int:
 
     before = signal.signal(signal.SIGINT, interrupt)
     try:
-        finished = worker.run("run", prompt, console.show, extra_pnginfo=metadata_of(document))
+        finished = worker.run("run", prompt, console.show, extra_pnginfo=extra)
     finally:
         signal.signal(signal.SIGINT, before)
         console.close()
@@ -119,7 +117,7 @@ def run(settings: Settings) -> int:
 
 def check(settings: Settings) -> int:
     """Hold one workflow against the nodes and files that are here."""
-    _, prompt, worker = _open_workflow(settings)
+    prompt, _, worker = _open_workflow(settings)
     report = worker.check(prompt)
     for message in report.messages:
         print(message, file=sys.stderr)
@@ -223,16 +221,23 @@ def _show_every_name() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def _open_workflow(settings: Settings) -> tuple[Any, dict[str, dict[str, Any]], Worker]:
+def _open_workflow(settings: Settings) -> tuple[dict[str, dict[str, Any]], dict[str, Any], Worker]:
+    """The graph of a workflow file or of a picture that carries one, what its pictures carry besides, and a worker."""
     from execution.changes import apply_changes  # with the worker's rooms
-    from execution.convert import to_prompt
+    from execution.convert import metadata_of, to_prompt
     from heddle.graph.workflow import read_document
+    from heddle.media.pictures import read_remaking
+    from heddle.settings.folders import PICTURES
 
-    assert settings.workflow is not None, "the option parser asks for a file"
-    document = read_document(settings.workflow)
+    path = settings.workflow
+    assert path is not None, "the option parser asks for a file"
+    if path.suffix.lower() in PICTURES and path.is_file():
+        document, extra = read_remaking(path)
+    else:
+        document = read_document(path)
+        extra = metadata_of(document)
     worker = build_worker(settings)
-    prompt = apply_changes(to_prompt(document, worker.registry), settings.changes, worker.registry)
-    return document, prompt, worker
+    return apply_changes(to_prompt(document, worker.registry), settings.changes, worker.registry), extra, worker
 
 
 if __name__ == "__main__":

@@ -87,6 +87,22 @@ def test_the_same_run_gives_the_same_pixels_and_overwrites_nothing(base: Path) -
         assert one.tobytes() == two.tobytes()
 
 
+def test_a_picture_is_made_again_from_itself_and_with_changes(base: Path, tmp_path: Path) -> None:
+    first = run(base, "--set", "KSampler.seed=11").stdout.strip()
+    again, other = (
+        command("run", first, "--output-directory", tmp_path, *words, base=base).stdout.strip()
+        for words in ((), ("--set", "KSampler.seed=12"))
+    )
+    with Image.open(first) as one, Image.open(again) as two, Image.open(other) as three:
+        assert one.tobytes() == two.tobytes()
+        assert one.tobytes() != three.tobytes()
+        assert getattr(one, "text", None) == getattr(two, "text", "")
+    plain = tmp_path / "plain.png"
+    Image.new("RGB", (8, 8)).save(plain)
+    refused = command("run", plain, base=base)
+    assert refused.returncode == 1 and "carries no workflow" in refused.stderr
+
+
 def test_an_api_form_workflow_runs_as_well_from_another_folder(base: Path, tmp_path: Path) -> None:
     with Image.open(run(base).stdout.strip()) as picture:
         api = dict(getattr(picture, "text", {}))["prompt"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -138,6 +139,23 @@ def remaking_texts(prompt: Any, extra: Mapping[str, Any] | None) -> dict[str, st
     entries = ({} if prompt is None else {"prompt": prompt}) | dict(extra or {})
     # ASCII only, so that every reader agrees on it; NaN may occur bare, as readers of these files expect.
     return {key: json.dumps(value) for key, value in entries.items()}
+
+
+def read_remaking(path: Path) -> tuple[Any, dict[str, Any]]:
+    """What made a picture: its graph (API form, else the saved form), and the further entries it carries.
+
+    Raises: FileProblem, if the file cannot be read or carries no graph.
+    """
+    entries: dict[str, Any] = {}
+    for key, text in read_metadata(path).items():
+        with contextlib.suppress(ValueError):  # other programs' texts, such as a title
+            entries[key] = json.loads(text)
+    graph = entries.pop("prompt", None) or entries.get("workflow")
+    if graph is None:
+        raise FileProblem(
+            f"{path}: this picture carries no workflow; give one that Heddle or another node engine saved", path=path
+        )
+    return graph, entries
 
 
 def read_metadata(source: Path | bytes) -> dict[str, str]:

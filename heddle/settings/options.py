@@ -212,7 +212,7 @@ def _command_parser(command: str, shared: argparse.ArgumentParser) -> _Parser:
         parser.usage = "main.py [command] [options]"
         parser.epilog = "commands (each explains itself with --help):\n" + "\n".join(lines)
     if command in ("run", "check"):
-        parser.add_argument("workflow", metavar="FILE", help="a saved workflow or an API-form one")
+        parser.add_argument("workflow", metavar="FILE", help="a workflow in either form, or a picture made with one")
     if command == "run":
         parser.add_argument(
             "--set",
@@ -272,7 +272,7 @@ def _unknown_command(word: str) -> str:
     similar = difflib.get_close_matches(word, COMMANDS, n=1)
     if similar:
         return f"{word}: no such command; did you mean {similar[0]}?"
-    if word.lower().endswith(".json"):
+    if word.lower().endswith((".json", ".png")):
         return f"{word}: no such command; to run this workflow write: main.py run {word}"
     return f"{word}: no such command; there are {', '.join(COMMANDS)}"
 
