@@ -33,7 +33,8 @@ PIP_OPTIONS = {
     "--no-cache-dir": False,
 }
 
-# Megabytes to download and on disk, on Linux x86-64 with Python 3.11: the CPU build as installed, CUDA as estimated; the rest is small.
+# Megabytes to download and on disk, on Linux x86-64 with Python 3.11: the CPU build as installed, the CUDA build as
+# estimated. What is not listed is small.
 SIZES_MB = {
     "torch": (200, 760),
     "torchvision": (8, 24),
