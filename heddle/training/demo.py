@@ -106,9 +106,12 @@ class DemoPlan:
     decoder_batch: int = 4
     decoder_noise: float = 0.15  # most noise put on a latent of unit variance: what the denoiser hands on is not exact
     denoiser_training: Plan = field(
-        default_factory=lambda: Plan(steps=5000, learning_rate=8e-4, warmup_steps=300, average_decay=0.999)
+        default_factory=lambda: Plan(
+            steps=6000, learning_rate=1e-3, warmup_steps=300, average_decay=0.998, fall_share=0.25
+        )
     )
     denoiser_batch: int = 32
+    noisy_from: int = 600  # timestep
     no_caption_share: float = 0.1  # of the captions left empty, for guidance
     unknown_word_share: float = 0.1  # of the captions get words from outside the world, to learn to pass over them
     export_every: int = 500  # steps
@@ -447,7 +450,10 @@ def train_denoiser(
             words, with_unknown = pick_caption(plan, random, scenes[i])
             ids.append(add_unknown_words(random, encode(words)) if with_unknown else encode(words))
         clean = latents[chosen] * LATENT_SCALE
+        # Half of the batch at the noisy end, where only the text can say what will be where.
         timesteps = torch.randint(len(sigmas), (len(chosen),), generator=chance)
+        half = len(chosen) // 2
+        timesteps[:half] = torch.randint(plan.noisy_from, len(sigmas), (half,), generator=chance)
         noise = torch.randn(clean.shape, generator=chance)
         sigma = sigmas[timesteps]
         level = sigma[:, None, None, None]

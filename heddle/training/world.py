@@ -185,7 +185,7 @@ def caption(random: Random, scene: Scene) -> str:
     subject = " ".join(words)
     opening = random.choice(_OPENINGS)
     tail = []
-    if random.random() < 0.6:
+    if random.random() < 0.85:
         tail.append(place_phrase(random, placed.place))
     if random.random() < 0.5:
         tail.append(background_phrase(random, scene.background))
