@@ -111,7 +111,7 @@ class DemoPlan:
         )
     )
     denoiser_batch: int = 32
-    noisy_from: int = 600  # timestep
+    noisy_from: int = 700  # timestep
     no_caption_share: float = 0.1  # of the captions left empty, for guidance
     unknown_word_share: float = 0.1  # of the captions get words from outside the world, to learn to pass over them
     export_every: int = 500  # steps
