@@ -107,7 +107,7 @@ class DemoPlan:
     decoder_noise: float = 0.15  # most noise put on a latent of unit variance: what the denoiser hands on is not exact
     denoiser_training: Plan = field(
         default_factory=lambda: Plan(
-            steps=6000, learning_rate=1e-3, warmup_steps=300, average_decay=0.998, fall_share=0.25
+            steps=11000, learning_rate=1e-3, warmup_steps=300, average_decay=0.998, fall_share=0.25
         )
     )
     denoiser_batch: int = 32
