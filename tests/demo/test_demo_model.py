@@ -17,8 +17,6 @@ from tests.demo.engine_painter import EnginePainter
 
 CHECKPOINT = Path(__file__).parents[2] / "models" / "checkpoints" / "heddle-demo.safetensors"
 
-pytestmark = pytest.mark.skipif(not CHECKPOINT.exists(), reason="the demo model is not in models/checkpoints")
-
 
 @pytest.fixture(scope="module")
 def painter() -> EnginePainter:
@@ -51,7 +49,7 @@ def test_forty_prompts_show_the_thing_and_the_colour_that_they_name(forty: Score
     assert forty.thing >= 0.85
 
 
-NO_PLACES = pytest.mark.xfail(strict=True, reason="the demo model has not learned places yet: it was trained too short")
+NO_PLACES = pytest.mark.xfail(strict=True, reason="the demo model has not learned places yet")
 
 
 @NO_PLACES
