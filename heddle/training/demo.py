@@ -1,15 +1,14 @@
 """The demo model: a text-to-image checkpoint in Stable Diffusion 1's single-file layout, trained from nothing.
 
 Its stages, each leaving a file in the work folder that the next one starts from: the autoencoder; the training scenes
-as latents; the decoder once more, alone; text encoder and UNet together. A stage that is done is not done again, one
-that was stopped goes on, and both ways lead to the same bytes.
+as latents; the decoder once more, alone; the text encoder; the UNet. A stage that is done is not done again, one that
+was stopped goes on, and both ways lead to the same bytes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
@@ -24,7 +23,6 @@ from heddle.networks.clip_text import ClipText, ClipTextConfig
 from heddle.networks.ops import TRAINABLE, Ops, quiet_start
 from heddle.networks.unet import UNet, UNetConfig
 from heddle.networks.vae import Autoencoder, VaeConfig
-from heddle.prompts.tokenizer import END, START, clip_tokenizer
 from heddle.samplers.catalogue import SAMPLERS
 from heddle.samplers.guidance import cfg, denoiser_of
 from heddle.samplers.noise import initial_noise
@@ -36,21 +34,23 @@ from heddle.training.charts import draw_curves, draw_sheet
 from heddle.training.drawing import draw, draw_crowd, draw_many
 from heddle.training.loop import Plan, Progress, never, read_losses, train
 from heddle.training.losses import gaussian_latent, noise_loss, reconstruction_loss, seeded_chance
-from heddle.training.world import Scene, caption, pick_scene, words_of_the_world
-
-Tokenize = Callable[[str], Sequence[int]]
-"""A text to its 77 token ids: start, words, end, padding."""
-
-
-def clip_tokens(text: str) -> list[int]:
-    """The 77 ids that a short text is encoded from: start, words, end, and the end token again up to the length."""
-    ids = [START, *clip_tokenizer().encode(text)[:75]]
-    return ids + [END] * (77 - len(ids))
-
+from heddle.training.reading import (
+    Captions,
+    Tokenize,
+    Vocabulary,
+    clip_tokens,
+    load_average,
+    read_vocabulary,
+    train_reader,
+)
+from heddle.training.world import Scene, pick_scene
 
 LATENT_SCALE = 0.18215  # what this family multiplies its VAE's latents with: the published configuration of SD 1
+# How wide latents times that scale are spread. At the published 64 x 64 cells and a spread of 1 the strongest noise
+# still lets a picture's broad outlines through; at 16 x 16 cells the same noise drowns them four times as deep.
+# Source: Hoogeboom et al. 2023, arXiv:2301.11093, section 3.1.
+LATENT_SPREAD = 2.0
 LEAST_VARIANCE = 1 / 400  # of a latent direction, as a share of the strongest one's, that is taken for more than noise
-EXTRA_WORDS = "what , . other"  # tokens that captions need beside the world's words
 
 
 # 64 channels at full size, two for each of the norm's groups: with one, the decoder's last norm would take the mean of
@@ -104,10 +104,16 @@ class DemoPlan:
         default_factory=lambda: Plan(steps=300, learning_rate=5e-4, warmup_steps=30, average_decay=0.99, fall_share=0.6)
     )
     decoder_batch: int = 4
-    decoder_noise: float = 0.15  # most noise put on a latent of unit variance: what the denoiser hands on is not exact
+    decoder_noise: float = 0.15  # most noise put on a latent, over its spread: what the denoiser hands on is not exact
+    reader_training: Plan = field(
+        default_factory=lambda: Plan(
+            steps=2000, learning_rate=1e-3, warmup_steps=50, average_decay=0.99, fall_share=0.4, weight_decay=0.01
+        )
+    )
+    reader_batch: int = 64
     denoiser_training: Plan = field(
         default_factory=lambda: Plan(
-            steps=11000, learning_rate=1e-3, warmup_steps=300, average_decay=0.998, fall_share=0.25
+            steps=9000, learning_rate=1e-3, warmup_steps=300, average_decay=0.998, fall_share=0.25
         )
     )
     denoiser_batch: int = 32
@@ -116,42 +122,6 @@ class DemoPlan:
     unknown_word_share: float = 0.1  # of the captions get words from outside the world, to learn to pass over them
     export_every: int = 500  # steps
     sample_prompts: tuple[str, ...] = SAMPLE_PROMPTS  # painted at each export
-
-
-@dataclass(frozen=True)
-class Vocabulary:
-    """The few tokens of the world's captions, numbered anew, so that training moves no row that no caption uses.
-
-    Number 0 stands for every other token. The end token comes last, where the text encoder expects it.
-    """
-
-    tokens: tuple[int, ...]  # the published ids, number 1 onward
-    full_size: int
-
-    @cached_property
-    def table(self) -> Tensor:
-        """[full_size], the new number of each published id."""
-        table = torch.zeros(self.full_size, dtype=torch.long)
-        table[torch.tensor(self.tokens)] = torch.arange(1, len(self.tokens) + 1)
-        return table
-
-    @property
-    def size(self) -> int:
-        return len(self.tokens) + 1
-
-    def narrow(self, ids: Tensor) -> Tensor:
-        return self.table.to(ids.device)[ids]
-
-    def widen(self, rows: Tensor) -> Tensor:
-        """The published table's rows, [full_size, D], from those trained, [size, D]."""
-        return rows[self.table.to(rows.device)]
-
-
-def read_vocabulary(tokenize: Tokenize, full_size: int) -> Vocabulary:
-    """The tokens of all words that captions can hold."""
-    ids = {token for word in [*words_of_the_world(), *EXTRA_WORDS.split()] for token in tokenize(word)}
-    end = full_size - 1
-    return Vocabulary((*sorted(ids - {end}), end), full_size)
 
 
 class Nets(NamedTuple):
@@ -206,13 +176,18 @@ def harden_norms(plan: DemoPlan, soft: Autoencoder) -> Autoencoder:
     return hard
 
 
-def build_denoiser(plan: DemoPlan, vocabulary: Vocabulary, device: torch.device) -> tuple[ClipText, UNet]:
-    """A fresh text encoder and UNet, the same for the same seed."""
+def build_text(plan: DemoPlan, vocabulary: Vocabulary, device: torch.device) -> ClipText:
+    """A fresh text encoder, the same for the same seed."""
     torch.manual_seed(plan.seed + 1)
-    text = ClipText(replace(plan.text, vocabulary=vocabulary.size), TRAINABLE)
+    return ClipText(replace(plan.text, vocabulary=vocabulary.size), TRAINABLE).to(device)
+
+
+def build_unet(plan: DemoPlan, device: torch.device) -> UNet:
+    """A fresh UNet, the same for the same seed."""
+    torch.manual_seed(plan.seed + 2)
     unet = UNet(plan.unet, TRAINABLE)
     quiet_start(unet)
-    return text.to(device), unet.to(device)
+    return unet.to(device)
 
 
 def to_pixels(pictures: np.ndarray | Tensor, device: torch.device) -> Tensor:
@@ -223,13 +198,6 @@ def to_pixels(pictures: np.ndarray | Tensor, device: torch.device) -> Tensor:
 def to_pictures(pixels: Tensor) -> np.ndarray:
     """[N, 3, H, W], -1..1, to [N, H, W, 3] uint8."""
     return ((pixels.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).cpu().numpy()
-
-
-def load_average(net: nn.Module, average: Mapping[str, Tensor], prefix: str = "") -> None:
-    """Put averaged weights into a net."""
-    with torch.no_grad():
-        for name, parameter in net.named_parameters():
-            parameter.copy_(average[prefix + name])
 
 
 def train_autoencoder(plan: DemoPlan, folder: Path, device: torch.device, watch: Watch) -> Autoencoder:
@@ -313,7 +281,7 @@ def encode_scenes(plan: DemoPlan, vae: Autoencoder, device: torch.device, watch:
 
 @torch.no_grad()
 def whiten_latents(vae: Autoencoder, moments: Tensor) -> Tensor:
-    """Fold into the VAE what makes its latents, times the family's scale, N(0, 1) and uncorrelated.
+    """Fold into the VAE what makes its latents, times the family's scale, uncorrelated, each of the same spread.
 
     The two convolutions of one pixel at the latents' side take up the turn, so that the layout stays as it is.
     Untreated, most of a latent's variance is lightness, and what tells colours apart would drown in the denoiser's
@@ -330,7 +298,7 @@ def whiten_latents(vae: Autoencoder, moments: Tensor) -> Tensor:
     variances, directions = torch.linalg.eigh(torch.cov(rows))
     # Eigenvectors come with either sign; the larger sum is taken, so that the same latents give the same file.
     directions = directions * torch.where(directions.sum(dim=0) < 0, -1.0, 1.0)
-    spread = variances.clamp(min=float(variances.max()) * LEAST_VARIANCE).sqrt() * LATENT_SCALE
+    spread = variances.clamp(min=float(variances.max()) * LEAST_VARIANCE).sqrt() * LATENT_SCALE / LATENT_SPREAD
     inward = (directions / spread).T  # new = inward (old - mean)
     outward = directions * spread  # old = outward new + mean
     # The variance of a sum of independent parts, its logarithm taken as linear around the mean of each.
@@ -368,7 +336,7 @@ def refine_decoder(
         chosen = torch.randint(plan.scenes, (plan.decoder_batch,), generator=chance)
         pictures = np.stack([draw_scene(plan, i)[1] for i in chosen.tolist()])
         clean = latents[chosen]
-        levels = torch.rand(len(clean), 1, 1, 1, generator=chance) * plan.decoder_noise / LATENT_SCALE
+        levels = torch.rand(len(clean), 1, 1, 1, generator=chance) * plan.decoder_noise * LATENT_SPREAD / LATENT_SCALE
         noisy = clean + levels * torch.randn(clean.shape, generator=chance)
         return reconstruction_loss(vae.decode(noisy.to(device)), to_pixels(pictures, device))
 
@@ -396,27 +364,6 @@ def show_reconstructions(plan: DemoPlan, vae: Autoencoder, path: Path, device: t
     draw_sheet(np.concatenate([pictures, decoded]), labels, path, columns=8)
 
 
-def pick_caption(plan: DemoPlan, random: Random, scene: Scene) -> tuple[str, bool]:
-    """A caption for one step, empty at times, and whether it is to get words from outside the world."""
-    if random.random() < plan.no_caption_share:
-        return "", False
-    return caption(random, scene), random.random() < plan.unknown_word_share
-
-
-def add_unknown_words(random: Random, ids: list[int]) -> list[int]:
-    """One to four tokens 0 put somewhere between start and end of a text; its length stays.
-
-    Args:
-        ids: numbers of a `Vocabulary`; the last one is the end token, which also pads.
-    """
-    end = ids[-1]
-    for _ in range(random.randint(1, 4)):
-        words = ids.index(end)
-        if words < len(ids) - 1:
-            ids = [*ids[: (place := random.randint(1, words))], 0, *ids[place:-1]]
-    return ids
-
-
 def train_denoiser(
     plan: DemoPlan,
     vae: Autoencoder,
@@ -426,29 +373,34 @@ def train_denoiser(
     device: torch.device,
     watch: Watch,
 ) -> Nets:
-    """The fourth stage: text encoder and UNet together learn to tell the noise, at all levels, from the caption.
+    """The last two stages: the text encoder learns to read captions, then the UNet to tell the noise from what it read.
 
     Args:
         latents: [scenes, 4, 16, 16] in the VAE's units.
     """
     vocabulary = read_vocabulary(tokenize, plan.text.vocabulary)
-    text, unet = build_denoiser(plan, vocabulary, device)
+    captions = Captions(vocabulary, tokenize, plan.no_caption_share, plan.unknown_word_share)
     scenes = [pick_scene(Random(f"{plan.seed}/scene/{i}")) for i in range(plan.scenes)]
+    text = build_text(plan, vocabulary, device)
+    watch.curves["text"] = train_reader(
+        text,
+        scenes,
+        captions,
+        plan.reader_training,
+        batch=plan.reader_batch,
+        seed=plan.seed + 3,
+        checkpoint=folder / "text.pt",
+        on_progress=watch.stage("text"),
+        should_stop=watch.should_stop,
+    )
+    text.requires_grad_(False)
+    unet = build_unet(plan, device)
     sigmas = scaled_linear(0.00085, 0.012).sigmas
-    known: dict[str, list[int]] = {}
-
-    def encode(words: str) -> list[int]:
-        if words not in known:
-            known[words] = vocabulary.narrow(torch.tensor(tokenize(words))).tolist()
-        return known[words]
 
     def loss_of(step: int) -> Tensor:
         chance, random = seeded_chance(plan.seed + 1, step), Random(f"{plan.seed}/caption/{step}")
         chosen = torch.randint(plan.scenes, (plan.denoiser_batch,), generator=chance)
-        ids = []
-        for i in chosen.tolist():
-            words, with_unknown = pick_caption(plan, random, scenes[i])
-            ids.append(add_unknown_words(random, encode(words)) if with_unknown else encode(words))
+        ids = captions.draw(random, [scenes[i] for i in chosen.tolist()])
         clean = latents[chosen] * LATENT_SCALE
         # Half of the batch at the noisy end, where only the text can say what will be where.
         timesteps = torch.randint(len(sigmas), (len(chosen),), generator=chance)
@@ -458,23 +410,19 @@ def train_denoiser(
         sigma = sigmas[timesteps]
         level = sigma[:, None, None, None]
         noisy = (clean + noise * level) / (level.square() + 1).sqrt()
-        context = text(torch.tensor(ids).to(device)).states
-        said = unet(noisy.to(device), timesteps.to(device), context)
-        return noise_loss(said, noise.to(device), sigma.to(device))
+        said = unet(noisy.to(device), timesteps.to(device), text(ids.to(device)).states)
+        return noise_loss(said, noise.to(device), sigma.to(device) / LATENT_SPREAD)
 
     def show(step: int, average: Mapping[str, Tensor], losses: Sequence[float]) -> None:
         watch.curves["denoiser"] = losses
         draw_curves(watch.curves, folder / "losses.png")
-        shown = Nets(*build_denoiser(plan, vocabulary, device), vae)
-        load_average(shown.text, average, "text.")
-        load_average(shown.unet, average, "unet.")
+        shown = Nets(text, build_unet(plan, device), vae)
+        load_average(shown.unet, average)
         export(plan, shown, vocabulary, folder / "heddle-demo.safetensors")
         show_samples(Painter(shown, tokenize, vocabulary), plan.sample_prompts, folder / "samples.png")
 
-    parameters = {f"text.{name}": each for name, each in text.named_parameters()}
-    parameters |= {f"unet.{name}": each for name, each in unet.named_parameters()}
     trained = train(
-        parameters,
+        dict(unet.named_parameters()),
         loss_of,
         plan.denoiser_training,
         folder / "denoiser.pt",
@@ -484,8 +432,7 @@ def train_denoiser(
         should_stop=watch.should_stop,
     )
     show(plan.denoiser_training.steps, trained.average, trained.losses)
-    load_average(text, trained.average, "text.")
-    load_average(unet, trained.average, "unet.")
+    load_average(unet, trained.average)
     return Nets(text, unet, vae)
 
 

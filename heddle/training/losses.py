@@ -58,13 +58,12 @@ NOISY_POWER = 0.75
 def noise_loss(said: Tensor, noise: Tensor, sigma: Tensor, limit: float = 5.0) -> Tensor:
     """Squared error of the predicted noise, low noise levels held back and high ones brought forward.
 
-    At high noise a small error of the noise is a large one of the picture: there it is decided what will be where, and
-    at equal weights the text is learned late, places last of all. At a power of 1 all noisy levels would weigh the same
-    error of the picture the same.
+    At high noise a small error of the noise is a large one of the picture: there it is decided what will be where. At a
+    power of 1 all noisy levels would weigh the same error of the picture the same.
 
     Args:
         said, noise: [B, C, h, w].
-        sigma: [B], the noise level of each latent.
+        sigma: [B], the noise level of each latent, over the latents' spread.
         limit: the signal-to-noise ratio from which a level's weight falls. Source: Hang et al. 2023, arXiv:2303.09556.
     """
     # min(SNR, limit) / SNR with SNR = 1 / sigma^2, then the factor for high noise

@@ -79,6 +79,24 @@ class Scene:
     background: Background
 
 
+ATTRIBUTES: dict[str, tuple[str, ...]] = {
+    "thing": THINGS,
+    "colour": tuple(COLOURS),
+    "size": tuple(SIZES),
+    "place": tuple(PLACES),
+    "background": tuple(BACKGROUNDS),
+    "second background": (*BACKGROUNDS, "none"),
+}
+"""All that a caption can tell of a scene of one thing, with the words for it."""
+
+
+def attributes_of(scene: Scene) -> tuple[int, ...]:
+    """The number of each of `ATTRIBUTES` in a scene of one thing."""
+    placed, ground = scene.placed[0], scene.background
+    words = (placed.thing, placed.colour, placed.size, placed.place, ground.first, ground.second or "none")
+    return tuple(values.index(word) for values, word in zip(ATTRIBUTES.values(), words, strict=True))
+
+
 def is_held_out_pair(thing: str, colour: str) -> bool:
     """Whether this thing is never shown in this colour during training: one colour of each thing, each colour once."""
     return list(COLOURS).index(colour) == (3 * THINGS.index(thing) + 1) % len(COLOURS)
