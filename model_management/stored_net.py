@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -27,6 +29,8 @@ FLOATING = {
     "F8_E4M3": torch.float8_e4m3fn,
     "F8_E5M2": torch.float8_e5m2,
 }
+
+READING_THREADS = min(4, os.cpu_count() or 1)
 
 
 def ignore_parts(done_bytes: int, total_bytes: int) -> None:
@@ -109,12 +113,12 @@ class StoredNet:
         """The net with its weights on the device.
 
         Each tensor is mapped from the file and copied once, straight into its place, so that nothing is in memory
-        twice; the file may be replaced or deleted afterwards.
+        twice; the file may be replaced or deleted afterwards. Some tensors are copied side by side: most of the time
+        goes into pages of memory that are touched for the first time, which one thread alone does slowly.
 
         Raises: WeightsError, if the file has changed since its header was read.
         """
-        # Only what loads weights needs it: naming and checking files works without.
-        from safetensors import SafetensorError, safe_open
+        from safetensors import SafetensorError  # naming and checking files works without it
 
         if stamp_of(self.header.path) != self.header.stamp:
             raise WeightsError(
@@ -127,12 +131,10 @@ class StoredNet:
         with torch.inference_mode(False), torch.no_grad():
             net = self.build()
             try:
-                with safe_open(self.header.path, framework="pt") as tensors:
-                    for name in names:
-                        weight = tensors.get_tensor(self.part.prefix + name).to(device, dtype, copy=True)
-                        _put(net, name, weight)
-                        done_bytes += weight.nbytes
-                        on_part(done_bytes, total_bytes)
+                for name, weight in self._read(names, device, dtype):
+                    _put(net, name, weight)
+                    done_bytes += weight.nbytes
+                    on_part(done_bytes, total_bytes)
             except (OSError, SafetensorError) as problem:
                 raise WeightsError(
                     f"{self.header.path.name} cannot be read: {problem}", file=self.header.path
@@ -140,6 +142,22 @@ class StoredNet:
             for name, buffer in net.named_buffers():
                 _put(net, name, buffer.to(device))
         return net.eval()
+
+    def _read(self, names: Sequence[str], device: torch.device, dtype: torch.dtype) -> Iterator[tuple[str, Tensor]]:
+        """Copies of the named tensors, in that order, a few of them made at once."""
+        from safetensors import safe_open
+
+        with safe_open(self.header.path, framework="pt") as tensors, ThreadPoolExecutor(READING_THREADS) as pool:
+
+            def copy(name: str) -> Tensor:
+                # How a thread makes tensors is its own setting, not its starter's.
+                with torch.inference_mode(False), torch.no_grad():
+                    return tensors.get_tensor(self.part.prefix + name).to(device, dtype, copy=True)
+
+            try:
+                yield from zip(names, pool.map(copy, names), strict=True)
+            finally:
+                pool.shutdown(cancel_futures=True)  # after a cancel or an error no more is read
 
 
 def _put(net: nn.Module, name: str, value: Tensor) -> None:
