@@ -58,9 +58,14 @@ class _Saved:
     def __init__(self, document: Mapping[str, Any], nodes: Mapping[str, NodeSpec]) -> None:
         self.specs = nodes
         self.records: dict[str, Mapping[str, Any]] = {}
+        doubles: list[Mapping[str, Any]] = []
         for record in document["nodes"]:
             _refuse_damage(record)
-            self.records[str(record["id"])] = record
+            if self.records.setdefault(str(record["id"]), record) is not record:
+                doubles.append(record)
+        # Two nodes with one number: the first keeps it, and links mean that one; the others get numbers of their own.
+        free = 1 + max((int(each) for each in self.records if each.isdecimal()), default=0)
+        self.records |= {str(free + i): record for i, record in enumerate(doubles)}
         definitions = document.get("definitions")
         subgraphs = _objects(definitions.get("subgraphs"), "definitions") if isinstance(definitions, Mapping) else []
         self._refuse_groups({str(each.get("id")): str(each.get("name", "")) for each in subgraphs})

@@ -102,7 +102,8 @@ class PipeTransport:
     def _read(self, loop: asyncio.AbstractEventLoop, take: Take) -> None:
         assert self._pipe is not None
         # A dead worker's pipe stays open when a grandchild inherited its end, so its process is watched as well.
-        sentinel = getattr(self._process, "sentinel", None)
+        sentinel: Any = getattr(self._process, "sentinel", None)
+        pipe: Any = self._pipe
 
         def hand_over(message: dict[str, Any], blob: bytes | None) -> None:
             self._room.release()
@@ -110,7 +111,7 @@ class PipeTransport:
 
         try:
             while True:
-                if sentinel is not None and self._pipe not in pipes.wait([self._pipe, sentinel]):  # type: ignore[list-item]
+                if sentinel is not None and pipe not in pipes.wait([pipe, sentinel]):
                     break
                 message, blob = unpack(self._pipe.recv_bytes())
                 self._room.acquire()

@@ -215,10 +215,13 @@ class Upsample(nn.Module):
         return self.conv(interpolate(x, size=size, mode="nearest"))
 
 
-class Stage(nn.Sequential):
+class Stage(nn.ModuleList):
     """Layers between two skips, each given what its kind asks for."""
 
-    def forward(self, x: Tensor, time: Tensor, context: Tensor, size: torch.Size) -> Tensor:  # type: ignore[override]
+    def __init__(self, *layers: nn.Module) -> None:
+        super().__init__(layers)
+
+    def forward(self, x: Tensor, time: Tensor, context: Tensor, size: torch.Size) -> Tensor:
         for layer in self:
             match layer:
                 case ResBlock():

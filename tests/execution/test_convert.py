@@ -136,6 +136,13 @@ def test_a_link_to_nowhere_is_dropped() -> None:
     assert inputs_of(document, "2") == {} and inputs_of(document, "3") == {}
 
 
+def test_of_two_nodes_with_one_number_the_first_keeps_it_and_its_links() -> None:
+    nodes = (MAKE, record(1, "Make", ["b", 3, "loud"]), record(2, "Show", inputs=[("thing", 7)]))
+    made = convert(saved(*nodes, links=[[7, 1, 0, 2, 0, "THING"]]))
+    assert {name: made[name]["inputs"].get("text") for name in made} == {"1": "a", "2": None, "3": "b"}
+    assert made["2"]["inputs"] == {"thing": ["1", 0]}
+
+
 def test_reroutes_in_a_circle_are_refused() -> None:
     document = saved(
         record(5, "Reroute", inputs=[("", 1)]),
