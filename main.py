@@ -65,12 +65,14 @@ def build_worker(settings: Settings) -> Worker:
     from execution.worker import Worker
     from heddle.numerics.sizes import bytes_of
     from heddle.settings.folders import Folders
+    from model_management.allocator import keep_freed_memory
     from model_management.devices import choose_device
     from model_management.guards import node_guard
     from model_management.weights import Weights
     from nodes.catalogue import built_in
     from nodes.packs import load_packs
 
+    keep_freed_memory()
     folders = Folders.from_settings(settings)
     registry = built_in()
     for failure in load_packs(registry, folders.custom_nodes):

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from heddle.graph.errors import OutOfMemory
+from model_management.allocator import give_back
 from model_management.stored_net import OnPart, StoredNet, ignore_parts
 
 
@@ -86,9 +87,11 @@ class Weights:
                 resident.working_bytes -= working_bytes
 
     def release_all(self) -> int:
-        """Let go of every net that nobody holds. Returns: the bytes that became free."""
+        """Let go of every net that nobody holds, and of memory kept for more. Returns: the bytes that became free."""
         with self._loading:
-            return self._release(lambda: True)
+            freed = self._release(lambda: True)
+        give_back()
+        return freed
 
     def compute_dtype(self, stored: StoredNet) -> torch.dtype:
         """What a net's weights are kept and computed in.
