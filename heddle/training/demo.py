@@ -113,7 +113,7 @@ class DemoPlan:
     reader_batch: int = 64
     denoiser_training: Plan = field(
         default_factory=lambda: Plan(
-            steps=9000, learning_rate=1e-3, warmup_steps=300, average_decay=0.998, fall_share=0.25
+            steps=8000, learning_rate=1e-3, warmup_steps=300, average_decay=0.998, fall_share=0.25
         )
     )
     denoiser_batch: int = 32
