@@ -32,8 +32,8 @@ GRID = 20  # cells along each side of an outline's box
 FAINTEST_CHROMA = 70  # of 255; backgrounds stay below 50, things start above 90
 SMALLEST_AREA_PX = 120  # half of the smallest thing; less is a speck
 PLACE_LIMIT_PX = 14.0  # half way from the centre to the next place
-EXAMPLES = 60  # outlines kept of each thing
-BLURS_PX = (0.0, 1.5, 2.5)  # of the examples
+EXAMPLES = 180  # outlines kept of each thing
+BLURS_PX = (0.0, 1.5, 2.5, 3.5)  # of the examples
 NEIGHBOURS = 5
 
 

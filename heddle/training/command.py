@@ -44,7 +44,7 @@ def train_demo(arguments: Sequence[str] | None = None) -> int:
         "folder", type=Path, nargs="?", default=Path("train/demo"), help="for its files (default: %(default)s)"
     )
     parser.add_argument("--device", help="cpu, cuda, cuda:1 ...; a GPU where there is one")
-    parser.add_argument("--steps", type=int, help="of the last stage, text encoder and UNet")
+    parser.add_argument("--steps", type=int, help="of the last stage, the UNet")
     options = parser.parse_args(arguments)
     plan = DemoPlan()
     if options.steps:
