@@ -1,0 +1,29 @@
+"""The workflows that ship, run as people run them, show what their prompts say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from heddle.graph.workflow import read_document
+from heddle.settings.options import HOUSE
+from heddle.training.checker import look
+from heddle.training.drawing import SIDE_PX
+from heddle.training.world import COLOURS, THINGS
+from main import main
+
+
+@pytest.mark.parametrize("name", ["text_to_image", "image_to_image", "latent_upscale"])
+def test_a_shipped_workflow_paints_the_thing_and_the_colour_that_it_names(name: str, tmp_path: Path) -> None:
+    file = HOUSE / "workflows" / f"{name}.json"
+    texts = [node["widgets_values"][0] for node in read_document(file)["nodes"] if node["type"] == "CLIPTextEncode"]
+    words = set(" ".join(texts).replace(",", " ").split())
+    assert main(["run", str(file), "--cpu", "--output-directory", str(tmp_path)]) == 0
+    (made,) = tmp_path.glob("*.png")
+    with Image.open(made) as picture:
+        seen = look(np.asarray(picture.convert("RGB").resize((SIDE_PX, SIDE_PX))))
+    assert seen.thing in words & set(THINGS)
+    assert seen.colour in words & set(COLOURS)
