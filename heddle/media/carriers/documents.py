@@ -46,7 +46,8 @@ def _first(carried: Carried, keys: tuple[str, ...], source: Source) -> Any:
 
 def _why_not(carried: Carried) -> str:
     """Why no workflow was found, and what to do."""
-    notes = "; ".join(carried.notes)
+    strange = [f"its `{key}` is none" for key in ("workflow", "prompt") if isinstance(carried.values.get(key), dict)]
+    notes = "; ".join((*carried.notes, *strange))
     if not carried.kind:
         return (
             "not a file that can carry a workflow; give a workflow (.json), or a picture, video, sound or model file "

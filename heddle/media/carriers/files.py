@@ -110,7 +110,10 @@ def _opened(source: Source) -> Iterator[Stream]:
     elif isinstance(source, Path):
         # A buffer would read thousands of bytes around each of the few that are wanted.
         with source.open("rb", buffering=0) as stream:
-            yield stream
+            if stream.seekable():
+                yield stream
+            else:  # a pipe, such as a shell gives for `<(...)`
+                yield io.BytesIO(io.BufferedReader(stream).read(MAX_BYTES + 1))
     else:
         yield source
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from heddle.graph.errors import GraphError
 from heddle.graph.workflow import form_of
-from heddle.media.carriers.spans import Order, Texts
+from heddle.media.carriers.spans import Damage, Order, Texts
 
 KNOWN = ("templates", "workflow", "prompt", "parameters")
 """Keys that everybody writes, in the order in which editors choose among them. `parameters` is A1111's text."""
@@ -58,8 +58,13 @@ def parse(text: str | bytes) -> Any:
 
 
 def entry(key: str, value: Any) -> tuple[str, str]:
-    """An entry whose value may be a text or the JSON value itself."""
-    return key, value if isinstance(value, str) else json.dumps(value)
+    """An entry whose value may be a text or the JSON value itself. Raises: Damage."""
+    if isinstance(value, str):
+        return key, value
+    try:
+        return key, json.dumps(value)
+    except RecursionError as error:  # what could just be read
+        raise Damage(f"its `{key}` is nested too deeply") from error
 
 
 def sort_document(document: Any, text: str) -> tuple[str, str]:

@@ -1,7 +1,9 @@
 import io
 import json
 import math
+import os
 import struct
+import threading
 import zlib
 from collections.abc import Callable
 from fractions import Fraction
@@ -512,6 +514,7 @@ class TestDocuments:
             (png(), "this PNG file carries no workflow; give one"),
             (png(plain_text("parameters", SETTINGS)), "settings as text .*build a workflow"),
             (png(plain_text("workflow", '{"nodes": [')), "no workflow that can be read .*`workflow` is not valid JSON"),
+            (png(plain_text("prompt", '{"a": 1}')), "no workflow that can be read .its `prompt` is none"),
             (png(plain_text("workflow", "[" * 100_000)), "`workflow` is not valid JSON .nested too deeply"),
             (b"[" * 100_000, "nested too deeply"),
             (EXAMPLES["mp4"][1][:-20], "this MP4 file carries no workflow that can be read .*cut off"),
@@ -538,6 +541,14 @@ class TestDocuments:
 
         with pytest.raises(FileProblem, match=r"x\.png: cannot be read \(Input/output error\)"):
             read_carried(Failing(b"abc"), "x.png")
+
+    @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system's files know no pipes")
+    def test_a_pipe_is_read_to_its_end(self, tmp_path: Path):
+        os.mkfifo(tmp_path / "pipe")
+        writer = threading.Thread(target=(tmp_path / "pipe").write_text, args=(TEXTS["workflow"],))
+        writer.start()
+        assert document_of(tmp_path / "pipe") == WORKFLOW
+        writer.join()
 
     def test_a_stream_is_left_open_and_bytes_may_have_a_name(self):
         stream = io.BytesIO(EXAMPLES["flac"][1])
