@@ -226,20 +226,13 @@ def _show_every_name() -> None:
 
 
 def _open_workflow(settings: Settings) -> tuple[dict[str, dict[str, Any]], dict[str, Any], Worker]:
-    """The graph of a workflow file or of a picture that carries one, what its pictures carry besides, and a worker."""
+    """The graph that a file carries, what pictures made from it carry besides, and a worker."""
     from execution.changes import apply_changes  # with the worker's rooms
-    from execution.convert import metadata_of, to_prompt
-    from heddle.graph.workflow import read_document
-    from heddle.media.pictures import read_remaking
-    from heddle.settings.folders import PICTURES
+    from execution.convert import to_prompt
+    from heddle.media.carriers import read_remaking
 
-    path = settings.workflow
-    assert path is not None, "the option parser asks for a file"
-    if path.suffix.lower() in PICTURES and path.is_file():
-        document, extra = read_remaking(path)
-    else:
-        document = read_document(path)
-        extra = metadata_of(document)
+    assert settings.workflow is not None, "the option parser asks for a file"
+    document, extra = read_remaking(settings.workflow)
     worker = build_worker(settings)
     return apply_changes(to_prompt(document, worker.registry), settings.changes, worker.registry), extra, worker
 

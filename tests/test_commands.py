@@ -21,6 +21,7 @@ from PIL import Image
 
 from heddle.settings.options import HOUSE
 from main import main
+from tests.heddle.media.carrier_files import exif, matroska, tags, webp
 from tests.tiny_checkpoint import write_tiny_checkpoint
 
 WORKFLOW = HOUSE / "workflows" / "text_to_image.json"
@@ -101,6 +102,25 @@ def test_a_picture_is_made_again_from_itself_and_with_changes(base: Path, tmp_pa
     Image.new("RGB", (8, 8)).save(plain)
     refused = command("run", plain, base=base)
     assert refused.returncode == 1 and "carries no workflow" in refused.stderr
+
+
+def test_a_video_and_a_picture_under_any_name_are_checked_by_the_workflow_they_carry(
+    base: Path, tmp_path: Path
+) -> None:
+    document = json.loads(WORKFLOW.read_text())
+    for node in document["nodes"]:
+        if node["type"] == "CheckpointLoaderSimple":
+            node["widgets_values"][0] = "tiny.safetensors"
+    for name, data in (
+        ("video.webm", matroska(tags({"WORKFLOW": json.dumps(document)}))),
+        ("picture.dat", webp(exif({0x010F: b"workflow:" + json.dumps(document).encode()}))),
+    ):
+        (tmp_path / name).write_bytes(data)
+        done = command("check", tmp_path / name, base=base)
+        assert done.returncode == 0 and "can run" in done.stdout, done.stderr
+    (tmp_path / "cut.webm").write_bytes(matroska(tags({"WORKFLOW": json.dumps(document)}))[:-100])
+    done = command("check", tmp_path / "cut.webm", base=base)
+    assert done.returncode == 1 and "cut.webm: this Matroska file carries no workflow that can be read" in done.stderr
 
 
 def test_an_api_form_workflow_runs_as_well_from_another_folder(base: Path, tmp_path: Path) -> None:

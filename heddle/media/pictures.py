@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import json
-import os
 import re
 import struct
 import zlib
@@ -45,9 +43,6 @@ _DAMAGE = (
     struct.error,
     zlib.error,
 )
-
-_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_MAX_TEXT_BYTES = 64 << 20  # of one text in a file, unpacked
 
 
 @dataclass(frozen=True)
@@ -139,41 +134,6 @@ def remaking_texts(prompt: Any, extra: Mapping[str, Any] | None) -> dict[str, st
     entries = ({} if prompt is None else {"prompt": prompt}) | dict(extra or {})
     # ASCII only, so that every reader agrees on it; NaN may occur bare, as readers of these files expect.
     return {key: json.dumps(value) for key, value in entries.items()}
-
-
-def read_remaking(path: Path) -> tuple[Any, dict[str, Any]]:
-    """What made a picture: its graph (API form, else the saved form), and the further entries it carries.
-
-    Raises: FileProblem, if the file cannot be read or carries no graph.
-    """
-    entries: dict[str, Any] = {}
-    for key, text in read_metadata(path).items():
-        with contextlib.suppress(ValueError):  # other programs' texts, such as a title
-            entries[key] = json.loads(text)
-    graph = entries.pop("prompt", None) or entries.get("workflow")
-    if graph is None:
-        raise FileProblem(
-            f"{path}: this picture carries no workflow; give one that Heddle or another node engine saved", path=path
-        )
-    return graph, entries
-
-
-def read_metadata(source: Path | bytes) -> dict[str, str]:
-    """The texts that a picture carries, by key; pixels are not read. {} if there are none or it is no picture.
-
-    PNG: tEXt, zTXt, iTXt and comf chunks. WebP, AVIF, JPEG, TIFF: `key:text` in the ASCII tags of the EXIF data.
-    Raises: FileProblem, if the file cannot be read.
-    """
-    with _stream(source) as stream:
-        if stream.read(len(_PNG_SIGNATURE)) == _PNG_SIGNATURE:
-            return dict(_png_texts(stream))
-        try:
-            with _opened(stream) as opened:
-                tags = [value for value in opened.getexif().values() if isinstance(value, str)]
-        except (Image.DecompressionBombError, *_DAMAGE):
-            return {}
-    entries = (re.match(r"(\w+):(.*)", tag.rstrip("\0"), re.DOTALL) for tag in tags)
-    return {match[1].lower(): match[2] for match in entries if match}
 
 
 def _opened(stream: BinaryIO) -> Image.Image:
@@ -291,43 +251,3 @@ def _keyword(key: str) -> str:
     """A PNG keyword: 1 to 79 Latin-1 characters."""
     printable = "".join(c if c.isprintable() else "?" for c in key).encode("latin-1", "replace").decode("latin-1")
     return printable.strip()[:79].strip() or "extra"
-
-
-def _png_texts(stream: BinaryIO) -> Iterator[tuple[str, str]]:
-    """(key, text) of every chunk that holds one. A damaged chunk ends the reading; what came before it stands."""
-    while len(head := stream.read(8)) == 8:
-        length, kind = int.from_bytes(head[:4], "big"), head[4:]
-        if kind == b"IEND":
-            return
-        if kind not in (b"tEXt", b"zTXt", b"iTXt", b"comf") or length > _MAX_TEXT_BYTES:
-            stream.seek(length + 4, os.SEEK_CUR)  # and its checksum
-            continue
-        body = stream.read(length)
-        if len(body) < length:
-            return
-        stream.seek(4, os.SEEK_CUR)
-        keyword, found, rest = body.partition(b"\0")
-        text = _unpacked_text(kind, rest) if found else None
-        if text is not None:
-            yield keyword.decode("latin-1"), text
-
-
-def _unpacked_text(kind: bytes, rest: bytes) -> str | None:
-    packed = False
-    if kind == b"zTXt":
-        packed, rest = True, rest[1:]
-    elif kind == b"iTXt":
-        packed = rest[:1] == b"\1"
-        rest = rest[2:].partition(b"\0")[2].partition(b"\0")[2]  # past the language and the translated keyword
-    if packed:
-        unpacker = zlib.decompressobj()
-        try:
-            rest = unpacker.decompress(rest, _MAX_TEXT_BYTES)
-        except zlib.error:
-            return None
-        if unpacker.unconsumed_tail:
-            return None
-    try:
-        return rest.decode("utf-8")
-    except UnicodeDecodeError:
-        return rest.decode("latin-1")

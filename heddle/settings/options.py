@@ -212,7 +212,11 @@ def _command_parser(command: str, shared: argparse.ArgumentParser) -> _Parser:
         parser.usage = "main.py [command] [options]"
         parser.epilog = "commands (each explains itself with --help):\n" + "\n".join(lines)
     if command in ("run", "check"):
-        parser.add_argument("workflow", metavar="FILE", help="a workflow in either form, or a picture made with one")
+        parser.add_argument(
+            "workflow",
+            metavar="FILE",
+            help="a workflow, or a picture, video, sound or model made with one",
+        )
     if command == "run":
         parser.add_argument(
             "--set",

@@ -12,7 +12,7 @@ from PIL import Image
 from heddle.graph.declare import spec_of
 from heddle.graph.errors import Cancelled, FileProblem, ShapeError
 from heddle.graph.spec import Shown
-from heddle.media.pictures import read_metadata
+from heddle.media.carriers import read_carried
 from nodes.image.files import load_image, preview_image, save_image
 from tests.nodes.fake_context import FakeContext
 
@@ -79,7 +79,7 @@ class TestSaveImage:
                 {"filename": "a_00002_.png", "subfolder": "cats", "type": "output"},
             ]
         }
-        found = read_metadata(tmp_path / "output/cats/a_00002_.png")
+        found = read_carried(tmp_path / "output/cats/a_00002_.png").texts
         assert {key: json.loads(text) for key, text in found.items()} == {"prompt": PROMPT, "workflow": WORKFLOW}
         pixels = np.asarray(Image.open(tmp_path / "output/cats/a_00001_.png"))
         np.testing.assert_allclose(pixels / 255, images[0], atol=0.5 / 255 + 1e-6)
@@ -130,7 +130,7 @@ class TestPreviewImage:
         results = [shown(preview_image(images, prompt=PROMPT, ctx=FakeContext(tmp_path))) for _ in range(2)]
         first, second = (result.ui["images"][0] for result in results)
         assert first["type"] == "temp" and first["filename"] != second["filename"]
-        assert json.loads(read_metadata(tmp_path / "temp" / first["filename"])["prompt"]) == PROMPT
+        assert read_carried(tmp_path / "temp" / first["filename"]).values["prompt"] == PROMPT
         assert not (tmp_path / "output").exists()
 
 

@@ -14,14 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image, ImageCms
-from PIL.PngImagePlugin import PngInfo
 
 from heddle.graph.errors import FileProblem
 from heddle.media import pictures
+from heddle.media.carriers import read_carried
 from heddle.media.pictures import (
     MAX_PIXELS,
     encode_png,
-    read_metadata,
     read_picture,
     remaking_texts,
     to_bytes,
@@ -316,7 +315,7 @@ class TestMetadata:
     def test_a_picture_carries_what_can_remake_it(self, tmp_path: Path):
         texts = remaking_texts({"3": {"class_type": "KSampler"}}, {"workflow": self.WORKFLOW, "pack_note": [1]})
         write_png(tmp_path / "x.png", self.PIXELS, texts)
-        found = read_metadata(tmp_path / "x.png")
+        found = read_carried(tmp_path / "x.png").texts
         assert list(found) == ["prompt", "workflow", "pack_note"]
         assert json.loads(found["workflow"]) == self.WORKFLOW
         assert Image.open(tmp_path / "x.png").info["workflow"] == texts["workflow"], "other programs read the same"
@@ -326,52 +325,17 @@ class TestMetadata:
         assert b"tEXtprompt\0{}" in data and b"tEXtworkflow\0{" in data and b"iTXt" not in data
 
     def test_numbers_that_json_does_not_know_are_kept(self):
-        text = read_metadata(encode_png(self.PIXELS, remaking_texts({"a": math.nan, "b": -math.inf}, None)))["prompt"]
+        text = read_carried(encode_png(self.PIXELS, remaking_texts({"a": math.nan, "b": -math.inf}, None))).texts[
+            "prompt"
+        ]
         assert math.isnan(json.loads(text)["a"]) and json.loads(text)["b"] == -math.inf
 
     @given(st.text(max_size=40).filter(lambda t: "\0" not in t))
     @settings(max_examples=60)
     def test_any_text_comes_back(self, text: str):
-        assert read_metadata(encode_png(self.PIXELS, {"parameters": text}))["parameters"] == text
+        assert read_carried(encode_png(self.PIXELS, {"parameters": text})).texts["parameters"] == text
 
     @pytest.mark.parametrize("key", ["", " ", "x" * 200, "schlüssel", "日本", "a\nb"])
     def test_an_odd_key_does_not_stop_the_picture(self, key: str):
-        found = read_metadata(encode_png(self.PIXELS, {key: "text"}))
+        found = read_carried(encode_png(self.PIXELS, {key: "text"})).texts
         assert list(found.values()) == ["text"]
-
-    def test_texts_of_other_writers_are_read(self):
-        info = PngInfo()
-        info.add_text("packed", "zip " * 50, zip=True)
-        info.add_itxt("plain", "日本")
-        info.add_itxt("both", "日本" * 50, zip=True)
-        data = encoded(four_corners(), "PNG", pnginfo=info)
-        utf8 = b"utf8\0" + "Grüße".encode()
-        latin = b"latin\0" + "Grüße".encode("latin-1")
-        chunks = b"".join(
-            struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-            for kind, body in ((b"tEXt", utf8), (b"tEXt", latin), (b"comf", b"workflow\0{}"))
-        )
-        found = read_metadata(data[:-12] + chunks + data[-12:])
-        assert found == {
-            "packed": "zip " * 50,
-            "plain": "日本",
-            "both": "日本" * 50,
-            "utf8": "Grüße",
-            "latin": "Grüße",
-            "workflow": "{}",
-        }
-
-    @pytest.mark.parametrize("format", ["WEBP", "AVIF", "JPEG"])
-    def test_other_formats_keep_it_in_their_exif_data(self, format: str):
-        exif = Image.Exif()
-        exif[0x0110] = 'prompt:{"1": {}}'
-        exif[0x010F] = 'Workflow:{"nodes": []}'
-        assert read_metadata(encoded(four_corners(), format, exif=exif)) == {
-            "prompt": '{"1": {}}',
-            "workflow": '{"nodes": []}',
-        }
-
-    @given(st.binary(max_size=80))
-    def test_a_damaged_file_has_no_texts_and_no_error(self, junk: bytes):
-        read_metadata(b"\x89PNG\r\n\x1a\n" + junk)
-        assert read_metadata(junk) == {}
