@@ -154,14 +154,6 @@ def test_reroutes_in_a_circle_are_refused() -> None:
         convert(document)
 
 
-def test_a_subgraph_is_refused_by_its_name() -> None:
-    document = saved(record(4, "uuid-1"), definitions={"subgraphs": [{"id": "uuid-1", "name": "Upscale twice"}]})
-    with pytest.raises(GraphError, match="'Upscale twice' is a subgraph"):
-        convert(document)
-    with pytest.raises(GraphError, match="'Old group' is a subgraph"):
-        convert(saved(record(4, "workflow>Old group")))
-
-
 def test_an_unknown_type_stays_so_that_the_check_can_name_it() -> None:
     assert convert(saved(record(4, "Mystery", [1], title="My own")))["4"] == {
         "class_type": "Mystery", "inputs": {}, "_meta": {"title": "My own"},
