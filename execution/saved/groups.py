@@ -231,7 +231,7 @@ def _number(value: Any) -> int | None:
         number = int(value)
     except (TypeError, ValueError, OverflowError):
         return None
-    return number if number >= 0 else None
+    return number if 0 <= number < 1 << 31 else None
 
 
 def _text(value: Any) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -53,18 +53,14 @@ class Place:
     def slots(self) -> dict[str, Record]:
         """The instance's own inputs, by the names that its definition has for them."""
         slots: dict[str, Record] = {name_of(slot): slot for slot in reversed(self.record.get("inputs") or ())}
-        known = set(self.graph.inputs)
         if isinstance(self.graph, Group):
             # How an editor named a group's inputs is known in outline only; what fits no name is taken in order.
-            strangers = [slot for slot in self.record.get("inputs") or () if name_of(slot) not in known]
+            strangers = [
+                slot for slot in self.record.get("inputs") or () if name_of(slot) not in self.graph.input_names
+            ]
             open_names = [name for name in self.graph.inputs if name not in slots and name not in self.graph.marked]
             slots |= dict(zip(open_names, strangers, strict=False))
         return slots
-
-    @cached_property
-    def outlets_by_name(self) -> dict[str, str]:
-        outlets = self.graph.outlets
-        return {name: outlets[i] for i, name in reversed(list(enumerate(self.graph.outputs))) if i in outlets}
 
     def outlet(self, output: int) -> str | None:
         """The link inside that feeds one of the instance's outputs: found by its name, by its place if it has none."""
@@ -72,15 +68,14 @@ class Place:
         if isinstance(self.graph, Group) and len(slots) == len(self.graph.outputs):
             return self.graph.outlets.get(output)
         name = name_of(slots[output]) if 0 <= output < len(slots) else ""
-        if name in self.graph.outputs:
-            return self.outlets_by_name.get(name)
-        return self.graph.outlets.get(output)
+        found = self.graph.outlets_by_name
+        return found[name] if name in found else self.graph.outlets.get(output)
 
     def assign(self, node_id: str, name: str, value: Any) -> None:
         """Set a value that an instance keeps: of an input of its own ("-1"), or of a widget of a node inside."""
         if node_id != "-1":
             self.given.setdefault(node_id, {})[name] = value
-        elif name in self.graph.inputs:
+        elif name in self.graph.input_names:
             self.values[name] = value
         elif (deeper := _DEEPER.fullmatch(name)) and deeper[1] in self.graph.nodes:
             self.given.setdefault(deeper[1], {})[deeper[2]] = value
@@ -155,18 +150,31 @@ def _own_values(record: Record, definition: Graph) -> Iterator[tuple[str, str, A
     proxies = proxies_of(record)
     saved = record.get("widgets_values")
     if isinstance(saved, list) and saved:
-        shown = proxies or [("-1", name) for name in _listed_inputs(record, definition, len(saved))]
-        own = [("-1", name) for name in definition.promoted if ("-1", name) not in proxies]
-        if proxies and len(saved) == len(own) + len(proxies):
-            shown = [*own, *proxies]  # where the list of proxies leaves the inputs out, their values come first
+        shown = _listed_proxies(proxies, definition, len(saved)) if proxies else None
+        shown = shown or [("-1", name) for name in _listed_inputs(record, definition, len(saved))]
         yield from ((*target, value) for target, value in zip(shown, saved, strict=False))
-    named: Mapping[str, Any] = named_values(record)
-    inputs = [("-1", name) for name in definition.inputs if name in definition.marked.union(definition.promoted)]
-    targets = list(dict.fromkeys((*inputs, *proxies))) if named else []
+    named = named_values(record)
+    if not named:
+        return
+    widgets = definition.marked.union(definition.promoted)
+    targets = list(dict.fromkeys((*(("-1", name) for name in definition.inputs if name in widgets), *proxies)))
     counts = Counter(name for _, name in targets)
     for target in targets:
         if target[1] in named and counts[target[1]] == 1:  # two of one name: only their places tell them apart
             yield (*target, named[target[1]])
+
+
+def _listed_proxies(proxies: list[tuple[str, str]], definition: Graph, length: int) -> list[tuple[str, str]]:
+    """The widgets that the values of an older instance belong to, in their order.
+
+    Where the list of proxies leaves the inputs out, their values come first. Previews are listed as well and have a
+    value only in some files.
+    """
+    listed = set(proxies)
+    own = [("-1", name) for name in definition.promoted if ("-1", name) not in listed]
+    valued = [each for each in proxies if not each[1].startswith("$$")]
+    tries = (proxies, [*own, *proxies], valued, [*own, *valued])
+    return next((each for each in tries if len(each) == length), proxies)
 
 
 def _listed_inputs(record: Record, definition: Graph, length: int) -> list[str]:

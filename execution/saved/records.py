@@ -59,6 +59,15 @@ class Graph:
         return sorted(self.nodes.items(), key=lambda entry: _rank(entry[1]))
 
     @cached_property
+    def input_names(self) -> frozenset[str]:
+        return frozenset(self.inputs)
+
+    @cached_property
+    def outlets_by_name(self) -> dict[str, str | None]:
+        """Which link ends at the output of a name; None for an output that nothing feeds."""
+        return {name: self.outlets.get(place) for place, name in reversed(list(enumerate(self.outputs)))}
+
+    @cached_property
     def outlets(self) -> dict[int, str]:
         """Which link ends at which output of a definition."""
         found: dict[int, str] = {}
@@ -165,22 +174,24 @@ def type_of(slot: Record) -> str:
     return kind if isinstance(kind, str) and kind else "*"
 
 
-def passed_through(record: Record, output: int, wanted: str) -> Record | None:
-    """The input that a bypassed node passes on to one of its outputs.
+def opposite(record: Record, output: int, wanted: str) -> Record | None:
+    """The input that a bypassed node passes on to an output because it stands in the same place.
 
     Args:
         wanted: the type of the input that is fed in the end.
     """
     slots = record.get("inputs") or []
     outputs = record.get("outputs") or []
-    if not slots:
-        return None
     same = slots[output] if 0 <= output < len(slots) else None
     if wanted == "*":
-        return same or slots[0]
+        return same or (slots[0] if slots else None)
     given = type_of(outputs[output]) if 0 <= output < len(outputs) else "*"
-    if same and _fit(type_of(same), given) and _fit(type_of(same), wanted):
-        return same
+    return same if same and _fit(type_of(same), given) and _fit(type_of(same), wanted) else None
+
+
+def first_of_type(record: Record, wanted: str) -> Record | None:
+    """The first input of a type, else the first that fits it: what a bypassed node passes on otherwise."""
+    slots = record.get("inputs") or []
     exact = next((slot for slot in slots if type_of(slot) == wanted), None)
     return exact or next((slot for slot in slots if _fit(type_of(slot), wanted)), None)
 

@@ -16,9 +16,10 @@ from execution.saved.records import (
     REROUTE,
     VIRTUAL,
     Record,
+    first_of_type,
     link_of,
     mode_of,
-    passed_through,
+    opposite,
 )
 from heddle.graph.errors import GraphError
 
@@ -55,6 +56,7 @@ class Sources:
 
     def __init__(self) -> None:
         self._known: dict[_Step, Source | Value | _Nothing] = {}
+        self._by_type: dict[tuple[Place, str, str], Record | None] = {}
 
     def find(self, place: Place, link_id: str, wanted: str) -> Source | Value | None:
         """What a link brings to an input of type `wanted`; None if nothing.
@@ -89,14 +91,41 @@ class Sources:
                     spare, spared_at = value, len(steps)
             else:
                 record = place.graph.nodes.get(wire.source)
-                found, at = (_Nothing(False), None) if record is None else _pass(place, wire.source, record, step)
+                found, at = (_Nothing(False), None) if record is None else self._pass(record, step)
         ending = spare if spare is not None and isinstance(found, _Nothing) and found.is_open else found
         for number, step in enumerate(steps, 1):
             self._known[step] = ending if number <= spared_at else found
         return None if isinstance(ending, _Nothing) else ending
 
+    def _pass(self, record: Record, step: _Step) -> tuple[Source | Value | _Nothing | None, tuple[Place, str] | None]:
+        """Through a node that is none of the result's, or to the end at one that is."""
+        place, node_id, output, wanted = step
+        mode, kind = mode_of(record), record["type"]
+        slots = record.get("inputs") or ()
+        if mode == MUTED:
+            return _Nothing(is_open=False), None
+        if mode == BYPASSED:
+            slot = opposite(record, output, wanted) or self._first_of_type(place, node_id, record, wanted)
+        elif (inner := place.inside.get(node_id)) is not None:
+            link_id = inner.outlet(output)
+            return (_Nothing(is_open=False), None) if link_id is None else (None, (inner, link_id))
+        elif kind == REROUTE:
+            slot = slots[0] if slots else None
+        elif kind == PRIMITIVE:
+            return _value_of_primitive(place, node_id, record), None
+        elif kind in VIRTUAL:
+            return _Nothing(is_open=False), None
+        else:
+            return Source(place, node_id, output), None
+        if slot is None or not link_of(slot):
+            return _Nothing(is_open=False), None
+        return None, (place, link_of(slot))
 
-_Answer = tuple["Source | Value | _Nothing | None", "tuple[Place, str] | None"]
+    def _first_of_type(self, place: Place, node_id: str, record: Record, wanted: str) -> Record | None:
+        key = place, node_id, wanted
+        if key not in self._by_type:
+            self._by_type[key] = first_of_type(record, wanted)
+        return self._by_type[key]
 
 
 def _leave(place: Place, index: int) -> tuple[Source | Value | _Nothing | None, tuple[Place, str] | None, Value | None]:
@@ -112,31 +141,6 @@ def _leave(place: Place, index: int) -> tuple[Source | Value | _Nothing | None, 
     if link_id in above.graph.links:
         return None, (above, link_id), value
     return value or _Nothing(is_open=True), None, value
-
-
-def _pass(place: Place, node_id: str, record: Record, step: _Step) -> _Answer:
-    """Through a node that is none of the result's, or to the end at one that is."""
-    _, _, output, wanted = step
-    mode, kind = mode_of(record), record["type"]
-    if mode == MUTED:
-        return _Nothing(is_open=False), None
-    slots = record.get("inputs") or ()
-    if mode == BYPASSED:
-        slot = passed_through(record, output, wanted)
-    elif (inner := place.inside.get(node_id)) is not None:
-        link_id = inner.outlet(output)
-        return (_Nothing(is_open=False), None) if link_id is None else (None, (inner, link_id))
-    elif kind == REROUTE:
-        slot = slots[0] if slots else None
-    elif kind == PRIMITIVE:
-        return _value_of_primitive(place, node_id, record), None
-    elif kind in VIRTUAL:
-        return _Nothing(is_open=False), None
-    else:
-        return Source(place, node_id, output), None
-    if slot is None or not link_of(slot):
-        return _Nothing(is_open=False), None
-    return None, (place, link_of(slot))
 
 
 def _value_of_primitive(place: Place, node_id: str, record: Record) -> Value | _Nothing:

@@ -130,4 +130,5 @@ def _as_text(value: str | float) -> str:
         return "true" if value else "false"
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e21:
         return str(int(value))
-    return str(value)
+    # Python refuses to write thousands of decimals; no widget holds a number beyond 64 bits.
+    return f"{value:x}" if isinstance(value, int) and value.bit_length() > 64 else str(value)

@@ -130,6 +130,21 @@ def test_what_is_nested_too_deep_to_be_written_out_is_refused_all_the_same() -> 
     assert inputs_of(saved(node(1, "Load", values=[bottomless])))["1"] == {"name": {"__value__": bottomless}}
 
 
+def test_a_number_of_thousands_of_digits_is_refused_or_passed_on() -> None:
+    endless = 10**6000
+    for document in (
+        {"nodes": [node(endless, "Empty")]},
+        {"nodes": [endless]},
+        saved(node(1, "Empty"), links=[[1, 1, 0, 2]], subgraphs=[endless]),
+    ):
+        with pytest.raises(GraphError):
+            to_prompt(document, registry())
+    group = GROUP | {"links": [[0, 0, endless, 0, 0, "*"]]}
+    assert "8:1" in inputs_of(saved(node(8, "workflow>Both"), extra={"groupNodes": {"Both": group}}))
+    named = saved(node(1, "Save", values=["%Empty.width%"]), node(2, "Empty", values=[endless]))
+    assert len(inputs_of(named)["1"]["filename_prefix"]) > 1000
+
+
 def test_a_link_s_ends_may_be_texts_and_an_id_a_text_or_a_whole_float() -> None:
     document = saved(
         node("a", "Empty", values=[1]),

@@ -176,6 +176,9 @@ def test_a_proxy_may_name_an_input_of_the_instance_or_a_widget_further_in() -> N
     inputs_first = {"proxyWidgets": [["25", "15: steps"]]}
     shown = instance(8, None, "level0", values=[31, 32], properties=inputs_first)
     assert inputs_of(saved(shown, subgraphs=nested(1)))["8:25:15"]["steps"] == 32
+    previews = {"proxyWidgets": [["25", "$$canvas-image-preview"], ["25", "15: steps"]]}
+    shown = instance(8, None, "level0", values=[31], properties=previews, inputs=[])
+    assert inputs_of(saved(shown, subgraphs=nested(1)))["8:25:15"]["steps"] == 31
     own_prefix = {"proxyWidgets": [["15", "15: steps"]]}
     shown = instance(8, values=[33], properties=own_prefix)
     assert inputs_of(saved(shown, subgraphs=[subgraph("one", sampler(15))]))["8:15"]["steps"] == 33
