@@ -135,8 +135,6 @@ def _read_list(spec: NodeSpec, values: Sequence[Any]) -> tuple[dict[str, Any], b
         if whole and position == len(values):
             return found, True
         best = found if best is None else best
-        if habit is CURRENT and position == len(values) == 0:
-            break
     return best or {}, False
 
 
