@@ -1,7 +1,8 @@
 """The plan of the house: reads the options, builds each room, hands it what it needs.
 
 One set of rooms serves the front desk (no torch, no nodes), another the worker; `run`, `check` and `nodes` build a
-worker in this process. Rooms are imported where they are built: a front desk must answer before torch is there.
+worker in this process, `convert` the nodes alone. Rooms are imported where they are built: a front desk must answer
+before torch is there.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if settings.command != "train-demo":
             os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         logging.basicConfig(level=settings.log_level, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
-        commands = {"run": run, "check": check, "nodes": nodes, "train-demo": train_demo, "serve": serve}
+        commands = {"run": run, "check": check, "convert": convert, "nodes": nodes}
+        commands |= {"train-demo": train_demo, "serve": serve}
         return commands[settings.command](settings)
     except SettingsError as error:
         print(error.message, file=sys.stderr)
@@ -128,6 +130,25 @@ def check(settings: Settings) -> int:
     if report.plan is None or report.problems:
         return EXIT_FAILED
     print(f"{settings.workflow}: {len(report.plan.nodes)} nodes, can run")
+    return 0
+
+
+def convert(settings: Settings) -> int:
+    """Print the API form of one workflow. Only its node types need to be known, here or in a catalogue."""
+    from execution.convert import to_prompt  # with the nodes, which bring torch
+    from heddle.graph.registry import Registry
+    from heddle.graph.workflow import read_document
+    from heddle.settings.folders import Folders
+    from nodes.catalogue import built_in
+    from nodes.packs import load_packs
+
+    document, _ = _read_workflow(settings)
+    known = built_in()
+    for failure in load_packs(known, Folders.from_settings(settings).custom_nodes):
+        log.warning("%s", failure.message)
+    if settings.catalogue is not None:
+        known = Registry([*Registry.from_catalogue(read_document(settings.catalogue)).values(), *known.values()])
+    print(json.dumps(to_prompt(document, known, seed=settings.seed), indent=2))
     return 0
 
 
@@ -229,12 +250,18 @@ def _open_workflow(settings: Settings) -> tuple[dict[str, dict[str, Any]], dict[
     """The graph that a file carries, what pictures made from it carry besides, and a worker."""
     from execution.changes import apply_changes  # with the worker's rooms
     from execution.convert import to_prompt
-    from heddle.media.carriers import read_remaking
 
-    assert settings.workflow is not None, "the option parser asks for a file"
-    document, extra = read_remaking(settings.workflow)
+    document, extra = _read_workflow(settings)
     worker = build_worker(settings)
     return apply_changes(to_prompt(document, worker.registry), settings.changes, worker.registry), extra, worker
+
+
+def _read_workflow(settings: Settings) -> tuple[Any, dict[str, Any]]:
+    """The document that a file carries, and what pictures made from it carry besides."""
+    from heddle.media.carriers import read_remaking  # with the worker's rooms
+
+    assert settings.workflow is not None, "the option parser asks for a file"
+    return read_remaking(settings.workflow)
 
 
 if __name__ == "__main__":

@@ -1,244 +1,183 @@
-"""A workflow of either form as the API form: plain graphs with primitives, reroutes, notes, bypass and mute.
+"""A workflow of either form as the API form; `execution.saved` holds what the saved form needs for it.
 
-What makes no node of the result: notes, primitives and reroutes, and nodes that are muted (mode 2) or bypassed (4).
-Subgraphs and the older group nodes are refused by name.
+What makes no node of the result: notes, primitives and reroutes, nodes that are muted (mode 2) or bypassed (4) with all
+that is inside them, and instances of subgraphs and group nodes, whose inner nodes stand there as `8:25`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
-from heddle.graph.errors import GraphError
-from heddle.graph.spec import NodeSpec, types_match
+from execution.saved.definitions import Definitions
+from execution.saved.places import Place, unfold
+from execution.saved.records import Record, link_of, mapping_in, name_of, read_graph, type_of
+from execution.saved.sources import Source, Sources, Value
+from execution.saved.texts import choose_words, fill_name
+from execution.saved.widgets import Setting, values_of_unknown, widget_values
+from heddle.graph.spec import NodeSpec
 from heddle.graph.workflow import Prompt, form_of, refuse_unreadable
 
-MUTED, BYPASSED = 2, 4
-NOTES = frozenset({"Note", "MarkdownNote"})
-VIRTUAL = NOTES | {"Reroute", "PrimitiveNode"}
-CONTROLS = frozenset({"fixed", "increment", "decrement", "randomize", "increment-wrap"})
+
+@dataclass(frozen=True)
+class ChosenText:
+    """A text with choices or comments in it, and what was made of it."""
+
+    node_id: str
+    input_name: str
+    text: str
+    chosen: str
 
 
-def to_prompt(document: Any, nodes: Mapping[str, NodeSpec]) -> Prompt:
+@dataclass
+class Converted:
+    """The API form, and which words were chosen on the way: with them a run can be repeated and shown."""
+
+    prompt: Prompt
+    texts: list[ChosenText] = field(default_factory=list)
+
+
+def to_prompt(
+    document: Any, nodes: Mapping[str, NodeSpec], *, seed: int | None = None, now: datetime | None = None
+) -> Prompt:
+    """The API form of a workflow document, see `convert`."""
+    return convert(document, nodes, seed=seed, now=now).prompt
+
+
+def convert(
+    document: Any, nodes: Mapping[str, NodeSpec], *, seed: int | None = None, now: datetime | None = None
+) -> Converted:
     """The API form of a workflow document.
 
-    Raises: GraphError, if it is no workflow or holds what cannot be converted yet.
+    Args:
+        nodes: specs by class. A class that is not there stays, so that the check can name it.
+        seed: chooses among `{a|b}` in texts that allow it, and takes their comments out. Such texts stay as they are
+            if None, as does the API form.
+        now: fills in `%date:FORMAT%` in names of files; left to the engine if None.
+    Raises: GraphError, if it is no workflow or is damaged.
     """
     if form_of(document) == "api":
         for node_id, node in document.items():
             refuse_unreadable(str(node_id), node)
-        return {str(node_id): dict(node) for node_id, node in document.items()}
-    return _Saved(document, nodes).convert()
+        return Converted({str(node_id): dict(node) for node_id, node in document.items()})
+    root = read_graph(document, "the workflow")
+    definitions = Definitions(document, nodes)
+    definitions.hold(root)
+    _, found = unfold(root, definitions)
+    writer = _Writer(nodes, seed, now)
+    for place, node_id, record in found:
+        writer.write(place, node_id, record)
+    return writer.result
 
 
-def metadata_of(document: Any) -> dict[str, Any]:
-    """What pictures made from a document carry besides the API form: the saved form, if it is one."""
-    return {"workflow": document} if form_of(document) == "saved" else {}
+class _Writer:
+    """Writes one node after the other into the result."""
 
+    def __init__(self, nodes: Mapping[str, NodeSpec], seed: int | None, now: datetime | None) -> None:
+        self.nodes = nodes
+        self.seed = seed
+        self.now = now
+        self.sources = Sources()
+        self.result = Converted({})
+        self._named: dict[Place, dict[str, str]] = {}
 
-@dataclass(frozen=True)
-class _Wire:
-    source: str
-    output: int
-    target: str
-    type: str
-
-
-@dataclass(frozen=True)
-class _Value:
-    """A primitive's value, written where its link ends."""
-
-    value: Any
-
-
-class _Saved:
-    """A saved form, its nodes and links by id."""
-
-    def __init__(self, document: Mapping[str, Any], nodes: Mapping[str, NodeSpec]) -> None:
-        self.specs = nodes
-        self.records: dict[str, Mapping[str, Any]] = {}
-        doubles: list[Mapping[str, Any]] = []
-        for record in document["nodes"]:
-            _refuse_damage(record)
-            if self.records.setdefault(str(record["id"]), record) is not record:
-                doubles.append(record)
-        # Two nodes with one number: the first keeps it, and links mean that one; the others get numbers of their own.
-        free = 1 + max((int(each) for each in self.records if each.isdecimal()), default=0)
-        self.records |= {str(free + i): record for i, record in enumerate(doubles)}
-        definitions = document.get("definitions")
-        subgraphs = _objects(definitions.get("subgraphs"), "definitions") if isinstance(definitions, Mapping) else []
-        self._refuse_groups({str(each.get("id")): str(each.get("name", "")) for each in subgraphs})
-        links = document.get("links") or []
-        if not isinstance(links, list):
-            raise GraphError(f"the workflow's links are {str(links)[:80]}, wanted a list; save the workflow again")
-        self.links = dict(_read_link(each) for each in links if each is not None)
-
-    def _refuse_groups(self, subgraphs: Mapping[str, str]) -> None:
-        for node_id, record in self.records.items():
-            kind = record["type"]
-            name = subgraphs.get(kind) or (kind.split("workflow", 1)[1][1:] if kind.startswith("workflow") else "")
-            if kind in subgraphs or name:
-                raise GraphError(
-                    f"node {node_id}: {name!r} is a subgraph, and subgraphs cannot be run yet; unpack it in the editor "
-                    "that made it, or export the workflow in API form",
-                    node_id=node_id,
-                    class_type=kind,
-                )
-
-    def convert(self) -> Prompt:
-        ranked = sorted(self.records.items(), key=lambda entry: _rank(entry[1]))
-        prompt = {
-            node_id: self._convert_node(record)
-            for node_id, record in ranked
-            if record["type"] not in VIRTUAL and _mode(record) not in (MUTED, BYPASSED)
-        }
-        for node in prompt.values():
-            node["inputs"] = {
-                name: value
-                for name, value in node["inputs"].items()
-                if not (isinstance(value, list) and str(value[0]) not in prompt)
-            }
-        return prompt
-
-    def _convert_node(self, record: Mapping[str, Any]) -> dict[str, Any]:
+    def write(self, place: Place, node_id: str, record: Record) -> None:
         kind = record["type"]
-        spec = self.specs.get(kind)
+        spec = self.nodes.get(kind)
+        links, values = self._follow_links(place, record, spec)
+        given = place.given.get(node_id, {}) | {name: found.value for name, found in values.items()}
         inputs: dict[str, Any] = {}
-        if spec is not None:
-            for name, value in widget_values(record, spec).items():
-                inputs[name] = {"__value__": value} if isinstance(value, list) else value
-        for slot in record.get("inputs") or []:
-            if slot.get("link") is None:
-                continue
-            name = slot.get("name", "")
-            wanted = spec.input(name) if spec else None
-            found = self._source(str(slot["link"]), wanted.type if wanted else str(slot.get("type") or "*"))
-            if isinstance(found, _Value):
-                inputs[name] = {"__value__": found.value} if isinstance(found.value, list) else found.value
-            elif found is not None:
-                inputs[name] = [found.source, found.output]
-        title = record.get("title") or (spec.display_name if spec else "") or kind
-        return {"class_type": spec.id if spec else kind, "inputs": inputs, "_meta": {"title": str(title)}}
-
-    def _source(self, link_id: str, wanted: str) -> _Wire | _Value | None:
-        """What feeds a link in the end, through reroutes and bypassed nodes; None if nothing does."""
-        passed: set[str] = set()
-        while link_id not in passed:
-            passed.add(link_id)
-            wire = self.links.get(link_id)
-            record = self.records.get(wire.source) if wire else None
-            if wire is None or record is None:
-                return None
-            slots = record.get("inputs") or []
-            if _mode(record) == MUTED:
-                return None
-            if record["type"] == "PrimitiveNode":
-                values = record.get("widgets_values")
-                return _Value(values[0]) if isinstance(values, list) and values else None
-            if record["type"] == "Reroute":
-                slot = slots[0] if slots else None
-            elif _mode(record) == BYPASSED:
-                slot = _passed_through(record, wire.output, wanted)
-            else:
-                return wire
-            if slot is None or slot.get("link") is None:
-                return None
-            link_id = str(slot["link"])
-        raise GraphError("the workflow's reroutes or bypassed nodes form a circle; take one of these links away")
-
-
-def _passed_through(record: Mapping[str, Any], output: int, wanted: str) -> Mapping[str, Any] | None:
-    """The input that a bypassed node passes on to an output, for a consumer that wants a type."""
-    slots = record.get("inputs") or []
-    outputs = record.get("outputs") or []
-    if not slots:
-        return None
-    same = slots[output] if output < len(slots) else None
-    if wanted == "*":
-        return same or slots[0]
-    given = _type_of(outputs[output]) if output < len(outputs) else "*"
-    if same and types_match(_type_of(same), given) and types_match(_type_of(same), wanted):
-        return same
-    exact = next((slot for slot in slots if _type_of(slot) == wanted), None)
-    return exact or next((slot for slot in slots if types_match(_type_of(slot), wanted)), None)
-
-
-def widget_values(record: Mapping[str, Any], spec: NodeSpec) -> dict[str, Any]:
-    """The values of a saved node's widgets by name, defaults where the file has too few.
-
-    Values by name win over the positional list: that one shifts when a node gains or loses a widget.
-    """
-    saved = record.get("widgets_values")
-    by_name = record.get("widgets_values_named")
-    named: Mapping[str, Any] = by_name if isinstance(by_name, Mapping) else saved if isinstance(saved, Mapping) else {}
-    positional = list(saved) if isinstance(saved, list) else []
-    values: dict[str, Any] = {}
-    position = 0
-    for widget in spec.widgets:
-        given = position < len(positional)
-        if given:
-            values[widget.name] = positional[position]
-        elif widget.has_default:
-            values[widget.name] = widget.options["default"]
-        elif widget.choices:
-            values[widget.name] = widget.choices[0]
-        position += 1
-        if widget.companions and position < len(positional) and str(positional[position]) in CONTROLS:
-            position += widget.companions
-        if widget.name in named:
-            values[widget.name] = named[widget.name]
-    return values
-
-
-def _refuse_damage(record: Any) -> None:
-    """Raises: GraphError, if a saved node is not in a form that can be relied on from here on."""
-    if not isinstance(record, Mapping) or "id" not in record or not isinstance(record.get("type"), str):
-        raise GraphError(f"the workflow has a node without id or type: {str(record)[:80]}; save the workflow again")
-    for side in ("inputs", "outputs"):
-        place = f"node {record['id']} ({record['type']}), {side}"
-        for slot in _objects(record.get(side), place):
-            if not isinstance(slot.get("name", ""), str):
-                raise GraphError(f"{place}: found the name {slot['name']!r}, wanted a text; save the workflow again")
-
-
-def _objects(found: Any, place: str) -> list[Mapping[str, Any]]:
-    """A list of objects; none at all is an empty one. Raises: GraphError, naming the place."""
-    if not isinstance(found or [], list) or not all(isinstance(each, Mapping) for each in found or []):
-        raise GraphError(f"{place}: found {str(found)[:80]}, wanted a list of objects; save the workflow again")
-    return found or []
-
-
-def _mode(record: Mapping[str, Any]) -> int:
-    """Whether a node is muted or bypassed; some programs write the number as a text."""
-    mode = record.get("mode")
-    return int(mode) if isinstance(mode, (int, float, str)) and str(mode) in ("2", "4", "2.0", "4.0") else 0
-
-
-def _read_link(entry: Any) -> tuple[str, _Wire]:
-    try:
-        if isinstance(entry, Mapping):
-            link_id, source, output, target = (entry[key] for key in ("id", "origin_id", "origin_slot", "target_id"))
-            kind = entry.get("type")
+        if spec is None:
+            inputs |= {name: _wrapped(value) for name, value in (values_of_unknown(record) | given).items()}
         else:
-            link_id, source, output, target, _, *rest = entry
-            kind = rest[0] if rest else "*"
-        return str(link_id), _Wire(str(source), int(output), str(target), _type_name(kind))
-    except (KeyError, TypeError, ValueError, OverflowError):
-        raise GraphError(f"the workflow has a link in a form that cannot be read: {str(entry)[:80]}") from None
+            for widget, value in widget_values(record, spec, given):
+                if isinstance(value, str) and widget.name not in links:
+                    origin = values[widget.name].origin if widget.name in values else None
+                    value = self._finish_text(place, node_id, Setting(widget, value), origin)
+                inputs[widget.name] = _wrapped(value, widget.type)
+            for name, found in values.items():  # a promoted value is written to sockets as well
+                inputs.setdefault(name, _wrapped(found.value))
+        for name, source in links.items():
+            written = source.place.ids.get(source.node)
+            if written is None:
+                inputs.pop(name, None)
+            else:
+                inputs[name] = [written, source.output]
+        title = record.get("title") or (spec.display_name if spec else "") or kind
+        self.result.prompt[place.ids[node_id]] = {
+            "class_type": spec.id if spec else kind,
+            "inputs": inputs,
+            "_meta": {"title": title if isinstance(title, str) else kind},
+        }
+
+    def _follow_links(
+        self, place: Place, record: Record, spec: NodeSpec | None
+    ) -> tuple[dict[str, Source], dict[str, Value]]:
+        """What the links of a node bring it in the end, by the names of its inputs."""
+        links: dict[str, Source] = {}
+        values: dict[str, Value] = {}
+        for slot in record.get("inputs") or ():
+            if not (link_id := link_of(slot)):
+                continue
+            name = name_of(slot)
+            wanted = spec.input(name) if spec else None
+            kind = type_of(slot) if wanted is None or wanted.type.startswith("COMFY_") else wanted.type
+            found = self.sources.find(place, link_id, "*" if kind.startswith("COMFY_") else kind)
+            if isinstance(found, Value):
+                values[name] = found
+            elif found is not None:
+                links[name] = found
+        return links, values
+
+    def _finish_text(self, place: Place, node_id: str, setting: Setting, origin: str | None) -> str:
+        """A text as it goes into the result. `origin` names the widget that holds it, the node's own if None."""
+        widget, text = setting
+        if self.seed is not None and widget.options.get("dynamicPrompts"):
+            # One text that feeds several inputs gets one choice, so it is drawn for where the text stands.
+            chosen = choose_words(text, self.seed, origin or f"{place.ids[node_id]}.{widget.name}")
+            if chosen != text:
+                self.result.texts.append(ChosenText(place.ids[node_id], widget.name, text, chosen))
+            return chosen
+        if widget.name == "filename_prefix" and "%" in text:
+            return fill_name(text, lambda node, name: self._value_of(place, node, name), self.now)
+        return text
+
+    def _value_of(self, place: Place | None, node: str, name: str) -> Any:
+        """The value of a widget of a node that texts call by its name, sought here and then further out."""
+        while place is not None:
+            node_id = self._names_in(place).get(node)
+            if node_id is not None:
+                record = place.graph.nodes[node_id]
+                spec, given = self.nodes.get(record["type"]), place.given.get(node_id, {})
+                if spec is None:
+                    return (values_of_unknown(record) | given).get(name)
+                return next(
+                    (each.value for each in widget_values(record, spec, given) if each.widget.name == name), None
+                )
+            place = place.above
+        return None
+
+    def _names_in(self, place: Place) -> dict[str, str]:
+        """Node ids by the names that texts use: what the node says for this purpose, else its title or class."""
+        if place not in self._named:
+            names: dict[str, str] = {}
+            aliases: dict[str, str] = {}
+            for node_id, record in place.graph.nodes.items():
+                spec = self.nodes.get(record["type"])
+                alias = mapping_in(record, "properties").get("Node name for S&R")
+                if isinstance(alias, str):
+                    aliases.setdefault(alias, node_id)
+                title = record.get("title") or (spec.display_name if spec else record["type"])
+                if isinstance(title, str):
+                    names.setdefault(title, node_id)
+            self._named[place] = names | aliases
+        return self._named[place]
 
 
-def _type_of(slot: Mapping[str, Any]) -> str:
-    return _type_name(slot.get("type"))
-
-
-def _type_name(kind: Any) -> str:
-    """A slot's type as a text; very old files have 0 or -1 for any, some have lists."""
-    if isinstance(kind, (list, tuple)):
-        return ",".join(map(str, kind))
-    return kind if isinstance(kind, str) and kind else "*"
-
-
-def _rank(record: Mapping[str, Any]) -> tuple[int, float]:
-    order = record.get("order")
-    return (0, order) if isinstance(order, (int, float)) else (1, 0)
+def _wrapped(value: Any, kind: str = "") -> Any:
+    """A value so that it cannot be taken for a link; curves say what they are."""
+    if kind.split(",")[0] == "CURVE" and not (isinstance(value, Mapping) and "__value__" in value):
+        return {"__type__": "CURVE", "__value__": value}
+    return {"__value__": list(value)} if isinstance(value, (list, tuple)) else value

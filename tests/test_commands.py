@@ -133,6 +133,26 @@ def test_an_api_form_workflow_runs_as_well_from_another_folder(base: Path, tmp_p
     assert done.returncode == 0, done.stderr
 
 
+def test_convert_prints_the_api_form_with_nodes_from_a_catalogue_and_chosen_words(base: Path, tmp_path: Path) -> None:
+    entry = {"input": {"required": {"strength": ["FLOAT", {"default": 1.0}], "text": ["STRING", {}]}}, "output": []}
+    entry["input"]["required"]["text"][1]["dynamicPrompts"] = True
+    catalogue, file = tmp_path / "object_info.json", tmp_path / "w.json"
+    catalogue.write_text(json.dumps({"Elsewhere": entry, "EmptyLatentImage": entry}))
+    inner = {"id": 5, "type": "Elsewhere", "widgets_values": [0.5, "{a|b} // c"]}
+    latent = {"id": 3, "type": "EmptyLatentImage", "widgets_values": [64, 32, 2]}
+    definition = {"id": "u", "name": "U", "nodes": [inner, latent], "links": []}
+    file.write_text(json.dumps({"nodes": [{"id": 1, "type": "u"}], "definitions": {"subgraphs": [definition]}}))
+    done = command("convert", file, "--catalogue", catalogue, "--seed", "1", base=base)
+    assert done.returncode == 0, done.stderr
+    made = json.loads(done.stdout)
+    assert made["1:5"]["inputs"]["strength"] == 0.5 and made["1:5"]["inputs"]["text"] in ("a ", "b ")
+    assert made["1:3"]["inputs"] == {"width": 64, "height": 32, "batch_size": 2}  # nodes that are here come first
+    assert json.loads(command("convert", file, base=base).stdout)["1:5"]["inputs"] == {}
+    catalogue.write_text("[]")
+    refused = command("convert", file, "--catalogue", catalogue, base=base)
+    assert refused.returncode == 1 and "not a catalogue" in refused.stderr
+
+
 def test_check_says_yes_or_what_is_wrong_and_makes_nothing(base: Path, tmp_path: Path) -> None:
     wrong = json.loads(WORKFLOW.read_text())
     for node in wrong["nodes"]:

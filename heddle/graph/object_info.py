@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from heddle.graph.errors import GraphError
 from heddle.graph.spec import InputSpec, NodeSpec, OutputSpec, Section
 
 Record = dict[str, Any]
@@ -38,25 +39,39 @@ def record_of(spec: NodeSpec) -> Record:
         "experimental": spec.experimental,
         "api_node": False,
         "search_aliases": list(spec.search_aliases),
+        **({"was": list(spec.was)} if spec.was else {}),
     }
 
 
 def spec_of_record(id: str, record: Mapping[str, Any]) -> NodeSpec:
-    """The spec behind a record, without what only a worker has (the function itself)."""
-    return NodeSpec(
-        id=id,
-        inputs=tuple(read_inputs(record.get("input", {}), record.get("input_order"))),
-        outputs=tuple(read_outputs(record.get("output", ()), record.get("output_name"), record.get("output_is_list"))),
-        category=record.get("category", ""),
-        display_name=record.get("display_name", id),
-        description=record.get("description", ""),
-        is_output=bool(record.get("output_node")),
-        takes_lists=bool(record.get("is_input_list")),
-        python_module=record.get("python_module", "nodes"),
-        deprecated=bool(record.get("deprecated")),
-        experimental=bool(record.get("experimental")),
-        search_aliases=tuple(record.get("search_aliases") or ()),
-    )
+    """The spec behind a record, without what only a worker has (the function itself).
+
+    Raises: GraphError, if the record is none.
+    """
+    try:
+        return NodeSpec(
+            id=id,
+            inputs=tuple(read_inputs(record.get("input") or {}, record.get("input_order"))),
+            outputs=tuple(
+                read_outputs(record.get("output") or (), record.get("output_name"), record.get("output_is_list"))
+            ),
+            category=record.get("category", ""),
+            display_name=record.get("display_name") or id,
+            description=record.get("description", ""),
+            is_output=bool(record.get("output_node")),
+            takes_lists=bool(record.get("is_input_list")),
+            python_module=record.get("python_module", "nodes"),
+            deprecated=bool(record.get("deprecated")),
+            experimental=bool(record.get("experimental")),
+            was=tuple(record.get("was") or ()),
+            search_aliases=tuple(record.get("search_aliases") or ()),
+        )
+    except (AttributeError, LookupError, TypeError, ValueError) as error:  # a catalogue may come from anywhere
+        raise GraphError(
+            f"the catalogue's entry of {id} cannot be read ({type(error).__name__}: {error}); wanted the form of "
+            "GET /object_info",
+            class_type=id,
+        ) from error
 
 
 def read_inputs(sections: Mapping[str, Any], order: Mapping[str, Iterable[str]] | None = None) -> Iterable[InputSpec]:
@@ -77,6 +92,19 @@ def read_input(name: str, entry: Any, section: Section) -> InputSpec:
     if isinstance(kind, (list, tuple)):  # the older way to write a COMBO: the type is the list of its choices
         options["options"], kind = list(kind), "COMBO"
     return InputSpec(name, kind if isinstance(kind, str) else str(kind), section, options)
+
+
+def inputs_of_choice(combo: InputSpec, choice: Any) -> tuple[InputSpec, ...]:
+    """The inputs that one choice of a dynamic combo brings, named `<combo>.<input>`; none for an unknown choice."""
+    for option in combo.choices or ():
+        if isinstance(option, Mapping) and option.get("key") == choice and isinstance(option.get("inputs"), Mapping):
+            sections = {name: each for name, each in option["inputs"].items() if isinstance(each, Mapping)}
+            return tuple(
+                InputSpec(f"{combo.name}.{each.name}", each.type, each.section, each.options)
+                for each in read_inputs(sections)
+                if each.section != "hidden"
+            )
+    return ()
 
 
 def read_outputs(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from heddle.graph.errors import GraphError
 from heddle.graph.object_info import Record, record_of, spec_of_record
 from heddle.graph.spec import NodeSpec
 
@@ -20,7 +21,12 @@ class Registry(Mapping[str, NodeSpec]):
 
     @classmethod
     def from_catalogue(cls, records: Mapping[str, Mapping[str, Any]]) -> Registry:
-        """What a process without nodes knows: specs that cannot be called."""
+        """What a process without nodes knows, or what GET /object_info answered: specs that cannot be called.
+
+        Raises: GraphError, if it is no catalogue.
+        """
+        if not isinstance(records, Mapping):
+            raise GraphError("not a catalogue: wanted an object of node id -> record, as GET /object_info answers")
         return cls(spec_of_record(id, record) for id, record in records.items())
 
     def add(self, spec: NodeSpec) -> None:

@@ -7,12 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 Section = Literal["required", "optional", "hidden"]
 
+#: A choice that brings inputs of its own, one set for each option: `options = [{key, inputs}]`.
+DYNAMIC_COMBO = "COMFY_DYNAMICCOMBO_V3"
+
 #: Types whose value a person types or chooses; every other type is a socket. `workflow_format` calls them widgets.
-WIDGET_TYPES = frozenset({"INT", "FLOAT", "STRING", "BOOLEAN", "COMBO"})
+#: Behind the first line stand those that existing editors draw in ways of their own.
+WIDGET_TYPES = frozenset(
+    {"INT", "FLOAT", "STRING", "BOOLEAN", "COMBO", DYNAMIC_COMBO}
+    | {"COLOR", "COLORS", "CURVE", "BOUNDING_BOX", "BOUNDING_BOXES", "IMAGECOMPARE", "COMPOSITOR", "PAINTER"}
+    | {"LOAD_3D", "LOAD_3D_ANIMATION", "PREVIEW_3D", "WEBCAM", "AUDIO_RECORD", "AUDIO_UI", "MARKDOWN"}
+)
 
 #: Sockets whose values only another node can make. Packs' own types may also take plain values from their own widgets.
 SOCKET_ONLY = frozenset(
@@ -71,18 +80,27 @@ class InputSpec:
     def has_default(self) -> bool:
         return "default" in self.options
 
-    @property
+    @cached_property
     def is_widget(self) -> bool:
         """True if a saved workflow keeps a value for it in `widgets_values`."""
-        if self.section == "hidden" or self.options.get("forceInput"):
-            return False
-        return self.type.split(",")[0].strip() in WIDGET_TYPES
+        return self.section != "hidden" and not self.options.get("forceInput") and self.takes_values
 
-    @property
+    @cached_property
+    def takes_values(self) -> bool:
+        """True if its type is one whose value a person sets, whether or not it stands as a socket here."""
+        options = self.options
+        return bool(
+            self.type.split(",")[0].strip() in WIDGET_TYPES or options.get("widgetType") or options.get("socketless")
+        )
+
+    @cached_property
     def companions(self) -> int:
         """How many further values a saved workflow keeps right after this widget's."""
+        kind = self.type.split(",")[0].strip()
+        if kind not in ("INT", "COMBO"):
+            return 0
         control = self.options.get("control_after_generate")
-        seeded = self.type == "INT" and self.name in SEED_NAMES and control is not False
+        seeded = kind == "INT" and self.name in SEED_NAMES and control is not False
         return 1 if seeded or control else 0
 
 
@@ -122,18 +140,23 @@ class NodeSpec:
     classic: type | None = field(default=None, compare=False, repr=False)
 
     def input(self, name: str) -> InputSpec | None:
-        return next((spec for spec in self.inputs if spec.name == name), None)
+        return self._by_name.get(name)
 
-    @property
+    @cached_property
+    def _by_name(self) -> dict[str, InputSpec]:
+        return {spec.name: spec for spec in reversed(self.inputs)}
+
+    @cached_property
     def widgets(self) -> tuple[InputSpec, ...]:
         """The inputs with a saved value, in the order of a workflow's `widgets_values`."""
         return tuple(spec for spec in self.inputs if spec.is_widget)
 
-    @property
+    @cached_property
     def file_companions(self) -> int:
         """Values that an upload button adds after the required widgets of a saved workflow."""
         uploads = ("image_upload", "animated_image_upload", "video_upload", "audio_upload", "file_upload")
-        return sum(any(spec.options.get(key) for key in uploads) for spec in self.inputs)
+        combos = (spec for spec in self.inputs if spec.type == "COMBO")
+        return sum(any(spec.options.get(key) for key in uploads) for spec in combos)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ takes: node id -> class_type and inputs). `execution.convert` turns the first in
 from __future__ import annotations
 
 import json
+import reprlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -74,7 +75,7 @@ def is_link(value: Any) -> bool:
 def refuse_unreadable(node_id: str, record: Any) -> None:
     """Raises: GraphError, if a node of the API form is no object, or its inputs are none."""
     if not isinstance(record, Mapping) or not isinstance(record.get("inputs", {}), Mapping):
-        shown = repr(record)
+        shown = reprlib.repr(record)  # short however deep it is
         raise GraphError(
             f"node {node_id}: found {shown if len(shown) <= 80 else f'{shown[:77]}...'}, "
             "wanted an object with class_type and inputs",

@@ -29,6 +29,7 @@ COMMANDS = {
     "serve": "start the server (also without any command)",
     "run": "run one workflow without a server and print the files it made",
     "check": "check one workflow against the nodes that exist, without running it",
+    "convert": "print the API form of one workflow as JSON",
     "nodes": "list the nodes",
     "train-demo": "train the demo model",
 }
@@ -86,8 +87,10 @@ class Settings:
     cpu: bool = False
     log_level: str = "INFO"
     cache_bytes: int = CACHE_BYTES
-    workflow: Path | None = None  # run, check
+    workflow: Path | None = None  # run, check, convert
     changes: tuple[str, ...] = ()  # run: the texts of --set, for `read_change`
+    catalogue: Path | None = None  # convert: nodes that are not here, as /object_info answers
+    seed: int | None = None  # convert: chooses among {a|b} in texts
     as_json: bool = False  # nodes
     rest: tuple[str, ...] = ()  # train-demo: what its own reader gets
 
@@ -211,7 +214,7 @@ def _command_parser(command: str, shared: argparse.ArgumentParser) -> _Parser:
         lines = (f"  {name:<12} {what}" for name, what in COMMANDS.items())
         parser.usage = "main.py [command] [options]"
         parser.epilog = "commands (each explains itself with --help):\n" + "\n".join(lines)
-    if command in ("run", "check"):
+    if command in ("run", "check", "convert"):
         parser.add_argument(
             "workflow",
             metavar="FILE",
@@ -225,6 +228,13 @@ def _command_parser(command: str, shared: argparse.ArgumentParser) -> _Parser:
             metavar="NODE.INPUT=VALUE",
             help="change one input; NODE is an id or a title that occurs once",
         )
+    if command == "convert":
+        parser.add_argument(
+            "--catalogue", metavar="FILE", help="node types that are not here: what GET /object_info answered elsewhere"
+        )
+        parser.add_argument(
+            "--seed", type=int, metavar="N", help="choose among {a|b} in texts and take comments out; default: neither"
+        )
     if command == "nodes":
         parser.add_argument("--json", dest="as_json", action="store_true", help="as /object_info answers")
     return parser
@@ -237,7 +247,7 @@ def _settings(command: str, found: argparse.Namespace, rest: tuple[str, ...] = (
     for change in changes:
         if not re.match(r"[^.].*\.[^=]+=|.+\..+=", change, re.DOTALL):
             raise SettingsError(f"--set {change}: write NODE.INPUT=VALUE, for example --set 3.seed=7")
-    workflow = getattr(found, "workflow", None)
+    workflow, catalogue = getattr(found, "workflow", None), getattr(found, "catalogue", None)
     return Settings(
         command=command,
         listen=_addresses(found.listen),
@@ -253,6 +263,8 @@ def _settings(command: str, found: argparse.Namespace, rest: tuple[str, ...] = (
         cache_bytes=CACHE_BYTES if found.cache_size is None else parse_size(found.cache_size),
         workflow=None if workflow is None else _absolute(workflow),
         changes=changes,
+        catalogue=None if catalogue is None else _absolute(catalogue),
+        seed=getattr(found, "seed", None),
         as_json=getattr(found, "as_json", False),
         rest=rest,
     )

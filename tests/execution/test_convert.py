@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from execution.convert import metadata_of, to_prompt
+from execution.convert import to_prompt
 from heddle.graph.errors import GraphError
 from tests.execution.toys import registry
 
@@ -154,25 +154,15 @@ def test_reroutes_in_a_circle_are_refused() -> None:
         convert(document)
 
 
-def test_a_subgraph_is_refused_by_its_name() -> None:
-    document = saved(record(4, "uuid-1"), definitions={"subgraphs": [{"id": "uuid-1", "name": "Upscale twice"}]})
-    with pytest.raises(GraphError, match="'Upscale twice' is a subgraph"):
-        convert(document)
-    with pytest.raises(GraphError, match="'Old group' is a subgraph"):
-        convert(saved(record(4, "workflow>Old group")))
-
-
 def test_an_unknown_type_stays_so_that_the_check_can_name_it() -> None:
     assert convert(saved(record(4, "Mystery", [1], title="My own")))["4"] == {
         "class_type": "Mystery", "inputs": {}, "_meta": {"title": "My own"},
     }  # fmt: skip
 
 
-def test_the_api_form_passes_through_and_only_the_saved_form_is_kept_as_metadata() -> None:
+def test_the_api_form_passes_through() -> None:
     prompt = {"1": {"class_type": "Make", "inputs": {}}}
     assert convert(prompt) == prompt
-    assert metadata_of(prompt) == {}
-    assert metadata_of(saved(MAKE))["workflow"]["nodes"][0]["id"] == 1
 
 
 @pytest.mark.parametrize("document", [None, 3, [], {}, {"nodes": 3}, {"a": 1}, {"prompt": {"1": {}}}])

@@ -61,6 +61,13 @@ def test_changes_keep_their_order_and_their_text():
     assert parse(words).changes == ("3.seed=7", "6.text=a=b, --cpu", "My v1.5 node.cfg=2")
 
 
+def test_convert_takes_a_catalogue_and_a_seed():
+    settings = parse(["convert", "w.json", "--catalogue", "nodes.json", "--seed", "7"])
+    assert (settings.workflow, settings.catalogue) == (Path.cwd() / "w.json", Path.cwd() / "nodes.json")
+    assert settings.seed == 7
+    assert parse(["convert", "w.json"]).seed is None
+
+
 def test_training_reads_its_own_options():
     settings = parse(["--cpu", "train-demo", "--out", "here", "--minutes", "3", "--resume"])
     assert settings.cpu
@@ -91,6 +98,9 @@ def test_folders_are_absolute_and_need_not_exist(tmp_path: Path, monkeypatch: py
         (["rnu", "w.json"], "did you mean run"),
         (["w.json"], "main.py run w.json"),
         (["run"], "FILE"),
+        (["convert"], "FILE"),
+        (["convert", "w.json", "--seed", "x"], "--seed"),
+        (["run", "w.json", "--seed", "3"], "knows no such option"),
         (["run", "my", "flow.json"], "quotes"),
         (["run", "w.json", "--set", "seed"], "NODE.INPUT=VALUE"),
         (["--port", "70000"], "65535"),

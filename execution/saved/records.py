@@ -1,0 +1,268 @@
+"""One graph of a saved workflow, read into nodes and links by id. What is damaged is refused in words.
+
+Both generations of the schema are read, links as tuples and links as objects. Slots are known by name: the place of an
+input says nothing, and a link ends where a slot holds its id.
+"""
+
+from __future__ import annotations
+
+import reprlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from heddle.graph.errors import GraphError
+
+Record = Mapping[str, Any]
+
+MUTED, BYPASSED = 2, 4
+REROUTE, PRIMITIVE = "Reroute", "PrimitiveNode"
+
+#: Types that exist in the editor alone and make no node of the result.
+VIRTUAL = frozenset({"Note", "MarkdownNote", REROUTE, PRIMITIVE})
+
+#: Inside a subgraph's definition: where links from the outside start, and where links to the outside end.
+INLET, OUTLET = "-10", "-20"
+
+_MODES = {2: MUTED, 4: BYPASSED, "2": MUTED, "4": BYPASSED, "2.0": MUTED, "4.0": BYPASSED}  # some write a text
+
+
+class Wire(NamedTuple):
+    """A link: from an output of a node to a slot of another. The slot counts at the outlet alone."""
+
+    source: str
+    output: int
+    target: str
+    slot: int
+
+
+@dataclass
+class Graph:
+    """The workflow itself, the definition of a subgraph, or that of an older group node.
+
+    `inputs` and `outputs` are the names a definition shows to the outside; the workflow itself has none. `promoted` are
+    the inputs behind which there is a widget, `marked` those that the file calls widgets.
+    """
+
+    title: str
+    nodes: dict[str, Record]
+    links: dict[str, Wire]
+    inputs: list[str] = field(default_factory=list)
+    outputs: list[str] = field(default_factory=list)
+    promoted: list[str] = field(default_factory=list)
+    marked: set[str] = field(default_factory=set)
+
+    @cached_property
+    def ranked(self) -> list[tuple[str, Record]]:
+        """The nodes in the order in which the editor ran them last."""
+        return sorted(self.nodes.items(), key=lambda entry: _rank(entry[1]))
+
+    @cached_property
+    def input_names(self) -> frozenset[str]:
+        return frozenset(self.inputs)
+
+    @cached_property
+    def outlets_by_name(self) -> dict[str, str | None]:
+        """Which link ends at the output of a name; None for an output that nothing feeds."""
+        return {name: self.outlets.get(place) for place, name in reversed(list(enumerate(self.outputs)))}
+
+    @cached_property
+    def outlets(self) -> dict[int, str]:
+        """Which link ends at which output of a definition."""
+        found: dict[int, str] = {}
+        for link_id, wire in self.links.items():
+            if wire.target == OUTLET:
+                found.setdefault(wire.slot, link_id)
+        return found
+
+    def slots_behind_inputs(self) -> Iterator[tuple[str, Record, Record]]:
+        """Every slot inside that an input of the definition feeds: the input's name, the node, its slot."""
+        for record in self.nodes.values():
+            for slot in record.get("inputs") or ():
+                wire = self.links.get(link_of(slot))
+                if wire is not None and wire.source == INLET and 0 <= wire.output < len(self.inputs):
+                    yield self.inputs[wire.output], record, slot
+
+
+def read_graph(document: Record, title: str, *, is_definition: bool = False) -> Graph:
+    """The nodes and links of a workflow or of a subgraph's definition.
+
+    Raises: GraphError, if a node, a slot or a link is in no form that can be read.
+    """
+    nodes: dict[str, Record] = {}
+    doubles: list[Record] = []
+    listed = document.get("nodes")
+    if not isinstance(listed or [], list):
+        raise damage(f"{title}, nodes", listed, "a list")
+    for record in listed or ():
+        _refuse_damage(record, title)
+        if nodes.setdefault(str(id_text(record["id"])), record) is not record:
+            doubles.append(record)
+    # Two nodes with one number: the first keeps it, and links mean that one; the others get numbers of their own.
+    free = 1 + max((int(each) for each in nodes if each.isdecimal() and len(each) < 19), default=0)
+    nodes |= {str(free + i): record for i, record in enumerate(doubles)}
+    return Graph(
+        title,
+        nodes,
+        dict(_read_link(each, title) for each in _listed_links(document.get("links"), title)),
+        _names_of(document, "inputs", title) if is_definition else [],
+        _names_of(document, "outputs", title) if is_definition else [],
+    )
+
+
+def objects_in(found: Any, place: str) -> list[Record]:
+    """A list of objects; none at all is an empty one. Raises: GraphError, naming the place."""
+    if not isinstance(found or [], list):
+        raise damage(place, found, "a list of objects")
+    for each in found or ():
+        if not isinstance(each, Mapping):
+            raise damage(place, each, "an object")
+    return found or []
+
+
+def damage(place: str, found: Any, wanted: str) -> GraphError:
+    """The error for what is in no form that can be read."""
+    return GraphError(f"{place}: found {shown(found)}, wanted {wanted}; save the workflow again")
+
+
+def mapping_in(record: Record, key: str) -> Record:
+    """What a record keeps under a key if that is an object, else an empty one."""
+    found = record.get(key)
+    return found if isinstance(found, Mapping) else {}
+
+
+def id_text(value: Any) -> str | None:
+    """An id as a text, since files write 8, "8" and 8.0; None if it is no id."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value) if -(1 << 63) <= value < 1 << 64 else None
+    return str(int(value)) if isinstance(value, float) and value.is_integer() and abs(value) < 2**53 else None
+
+
+def link_of(slot: Record) -> str:
+    """The id of the link that an input holds, "" if it is not linked."""
+    return id_text(slot.get("link")) or ""
+
+
+def name_of(slot: Record) -> str:
+    """The name of a slot, "" if it has none."""
+    return slot.get("name") or ""
+
+
+def mode_of(record: Record) -> int:
+    """Whether a node is muted or bypassed, else 0."""
+    mode = record.get("mode")
+    return _MODES.get(mode, 0) if isinstance(mode, (int, float, str)) else 0
+
+
+def shown(value: Any) -> str:
+    """A value as a message quotes it: short, however large or deep it is."""
+    try:
+        text = reprlib.repr(value)
+    except ValueError:  # a number of thousands of digits, which Python does not write out
+        text = "a number without end"
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def type_of(slot: Record) -> str:
+    """A slot's type as a text; very old files have 0 or -1 for any, some have lists."""
+    kind = slot.get("type")
+    if isinstance(kind, (list, tuple)):
+        return ",".join(each for each in kind if isinstance(each, str)) or "*"
+    return kind if isinstance(kind, str) and kind else "*"
+
+
+def opposite(record: Record, output: int, wanted: str) -> Record | None:
+    """The input that a bypassed node passes on to an output because it stands in the same place.
+
+    Args:
+        wanted: the type of the input that is fed in the end.
+    """
+    slots = record.get("inputs") or []
+    outputs = record.get("outputs") or []
+    same = slots[output] if 0 <= output < len(slots) else None
+    if wanted == "*":
+        return same or (slots[0] if slots else None)
+    given = type_of(outputs[output]) if 0 <= output < len(outputs) else "*"
+    return same if same and _fit(type_of(same), given) and _fit(type_of(same), wanted) else None
+
+
+def first_of_type(record: Record, wanted: str) -> Record | None:
+    """The first input of a type, else the first that fits it: what a bypassed node passes on otherwise."""
+    slots = record.get("inputs") or []
+    exact = next((slot for slot in slots if type_of(slot) == wanted), None)
+    return exact or next((slot for slot in slots if _fit(type_of(slot), wanted)), None)
+
+
+def _fit(one: str, other: str) -> bool:
+    """As editors join types. The engine lets more pass (a text for a choice), which would pick another input here."""
+    ours = {name.strip().upper() for name in one.split(",")}
+    theirs = {name.strip().upper() for name in other.split(",")}
+    return bool(ours & theirs or (ours | theirs) & {"*", "", "0"})
+
+
+def _refuse_damage(record: Any, title: str) -> None:
+    """Raises: GraphError, if a saved node is not in a form that can be relied on from here on."""
+    named = isinstance(record, Mapping) and id_text(record.get("id")) is not None
+    if not named or not isinstance(record.get("type"), str):
+        raise GraphError(f"{title} has a node without id or type: {shown(record)}; save the workflow again")
+    for side in ("inputs", "outputs"):
+        place = f"{title}, node {record['id']} ({record['type'][:80]}), {side}"
+        for slot in objects_in(record.get(side), place):
+            if not isinstance(slot.get("name"), (str, type(None))):
+                raise damage(f"{place}, name", slot["name"], "a text")
+            if slot.get("link") is not None and id_text(slot["link"]) is None:
+                raise damage(f"{place}, link", slot["link"], "the number of a link")
+
+
+def _listed_links(found: Any, title: str) -> list[Any]:
+    if isinstance(found, Mapping):  # the oldest files: links by their ids
+        found = list(found.values())
+    if not isinstance(found or [], list):
+        raise damage(f"{title}, links", found, "a list")
+    return [each for each in found or () if each is not None]
+
+
+def _read_link(entry: Any, title: str) -> tuple[str, Wire]:
+    try:
+        if isinstance(entry, Mapping):
+            link_id, source, output = entry["id"], entry["origin_id"], entry["origin_slot"]
+            target, slot = entry.get("target_id"), entry.get("target_slot", -1)
+        else:
+            link_id, source, output, target, *rest = entry
+            slot = rest[0] if rest else -1
+        texts = id_text(link_id), id_text(source)
+        if texts[0] is None or texts[1] is None:
+            raise ValueError
+        return texts[0], Wire(texts[1], int(output), id_text(target) or "", _whole(slot))
+    except (KeyError, TypeError, ValueError, OverflowError):
+        raise GraphError(
+            f"{title} has a link in a form that cannot be read: found {shown(entry)}, wanted "
+            "[id, source node, output, target node, input, type] or an object of these; save the workflow again"
+        ) from None
+
+
+def _whole(slot: Any) -> int:
+    try:
+        return int(slot)
+    except (TypeError, ValueError, OverflowError):
+        return -1  # the target's place counts at the outlet only, and files hold all sorts elsewhere
+
+
+def _names_of(document: Record, side: str, title: str) -> list[str]:
+    """The names that a definition gives to its inputs or outputs."""
+    names = []
+    for slot in objects_in(document.get(side), f"{title}, {side}"):
+        if not isinstance(slot.get("name"), (str, type(None))):
+            raise GraphError(
+                f"{title}, {side}: found the name {shown(slot['name'])}, wanted a text; save the workflow again"
+            )
+        names.append(name_of(slot))
+    return names
+
+
+def _rank(record: Record) -> tuple[int, float]:
+    order = record.get("order")
+    return (0, order) if isinstance(order, (int, float)) else (1, 0)
