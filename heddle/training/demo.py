@@ -32,14 +32,13 @@ from heddle.samplers.run import run_sampler
 from heddle.samplers.schedules import normal
 from heddle.training.charts import draw_curves, draw_sheet
 from heddle.training.drawing import draw, draw_crowd, draw_many
-from heddle.training.loop import Plan, Progress, never, read_losses, train
+from heddle.training.loop import Plan, Progress, load_average, never, read_losses, train
 from heddle.training.losses import gaussian_latent, noise_loss, reconstruction_loss, seeded_chance
 from heddle.training.reading import (
     Captions,
     Tokenize,
     Vocabulary,
     clip_tokens,
-    load_average,
     read_vocabulary,
     train_reader,
 )

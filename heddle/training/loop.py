@@ -175,6 +175,13 @@ def train(
     return Trained({name: average.cpu() for name, average in zip(names, averages, strict=True)}, losses)
 
 
+def load_average(net: nn.Module, average: Mapping[str, Tensor], prefix: str = "") -> None:
+    """Put averaged weights into a net."""
+    with torch.no_grad():
+        for name, parameter in net.named_parameters():
+            parameter.copy_(average[prefix + name])
+
+
 def read_losses(checkpoint: Path) -> list[float]:
     """The losses of all steps that a checkpoint has behind it; none where there is no checkpoint."""
     return (

@@ -7,7 +7,7 @@ there from its first step on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +19,7 @@ from torch.nn.functional import cross_entropy
 
 from heddle.networks.clip_text import ClipText
 from heddle.prompts.tokenizer import END, START, clip_tokenizer
-from heddle.training.loop import OnProgress, Plan, never, train
+from heddle.training.loop import OnProgress, Plan, load_average, never, train
 from heddle.training.losses import seeded_chance
 from heddle.training.world import ATTRIBUTES, Scene, attributes_of, caption, words_of_the_world
 
@@ -157,10 +157,3 @@ def train_reader(
     trained = train(parameters, loss_of, plan, checkpoint, on_progress=on_progress, should_stop=should_stop)
     load_average(text, trained.average, "text.")
     return trained.losses
-
-
-def load_average(net: nn.Module, average: Mapping[str, Tensor], prefix: str = "") -> None:
-    """Put averaged weights into a net."""
-    with torch.no_grad():
-        for name, parameter in net.named_parameters():
-            parameter.copy_(average[prefix + name])
