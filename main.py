@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
     from execution.worker import Worker
+    from heddle.graph.registry import Registry
+    from heddle.settings.folders import Folders
 
 log = logging.getLogger("heddle")
 
@@ -71,14 +73,10 @@ def build_worker(settings: Settings) -> Worker:
     from model_management.devices import choose_device
     from model_management.guards import node_guard
     from model_management.weights import Weights
-    from nodes.catalogue import built_in
-    from nodes.packs import load_packs
 
     keep_freed_memory()
     folders = Folders.from_settings(settings)
-    registry = built_in()
-    for failure in load_packs(registry, folders.custom_nodes):
-        log.warning("%s", failure.message)
+    registry = _gather_nodes(folders)
     fingerprints = Fingerprints(folders)
     house = House(
         folders=folders,
@@ -139,13 +137,9 @@ def convert(settings: Settings) -> int:
     from heddle.graph.registry import Registry
     from heddle.graph.workflow import read_document
     from heddle.settings.folders import Folders
-    from nodes.catalogue import built_in
-    from nodes.packs import load_packs
 
     document, _ = _read_workflow(settings)
-    known = built_in()
-    for failure in load_packs(known, Folders.from_settings(settings).custom_nodes):
-        log.warning("%s", failure.message)
+    known = _gather_nodes(Folders.from_settings(settings))
     if settings.catalogue is not None:
         known = Registry([*Registry.from_catalogue(read_document(settings.catalogue)).values(), *known.values()])
     print(json.dumps(to_prompt(document, known, seed=settings.seed), indent=2))
@@ -237,6 +231,17 @@ def work(settings: Settings, connection: Connection) -> None:
         with contextlib.suppress(OSError, ValueError, AttributeError):  # closed, or never there
             stream.flush()
     os._exit(0)
+
+
+def _gather_nodes(folders: Folders) -> Registry:
+    """The built-in nodes and those of the packs; a pack that fails is said and left out."""
+    from nodes.catalogue import built_in  # brings torch
+    from nodes.packs import load_packs
+
+    registry = built_in()
+    for failure in load_packs(registry, folders.custom_nodes):
+        log.warning("%s", failure.message)
+    return registry
 
 
 def _show_every_name() -> None:
