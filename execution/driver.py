@@ -26,7 +26,7 @@ from execution.keys import Fingerprint, node_keys
 from execution.machine import Begin, End, Failed, Input, Interrupted, Run, State, Succeeded, advance
 from execution.plan import Plan, PlannedNode
 from heddle.graph.errors import Cancelled, GraphError, HeddleError
-from heddle.graph.spec import Shown
+from heddle.graph.results import Shown
 
 Emit = Callable[[Event], None]
 

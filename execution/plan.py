@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from heddle.graph.spec import NodeSpec
+from heddle.graph.spec import InputSpec, NodeSpec
 
 
 @dataclass(frozen=True)
@@ -19,13 +19,24 @@ class Link:
 
 @dataclass(frozen=True)
 class PlannedNode:
-    """One node: its values as they were checked, and where its other inputs come from."""
+    """One node: its values as they were checked, and where its other inputs come from.
+
+    Attributes:
+        links: inputs that get another node's output; those that are lazy only when the node asks for them.
+        raw: inputs that get the link itself (`rawLink`), as [source, output]; nothing behind runs for them.
+        more: what inputs are like that stand in no declaration: those of a dynamic combo, of a list that grows, ....
+    """
 
     id: str
     spec: NodeSpec
     values: Mapping[str, Any]
     links: Mapping[str, Link]
     title: str = ""
+    raw: Mapping[str, Link] = field(default_factory=dict)
+    more: Mapping[str, InputSpec] = field(default_factory=dict)
+
+    def input(self, name: str) -> InputSpec | None:
+        return self.more.get(name) or self.spec.input(name)
 
     @property
     def sources(self) -> tuple[str, ...]:

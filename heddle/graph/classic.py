@@ -12,7 +12,8 @@ from typing import Any
 
 from heddle.graph.errors import GraphError
 from heddle.graph.object_info import read_inputs, read_outputs, record_of
-from heddle.graph.spec import NodeSpec, Shown
+from heddle.graph.results import Shown
+from heddle.graph.spec import NodeSpec
 
 
 def spec_of_class(id: str, cls: type, *, display_name: str = "", python_module: str = "") -> NodeSpec:

@@ -14,7 +14,8 @@ from types import ModuleType, UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from heddle.graph.context import Context
-from heddle.graph.spec import InputSpec, NodeSpec, OutputSpec, Section, Shown
+from heddle.graph.results import Shown
+from heddle.graph.spec import InputSpec, NodeSpec, OutputSpec, Section
 
 F = TypeVar("F", bound=Callable[..., Any])
 

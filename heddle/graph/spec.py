@@ -115,11 +115,56 @@ class OutputSpec:
 
 
 @dataclass(frozen=True)
+class Calls:
+    """The functions of one node of a graph. Both may be coroutine functions.
+
+    `run` takes the inputs by name and returns the outputs as a tuple, a `Shown`, an `Expanded` or a lone
+    `ExecutionBlocker`. `ask_lazy` takes the same inputs, None where a lazy one is not there yet, and returns the names
+    of those that it needs.
+    """
+
+    run: Callable[..., Any]
+    ask_lazy: Callable[..., Any] | None = None
+
+
+@dataclass(frozen=True)
+class Validation:
+    """A node's own check of its inputs, in place of the engine's for those that it names.
+
+    Attributes:
+        names: the inputs that it takes by name.
+        takes_all: it takes every input (`**kwargs`).
+        takes_types: it also wants `input_types`, {input: type of the output that is linked to it}; types are then
+            its business.
+        ask: takes the plain values by name, None for what is linked; returns True, or False or a text that says why
+            not. May be a coroutine function. None in a process that only knows the catalogue.
+    """
+
+    names: frozenset[str] = frozenset()
+    takes_all: bool = False
+    takes_types: bool = False
+    ask: Callable[..., Any] | None = field(default=None, compare=False, repr=False)
+
+    def answers_for(self, name: str) -> bool:
+        return self.takes_all or name in self.names
+
+
+@dataclass(frozen=True)
 class NodeSpec:
     """A node, however it was declared.
 
-    `call` takes the inputs by name and returns the outputs as a tuple or a `Shown`; it is None in a process that
-    only knows the catalogue. `takes_context` says that `call` also wants a `ctx`.
+    `call` takes the inputs by name and returns what `Calls.run` does; it is None in a process that only knows the
+    catalogue. `takes_context` says that `call` also wants a `ctx`.
+
+    Attributes:
+        per_node: two nodes never share a result, even if all their inputs are equal.
+        open_input: inputs of any other name are taken, too, and are like this one.
+        ask_lazy: see `Calls`.
+        fingerprint: takes the plain values and hidden inputs by name, None for what is linked; what it returns is
+            part of the result's key, NaN for "always run". May be a coroutine function.
+        validation: see there.
+        bind: makes the calls of one node of a graph, where a declaration keeps state between runs.
+        extras: keys of the catalogue's record that only clients read, passed on unchanged.
     """
 
     id: str
@@ -136,7 +181,14 @@ class NodeSpec:
     experimental: bool = False
     was: tuple[str, ...] = ()
     search_aliases: tuple[str, ...] = ()
+    per_node: bool = False
+    open_input: InputSpec | None = None
+    validation: Validation | None = None
+    extras: Mapping[str, Any] = field(default_factory=dict)
     call: Callable[..., Any] | None = field(default=None, compare=False, repr=False)
+    ask_lazy: Callable[..., Any] | None = field(default=None, compare=False, repr=False)
+    fingerprint: Callable[..., Any] | None = field(default=None, compare=False, repr=False)
+    bind: Callable[[], Calls] | None = field(default=None, compare=False, repr=False)
     classic: type | None = field(default=None, compare=False, repr=False)
 
     def input(self, name: str) -> InputSpec | None:
@@ -157,17 +209,6 @@ class NodeSpec:
         uploads = ("image_upload", "animated_image_upload", "video_upload", "audio_upload", "file_upload")
         combos = (spec for spec in self.inputs if spec.type == "COMBO")
         return sum(any(spec.options.get(key) for key in uploads) for spec in combos)
-
-
-@dataclass(frozen=True)
-class Shown:
-    """What an output node returns when it also shows something.
-
-    `ui` goes to the clients and into the job's history, such as {"images": [{filename, subfolder, type}]}.
-    """
-
-    values: tuple[Any, ...]
-    ui: Mapping[str, Any]
 
 
 def types_match(given: str, wanted: str) -> bool:

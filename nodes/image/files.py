@@ -11,7 +11,7 @@ import torch
 from heddle.graph.context import Context
 from heddle.graph.declare import Files, Hidden, Text, Wire, node
 from heddle.graph.errors import ShapeError
-from heddle.graph.spec import Shown
+from heddle.graph.results import Shown
 from heddle.media.output_names import OutputName, plan_name
 from heddle.media.pictures import encode_png, read_picture, remaking_texts, to_bytes
 from heddle.wires import Image, Mask

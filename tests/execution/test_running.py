@@ -17,7 +17,7 @@ from heddle.graph.classic import spec_of_class
 from heddle.graph.context import Context
 from heddle.graph.declare import node, spec_of
 from heddle.graph.errors import ShapeError
-from heddle.graph.spec import Shown
+from heddle.graph.results import Shown
 from tests.execution.toys import Heard, Thing, graph, run, worker
 
 MAKE = {"text": "a", "count": 2, "mode": "loud"}

@@ -15,7 +15,8 @@ from heddle.graph.context import Context
 from heddle.graph.declare import Choice, Files, Hidden, Number, Text, Wire, node, spec_of
 from heddle.graph.errors import FileProblem
 from heddle.graph.registry import Registry
-from heddle.graph.spec import NodeSpec, Shown
+from heddle.graph.results import Shown
+from heddle.graph.spec import NodeSpec
 
 Thing = Annotated[str, Wire("THING")]
 

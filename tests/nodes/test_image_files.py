@@ -11,7 +11,7 @@ from PIL import Image
 
 from heddle.graph.declare import spec_of
 from heddle.graph.errors import Cancelled, FileProblem, ShapeError
-from heddle.graph.spec import Shown
+from heddle.graph.results import Shown
 from heddle.media.carriers import read_carried
 from nodes.image.files import load_image, preview_image, save_image
 from tests.nodes.fake_context import FakeContext

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from heddle.graph.spec import Shown
+from heddle.graph.results import Shown
 from nodes.catalogue import built_in
 from tests.golden.checks import Check, NotCovered, tolerance
 from tests.golden.kinds.kind import Kind

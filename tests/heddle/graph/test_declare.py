@@ -13,7 +13,8 @@ from heddle.graph.declare import Choice, Files, Flag, Hidden, More, Number, Text
 from heddle.graph.errors import GraphError
 from heddle.graph.object_info import record_of, spec_of_record, with_files
 from heddle.graph.registry import Registry
-from heddle.graph.spec import Shown, types_match
+from heddle.graph.results import Shown
+from heddle.graph.spec import types_match
 from heddle.wires import Image, Mask, Model
 
 
