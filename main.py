@@ -109,7 +109,7 @@ def run(settings: Settings) -> int:
 
     before = signal.signal(signal.SIGINT, interrupt)
     try:
-        finished = worker.run("run", prompt, console.show, extra_pnginfo=extra)
+        finished = worker.run("run", prompt, console.show, extra_data={"extra_pnginfo": extra})
     finally:
         signal.signal(signal.SIGINT, before)
         console.close()

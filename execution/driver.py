@@ -1,19 +1,32 @@
-"""Carries out what the machine says: calls nodes, keeps their results, says how far things are."""
+"""Carries out what the machine says: calls nodes, keeps their results, says how far things are.
+
+Nodes compute on the job's own thread, one after another; coroutines wait on a second one (`outside.py`).
+"""
 
 from __future__ import annotations
 
+import contextvars
+import queue
 import threading
+import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import CancelledError, Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
 from execution.cache import Result, ResultCache
+from execution.calling import Call, calls_of, is_outside, links_in, merge, read_answer
 from execution.events import (
     Event,
+    InnerNodeStarted,
+    JobExplained,
     JobFinished,
     JobStarted,
+    JobStatus,
+    NodeBlocked,
     NodeFailed,
     NodeFinished,
     NodeNote,
@@ -22,38 +35,88 @@ from execution.events import (
     NodesCached,
     NodeStarted,
 )
-from execution.keys import Fingerprint, node_keys
-from execution.machine import Begin, End, Failed, Input, Interrupted, Run, State, Succeeded, advance
-from execution.plan import Plan, PlannedNode
+from execution.expansion import Expansion, plan_expansion
+from execution.explain import How, LastTime
+from execution.keys import CodeVersion, Fingerprint, node_keys, told_text, unique_token
+from execution.machine import (
+    Begin,
+    End,
+    Failed,
+    Forget,
+    Input,
+    Interrupted,
+    Needs,
+    Replaced,
+    Run,
+    State,
+    Stuck,
+    Succeeded,
+    Waiting,
+    advance,
+)
+from execution.outside import Outside
+from execution.plan import Link, Plan, PlannedNode, nearest_first
+from heddle.graph.dynamic_prompt import DynamicPrompt
 from heddle.graph.errors import Cancelled, GraphError, HeddleError
-from heddle.graph.results import Shown
+from heddle.graph.results import ExecutionBlocker, Expanded
+from heddle.graph.running import CallPlace, call_place, current_context
+from heddle.graph.spec import Calls, NodeSpec
 
 Emit = Callable[[Event], None]
 
 #: Longest text of an input value that a failure reports.
 SHOWN_VALUE_CHARS = 200
 
+#: A node's progress is told no more often; its last is always told.
+PROGRESS_S = 0.05
 
-@dataclass(frozen=True)
+#: How often a job that only waits for coroutines looks whether it should stop.
+LOOK_S = 0.05
+
+#: How long coroutines that were cancelled may take to clean up.
+FAREWELL_S = 2.0
+
+
+@dataclass
 class House:
-    """What a worker hands to every job: where files and weights are, and the guards that a node runs under."""
+    """What a worker hands to every job: where files and weights are, the guards that a node runs under, and what
+    stays from job to job."""
 
     folders: Any
     weights: Any
     fingerprint: Fingerprint
     guard: Callable[[], AbstractContextManager[Any]]
     cache: ResultCache
+    code_version: CodeVersion = lambda spec: ""
+    last_time: LastTime = field(default_factory=LastTime)
+    calls: dict[tuple[str, str], tuple[NodeSpec, Calls]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.outside = Outside(self.guard)
 
 
 @dataclass(frozen=True)
 class Job:
-    """A checked graph with what came along: the graph as sent and the clients' extra data, for pictures' metadata."""
+    """A checked graph with what came along.
+
+    Attributes:
+        nodes: every node there is, for graphs that nodes make.
+        prompt: the graph as it was sent, and `extra_pnginfo` what clients sent besides: both go into pictures.
+        keys: passwords of outside services, by the hidden input that asks for them.
+        finished: output nodes that an earlier try of this job ended.
+        use_cache: results are taken from earlier runs and kept for later ones.
+    """
 
     id: str
     plan: Plan
+    nodes: Mapping[str, NodeSpec] = field(default_factory=dict)
     prompt: Mapping[str, Any] = field(default_factory=dict)
     extra_pnginfo: Mapping[str, Any] = field(default_factory=dict)
+    keys: Mapping[str, Any] = field(default_factory=dict)
     stop: threading.Event = field(default_factory=threading.Event)
+    finished: frozenset[str] = frozenset()
+    stop_at_first_error: bool = False
+    use_cache: bool = True
 
 
 class NodeContext:
@@ -61,16 +124,29 @@ class NodeContext:
 
     def __init__(self, node_id: str, job: Job, house: House, emit: Emit) -> None:
         self.node_id = node_id
+        self.job_id = job.id
         self.folders = house.folders
         self.weights = house.weights
         self.prompt = job.prompt
         self.extra_pnginfo = job.extra_pnginfo
         self._stop = job.stop
         self._emit = emit
+        self._told_at = 0.0
+        self._untold: NodeProgress | None = None
 
     def progress(self, value: float, total: float) -> None:
         self.check_cancelled()
-        self._emit(NodeProgress(self.node_id, value, total))
+        self._untold = NodeProgress(self.node_id, value, total)
+        now = time.monotonic()
+        if now - self._told_at >= PROGRESS_S:
+            self._told_at = now
+            self.tell_progress()
+
+    def tell_progress(self) -> None:
+        """Tell the last progress, if it was held back."""
+        if self._untold is not None:
+            self._emit(self._untold)
+            self._untold = None
 
     def preview(self, picture: bytes, format: str) -> None:
         self._emit(NodePreview(self.node_id, format, picture))
@@ -85,99 +161,406 @@ class NodeContext:
 
 def run_job(job: Job, house: House, emit: Emit) -> JobFinished:
     """Run a job to its end on this thread. Nothing a node raises gets out; the last event says how it went."""
-    emit(JobStarted())
-    plan = job.plan
-    keys = node_keys(plan, house.fingerprint)
-    results = {
-        node_id: kept
-        for node_id in plan.order
-        if (kept := house.cache.get(keys[node_id])) is not None and _is_still_there(kept, house.folders)
-    }
-    needed = plan.needed_for(plan.targets, results)
-    known = frozenset(results)
-    shown_from_cache = [each for each in plan.targets if each in known]
-    emit(NodesCached(tuple(each for each in plan.order if each in known)))
-    for node_id in shown_from_cache:
-        if (ui := results[node_id].ui) is not None:
-            emit(NodeFinished(node_id, ui, cached=True))
-    state = State(needed, {each: plan.nodes[each].sources for each in needed}, frozenset(plan.targets))
-    event: Input = Begin(known)
-    executed = [each for each in plan.order if each in known]
-    while True:
-        state, steps = advance(state, event)
-        for step in steps:
-            match step:
-                case Run(node_id):
-                    outcome = Interrupted() if job.stop.is_set() else _run_node(job, node_id, results, house, emit)
-                    if isinstance(outcome, Result):
-                        results[node_id] = outcome
-                        house.cache.put(keys[node_id], outcome)
-                        executed.append(node_id)
-                        emit(NodeFinished(node_id, outcome.ui))
-                        event = Succeeded(node_id)
-                    else:
-                        event = outcome
-                case End(status):
-                    finished = JobFinished(status, tuple(executed))
-                    emit(finished)
-                    return finished
+    return _JobRun(job, house, emit).run()
 
 
-def _run_node(
-    job: Job, node_id: str, results: Mapping[str, Result], house: House, emit: Emit
-) -> Result | Failed | Interrupted:
-    node = job.plan.nodes[node_id]
-    emit(NodeStarted(node_id))
-    inputs: dict[str, Any] = dict(node.values)
-    try:
-        inputs |= {name: results[link.source].outputs[link.output] for name, link in node.links.items()}
-        with house.guard():
-            return _call(node, job, inputs, NodeContext(node_id, job, house, emit))
-    except Cancelled:
+@dataclass
+class _Started:
+    """A node between its call and its result."""
+
+    node: PlannedNode
+    inputs: Mapping[str, Any]
+    context: NodeContext
+    began: float
+    answers: list[Any] = field(default_factory=list)
+    all_blocked: bool = False
+    future: Future[list[Any]] | None = None
+
+
+class _JobRun:
+    """One job from its first event to its last."""
+
+    def __init__(self, job: Job, house: House, emit: Emit) -> None:
+        self.job, self.house, self.emit = job, house, emit
+        self.nodes: dict[str, PlannedNode] = dict(job.plan.nodes)
+        self.graph = DynamicPrompt(job.prompt)
+        self.keys: dict[str, str] = {}
+        self.told: dict[str, str] = {}
+        self.results: dict[str, Result] = {}
+        self.replaced: dict[str, _Started] = {}  # nodes with a graph in their place
+        self.outside: dict[str, _Started] = {}  # nodes that wait
+        self.inbox: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self.executed: dict[str, None] = {}
+        self.how: dict[str, dict[str, Any]] = {}
+
+    def run(self) -> JobFinished:
+        self.emit(JobStarted())
+        try:
+            return self._run()
+        finally:
+            self._forget_old_calls()
+
+    def _run(self) -> JobFinished:
+        try:
+            self._make_keys(self.nodes.values())
+        except Cancelled:
+            return self._end("interrupted")
+        known = self._look_up(self.nodes)
+        self.emit(NodesCached(tuple(known)))
+        for target in self.job.plan.targets:
+            if target in known and target not in self.job.finished:
+                self._show_again(target)
+        plan = nearest_first(self.job.plan, known)
+        keep = any("DYNPROMPT" in node.spec.hidden.values() for node in self.nodes.values())
+        tasks = {node_id: node.task for node_id, node in plan.nodes.items()}
+        state = State(tasks, plan.targets, keep, self.job.stop_at_first_error)
+        events: deque[Input] = deque([Begin(frozenset(known), self.job.finished)])
+        while True:
+            while not self.inbox.empty():
+                events.append(self._arrived(self.inbox.get()))
+            if not events:
+                events.append(self._wait())
+            for step in advance(state, events.popleft()):
+                match step:
+                    case Run(node_id):
+                        events.append(self._start(node_id))
+                    case Forget(node_id):
+                        self.results.pop(node_id, None)
+                    case Stuck(node_id):
+                        self._tell_stuck(node_id)
+                    case End(status):
+                        return self._end(status)
+
+    # Before a node runs
+
+    def _make_keys(self, nodes: Iterable[PlannedNode]) -> None:
+        nodes = list(nodes)
+        asking = [node for node in nodes if node.spec.fingerprint is not None]
+        if asking:
+            self._ask_fingerprints(asking)
+        if self.job.use_cache:
+            node_keys(nodes, self.house.fingerprint, self.house.code_version, self.told, self.keys)
+        else:
+            self.keys |= {node.id: unique_token() for node in nodes}
+
+    def _ask_fingerprints(self, nodes: Iterable[PlannedNode]) -> None:
+        """Ask nodes whether what they read has changed. One that cannot say counts as changed."""
+        for node in nodes:
+            if self.job.stop.is_set():
+                raise Cancelled()
+            ask = node.spec.fingerprint
+            assert ask is not None
+            inputs: dict[str, Any] = {**node.values, **dict.fromkeys((*node.links, *node.raw))}
+            hidden = self._hidden(node)
+            if node.spec.takes_lists:
+                inputs, hidden = ({name: [value] for name, value in each.items()} for each in (inputs, hidden))
+            try:
+                with self.house.guard():
+                    answer = ask(**inputs, **hidden)
+                    if is_outside(answer):
+                        answer = self.house.outside.wait_for(answer, contextvars.copy_context())
+                self.told[node.id] = told_text(answer)
+            except Cancelled:
+                raise
+            except Exception as error:  # a pack's own code
+                self.told[node.id] = unique_token()
+                self.emit(NodeNote(node.id, f"whether it has changed cannot be told ({_in_words(error)}), so it runs"))
+
+    def _look_up(self, nodes: Iterable[str]) -> dict[str, None]:
+        """The nodes among these whose results are kept; their results lie in `results` then."""
+        if not self.job.use_cache:
+            return {}
+        known: dict[str, None] = {}
+        for node_id in nodes:
+            result = self.house.cache.get(self.keys[node_id])
+            if result is not None and _is_still_there(result, self.house.folders):
+                self.results[node_id] = result
+                self.executed[node_id] = None
+                self.how[node_id] = {"how": "memory"}
+                known[node_id] = None
+        return known
+
+    def _show_again(self, node_id: str) -> None:
+        if (ui := self.results[node_id].ui) is not None:
+            self.emit(NodeFinished(node_id, ui, cached=True))
+
+    # A node's run
+
+    def _start(self, node_id: str) -> Input:
+        """Call a node, or end one whose graph has run. Returns: what happened."""
+        if self.job.stop.is_set():
+            return self._interrupt()
+        if node_id in self.results:
+            return Succeeded(node_id)
+        if (begun := self.replaced.pop(node_id, None)) is not None:
+            return self._finish(begun)
+        if node_id in self._look_up((node_id,)):
+            self._show_again(node_id)
+            return Succeeded(node_id)
+        node = self.nodes[node_id]
+        context = NodeContext(node_id, self.job, self.house, self.emit)
+        begun = _Started(node, {}, context, time.perf_counter())
+        inputs: dict[str, list[Any]] = {}
+        begun.inputs = inputs
+        try:
+            missing = self._gather(node, inputs)
+            calls = self._calls(node)
+            if missing and calls.ask_lazy is not None:
+                wanted = self._ask_lazy(begun, calls.ask_lazy, missing)
+                if wanted:
+                    return Needs(node_id, wanted)
+            self._say_started(node_id)
+            return self._call(begun, calls.run)
+        except Exception as error:  # a node may raise anything; the job goes on with what does not need it
+            return self._failed(begun, error)
+
+    def _gather(self, node: PlannedNode, inputs: dict[str, list[Any]]) -> dict[str, Link]:
+        """Put a node's inputs together, each as the list of its values. Returns: lazy links without a result yet."""
+        missing = {}
+        for name, value in node.values.items():
+            inputs[name] = [value]
+        for name, link in node.links.items():
+            result = self.results.get(link.source)
+            if result is None:
+                missing[name] = link
+                inputs[name] = [None]
+            else:
+                inputs[name] = result.outputs[link.output]
+        for name, link in node.raw.items():
+            inputs[name] = [[link.source, link.output]]
+        return missing
+
+    def _calls(self, node: PlannedNode) -> Calls:
+        spec = node.spec
+        if spec.bind is None:
+            assert spec.call is not None, f"{spec.id} is known by its catalogue entry only"
+            return Calls(spec.call, spec.ask_lazy)
+        at = (node.id, spec.id)
+        if at not in self.house.calls or self.house.calls[at][0] is not spec:
+            self.house.calls[at] = (spec, spec.bind())
+        return self.house.calls[at][1]
+
+    def _hidden(self, node: PlannedNode) -> dict[str, Any]:
+        given: dict[str, Any] = {}
+        for name, kind in node.spec.hidden.items():
+            match kind:
+                case "PROMPT":
+                    given[name] = self.job.prompt
+                case "DYNPROMPT":
+                    given[name] = self.graph
+                case "EXTRA_PNGINFO":
+                    given[name] = self.job.extra_pnginfo
+                case "UNIQUE_ID":
+                    given[name] = node.id
+                case _:
+                    given[name] = self.job.keys.get(kind)
+        return given
+
+    def _ask_lazy(self, begun: _Started, ask: Callable[..., Any], missing: Mapping[str, Link]) -> tuple[str, ...]:
+        """The sources that a node asks for now."""
+        node, sources = begun.node, {}
+        for call in calls_of(node.spec, begun.inputs, self._hidden(node)):  # pyright: ignore[reportArgumentType]
+            if call.blocker is not None:
+                continue
+            with self.house.guard():
+                names = self._in_place(begun, call, ask)
+                if is_outside(names):
+                    names = self.house.outside.wait_for(names, contextvars.copy_context())
+            for name in names or ():
+                if isinstance(name, str) and name in missing:
+                    sources[missing[name].source] = None
+        return tuple(sources)
+
+    def _call(self, begun: _Started, run: Callable[..., Any]) -> Input:
+        node, outside = begun.node, []
+        extra = self._hidden(node)
+        begun.all_blocked = True
+        for call in calls_of(node.spec, begun.inputs, extra):  # pyright: ignore[reportArgumentType]
+            begun.context.check_cancelled()
+            if call.blocker is not None:
+                begun.answers.append(self._blocked(node, call.blocker))
+                continue
+            begun.all_blocked = False
+            with self.house.guard():
+                answer = self._in_place(begun, call, run)
+            if is_outside(answer):
+                outside.append((len(begun.answers), answer, contextvars.copy_context()))
+            else:
+                answer = read_answer(node.spec, node.id, answer)
+            begun.answers.append(answer)
+        if outside:
+            return self._wait_outside(begun, outside)
+        return self._answered(begun)
+
+    def _in_place(self, begun: _Started, call: Call, function: Callable[..., Any]) -> Any:
+        """Call a node's function where it can find out who and where it is."""
+        current_context.set(begun.context)
+        call_place.set(CallPlace(self.job.id, begun.node.id, call.index))
+        if begun.node.spec.takes_context and function is begun.node.spec.call:
+            return function(**call.inputs, ctx=begun.context)
+        return function(**call.inputs)
+
+    def _blocked(self, node: PlannedNode, blocker: ExecutionBlocker) -> ExecutionBlocker:
+        if blocker.message is None:
+            return blocker
+        self.emit(NodeBlocked(node.id, node.spec.id, str(blocker.message)))
+        return ExecutionBlocker(None)  # said once, where it arrived first
+
+    def _answered(self, begun: _Started) -> Input:
+        """All calls have their answers: a result, or a graph to run first."""
+        if any(isinstance(answer, Expanded) for answer in begun.answers):
+            return self._expand(begun)
+        return self._finish(begun)
+
+    def _finish(self, begun: _Started) -> Input:
+        node = begun.node
+        try:
+            result = merge(node.spec, begun.answers, self._resolve)
+        except Exception as error:
+            return self._failed(begun, error)
+        begun.context.tell_progress()
+        seconds = time.perf_counter() - begun.began
+        self.results[node.id] = result
+        self.executed[node.id] = None
+        if begun.all_blocked and begun.answers:
+            self.how[node.id] = {"how": "blocked"}
+        else:
+            self._explain(node, "ran", seconds)
+            if self.job.use_cache:
+                self.house.cache.put(self.keys[node.id], result, seconds)
+        self.emit(NodeFinished(node.id, result.ui))
+        return Succeeded(node.id)
+
+    def _failed(self, begun: _Started, error: BaseException) -> Input:
+        if isinstance(error, (Cancelled, CancelledError)) and self.job.stop.is_set():
+            return self._interrupt()
+        begun.context.tell_progress()
+        self.emit(_failure(begun.node, error, begun.inputs))
+        self._explain(begun.node, "failed", time.perf_counter() - begun.began)
+        return Failed(begun.node.id)
+
+    def _say_started(self, node_id: str) -> None:
+        parent = self.graph.get_parent_node_id(node_id)
+        if parent is None:
+            self.emit(NodeStarted(node_id))
+        else:
+            shown_at, real = self.graph.get_display_node_id(node_id), self.graph.get_real_node_id(node_id)
+            self.emit(InnerNodeStarted(node_id, shown_at, parent, real))
+
+    # A graph in a node's place
+
+    def _expand(self, begun: _Started) -> Input:
+        node = begun.node
+        try:
+            expansion = plan_expansion(node.id, begun.answers, self.job.nodes, self.nodes, self.graph)
+            self.nodes |= expansion.nodes
+            self._make_keys(expansion.nodes.values())
+        except Exception as error:  # the graph is a pack's making, and so is what asks after its inputs
+            return self._failed(begun, error)
+        self.replaced[node.id] = begun
+        return self._replacing(node.id, expansion)
+
+    def _replacing(self, node_id: str, expansion: Expansion) -> Replaced:
+        known = self._look_up(expansion.nodes)
+        for target in expansion.targets:
+            if target in known:
+                self._show_again(target)
+        tasks = {each.id: each.task for each in expansion.nodes.values()}
+        awaits = dict.fromkeys(source for source, _ in links_in(self.replaced[node_id].answers))
+        return Replaced(node_id, tasks, tuple(awaits), expansion.targets, frozenset(known))
+
+    def _resolve(self, source: str, output: int) -> tuple[list[Any], bool]:
+        """What an output of a graph in a node's place gave, and whether it is declared as a list."""
+        spec = self.nodes[source].spec
+        return self.results[source].outputs[output], spec.outputs[output].is_list
+
+    def _tell_stuck(self, node_id: str) -> None:
+        node = self.nodes[node_id]
+        words = "the graph in its place waits for the node itself; what it returns must not depend on its own outputs"
+        error = GraphError(f"node {node_id} ({node.spec.id}): {words}", node_id=node_id, kind="dependency_cycle")
+        self.replaced.pop(node_id, None)
+        self.emit(_failure(node, error, {}))
+        self._explain(node, "failed", 0.0)
+
+    # Nodes that wait
+
+    def _wait_outside(self, begun: _Started, outside: list[tuple[int, Any, contextvars.Context]]) -> Waiting:
+        node_id = begun.node.id
+        places = [place for place, _, _ in outside]
+        begun.future = self.house.outside.start([(answer, context) for _, answer, context in outside])
+        begun.answers = [None if place in places else answer for place, answer in enumerate(begun.answers)]
+        begun.all_blocked = False
+        self.outside[node_id] = begun
+        begun.future.add_done_callback(lambda _: self.inbox.put(node_id))
+        return Waiting(node_id)
+
+    def _arrived(self, node_id: str) -> Input:
+        """A coroutine has ended."""
+        begun = self.outside.pop(node_id)
+        assert begun.future is not None
+        try:
+            with self.house.guard():  # gives errors their names
+                found = iter(begun.future.result())
+            for place, answer in enumerate(begun.answers):
+                if answer is None:
+                    begun.answers[place] = read_answer(begun.node.spec, node_id, next(found))
+        except (Exception, CancelledError) as error:
+            return self._failed(begun, error)
+        return self._answered(begun)
+
+    def _wait(self) -> Input:
+        """Wait until a coroutine ends or the person asks to stop."""
+        while not self.job.stop.is_set():
+            try:
+                return self._arrived(self.inbox.get(timeout=LOOK_S))
+            except queue.Empty:
+                continue
+        return self._interrupt()
+
+    def _interrupt(self) -> Interrupted:
+        futures = [begun.future for begun in self.outside.values() if begun.future is not None]
+        for future in futures:
+            future.cancel()
+        deadline = time.monotonic() + FAREWELL_S
+        while self.outside and time.monotonic() < deadline:
+            try:
+                self.outside.pop(self.inbox.get(timeout=LOOK_S), None)
+            except queue.Empty:
+                continue
         return Interrupted()
-    except Exception as error:  # a node may raise anything; the job reports it and goes on with what does not need it
-        emit(_failure(node, error, inputs))
-        return Failed(node_id)
 
+    # The end
 
-def _call(node: PlannedNode, job: Job, inputs: Mapping[str, Any], ctx: NodeContext) -> Result:
-    """Call a node: once per element where lists arrive, shorter lists repeating their last; once if it takes lists."""
-    spec = node.spec
-    assert spec.call is not None, f"{spec.id} is known by its catalogue entry only"
-    lists = {name: list(inputs[name]) if name in node.links else [inputs[name]] for name in inputs}
-    extra = _hidden_inputs(node, job)
-    if spec.takes_context:
-        extra["ctx"] = ctx
-    if spec.takes_lists:
-        calls = [dict(lists)]
-        extra = {name: value if name == "ctx" else [value] for name, value in extra.items()}
-    else:
-        longest = max((len(each) for each in lists.values()), default=1)
-        if any(not each for each in lists.values()):
-            longest = 0
-        calls = [{name: each[min(turn, len(each) - 1)] for name, each in lists.items()} for turn in range(longest)]
-    outputs: tuple[list[Any], ...] = tuple([] for _ in spec.outputs)
-    shown: dict[str, Any] | None = None
-    for call in calls:
-        ctx.check_cancelled()
-        answer = spec.call(**call, **extra)
-        if isinstance(answer, Shown):
-            shown = _join_shown(shown, answer.ui)
-            answer = answer.values
-        if len(answer) < len(spec.outputs) and not (spec.is_output and not answer):
-            raise GraphError(
-                f"node {node.id} ({spec.id}): returned {len(answer)} values for {len(spec.outputs)} outputs",
-                node_id=node.id,
-                class_type=spec.id,
-            )
-        for slot, value, declared in zip(outputs, answer, spec.outputs, strict=False):
-            slot.extend(value if declared.is_list else [value])
-    return Result(outputs, shown)
+    def _end(self, status: JobStatus) -> JobFinished:
+        for begun in self.outside.values():  # a first failure that ends all, or coroutines that do not hear
+            if begun.future is not None:
+                begun.future.cancel()
+        for node_id in self.nodes:
+            if node_id not in self.how:
+                self.how[node_id] = {"how": "finished" if node_id in self.job.finished else "skipped"}
+        self.emit(JobExplained(self.how))
+        finished = JobFinished(status, tuple(self.executed))
+        self.emit(finished)
+        return finished
+
+    def _explain(self, node: PlannedNode, how: How, seconds: float) -> None:
+        told = self.told.get(node.id)
+        why = self.house.last_time.why(node, self.keys, told) if self.job.use_cache else ["results are not kept"]
+        self.how[node.id] = {"how": how, "why": why, "seconds": round(seconds, 6)}
+        if how == "ran":
+            self.house.last_time.remember(node, self.keys, told)
+
+    def _forget_old_calls(self) -> None:
+        """What a node of another graph kept on itself goes; this graph's nodes find theirs again next time."""
+        for at in [at for at in self.house.calls if at[0] not in self.nodes]:
+            del self.house.calls[at]
 
 
 def _is_still_there(result: Result, folders: Any) -> bool:
     """False if a file that the result shows was deleted meanwhile: then the node has to write it again."""
-    for shown in (result.ui or {}).values():
+    if not result.ui:
+        return True
+    for shown in result.ui.values():
         for each in shown if isinstance(shown, (list, tuple)) else ():
             if isinstance(each, Mapping) and "filename" in each and "type" in each:
                 try:
@@ -189,25 +572,14 @@ def _is_still_there(result: Result, folders: Any) -> bool:
     return True
 
 
-def _hidden_inputs(node: PlannedNode, job: Job) -> dict[str, Any]:
-    have = {"PROMPT": job.prompt, "EXTRA_PNGINFO": job.extra_pnginfo, "UNIQUE_ID": node.id}
-    return {each.name: have.get(each.type) for each in node.spec.inputs if each.section == "hidden"}
-
-
-def _join_shown(shown: dict[str, Any] | None, more: Mapping[str, Any]) -> dict[str, Any]:
-    """What several calls of one node show, list behind list."""
-    joined = dict(shown or {})
-    for name, value in more.items():
-        both_lists = isinstance(value, (list, tuple)) and isinstance(joined.get(name), list)
-        joined[name] = [*joined[name], *value] if both_lists else value
-    return joined
-
-
-def _failure(node: PlannedNode, error: Exception, inputs: Mapping[str, Any]) -> NodeFailed:
+def _in_words(error: BaseException) -> str:
     if isinstance(error, HeddleError):
-        message = error.message
-    else:
-        message = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        return error.message
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+
+
+def _failure(node: PlannedNode, error: BaseException, inputs: Mapping[str, Any]) -> NodeFailed:
+    message = _in_words(error)
     place = f"node {node.id} ({node.spec.id})"
     if not message.startswith(place):
         message = f"{place}: {message}"

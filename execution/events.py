@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 JobStatus = Literal["success", "partial", "error", "interrupted"]
@@ -15,8 +15,7 @@ class Event:
 
     def as_message(self) -> dict[str, Any]:
         """The event as JSON, without its picture."""
-        values = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "picture"}
-        return {"kind": self.kind} | values
+        return {"kind": self.kind, **vars(self)}
 
 
 @dataclass(frozen=True)
@@ -39,6 +38,20 @@ class NodeStarted(Event):
 
 
 @dataclass(frozen=True)
+class InnerNodeStarted(Event):
+    """A node started that another one put into the graph.
+
+    It is shown at `display_id`, was made by `parent_id`, and runs for `real_id`, a node of the graph as it was sent.
+    """
+
+    kind: ClassVar[str] = "node_started"
+    node_id: str = ""
+    display_id: str = ""
+    parent_id: str | None = None
+    real_id: str = ""
+
+
+@dataclass(frozen=True)
 class NodeProgress(Event):
     kind: ClassVar[str] = "node_progress"
     node_id: str = ""
@@ -54,6 +67,9 @@ class NodePreview(Event):
     node_id: str = ""
     format: str = "jpeg"
     picture: bytes = b""
+
+    def as_message(self) -> dict[str, Any]:
+        return {"kind": self.kind, "node_id": self.node_id, "format": self.format}
 
 
 @dataclass(frozen=True)
@@ -86,6 +102,24 @@ class NodeFailed(Event):
     exception_type: str = ""
     traceback: tuple[str, ...] = ()
     inputs: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class NodeBlocked(Event):
+    """A node was kept from running by a value that says why."""
+
+    kind: ClassVar[str] = "node_blocked"
+    node_id: str = ""
+    class_type: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class JobExplained(Event):
+    """For each node, how it came to its result and why it was not taken from last time; see `execution/explain.py`."""
+
+    kind: ClassVar[str] = "job_explained"
+    nodes: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ One class serves the child process of a server and the command line in one proce
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import threading
@@ -18,8 +19,14 @@ from execution.fingerprints import Fingerprints
 from execution.protocol import pack, unpack
 from heddle.graph.registry import Registry
 
+#: Hidden inputs that are filled in from a client's extra data, by the keys that clients use.
+SERVICE_KEYS = {"AUTH_TOKEN_COMFY_ORG": "auth_token_comfy_org", "API_KEY_COMFY_ORG": "api_key_comfy_org"}
+
 #: How long a worker whose front desk is gone waits for a node to notice that it should stop.
 FAREWELL_S = 2.0
+
+#: Events that go in one message at most.
+EVENTS_TOGETHER = 500
 
 
 class Connection(Protocol):
@@ -61,19 +68,40 @@ class Worker:
         prompt: Mapping[str, Any],
         emit: Callable[[Event], None],
         *,
-        extra_pnginfo: Mapping[str, Any] | None = None,
+        extra_data: Mapping[str, Any] | None = None,
         targets: Collection[str] | None = None,
+        finished: Collection[str] = (),
+        stop_at_first_error: bool = False,
+        use_cache: bool = True,
     ) -> JobFinished:
-        """Check and run one graph to its end; the last event says how it went."""
+        """Check and run one graph to its end; the last event says how it went.
+
+        Args:
+            extra_data: what the client sent along; its `extra_pnginfo` goes into pictures.
+            finished: output nodes that an earlier try of the job ended.
+        """
         stop = self.expect(job_id)
+        extra = extra_data or {}
         try:
             report = self.check(prompt, targets)
             if report.plan is None:
                 emit(JobStarted())
-                finished = JobFinished("error", message="\n".join(report.messages))
-                emit(finished)
-                return finished
-            return run_job(Job(job_id, report.plan, prompt, extra_pnginfo or {}, stop), self.house, emit)
+                ended = JobFinished("error", message="\n".join(report.messages))
+                emit(ended)
+                return ended
+            job = Job(
+                job_id,
+                report.plan,
+                self.registry,
+                prompt,
+                extra.get("extra_pnginfo") or {},
+                {hidden: extra[key] for hidden, key in SERVICE_KEYS.items() if key in extra},
+                stop,
+                frozenset(finished),
+                stop_at_first_error,
+                use_cache,
+            )
+            return run_job(job, self.house, emit)
         finally:
             with self._lock:
                 self._stops.pop(job_id, None)
@@ -104,13 +132,9 @@ def serve_connection(
         describe: the devices, as clients of /system_stats read them.
         ready: what is left to do before the first job, after the catalogue was sent.
     """
-    sending = threading.Lock()
+    outbox = _Outbox(connection)
     inbox: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
     idle = threading.Event()
-
-    def send(message: dict[str, Any], blob: bytes | None = None) -> None:
-        with sending:
-            connection.send_bytes(pack(message, blob))
 
     def read() -> None:
         while True:
@@ -135,27 +159,98 @@ def serve_connection(
 
     threading.Thread(target=read, name="front desk", daemon=True).start()
     try:
-        send({"type": "hello", "pid": os.getpid(), **describe()})
-        send({"type": "catalogue", "nodes": worker.registry.catalogue()})
+        outbox.put({"type": "hello", "pid": os.getpid(), **describe()})
+        outbox.put({"type": "catalogue", "nodes": worker.registry.catalogue()})
         ready()
-        send({"type": "ready"})
+        outbox.put({"type": "ready"})
         while (message := inbox.get()) is not None:
             if message.get("type") == "run":
-                _run(worker, message, send)
+                _run(worker, message, outbox)
             elif message.get("type") == "free":
                 worker.free(models=bool(message.get("unload_models")), results=bool(message.get("free_memory")))
-    except (BrokenPipeError, ConnectionError):
-        pass  # the front desk went away between two messages
     finally:
+        outbox.close()
         idle.set()
 
 
-def _run(worker: Worker, message: Mapping[str, Any], send: Callable[[dict[str, Any], bytes | None], None]) -> None:
+class _Outbox:
+    """What a worker has to say, sent in order by a thread of its own.
+
+    Events that come while the last are being sent go together in one message: a thousand short nodes cost a few
+    messages, and the first of them is not kept waiting.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._waiting: queue.SimpleQueue[dict[str, Any] | tuple[str, Event] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._send_all, name="worker's events", daemon=True)
+        self._thread.start()
+
+    def put(self, message: dict[str, Any]) -> None:
+        self._waiting.put(message)
+
+    def put_event(self, job_id: str, event: Event) -> None:
+        self._waiting.put((job_id, event))
+
+    def close(self) -> None:
+        """Send what waits and end."""
+        self._waiting.put(None)
+        self._thread.join(FAREWELL_S)
+
+    def _send_all(self) -> None:
+        try:
+            while True:
+                entries = [self._waiting.get()]
+                with contextlib.suppress(queue.Empty):
+                    while len(entries) < EVENTS_TOGETHER:
+                        entries.append(self._waiting.get_nowait())
+                if self._send(entries):
+                    return
+        except (BrokenPipeError, ConnectionError, OSError):
+            pass  # the front desk went away; the reading thread ends this process
+
+    def _send(self, entries: list[dict[str, Any] | tuple[str, Event] | None]) -> bool:
+        """Send entries, events of one job together. Returns: whether this was the end."""
+        together: list[dict[str, Any]] = []
+        job_of_all = ""
+
+        def send_together() -> None:
+            if together:
+                self._connection.send_bytes(pack({"type": "events", "job_id": job_of_all, "events": together}))
+                together.clear()
+
+        for entry in entries:
+            if isinstance(entry, tuple):
+                job_id, event = entry
+                if job_id != job_of_all:
+                    send_together()
+                    job_of_all = job_id
+                picture = getattr(event, "picture", None)
+                if picture is None:
+                    together.append(event.as_message())
+                    continue
+                send_together()
+                message = {"type": "event", "job_id": job_id, "event": event.as_message()}
+                self._connection.send_bytes(pack(message, picture))
+            else:
+                send_together()
+                if entry is None:
+                    return True
+                self._connection.send_bytes(pack(entry))
+        send_together()
+        return False
+
+
+def _run(worker: Worker, message: Mapping[str, Any], outbox: _Outbox) -> None:
     job_id = str(message["job_id"])
-    extra = (message.get("extra_data") or {}).get("extra_pnginfo") or {}
-
-    def emit(event: Event) -> None:
-        picture = getattr(event, "picture", None)
-        send({"type": "event", "job_id": job_id, "event": event.as_message()}, picture)
-
-    worker.run(job_id, message["prompt"], emit, extra_pnginfo=extra, targets=message.get("targets"))
+    options = message.get("options") or {}
+    worker.run(
+        job_id,
+        message["prompt"],
+        lambda event: outbox.put_event(job_id, event),
+        extra_data=message.get("extra_data"),
+        targets=message.get("targets"),
+        finished=message.get("finished") or (),
+        stop_at_first_error=bool(options.get("stop_at_first_error")),
+        use_cache=options.get("cache") is not False,
+    )

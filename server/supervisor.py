@@ -325,6 +325,9 @@ class Supervisor:
                     run.ended.set_result(event)
                 else:
                     self._publish(run, event, blob)
+            case "events":
+                for event in message.get("events", ()):
+                    self._take(worker, {"type": "event", "job_id": message.get("job_id"), "event": event}, None)
             case "log":
                 level = logging.getLevelName(str(message.get("level", "INFO")).upper())
                 worker_log.log(level if isinstance(level, int) else logging.INFO, "%s", message.get("text", ""))

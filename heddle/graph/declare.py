@@ -14,8 +14,8 @@ from types import ModuleType, UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from heddle.graph.context import Context
-from heddle.graph.results import Shown
-from heddle.graph.spec import InputSpec, NodeSpec, OutputSpec, Section
+from heddle.graph.results import ExecutionBlocker, Expanded, Shown
+from heddle.graph.spec import InputSpec, NodeSpec, OutputSpec, Section, Validation
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -24,10 +24,17 @@ _MARK = "__heddle_node__"
 
 @dataclass(frozen=True)
 class Wire:
-    """A value of this type flows along a link and has no widget."""
+    """A value of this type flows along a link and has no widget.
+
+    As an input it may be `lazy` (followed only when the node asks) or `raw` (the node gets the link, not the value);
+    as an output it may be a list (`many`) whose elements later nodes are called with one by one.
+    """
 
     type: str
     tip: str = ""
+    lazy: bool = False
+    raw: bool = False
+    many: bool = False
 
 
 @dataclass(frozen=True)
@@ -93,7 +100,7 @@ class Flag:
 
 @dataclass(frozen=True)
 class Hidden:
-    """Filled in by the engine: PROMPT, EXTRA_PNGINFO, UNIQUE_ID."""
+    """Filled in by the engine: PROMPT, EXTRA_PNGINFO, UNIQUE_ID, DYNPROMPT."""
 
     type: str
 
@@ -119,6 +126,11 @@ def node(
     search: Iterable[str] = (),
     deprecated: bool = False,
     experimental: bool = False,
+    takes_lists: bool = False,
+    per_node: bool = False,
+    ask_lazy: Callable[..., Any] | None = None,
+    fingerprint: Callable[..., Any] | None = None,
+    validate: Callable[..., Any] | None = None,
 ) -> Callable[[F], F]:
     """Declare a function as the node `id`.
 
@@ -128,6 +140,9 @@ def node(
         outputs: names of the outputs; their types if empty.
         effects: it writes a file or shows something, so it runs for its own sake (an output node).
         was: older ids that mean this node.
+        takes_lists: every input is the list of its values; else lists call the node once per element.
+        per_node, ask_lazy, fingerprint: see `NodeSpec`. The last two are called with the same inputs, by name.
+        validate: takes some of the inputs by name; returns True, or a text that says what is wrong.
     """
 
     def declare(function: F) -> F:
@@ -147,6 +162,12 @@ def node(
             display_name=name or id,
             description=inspect.cleandoc(function.__doc__ or ""),
             is_output=effects,
+            takes_lists=takes_lists,
+            per_node=per_node,
+            is_async=inspect.iscoroutinefunction(function),
+            ask_lazy=ask_lazy,
+            fingerprint=fingerprint,
+            validation=None if validate is None else read_validation(validate),
             takes_context=any(hints.get(each) is Context for each in signature.parameters),
             python_module=function.__module__,
             deprecated=deprecated,
@@ -176,14 +197,29 @@ def declared_in(module: ModuleType) -> list[NodeSpec]:
     return list({spec.id: spec for spec in found}.values())
 
 
+def read_validation(function: Callable[..., Any]) -> Validation:
+    """What a node's own check answers for, read from the names of its arguments."""
+    parameters = inspect.signature(function).parameters.values()
+    takes_all = any(each.kind is each.VAR_KEYWORD for each in parameters)
+    names = {each.name for each in parameters if each.kind not in (each.VAR_KEYWORD, each.VAR_POSITIONAL)}
+    takes_types = "input_types" in names
+    return Validation(frozenset(names - {"input_types", "self", "cls"}), takes_all, takes_types, function)
+
+
 def _as_tuple(function: Callable[..., Any]) -> Callable[..., Any]:
     """The function, with a lone result put into a tuple, as the executor wants it."""
 
     def call(**inputs: Any) -> Any:
-        result = function(**inputs)
-        return result if isinstance(result, (tuple, Shown)) else (result,)
+        return _in_tuple(function(**inputs))
 
-    return call
+    async def wait(**inputs: Any) -> Any:
+        return _in_tuple(await function(**inputs))
+
+    return wait if inspect.iscoroutinefunction(function) else call
+
+
+def _in_tuple(result: Any) -> Any:
+    return result if isinstance(result, (tuple, Shown, Expanded, ExecutionBlocker)) else (result,)
 
 
 def _read_input(node_id: str, parameter: inspect.Parameter, annotation: Any) -> InputSpec:
@@ -197,6 +233,7 @@ def _read_input(node_id: str, parameter: inspect.Parameter, annotation: Any) -> 
         match mark:
             case Wire():
                 type_name = mark.type
+                options |= {key: True for key, is_set in (("lazy", mark.lazy), ("rawLink", mark.raw)) if is_set}
             case Hidden():
                 type_name, section = mark.type, "hidden"
             case Number():
@@ -260,7 +297,7 @@ def _split(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
 def _read_outputs(annotation: Any, names: tuple[str, ...]) -> tuple[OutputSpec, ...]:
     if annotation is None or annotation is type(None):
         return ()
-    if _split(annotation)[0] is Shown:  # `Annotated[Shown, Wire(...), ...]`: its values, wire by wire
+    if _split(annotation)[0] in (Shown, Expanded):  # `Annotated[Shown, Wire(...), ...]`: its values, wire by wire
         parts: tuple[Any, ...] = tuple(Annotated[Any, mark] for mark in _split(annotation)[1])
     else:
         parts = get_args(annotation) if get_origin(annotation) is tuple else (annotation,)
@@ -270,5 +307,5 @@ def _read_outputs(annotation: Any, names: tuple[str, ...]) -> tuple[OutputSpec, 
         wire = next((mark for mark in marks if isinstance(mark, Wire)), None)
         type_name = wire.type if wire else _PLAIN.get(base, "*")
         name = names[position] if position < len(names) else type_name
-        outputs.append(OutputSpec(name, type_name, tip=wire.tip if wire else ""))
+        outputs.append(OutputSpec(name, type_name, bool(wire and wire.many), wire.tip if wire else ""))
     return tuple(outputs)

@@ -41,6 +41,9 @@ SOCKET_ONLY = frozenset(
     }
 )
 
+#: Options of a COMBO whose choices are files that a person may add from the node.
+UPLOADS = ("image_upload", "animated_image_upload", "video_upload", "audio_upload", "file_upload")
+
 #: INT inputs of these names carry a "control after generate" companion unless their options say false.
 SEED_NAMES = frozenset({"seed", "noise_seed"})
 
@@ -75,6 +78,13 @@ class InputSpec:
         """Names that a COMBO of files offers besides the files."""
         options = self.options.get("options")
         return tuple(options.get("also", ())) if isinstance(options, Mapping) else ()
+
+    @property
+    def file_kind(self) -> str | None:
+        """The kind of file that its value names, also where the choices are a list that a pack made itself."""
+        if self.files is None and any(self.options.get(key) for key in UPLOADS):
+            return "input"
+        return self.files
 
     @property
     def has_default(self) -> bool:
@@ -158,6 +168,7 @@ class NodeSpec:
 
     Attributes:
         per_node: two nodes never share a result, even if all their inputs are equal.
+        is_async: it waits without using the processor, so others run meanwhile.
         open_input: inputs of any other name are taken, too, and are like this one.
         ask_lazy: see `Calls`.
         fingerprint: takes the plain values and hidden inputs by name, None for what is linked; what it returns is
@@ -182,6 +193,7 @@ class NodeSpec:
     was: tuple[str, ...] = ()
     search_aliases: tuple[str, ...] = ()
     per_node: bool = False
+    is_async: bool = False
     open_input: InputSpec | None = None
     validation: Validation | None = None
     extras: Mapping[str, Any] = field(default_factory=dict)
@@ -199,6 +211,21 @@ class NodeSpec:
         return {spec.name: spec for spec in reversed(self.inputs)}
 
     @cached_property
+    def lazy_names(self) -> frozenset[str]:
+        """The inputs whose links are followed only when the node asks for them."""
+        return frozenset(spec.name for spec in self.inputs if spec.options.get("lazy"))
+
+    @cached_property
+    def file_names(self) -> frozenset[str]:
+        """The inputs whose values name files."""
+        return frozenset(spec.name for spec in self.inputs if spec.file_kind is not None)
+
+    @cached_property
+    def hidden(self) -> Mapping[str, str]:
+        """What the engine fills in, by name: PROMPT, EXTRA_PNGINFO, UNIQUE_ID, DYNPROMPT, or what nobody here knows."""
+        return {spec.name: spec.type for spec in self.inputs if spec.section == "hidden"}
+
+    @cached_property
     def widgets(self) -> tuple[InputSpec, ...]:
         """The inputs with a saved value, in the order of a workflow's `widgets_values`."""
         return tuple(spec for spec in self.inputs if spec.is_widget)
@@ -206,9 +233,8 @@ class NodeSpec:
     @cached_property
     def file_companions(self) -> int:
         """Values that an upload button adds after the required widgets of a saved workflow."""
-        uploads = ("image_upload", "animated_image_upload", "video_upload", "audio_upload", "file_upload")
         combos = (spec for spec in self.inputs if spec.type == "COMBO")
-        return sum(any(spec.options.get(key) for key in uploads) for spec in combos)
+        return sum(any(spec.options.get(key) for key in UPLOADS) for spec in combos)
 
 
 def types_match(given: str, wanted: str) -> bool:

@@ -31,7 +31,8 @@ def test_a_graph_runs_from_its_sources_to_what_it_shows() -> None:
     heard = run(worker(), shown())
     assert heard.shown() == ["AA"]
     assert heard.kinds() == [
-        "job_started", "nodes_cached", "node_started", "node_finished", "node_started", "node_finished", "job_finished",
+        "job_started", "nodes_cached", "node_started", "node_finished", "node_started", "node_finished",
+        "job_explained", "job_finished",
     ]  # fmt: skip
     assert heard.end.status == "success"
     assert heard.end.executed == ("1", "2")
@@ -107,9 +108,9 @@ def test_a_graph_that_cannot_run_ends_with_the_reasons() -> None:
 def test_progress_and_notes_name_their_node() -> None:
     prompt = graph(n1=("Make", MAKE), n7=("Steps", {"thing": ["1", 0], "count": 3}), n2=("Show", {"thing": ["7", 0]}))
     heard = run(worker(), prompt)
-    assert [(each.node_id, each.value, each.max) for each in heard.of("node_progress")] == [
-        ("7", 1, 3), ("7", 2, 3), ("7", 3, 3),
-    ]  # fmt: skip
+    told = [(each.node_id, each.value, each.max) for each in heard.of("node_progress")]
+    assert told[0] == ("7", 1, 3)
+    assert told[-1] == ("7", 3, 3)
     assert heard.of("node_note")[0].text == "took 3"
 
 
@@ -122,12 +123,13 @@ def test_an_interrupt_stops_at_the_next_step_and_keeps_what_was_finished() -> No
 
     def emit(event: Any) -> None:
         heard.append(event)
-        if event.kind == "node_progress" and event.value == 5:
+        if event.kind == "node_progress":
             made.interrupt("job")
 
     made.run("job", prompt, emit)
     assert heard.end.status == "interrupted"
-    assert len(heard.of("node_progress")) == 5
+    assert [each.value for each in heard.of("node_progress")] == [1]
+    assert heard.of("node_failed") == []
     assert run(made, prompt).of("nodes_cached")[0].nodes == ("1",)
 
 
@@ -207,6 +209,7 @@ def _serve(connection: Any) -> None:
 
 
 def _converse() -> tuple[Any, Any]:
+    _TOLD.clear()
     ours, theirs = multiprocessing.Pipe()
     process = multiprocessing.get_context("spawn").Process(target=_serve, args=(theirs,), daemon=True)
     process.start()
@@ -214,12 +217,25 @@ def _converse() -> tuple[Any, Any]:
     return ours, process
 
 
+_TOLD: list[dict[str, Any]] = []
+
+
 def _until(connection: Any, wanted: str) -> dict[str, Any]:
+    """The next message or event of a kind. Events come many at a time; those behind it are for the next call."""
+    while _TOLD:
+        told = _TOLD.pop(0)
+        if told["event"]["kind"] == wanted:
+            return told
     while True:
         assert connection.poll(30), f"no {wanted} within 30 s"
         message, _ = unpack(connection.recv_bytes())
-        if message["type"] == wanted or message.get("event", {}).get("kind") == wanted:
+        if message["type"] == wanted:
             return message
+        _TOLD.extend({**message, "event": event} for event in message.get("events", ()))
+        while _TOLD:
+            told = _TOLD.pop(0)
+            if told["event"]["kind"] == wanted:
+                return told
 
 
 def test_a_worker_process_announces_itself_runs_a_job_and_ends_with_its_front_desk() -> None:

@@ -1,0 +1,136 @@
+"""How a node is called: once per element where lists arrive, not at all where a blocker does; and what its answers
+make.
+
+Nothing here knows a job: inputs go in, answers come out, and answers become a result.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from execution.cache import Result
+from heddle.graph.errors import GraphError
+from heddle.graph.results import ExecutionBlocker, Expanded, Shown
+from heddle.graph.spec import NodeSpec
+from heddle.graph.workflow import is_link
+
+#: What a node returns for one call.
+Answer: TypeAlias = "tuple[Any, ...] | Shown | Expanded | ExecutionBlocker"
+
+#: `(source id, output)` -> the list of values that this output gave, and whether it is declared as a list.
+Resolve = Callable[[str, int], tuple[list[Any], bool]]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """The inputs of one call by name, or the blocker that keeps it from being made."""
+
+    inputs: Mapping[str, Any]
+    index: int | None = 0
+    blocker: ExecutionBlocker | None = None
+
+
+def calls_of(spec: NodeSpec, inputs: Mapping[str, list[Any]], hidden: Mapping[str, Any]) -> Iterator[Call]:
+    """The calls that lists of inputs ask for: the longest decides how many, shorter ones repeat their last element.
+
+    A node that takes lists is called once with all of them. An empty list means no call at all.
+    """
+    if spec.takes_lists:
+        blocker = next((each for values in inputs.values() for each in values if _blocks(each)), None)
+        yield Call({**inputs, **{name: [value] for name, value in hidden.items()}}, None, blocker)
+        return
+    longest = max(map(len, inputs.values()), default=1)
+    if longest > 1:
+        if not all(inputs.values()):
+            return
+        for index in range(longest):
+            chosen = {name: values[min(index, len(values) - 1)] for name, values in inputs.items()}
+            yield Call({**chosen, **hidden}, index, _blocker_in(chosen))
+    elif all(inputs.values()):
+        chosen = {name: values[0] for name, values in inputs.items()}
+        yield Call({**chosen, **hidden}, 0, _blocker_in(chosen))
+
+
+def read_answer(spec: NodeSpec, node_id: str, answer: Any) -> Answer:
+    """An answer, refused if it has too few values.
+
+    Raises: GraphError, which names the node and how many values it returned.
+    """
+    if isinstance(answer, ExecutionBlocker):
+        return answer
+    values = answer.values if isinstance(answer, (Shown, Expanded)) else answer
+    if not isinstance(values, tuple):
+        values = (values,)
+        answer = values if not isinstance(answer, (Shown, Expanded)) else answer
+    if len(values) < len(spec.outputs) and not (spec.is_output and not values):
+        raise GraphError(
+            f"node {node_id} ({spec.id}): returned {len(values)} values for {len(spec.outputs)} outputs",
+            node_id=node_id,
+            class_type=spec.id,
+        )
+    return answer
+
+
+def merge(spec: NodeSpec, answers: Sequence[Answer], resolve: Resolve) -> Result:
+    """The result of all calls: every output's values in a row, and what was shown, list behind list."""
+    outputs: tuple[list[Any], ...] = tuple([] for _ in spec.outputs)
+    shown: dict[str, Any] | None = None
+    for answer in answers:
+        if isinstance(answer, ExecutionBlocker):
+            for slot in outputs:
+                slot.append(answer)
+            continue
+        values = answer.values if isinstance(answer, (Shown, Expanded)) else answer
+        ui = answer.ui if isinstance(answer, (Shown, Expanded)) else None
+        if ui is not None:
+            shown = _join_shown(shown, ui)
+        for slot, value, declared in zip(outputs, values, spec.outputs, strict=False):
+            if isinstance(answer, Expanded) and is_link(value):
+                given, is_list = resolve(str(value[0]), int(value[1]))
+                for each in given:
+                    slot.extend(
+                        each if declared.is_list and not is_list and isinstance(each, (list, tuple)) else [each]
+                    )
+            elif declared.is_list and isinstance(value, (list, tuple)):
+                slot.extend(value)
+            else:  # also a blocker in the place of a list
+                slot.append(value)
+    return Result(outputs, shown)
+
+
+def links_in(answers: Sequence[Answer]) -> list[tuple[str, int]]:
+    """Where the values of graphs that were put in a node's place come from."""
+    return [
+        (str(value[0]), int(value[1]))
+        for answer in answers
+        if isinstance(answer, Expanded)
+        for value in answer.values
+        if is_link(value)
+    ]
+
+
+def is_outside(answer: Any) -> bool:
+    """True for an answer that is still to come."""
+    return type(answer) is not tuple and inspect.isawaitable(answer)
+
+
+def _blocks(value: Any) -> bool:
+    return isinstance(value, ExecutionBlocker)
+
+
+def _blocker_in(inputs: Mapping[str, Any]) -> ExecutionBlocker | None:
+    for value in inputs.values():
+        if isinstance(value, ExecutionBlocker):
+            return value
+    return None
+
+
+def _join_shown(shown: dict[str, Any] | None, more: Mapping[str, Any]) -> dict[str, Any]:
+    joined = dict(shown or {})
+    for name, value in more.items():
+        both_lists = isinstance(value, (list, tuple)) and isinstance(joined.get(name), list)
+        joined[name] = [*joined[name], *value] if both_lists else value
+    return joined

@@ -1,0 +1,111 @@
+"""A graph that a node put in its own place: its records read into nodes that can run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from execution.calling import Answer, links_in
+from execution.plan import Link, PlannedNode, in_order
+from heddle.graph.dynamic_prompt import DynamicPrompt
+from heddle.graph.errors import GraphError
+from heddle.graph.results import Expanded
+from heddle.graph.spec import InputSpec, NodeSpec
+from heddle.graph.workflow import is_link, refuse_unreadable, title_of
+
+
+@dataclass(frozen=True)
+class Expansion:
+    """The new nodes, sources first, and those of them that run for their own sake."""
+
+    nodes: Mapping[str, PlannedNode]
+    targets: tuple[str, ...]
+
+
+def plan_expansion(
+    parent_id: str,
+    answers: Iterable[Answer],
+    known_types: Mapping[str, NodeSpec],
+    nodes: Mapping[str, PlannedNode],
+    graph: DynamicPrompt,
+) -> Expansion:
+    """Read the graphs of a node's answers, and nodes of the graph as sent that were not needed until now.
+
+    Args:
+        nodes: those that are in the job already.
+        graph: takes in the new records.
+    Raises: GraphError, if a graph names what is not there or takes an id that is another's.
+    """
+    answers = list(answers)
+    waiting: list[str] = []
+    targets: list[str] = []
+    for answer in answers:
+        if isinstance(answer, Expanded):
+            for node_id, record in answer.graph.items():
+                node_id = str(node_id)
+                _take_in(parent_id, node_id, record, nodes, graph)
+                waiting.append(node_id)
+                spec = known_types.get(record["class_type"])
+                if spec is not None and spec.is_output:
+                    targets.append(node_id)
+    fresh = set(waiting)
+    waiting += [source for source, _ in links_in(answers)]
+    new: dict[str, PlannedNode] = {}
+    while waiting:
+        node_id = waiting.pop()
+        if node_id in new or (node_id in nodes and node_id not in fresh):
+            continue
+        if not graph.has_node(node_id):
+            raise _problem(parent_id, f"a link leads to node {node_id}, which is in no graph")
+        new[node_id] = _read_node(parent_id, node_id, graph, known_types)
+        waiting += new[node_id].sources
+    for source, output in links_in(answers):
+        spec = (new.get(source) or nodes[source]).spec
+        if not 0 <= output < len(spec.outputs):
+            raise _problem(parent_id, f"a link leads to output {output} of node {source} ({spec.id}), which has "
+                           f"{len(spec.outputs)}")  # fmt: skip
+    together = {node_id: new[node_id] for node_id in reversed(new)}
+    ordered = in_order(together, together)
+    return Expansion(ordered.nodes, tuple(targets))
+
+
+def _take_in(parent_id: str, node_id: str, record: Any, nodes: Mapping[str, PlannedNode], graph: DynamicPrompt) -> None:
+    refuse_unreadable(node_id, record)
+    if not isinstance(record.get("class_type"), str):
+        raise _problem(parent_id, f"its node {node_id} has no class_type")
+    if graph.has_node(node_id) and graph.get_parent_node_id(node_id) != parent_id:
+        raise _problem(parent_id, f"its node id {node_id} is taken; a GraphBuilder gives each graph ids of its own")
+    display = str(record.get("override_display_id") or parent_id)
+    graph.add_ephemeral_node(node_id, record, parent_id, display)
+
+
+def _read_node(parent_id: str, node_id: str, graph: DynamicPrompt, known_types: Mapping[str, NodeSpec]) -> PlannedNode:
+    record = graph.get_node(node_id)
+    spec = known_types.get(record["class_type"])
+    if spec is None:
+        raise _problem(parent_id, f"its node {node_id} is of the type {record['class_type']!r}, which is not here")
+    values: dict[str, Any] = {}
+    links: dict[str, Link] = {}
+    raw: dict[str, Link] = {}
+    declared = resolve_inputs(spec, record.get("inputs", {}))
+    for name, value in record.get("inputs", {}).items():
+        wanted = declared.get(name)
+        if wanted is None or wanted.section == "hidden":
+            continue
+        if not is_link(value) or not graph.has_node(str(value[0])):
+            values[name] = value
+        elif wanted.options.get("rawLink"):
+            raw[name] = Link(str(value[0]), int(value[1]))
+        else:
+            links[name] = Link(str(value[0]), int(value[1]))
+    more = {name: each for name, each in declared.items() if spec.input(name) is not each}
+    return PlannedNode(node_id, spec, values, links, title_of(record), raw, more)
+
+
+def resolve_inputs(spec: NodeSpec, given: Mapping[str, Any]) -> dict[str, InputSpec]:
+    return {name: each for name in given if (each := spec.input(name)) is not None}
+
+
+def _problem(parent_id: str, words: str) -> GraphError:
+    return GraphError(f"node {parent_id}: the graph that it put in its place cannot run: {words}", node_id=parent_id)

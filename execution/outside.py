@@ -1,0 +1,63 @@
+"""The thread on which coroutine nodes wait: one event loop per worker, made when the first of them comes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import Future
+from contextlib import AbstractContextManager
+from contextvars import Context
+from typing import Any
+
+
+class Outside:
+    """Runs awaitables beside the thread on which nodes compute.
+
+    Args:
+        guard: what a node runs under; the loop's thread is in it all its life.
+    """
+
+    def __init__(self, guard: Callable[[], AbstractContextManager[Any]]) -> None:
+        self._guard = guard
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._making = threading.Lock()
+
+    def start(self, awaitables: Sequence[tuple[Awaitable[Any], Context]]) -> Future[list[Any]]:
+        """Begin all of them, each in the context it was made in; the first failure cancels the others."""
+        return asyncio.run_coroutine_threadsafe(_together(awaitables), self._running_loop())
+
+    def wait_for(self, awaitable: Awaitable[Any], context: Context) -> Any:
+        """Wait for one on this thread."""
+        return self.start([(awaitable, context)]).result()[0]
+
+    def _running_loop(self) -> asyncio.AbstractEventLoop:
+        with self._making:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                threading.Thread(target=self._serve, args=(self._loop,), name="async nodes", daemon=True).start()
+        return self._loop
+
+    def _serve(self, loop: asyncio.AbstractEventLoop) -> None:
+        asyncio.set_event_loop(loop)
+        with self._guard():
+            loop.run_forever()
+
+
+async def _together(awaitables: Sequence[tuple[Awaitable[Any], Context]]) -> list[Any]:
+    loop = asyncio.get_running_loop()
+    tasks = [loop.create_task(_awaited(each), context=context) for each, context in awaitables]
+    try:
+        return list(await asyncio.gather(*tasks))
+    finally:
+        late = [task for task in tasks if not task.done()]
+        for task in late:
+            task.cancel()
+        if late:
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.gather(*late, return_exceptions=True)
+
+
+async def _awaited(awaitable: Awaitable[Any]) -> Any:
+    return await awaitable
