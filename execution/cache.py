@@ -81,6 +81,10 @@ class ResultCache:
         if kept is not None:
             self.held_bytes -= kept.bytes
 
+    def drop_where(self, is_meant: Callable[[Result], bool]) -> None:
+        for key in [key for key, kept in self._kept.items() if is_meant(kept.result)]:
+            self.drop(key)
+
     def clear(self) -> None:
         self._kept.clear()
         self._queue.clear()

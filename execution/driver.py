@@ -19,6 +19,7 @@ from typing import Any
 
 from execution.cache import Result, ResultCache
 from execution.calling import Call, calls_of, is_outside, links_in, merge, read_answer
+from execution.disk_cache import WORTH_SECONDS, DiskCache
 from execution.events import (
     Event,
     InnerNodeStarted,
@@ -48,6 +49,7 @@ from execution.machine import (
     Needs,
     Replaced,
     Run,
+    Spoiled,
     State,
     Stuck,
     Succeeded,
@@ -56,6 +58,7 @@ from execution.machine import (
 )
 from execution.outside import Outside
 from execution.plan import Link, Plan, PlannedNode, nearest_first
+from execution.protection import Protection, Seals
 from heddle.graph.dynamic_prompt import DynamicPrompt
 from heddle.graph.errors import Cancelled, GraphError, HeddleError
 from heddle.graph.results import ExecutionBlocker, Expanded
@@ -87,6 +90,8 @@ class House:
     fingerprint: Fingerprint
     guard: Callable[[], AbstractContextManager[Any]]
     cache: ResultCache
+    disk: DiskCache | None = None
+    protection: Protection | None = None
     code_version: CodeVersion = lambda spec: ""
     last_time: LastTime = field(default_factory=LastTime)
     calls: dict[tuple[str, str], tuple[NodeSpec, Calls]] = field(default_factory=dict)
@@ -192,6 +197,9 @@ class _JobRun:
         self.inbox: queue.SimpleQueue[str] = queue.SimpleQueue()
         self.executed: dict[str, None] = {}
         self.how: dict[str, dict[str, Any]] = {}
+        self.seals = Seals(house.protection) if house.protection is not None else None
+        self.spoiled: dict[str, None] = {}
+        self.cost_s: dict[str, float] = {}  # to make a node's result again, with all behind it that is not on disk
 
     def run(self) -> JobFinished:
         self.emit(JobStarted())
@@ -206,6 +214,7 @@ class _JobRun:
         except Cancelled:
             return self._end("interrupted")
         known = self._look_up(self.nodes)
+        known |= self._look_on_disk(self.job.plan.targets, known)
         self.emit(NodesCached(tuple(known)))
         for target in self.job.plan.targets:
             if target in known and target not in self.job.finished:
@@ -223,7 +232,11 @@ class _JobRun:
             for step in advance(state, events.popleft()):
                 match step:
                     case Run(node_id):
-                        events.append(self._start(node_id))
+                        event = self._start(node_id)
+                        if self.spoiled:
+                            events.append(Spoiled(tuple(self.spoiled)))
+                            self.spoiled.clear()
+                        events.append(event)
                     case Forget(node_id):
                         self.results.pop(node_id, None)
                     case Stuck(node_id):
@@ -280,6 +293,43 @@ class _JobRun:
                 known[node_id] = None
         return known
 
+    def _look_on_disk(self, targets: Iterable[str], known: Mapping[str, None]) -> dict[str, None]:
+        """The nodes behind the targets, nearest to them, whose results lie on disk; these are in `results` then."""
+        found: dict[str, None] = {}
+        disk = self.house.disk
+        if disk is None or not self.job.use_cache:
+            return found
+        seen: set[str] = set()
+        waiting = [*targets]
+        while waiting:
+            node_id = waiting.pop()
+            if node_id in seen or node_id in known:
+                continue
+            seen.add(node_id)
+            node, key = self.nodes[node_id], self.keys[node_id]
+            result = disk.get(key) if key in disk else None
+            if result is None:
+                waiting += node.sources
+                continue
+            self.house.cache.put(key, result, self.cost_s.get(node_id, 0.0))
+            self.results[node_id] = result
+            self.executed[node_id] = None
+            self.how[node_id] = {"how": "disk"}
+            found[node_id] = None
+        return found
+
+    def _keep(self, node: PlannedNode, result: Result, seconds: float) -> None:
+        """Keep a result for later jobs, and for another worker, should this one die."""
+        cost_s = seconds + sum(self.cost_s.get(source, 0.0) for source in node.needs)
+        self.cost_s[node.id] = cost_s
+        if not self.job.use_cache:
+            return
+        self.house.cache.put(self.keys[node.id], result, seconds)
+        # What writes files or shows them must do so again in another process.
+        disk = self.house.disk if not node.spec.is_output and cost_s >= WORTH_SECONDS else None
+        if disk is not None and disk.put(self.keys[node.id], result, cost_s):
+            self.cost_s[node.id] = 0.0
+
     def _show_again(self, node_id: str) -> None:
         if (ui := self.results[node_id].ui) is not None:
             self.emit(NodeFinished(node_id, ui, cached=True))
@@ -310,13 +360,19 @@ class _JobRun:
                 if wanted:
                     return Needs(node_id, wanted)
             self._say_started(node_id)
-            return self._call(begun, calls.run)
+            try:
+                return self._call(begun, calls.run)
+            finally:
+                self._look_at_seals(begun)
         except Exception as error:  # a node may raise anything; the job goes on with what does not need it
             return self._failed(begun, error)
 
     def _gather(self, node: PlannedNode, inputs: dict[str, list[Any]]) -> dict[str, Link]:
         """Put a node's inputs together, each as the list of its values. Returns: lazy links without a result yet."""
         missing = {}
+        watch = self.house.protection
+        if watch is not None and not watch.watches(node):
+            watch = None
         for name, value in node.values.items():
             inputs[name] = [value]
         for name, link in node.links.items():
@@ -325,7 +381,13 @@ class _JobRun:
                 missing[name] = link
                 inputs[name] = [None]
             else:
-                inputs[name] = result.outputs[link.output]
+                values = result.outputs[link.output]
+                if watch is not None and self.seals is not None:
+                    if watch.must_copy(node):
+                        values = watch.copy_of(values)
+                    else:
+                        self.seals.take(link.source, link.output, values)
+                inputs[name] = values
         for name, link in node.raw.items():
             inputs[name] = [[link.source, link.output]]
         return missing
@@ -400,6 +462,37 @@ class _JobRun:
             return function(**call.inputs, ctx=begun.context)
         return function(**call.inputs)
 
+    def _look_at_seals(self, begun: _Started) -> None:
+        """After a call: throw away what the node changed although it belongs to others, too."""
+        node, watch = begun.node, self.house.protection
+        if watch is None or self.seals is None or not watch.watches(node) or watch.must_copy(node):
+            return
+        broken: set[int] = set()
+        names = []
+        for name, link in node.links.items():
+            result = self.results.get(link.source)
+            if result is not None and self.seals.is_broken(link.source, link.output, result.outputs[link.output]):
+                broken.update(watch.memory_of(result.outputs[link.output]))
+                names.append(name)
+        if not broken:
+            return
+
+        def is_spoiled(result: Result) -> bool:
+            return not broken.isdisjoint(watch.memory_of(result.outputs))
+
+        watch.offenders.add(node.spec.id)
+        self.house.cache.drop_where(is_spoiled)
+        for node_id in [node_id for node_id, result in self.results.items() if is_spoiled(result)]:
+            if node_id != node.id:
+                del self.results[node_id]
+                self.seals.forget(node_id)
+                self.spoiled[node_id] = None
+                if self.house.disk is not None:
+                    self.house.disk.drop(self.keys[node_id])
+        self.emit(
+            NodeNote(node.id, f"changed what it was given ({', '.join(names)}); from now on it works on a copy of that")
+        )
+
     def _blocked(self, node: PlannedNode, blocker: ExecutionBlocker) -> ExecutionBlocker:
         if blocker.message is None:
             return blocker
@@ -426,8 +519,7 @@ class _JobRun:
             self.how[node.id] = {"how": "blocked"}
         else:
             self._explain(node, "ran", seconds)
-            if self.job.use_cache:
-                self.house.cache.put(self.keys[node.id], result, seconds)
+            self._keep(node, result, seconds)
         self.emit(NodeFinished(node.id, result.ui))
         return Succeeded(node.id)
 

@@ -71,6 +71,13 @@ class Replaced:
 
 
 @dataclass(frozen=True, slots=True)
+class Spoiled:
+    """The results of these nodes cannot be used any more; what still needs them waits until they are made again."""
+
+    nodes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Interrupted:
     """The person asked to stop. What runs is not waited for: it ends by itself or has ended."""
 
@@ -102,7 +109,7 @@ class End:
     status: JobStatus
 
 
-Input: TypeAlias = Begin | Succeeded | Failed | Needs | Waiting | Replaced | Interrupted
+Input: TypeAlias = Begin | Succeeded | Failed | Needs | Waiting | Replaced | Spoiled | Interrupted
 Step: TypeAlias = Run | Forget | Stuck | End
 
 
@@ -193,6 +200,8 @@ def advance(state: State, event: Input) -> tuple[Step, ...]:
         case Replaced(node_id):
             _leave(state, node_id)
             _replace(state, event)
+        case Spoiled(nodes):
+            _spoil(state, frozenset(nodes))
         case Interrupted():
             state.ended = True
             return (End("interrupted"),)
@@ -277,6 +286,7 @@ def _link_up(state: State, node_id: str, sources: Iterable[str]) -> list[str]:
 
 
 def _wait_for(state: State, node_id: str, sources: Iterable[str]) -> None:
+    """Make a node wait for further sources, and have those run that nobody wanted so far."""
     state.nodes[node_id].phase = "wanted"
     for source in _link_up(state, node_id, sources)[::-1]:
         _want(state, source)
@@ -365,3 +375,14 @@ def _replace(state: State, event: Replaced) -> None:
         state.goals[target] = None
         _want(state, target)
     _wait_for(state, event.node_id, event.awaits)
+
+
+def _spoil(state: State, spoiled: frozenset[str]) -> None:
+    for node_id in spoiled:
+        if state.nodes[node_id].phase == "done":
+            state.nodes[node_id].phase = "idle"
+    for node_id, node in state.nodes.items():
+        if node.phase in ("ready", "wanted"):
+            again = [each for each in node.task.needs if each in spoiled and each not in node.waits_for]
+            if again:
+                _wait_for(state, node_id, again)
