@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from heddle.graph.errors import HeddleError, SettingsError
-from heddle.settings.options import Settings, parse
+from heddle.settings.options import HOUSE, Settings, parse
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from heddle.settings.folders import Folders
 
 log = logging.getLogger("heddle")
+
+#: What any built-in node may be made of: a change there makes older results on disk useless.
+CODE_ROOMS = ("heddle", "model_management", "nodes")
 
 EXIT_FAILED, EXIT_MISUSED, EXIT_INTERRUPTED = 1, 2, 130
 
@@ -64,13 +67,18 @@ def build_worker(settings: Settings) -> Worker:
     """A worker with every node, nothing loaded yet."""
     # A worker's rooms bring torch; the front desk must not.
     from execution.cache import ResultCache
+    from execution.code_versions import CodeVersions
+    from execution.disk_cache import Codec, DiskCache
     from execution.driver import House
     from execution.fingerprints import Fingerprints
+    from execution.protection import Protection
     from execution.worker import Worker
+    from heddle.numerics.seals import copy_of, memory_of, seal_of
     from heddle.numerics.sizes import bytes_of
+    from heddle.numerics.stored_values import read_value, to_bytes
     from heddle.settings.folders import Folders
     from model_management.allocator import keep_freed_memory
-    from model_management.devices import choose_device
+    from model_management.devices import choose_device, free_memory, surroundings
     from model_management.guards import node_guard
     from model_management.weights import Weights
 
@@ -78,12 +86,19 @@ def build_worker(settings: Settings) -> Worker:
     folders = Folders.from_settings(settings)
     registry = _gather_nodes(folders)
     fingerprints = Fingerprints(folders)
+    device = choose_device(cpu_only=settings.cpu)
+    cache_bytes = settings.cache_bytes
+    if settings.cache_headroom is not None:
+        cache_bytes = max(0, free_memory() - settings.cache_headroom)
     house = House(
         folders=folders,
-        weights=Weights(choose_device(cpu_only=settings.cpu)),
+        weights=Weights(device),
         fingerprint=fingerprints.of,
         guard=node_guard,
-        cache=ResultCache(settings.cache_bytes, bytes_of),
+        cache=ResultCache(cache_bytes, bytes_of, settings.cache_results),
+        disk=DiskCache(folders.user / "results", settings.disk_cache_bytes, Codec(to_bytes, read_value, bytes_of)),
+        protection=Protection(seal_of, copy_of, memory_of),
+        code_version=CodeVersions([HOUSE / room for room in CODE_ROOMS], surroundings(device)).of,
     )
     return Worker(registry, house, fingerprints)
 

@@ -44,6 +44,17 @@ def describe_devices(device: torch.device) -> dict[str, Any]:
     }
 
 
+def surroundings(device: torch.device) -> str:
+    """What the numbers of a result depend on besides its inputs: the version of torch and the kind of device."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
+    return f"torch {torch.__version__}, {device.type} {name}"
+
+
+def free_memory() -> int:
+    """Bytes of main memory that programs can still have."""
+    return psutil.virtual_memory().available
+
+
 def _describe(device: torch.device) -> dict[str, Any]:
     name, reserved, reserved_free = str(device), 0, 0
     if device.type == "cuda":

@@ -9,6 +9,7 @@ import argparse
 import difflib
 import os
 import re
+import sys
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,8 @@ EVERYWHERE = "0.0.0.0,::"  # what a bare --listen means to users of this ecosyst
 PORT = 8188
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 CACHE_BYTES = 1 << 30
+DISK_CACHE_BYTES = 4 << 30
+HEADROOM_GB = 4
 
 COMMANDS = {
     "serve": "start the server (also without any command)",
@@ -38,7 +41,6 @@ _HANDLED_ITSELF = "leave it out: Heddle measures the memory that is free and dec
 _PRECISION = "leave it out: the number format follows the model file and the device"
 _NO_BROWSER = "leave it out: Heddle never opens a browser; the address is in the first lines it prints"
 _OWN_PAGE = "leave it out: Heddle serves its own page"
-_CACHE = "use --cache-size SIZE instead, 0 for no cache"
 _LATER = "Heddle has nothing like it yet; leave it out"
 
 # Options that people bring along from the launch scripts of this ecosystem's other engines.
@@ -55,7 +57,6 @@ _FOREIGN = {
         ("--auto-launch", "--disable-auto-launch", "--windows-standalone-build", "--autolaunch"), _NO_BROWSER
     ),
     **dict.fromkeys(("--front-end-version", "--front-end-root"), _OWN_PAGE),
-    **dict.fromkeys(("--cache-classic", "--cache-lru", "--cache-none", "--cache-ram"), _CACHE),
     **dict.fromkeys(
         ("--use-split-cross-attention", "--use-quad-cross-attention", "--use-pytorch-cross-attention"), _LATER
     ),
@@ -87,6 +88,9 @@ class Settings:
     cpu: bool = False
     log_level: str = "INFO"
     cache_bytes: int = CACHE_BYTES
+    cache_results: int | None = None  # at most so many results, whatever their size up to cache_bytes
+    cache_headroom: int | None = None  # bytes of free memory that the cache leaves; then cache_bytes does not count
+    disk_cache_bytes: int = DISK_CACHE_BYTES
     workflow: Path | None = None  # run, check, convert
     changes: tuple[str, ...] = ()  # run: the texts of --set, for `read_change`
     catalogue: Path | None = None  # convert: nodes that are not here, as /object_info answers
@@ -197,6 +201,18 @@ def _shared_options() -> _Parser:
     work.add_argument(
         "--cache-size", metavar="SIZE", help="memory for results kept between runs, e.g. 2GB; default 1GB"
     )
+    kept = work.add_mutually_exclusive_group()
+    kept.add_argument("--cache-classic", action="store_true", help="keep results up to --cache-size; the default")
+    kept.add_argument("--cache-lru", type=int, metavar="N", help="keep the last N results that were used")
+    kept.add_argument("--cache-none", action="store_true", help="keep no results, neither in memory nor on disk")
+    kept.add_argument(
+        "--cache-ram", type=float, metavar="GB", help="keep results until only so much memory is free; alone: 4"
+    )
+    work.add_argument(
+        "--disk-cache-size",
+        metavar="SIZE",
+        help="disk space for results that took long, so that a job goes on after a crash; 0 for none, default 4GB",
+    )
     work.add_argument("--verbose", metavar="LEVEL", default="INFO", help=f"{', '.join(LEVELS)}; alone: DEBUG")
     return parser
 
@@ -260,7 +276,10 @@ def _settings(command: str, found: argparse.Namespace, rest: tuple[str, ...] = (
         extra_model_paths=tuple(_config_file(text) for text in found.extra_model_paths_config or ()),
         cpu=found.cpu,
         log_level=_level(found.verbose),
-        cache_bytes=CACHE_BYTES if found.cache_size is None else parse_size(found.cache_size),
+        cache_bytes=_cache_bytes(found),
+        cache_results=_cache_results(found),
+        cache_headroom=None if found.cache_ram is None else _at_least_zero("--cache-ram", int(found.cache_ram * 2**30)),
+        disk_cache_bytes=_disk_cache_bytes(found),
         workflow=None if workflow is None else _absolute(workflow),
         changes=changes,
         catalogue=None if catalogue is None else _absolute(catalogue),
@@ -278,10 +297,36 @@ def _fill_optional_values(argv: Sequence[str]) -> list[str]:
         bare = following.startswith("-") or following in COMMANDS
         if word == "--listen" and bare:
             word = f"--listen={EVERYWHERE}"
+        elif word == "--cache-ram" and bare:
+            word = f"--cache-ram={HEADROOM_GB}"
         elif word == "--verbose" and (bare or following.upper() not in LEVELS):
             word = "--verbose=DEBUG"
         words.append(word)
     return words
+
+
+def _cache_bytes(found: argparse.Namespace) -> int:
+    if found.cache_none:
+        return 0
+    if found.cache_size is not None:
+        return parse_size(found.cache_size)
+    return CACHE_BYTES if found.cache_lru is None else sys.maxsize
+
+
+def _cache_results(found: argparse.Namespace) -> int | None:
+    return None if not found.cache_lru else _at_least_zero("--cache-lru", found.cache_lru)
+
+
+def _disk_cache_bytes(found: argparse.Namespace) -> int:
+    if found.cache_none:
+        return 0
+    return DISK_CACHE_BYTES if found.disk_cache_size is None else parse_size(found.disk_cache_size)
+
+
+def _at_least_zero(option: str, number: int) -> int:
+    if number < 0:
+        raise SettingsError(f"{option} {number}: a number of 0 or more is wanted")
+    return number
 
 
 def _unknown_command(word: str) -> str:

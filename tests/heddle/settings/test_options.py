@@ -93,7 +93,8 @@ def test_folders_are_absolute_and_need_not_exist(tmp_path: Path, monkeypatch: py
     ("words", "hint"),
     [
         (["--lowvram"], "measures the memory"),
-        (["run", "w.json", "--cache-lru=10"], "--cache-size"),
+        (["--cache-lru", "-3"], "0 or more"),
+        (["--cache-lru", "3", "--cache-none"], "not allowed with"),
         (["--prot", "3"], "--port"),
         (["rnu", "w.json"], "did you mean run"),
         (["w.json"], "main.py run w.json"),
@@ -169,3 +170,15 @@ def test_sizes_have_units(text: str, size: int):
 def test_a_workflow_or_picture_in_a_commands_place_is_told_how_to_run(name: str):
     with pytest.raises(SettingsError, match=f"write: main.py run {name}"):
         parse([name])
+
+
+def test_the_flags_of_other_engines_choose_what_is_kept():
+    assert parse([]).disk_cache_bytes == 4 << 30
+    assert parse(["--cache-classic"]).cache_bytes == CACHE_BYTES
+    nothing = parse(["--cache-none"])
+    assert nothing.cache_bytes == 0 and nothing.disk_cache_bytes == 0
+    some = parse(["--cache-lru", "10", "run", "w.json"])
+    assert some.cache_results == 10 and some.cache_bytes > CACHE_BYTES
+    assert parse(["--cache-ram", "run", "w.json"]).cache_headroom == 4 << 30
+    assert parse(["--cache-ram", "1.5"]).cache_headroom == 3 << 29
+    assert parse(["--disk-cache-size", "10MB"]).disk_cache_bytes == 10 << 20
