@@ -83,7 +83,10 @@ FAREWELL_S = 2.0
 @dataclass
 class House:
     """What a worker hands to every job: where files and weights are, the guards that a node runs under, and what
-    stays from job to job."""
+    stays from job to job.
+
+    `claims_of` gives the names that a job took for its files (`heddle.media.claims`), None where no job is tried twice.
+    """
 
     folders: Any
     weights: Any
@@ -92,6 +95,7 @@ class House:
     cache: ResultCache
     disk: DiskCache | None = None
     protection: Protection | None = None
+    claims_of: Callable[[str], Any] = lambda job_id: None
     code_version: CodeVersion = lambda spec: ""
     last_time: LastTime = field(default_factory=LastTime)
     calls: dict[tuple[str, str], tuple[NodeSpec, Calls]] = field(default_factory=dict)
@@ -127,8 +131,9 @@ class Job:
 class NodeContext:
     """What a running node may ask of the house (`heddle.graph.context.Context`)."""
 
-    def __init__(self, node_id: str, job: Job, house: House, emit: Emit) -> None:
+    def __init__(self, node_id: str, job: Job, house: House, emit: Emit, claims: Any = None) -> None:
         self.node_id = node_id
+        self._claims = claims
         self.job_id = job.id
         self.folders = house.folders
         self.weights = house.weights
@@ -158,6 +163,9 @@ class NodeContext:
 
     def note(self, text: str) -> None:
         self._emit(NodeNote(self.node_id, text))
+
+    def next_save(self) -> Any:
+        return None if self._claims is None else self._claims.next_of(self.node_id)
 
     def check_cancelled(self) -> None:
         if self._stop.is_set():
@@ -197,6 +205,7 @@ class _JobRun:
         self.inbox: queue.SimpleQueue[str] = queue.SimpleQueue()
         self.executed: dict[str, None] = {}
         self.how: dict[str, dict[str, Any]] = {}
+        self.claims = house.claims_of(job.id)
         self.seals = Seals(house.protection) if house.protection is not None else None
         self.spoiled: dict[str, None] = {}
         self.cost_s: dict[str, float] = {}  # to make a node's result again, with all behind it that is not on disk
@@ -348,7 +357,7 @@ class _JobRun:
             self._show_again(node_id)
             return Succeeded(node_id)
         node = self.nodes[node_id]
-        context = NodeContext(node_id, self.job, self.house, self.emit)
+        context = NodeContext(node_id, self.job, self.house, self.emit, self.claims)
         begun = _Started(node, {}, context, time.perf_counter())
         inputs: dict[str, list[Any]] = {}
         begun.inputs = inputs

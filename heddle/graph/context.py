@@ -48,6 +48,10 @@ class Context(Protocol):
         """Leave a line in the node's log that the person sees, such as a size that was rounded."""
         ...
 
+    def next_save(self) -> Any:
+        """The claim under which the next file of this node is written (`heddle.media.claims`), or None."""
+        ...
+
     def check_cancelled(self) -> None:
         """Raise `Cancelled` if the person asked to stop."""
         ...

@@ -11,7 +11,8 @@ from datetime import datetime
 from pathlib import Path
 
 from heddle.graph.errors import FileProblem
-from heddle.media.whole_files import write_new
+from heddle.media.claims import Claim
+from heddle.media.whole_files import write_new, write_whole
 from heddle.settings.folders import Folders, is_device_name
 
 _MAX_STEM_BYTES = 200  # leaves room for the counter and the extension below the 255 that disks allow
@@ -28,12 +29,21 @@ class OutputName:
     folder: Path
     stem: str
 
-    def save(self, data: bytes, extension: str = ".png", batch_number: int = 0) -> Path:
+    def save(self, data: bytes, extension: str = ".png", batch_number: int = 0, claim: Claim | None = None) -> Path:
         """Write a new file under the next free number. Safe with several processes at once.
 
+        Args:
+            claim: of the job that writes it; a file that an earlier try of the job wrote is written over.
         Raises: FileProblem; then nothing is left behind.
         """
-        return write_new(self._candidates(extension, batch_number), data)
+        if claim is None:
+            return write_new(self._candidates(extension, batch_number), data)
+        own = claim.own_file(self.folder)
+        if own is None:
+            return write_new(self._candidates(extension, batch_number), data, lambda path: claim.take(path, data))
+        claim.take(own, data)
+        write_whole(own, data)
+        return own
 
     def _candidates(self, extension: str, batch_number: int) -> Iterator[Path]:
         stem = self.stem.replace("%batch_num%", str(batch_number))

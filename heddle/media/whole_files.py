@@ -6,7 +6,7 @@ import contextlib
 import errno
 import os
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from heddle.graph.errors import FileProblem
@@ -25,11 +25,12 @@ def write_whole(path: Path, data: bytes) -> None:
         _settle(path.parent)
 
 
-def write_new(paths: Iterable[Path], data: bytes) -> Path:
+def write_new(paths: Iterable[Path], data: bytes, about_to: Callable[[Path], None] = lambda path: None) -> Path:
     """Put a file at the first of the paths where there is none, also while other processes do the same.
 
     Args:
         paths: candidates, all in one folder.
+        about_to: is told each path just before it is tried.
     Returns: the path that was taken.
     Raises: FileProblem as `write_whole`, and if every path is taken.
     """
@@ -39,6 +40,7 @@ def write_new(paths: Iterable[Path], data: bytes) -> Path:
         path: Path | None = first
         while path is not None:
             try:
+                about_to(path)
                 _place_new(finished, path)
             except FileExistsError:
                 path = next(candidates, None)

@@ -90,7 +90,7 @@ def _write(images: torch.Tensor, root: str, prefix: str, texts: dict[str, str], 
     for number, image in enumerate(images):
         ctx.check_cancelled()
         data = encode_png(to_bytes(image.detach().float().cpu().numpy()), texts, level)
-        path = target.save(data, batch_number=number)
+        path = target.save(data, batch_number=number, claim=ctx.next_save())
         written.append({"filename": path.name, "subfolder": target.subfolder, "type": root})
         ctx.progress(number + 1, len(images))
     return Shown((images,), {"images": written})

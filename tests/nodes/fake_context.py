@@ -36,6 +36,9 @@ class FakeContext:
     def note(self, text: str) -> None:
         self.notes.append(text)
 
+    def next_save(self) -> None:
+        """No job, so nothing to try again."""
+
     def check_cancelled(self) -> None:
         if self._cancel_after is not None and len(self.steps) >= self._cancel_after:
             raise Cancelled()

@@ -1,0 +1,64 @@
+"""A job that is tried again after a crash writes its files once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from heddle.media.claims import Claims, claims_path, forget_claims
+from heddle.media.output_names import OutputName
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> OutputName:
+    (tmp_path / "out").mkdir()
+    return OutputName("output", "", tmp_path / "out", "cat")
+
+
+def a_try(tmp_path: Path, job_id: str = "job") -> Claims:
+    return Claims(claims_path(tmp_path, job_id))
+
+
+def test_a_second_try_writes_over_the_file_of_the_first(tmp_path: Path, out: OutputName) -> None:
+    first = a_try(tmp_path)
+    paths = [out.save(b"one", claim=first.next_of("9")), out.save(b"two", claim=first.next_of("9"))]
+    again = a_try(tmp_path)
+    assert [out.save(b"uno", claim=again.next_of("9")), out.save(b"two", claim=again.next_of("9"))] == paths
+    assert names(out.folder) == ["cat_00001_.png", "cat_00002_.png"]
+    assert paths[0].read_bytes() == b"uno"
+    third = a_try(tmp_path)
+    assert out.save(b"!", claim=third.next_of("9")) == paths[0]
+
+
+def test_a_name_that_was_claimed_but_never_written_is_no_file_of_ours(tmp_path: Path, out: OutputName) -> None:
+    a_try(tmp_path).next_of("9").take(out.folder / "cat_00001_.png", b"one")
+    (out.folder / "cat_00001_.png").write_bytes(b"another's")
+    assert out.save(b"one", claim=a_try(tmp_path).next_of("9")).name == "cat_00002_.png"
+    assert (out.folder / "cat_00001_.png").read_bytes() == b"another's"
+
+
+def test_other_jobs_and_other_nodes_have_files_of_their_own(tmp_path: Path, out: OutputName) -> None:
+    out.save(b"one", claim=a_try(tmp_path).next_of("9"))
+    out.save(b"one", claim=a_try(tmp_path).next_of("8"))
+    out.save(b"one", claim=a_try(tmp_path, "../other").next_of("9"))
+    assert len(names(out.folder)) == 3
+
+
+def test_claims_that_were_cut_short_are_passed_over(tmp_path: Path, out: OutputName) -> None:
+    path = out.save(b"one", claim=a_try(tmp_path).next_of("9"))
+    with claims_path(tmp_path, "job").open("ab") as file:
+        file.write(b'["9", 1, "/somewh\xff')
+    assert out.save(b"one", claim=a_try(tmp_path).next_of("9")) == path
+
+
+def test_a_job_that_has_ended_leaves_no_claims(tmp_path: Path, out: OutputName) -> None:
+    out.save(b"one", claim=a_try(tmp_path).next_of("9"))
+    forget_claims(tmp_path, "job")
+    forget_claims(tmp_path, "job")
+    assert names(tmp_path / "unfinished") == []
+    assert out.save(b"one", claim=a_try(tmp_path).next_of("9")).name == "cat_00002_.png"
