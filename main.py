@@ -235,10 +235,12 @@ def work(settings: Settings, connection: Connection) -> None:
         if asked is not None:
             signal.signal(asked, signal.SIG_IGN)  # Ctrl+C in the terminal is for the front desk, which tells us
     logging.basicConfig(level=settings.log_level, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
-    from execution.worker import serve_connection  # a worker's rooms, see build_worker
+    from execution.collecting import collect_seldom  # a worker's rooms, see build_worker
+    from execution.worker import serve_connection
     from model_management.devices import describe_devices
 
     worker = build_worker(settings)
+    collect_seldom()
     serve_connection(worker, connection, lambda: describe_devices(worker.house.weights.device), ready=lambda: None)
     # All is said and written. Taking torch down in order would take seconds, and whoever stopped us waits.
     logging.shutdown()

@@ -15,6 +15,7 @@ from typing import Any
 
 from benchmarks.checkpoint import measure_load, measure_memory
 from benchmarks.figures import Calibration, CannotMeasure, Figure, Place, calibrate, median_of
+from benchmarks.graphs import GRAPH_FIGURES
 from benchmarks.starting import ROOT, measure_front_desk, measure_launch, measure_picture, measure_worker
 
 FIGURES = (
@@ -24,6 +25,7 @@ FIGURES = (
     Figure("demo_picture", "first demo picture, 20 steps, cfg", "s", 5.0, measure_picture),
     Figure("checkpoint_load", "SD 1.5 to its first step / plain read", "x", 1.3, measure_load),
     Figure("checkpoint_memory", "peak anonymous memory over weights", "GB", 1.0, measure_memory),
+    *GRAPH_FIGURES,
 )
 FEWEST_RUNS = 5
 

@@ -11,7 +11,7 @@ import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import CancelledError, Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -19,6 +19,7 @@ from typing import Any
 
 from execution.cache import Result, ResultCache
 from execution.calling import Call, calls_of, is_outside, links_in, merge, read_answer
+from execution.collecting import collect_after_failure
 from execution.disk_cache import WORTH_SECONDS, DiskCache
 from execution.events import (
     Event,
@@ -53,6 +54,7 @@ from execution.machine import (
     State,
     Stuck,
     Succeeded,
+    Task,
     Waiting,
     advance,
 )
@@ -172,9 +174,28 @@ class NodeContext:
             raise Cancelled()
 
 
+_FROM_MEMORY: dict[str, Any] = {"how": "memory"}
+
+
 def run_job(job: Job, house: House, emit: Emit) -> JobFinished:
     """Run a job to its end on this thread. Nothing a node raises gets out; the last event says how it went."""
     return _JobRun(job, house, emit).run()
+
+
+class _Tasks(Mapping[str, Task]):
+    """What the machine knows of a plan's nodes, each worked out when it is asked for."""
+
+    def __init__(self, nodes: Mapping[str, PlannedNode]) -> None:
+        self._nodes = nodes
+
+    def __getitem__(self, node_id: str) -> Task:
+        return self._nodes[node_id].task
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._nodes)
+
+    def __len__(self) -> int:
+        return len(self._nodes)
 
 
 @dataclass
@@ -216,6 +237,8 @@ class _JobRun:
             return self._run()
         finally:
             self._forget_old_calls()
+            if any(each["how"] == "failed" for each in self.how.values()):
+                collect_after_failure()
 
     def _run(self) -> JobFinished:
         try:
@@ -230,8 +253,7 @@ class _JobRun:
                 self._show_again(target)
         plan = nearest_first(self.job.plan, known)
         keep = any("DYNPROMPT" in node.spec.hidden.values() for node in self.nodes.values())
-        tasks = {node_id: node.task for node_id, node in plan.nodes.items()}
-        state = State(tasks, plan.targets, keep, self.job.stop_at_first_error)
+        state = State(_Tasks(plan.nodes), plan.targets, keep, self.job.stop_at_first_error)
         events: deque[Input] = deque([Begin(frozenset(known), self.job.finished)])
         while True:
             while not self.inbox.empty():
@@ -298,7 +320,7 @@ class _JobRun:
             if result is not None and _is_still_there(result, self.house.folders):
                 self.results[node_id] = result
                 self.executed[node_id] = None
-                self.how[node_id] = {"how": "memory"}
+                self.how[node_id] = _FROM_MEMORY
                 known[node_id] = None
         return known
 

@@ -140,6 +140,21 @@ class _Node:
     waits_for: list[str] = field(default_factory=list)
 
 
+class _Nodes(dict[str, _Node]):
+    """The nodes by id, each made when it is first looked at: most of a graph that is known already never is."""
+
+    def __init__(self, tasks: Mapping[str, Task]) -> None:
+        super().__init__()
+        self.known: frozenset[str] = frozenset()
+        self._tasks = tasks
+        self._places = {node_id: place for place, node_id in enumerate(tasks)}
+
+    def __missing__(self, node_id: str) -> _Node:
+        phase = "done" if node_id in self.known else "idle"
+        self[node_id] = node = _Node(self._tasks[node_id], (self._places[node_id], 0, 0), phase)
+        return node
+
+
 @dataclass(slots=True)
 class State:
     """Where a job stands.
@@ -155,7 +170,7 @@ class State:
     targets: Iterable[str]
     keep_results: bool = False
     stop_at_first_failure: bool = False
-    nodes: dict[str, _Node] = field(default_factory=dict)
+    nodes: _Nodes = field(init=False)
     goals: dict[str, None] = field(default_factory=dict)  # the targets, those of replacing graphs included
     ready: list[tuple[bool, tuple[int, int, int], str]] = field(default_factory=list)
     running: str | None = None
@@ -163,6 +178,9 @@ class State:
     replacements: int = 0
     lost: bool = False
     ended: bool = False
+
+    def __post_init__(self) -> None:
+        self.nodes = _Nodes(self.tasks)
 
     @property
     def status(self) -> JobStatus:
@@ -211,8 +229,7 @@ def advance(state: State, event: Input) -> tuple[Step, ...]:
 
 
 def _begin(state: State, known: frozenset[str], finished: frozenset[str]) -> None:
-    for place, (node_id, task) in enumerate(state.tasks.items()):
-        state.nodes[node_id] = _Node(task, (place, 0, 0), "done" if node_id in known else "idle")
+    state.nodes.known = known
     state.goals = dict.fromkeys(state.targets)
     for target in state.goals:
         if target in finished:
@@ -235,7 +252,7 @@ def _next(state: State, steps: list[Step]) -> None:
     if state.waiting:
         return
     # What waits now waits for itself: only a graph that replaced a node can hold a circle.
-    for node_id, node in state.nodes.items():
+    for node_id, node in list(state.nodes.items()):
         if node.phase == "wanted":
             steps.append(Stuck(node_id))
             _lose(state, node_id)
@@ -366,7 +383,7 @@ def _replace(state: State, event: Replaced) -> None:
         # A graph goes on where the node it replaces stood, the newest first: a loop ends before the next begins.
         rank = (node.rank[0], -state.replacements, place)
         phase = "done" if new_id in event.known else "idle"
-        before = state.nodes.get(new_id)
+        before = state.nodes.get(new_id) if new_id not in state.tasks else state.nodes[new_id]
         if before is None:
             state.nodes[new_id] = _Node(task, rank, phase)
         elif before.phase in ("done", "idle", "lost", "finished"):  # the node ran again and gave its graph again
@@ -381,7 +398,7 @@ def _spoil(state: State, spoiled: frozenset[str]) -> None:
     for node_id in spoiled:
         if state.nodes[node_id].phase == "done":
             state.nodes[node_id].phase = "idle"
-    for node_id, node in state.nodes.items():
+    for node_id, node in list(state.nodes.items()):
         if node.phase in ("ready", "wanted"):
             again = [each for each in node.task.needs if each in spoiled and each not in node.waits_for]
             if again:
