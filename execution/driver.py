@@ -224,6 +224,7 @@ class _JobRun:
         self.replaced: dict[str, _Started] = {}  # nodes with a graph in their place
         self.outside: dict[str, _Started] = {}  # nodes that wait
         self.inbox: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self.asked: dict[str, set[str]] = {}  # the lazy inputs that each node asked for
         self.executed: dict[str, None] = {}
         self.how: dict[str, dict[str, Any]] = {}
         self.claims = house.claims_of(job.id)
@@ -386,10 +387,15 @@ class _JobRun:
         try:
             missing = self._gather(node, inputs)
             calls = self._calls(node)
-            if missing and calls.ask_lazy is not None:
-                wanted = self._ask_lazy(begun, calls.ask_lazy, missing)
+            while missing and calls.ask_lazy is not None:
+                names = self._ask_lazy(begun, calls.ask_lazy, missing)
+                self.asked.setdefault(node_id, set()).update(names)
+                wanted = {missing[name].source: None for name in names if missing[name].source not in self.results}
                 if wanted:
-                    return Needs(node_id, wanted)
+                    return Needs(node_id, tuple(wanted))
+                if not names:
+                    break
+                missing = self._gather(node, inputs)  # it asked for what was there already
             self._say_started(node_id)
             try:
                 return self._call(begun, calls.run)
@@ -399,20 +405,24 @@ class _JobRun:
             return self._failed(begun, error)
 
     def _gather(self, node: PlannedNode, inputs: dict[str, list[Any]]) -> dict[str, Link]:
-        """Put a node's inputs together, each as the list of its values. Returns: lazy links without a result yet."""
+        """Put a node's inputs together, each as the list of its values.
+
+        Returns: the lazy links that it has not asked for. These are None for it even if their results are there: what
+        a node gives must not depend on what else has run.
+        """
         missing = {}
+        asked = self.asked.get(node.id, ())
         watch = self.house.protection
         if watch is not None and not watch.watches(node):
             watch = None
         for name, value in node.values.items():
             inputs[name] = [value]
         for name, link in node.links.items():
-            result = self.results.get(link.source)
-            if result is None:
+            if name in node.lazy_links and name not in asked:
                 missing[name] = link
                 inputs[name] = [None]
             else:
-                values = result.outputs[link.output]
+                values = self.results[link.source].outputs[link.output]
                 if watch is not None and self.seals is not None:
                     if watch.must_copy(node):
                         values = watch.copy_of(values)
@@ -449,9 +459,9 @@ class _JobRun:
                     given[name] = self.job.keys.get(kind)
         return given
 
-    def _ask_lazy(self, begun: _Started, ask: Callable[..., Any], missing: Mapping[str, Link]) -> tuple[str, ...]:
-        """The sources that a node asks for now."""
-        node, sources = begun.node, {}
+    def _ask_lazy(self, begun: _Started, ask: Callable[..., Any], missing: Mapping[str, Link]) -> dict[str, None]:
+        """The lazy inputs among those missing that a node asks for now."""
+        node, wanted = begun.node, {}
         for call in calls_of(node.spec, begun.inputs, self._hidden(node)):  # pyright: ignore[reportArgumentType]
             if call.blocker is not None:
                 continue
@@ -461,8 +471,8 @@ class _JobRun:
                     names = self.house.outside.wait_for(names, contextvars.copy_context())
             for name in names or ():
                 if isinstance(name, str) and name in missing:
-                    sources[missing[name].source] = None
-        return tuple(sources)
+                    wanted[name] = None
+        return wanted
 
     def _call(self, begun: _Started, run: Callable[..., Any]) -> Input:
         node, outside = begun.node, []

@@ -175,6 +175,7 @@ class State:
     ready: list[tuple[bool, tuple[int, int, int], str]] = field(default_factory=list)
     running: str | None = None
     waiting: set[str] = field(default_factory=set)
+    replaced: dict[str, None] = field(default_factory=dict)  # nodes with a graph in their place, the newest last
     replacements: int = 0
     lost: bool = False
     ended: bool = False
@@ -251,9 +252,9 @@ def _next(state: State, steps: list[Step]) -> None:
             return
     if state.waiting:
         return
-    # What waits now waits for itself: only a graph that replaced a node can hold a circle.
-    for node_id, node in list(state.nodes.items()):
-        if node.phase == "wanted":
+    # What waits now waits for itself: only a graph that replaced a node can hold a circle. The newest is told first.
+    for node_id in reversed(state.replaced):
+        if state.nodes[node_id].phase == "wanted":
             steps.append(Stuck(node_id))
             _lose(state, node_id)
     state.ended = True
@@ -378,6 +379,7 @@ def _let_go(state: State, node_id: str) -> None:
 
 def _replace(state: State, event: Replaced) -> None:
     node = state.nodes[event.node_id]
+    state.replaced[event.node_id] = None
     state.replacements += 1
     for place, (new_id, task) in enumerate(event.graph.items()):
         # A graph goes on where the node it replaces stood, the newest first: a loop ends before the next begins.
