@@ -12,6 +12,7 @@ import io
 import json
 import logging
 import os
+import secrets
 import signal
 import sys
 import threading
@@ -271,11 +272,17 @@ def _show_every_name() -> None:
 def _open_workflow(settings: Settings) -> tuple[dict[str, dict[str, Any]], dict[str, Any], Worker]:
     """The graph that a file carries, what pictures made from it carry besides, and a worker."""
     from execution.changes import apply_changes  # with the worker's rooms
-    from execution.convert import to_prompt
+    from execution.convert import convert
 
     document, extra = _read_workflow(settings)
     worker = build_worker(settings)
-    return apply_changes(to_prompt(document, worker.registry), settings.changes, worker.registry), extra, worker
+    seed = secrets.randbits(32) if settings.seed is None else settings.seed
+    converted = convert(document, worker.registry, seed=seed)
+    for text in converted.texts:
+        print(
+            f"node {text.node_id}, {text.input_name}: {text.chosen} (--seed {seed} chooses that again)", file=sys.stderr
+        )
+    return apply_changes(converted.prompt, settings.changes, worker.registry), extra, worker
 
 
 def _read_workflow(settings: Settings) -> tuple[Any, dict[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -86,6 +87,30 @@ def test_the_same_run_gives_the_same_pixels_and_overwrites_nothing(base: Path) -
     assert first != second
     with Image.open(first) as one, Image.open(second) as two:
         assert one.tobytes() == two.tobytes()
+
+
+def test_a_run_chooses_words_and_says_how_to_choose_them_again(base: Path, tmp_path: Path) -> None:
+    document = json.loads(WORKFLOW.read_text())
+    prompt = next(node for node in document["nodes"] if node["type"] == "CLIPTextEncode")
+    prompt["widgets_values"] = [f"a {{{'|'.join(map(str, range(50)))}}} thing"]
+    file = tmp_path / "choices.json"
+    file.write_text(json.dumps(document))
+    small = [
+        "--set",
+        "1.ckpt_name=tiny.safetensors",
+        "--set",
+        "KSampler.steps=1",
+        "--set",
+        "Empty Latent Image.width=64",
+    ]
+    first = command("run", file, *small, base=base)
+    said = re.search(r"node 2, text: a (\d+) thing \(--seed (\d+) chooses that again\)", first.stderr)
+    assert said is not None, first.stderr
+    with Image.open(first.stdout.strip()) as picture:
+        texts: dict[str, Any] = dict(getattr(picture, "text", {}))
+    assert json.loads(texts["prompt"])["2"]["inputs"]["text"] == f"a {said[1]} thing"
+    again = command("run", file, *small, "--seed", said[2], base=base)
+    assert f"a {said[1]} thing" in again.stderr
 
 
 def test_a_picture_is_made_again_from_itself_and_with_changes(base: Path, tmp_path: Path) -> None:

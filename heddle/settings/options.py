@@ -94,7 +94,7 @@ class Settings:
     workflow: Path | None = None  # run, check, convert
     changes: tuple[str, ...] = ()  # run: the texts of --set, for `read_change`
     catalogue: Path | None = None  # convert: nodes that are not here, as /object_info answers
-    seed: int | None = None  # convert: chooses among {a|b} in texts
+    seed: int | None = None  # run, check, convert: chooses among {a|b} in texts
     as_json: bool = False  # nodes
     rest: tuple[str, ...] = ()  # train-demo: what its own reader gets
 
@@ -243,6 +243,10 @@ def _command_parser(command: str, shared: argparse.ArgumentParser) -> _Parser:
             action="append",
             metavar="NODE.INPUT=VALUE",
             help="change one input; NODE is an id or a title that occurs once",
+        )
+    if command in ("run", "check"):
+        parser.add_argument(
+            "--seed", type=int, metavar="N", help="chooses among {a|b} in texts; not given: another choice each time"
         )
     if command == "convert":
         parser.add_argument(

@@ -101,7 +101,7 @@ def test_folders_are_absolute_and_need_not_exist(tmp_path: Path, monkeypatch: py
         (["run"], "FILE"),
         (["convert"], "FILE"),
         (["convert", "w.json", "--seed", "x"], "--seed"),
-        (["run", "w.json", "--seed", "3"], "knows no such option"),
+        (["nodes", "--seed", "3"], "knows no such option"),
         (["run", "my", "flow.json"], "quotes"),
         (["run", "w.json", "--set", "seed"], "NODE.INPUT=VALUE"),
         (["--port", "70000"], "65535"),
