@@ -9,7 +9,7 @@ from typing import Any
 from heddle.graph.spec import InputSpec, NodeSpec
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Link:
     """Output number `output` of node `source`."""
 
@@ -17,7 +17,7 @@ class Link:
     output: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PlannedNode:
     """One node: its values as they were checked, and where its other inputs come from.
 
@@ -42,10 +42,17 @@ class PlannedNode:
     def sources(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(link.source for link in self.links.values()))
 
+    @property
+    def behind(self) -> tuple[str, ...]:
+        """The nodes that any of its inputs names, also those of raw links, which it does not wait for."""
+        if not self.raw:
+            return self.sources
+        return tuple(dict.fromkeys(link.source for link in (*self.links.values(), *self.raw.values())))
+
 
 @dataclass(frozen=True)
 class Plan:
-    """The nodes that the targets need, in an order in which every node follows its sources."""
+    """The nodes that the targets need, in an order in which every node follows those behind it."""
 
     nodes: Mapping[str, PlannedNode]
     targets: tuple[str, ...]
@@ -76,7 +83,7 @@ def in_order(nodes: Mapping[str, PlannedNode], targets: Iterable[str]) -> Plan:
     placed: dict[str, PlannedNode] = {}
     targets = tuple(targets)
     for target in targets:
-        stack = [(target, iter(nodes[target].sources))]
+        stack = [(target, iter(nodes[target].behind))]
         entered = {target}
         while stack:
             node_id, sources = stack[-1]
@@ -86,5 +93,5 @@ def in_order(nodes: Mapping[str, PlannedNode], targets: Iterable[str]) -> Plan:
                 stack.pop()
             else:
                 entered.add(source)
-                stack.append((source, iter(nodes[source].sources)))
+                stack.append((source, iter(nodes[source].behind)))
     return Plan(placed, targets)

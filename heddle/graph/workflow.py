@@ -88,4 +88,4 @@ def title_of(node: Mapping[str, Any]) -> str:
     """The title that a person gave a node of the API form, or its class."""
     meta = node.get("_meta")
     title = meta.get("title") if isinstance(meta, Mapping) else None
-    return str(title or node.get("class_type", ""))
+    return title if isinstance(title, str) and title else str(node.get("class_type", ""))
