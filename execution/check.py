@@ -1,6 +1,5 @@
 """An API-form graph held against the nodes that exist: a `Plan`, or errors that name node, input, found and wanted.
 
-The shapes of the errors are those that clients of the known interface read: `{type, message, details, extra_info}`.
 Only what the output nodes need is checked; an output whose branch has errors is left out, the others run. A graph that
 names unknown node types is refused as a whole. What is asked of one input stands in `execution.checks`.
 """
@@ -8,99 +7,28 @@ names unknown node types is refused as a whole. What is asked of one input stand
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
 from execution.checks.missing import all_missing, missing_types
+from execution.checks.report import NodeProblems, Report, error_record
 from execution.checks.sockets import output_types, shared_types, shares_types
-from execution.checks.values import SCALARS, Files, HasFile, ListFiles, Unfit, Values
-from execution.checks.words import Nearest, carried, input_problem, short
+from execution.checks.values import SCALARS, Files, HasFile, ListFiles, Unfit, Values, glance
+from execution.checks.words import Nearest, carried, input_problem
 from execution.plan import Link, Plan, PlannedNode, in_order
 from heddle.graph.dynamic import resolve
 from heddle.graph.errors import GraphError
+from heddle.graph.quoting import short
 from heddle.graph.spec import MATCH_TYPE, InputSpec, NodeSpec, types_match
 from heddle.graph.workflow import is_link, refuse_unreadable, title_of
+
+__all__ = ["Ask", "NodeProblems", "Report", "check_prompt", "error_record"]
 
 #: Asks a node whether it takes its inputs, given also the types that arrive at linked ones. Returns: why not, or None.
 Ask = Callable[[PlannedNode, Mapping[str, str]], str | None]
 
 #: How many outputs are named as depending on one node with errors, and how many nodes of a circle.
 NAMED_OUTPUTS, NAMED_IN_CIRCLE = 64, 20
-
-
-@dataclass
-class NodeProblems:
-    """What is wrong with one node, and which outputs cannot run because of it (the first 64)."""
-
-    class_type: str
-    title: str
-    errors: list[GraphError] = field(default_factory=list)
-    dependent_outputs: list[str] = field(default_factory=list)
-
-    def as_record(self) -> dict[str, Any]:
-        return {
-            "errors": [error_record(error) for error in self.errors],
-            "dependent_outputs": self.dependent_outputs,
-            "class_type": self.class_type,
-        }
-
-
-@dataclass
-class Report:
-    """The outcome of a check: a plan for the outputs that can run (None if there is none), and what is wrong.
-
-    `unasked` are the nodes that check their inputs themselves and could not be asked here.
-    """
-
-    plan: Plan | None = None
-    error: GraphError | None = None
-    problems: dict[str, NodeProblems] = field(default_factory=dict)
-    unasked: list[str] = field(default_factory=list)
-
-    def as_answer(self) -> tuple[list[str], dict[str, Any] | None, dict[str, Any]]:
-        """For a client: ids of the outputs that can run; what is wrong if there are none; each node's errors."""
-        outputs = list(self.plan.targets) if self.plan else []
-        error = error_record(self.error) if self.error else None
-        return outputs, error, {node_id: each.as_record() for node_id, each in self.problems.items()}
-
-    @property
-    def messages(self) -> list[str]:
-        """Every error as a sentence."""
-        lines = [error.message for problems in self.problems.values() for error in problems.errors]
-        return lines or ([] if self.error is None else [self.error.message])
-
-
-def error_record(error: GraphError) -> dict[str, Any]:
-    """An error as clients of the known interface read it."""
-    extra: dict[str, Any] = {}
-    if error.input_name is not None:
-        extra = {"input_name": error.input_name, "received_value": carried(error.found), "input_config": error.wanted}
-    elif error.node_id is not None:
-        extra = {"node_id": error.node_id, "class_type": error.class_type}
-    return {
-        "type": error.kind,
-        "message": _HEADINGS.get(error.kind, "The workflow cannot run"),
-        "details": error.message,
-        "extra_info": extra | error.more,
-    }
-
-
-_HEADINGS = {
-    "missing_node_type": "Unknown node type",
-    "invalid_prompt": "The workflow is not in a form that can be read",
-    "prompt_no_outputs": "The workflow has no output node",
-    "prompt_outputs_failed_validation": "No output of the workflow can run",
-    "required_input_missing": "A required input is missing",
-    "bad_linked_input": "A link is not in a form that can be read",
-    "return_type_mismatch": "A link joins two types that do not fit",
-    "invalid_input_type": "A value has the wrong type",
-    "value_smaller_than_min": "A value is too small",
-    "value_bigger_than_max": "A value is too large",
-    "value_not_in_list": "A value is not one of the choices",
-    "custom_validation_failed": "The node does not take its inputs",
-    "dependency_cycle": "The links go in a circle",
-}
 
 
 def check_prompt(
@@ -166,7 +94,8 @@ def _read_records(prompt: Any) -> dict[str, Mapping[str, Any]]:
                 node_id=node_id,
                 kind="invalid_prompt",
             )
-        refuse_unreadable(node_id, record)
+        if type(record) is not dict or type(record.get("inputs")) is not dict:
+            refuse_unreadable(node_id, record)
         records[node_id] = record
     return records
 
@@ -194,9 +123,11 @@ class _Kind:
 
     def __init__(self, spec: NodeSpec) -> None:
         self.spec = spec
-        self.inputs = tuple({each.name: each for each in reversed(spec.inputs) if each.section != "hidden"}.values())[
-            ::-1
-        ]
+        self.inputs: dict[str, InputSpec] = {}
+        for each in spec.inputs:
+            if each.section != "hidden":
+                self.inputs.setdefault(each.name, each)
+        self.glances = tuple((each, *glance(each)) for each in self.inputs.values())
         self.output_types = tuple("*" if each.type == MATCH_TYPE else each.type for each in spec.outputs)
         self.shares_types = shares_types(spec)
         self.checks_types = spec.validation is None or not spec.validation.takes_types
@@ -272,6 +203,7 @@ class _Checker:
         """For each node with errors the outputs that need it."""
         if not self.problems:
             return {}
+        place = {output: number for number, output in enumerate(outputs)}
         needed_by: dict[str, tuple[str, ...]] = {output: (output,) for output in outputs}
         for node_id in reversed(self._is_sound):  # those that need a node come before it
             ours = needed_by.get(node_id, ())
@@ -281,7 +213,7 @@ class _Checker:
                     needed_by[source] = ours
                 elif theirs is not ours and len(theirs) < NAMED_OUTPUTS:
                     needed_by[source] = tuple(dict.fromkeys(theirs + ours))[:NAMED_OUTPUTS]
-        return {node_id: list(needed_by[node_id]) for node_id in self.problems}
+        return {node_id: sorted(needed_by[node_id], key=place.__getitem__) for node_id in self.problems}
 
     def _refuse_circle(self, circle: list[str], closing: str) -> None:
         if closing in self._closing:
@@ -315,18 +247,22 @@ class _Checker:
         values: dict[str, Any] = {}
         links: dict[str, Link] = {}
         raw: dict[str, Link] | None = None
-        inputs: Iterable[InputSpec] = kind.inputs
+        glances = kind.glances
         more: Mapping[str, InputSpec] = _NOTHING
         if spec.is_dynamic:
             resolved = resolve(spec, given)
-            inputs, more = resolved.inputs.values(), resolved.added
+            more = resolved.added
+            glances = [(each, *glance(each)) for each in resolved.inputs.values()]
             for crowded, count in resolved.crowded:
                 most = crowded.options["template"]["max"]
                 words = f"found {count} elements, wanted {most} or less"
                 self._blame(node_id, input_problem(node_id, spec, crowded, "value_bigger_than_max", count, words))
-        for wanted in inputs:
+        for wanted, own, low, high in glances:
             name = wanted.name
             value = given.get(name, _ABSENT)
+            if type(value) is own and (low is None or low <= value <= high):
+                values[name] = value
+                continue
             if value is _ABSENT:
                 if wanted.section == "required":
                     step = "give it a value" if wanted.is_widget else "connect it"
@@ -378,13 +314,11 @@ class _Checker:
         arriving = {name: self._output_types[link.source][link.output] for name, link in links.items()}
         if kind.checks_types:
             for name, given in arriving.items():
-                wanted = node.input(name)
-                if wanted is not None and given != wanted.type and not types_match(given, wanted.type):
+                wanted = node.more.get(name) or kind.inputs[name]
+                if given != wanted.type and not types_match(given, wanted.type):
                     self._blame_link(node, name, links[name], given, wanted.type)
         if kind.shares_types:
-            templates, mismatches = shared_types(
-                {each.name: each for each in (*kind.inputs, *node.more.values())}, arriving
-            )
+            templates, mismatches = shared_types({**kind.inputs, **node.more}, arriving)
             for each in mismatches if kind.checks_types else ():
                 self._blame_link(node, each.input_name, links[each.input_name], each.given, each.wanted)
             self._output_types[node.id] = output_types(kind.spec, templates)

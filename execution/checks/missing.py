@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from itertools import islice
 from typing import Any
 
-from execution.checks.words import Nearest, quoted, short
+from execution.checks.words import Nearest, carried, quoted
 from heddle.graph.errors import GraphError
+from heddle.graph.quoting import short
 from heddle.graph.spec import NodeSpec
 from heddle.graph.workflow import title_of
 
@@ -36,7 +37,7 @@ def missing_types(prompt: Mapping[str, Mapping[str, Any]], nodes: Mapping[str, N
             message = f"node {node_id}: no class_type; export the workflow again with all its node packs installed"
         else:
             message = f"node {node_id}: its class_type is {short(class_type)}, wanted the name of a node type"
-        name = class_type if isinstance(class_type, str) else short(class_type)
+        name = carried(class_type) if isinstance(class_type, str) else short(class_type)
         found[node_id] = GraphError(
             message,
             node_id=node_id,
@@ -44,7 +45,7 @@ def missing_types(prompt: Mapping[str, Mapping[str, Any]], nodes: Mapping[str, N
             found=class_type,
             wanted=near,
             kind="missing_node_type",
-            more={"node_title": title_of(record)},
+            more={"node_title": carried(title_of(record))},
         )
     return found
 

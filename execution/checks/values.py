@@ -6,11 +6,13 @@ As with the known interface, steps and rounding are the editor's business and re
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from execution.checks.words import Nearest, quoted, short
+from execution.checks.words import Nearest, quoted
 from heddle.graph.dynamic import keys_of_choices, unwrapped
+from heddle.graph.quoting import short
 from heddle.graph.spec import DYNAMIC_COMBO, SOCKET_ONLY, InputSpec
 
 #: How people write true and false where a text is all they have.
@@ -25,6 +27,25 @@ SCALARS = {int: "INT", float: "FLOAT", str: "STRING", bool: "BOOLEAN"}
 ListFiles = Callable[[str], Iterable[str]]
 #: `(kind, name)` -> is there such a file; for kinds whose names may carry a place, such as "a.png [output]".
 HasFile = Callable[[str, str], bool]
+
+
+def glance(wanted: InputSpec) -> tuple[type | None, Any, Any]:
+    """What a value that is fine at a glance is in Python, and its bounds, None for no bounds.
+
+    Other values may be fine as well; they need `Values.read`.
+    """
+    name = wanted.type
+    if name in ("STRING", "BOOLEAN"):
+        return (str if name == "STRING" else bool), None, None
+    if name not in ("INT", "FLOAT"):
+        return None, None, None
+    own, most = (int, 2**1024 - 1) if name == "INT" else (float, sys.float_info.max)
+    low, high = (wanted.options.get(key) for key in ("min", "max"))
+    return (
+        own,
+        max(low, -most) if isinstance(low, (int, float)) else -most,
+        min(high, most) if isinstance(high, (int, float)) else most,
+    )
 
 
 class Unfit(Exception):

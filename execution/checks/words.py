@@ -4,44 +4,21 @@ from __future__ import annotations
 
 import difflib
 import math
-import reprlib
 from collections.abc import Hashable, Sequence
 from typing import Any
 
 from heddle.graph.errors import GraphError
+from heddle.graph.quoting import short
 from heddle.graph.spec import InputSpec, NodeSpec
 
 #: How many choices of a list an error quotes.
 QUOTED_CHOICES = 20
 
-#: How many letters of a value an error quotes, and how many of a text an answer carries back to the client.
-SHORT_CHARS, CARRIED_CHARS = 80, 1000
+#: How many letters of a text an answer carries back to the client, and how many of a name are compared with others.
+CARRIED_CHARS, COMPARED_CHARS = 1000, 160
 
 #: How many names are compared for "did you mean" in one check; ten thousand mistakes must not take minutes.
 MOST_COMPARED = 20_000
-
-#: Python refuses to write out whole numbers of more digits, so those are described.
-MOST_BITS = 14_000
-
-
-def short(value: Any) -> str:
-    """A value in at most 80 letters, however large or deep it is."""
-    if isinstance(value, int) and value.bit_length() > MOST_BITS:
-        return f"a whole number of some {int(value.bit_length() * math.log10(2))} digits"
-    text = _Shortened.repr(value)
-    return text if len(text) <= SHORT_CHARS else f"{text[: SHORT_CHARS - 3]}..."
-
-
-class _Repr(reprlib.Repr):
-    def repr_int(self, x: int, level: int) -> str:
-        return "a huge number" if x.bit_length() > MOST_BITS else repr(x)
-
-    def repr_str(self, x: str, level: int) -> str:
-        return repr(x[: 2 * SHORT_CHARS])
-
-
-_Shortened = _Repr()
-_Shortened.maxother = 2 * SHORT_CHARS
 
 
 def carried(value: Any) -> Any:
@@ -96,17 +73,21 @@ class Nearest:
 
     def to(self, name: str, names: Sequence[Any], place: Hashable, *, count: int = 1) -> list[str]:
         """At most `count` of the names. `place` stands for the list that they come from."""
-        name = name[: 2 * SHORT_CHARS]
+        name = name[:COMPARED_CHARS]
         key = (place, name, count)
         if key not in self._known:
             if len(names) > self._left:
                 return []
             self._left -= len(names)
-            self._known[key] = difflib.get_close_matches(name, [str(each)[:200] for each in names], n=count)
+            self._known[key] = difflib.get_close_matches(name, [_plain(each) for each in names], n=count)
         return self._known[key]
+
+
+def _plain(name: Any) -> str:
+    return name[:COMPARED_CHARS] if isinstance(name, str) else short(name)
 
 
 def quoted(names: Sequence[Any]) -> str:
     """The first names of a list, and how many more there are."""
     more = f" and {len(names) - QUOTED_CHOICES} more" if len(names) > QUOTED_CHOICES else ""
-    return ", ".join(str(each) if isinstance(each, str) else short(each) for each in names[:QUOTED_CHOICES]) + more
+    return ", ".join(map(_plain, names[:QUOTED_CHOICES])) + more

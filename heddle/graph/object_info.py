@@ -89,7 +89,7 @@ def spec_of_record(id: str, record: Mapping[str, Any]) -> NodeSpec:
             python_module=record.get("python_module", "nodes"),
             deprecated=bool(record.get("deprecated")),
             experimental=bool(record.get("experimental")),
-            was=tuple(record.get("was") or ()),
+            was=tuple(map(str, record.get("was") or ())),
             search_aliases=tuple(record.get("search_aliases") or ()),
             per_node=bool(record.get("per_node")),
             open_input=read_input("*", record["open_input"], "optional") if record.get("open_input") else None,
@@ -156,7 +156,8 @@ def read_outputs(
     given_names, given_lists, given_tips = list(names or ()), list(are_lists or ()), list(tips or ())
     for position, kind in enumerate(types):
         type_name = _plain_type(kind)
-        name = given_names[position] if position < len(given_names) and given_names[position] else type_name
+        name = given_names[position] if position < len(given_names) else None
+        name = str(name) if name else type_name
         tip = given_tips[position] if position < len(given_tips) and isinstance(given_tips[position], str) else ""
         yield OutputSpec(name, type_name, position < len(given_lists) and bool(given_lists[position]), tip)
 
