@@ -30,6 +30,9 @@ Ask = Callable[[PlannedNode, Mapping[str, str]], str | None]
 #: How many outputs are named as depending on one node with errors, and how many nodes of a circle.
 NAMED_OUTPUTS, NAMED_IN_CIRCLE = 64, 20
 
+#: Ids are written into many messages; those of nodes deep inside subgraphs hold one number for each level.
+MOST_ID_CHARS = 10_000
+
 
 def check_prompt(
     prompt: Any,
@@ -88,6 +91,10 @@ def _read_records(prompt: Any) -> dict[str, Mapping[str, Any]]:
         if not isinstance(key, (str, int)) or isinstance(key, bool):
             raise GraphError(f"a node has the id {short(key)}; wanted a text or a number", kind="invalid_prompt")
         node_id = key if isinstance(key, str) else short(key)
+        if len(node_id) > MOST_ID_CHARS:
+            raise GraphError(
+                f"a node's id has {len(node_id)} letters; wanted {MOST_ID_CHARS} or fewer", kind="invalid_prompt"
+            )
         if node_id in records:
             raise GraphError(
                 f"node {node_id}: two nodes have this id, once as a text and once as a number; give one another id",

@@ -30,7 +30,7 @@ def missing_types(prompt: Mapping[str, Mapping[str, Any]], nodes: Mapping[str, N
                 are_known[class_type] = class_type in nodes
             if are_known[class_type]:
                 continue
-            near = nearest.to(class_type, known, "types", count=3)
+            near = nearest.to(class_type, known, nodes, count=3)
             hint = f"; near to it: {', '.join(near)}" if near else ""
             message = f"node {node_id}: there is no node type {short(class_type)}{hint}; is a node pack missing?"
         elif class_type is None:

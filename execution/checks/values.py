@@ -138,14 +138,14 @@ class Values:
             if value in also or (isinstance(value, str) and self._files.has(files, value)):
                 return
             choices = (*self._files.of(files), *also)
-        elif wanted.choices is None:
+        elif wanted.choices is None or (isinstance(value, str) and value in wanted.brought):
             return
         else:
             choices = keys_of_choices(wanted) if wanted.type_names[0] == DYNAMIC_COMBO else wanted.choices
             if value in choices:
                 return
         if choices:
-            near = self._nearest.to(str(value), choices, (files or id(wanted.choices))) if _is_word(value) else ()
+            near = self._nearest.to(str(value), choices, wanted.options) if _is_word(value) else ()
             hint = f"; did you mean {near[0]!r}?" if near else ""
             missing = "which is not there; put it there, or choose" if files is not None else "wanted"
             words = f"found {short(value)}, {missing} one of: {quoted(choices)}{hint}"

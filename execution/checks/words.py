@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import heapq
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from heddle.graph.errors import GraphError
@@ -17,8 +18,9 @@ QUOTED_CHOICES = 20
 #: How many letters of a text an answer carries back to the client, and how many of a name are compared with others.
 CARRIED_CHARS, COMPARED_CHARS = 1000, 160
 
-#: How many names are compared for "did you mean" in one check; ten thousand mistakes must not take minutes.
-MOST_COMPARED = 20_000
+#: How many names are compared for "did you mean" in one check, and how many closely for each mistake: ten thousand
+#: mistakes must not take minutes.
+MOST_COMPARED, COMPARED_CLOSELY = 200_000, 20
 
 
 def carried(value: Any) -> Any:
@@ -44,12 +46,13 @@ def input_problem(
     node_id: str, spec: NodeSpec, wanted: InputSpec, kind: str, found: Any, words: str, **more: Any
 ) -> GraphError:
     """What is wrong with one input. `more` are further facts for clients."""
+    name = wanted.name[:COMPARED_CHARS]
     options = {key: each for key, each in wanted.options.items() if _is_worth_carrying(key, each)}
     return GraphError(
-        f"node {node_id} ({spec.id}), {wanted.name}: {words}",
+        f"node {node_id} ({spec.id}), {name}: {words}",
         node_id=node_id,
         class_type=spec.id,
-        input_name=wanted.name,
+        input_name=name,
         found=found,
         wanted=[wanted.type, options],
         kind=kind,
@@ -65,22 +68,30 @@ def _is_worth_carrying(key: str, option: Any) -> bool:
 
 
 class Nearest:
-    """The names near to a wrong one. It remembers, and grows silent once it has compared enough."""
+    """The names near to a wrong one, in whatever case. It remembers, and grows silent once it has compared enough."""
 
     def __init__(self) -> None:
         self._left = MOST_COMPARED
-        self._known: dict[Hashable, list[str]] = {}
+        self._known: dict[tuple[int, str], tuple[object, list[str]]] = {}
 
-    def to(self, name: str, names: Sequence[Any], place: Hashable, *, count: int = 1) -> list[str]:
-        """At most `count` of the names. `place` stands for the list that they come from."""
+    def to(self, name: str, names: Sequence[Any], owner: object, *, count: int = 1) -> list[str]:
+        """At most `count` of the names. `owner` is the object that the names belong to, always the same for them."""
         name = name[:COMPARED_CHARS]
-        key = (place, name, count)
+        key = (id(owner), name)
         if key not in self._known:
             if len(names) > self._left:
                 return []
             self._left -= len(names)
-            self._known[key] = difflib.get_close_matches(name, [_plain(each) for each in names], n=count)
-        return self._known[key]
+            self._known[key] = (owner, _near(name.lower(), map(_plain, names), count))  # kept, so that its id is, too
+        return self._known[key][1]
+
+
+def _near(name: str, names: Iterable[str], count: int) -> list[str]:
+    """Those of the names that are most alike; only the few that share the most pairs of letters are looked at."""
+    pairs = {name[at : at + 2] for at in range(max(len(name) - 1, 1))}
+    by_pairs = heapq.nlargest(COMPARED_CLOSELY, names, lambda each: sum(pair in each.lower() for pair in pairs))
+    originals = {each.lower(): each for each in reversed(by_pairs)}
+    return [originals[each] for each in difflib.get_close_matches(name, list(originals), n=count)]
 
 
 def _plain(name: Any) -> str:

@@ -5,15 +5,13 @@ Such an input is named `<parent>.<child>`, to any depth. Which ones there are de
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from heddle.graph.object_info import read_inputs
 from heddle.graph.spec import AUTOGROW, DYNAMIC_COMBO, DYNAMIC_GROUP, DYNAMIC_SLOT, DYNAMIC_TYPES, InputSpec, NodeSpec
-
-#: Names of more parts than this are nobody's; each part of a name costs time as long as the name.
-MAX_PARTS = 32
 
 
 @dataclass
@@ -37,32 +35,33 @@ def resolve_inputs(spec: NodeSpec, given: Mapping[str, Any]) -> dict[str, InputS
 
 
 def resolve(spec: NodeSpec, given: Mapping[str, Any]) -> Resolved:
-    """See `Resolved`. Declared inputs come first come first; of two with one name the first counts."""
+    """See `Resolved`. Of two inputs with one name the first counts."""
     resolved = Resolved()
     hidden = {each.name for each in spec.inputs if each.section == "hidden"}
     waiting = [(each, True) for each in reversed(spec.inputs) if each.section != "hidden"]
-    parts: _Parts | None = None
+    names: _Names | None = None
     while waiting:
         each, is_declared = waiting.pop()
         more: Sequence[InputSpec] = ()
         if each.type in DYNAMIC_TYPES:
-            parts = parts or _Parts(given)
+            names = names or _Names(given)
             if each.type == AUTOGROW:
-                more = _elements(each, parts, resolved)
+                more = _elements(each, names, resolved)
             elif each.type == DYNAMIC_GROUP:
-                more = [InputSpec(name, "*", "optional") for name in parts.below(each.name)]
+                more = [InputSpec(name, "*", "optional") for name in names.below(each.name)]
             elif each.type == DYNAMIC_COMBO and each.name in given:
                 more = inputs_of_choice(each, unwrapped(given[each.name]))
             elif each.type == DYNAMIC_SLOT:
                 more = _inputs_in(each, each.options.get("inputs")) if each.name in given else ()
                 each = InputSpec(each.name, str(each.options.get("slotType") or "*"), each.section, each.options)
-                resolved.added.setdefault(each.name, each)
+                is_declared = False
             waiting += [(one, False) for one in reversed(more)]
             if each.type in (AUTOGROW, DYNAMIC_GROUP):
                 continue  # itself it is no input
-        resolved.inputs.setdefault(each.name, each)
-        if not is_declared:
-            resolved.added.setdefault(each.name, each)
+        if each.name not in resolved.inputs:
+            resolved.inputs[each.name] = each
+            if not is_declared:
+                resolved.added[each.name] = each
     if spec.open_input is not None:
         like = spec.open_input
         for name in given:
@@ -74,9 +73,14 @@ def resolve(spec: NodeSpec, given: Mapping[str, Any]) -> Resolved:
 
 def inputs_of_choice(combo: InputSpec, choice: Any) -> tuple[InputSpec, ...]:
     """The inputs that one choice of a dynamic combo brings, named `<combo>.<input>`; none for an unknown choice."""
+    if isinstance(choice, str) and choice in combo.brought:
+        return combo.brought[choice]
     for option in combo.choices or ():
         if isinstance(option, Mapping) and option.get("key") == choice:
-            return _inputs_in(combo, option.get("inputs"))
+            inputs = _inputs_in(combo, option.get("inputs"))
+            if isinstance(choice, str):
+                combo.brought[choice] = inputs
+            return inputs
     return ()
 
 
@@ -101,13 +105,13 @@ def _inputs_in(parent: InputSpec, sections: Any) -> tuple[InputSpec, ...]:
     )
 
 
-def _elements(parent: InputSpec, parts: _Parts, resolved: Resolved) -> list[InputSpec]:
+def _elements(parent: InputSpec, given: _Names, resolved: Resolved) -> list[InputSpec]:
     """The elements of a list that grows: those that must be there, and those that are given."""
     template = parent.options.get("template")
     if not isinstance(template, Mapping) or not (like := _inputs_in(parent, template.get("input"))):
         return []
     fewest, most = (_whole(template.get(key)) for key in ("min", "max"))
-    present = parts.after(parent.name)
+    present = given.after(parent.name)
     names = template.get("names")
     if isinstance(names, (list, tuple)):
         offered = [str(each) for each in names]
@@ -142,27 +146,19 @@ def _is_number(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) < 10 and (text == "0" or text[0] != "0")
 
 
-class _Parts:
-    """Which given names lie under which, so that each is cut up once."""
+class _Names:
+    """The given names that lie under others, sorted, so that those under one are found at once."""
 
     def __init__(self, given: Mapping[str, Any]) -> None:
-        self._after: dict[str, dict[str, None]] = {}
-        for name in given:
-            if isinstance(name, str) and "." in name:
-                pieces = name.split(".", MAX_PARTS)[:MAX_PARTS]
-                for depth in range(1, len(pieces)):
-                    self._after.setdefault(".".join(pieces[:depth]), {})[pieces[depth]] = None
+        self._sorted = sorted(name for name in given if isinstance(name, str) and "." in name)
+
+    def below(self, parent: str) -> list[str]:
+        """The names under `parent`."""
+        first = bisect_left(self._sorted, f"{parent}.")
+        return self._sorted[first : bisect_left(self._sorted, f"{parent}/", first)]  # "/" comes right after "."
 
     def after(self, parent: str) -> Mapping[str, None]:
         """The next part of every name under `parent`."""
-        return self._after.get(parent, {})
-
-    def below(self, parent: str) -> Iterator[str]:
-        """The names under `parent`, whole."""
-        waiting = [f"{parent}.{part}" for part in reversed(list(self.after(parent)))]
-        while waiting:
-            name = waiting.pop()
-            inner = self.after(name)
-            if not inner:
-                yield name
-            waiting += [f"{name}.{part}" for part in reversed(list(inner))]
+        start = len(parent) + 1
+        ends = ((name, name.find(".", start)) for name in self.below(parent))
+        return dict.fromkeys(name[start : end if end >= 0 else None] for name, end in ends)

@@ -112,6 +112,11 @@ class InputSpec:
         return bool(self.type_names[0] in WIDGET_TYPES or options.get("widgetType") or options.get("socketless"))
 
     @cached_property
+    def brought(self) -> dict[str, tuple[InputSpec, ...]]:
+        """The inputs of those choices that were asked for; `heddle.graph.dynamic` fills it and knows the rest."""
+        return {}
+
+    @cached_property
     def companions(self) -> int:
         """How many further values a saved workflow keeps right after this widget's."""
         kind = self.type_names[0]

@@ -187,6 +187,16 @@ def test_an_id_that_is_neither_text_nor_number_is_refused(odd: Any) -> None:
     assert found.error is not None and found.error.kind == "invalid_prompt"
 
 
+def test_names_and_ids_of_any_length_cost_their_length_once() -> None:
+    long = "n" * 10**6
+    found = looked_at({long: GOOD["Make"], "Save": {"class_type": "Save", "inputs": {"x": [long, 0]}}})
+    assert found.error is not None and "a node's id has 1000000 letters" in found.error.message
+    named = taker("Take", open_input=InputSpec("*", "INT"))
+    found = check({"1": {"class_type": "Take", "inputs": {long: "many", f"{long}.{long}.{long}": "few"}}}, named)
+    assert len(errors_of(found)) == 2
+    assert len(json.dumps(found.as_answer())) < 5000
+
+
 def test_a_node_that_feeds_itself_is_a_circle_of_one() -> None:
     found = looked_at(graph(Switch={"on": True, "no": ["Switch", 0]}, Save={"x": ["Switch", 0]}))
     (error,) = errors_of(found)

@@ -232,3 +232,23 @@ def test_inputs_that_nobody_declared_are_dropped() -> None:
     given: Any = {"x": 1, "more": 2, "id": "forged", 5: 6}
     node = planned(check(graph(Take=given), spec), "Take")
     assert node.values == {"x": 1} and node.more == {}
+
+
+def test_names_near_to_a_wrong_one_come_from_its_own_list_whatever_the_case() -> None:
+    def combo(name: str, *choices: str) -> InputSpec:
+        return InputSpec(name, "COMBO", options={"options": list(choices)})
+
+    def brings(*choices: str) -> dict[str, Any]:
+        return {"required": {"fit": [list(choices), {}]}}
+
+    options = {"options": [{"key": "a", "inputs": brings("Stretch")}, {"key": "b", "inputs": brings("stretched")}]}
+    spec = taker(
+        "Take",
+        combo("one", "Euler", "heun"),
+        combo("two", "euler_a"),
+        InputSpec("m", "COMFY_DYNAMICCOMBO_V3", options=options),
+    )
+    given = {"one": "euler", "two": "euler"}
+    prompt = graph(Take_1={**given, "m": "a", "m.fit": "stretche"}, Take_2={**given, "m": "b", "m.fit": "stretche"})
+    hints = [message.partition("did you mean ")[2] for message in check(prompt, spec).messages]
+    assert hints == ["'Euler'?", "'euler_a'?", "'Stretch'?", "'Euler'?", "'euler_a'?", "'stretched'?"]
