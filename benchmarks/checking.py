@@ -59,18 +59,21 @@ def wide(nodes: int) -> Graph:
 
 
 def grid(nodes: int) -> Graph:
-    """Rows and columns, each node fed by the one before it and the one above."""
-    side = math.isqrt(nodes - 1)
+    """Rows and columns, as square as the number allows; each node is fed by the one before it and the one above."""
+    cells = nodes - 1
+    columns = max(each for each in range(1, math.isqrt(cells) + 1) if cells % each == 0)
     graph: Graph = {}
-    for number in range(side * side):
-        left = number - 1 if number % side else None
-        above = number - side if number >= side else None
-        if left is None or above is None:
-            (fed,) = {left, above} - {None} or (None,)
-            graph[str(number)] = _node("Start", 0) if fed is None else _node("Step", number, thing=fed)
+    for number in range(cells):
+        left = {"left": number - 1} if number % columns else {}
+        above = {"above": number - columns} if number >= columns else {}
+        if left and above:
+            graph[str(number)] = _node("Cross", number, **left, **above)
+        elif left or above:
+            (fed,) = (left | above).values()
+            graph[str(number)] = _node("Step", number, thing=fed)
         else:
-            graph[str(number)] = _node("Cross", number, left=left, above=above)
-    graph["end"] = _end(side * side - 1)
+            graph[str(number)] = _node("Start", number)
+    graph["end"] = _end(cells - 1)
     return graph
 
 

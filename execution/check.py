@@ -178,28 +178,32 @@ class _Checker:
 
     def is_sound(self, output: str) -> bool:
         """True if neither `output` nor what it needs has errors. The walk keeps its own stack, as deep as it likes."""
-        walk: list[tuple[PlannedNode, Iterator[str]]] = []
+        walk: list[tuple[PlannedNode, _Kind, Iterator[str]]] = []
         depth: dict[str, int] = {}
 
         def enter(node_id: str) -> None:
-            node = self._read_node(node_id)
+            record = self.records[node_id]
+            kind = self.kind(record["class_type"])
+            node = self._read_node(node_id, record, kind)
             depth[node_id] = len(walk)
-            walk.append((node, iter(node.behind)))
+            walk.append((node, kind, iter(node.behind)))
 
         if output not in self._is_sound:
             enter(output)
         while walk:
-            node, sources = walk[-1]
+            node, kind, sources = walk[-1]
             for source in sources:
                 if source in depth:
-                    self._refuse_circle([each.id for each, _ in walk[depth[source] :][:NAMED_IN_CIRCLE]], source)
+                    self._refuse_circle(
+                        [each.id for each, *_ in walk[depth[source] : depth[source] + NAMED_IN_CIRCLE]], source
+                    )
                 elif source not in self._is_sound:
                     enter(source)
                     break
             else:
                 walk.pop()
                 del depth[node.id]
-                self._finish_node(node)
+                self._finish_node(node, kind)
         return self._is_sound[output]
 
     def in_order(self) -> dict[str, PlannedNode]:
@@ -245,10 +249,8 @@ class _Checker:
             self.problems[node_id] = NodeProblems(record["class_type"], title_of(record))
         self.problems[node_id].errors.append(error)
 
-    def _read_node(self, node_id: str) -> PlannedNode:
+    def _read_node(self, node_id: str, record: Mapping[str, Any], kind: _Kind) -> PlannedNode:
         """The node with its values and links; what is wrong with them is noted."""
-        record = self.records[node_id]
-        kind = self.kind(record["class_type"])
         spec = kind.spec
         given = record.get("inputs", {})
         values: dict[str, Any] = {}
@@ -280,7 +282,8 @@ class _Checker:
                 if type(value) not in SCALARS and is_link(value):
                     link = self._read_link(value)
                     if wanted.options.get("rawLink"):
-                        raw = {**(raw or {}), name: link}
+                        raw = {} if raw is None else raw
+                        raw[name] = link
                     else:
                         links[name] = link
                 else:
@@ -304,9 +307,10 @@ class _Checker:
                 words = f"found {short(value)}, wanted a link: node id and whole number of the output"
                 raise Unfit("bad_linked_input", value, words)
             output = int(output)
-        if source not in self.records:
+        record = self.records.get(source)
+        if record is None:
             raise Unfit("bad_linked_input", value, f"linked to node {source[:80]}, which is not in the graph")
-        feeding = self.kind(self.records[source]["class_type"]).spec
+        feeding = self.kind(record["class_type"]).spec
         if not 0 <= output < len(feeding.outputs):
             words = (
                 f"linked to output {short(output)} of node {source} ({feeding.id}), which has {len(feeding.outputs)}"
@@ -314,9 +318,8 @@ class _Checker:
             raise Unfit("bad_linked_input", value, words)
         return Link(source, output)
 
-    def _finish_node(self, node: PlannedNode) -> None:
+    def _finish_node(self, node: PlannedNode, kind: _Kind) -> None:
         """Look at the node's links and ask it, now that all behind it is known."""
-        kind = self.kind(self.records[node.id]["class_type"])
         links = {**node.links, **node.raw} if node.raw else node.links
         arriving = {name: self._output_types[link.source][link.output] for name, link in links.items()}
         if kind.checks_types:
