@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from execution.check import check_prompt
+from execution.checks.words import MOST_COMPARED, Nearest
 from heddle.graph.spec import InputSpec
 from tests.execution.checking import check, errors_of, graph, kinds_of, planned, taker
 
@@ -252,3 +253,11 @@ def test_names_near_to_a_wrong_one_come_from_its_own_list_whatever_the_case() ->
     prompt = graph(Take_1={**given, "m": "a", "m.fit": "stretche"}, Take_2={**given, "m": "b", "m.fit": "stretche"})
     hints = [message.partition("did you mean ")[2] for message in check(prompt, spec).messages]
     assert hints == ["'Euler'?", "'euler_a'?", "'Stretch'?", "'Euler'?", "'euler_a'?", "'stretched'?"]
+
+
+def test_near_names_are_sought_until_enough_was_compared_and_found_ones_stay_known() -> None:
+    nearest, many = Nearest(), [f"name {i}" for i in range(MOST_COMPARED // 2 + 1)]
+    assert nearest.to("Name 77", many, many) == ["name 77"]
+    assert nearest.to("name 78", many, many) == []
+    assert nearest.to("Name 77", many, many) == ["name 77"]
+    assert nearest.to("shrt", ["short"], nearest) == ["short"]
