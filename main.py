@@ -149,7 +149,7 @@ def check(settings: Settings) -> int:
 
 def convert(settings: Settings) -> int:
     """Print the API form of one workflow. Only its node types need to be known, here or in a catalogue."""
-    from execution.convert import to_prompt  # with the nodes, which bring torch
+    from execution.convert import convert as convert_document  # with the nodes, which bring torch
     from heddle.graph.registry import Registry
     from heddle.graph.workflow import read_document
     from heddle.settings.folders import Folders
@@ -158,7 +158,10 @@ def convert(settings: Settings) -> int:
     known = _gather_nodes(Folders.from_settings(settings))
     if settings.catalogue is not None:
         known = Registry([*Registry.from_catalogue(read_document(settings.catalogue)).values(), *known.values()])
-    print(json.dumps(to_prompt(document, known, seed=settings.seed), indent=2))
+    converted = convert_document(document, known, seed=settings.seed)
+    if converted.missing is not None:
+        print(converted.missing.message, file=sys.stderr)
+    print(json.dumps(converted.prompt, indent=2))
     return 0
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from execution.check import TRUTHS
+from execution.checks.values import TRUTHS
 from heddle.graph.errors import SettingsError
 from heddle.graph.spec import NodeSpec
 from heddle.graph.workflow import Prompt, title_of

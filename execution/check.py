@@ -1,100 +1,36 @@
 """An API-form graph held against the nodes that exist: a `Plan`, or errors that name node, input, found and wanted.
 
-The shapes of the errors are those that clients of the known interface read: `{type, message, details, extra_info}`.
-Only what the output nodes need is checked; an output whose branch has errors is left out, the others run.
+Only what the output nodes need is checked; an output whose branch has errors is left out, the others run. A graph that
+names unknown node types is refused as a whole. What is asked of one input stands in `execution.checks`.
 """
 
 from __future__ import annotations
 
-import difflib
-import math
-from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
+from execution.checks.missing import all_missing, missing_types
+from execution.checks.report import NodeProblems, Report, error_record
+from execution.checks.sockets import output_types, shared_types, shares_types
+from execution.checks.values import SCALARS, Files, HasFile, ListFiles, Unfit, Values, glance
+from execution.checks.words import Nearest, carried, input_problem
 from execution.plan import Link, Plan, PlannedNode, in_order
+from heddle.graph.dynamic import resolve
 from heddle.graph.errors import GraphError
-from heddle.graph.spec import SOCKET_ONLY, InputSpec, NodeSpec, types_match
+from heddle.graph.quoting import short
+from heddle.graph.spec import MATCH_TYPE, InputSpec, NodeSpec, types_match
 from heddle.graph.workflow import is_link, refuse_unreadable, title_of
 
-#: How people write true and false where a text is all they have.
-TRUTHS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+__all__ = ["Ask", "NodeProblems", "Report", "check_prompt", "error_record"]
 
-#: How many choices of a list an error quotes.
-QUOTED_CHOICES = 20
+#: Asks a node whether it takes its inputs, given also the types that arrive at linked ones. Returns: why not, or None.
+Ask = Callable[[PlannedNode, Mapping[str, str]], str | None]
 
-ListFiles = Callable[[str], Iterable[str]]
-#: `(kind, name)` -> is there such a file; for kinds whose names may carry a place, such as "a.png [output]".
-HasFile = Callable[[str, str], bool]
+#: How many outputs are named as depending on one node with errors, and how many nodes of a circle.
+NAMED_OUTPUTS, NAMED_IN_CIRCLE = 64, 20
 
-
-@dataclass
-class NodeProblems:
-    """What is wrong with one node, and which outputs cannot run because of it."""
-
-    class_type: str
-    title: str
-    errors: list[GraphError] = field(default_factory=list)
-    dependent_outputs: list[str] = field(default_factory=list)
-
-    def as_record(self) -> dict[str, Any]:
-        return {
-            "errors": [error_record(error) for error in self.errors],
-            "dependent_outputs": self.dependent_outputs,
-            "class_type": self.class_type,
-        }
-
-
-@dataclass
-class Report:
-    """The outcome of a check: a plan for the outputs that can run (None if there is none), and what is wrong."""
-
-    plan: Plan | None = None
-    error: GraphError | None = None
-    problems: dict[str, NodeProblems] = field(default_factory=dict)
-
-    def as_answer(self) -> tuple[list[str], dict[str, Any] | None, dict[str, Any]]:
-        """For a client: ids of the outputs that can run; what is wrong if there are none; each node's errors."""
-        outputs = list(self.plan.targets) if self.plan else []
-        error = error_record(self.error) if self.error else None
-        return outputs, error, {node_id: each.as_record() for node_id, each in self.problems.items()}
-
-    @property
-    def messages(self) -> list[str]:
-        """Every error as a sentence."""
-        lines = [error.message for problems in self.problems.values() for error in problems.errors]
-        return lines or ([] if self.error is None else [self.error.message])
-
-
-def error_record(error: GraphError) -> dict[str, Any]:
-    """An error as clients of the known interface read it."""
-    extra: dict[str, Any] = {}
-    if error.input_name is not None:
-        extra = {"input_name": error.input_name, "received_value": error.found, "input_config": error.wanted}
-    elif error.node_id is not None:
-        extra = {"node_id": error.node_id, "class_type": error.class_type}
-    return {
-        "type": error.kind,
-        "message": _HEADINGS.get(error.kind, "The workflow cannot run"),
-        "details": error.message,
-        "extra_info": extra,
-    }
-
-
-_HEADINGS = {
-    "missing_node_type": "Unknown node type",
-    "invalid_prompt": "The workflow is not in a form that can be read",
-    "prompt_no_outputs": "The workflow has no output node",
-    "prompt_outputs_failed_validation": "No output of the workflow can run",
-    "required_input_missing": "A required input is missing",
-    "bad_linked_input": "A link is not in a form that can be read",
-    "return_type_mismatch": "A link joins two types that do not fit",
-    "invalid_input_type": "A value has the wrong type",
-    "value_smaller_than_min": "A value is too small",
-    "value_bigger_than_max": "A value is too large",
-    "value_not_in_list": "A value is not one of the choices",
-    "dependency_cycle": "The links go in a circle",
-}
+#: Ids are written into many messages; those of nodes deep inside subgraphs hold one number for each level.
+MOST_ID_CHARS = 10_000
 
 
 def check_prompt(
@@ -104,6 +40,7 @@ def check_prompt(
     list_files: ListFiles,
     has_file: HasFile,
     targets: Collection[str] | None = None,
+    ask: Ask | None = None,
 ) -> Report:
     """Hold a graph against the nodes that exist.
 
@@ -111,23 +48,29 @@ def check_prompt(
         prompt: the API form, as it came.
         nodes: specs by id.
         targets: run only these output nodes; all if None.
+        ask: asks a node that has a check of its own; such nodes are listed in the report if None.
     """
     try:
-        records = _read_records(prompt, nodes)
-        outputs = _choose_outputs(records, nodes, targets)
+        records = _read_records(prompt)
+        if missing := missing_types(records, nodes):
+            return Report(
+                error=all_missing(missing),
+                problems={
+                    node_id: NodeProblems(str(each.class_type), title_of(records[node_id]), [each])
+                    for node_id, each in missing.items()
+                },
+            )
+        checker = _Checker(records, nodes, Values(Files(list_files, has_file), Nearest()), ask)
+        outputs = _choose_outputs(checker, targets)
     except GraphError as error:
         return Report(error=error)
-    checker = _Checker(records, nodes, list_files, has_file)
-    report = Report()
-    good = []
-    for output in outputs:
-        bad = checker.check_branch(output)
-        if not bad:
-            good.append(output)
-        for node_id in bad:
-            checker.problems[node_id].dependent_outputs.append(output)
-    report.problems = {node_id: each for node_id, each in checker.problems.items() if each.errors}
-    if good:
+    good = [output for output in outputs if checker.is_sound(output)]
+    report = Report(problems=checker.problems, unasked=checker.unasked)
+    for node_id, dependent in checker.outputs_behind(outputs).items():
+        report.problems[node_id].dependent_outputs = dependent
+    if len(good) == len(outputs):
+        report.plan = Plan(checker.in_order(), tuple(good))  # nothing was walked in vain
+    elif good:
         report.plan = in_order(checker.planned, good)
     else:
         report.error = GraphError(
@@ -136,41 +79,41 @@ def check_prompt(
     return report
 
 
-def _read_records(prompt: Any, nodes: Mapping[str, NodeSpec]) -> dict[str, Mapping[str, Any]]:
+def _read_records(prompt: Any) -> dict[str, Mapping[str, Any]]:
     if not isinstance(prompt, Mapping) or not prompt:
         raise GraphError(
-            f"the graph is {_short(prompt)}; wanted an object of node id -> {{class_type, inputs}}",
+            f"the graph is {short(prompt)}; wanted an object of node id -> {{class_type, inputs}}",
             kind="invalid_prompt",
         )
     records: dict[str, Mapping[str, Any]] = {}
-    for node_id, record in prompt.items():
-        refuse_unreadable(str(node_id), record)
-        class_type = record.get("class_type")
-        if not isinstance(class_type, str) or class_type not in nodes:
-            raise _unknown_type(str(node_id), record, nodes)
-        records[str(node_id)] = record
+    for key, record in prompt.items():
+        if not isinstance(key, (str, int)) or isinstance(key, bool):
+            raise GraphError(f"a node has the id {short(key)}; wanted a text or a number", kind="invalid_prompt")
+        node_id = key if isinstance(key, str) else short(key)
+        if len(node_id) > MOST_ID_CHARS:
+            raise GraphError(
+                f"a node's id has {len(node_id)} letters; wanted {MOST_ID_CHARS} or fewer", kind="invalid_prompt"
+            )
+        if node_id in records:
+            raise GraphError(
+                f"node {node_id}: two nodes have this id, once as a text and once as a number; give one another id",
+                node_id=node_id,
+                kind="invalid_prompt",
+            )
+        if type(record) is not dict or type(record.get("inputs")) is not dict:
+            refuse_unreadable(node_id, record)
+        records[node_id] = record
     return records
 
 
-def _unknown_type(node_id: str, record: Mapping[str, Any], nodes: Mapping[str, NodeSpec]) -> GraphError:
-    class_type = record.get("class_type")
-    if not isinstance(class_type, str):
-        message = f"node {node_id}: no class_type; export the workflow again with all its node packs installed"
-    else:
-        near = difflib.get_close_matches(class_type, list(nodes), n=3)
-        hint = f"; near to it: {', '.join(near)}" if near else ""
-        message = f"node {node_id}: there is no node type {class_type!r}{hint}; is a node pack missing?"
-    return GraphError(message, node_id=node_id, class_type=str(class_type), found=class_type, kind="missing_node_type")
-
-
-def _choose_outputs(
-    records: Mapping[str, Mapping[str, Any]], nodes: Mapping[str, NodeSpec], targets: Collection[str] | None
-) -> list[str]:
-    outputs = [node_id for node_id, record in records.items() if nodes[record["class_type"]].is_output]
+def _choose_outputs(checker: _Checker, targets: Collection[str] | None) -> list[str]:
+    outputs = [
+        node_id for node_id, record in checker.records.items() if checker.kind(record["class_type"]).spec.is_output
+    ]
     if targets is not None:
-        wanted = [str(each) for each in targets]
+        wanted, known = dict.fromkeys(map(str, targets)), set(outputs)
         for each in wanted:
-            if each not in outputs:
+            if each not in known:
                 raise GraphError(f"node {each} was asked for, but it is no output node of this graph", node_id=each)
         outputs = [each for each in outputs if each in wanted]
     if not outputs:
@@ -181,6 +124,29 @@ def _choose_outputs(
     return outputs
 
 
+class _Kind:
+    """What the check needs to know of a node type, worked out once."""
+
+    def __init__(self, spec: NodeSpec) -> None:
+        self.spec = spec
+        self.inputs: dict[str, InputSpec] = {}
+        for each in spec.inputs:
+            if each.section != "hidden":
+                self.inputs.setdefault(each.name, each)
+        self.glances = tuple((each, *glance(each)) for each in self.inputs.values())
+        self.output_types = tuple("*" if each.type == MATCH_TYPE else each.type for each in spec.outputs)
+        self.shares_types = shares_types(spec)
+        self.checks_types = spec.validation is None or not spec.validation.takes_types
+
+    def node_asks(self, name: str) -> bool:
+        validation = self.spec.validation
+        return validation is not None and validation.answers_for(name)
+
+
+_ABSENT = object()
+_NOTHING: Mapping[str, Any] = {}  # one for all nodes without any: a plan of 10,000 is smaller so
+
+
 class _Checker:
     """Checks each node once, whichever outputs need it."""
 
@@ -188,217 +154,223 @@ class _Checker:
         self,
         records: Mapping[str, Mapping[str, Any]],
         nodes: Mapping[str, NodeSpec],
-        list_files: ListFiles,
-        has_file: HasFile,
+        values: Values,
+        ask: Ask | None,
     ) -> None:
         self.records = records
-        self.nodes = nodes
-        self.list_files = list_files
-        self.has_file = has_file
         self.planned: dict[str, PlannedNode] = {}
         self.problems: dict[str, NodeProblems] = {}
-        self._bad_behind: dict[str, tuple[str, ...]] = {}
+        self.unasked: list[str] = []
+        self._nodes = nodes
+        self._values = values
+        self._ask = ask
+        self._kinds: dict[str, _Kind] = {}
+        self._output_types: dict[str, tuple[str, ...]] = {}
+        self._is_sound: dict[str, bool] = {}  # of nodes whose branch was walked to its end, which come first
+        self._closing: set[str] = set()
 
-    def check_branch(self, output: str) -> tuple[str, ...]:
-        """The nodes with errors among those that `output` needs, itself included."""
-        walk: list[tuple[str, Iterable[str]]] = []
-        open_nodes: dict[str, None] = {}
+    def kind(self, class_type: str) -> _Kind:
+        found = self._kinds.get(class_type)
+        if found is None:
+            found = self._kinds[class_type] = _Kind(self._nodes[class_type])
+        return found
+
+    def is_sound(self, output: str) -> bool:
+        """True if neither `output` nor what it needs has errors. The walk keeps its own stack, as deep as it likes."""
+        walk: list[tuple[PlannedNode, _Kind, Iterator[str]]] = []
+        depth: dict[str, int] = {}
 
         def enter(node_id: str) -> None:
-            self._check_node(node_id)
-            open_nodes[node_id] = None
-            walk.append((node_id, iter(self.planned[node_id].sources)))
+            record = self.records[node_id]
+            kind = self.kind(record["class_type"])
+            node = self._read_node(node_id, record, kind)
+            depth[node_id] = len(walk)
+            walk.append((node, kind, iter(node.sources)))
 
-        if output not in self._bad_behind:
+        if output not in self._is_sound:
             enter(output)
         while walk:
-            node_id, sources = walk[-1]
-            source = next(iter(sources), None)
-            if source is None:
+            node, kind, sources = walk[-1]
+            for source in sources:
+                if source in depth:
+                    self._refuse_circle(
+                        [each.id for each, *_ in walk[depth[source] : depth[source] + NAMED_IN_CIRCLE]], source
+                    )
+                elif source not in self._is_sound:
+                    enter(source)
+                    break
+            else:
                 walk.pop()
-                del open_nodes[node_id]
-                bad = [each for one in self.planned[node_id].sources for each in self._bad_behind.get(one, ())]
-                if self.problems[node_id].errors:
-                    bad.append(node_id)
-                self._bad_behind[node_id] = tuple(dict.fromkeys(bad))
-            elif source in open_nodes:
-                self._refuse_cycle(list(open_nodes), source)
-            elif source not in self._bad_behind:
-                enter(source)
-        return self._bad_behind[output]
+                del depth[node.id]
+                self._finish_node(node, kind)
+        return self._is_sound[output]
 
-    def _refuse_cycle(self, path: list[str], closing: str) -> None:
-        circle = path[path.index(closing) :]
-        names = " -> ".join([*circle, closing])
-        problems = self.problems[closing]
-        problems.errors.append(
+    def in_order(self) -> dict[str, PlannedNode]:
+        """The nodes of all branches that were walked, each after those behind it."""
+        return {node_id: self.planned[node_id] for node_id in self._is_sound}
+
+    def outputs_behind(self, outputs: Iterable[str]) -> dict[str, list[str]]:
+        """For each node with errors the outputs that need it."""
+        if not self.problems:
+            return {}
+        place = {output: number for number, output in enumerate(outputs)}
+        needed_by: dict[str, tuple[str, ...]] = {output: (output,) for output in outputs}
+        for node_id in reversed(self._is_sound):  # those that need a node come before it
+            ours = needed_by.get(node_id, ())
+            for source in self.planned[node_id].sources:
+                theirs = needed_by.get(source)
+                if theirs is None:
+                    needed_by[source] = ours
+                elif theirs is not ours and len(theirs) < NAMED_OUTPUTS:
+                    needed_by[source] = tuple(dict.fromkeys(theirs + ours))[:NAMED_OUTPUTS]
+        return {node_id: sorted(needed_by[node_id], key=place.__getitem__) for node_id in self.problems}
+
+    def _refuse_circle(self, circle: list[str], closing: str) -> None:
+        if closing in self._closing:
+            return
+        self._closing.add(closing)
+        class_type = self.records[closing]["class_type"]
+        names = " -> ".join([*circle, closing] if len(circle) < NAMED_IN_CIRCLE else [*circle, "...", closing])
+        words = f"its inputs depend on its own output ({names} back to front); take one of these links away"
+        self._blame(
+            closing,
             GraphError(
-                f"node {closing} ({problems.class_type}): its inputs depend on its own output ({names} back to front); "
-                "take one of these links away",
+                f"node {closing} ({class_type}): {words}",
                 node_id=closing,
-                class_type=problems.class_type,
+                class_type=class_type,
                 kind="dependency_cycle",
-            )
+            ),
         )
 
-    def _check_node(self, node_id: str) -> None:
-        record = self.records[node_id]
-        spec = self.nodes[record["class_type"]]
-        problems = self.problems.setdefault(node_id, NodeProblems(record["class_type"], title_of(record)))
+    def _blame(self, node_id: str, error: GraphError) -> None:
+        if node_id not in self.problems:
+            record = self.records[node_id]
+            self.problems[node_id] = NodeProblems(record["class_type"], title_of(record))
+        self.problems[node_id].errors.append(error)
+
+    def _read_node(self, node_id: str, record: Mapping[str, Any], kind: _Kind) -> PlannedNode:
+        """The node with its values and links; what is wrong with them is noted."""
+        spec = kind.spec
         given = record.get("inputs", {})
         values: dict[str, Any] = {}
         links: dict[str, Link] = {}
-        for wanted in spec.inputs:
-            if wanted.section == "hidden":
+        raw: dict[str, Link] | None = None
+        glances = kind.glances
+        more: Mapping[str, InputSpec] = _NOTHING
+        if spec.is_dynamic:
+            resolved = resolve(spec, given)
+            more = resolved.added
+            glances = [(each, *glance(each)) for each in resolved.inputs.values()]
+            for crowded, count in resolved.crowded:
+                most = crowded.options["template"]["max"]
+                words = f"found {count} elements, wanted {most} or less"
+                self._blame(node_id, input_problem(node_id, spec, crowded, "value_bigger_than_max", count, words))
+        for wanted, own, low, high in glances:
+            name = wanted.name
+            value = given.get(name, _ABSENT)
+            if type(value) is own and (low is None or low <= value <= high):
+                values[name] = value
+                continue
+            if value is _ABSENT:
+                if wanted.section == "required":
+                    step = "give it a value" if wanted.is_widget else "connect it"
+                    words = f"nothing given, wanted {wanted.type}; {step}"
+                    self._blame(node_id, input_problem(node_id, spec, wanted, "required_input_missing", None, words))
                 continue
             try:
-                if wanted.name not in given:
-                    self._check_absent(node_id, spec, wanted)
-                elif is_link(given[wanted.name]):
-                    links[wanted.name] = self._check_link(node_id, spec, wanted, given[wanted.name])
+                if type(value) not in SCALARS and is_link(value):
+                    link = self._read_link(value)
+                    if wanted.options.get("rawLink"):
+                        raw = {} if raw is None else raw
+                        raw[name] = link
+                    else:
+                        links[name] = link
                 else:
-                    values[wanted.name] = self._check_value(node_id, spec, wanted, given[wanted.name])
-            except GraphError as error:
-                problems.errors.append(error)
-        self.planned[node_id] = PlannedNode(node_id, spec, values, links, problems.title)
+                    values[name] = self._values.read(wanted, value, node_asks=kind.node_asks(name))
+            except Unfit as error:
+                facts = {"linked_node": carried(value)} if is_link(value) else {}
+                self._blame(
+                    node_id, input_problem(node_id, spec, wanted, error.kind, error.found, error.words, **facts)
+                )
+        node = PlannedNode(node_id, spec, values, links, title_of(record), raw or _NOTHING, more)
+        self.planned[node_id] = node
+        self._output_types[node_id] = kind.output_types
+        return node
 
-    def _check_absent(self, node_id: str, spec: NodeSpec, wanted: InputSpec) -> None:
-        if wanted.section == "required":
-            step = "connect it" if not wanted.is_widget else "give it a value"
-            raise _problem(
-                node_id, spec, wanted, "required_input_missing", None, f"nothing given, wanted {wanted.type}; {step}"
-            )
-
-    def _check_link(self, node_id: str, spec: NodeSpec, wanted: InputSpec, value: Any) -> Link:
-        source, output = str(value[0]), value[1]
-        if isinstance(output, float) and not output.is_integer():  # NaN and the infinities are floats, too
-            words = f"found {_short(value)}, wanted a link: node id and whole number of the output"
-            raise _problem(node_id, spec, wanted, "bad_linked_input", value, words)
-        output = int(output)
-        if source not in self.records:
-            raise _problem(
-                node_id, spec, wanted, "bad_linked_input", value, f"linked to node {source}, which is not in the graph"
-            )
-        feeding = self.nodes[self.records[source]["class_type"]]
+    def _read_link(self, value: Any) -> Link:
+        source, output = value
+        if type(source) is not str:
+            source = short(source)
+        if type(output) is not int:
+            if not float(output).is_integer():  # NaN and the infinities are floats, too
+                words = f"found {short(value)}, wanted a link: node id and whole number of the output"
+                raise Unfit("bad_linked_input", value, words)
+            output = int(output)
+        record = self.records.get(source)
+        if record is None:
+            raise Unfit("bad_linked_input", value, f"linked to node {source[:80]}, which is not in the graph")
+        feeding = self.kind(record["class_type"]).spec
         if not 0 <= output < len(feeding.outputs):
-            raise _problem(
-                node_id,
-                spec,
-                wanted,
-                "bad_linked_input",
-                value,
-                f"linked to output {output} of node {source} ({feeding.id}), which has {len(feeding.outputs)}",
+            words = (
+                f"linked to output {short(output)} of node {source} ({feeding.id}), which has {len(feeding.outputs)}"
             )
-        given = feeding.outputs[output].type
-        if not types_match(given, wanted.type):
-            raise _problem(
-                node_id,
-                spec,
-                wanted,
-                "return_type_mismatch",
-                value,
-                f"gets {given} from node {source} ({feeding.id}), wanted {wanted.type}",
-            )
+            raise Unfit("bad_linked_input", value, words)
         return Link(source, output)
 
-    def _check_value(self, node_id: str, spec: NodeSpec, wanted: InputSpec, value: Any) -> Any:
-        if isinstance(value, Mapping) and "__value__" in value:  # how an editor says: an array, not a link
-            value = value["__value__"]
-        kind = wanted.type.split(",")[0].strip()
-        if kind in _READERS:
-            try:
-                value = _READERS[kind](value)
-            except (TypeError, ValueError, OverflowError):
-                raise _problem(
-                    node_id, spec, wanted, "invalid_input_type", value, f"found {_short(value)}, wanted {_NAMES[kind]}"
-                ) from None
-        if isinstance(value, (int, float)) and kind in ("INT", "FLOAT"):
-            self._check_range(node_id, spec, wanted, value)
-        if kind == "COMBO":
-            self._check_choice(node_id, spec, wanted, value)
-        if kind in SOCKET_ONLY and (value is not None or wanted.section == "required"):
-            raise _problem(
-                node_id, spec, wanted, "bad_linked_input", value, f"found {_short(value)}, wanted a link to {kind}"
-            )
-        return value
+    def _finish_node(self, node: PlannedNode, kind: _Kind) -> None:
+        """Look at the node's links and ask it, now that all behind it is known."""
+        links = {**node.links, **node.raw} if node.raw else node.links
+        arriving = {name: self._output_types[link.source][link.output] for name, link in links.items()}
+        if kind.checks_types:
+            for name, given in arriving.items():
+                wanted = node.more.get(name) or kind.inputs[name]
+                if given != wanted.type and not types_match(given, wanted.type):
+                    self._blame_link(node, name, links[name], given, wanted.type)
+        if kind.shares_types:
+            templates, mismatches = shared_types({**kind.inputs, **node.more}, arriving)
+            for each in mismatches if kind.checks_types else ():
+                self._blame_link(node, each.input_name, links[each.input_name], each.given, each.wanted)
+            self._output_types[node.id] = output_types(kind.spec, templates)
+        if kind.spec.validation is not None and node.id not in self.problems:
+            self._ask_node(node, arriving)
+        is_sound = node.id not in self.problems
+        for link in links.values():
+            is_sound = is_sound and self._is_sound.get(link.source, False)
+        self._is_sound[node.id] = is_sound
 
-    def _check_range(self, node_id: str, spec: NodeSpec, wanted: InputSpec, value: float) -> None:
-        low, high = wanted.options.get("min"), wanted.options.get("max")
-        if isinstance(value, float) and math.isnan(value):
-            raise _problem(node_id, spec, wanted, "invalid_input_type", None, "found NaN, wanted a number")
-        if low is not None and value < low:
-            raise _problem(
-                node_id, spec, wanted, "value_smaller_than_min", value, f"found {_short(value)}, wanted {low} or more"
-            )
-        if high is not None and value > high:
-            raise _problem(
-                node_id, spec, wanted, "value_bigger_than_max", value, f"found {_short(value)}, wanted {high} or less"
-            )
+    def _blame_link(self, node: PlannedNode, name: str, link: Link, given: str, wanted: str) -> None:
+        spec = self.planned[link.source].spec
+        words = f"gets {given} from node {link.source} ({spec.id}), wanted {wanted}"
+        found = [link.source, link.output]
+        wanted_input = node.input(name)
+        assert wanted_input is not None
+        self._blame(
+            node.id,
+            input_problem(
+                node.id,
+                node.spec,
+                wanted_input,
+                "return_type_mismatch",
+                found,
+                words,
+                received_type=given,
+                linked_node=found,
+            ),
+        )
 
-    def _check_choice(self, node_id: str, spec: NodeSpec, wanted: InputSpec, value: Any) -> None:
-        choices = wanted.choices
-        if wanted.files is not None:
-            if value in wanted.extra_choices or (isinstance(value, str) and self.has_file(wanted.files, value)):
-                return
-            choices = (*self.list_files(wanted.files), *wanted.extra_choices)
-        elif choices is None or value in choices:
+    def _ask_node(self, node: PlannedNode, arriving: Mapping[str, str]) -> None:
+        validation = node.spec.validation
+        if validation is None or validation.ask is None or self._ask is None:
+            self.unasked.append(node.id)
             return
-        if wanted.files is not None and not choices:
-            words = (
-                f"found {_short(value)}, but there is no file of the kind {wanted.files!r}; put one into that folder"
-            )
+        refusal = self._ask(node, arriving)
+        if refusal is None:
+            return
+        kind = "custom_validation_failed"
+        about = node.input(next(iter(validation.names))) if len(validation.names) == 1 else None
+        if about is not None:
+            found = node.values.get(about.name)
+            self._blame(node.id, input_problem(node.id, node.spec, about, kind, found, refusal))
         else:
-            quoted = ", ".join(map(str, choices[:QUOTED_CHOICES]))
-            more = f" and {len(choices) - QUOTED_CHOICES} more" if len(choices) > QUOTED_CHOICES else ""
-            near = difflib.get_close_matches(str(value)[:200], [str(each) for each in choices], n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            missing = "which is not there; put it there, or choose" if wanted.files is not None else "wanted"
-            words = f"found {_short(value)}, {missing} one of: {quoted}{more}{hint}"
-        raise _problem(node_id, spec, wanted, "value_not_in_list", value, words)
-
-
-def _problem(node_id: str, spec: NodeSpec, wanted: InputSpec, kind: str, found: Any, words: str) -> GraphError:
-    return GraphError(
-        f"node {node_id} ({spec.id}), {wanted.name}: {words}",
-        node_id=node_id,
-        class_type=spec.id,
-        input_name=wanted.name,
-        found=found,
-        wanted=[wanted.type, {key: value for key, value in wanted.options.items() if key != "tooltip"}],
-        kind=kind,
-    )
-
-
-def _read_int(value: Any) -> int:
-    if isinstance(value, str):
-        value = value.strip()
-        return int(value) if not any(sign in value for sign in ".eE") else _read_int(float(value))
-    return int(value)
-
-
-def _read_truth(value: Any) -> bool:
-    if isinstance(value, str):
-        value = TRUTHS.get(value.strip().lower())
-    if not isinstance(value, (bool, int, float)):
-        raise TypeError
-    return bool(value)
-
-
-def _read_text(value: Any) -> str:
-    if isinstance(value, (Mapping, list)):
-        raise TypeError
-    return value if isinstance(value, str) else str(value)
-
-
-_READERS: dict[str, Callable[[Any], Any]] = {
-    "INT": _read_int,
-    "FLOAT": float,
-    "STRING": _read_text,
-    "BOOLEAN": _read_truth,
-}
-_NAMES = {"INT": "a whole number", "FLOAT": "a number", "STRING": "a text", "BOOLEAN": "true or false"}
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
+            words = f"node {node.id} ({node.spec.id}): {refusal}"
+            self._blame(node.id, GraphError(words, node_id=node.id, class_type=node.spec.id, kind=kind))

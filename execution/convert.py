@@ -11,12 +11,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from execution.checks.missing import all_missing, missing_types
 from execution.saved.definitions import Definitions
 from execution.saved.places import Place, unfold
 from execution.saved.records import Record, link_of, mapping_in, name_of, read_graph, type_of
 from execution.saved.sources import Source, Sources, Value
 from execution.saved.texts import choose_words, fill_name
 from execution.saved.widgets import Setting, values_of_unknown, widget_values
+from heddle.graph.errors import GraphError
 from heddle.graph.spec import NodeSpec
 from heddle.graph.workflow import Prompt, form_of, refuse_unreadable
 
@@ -33,10 +35,14 @@ class ChosenText:
 
 @dataclass
 class Converted:
-    """The API form, and which words were chosen on the way: with them a run can be repeated and shown."""
+    """The API form, and which words were chosen on the way: with them a run can be repeated and shown.
+
+    `missing` lists the node types that nobody knows, all in one error, with where they stand and what is near to them.
+    """
 
     prompt: Prompt
     texts: list[ChosenText] = field(default_factory=list)
+    missing: GraphError | None = None
 
 
 def to_prompt(
@@ -52,7 +58,7 @@ def convert(
     """The API form of a workflow document.
 
     Args:
-        nodes: specs by class. A class that is not there stays, so that the check can name it.
+        nodes: specs by class. A class that is not there stays, and is named in `missing`; the check refuses it.
         seed: chooses among `{a|b}` in texts that allow it, and takes their comments out. Such texts stay as they are
             if None, as does the API form.
         now: fills in `%date:FORMAT%` in names of files; left to the engine if None.
@@ -61,7 +67,8 @@ def convert(
     if form_of(document) == "api":
         for node_id, node in document.items():
             refuse_unreadable(str(node_id), node)
-        return Converted({str(node_id): dict(node) for node_id, node in document.items()})
+        prompt = {str(node_id): dict(node) for node_id, node in document.items()}
+        return Converted(prompt, missing=all_missing(missing_types(prompt, nodes)))
     root = read_graph(document, "the workflow")
     definitions = Definitions(document, nodes)
     definitions.hold(root)
@@ -69,6 +76,7 @@ def convert(
     writer = _Writer(nodes, seed, now)
     for place, node_id, record in found:
         writer.write(place, node_id, record)
+    writer.result.missing = all_missing(missing_types(writer.result.prompt, nodes))
     return writer.result
 
 

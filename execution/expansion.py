@@ -8,10 +8,11 @@ from typing import Any
 
 from execution.calling import Answer, links_in
 from execution.plan import Link, PlannedNode, in_order
+from heddle.graph.dynamic import resolve
 from heddle.graph.dynamic_prompt import DynamicPrompt
 from heddle.graph.errors import GraphError
 from heddle.graph.results import Expanded
-from heddle.graph.spec import InputSpec, NodeSpec
+from heddle.graph.spec import NodeSpec
 from heddle.graph.workflow import is_link, refuse_unreadable, title_of
 
 
@@ -88,10 +89,10 @@ def _read_node(parent_id: str, node_id: str, graph: DynamicPrompt, known_types: 
     values: dict[str, Any] = {}
     links: dict[str, Link] = {}
     raw: dict[str, Link] = {}
-    declared = resolve_inputs(spec, record.get("inputs", {}))
+    resolved = resolve(spec, record.get("inputs", {}))
     for name, value in record.get("inputs", {}).items():
-        wanted = declared.get(name)
-        if wanted is None or wanted.section == "hidden":
+        wanted = resolved.inputs.get(name)
+        if wanted is None:
             continue
         if not is_link(value) or not graph.has_node(str(value[0])):
             values[name] = value
@@ -99,12 +100,7 @@ def _read_node(parent_id: str, node_id: str, graph: DynamicPrompt, known_types: 
             raw[name] = Link(str(value[0]), int(value[1]))
         else:
             links[name] = Link(str(value[0]), int(value[1]))
-    more = {name: each for name, each in declared.items() if spec.input(name) is not each}
-    return PlannedNode(node_id, spec, values, links, title_of(record), raw, more)
-
-
-def resolve_inputs(spec: NodeSpec, given: Mapping[str, Any]) -> dict[str, InputSpec]:
-    return {name: each for name in given if (each := spec.input(name)) is not None}
+    return PlannedNode(node_id, spec, values, links, title_of(record), raw, resolved.added)
 
 
 def _problem(parent_id: str, words: str) -> GraphError:

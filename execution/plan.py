@@ -14,7 +14,7 @@ from heddle.graph.spec import InputSpec, NodeSpec
 COUNTED_PER_NODE = 20
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Link:
     """Output number `output` of node `source`."""
 
@@ -83,7 +83,7 @@ def _sources(links: Iterable[Link]) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Plan:
-    """The nodes that the targets need, in an order in which every node follows its sources."""
+    """The nodes that the targets need, in an order in which every node follows those behind it."""
 
     nodes: Mapping[str, PlannedNode]
     targets: tuple[str, ...]

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Protocol
 
+from execution.asking import ask_node
 from execution.check import Report, check_prompt
 from execution.driver import House, Job, run_job
 from execution.events import Event, JobFinished, JobStarted
@@ -55,6 +56,7 @@ class Worker:
             list_files=self.house.folders.list_files,
             has_file=self._fingerprints.is_there,
             targets=targets,
+            ask=ask_node,
         )
 
     def expect(self, job_id: str) -> threading.Event:

@@ -172,7 +172,9 @@ def test_convert_prints_the_api_form_with_nodes_from_a_catalogue_and_chosen_word
     made = json.loads(done.stdout)
     assert made["1:5"]["inputs"]["strength"] == 0.5 and made["1:5"]["inputs"]["text"] in ("a ", "b ")
     assert made["1:3"]["inputs"] == {"width": 64, "height": 32, "batch_size": 2}  # nodes that are here come first
-    assert json.loads(command("convert", file, base=base).stdout)["1:5"]["inputs"] == {}
+    unknown = command("convert", file, base=base)
+    assert json.loads(unknown.stdout)["1:5"]["inputs"] == {}
+    assert "node 1:5: there is no node type 'Elsewhere'" in unknown.stderr
     catalogue.write_text("[]")
     refused = command("convert", file, "--catalogue", catalogue, base=base)
     assert refused.returncode == 1 and "not a catalogue" in refused.stderr

@@ -11,7 +11,7 @@ from itertools import product
 from typing import Any, NamedTuple
 
 from execution.saved.records import Record, name_of, type_of
-from heddle.graph.object_info import inputs_of_choice
+from heddle.graph.dynamic import inputs_of_choice
 from heddle.graph.spec import DYNAMIC_COMBO, InputSpec, NodeSpec
 
 CONTROLS = frozenset({"fixed", "increment", "decrement", "randomize", "increment-wrap"})

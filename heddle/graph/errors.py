@@ -5,6 +5,7 @@ A message names the place, what was found, what was wanted and the next step.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ class GraphError(HeddleError):
         found: Any = None,
         wanted: Any = None,
         kind: str = "invalid_graph",
+        more: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(message)
         self.node_id = node_id
@@ -38,6 +40,7 @@ class GraphError(HeddleError):
         self.found = found
         self.wanted = wanted
         self.kind = kind  # the word clients of the known interface look for, such as "required_input_missing"
+        self.more = dict(more or {})  # further facts that those clients read
 
 
 class WeightsError(HeddleError):

@@ -6,11 +6,11 @@ asks, so that a new file is seen without asking a worker.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from heddle.graph.errors import GraphError
-from heddle.graph.spec import InputSpec, NodeSpec, OutputSpec, Section
+from heddle.graph.spec import DYNAMIC_COMBO, InputSpec, NodeSpec, OutputSpec, Section, Validation
 
 Record = dict[str, Any]
 
@@ -21,7 +21,8 @@ def record_of(spec: NodeSpec) -> Record:
     for each in spec.inputs:
         entry: Any = each.type if each.section == "hidden" else [each.type, dict(each.options)]
         inputs.setdefault(each.section, {})[each.name] = entry
-    return {
+    opened, validation = spec.open_input, spec.validation
+    known = {
         "input": {section: inputs[section] for section in ("required", "optional", "hidden") if section in inputs},
         "input_order": {section: list(names) for section, names in inputs.items()},
         "is_input_list": spec.takes_lists,
@@ -39,8 +40,28 @@ def record_of(spec: NodeSpec) -> Record:
         "experimental": spec.experimental,
         "api_node": False,
         "search_aliases": list(spec.search_aliases),
-        **({"was": list(spec.was)} if spec.was else {}),
     }
+    if spec.was:
+        known["was"] = list(spec.was)
+    if spec.per_node:
+        known["per_node"] = True
+    if opened is not None:
+        known["open_input"] = [opened.type, dict(opened.options)]
+    if validation is not None:
+        known["validates"] = {
+            "names": sorted(validation.names),
+            "all": validation.takes_all,
+            "types": validation.takes_types,
+        }
+    return known | dict(spec.extras)
+
+
+#: The keys of a record that a spec has a place for; all others are its `extras`.
+_KNOWN = frozenset(
+    {"input", "input_order", "is_input_list", "output", "output_is_list", "output_name", "output_tooltips", "name"}
+    | {"display_name", "description", "python_module", "category", "output_node", "deprecated", "experimental"}
+    | {"search_aliases", "was", "per_node", "open_input", "validates"}
+)
 
 
 def spec_of_record(id: str, record: Mapping[str, Any]) -> NodeSpec:
@@ -53,7 +74,12 @@ def spec_of_record(id: str, record: Mapping[str, Any]) -> NodeSpec:
             id=id,
             inputs=tuple(read_inputs(record.get("input") or {}, record.get("input_order"))),
             outputs=tuple(
-                read_outputs(record.get("output") or (), record.get("output_name"), record.get("output_is_list"))
+                read_outputs(
+                    record.get("output") or (),
+                    record.get("output_name"),
+                    record.get("output_is_list"),
+                    record.get("output_tooltips"),
+                )
             ),
             category=record.get("category", ""),
             display_name=record.get("display_name") or id,
@@ -63,8 +89,12 @@ def spec_of_record(id: str, record: Mapping[str, Any]) -> NodeSpec:
             python_module=record.get("python_module", "nodes"),
             deprecated=bool(record.get("deprecated")),
             experimental=bool(record.get("experimental")),
-            was=tuple(record.get("was") or ()),
+            was=tuple(map(str, record.get("was") or ())),
             search_aliases=tuple(record.get("search_aliases") or ()),
+            per_node=bool(record.get("per_node")),
+            open_input=read_input("*", record["open_input"], "optional") if record.get("open_input") else None,
+            validation=_read_validation(record.get("validates")),
+            extras={key: value for key, value in record.items() if key not in _KNOWN and (value or key != "api_node")},
         )
     except (AttributeError, LookupError, TypeError, ValueError) as error:  # a catalogue may come from anywhere
         raise GraphError(
@@ -72,6 +102,13 @@ def spec_of_record(id: str, record: Mapping[str, Any]) -> NodeSpec:
             "GET /object_info",
             class_type=id,
         ) from error
+
+
+def _read_validation(entry: Any) -> Validation | None:
+    """What a front desk needs to know of a node's own check; it cannot ask."""
+    if not isinstance(entry, Mapping):
+        return None
+    return Validation(frozenset(map(str, entry.get("names") or ())), bool(entry.get("all")), bool(entry.get("types")))
 
 
 def read_inputs(sections: Mapping[str, Any], order: Mapping[str, Iterable[str]] | None = None) -> Iterable[InputSpec]:
@@ -91,31 +128,38 @@ def read_input(name: str, entry: Any, section: Section) -> InputSpec:
     options = dict(parts[1]) if len(parts) > 1 and isinstance(parts[1], Mapping) else {}
     if isinstance(kind, (list, tuple)):  # the older way to write a COMBO: the type is the list of its choices
         options["options"], kind = list(kind), "COMBO"
-    return InputSpec(name, kind if isinstance(kind, str) else str(kind), section, options)
+    return InputSpec(name, _plain_type(kind), section, options)
 
 
-def inputs_of_choice(combo: InputSpec, choice: Any) -> tuple[InputSpec, ...]:
-    """The inputs that one choice of a dynamic combo brings, named `<combo>.<input>`; none for an unknown choice."""
-    for option in combo.choices or ():
-        if isinstance(option, Mapping) and option.get("key") == choice and isinstance(option.get("inputs"), Mapping):
-            sections = {name: each for name, each in option["inputs"].items() if isinstance(each, Mapping)}
-            return tuple(
-                InputSpec(f"{combo.name}.{each.name}", each.type, each.section, each.options)
-                for each in read_inputs(sections)
-                if each.section != "hidden"
-            )
-    return ()
+def _plain_type(kind: Any) -> str:
+    """A type as a plain text: `COMBO` for a list of choices, `*` for a text that claims to be equal to any other."""
+    if isinstance(kind, (list, tuple)):
+        return "COMBO"
+    if not isinstance(kind, str):
+        return str(kind)
+    if type(kind) is not str and not kind != _NO_TYPE:  # noqa: SIM202  # only `!=` is what packs override
+        return "*"
+    return str.__str__(kind)
+
+
+#: A text that is no type's name.
+_NO_TYPE = "\0"
 
 
 def read_outputs(
-    types: Iterable[Any], names: Iterable[str] | None, are_lists: Iterable[bool] | None
+    types: Iterable[Any],
+    names: Iterable[str] | None,
+    are_lists: Iterable[bool] | None,
+    tips: Iterable[str] | None = None,
 ) -> Iterable[OutputSpec]:
-    """Outputs from three lists of which only the first must be whole."""
-    given_names, given_lists = list(names or ()), list(are_lists or ())
+    """Outputs from lists of which only the first must be whole."""
+    given_names, given_lists, given_tips = list(names or ()), list(are_lists or ()), list(tips or ())
     for position, kind in enumerate(types):
-        type_name = "COMBO" if isinstance(kind, (list, tuple)) else kind if isinstance(kind, str) else str(kind)
-        name = given_names[position] if position < len(given_names) and given_names[position] else type_name
-        yield OutputSpec(name, type_name, position < len(given_lists) and bool(given_lists[position]))
+        type_name = _plain_type(kind)
+        name = given_names[position] if position < len(given_names) else None
+        name = str(name) if name else type_name
+        tip = given_tips[position] if position < len(given_tips) and isinstance(given_tips[position], str) else ""
+        yield OutputSpec(name, type_name, position < len(given_lists) and bool(given_lists[position]), tip)
 
 
 def with_files(record: Mapping[str, Any], list_files: Callable[[str], Iterable[str]]) -> Record:
@@ -132,7 +176,11 @@ def with_files(record: Mapping[str, Any], list_files: Callable[[str], Iterable[s
 
 
 def _listed(entry: Any, list_files: Callable[[str], Iterable[str]]) -> Any:
-    if not isinstance(entry, (list, tuple)) or len(entry) < 2 or entry[0] != "COMBO":
+    if not isinstance(entry, (list, tuple)) or len(entry) < 2 or not isinstance(entry[1], Mapping):
+        return entry
+    if entry[0] == DYNAMIC_COMBO:
+        return [entry[0], {**entry[1], "options": list(_listed_choices(entry[1].get("options"), list_files))}]
+    if entry[0] != "COMBO":
         return entry
     options = dict(entry[1])
     choices = options.pop("options", None)
@@ -141,3 +189,12 @@ def _listed(entry: Any, list_files: Callable[[str], Iterable[str]]) -> Any:
     elif not isinstance(choices, (list, tuple)):
         return entry
     return [list(choices), options]
+
+
+def _listed_choices(choices: Any, list_files: Callable[[str], Iterable[str]]) -> Iterator[Any]:
+    """The choices of a dynamic combo, with the files of the inputs that they bring."""
+    for choice in choices or ():
+        if isinstance(choice, Mapping) and isinstance(choice.get("inputs"), Mapping):
+            yield {**choice, "inputs": with_files({"input": choice["inputs"]}, list_files)["input"]}
+        else:
+            yield choice

@@ -7,13 +7,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Literal
 
 Section = Literal["required", "optional", "hidden"]
 
 #: A choice that brings inputs of its own, one set for each option: `options = [{key, inputs}]`.
 DYNAMIC_COMBO = "COMFY_DYNAMICCOMBO_V3"
+
+#: A list of inputs that grows: `template = {input, prefix | names, min, max}`.
+AUTOGROW = "COMFY_AUTOGROW_V3"
+
+#: A socket that brings more inputs once it is linked: `slotType` is its type, `inputs` are those.
+DYNAMIC_SLOT = "COMFY_DYNAMICSLOT_V3"
+
+#: A group of fields that may be repeated.
+DYNAMIC_GROUP = "COMFY_DYNAMICGROUP_V3"
+
+#: Inputs that stand for others, named `<input>.<other>`; `heddle.graph.dynamic` says which.
+DYNAMIC_TYPES = frozenset({DYNAMIC_COMBO, AUTOGROW, DYNAMIC_SLOT, DYNAMIC_GROUP})
+
+#: A type that several sockets of one node share, whichever it is: `template = {template_id, allowed_types}`.
+MATCH_TYPE = "COMFY_MATCHTYPE_V3"
 
 #: Types whose value a person types or chooses; every other type is a socket. `workflow_format` calls them widgets.
 #: Behind the first line stand those that existing editors draw in ways of their own.
@@ -61,7 +76,12 @@ class InputSpec:
     section: Section = "required"
     options: Mapping[str, Any] = field(default_factory=dict)
 
-    @property
+    @cached_property
+    def type_names(self) -> tuple[str, ...]:
+        """The types that it takes, in the order of its declaration."""
+        return tuple(name.strip() for name in self.type.split(","))
+
+    @cached_property
     def choices(self) -> tuple[Any, ...] | None:
         """What a COMBO offers; None where the choices are files or the editor's business."""
         options = self.options.get("options")
@@ -99,14 +119,17 @@ class InputSpec:
     def takes_values(self) -> bool:
         """True if its type is one whose value a person sets, whether or not it stands as a socket here."""
         options = self.options
-        return bool(
-            self.type.split(",")[0].strip() in WIDGET_TYPES or options.get("widgetType") or options.get("socketless")
-        )
+        return bool(self.type_names[0] in WIDGET_TYPES or options.get("widgetType") or options.get("socketless"))
+
+    @cached_property
+    def brought(self) -> dict[str, tuple[InputSpec, ...]]:
+        """The inputs of those choices that were asked for; `heddle.graph.dynamic` fills it and knows the rest."""
+        return {}
 
     @cached_property
     def companions(self) -> int:
         """How many further values a saved workflow keeps right after this widget's."""
-        kind = self.type.split(",")[0].strip()
+        kind = self.type_names[0]
         if kind not in ("INT", "COMBO"):
             return 0
         control = self.options.get("control_after_generate")
@@ -226,6 +249,11 @@ class NodeSpec:
         return {spec.name: spec.type for spec in self.inputs if spec.section == "hidden"}
 
     @cached_property
+    def is_dynamic(self) -> bool:
+        """True if what inputs it has depends on which are given."""
+        return self.open_input is not None or any(each.type in DYNAMIC_TYPES for each in self.inputs)
+
+    @cached_property
     def widgets(self) -> tuple[InputSpec, ...]:
         """The inputs with a saved value, in the order of a workflow's `widgets_values`."""
         return tuple(spec for spec in self.inputs if spec.is_widget)
@@ -237,9 +265,32 @@ class NodeSpec:
         return sum(any(spec.options.get(key) for key in UPLOADS) for spec in combos)
 
 
+@lru_cache(maxsize=4096)
 def types_match(given: str, wanted: str) -> bool:
     """True if an output of type `given` may feed an input of type `wanted`; both may be unions or `*`."""
-    have = {name.strip().upper() for name in str(given).split(",")}
-    want = {name.strip().upper() for name in str(wanted).split(",")}
-    open_ended = {"*", ""}
-    return bool(have & open_ended or want & open_ended or have & want or (have | want) == {"COMBO", "STRING"})
+    return given == wanted or common_types(names_of_types(given), names_of_types(wanted)) != frozenset()
+
+
+def names_of_types(types: str) -> frozenset[str] | None:
+    """The types of a union, in capitals; None for any type.
+
+    A type that sockets share counts as any here, since it is one only among the sockets of one node.
+    """
+    names = frozenset("COMBO" if name == DYNAMIC_COMBO else name for name in map(str.strip, types.upper().split(",")))
+    return None if names & _ANY else names
+
+
+def common_types(some: frozenset[str] | None, others: frozenset[str] | None) -> frozenset[str] | None:
+    """The types that two unions share; None for any, nothing if they do not fit.
+
+    A choice is a text, so where one is wanted the other will do.
+    """
+    if some is None or others is None:
+        return others if some is None else some
+    shared = some & others
+    if not shared and (("COMBO" in some and "STRING" in others) or ("STRING" in some and "COMBO" in others)):
+        return frozenset({"COMBO", "STRING"})
+    return shared
+
+
+_ANY = frozenset({"*", "", MATCH_TYPE})

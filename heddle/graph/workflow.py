@@ -7,12 +7,12 @@ takes: node id -> class_type and inputs). `execution.convert` turns the first in
 from __future__ import annotations
 
 import json
-import reprlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from heddle.graph.errors import FileProblem, GraphError
+from heddle.graph.quoting import short
 
 Prompt = dict[str, dict[str, Any]]
 
@@ -75,10 +75,8 @@ def is_link(value: Any) -> bool:
 def refuse_unreadable(node_id: str, record: Any) -> None:
     """Raises: GraphError, if a node of the API form is no object, or its inputs are none."""
     if not isinstance(record, Mapping) or not isinstance(record.get("inputs", {}), Mapping):
-        shown = reprlib.repr(record)  # short however deep it is
         raise GraphError(
-            f"node {node_id}: found {shown if len(shown) <= 80 else f'{shown[:77]}...'}, "
-            "wanted an object with class_type and inputs",
+            f"node {node_id}: found {short(record)}, wanted an object with class_type and inputs",
             node_id=node_id,
             kind="invalid_prompt",
         )
@@ -88,4 +86,7 @@ def title_of(node: Mapping[str, Any]) -> str:
     """The title that a person gave a node of the API form, or its class."""
     meta = node.get("_meta")
     title = meta.get("title") if isinstance(meta, Mapping) else None
-    return str(title or node.get("class_type", ""))
+    for name in (title, node.get("class_type")):
+        if isinstance(name, str) and name:
+            return name
+    return ""

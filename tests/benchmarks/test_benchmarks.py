@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 import benchmarks.__main__ as command
+from benchmarks.checking import CATALOGUE, SHAPES
 from benchmarks.checkpoint import published_layout
 from benchmarks.figures import CannotMeasure, Figure, Measurement, Place, calibrate
 from benchmarks.starting import ROOT, picture_prompt
+from execution.check import check_prompt
 
 
 def fixed(place: Place, runs: int) -> Measurement:
@@ -86,3 +88,11 @@ def test_the_benchmarks_picture_is_made_by_the_nodes_of_the_shipped_workflow() -
     shipped = json.loads((ROOT / "workflows" / "text_to_image.json").read_text(encoding="utf-8"))
     made_by = {node["type"] for node in shipped["nodes"]} - {"Note", "MarkdownNote"}
     assert {node["class_type"] for node in picture_prompt("x", px=128, steps=20, seed=0).values()} == made_by
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_shape_has_as_many_nodes_as_asked_and_all_are_needed(shape: str) -> None:
+    for nodes in (100, 1000):
+        graph = SHAPES[shape](nodes)
+        report = check_prompt(graph, CATALOGUE, list_files=lambda kind: (), has_file=lambda kind, name: False)
+        assert report.plan is not None and len(report.plan.nodes) == len(graph) == nodes

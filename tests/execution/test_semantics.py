@@ -28,9 +28,6 @@ def started(heard: Heard) -> list[str]:
     return [each.node_id for each in heard.of("node_started")]
 
 
-RAW = pytest.mark.xfail(strict=True, reason="the check does not know raw links yet")
-
-
 # Lists
 
 
@@ -121,19 +118,16 @@ def test_loops_nest_as_deep_as_they_like(made: Worker) -> None:
     assert deepest.real_id == "2" and deepest.display_id == "2"
 
 
-@RAW
 def test_a_node_may_run_another_one_again_by_its_link(made: Worker) -> None:
     heard = run(made, graph(n1=("Tell", {"name": "a"}), n2=("Copy", {"node_link": ["1", 0]}), n3=show("2")))
     assert heard.shown() == ["a"]
 
 
-@RAW
 def test_nothing_behind_a_raw_link_runs_for_it(made: Worker) -> None:
     heard = run(made, graph(n1=("Tell", {"name": "a"}), n2=("Copy", {"node_link": ["1", 0]}), n3=show("2")))
     assert started(heard) == ["2", "2.copy", "3"]
 
 
-@RAW
 def test_what_stands_behind_a_raw_link_is_part_of_the_key(made: Worker) -> None:
     for name in ("a", "b"):
         prompt = graph(n1=("Tell", {"name": name}), n2=("Copy", {"node_link": ["1", 0]}), n3=show("2"))
