@@ -6,6 +6,7 @@ One class serves the child process of a server and the command line in one proce
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import queue
 import threading
@@ -22,6 +23,11 @@ from heddle.graph.registry import Registry
 
 #: Hidden inputs that are filled in from a client's extra data, by the keys that clients use.
 SERVICE_KEYS = {"AUTH_TOKEN_COMFY_ORG": "auth_token_comfy_org", "API_KEY_COMFY_ORG": "api_key_comfy_org"}
+
+#: The kind of error that a node's own check of its inputs gives.
+OWN_CHECK = "custom_validation_failed"
+
+log = logging.getLogger("heddle.worker")
 
 #: How long a worker whose front desk is gone waits for a node to notice that it should stop.
 FAREWELL_S = 2.0
@@ -58,6 +64,15 @@ class Worker:
             targets=targets,
             ask=ask_node,
         )
+
+    def refusals(self, prompt: Any, node_ids: Collection[str]) -> dict[str, str]:
+        """What these nodes' own checks say against their inputs, by node; nothing of those that take them."""
+        problems = self.check(prompt).problems
+        return {
+            node_id: "\n".join(texts)
+            for node_id in node_ids
+            if node_id in problems and (texts := [e.message for e in problems[node_id].errors if e.kind == OWN_CHECK])
+        }
 
     def expect(self, job_id: str) -> threading.Event:
         """Make a job known before it runs, so that it can be interrupted from then on."""
@@ -156,6 +171,8 @@ def serve_connection(
                 case "run":
                     worker.expect(str(message["job_id"]))
                     inbox.put(message)
+                case "validate":  # beside whatever runs: the client waits for its answer
+                    threading.Thread(target=_validate, args=(worker, message, outbox), daemon=True).start()
                 case _:
                     inbox.put(message)
 
@@ -241,6 +258,15 @@ class _Outbox:
                 self._connection.send_bytes(pack(entry))
         send_together()
         return False
+
+
+def _validate(worker: Worker, message: Mapping[str, Any], outbox: _Outbox) -> None:
+    try:
+        problems = worker.refusals(message.get("prompt"), [str(each) for each in message.get("nodes") or ()])
+    except Exception as error:  # a pack's catalogue may hold anything; the job's own check will say what is wrong
+        log.warning("nodes could not be asked about their inputs: %s", error)
+        problems = {}
+    outbox.put({"type": "validated", "id": message.get("id"), "problems": problems})
 
 
 def _run(worker: Worker, message: Mapping[str, Any], outbox: _Outbox) -> None:

@@ -15,7 +15,7 @@ from execution.protocol import pack, unpack
 from execution.worker import serve_connection
 from heddle.graph.classic import spec_of_class
 from heddle.graph.context import Context
-from heddle.graph.declare import node, spec_of
+from heddle.graph.declare import Number, node, spec_of
 from heddle.graph.errors import ShapeError
 from heddle.graph.results import Shown
 from tests.execution.toys import Heard, Thing, graph, run, worker
@@ -205,7 +205,15 @@ def _serve(connection: Any) -> None:
             time.sleep(0.01)
         return thing
 
-    serve_connection(worker(spec_of(sleep)), connection, lambda: {"devices": []}, ready=lambda: None)
+    def is_even(number: int) -> Any:
+        return True if number % 2 == 0 else f"{number} is odd"
+
+    @node("Strict", category="toys", validate=is_even)
+    def strict(number: Annotated[int, Number()]) -> Thing:
+        """Takes even numbers."""
+        return f"{number}"
+
+    serve_connection(worker(spec_of(sleep), spec_of(strict)), connection, lambda: {"devices": []}, ready=lambda: None)
 
 
 def _converse() -> tuple[Any, Any]:
@@ -249,6 +257,22 @@ def test_a_worker_process_announces_itself_runs_a_job_and_ends_with_its_front_de
     connection.close()
     process.join(10)
     assert process.exitcode == 0
+
+
+def test_a_worker_answers_for_nodes_own_checks_while_it_works() -> None:
+    connection, _ = _converse()
+    _until(connection, "ready")
+    busy = graph(n1=("Make", MAKE), n2=("Sleep", {"thing": ["1", 0], "seconds": 60}), n3=("Show", {"thing": ["2", 0]}))
+    connection.send_bytes(pack({"type": "run", "job_id": "long", "prompt": busy, "extra_data": {}}))
+    prompt = graph(n1=("Strict", {"number": 3}), n2=("Strict", {"number": 4}))
+    prompt |= graph(n3=("Show", {"thing": ["1", 0]}), n4=("Show", {"thing": ["2", 0]}))
+    connection.send_bytes(pack({"type": "validate", "id": 7, "prompt": prompt, "nodes": ["1", "2"]}))
+    answer = _until(connection, "validated")
+    assert answer["id"] == 7
+    assert list(answer["problems"]) == ["1"] and "3 is odd" in answer["problems"]["1"]
+    connection.send_bytes(pack({"type": "validate", "id": 8, "prompt": "nothing", "nodes": ["1"]}))
+    assert _until(connection, "validated") == {"type": "validated", "id": 8, "problems": {}}
+    connection.close()
 
 
 def test_a_worker_in_the_middle_of_a_job_hears_an_interrupt_and_ends_when_the_pipe_closes() -> None:
