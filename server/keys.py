@@ -15,6 +15,7 @@ from server.intake import Intake
 from server.logbook import LogBook
 from server.store import Store
 from server.supervisor import Supervisor
+from server.user_files import PersonSettings, UserFiles
 from server.workflows import WorkflowShelf
 
 
@@ -34,6 +35,9 @@ SUPERVISOR = web.AppKey("supervisor", Supervisor)
 LOGBOOK = web.AppKey("logbook", LogBook)
 INTAKE = web.AppKey("intake", Intake)
 WORKFLOWS = web.AppKey("workflows", WorkflowShelf)
-PAGE = web.AppKey("page", Path)  # the folder of our own page
+USER_FILES = web.AppKey("user_files", UserFiles)
+PERSON_SETTINGS = web.AppKey("person_settings", PersonSettings)
+PAGE = web.AppKey("page", Path)  # the folder of our own page, or of the front end in its place
+PAGE_IS_OURS = web.AppKey("page_is_ours", bool)
 LIMITS = web.AppKey("limits", Limits)
 UPLOADING = web.AppKey("uploading", asyncio.Lock)  # two uploads of one name must not take the same free number

@@ -311,6 +311,9 @@ class Supervisor:
         match message.get("type"):
             case "hello":
                 worker.hello = message
+                self._catalogue.take_web(message.get("web_directories"))
+            case "web":
+                self._catalogue.take_web(message.get("directories"))
             case "catalogue":
                 self._spawn(self._catalogue.replace(message.get("nodes", {})))
             case "ready":
