@@ -98,7 +98,7 @@ def build_app(parts: Parts) -> web.Application:
     app[keys.INTAKE] = parts.intake
     app[keys.WORKFLOWS] = parts.workflows
     app[keys.USER_FILES] = files = UserFiles(parts.folders)
-    app[keys.PERSON_SETTINGS] = PersonSettings(files)
+    app[keys.PERSON_SETTINGS] = PersonSettings(files, parts.limits.settings_bytes)
     app[keys.PAGE] = parts.page
     app[keys.PAGE_IS_OURS] = parts.page_is_ours
     app[keys.LIMITS] = parts.limits

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler, Middleware
 
 from execution.check import error_record
@@ -130,6 +131,9 @@ async def error_words(request: web.Request, handler: Handler) -> web.StreamRespo
         response = answer_error(error.status, error.reason.lower().replace(" ", "_"), error.text or error.reason)
         response.headers.update({k: v for k, v in error.headers.items() if k in ("Allow", "Retry-After")})
         return response
+    except (web.RequestPayloadError, HttpProcessingError) as error:  # aiohttp, of a body it cannot take apart
+        words = " ".join(str(error).split())[:300]
+        return answer_error(400, "invalid_request", "the body is damaged or cut short", details=words)
     except RecursionError:
         return answer_error(400, "invalid_json", "the request is nested too deeply; no workflow is")
     except OSError as error:

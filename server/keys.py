@@ -25,6 +25,7 @@ class Limits:
 
     json_bytes: int = 64 * 2**20  # a workflow of a thousand nodes takes 0.7 MB, one with pictures inside tens
     upload_bytes: int = 100 * 2**20
+    settings_bytes: int = 4 * 2**20  # all that a front end remembers
 
 
 FOLDERS = web.AppKey("folders", Folders)

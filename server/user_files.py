@@ -171,8 +171,9 @@ class UserFiles:
 class PersonSettings:
     """What a front end remembers: names and JSON values, in one file that is always whole."""
 
-    def __init__(self, files: UserFiles) -> None:
+    def __init__(self, files: UserFiles, limit_bytes: int) -> None:
         self._files = files
+        self._limit_bytes = limit_bytes
         self._using = threading.RLock()  # `change` reads, too
 
     def read(self) -> dict[str, Any]:
@@ -192,9 +193,11 @@ class PersonSettings:
             return {}
 
     def change(self, values: Mapping[str, Any]) -> None:
-        """Set some of them; the others stay."""
+        """Set some of them; the others stay. Raises: FileProblem, if there is no room for more."""
         with self._using:
             text = json.dumps({**self.read(), **values}, indent=4)
+            if len(text) > self._limit_bytes:
+                raise FileProblem(f"settings take {self._limit_bytes >> 10} kB at most; keep large things as files")
             write_whole(self._files.path(SETTINGS), text.encode("ascii"))
 
     def _keep_aside(self, path: Path, why: str) -> None:

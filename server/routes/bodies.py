@@ -36,9 +36,9 @@ def too_large(limit: int) -> web.HTTPRequestEntityTooLarge:
     )
 
 
-async def read_json(request: web.Request, *, default: Any = None) -> Any:
+async def read_json(request: web.Request, *, default: Any = None, limit: int | None = None) -> Any:
     """The request's JSON; `default` for an empty body, if one is given. Raises: Refused."""
-    raw = await read_bytes(request, request.app[LIMITS].json_bytes)
+    raw = await read_bytes(request, request.app[LIMITS].json_bytes if limit is None else limit)
     if not raw.strip() and default is not None:
         return default
     return await asyncio.to_thread(parse, raw) if len(raw) > _LONG_BODY_BYTES else parse(raw)
@@ -62,14 +62,14 @@ def refuse_deep(value: Any) -> None:
     """Raises: Refused, if what was read holds lists and objects inside each other deeper than anything sensible."""
     level = [value] if isinstance(value, dict | list) else []
     for _ in range(DEEPEST):
-        level = [
-            each
-            for holder in level
-            for each in (holder.values() if isinstance(holder, dict) else holder)
-            if isinstance(each, dict | list)
-        ]
-        if not level:
+        inner: list[Any] = []
+        for holder in level:  # plain loops: three times as fast on a large workflow
+            for each in holder.values() if type(holder) is dict else holder:
+                if type(each) is dict or type(each) is list:
+                    inner.append(each)
+        if not inner:
             return
+        level = inner
     raise _too_deep()
 
 

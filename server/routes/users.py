@@ -7,9 +7,9 @@ import asyncio
 from aiohttp import web
 
 from server.intake import Refused
-from server.keys import PERSON_SETTINGS
+from server.keys import LIMITS, PERSON_SETTINGS
 from server.plain_json import to_text
-from server.routes.bodies import read_json, read_object
+from server.routes.bodies import read_json
 
 routes = web.RouteTableDef()
 
@@ -42,13 +42,16 @@ async def get_setting(request: web.Request) -> web.Response:
 @routes.post("/settings")
 async def change_settings(request: web.Request) -> web.Response:
     """Set several: `{NAME: VALUE}`; the others stay."""
-    await asyncio.to_thread(request.app[PERSON_SETTINGS].change, await read_object(request))
+    values = await read_json(request, limit=request.app[LIMITS].settings_bytes)
+    if not isinstance(values, dict):
+        raise Refused("invalid_request", "the request must be a JSON object")
+    await asyncio.to_thread(request.app[PERSON_SETTINGS].change, values)
     return web.Response()
 
 
 @routes.post("/settings/{id}")
 async def change_setting(request: web.Request) -> web.Response:
     """Set one; the body is its value, any JSON."""
-    value = await read_json(request)
+    value = await read_json(request, limit=request.app[LIMITS].settings_bytes)
     await asyncio.to_thread(request.app[PERSON_SETTINGS].change, {request.match_info["id"]: value})
     return web.Response()

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from textwrap import dedent
@@ -140,14 +141,14 @@ PROGRAM = dedent(
 )
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals differ there")
-@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGKILL])
-def test_a_real_server_answers_and_its_worker_ends_with_it(tmp_path: Path, ending: signal.Signals) -> None:
-    program = tmp_path / "program.py"
+@contextlib.contextmanager
+def a_server(base: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """A server of its own process: its address, and the process."""
+    program = base / "program.py"
     program.write_text(PROGRAM)
     house = Path(__file__).resolve().parents[2]
     child = subprocess.Popen(
-        [sys.executable, str(program), str(tmp_path)],
+        [sys.executable, str(program), str(base)],
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": str(house)},
@@ -157,16 +158,25 @@ def test_a_real_server_answers_and_its_worker_ends_with_it(tmp_path: Path, endin
         line = child.stdout.readline()
         url = re.search(r"http://[^ ]+", line)
         assert url is not None, line
+        yield url[0], child
+    finally:
+        child.kill()
+        child.wait()
+        if child.stdout is not None:
+            child.stdout.close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals differ there")
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGKILL])
+def test_a_real_server_answers_and_its_worker_ends_with_it(tmp_path: Path, ending: signal.Signals) -> None:
+    with a_server(tmp_path) as (url, child):
         pid = None
         while pid is None:
-            with urllib.request.urlopen(f"{url[0]}/heddle/status", timeout=5) as answer:
+            with urllib.request.urlopen(f"{url}/heddle/status", timeout=5) as answer:
                 pid = json.load(answer)["workers"][0]["pid"]
         child.send_signal(ending)
         code = child.wait(10)
         assert code == (-9 if ending == signal.SIGKILL else 0)
-    finally:
-        child.kill()
-        child.wait()
     proc = Path(f"/proc/{pid}/stat")
     for _ in range(200):  # a killed front desk cannot wait for its worker; the worker sees the pipe's end
         try:

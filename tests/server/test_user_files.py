@@ -89,6 +89,14 @@ async def test_settings_that_are_changed_at_once_are_all_kept(desk: Desk) -> Non
     assert await desk.json("/settings") == {f"s{i}": i for i in range(30)}
 
 
+async def test_settings_are_no_place_for_large_things(tmp_path: Path) -> None:
+    async with front_desk(tmp_path, limits=Limits(settings_bytes=1000)) as desk:
+        assert await status_of(desk.post("/settings/a", data=json.dumps("x" * 2000))) == 413
+        assert await status_of(desk.post("/settings/a", data=json.dumps("x" * 600))) == 200
+        assert await status_of(desk.post("/settings/b", data=json.dumps("x" * 600))) == 400
+        assert set(await desk.json("/settings")) == {"a"}
+
+
 @pytest.mark.parametrize("body", [b"", b"{", b"[1]", b'"x"', b"\xff"])
 async def test_settings_must_be_an_object(desk: Desk, body: bytes) -> None:
     assert await status_of(desk.post("/settings", data=body)) == 400
