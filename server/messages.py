@@ -11,6 +11,8 @@ import struct
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Literal
 
+from server.plain_json import to_text
+
 _UINT32 = struct.Struct(">I")
 PICTURE_KINDS = {"jpeg": 1, "jpg": 1, "png": 2}  # second number of a binary preview
 
@@ -25,7 +27,7 @@ class TextMessage:
         return {f.name: getattr(self, f.name) for f in fields(self)}
 
     def encode(self) -> str:
-        return json.dumps({"type": self.type, "data": self.data()})
+        return to_text({"type": self.type, "data": self.data()})
 
 
 @dataclass(frozen=True, slots=True)
