@@ -19,8 +19,13 @@ import pytest
 from aiohttp import ClientSession, FormData, web
 from yarl import URL
 
+from execution.check import check_prompt
+from execution.convert import to_prompt
+from execution.fingerprints import Fingerprints
+from heddle.graph.registry import Registry
 from server.app import build_app
 from server.keys import Limits
+from tests.server.fake_worker import CATALOGUE, record
 from tests.server.front_desk import GRAPH, Desk, front_desk, parts_at
 from tests.server.test_start import a_server
 
@@ -68,15 +73,12 @@ TYPES = [
     "text/plain; charset=nonsense",
     "not a type",
 ]
-NOT_ENDED_BY_A_READER = {"/ws", "/api/ws"}
 
 
 def routes_of(app: web.Application) -> list[tuple[str, str]]:
     """(method, path with its {names}) of everything that the app answers."""
     return sorted(
-        (route.method, route.resource.canonical)
-        for route in app.router.routes()
-        if route.resource is not None and route.resource.canonical not in NOT_ENDED_BY_A_READER
+        (route.method, route.resource.canonical) for route in app.router.routes() if route.resource is not None
     )
 
 
@@ -112,9 +114,9 @@ class Prober:
         self.statuses[response.status] = self.statuses.get(response.status, 0) + 1
 
 
-async def still_works(desk: Desk) -> None:
+async def still_works(desk: Desk, graph: Any = None) -> None:
     """The server answers, and a job runs to its end."""
-    entry = await desk.ended(await desk.submit())
+    entry = await desk.ended(await desk.submit(graph))
     assert entry["status"]["completed"] is True
     await desk.json("/system_stats")
 
@@ -291,6 +293,120 @@ async def test_a_forms_fields_are_held_to_the_rules_of_a_body(desk: Desk, field:
         answer = await response.json()
         assert response.status == 400 and answer["error"]["message"], answer
     assert (await desk.json("/queue"))["queue_pending"] == []
+
+
+JUNK: list[Any] = [
+    *(
+        None,
+        True,
+        0,
+        -1,
+        1.5,
+        float("nan"),
+        float("inf"),
+        10**300,
+        2**64,
+        "",
+        "x",
+        "1",
+        "\ud800",
+        "a\0b",
+        "x" * 100_000,
+    ),
+    *(
+        [],
+        {},
+        [[]],
+        ["1"],
+        ["1", 0],
+        ["1", 99],
+        ["1", -1],
+        ["1", "0"],
+        ["1", 0.5],
+        ["nowhere", 0],
+        ["2", 0],
+        [None, None],
+    ),
+    *({"class_type": "Save"}, {"class_type": 5, "inputs": {}}, {"inputs": {}}, {"class_type": "Save", "inputs": []}),
+    *({"nodes": []}, {"nodes": [None]}, {"nodes": [{"id": 1}], "links": [[1]]}, {"__value__": 1}),
+]
+
+
+def places_in(value: Any, place: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Every place in a JSON value, as the keys that lead to it."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [place, *(each for key, below in inner for each in places_in(below, (*place, key)))]
+
+
+def with_junk(value: Any, place: tuple[Any, ...], junk: Any) -> Any:
+    """A copy with something else in one place."""
+    if not place:
+        return junk
+    copy = dict(value) if isinstance(value, dict) else list(value)
+    copy[place[0]] = with_junk(value[place[0]], place[1:], junk)
+    return copy
+
+
+SURE_GRAPH = {"1": {"class_type": "Count", "inputs": {"steps": 3, "pause_s": 0.0}}, "2": GRAPH["2"]}
+SAVED_NODE = {"id": 1, "type": "Count", "mode": 0, "inputs": [], "outputs": [{"name": "COUNT", "type": "COUNT"}]}
+WHOLE: dict[str, Any] = {
+    "api": {
+        "prompt": SURE_GRAPH,
+        "client_id": "me",
+        "prompt_id": "mine",
+        "number": 1,
+        "front": False,
+        "extra_data": {"extra_pnginfo": {"workflow": {"id": "w"}}, "preview_method": "auto"},
+        "partial_execution_targets": ["2"],
+    },
+    "saved": {
+        "prompt": {
+            "version": 0.4,
+            "nodes": [
+                {**SAVED_NODE, "widgets_values": [1, 0.0]},
+                {"id": 2, "type": "Save", "mode": 0, "inputs": [{"name": "count", "type": "COUNT", "link": 1}]},
+            ],
+            "links": [[1, 1, 0, 2, 0, "COUNT"]],
+            "definitions": {"subgraphs": [{"id": "s", "nodes": [], "links": [], "inputs": [], "outputs": []}]},
+        }
+    },
+}
+
+
+async def real_words(desk: Desk) -> None:
+    """Give a desk what the command line gives it: the converter and the checks of a real server."""
+    # Whatever passes the checks runs, and must come to its end.
+    inputs = {"steps": ["INT", {"default": 3, "min": 0, "max": 9}], "pause_s": ["FLOAT", {"min": 0.0, "max": 0.001}]}
+    await desk.parts.catalogue.replace({**CATALOGUE, "Count": record(inputs)})
+    folders = desk.parts.folders
+    has_file = Fingerprints(folders).is_there
+
+    def check(prompt: Any, records: Any, targets: list[str] | None) -> Any:
+        known = Registry.from_catalogue(records)
+        found = check_prompt(prompt, known, list_files=folders.list_files, has_file=has_file, targets=targets)
+        return found.as_answer()
+
+    desk.parts.intake._check = check
+    desk.parts.intake._convert = lambda workflow, records: to_prompt(workflow, Registry.from_catalogue(records))
+
+
+@pytest.mark.usefixtures("strict")
+@pytest.mark.parametrize("form", WHOLE)
+async def test_no_single_wrong_value_makes_the_queue_fail(desk: Desk, form: str) -> None:
+    await desk.ready()
+    await real_words(desk)
+    prober = Prober(desk)
+    await prober.ask("POST", "/prompt", json={**WHOLE[form], "prompt_id": "first"})
+    assert prober.statuses == {200: 1}
+    for count, place in enumerate(places_in(WHOLE[form])):
+        # Every place meets a third of the junk, so that all of it comes by and the test stays short.
+        for junk in JUNK[count % 3 :: 3]:
+            body = json.dumps(with_junk(WHOLE[form], place, junk))
+            await prober.ask("POST", "/prompt", data=body)
+    assert prober.statuses[400] > 100
+    for path in ("/queue", "/history", "/jobs"):
+        await desk.json(path)
+    await still_works(desk, SURE_GRAPH)
 
 
 def body_of(size: int) -> bytes:
