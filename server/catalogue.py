@@ -110,7 +110,7 @@ class _Answers:
     def __init__(self, records: Records, list_files: ListFiles) -> None:
         self._records = records
         self._list_files = list_files
-        self._kinds = {name: _kinds_of(record) for name, record in records.items()}
+        self._kinds: dict[str, set[str]] = {}  # which kinds of files each record offers
         self._parts: dict[str, str] = {}  # each record's JSON, as of the last answer
         self._listed: dict[str, list[str]] = {}
         self._last: Answer | None = None
@@ -118,6 +118,8 @@ class _Answers:
 
     def whole(self) -> Answer:
         with self._making:  # two that ask at once get one answer
+            if not self._kinds:
+                self._kinds = {name: _kinds_of(record) for name, record in self._records.items()}
             listed = {kind: self._files(kind) for kind in set().union(*self._kinds.values())}
             if self._last is None or listed != self._listed:
                 changed = {kind for kind, files in listed.items() if files != self._listed.get(kind)}

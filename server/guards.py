@@ -63,7 +63,7 @@ def foreign_guard(private_names: Collection[str] | None, cors_origin: str | None
                 403, "foreign_host", f"this server is not {host}; open it under localhost, or start it with --listen"
             )
         origin = request.headers.get("Origin")
-        is_guest = cors_origin == "*" or (origin is not None and origin.lower() == cors_origin)
+        is_guest = cors_origin is not None and _is_guest(request, origin, cors_origin)
         if origin is not None and not is_guest and not _is_same(origin, host):
             return answer_error(403, "foreign_origin", f"requests from pages of {origin[:200]} are not answered")
         # Pictures and scripts are asked for without an Origin; browsers tell by this header where the page is from.
@@ -146,6 +146,15 @@ async def error_words(request: web.Request, handler: Handler) -> web.StreamRespo
         log.exception("%s %s failed", request.method, request.path)
         message = f"the server failed at this request ({type(error).__name__}: {error}); its log has the details"
         return answer_error(500, "internal_error", message)
+
+
+def _is_guest(request: web.Request, origin: str | None, cors_origin: str) -> bool:
+    if cors_origin == "*":
+        return True
+    if origin is not None:
+        return origin.lower() == cors_origin
+    # A picture that the guest's page shows: browsers let no page write this header itself.
+    return f"{request.headers.get('Referer', '').lower()}/".startswith(f"{cors_origin}/")
 
 
 def _is_private(name: str, private_names: Collection[str]) -> bool:

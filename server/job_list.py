@@ -38,8 +38,12 @@ class Wish:
 
 async def page_of_jobs(store: Store, wish: Wish) -> tuple[list[Job], int]:
     """The jobs of one page, and how many there are on all pages."""
-    running, waiting = await store.queue()
-    jobs = [*running, *waiting, *await store.history()]
+    jobs: list[Job] = []
+    if {"pending", "in_progress"} & set(wish.statuses):
+        running, waiting = await store.queue()
+        jobs += [*running, *waiting]
+    if {"completed", "failed", "cancelled"} & set(wish.statuses):
+        jobs += await store.history()
     if wish.workflow_id is not None:
         jobs = [job for job in jobs if workflow_id_of(job) == wish.workflow_id]
     jobs = [job for job in jobs if status_of(job) in wish.statuses]

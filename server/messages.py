@@ -187,6 +187,18 @@ class Logs(TextMessage):
 
 
 @dataclass(frozen=True, slots=True)
+class PackEvent(TextMessage):
+    """What a pack says to its own scripts in the browser, under a name of its own."""
+
+    type: ClassVar[str] = ""  # the name stands in each message instead
+    name: str
+    payload: Any
+
+    def encode(self) -> str:
+        return to_text({"type": self.name, "data": self.payload})
+
+
+@dataclass(frozen=True, slots=True)
 class Preview:
     """Binary kind 1: the picture as it stands, for clients that know nothing more."""
 

@@ -18,7 +18,7 @@ from typing import Any, Literal
 from heddle.graph.errors import HeddleError
 from server.catalogue import Catalogue
 from server.clients import Clients
-from server.messages import Executing, Message, Status, TextMessage
+from server.messages import Executing, Message, PackEvent, Status, TextMessage
 from server.store import Job, Store, StoredEvent, now_ms
 from server.translate import JobTeller
 from server.transport import Transport
@@ -328,6 +328,9 @@ class Supervisor:
                     run.ended.set_result(event)
                 else:
                     self._publish(run, event, blob)
+            case "say":
+                said = PackEvent(str(message.get("event", "")), message.get("data"))
+                self._clients.tell(message.get("client_id"), [said])
             case "log":
                 level = logging.getLevelName(str(message.get("level", "INFO")).upper())
                 worker_log.log(level if isinstance(level, int) else logging.INFO, "%s", message.get("text", ""))

@@ -19,7 +19,7 @@ from PIL import Image
 
 from server import catalogue
 from tests.server.fake_worker import PNG, FakeWorker, ThreadAsProcess
-from tests.server.front_desk import GRAPH, Desk, folders_at, front_desk
+from tests.server.front_desk import GRAPH, Desk, folders_at, front_desk, heard_until
 
 
 def put(path: Path, data: str | bytes = "") -> Path:
@@ -34,6 +34,11 @@ class WorkerWithPacks(FakeWorker):
     def __init__(self, *words: Any, hello: dict[str, str], later: dict[str, str] | None) -> None:
         super().__init__(*words)
         self._hello, self._later = hello, later
+
+    def _run_job(self, job: dict[str, Any]) -> None:
+        for client_id in ("me", None):
+            self.send({"type": "say", "event": "pack.told", "data": {"to": client_id}, "client_id": client_id})
+        super()._run_job(job)
 
     def send(self, message: dict[str, Any], blob: bytes | None = None) -> None:
         if message["type"] == "hello":
@@ -159,6 +164,18 @@ async def test_packs_scripts_are_listed_and_served(tmp_path: Path, built: Path, 
 
     async with front_desk(tmp_path, no_worker, page=built, page_is_ours=False) as desk:
         assert "/extensions/pack%20one/main.js" in await desk.json("/extensions")  # known from the last run
+
+
+async def test_a_pack_speaks_to_one_client_or_to_all(tmp_path: Path) -> None:
+    async with front_desk(tmp_path, with_packs(tmp_path / "output", {})) as desk:
+        mine, other = await desk.socket("me"), await desk.socket("other")
+        await desk.submit(client_id="me")
+        told = {"type": "pack.told", "data": {"to": None}}
+        heard = await heard_until(mine, lambda m: m == told)
+        assert {"type": "pack.told", "data": {"to": "me"}} in heard
+        heard = await heard_until(other, lambda m: m == told)
+        assert {m["type"] for m in heard} == {"status", "pack.told"} and heard.count(told) == 1
+        assert {"type": "pack.told", "data": {"to": "me"}} not in heard
 
 
 async def test_packs_translations_and_examples_are_found(tmp_path: Path) -> None:
@@ -315,6 +332,15 @@ async def test_pages_of_one_other_origin_may_ask_when_told_so(tmp_path: Path) ->
                 assert "Origin" in response.headers.getall("Vary")
         async with desk.client.options("/prompt", headers=guest) as response:
             assert response.status == 200 and "POST" in response.headers["Access-Control-Allow-Methods"]
+        picture = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}
+        for page, status in (
+            ("http://editor.example:3000/graph", 200),
+            ("http://editor.example:3000", 200),
+            ("http://editor.example:30001/", 403),
+            ("http://evil.example/http://editor.example:3000/", 403),
+        ):
+            async with desk.get("/prompt", headers={**picture, "Referer": page}) as response:
+                assert response.status == status, page
         socket = await desk.client.ws_connect("/ws", headers={"Origin": guest["Origin"]})
         await socket.close()
         async with desk.get("/prompt", headers={"Origin": "http://evil.example"}) as response:

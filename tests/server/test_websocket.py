@@ -9,10 +9,11 @@ import struct
 from typing import Any
 
 import pytest
-from aiohttp import ClientWebSocketResponse, WSServerHandshakeError
+from aiohttp import ClientWebSocketResponse, WSMsgType, WSServerHandshakeError
 
 from server.clients import LONGEST_LINE, PICTURES_IN_LINE, Connection
 from server.messages import Notification, Preview, Progress
+from server.routes.websocket import LARGEST_MESSAGE
 from tests.server.fake_worker import PNG
 from tests.server.front_desk import GRAPH, Desk, heard_until, is_over
 from tests.server.test_jobs import LONG
@@ -213,6 +214,18 @@ async def test_words_that_cannot_be_read_do_not_end_the_connection(desk: Desk) -
     await socket.send_bytes(b"\0")
     await desk.submit(GRAPH, client_id="me")
     await heard_until(socket, is_over)
+
+
+async def test_a_client_that_says_too_much_loses_its_own_connection_only(desk: Desk) -> None:
+    loud, quiet = await desk.socket("loud"), await desk.socket("quiet")
+    await loud.send_str("x" * (LARGEST_MESSAGE + 1))
+    closed = await loud.receive(timeout=5)
+    assert closed.type is WSMsgType.CLOSE and closed.data == 1009  # message too big
+    await desk.submit(client_id="quiet")
+    await heard_until(quiet, is_over)
+    for wrong in ("x" * 300, "a%00b"):
+        async with desk.get(f"/ws?clientId={wrong}", headers={"Upgrade": "websocket"}) as response:
+            assert response.status == 400
 
 
 @pytest.mark.parametrize("headers", [{"Origin": "http://evil.example"}, {"Origin": "null"}, {"Host": "evil.example"}])
