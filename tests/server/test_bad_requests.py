@@ -25,6 +25,7 @@ from execution.fingerprints import Fingerprints
 from heddle.graph.registry import Registry
 from server.app import build_app
 from server.keys import Limits
+from server.routes.bodies import DEEPEST
 from tests.server.fake_worker import CATALOGUE, record
 from tests.server.front_desk import GRAPH, Desk, front_desk, parts_at
 from tests.server.test_start import a_server
@@ -243,6 +244,7 @@ async def test_words_that_are_hardly_http_end_their_own_connection_only(desk: De
 
 
 @pytest.mark.usefixtures("strict")
+@pytest.mark.filterwarnings("ignore::aiohttp.multipart.BadContentDispositionHeader")
 async def test_damaged_forms_are_refused_wherever_forms_are_taken(desk: Desk) -> None:
     prober = Prober(desk)
     head = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.json"\r\n'
@@ -269,6 +271,34 @@ async def test_damaged_forms_are_refused_wherever_forms_are_taken(desk: Desk) ->
     assert set(prober.statuses) == {400}
     folders = desk.parts.folders
     assert not [p for root in (folders.input, folders.temp) if root.exists() for p in root.glob(".unfinished-*")]
+    await still_works(desk)
+
+
+def nested(depth: int) -> Any:
+    value: Any = []
+    for level in range(depth - 1):
+        value = [value] if level % 2 else {"a": value}
+    return value
+
+
+async def test_nesting_that_could_be_read_and_not_written_is_refused(desk: Desk) -> None:
+    for depth, status in ((DEEPEST - 5, 200), (DEEPEST + 5, 400), (700, 400)):
+        body = {"prompt": GRAPH, "extra_data": {"deep": nested(depth)}}
+        async with desk.post("/prompt", json=body) as response:
+            assert response.status == status, depth
+        async with desk.post("/settings", json={"deep": nested(depth)}) as response:
+            assert response.status == status, depth
+        form = FormData()
+        form.add_field("file", json.dumps({"nodes": [], "extra": nested(depth)}).encode(), filename="a.json")
+        async with desk.post("/prompt", data=form) as response:
+            assert response.status == 400, depth
+            told = (await response.json())["error"]["message"]
+        assert ("inside each other" in told) == (status == 400), told
+    many = [{"a": []}] * 2000  # wide is not deep, nor are brackets inside a text
+    async with desk.post(
+        "/prompt", json={"prompt": GRAPH, "extra_data": {"wide": many, "text": "[" * 5000}}
+    ) as response:
+        assert response.status == 200
     await still_works(desk)
 
 

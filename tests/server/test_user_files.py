@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
 from pathlib import Path
@@ -244,6 +245,24 @@ async def test_a_file_that_is_too_large_leaves_nothing_behind(tmp_path: Path) ->
         assert await status_of(desk.post(at("a.json"), data=chunks())) == 413
         assert not home(desk).exists() or os.listdir(home(desk)) == []
         assert await save(desk, "a.json", b"x" * 1000) == "a.json"
+
+
+async def test_a_full_disk_keeps_the_older_file_and_is_said_so(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    await save(desk, "a.json", b"older")
+
+    def full(handle: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("heddle.media.whole_files.os.fsync", full)
+    for asked in (
+        desk.post(at("a.json"), data=b"newer"),
+        desk.post(at("b.json", "?overwrite=false"), data=b"newer"),
+        desk.post("/settings", json={"a": 1}),
+    ):
+        async with asked as response:
+            text = await response.text()
+            assert response.status == 507 and str(desk.parts.folders.base) not in text
+    assert {p.name: p.read_bytes() for p in home(desk).iterdir()} == {"a.json": b"older"}
 
 
 async def test_a_saved_page_is_never_run_and_styles_are_served(desk: Desk) -> None:
