@@ -68,7 +68,6 @@ class FakeWorker:
                 if self._over:
                     break
                 job = self._jobs.pop(0)
-                self._interrupted.clear()
             try:
                 self._run_job(job)
             except (OSError, TypeError):  # TypeError: the pipe was closed by another thread meanwhile
@@ -89,6 +88,7 @@ class FakeWorker:
                     if message["type"] == "stop":
                         break
                     if message["type"] == "run":
+                        self._interrupted.clear()  # here, not when it begins: its own interruption may come before
                         self._jobs.append(message)
                     elif message["type"] == "free":
                         self.send({"type": "log", "level": "WARNING", "text": f"free {message['unload_models']}"})

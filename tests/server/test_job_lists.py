@@ -28,7 +28,8 @@ async def jobs(desk: Desk, query: str = "") -> tuple[list[dict[str, Any]], dict[
 
 
 async def running(desk: Desk) -> bool:
-    return bool((await desk.json("/queue"))["queue_running"])
+    """Whether a worker has a job, not only the store: from then on it hears an interruption."""
+    return any(worker["job_id"] for worker in await desk.workers())
 
 
 async def test_every_job_is_listed_with_where_it_stands(desk: Desk) -> None:
@@ -104,6 +105,7 @@ async def test_one_job_tells_what_was_asked_and_what_came_of_it(desk: Desk) -> N
     async with desk.get("/api/jobs/unknown") as response:
         assert response.status == 404 and (await response.json())["error"]["message"]
     waiting = await desk.submit(LONG)
+    await desk.until(lambda: running(desk))
     assert "execution_status" not in await desk.json(f"/jobs/{waiting}")
     for cancelled in (True, False):
         async with desk.post("/api/jobs/cancel", json={"job_ids": [waiting]}) as response:

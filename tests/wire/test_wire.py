@@ -123,7 +123,7 @@ class Play:
         assert set(step["messages"]) <= {name for name, _ in heard}
 
     async def _is_running(self) -> bool:
-        return bool((await self._desk.json("/queue"))["queue_running"])
+        return any(worker["job_id"] for worker in await self._desk.workers())
 
 
 def named(message: Any) -> tuple[str, Any]:
