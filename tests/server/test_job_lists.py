@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -134,6 +135,17 @@ async def test_a_result_is_shown_before_a_passing_picture_and_texts_count(desk: 
     assert told["preview_output"]["filename"] == "film.webm" and told["preview_output"]["nodeId"] == "9"
     del job.results["9"]
     assert job_summary(job)["preview_output"] == {**passing, "nodeId": "7", "mediaType": "images"}
+
+
+async def test_every_word_of_the_store_is_one_that_clients_know(desk: Desk) -> None:
+    job_id = await desk.submit()
+    await desk.ended(job_id)
+    job = await desk.parts.store.job(job_id)
+    assert job is not None
+    told = {"queued": "pending", "running": "in_progress", "partial": "failed", "done": "completed"}
+    for word in ("pending", "in_progress", "completed", "failed", "cancelled", *told):
+        other: Any = word
+        assert job_summary(replace(job, state=other))["status"] == told.get(word, word)
 
 
 @pytest.mark.parametrize("body", [None, b"", b"{}", b'{"prompt_id": null}', b'{"prompt_id": ""}'])
