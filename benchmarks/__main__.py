@@ -17,11 +17,13 @@ from benchmarks.checking import measure_check, measure_growth
 from benchmarks.checkpoint import measure_load, measure_memory
 from benchmarks.figures import Calibration, CannotMeasure, Figure, Place, calibrate, median_of
 from benchmarks.graphs import GRAPH_FIGURES
+from benchmarks.object_info import measure_object_info
 from benchmarks.starting import ROOT, measure_front_desk, measure_launch, measure_picture, measure_worker
 
 FIGURES = (
     Figure("launch", "what launch.py adds to a second start", "s", 0.3, measure_launch),
     Figure("front_desk", "the server's first answer", "s", 0.7, measure_front_desk),
+    Figure("object_info", "/object_info of 900 node types, gzipped", "ms", 5.0, measure_object_info),
     Figure("worker_ready", "worker ready, all nodes known, warm", "s", 4.0, measure_worker),
     Figure("demo_picture", "first demo picture, 20 steps, cfg", "s", 5.0, measure_picture),
     Figure("checkpoint_load", "SD 1.5 to its first step / plain read", "x", 1.3, measure_load),

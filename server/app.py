@@ -12,30 +12,55 @@ from aiohttp import web
 from heddle.settings.folders import Folders
 from server import keys
 from server.catalogue import Catalogue
-from server.clients import Clients
+from server.clients import SERVER_FEATURES, Clients
 from server.files import empty_temp
-from server.guards import error_words, foreign_guard
+from server.guards import allow_origin, error_words, foreign_guard
 from server.intake import Intake
 from server.logbook import LogBook
 from server.routes import (
     catalogue,
+    extensions,
+    front_end,
     history,
+    internal,
     jobs,
     logs,
+    models,
     page,
     prompt,
     queue,
     system,
     upload,
+    userdata,
+    users,
     view,
     websocket,
     workflows,
 )
 from server.store import Store
 from server.supervisor import Supervisor
+from server.user_files import PersonSettings, UserFiles
 from server.workflows import WorkflowShelf
 
-SUBJECTS = (prompt, queue, history, jobs, view, catalogue, system, upload, websocket, workflows, logs)
+SUBJECTS = (
+    prompt,
+    queue,
+    history,
+    jobs,
+    view,
+    catalogue,
+    models,
+    system,
+    upload,
+    websocket,
+    users,
+    userdata,
+    workflows,
+    extensions,
+    front_end,
+    internal,
+    logs,
+)
 
 
 @dataclass(frozen=True)
@@ -52,13 +77,19 @@ class Parts:
     page: Path
     limits: keys.Limits = field(default_factory=keys.Limits)
     private_names: frozenset[str] | None = None  # None: other machines may ask, too
+    page_is_ours: bool = True  # a front end that was built elsewhere gets fewer rules
+    cors_origin: str | None = None
 
 
 def build_app(parts: Parts) -> web.Application:
     """The application. It opens the store and starts the workers when it starts, and ends them when it ends."""
     app = web.Application(
-        middlewares=[error_words, foreign_guard(parts.private_names)], client_max_size=parts.limits.json_bytes
+        middlewares=[error_words, foreign_guard(parts.private_names, parts.cors_origin)],
+        client_max_size=parts.limits.json_bytes,
     )
+    if parts.cors_origin is not None:
+        app.on_response_prepare.append(allow_origin(parts.cors_origin))
+    parts.clients.features = {**SERVER_FEATURES, "max_upload_size": parts.limits.upload_bytes}
     app[keys.FOLDERS] = parts.folders
     app[keys.STORE] = parts.store
     app[keys.CATALOGUE] = parts.catalogue
@@ -66,7 +97,10 @@ def build_app(parts: Parts) -> web.Application:
     app[keys.SUPERVISOR] = parts.supervisor
     app[keys.INTAKE] = parts.intake
     app[keys.WORKFLOWS] = parts.workflows
+    app[keys.USER_FILES] = files = UserFiles(parts.folders)
+    app[keys.PERSON_SETTINGS] = PersonSettings(files, parts.limits.settings_bytes)
     app[keys.PAGE] = parts.page
+    app[keys.PAGE_IS_OURS] = parts.page_is_ours
     app[keys.LIMITS] = parts.limits
     app[keys.LOGBOOK] = LogBook(parts.clients)
     app[keys.UPLOADING] = asyncio.Lock()

@@ -4,30 +4,45 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import hashlib
 import json
 import logging
+import threading
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from heddle.graph.errors import FileProblem
+from heddle.graph.errors import FileProblem, SettingsError
 from heddle.graph.object_info import with_files
 from heddle.media.whole_files import write_whole
+from server.plain_json import to_text
 
 log = logging.getLogger("heddle.server.catalogue")
 
 Records = Mapping[str, dict[str, Any]]
+ListFiles = Callable[[str], Iterable[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`/object_info`, ready to be sent."""
+
+    plain: bytes
+    gzipped: bytes
+    tag: str  # the same for the same bytes, on any server
 
 
 class Catalogue:
     """What `/object_info` shows. Lists of files are put in when somebody asks, from the folders as they are then."""
 
-    def __init__(self, path: Path, list_files: Callable[[str], Iterable[str]]) -> None:
+    def __init__(self, path: Path, list_files: ListFiles) -> None:
         self._path = path
         self._list_files = list_files
         self._arrived = asyncio.Event()
         self._records: Records | None = None
-        self._answer = (b"", b"")  # the last JSON that was sent, and the same gzipped
+        self._answers = _Answers({}, list_files)
+        self.web_directories: dict[str, str] = {}  # pack -> the folder of its scripts for the browser
 
     @property
     def records(self) -> Records | None:
@@ -37,20 +52,30 @@ class Catalogue:
     def load(self) -> None:
         """Read the catalogue of the last run, if there is one that can be read."""
         try:
-            nodes = json.loads(self._path.read_bytes())["nodes"]
+            kept = json.loads(self._path.read_bytes())
+            nodes = kept["nodes"]
         except FileNotFoundError:
             return
         except (OSError, ValueError, KeyError, TypeError) as error:
             log.warning("the kept catalogue %s is not used (%s); a worker will send a new one", self._path, error)
             return
         if isinstance(nodes, dict):
+            self.take_web(kept.get("web_directories"))
             self._take(nodes)
+
+    def take_web(self, directories: Any) -> None:
+        """What a worker tells of its packs' folders for the browser, `{pack: path}`; kept with the next catalogue."""
+        if isinstance(directories, dict):
+            self.web_directories = {
+                pack: path for pack, path in directories.items() if isinstance(path, str) and _is_one_segment(pack)
+            }
 
     async def replace(self, nodes: Records) -> None:
         """Take a worker's catalogue and keep it for the next start."""
         self._take(nodes)
+        text = json.dumps({"nodes": nodes, "web_directories": self.web_directories})
         try:
-            await asyncio.to_thread(write_whole, self._path, json.dumps({"nodes": nodes}).encode("ascii"))
+            await asyncio.to_thread(write_whole, self._path, text.encode("ascii"))
         except FileProblem as problem:
             log.warning("the catalogue is not kept for the next start: %s", problem.message)
 
@@ -69,17 +94,61 @@ class Catalogue:
             return {}
         return {class_type: await asyncio.to_thread(with_files, record, self._list_files)}
 
-    async def whole(self) -> tuple[bytes, bytes]:
-        """`/object_info`: the JSON, and the same gzipped."""
-        return await asyncio.to_thread(self._whole)
-
-    def _whole(self) -> tuple[bytes, bytes]:
-        records = self._records or {}
-        text = json.dumps({name: with_files(record, self._list_files) for name, record in records.items()}).encode()
-        if self._answer[0] != text:  # a thousand classes take a while to compress, and they rarely change
-            self._answer = (text, gzip.compress(text, 5))
-        return self._answer
+    async def whole(self) -> Answer:
+        """`/object_info`, with the files that are there now."""
+        return await asyncio.to_thread(self._answers.whole)
 
     def _take(self, nodes: Records) -> None:
         self._records = nodes
+        self._answers = _Answers(nodes, self._list_files)
         self._arrived.set()
+
+
+class _Answers:
+    """The answers to one set of records. What a change of files does not touch is written once."""
+
+    def __init__(self, records: Records, list_files: ListFiles) -> None:
+        self._records = records
+        self._list_files = list_files
+        self._kinds: dict[str, set[str]] = {}  # which kinds of files each record offers
+        self._parts: dict[str, str] = {}  # each record's JSON, as of the last answer
+        self._listed: dict[str, list[str]] = {}
+        self._last: Answer | None = None
+        self._making = threading.Lock()
+
+    def whole(self) -> Answer:
+        with self._making:  # two that ask at once get one answer
+            if not self._kinds:
+                self._kinds = {name: _kinds_of(record) for name, record in self._records.items()}
+            listed = {kind: self._files(kind) for kind in set().union(*self._kinds.values())}
+            if self._last is None or listed != self._listed:
+                changed = {kind for kind, files in listed.items() if files != self._listed.get(kind)}
+                for name, record in self._records.items():
+                    if name not in self._parts or self._kinds[name] & changed:
+                        self._parts[name] = f"{json.dumps(name)}: {to_text(with_files(record, listed.__getitem__))}"
+                plain = f"{{{', '.join(self._parts.values())}}}".encode()
+                tag = hashlib.blake2b(plain, digest_size=16).hexdigest()
+                self._listed, self._last = listed, Answer(plain, gzip.compress(plain, 5, mtime=0), tag)
+            return self._last
+
+    def _files(self, kind: str) -> list[str]:
+        try:
+            return list(self._list_files(kind))
+        except SettingsError:  # a kind of a pack that is gone: its node is shown, with nothing to choose
+            return []
+
+
+def _kinds_of(record: Mapping[str, Any]) -> set[str]:
+    """The kinds of files that a record offers, as it names them."""
+    kinds: set[str] = set()
+
+    def note(kind: str) -> Iterable[str]:
+        kinds.add(kind)
+        return ()
+
+    with_files(record, note)
+    return kinds
+
+
+def _is_one_segment(name: Any) -> bool:
+    return isinstance(name, str) and bool(name) and "/" not in name and name not in (".", "..")

@@ -29,10 +29,12 @@ from server.messages import (
     TextMessage,
 )
 
+# What the server can do, as `/features` and the websocket tell it; the app adds the size of uploads.
 SERVER_FEATURES: dict[str, Any] = {
     "supports_preview_metadata": True,
     "supports_progress_text_metadata": True,
-    "max_upload_size": 100 * 2**20,  # bytes; the limit of /upload/image
+    "assets": False,  # no store of files by their hash: front ends then list files by name
+    "node_replacements": False,
 }
 LONGEST_LINE = 2_000  # messages that may wait for one connection
 PICTURES_IN_LINE = 16  # beyond this, previews are left out
@@ -83,6 +85,7 @@ class Clients:
     """All connections of the front desk."""
 
     def __init__(self) -> None:
+        self.features = SERVER_FEATURES
         self._connections: dict[str, list[Connection]] = {}
         self._away: dict[str, deque[tuple[float, TextMessage]]] = {}
         self.catch_up: Callable[[str], Iterable[TextMessage]] = lambda client_id: ()  # set by the supervisor
@@ -136,7 +139,7 @@ class Clients:
         """Remember what a client can read and answer with what the server can do."""
         if isinstance(data, dict):
             connection.features = data
-        connection.send(FeatureFlags(SERVER_FEATURES))
+        connection.send(FeatureFlags(self.features))
 
     async def close(self) -> None:
         """Say goodbye to everyone."""

@@ -48,6 +48,21 @@ _PASSIVE_TYPES = {
     ".txt": "text/plain; charset=utf-8",
     ".json": "application/json",
 }
+# Windows reads types from its registry, where .js is often text/plain: a module would not load.
+_PAGE_TYPES = {
+    ".js": "text/javascript",
+    ".mjs": "text/javascript",
+    ".css": "text/css",
+    ".html": "text/html",
+    ".json": "application/json",
+    ".map": "application/json",
+    ".md": "text/markdown; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".wasm": "application/wasm",
+    ".webp": "image/webp",
+    ".woff": "font/woff",
+    ".woff2": "font/woff2",
+}
 TEMP_MARK = ".heddle-empties-this-folder"
 _FORBIDDEN = re.compile(r'[\x00-\x1f\x7f<>:"|?*]')
 _LONGEST_NAME_BYTES = 200  # leaves room for " (123)" and a temporary ending below the usual 255
@@ -68,11 +83,9 @@ def content_headers(filename: str) -> dict[str, str]:
 
 
 def page_type(filename: str) -> str:
-    """The content type of one of our own page's files."""
-    # Windows reads types from its registry, where .js is often text/plain: a module would not load.
-    own = {".js": "text/javascript", ".mjs": "text/javascript", ".css": "text/css", ".html": "text/html"}
+    """The content type of one of a page's files."""
     ending = os.path.splitext(filename)[1].lower()
-    return own.get(ending) or mimetypes.guess_type(filename)[0] or "application/octet-stream"
+    return _PAGE_TYPES.get(ending) or mimetypes.guess_type(filename)[0] or "application/octet-stream"
 
 
 def clean_filename(name: str) -> str:

@@ -6,17 +6,19 @@ import errno
 import ipaddress
 import logging
 import socket
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 from urllib.parse import urlsplit
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler, Middleware
 
 from execution.check import error_record
 from heddle.graph.errors import FileProblem, GraphError, HeddleError, WeightsError
 from server.intake import NotReady, Refused
 from server.store import DuplicateJob, StoreTrouble
+from server.user_files import Absent, Taken
 
 log = logging.getLogger("heddle.server")
 
@@ -44,12 +46,13 @@ def own_names(listen: Collection[str]) -> frozenset[str]:
     return frozenset(names)
 
 
-def foreign_guard(private_names: Collection[str] | None) -> Middleware:
-    """Refuses what other web sites make a visitor's browser ask of us.
+def foreign_guard(private_names: Collection[str] | None, cors_origin: str | None = None) -> Middleware:
+    """Refuse what other web sites make a visitor's browser ask of us.
 
     Args:
         private_names: if only this machine can reach us, the names it may use for us: another name in `Host` means
             that somebody's domain was pointed at this machine. None: reachable by others, under names unknown here.
+        cors_origin: the one other site whose pages may ask as ours do; `*` for all.
     """
 
     @web.middleware
@@ -60,17 +63,36 @@ def foreign_guard(private_names: Collection[str] | None) -> Middleware:
                 403, "foreign_host", f"this server is not {host}; open it under localhost, or start it with --listen"
             )
         origin = request.headers.get("Origin")
-        if origin is not None and not _is_same(origin, host):
+        is_guest = cors_origin is not None and _is_guest(request, origin, cors_origin)
+        if origin is not None and not is_guest and not _is_same(origin, host):
             return answer_error(403, "foreign_origin", f"requests from pages of {origin[:200]} are not answered")
         # Pictures and scripts are asked for without an Origin; browsers tell by this header where the page is from.
         if (
-            request.headers.get("Sec-Fetch-Site") == "cross-site"
+            not is_guest
+            and request.headers.get("Sec-Fetch-Site") == "cross-site"
             and request.headers.get("Sec-Fetch-Mode") != "navigate"
         ):
             return answer_error(403, "foreign_origin", "requests from pages of other sites are not answered")
+        if is_guest and request.method == "OPTIONS":  # a browser asks first whether it may ask
+            return web.Response()
         return await handler(request)
 
     return guard
+
+
+def allow_origin(cors_origin: str) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
+    """Puts onto every answer that pages of this origin may read it, files and errors included."""
+
+    async def tell(request: web.Request, response: web.StreamResponse) -> None:
+        headers = response.headers
+        headers["Access-Control-Allow-Origin"] = cors_origin
+        headers["Access-Control-Allow-Methods"] = "POST, GET, DELETE, PUT, OPTIONS, PATCH"
+        headers["Access-Control-Allow-Headers"] = "Content-Type, Authorization"
+        if cors_origin != "*":
+            headers["Access-Control-Allow-Credentials"] = "true"
+            headers.add("Vary", "Origin")
+
+    return tell
 
 
 @web.middleware
@@ -90,9 +112,16 @@ async def error_words(request: web.Request, handler: Handler) -> web.StreamRespo
         response = answer_error(507 if error.full else 503, "disk_full" if error.full else "store_busy", error.message)
         response.headers["Retry-After"] = "2"
         return response
+    except Absent as error:
+        return answer_error(404, "not_found", error.message)
+    except Taken as error:
+        return answer_error(409, "name_taken", error.message)
     except DuplicateJob as error:
         return answer_error(409, "duplicate_prompt_id", error.message)
     except (FileProblem, WeightsError) as error:
+        why = error.__cause__
+        if isinstance(why, OSError) and why.errno in _FILE_TROUBLES:  # said without the path of our folders
+            return answer_error(*_FILE_TROUBLES[why.errno])
         return answer_error(400, "bad_file", error.message)
     except HeddleError as error:
         return answer_error(400, "refused", error.message)
@@ -102,6 +131,11 @@ async def error_words(request: web.Request, handler: Handler) -> web.StreamRespo
         response = answer_error(error.status, error.reason.lower().replace(" ", "_"), error.text or error.reason)
         response.headers.update({k: v for k, v in error.headers.items() if k in ("Allow", "Retry-After")})
         return response
+    except (web.RequestPayloadError, HttpProcessingError) as error:  # aiohttp, of a body it cannot take apart
+        words = " ".join(str(error).split())[:300]
+        return answer_error(400, "invalid_request", "the body is damaged or cut short", details=words)
+    except RecursionError:
+        return answer_error(400, "invalid_json", "the request is nested too deeply; no workflow is")
     except OSError as error:
         if isinstance(error, ConnectionError):
             raise
@@ -112,6 +146,15 @@ async def error_words(request: web.Request, handler: Handler) -> web.StreamRespo
         log.exception("%s %s failed", request.method, request.path)
         message = f"the server failed at this request ({type(error).__name__}: {error}); its log has the details"
         return answer_error(500, "internal_error", message)
+
+
+def _is_guest(request: web.Request, origin: str | None, cors_origin: str) -> bool:
+    if cors_origin == "*":
+        return True
+    if origin is not None:
+        return origin.lower() == cors_origin
+    # A picture that the guest's page shows: browsers let no page write this header itself.
+    return f"{request.headers.get('Referer', '').lower()}/".startswith(f"{cors_origin}/")
 
 
 def _is_private(name: str, private_names: Collection[str]) -> bool:

@@ -15,6 +15,7 @@ from server.intake import Intake
 from server.logbook import LogBook
 from server.store import Store
 from server.supervisor import Supervisor
+from server.user_files import PersonSettings, UserFiles
 from server.workflows import WorkflowShelf
 
 
@@ -24,6 +25,7 @@ class Limits:
 
     json_bytes: int = 64 * 2**20  # a workflow of a thousand nodes takes 0.7 MB, one with pictures inside tens
     upload_bytes: int = 100 * 2**20
+    settings_bytes: int = 4 * 2**20  # all that a front end remembers
 
 
 FOLDERS = web.AppKey("folders", Folders)
@@ -34,6 +36,9 @@ SUPERVISOR = web.AppKey("supervisor", Supervisor)
 LOGBOOK = web.AppKey("logbook", LogBook)
 INTAKE = web.AppKey("intake", Intake)
 WORKFLOWS = web.AppKey("workflows", WorkflowShelf)
-PAGE = web.AppKey("page", Path)  # the folder of our own page
+USER_FILES = web.AppKey("user_files", UserFiles)
+PERSON_SETTINGS = web.AppKey("person_settings", PersonSettings)
+PAGE = web.AppKey("page", Path)  # the folder of our own page, or of the front end in its place
+PAGE_IS_OURS = web.AppKey("page_is_ours", bool)
 LIMITS = web.AppKey("limits", Limits)
 UPLOADING = web.AppKey("uploading", asyncio.Lock)  # two uploads of one name must not take the same free number

@@ -11,6 +11,8 @@ import struct
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Literal
 
+from server.plain_json import to_text
+
 _UINT32 = struct.Struct(">I")
 PICTURE_KINDS = {"jpeg": 1, "jpg": 1, "png": 2}  # second number of a binary preview
 
@@ -25,7 +27,7 @@ class TextMessage:
         return {f.name: getattr(self, f.name) for f in fields(self)}
 
     def encode(self) -> str:
-        return json.dumps({"type": self.type, "data": self.data()})
+        return to_text({"type": self.type, "data": self.data()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +184,18 @@ class Logs(TextMessage):
     type: ClassVar[str] = "logs"
     entries: list[dict[str, str]]  # {"t": ISO time, "m": text}
     size: dict[str, int] = field(default_factory=lambda: {"cols": 120, "rows": 40})
+
+
+@dataclass(frozen=True, slots=True)
+class PackEvent(TextMessage):
+    """What a pack says to its own scripts in the browser, under a name of its own."""
+
+    type: ClassVar[str] = ""  # the name stands in each message instead
+    name: str
+    payload: Any
+
+    def encode(self) -> str:
+        return to_text({"type": self.name, "data": self.payload})
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ def read_preview_wish(wish: str) -> tuple[str, int]:
     return form, min(100, max(1, int(quality[:4] or 90)))
 
 
-def render_preview(path: Path, form: str, quality: int) -> bytes:
+def render_preview(path: Path | io.BytesIO, form: str, quality: int) -> bytes:
     """The picture, at most 512 px wide and high."""
     with _opened(path) as picture:
         picture.draft("RGB", (2 * PREVIEW_SIDE_PX, 2 * PREVIEW_SIDE_PX))  # JPEG decodes smaller at once
@@ -81,13 +81,14 @@ def apply_mask(original: Path, mask: Path) -> None:
 
 
 @contextmanager
-def _opened(path: Path, name: str = "") -> Iterator[Image]:
+def _opened(source: Path | io.BytesIO, name: str = "") -> Iterator[Image]:
     """The picture, not decoded yet. Raises: FileProblem, which calls it by `name`, for whatever goes wrong inside."""
-    name = name or path.name
+    path = source if isinstance(source, Path) else None
+    name = name or (path.name if path else "the picture inside the file")
     from PIL import Image, UnidentifiedImageError  # see above
 
     try:
-        with Image.open(path) as picture:
+        with Image.open(source) as picture:
             if picture.width * picture.height > LARGEST_PIXELS:
                 raise FileProblem(
                     f"{name} has {picture.width}x{picture.height} px, too many to decode here; download the file",

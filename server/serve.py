@@ -9,6 +9,7 @@ import logging
 import os
 import signal
 import socket
+import ssl
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -24,6 +25,7 @@ from server.catalogue import Catalogue
 from server.clients import Clients
 from server.guards import own_names
 from server.intake import Check, Convert, Intake
+from server.keys import Limits
 from server.store import Store
 from server.supervisor import Supervisor
 from server.transport import PipeTransport, StartWorker, Transport
@@ -31,6 +33,8 @@ from server.workflows import WorkflowShelf
 
 log = logging.getLogger("heddle.server")
 
+_MMAP_THRESHOLD = -3  # M_MMAP_THRESHOLD of malloc.h
+_LARGE_BLOCK_BYTES = 1 << 20
 GOODBYE_S = 2.0  # for requests that are being answered when the server stops
 
 
@@ -54,14 +58,30 @@ def serve(
         say: tells the person the address; prints it, if none is given.
     Raises: SettingsError, if an address or a folder cannot be used.
     """
+    return_large_blocks()
     refuse_read_only(folders)
+    secure = read_certificate(settings)
     sockets = bind(settings.listen, settings.port)
     try:
         parts = gather_parts(settings, folders, [partial(PipeTransport, start_worker)], check, convert, page, workflows)
-        asyncio.run(_serve_until_stopped(parts, sockets, settings, say or partial(print, flush=True)))
+        asyncio.run(_serve_until_stopped(parts, sockets, settings, secure, say or partial(print, flush=True)))
     finally:
         for each in sockets:
             each.close()
+
+
+def return_large_blocks() -> None:
+    """Have the memory of large request bodies given back to the system as soon as they are done with.
+
+    glibc raises the size from which a block is mapped on its own with every block that is freed, up to 32 MB; from then
+    on the lists of a large body lie in the heap, which seldom shrinks.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    import ctypes  # for this alone
+
+    with contextlib.suppress(AttributeError, OSError):  # another C library
+        ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, _LARGE_BLOCK_BYTES)
 
 
 def gather_parts(
@@ -86,8 +106,11 @@ def gather_parts(
         supervisor=supervisor,
         intake=Intake(store, catalogue, clients, supervisor, check, convert),
         workflows=WorkflowShelf(folders, workflows),
-        page=page,
+        page=settings.front_end or page,
+        page_is_ours=settings.front_end is None,
+        limits=Limits(upload_bytes=settings.upload_bytes),
         private_names=own_names(settings.listen) if settings.is_private else None,
+        cors_origin=settings.cors_origin,
     )
 
 
@@ -103,6 +126,23 @@ def refuse_read_only(folders: Folders) -> None:
                 f"the {name} folder {folder} cannot be written to; "
                 f"change its permissions or choose another with --{name}-directory"
             )
+
+
+def read_certificate(settings: Settings) -> ssl.SSLContext | None:
+    """What HTTPS needs; None for plain HTTP. Raises: SettingsError, if the files are no pair of key and certificate."""
+    if settings.tls is None:
+        return None
+    certificate, key = settings.tls
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        # A key with a password would make the server wait for a person at the terminal.
+        context.load_cert_chain(certificate, key, password=lambda: "")
+    except (ssl.SSLError, OSError, ValueError) as error:
+        raise SettingsError(
+            f"--tls-certfile {certificate}, --tls-keyfile {key}: cannot be used together ({error}); "
+            "give a certificate in PEM form and its own key, without a password"
+        ) from error
+    return context
 
 
 def bind(addresses: Sequence[str], port: int) -> list[socket.socket]:
@@ -160,7 +200,11 @@ def _binding_words(address: str, port: int, error: OSError) -> str:
 
 
 async def _serve_until_stopped(
-    parts: Parts, sockets: Sequence[socket.socket], settings: Settings, say: Callable[[str], None]
+    parts: Parts,
+    sockets: Sequence[socket.socket],
+    settings: Settings,
+    secure: ssl.SSLContext | None,
+    say: Callable[[str], None],
 ) -> None:
     stop = asyncio.Event()
     _stop_on_signals(stop)
@@ -168,7 +212,7 @@ async def _serve_until_stopped(
     try:
         await runner.setup()
         for each in sockets:
-            await web.SockSite(runner, each).start()
+            await web.SockSite(runner, each, ssl_context=secure).start()
         for line in greeting(sockets, settings):
             say(line)
         await stop.wait()
@@ -184,13 +228,17 @@ def greeting(sockets: Sequence[socket.socket], settings: Settings) -> list[str]:
         host, port = each.getsockname()[:2]
         if host in ("0.0.0.0", "::"):
             host = "localhost"
-        urls.append(f"http://{f'[{host}]' if ':' in host else host}:{port}")
+        scheme = "http" if settings.tls is None else "https"
+        urls.append(f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}")
     lines = [f"Heddle is at {' and '.join(dict.fromkeys(urls))} (Ctrl+C ends it)"]
     if not settings.is_private:
         lines.append(
             f"It listens on {', '.join(settings.listen)}: whoever reaches this machine there can run workflows, "
             "see all results and upload files. Leave out --listen to keep it to this machine."
         )
+    if settings.cors_origin is not None:
+        pages = "every web page that you open" if settings.cors_origin == "*" else f"pages of {settings.cors_origin}"
+        lines.append(f"--enable-cors-header: {pages} can run workflows here, see all results and upload files.")
     return lines
 
 

@@ -18,7 +18,7 @@ from typing import Any, Literal
 from heddle.graph.errors import HeddleError
 from server.catalogue import Catalogue
 from server.clients import Clients
-from server.messages import Executing, Message, Status, TextMessage
+from server.messages import Executing, Message, PackEvent, Status, TextMessage
 from server.store import Job, Store, StoredEvent, now_ms
 from server.translate import JobTeller
 from server.transport import Transport
@@ -311,6 +311,9 @@ class Supervisor:
         match message.get("type"):
             case "hello":
                 worker.hello = message
+                self._catalogue.take_web(message.get("web_directories"))
+            case "web":
+                self._catalogue.take_web(message.get("directories"))
             case "catalogue":
                 self._spawn(self._catalogue.replace(message.get("nodes", {})))
             case "ready":
@@ -328,6 +331,9 @@ class Supervisor:
             case "events":
                 for event in message.get("events", ()):
                     self._take(worker, {"type": "event", "job_id": message.get("job_id"), "event": event}, None)
+            case "say":
+                said = PackEvent(str(message.get("event", "")), message.get("data"))
+                self._clients.tell(message.get("client_id"), [said])
             case "log":
                 level = logging.getLevelName(str(message.get("level", "INFO")).upper())
                 worker_log.log(level if isinstance(level, int) else logging.INFO, "%s", message.get("text", ""))

@@ -27,6 +27,7 @@ LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 CACHE_BYTES = 1 << 30
 DISK_CACHE_BYTES = 4 << 30
 HEADROOM_GB = 4
+UPLOAD_BYTES = 100 << 20
 
 COMMANDS = {
     "serve": "start the server (also without any command)",
@@ -40,7 +41,7 @@ COMMANDS = {
 _HANDLED_ITSELF = "leave it out: Heddle measures the memory that is free and decides by itself"
 _PRECISION = "leave it out: the number format follows the model file and the device"
 _NO_BROWSER = "leave it out: Heddle never opens a browser; the address is in the first lines it prints"
-_OWN_PAGE = "leave it out: Heddle serves its own page"
+_OWN_PAGE = "leave it out, or use --front-end-root DIR to serve a front end that you have"
 _LATER = "Heddle has nothing like it yet; leave it out"
 
 # Options that people bring along from the launch scripts of this ecosystem's other engines.
@@ -56,14 +57,13 @@ _FOREIGN = {
     **dict.fromkeys(
         ("--auto-launch", "--disable-auto-launch", "--windows-standalone-build", "--autolaunch"), _NO_BROWSER
     ),
-    **dict.fromkeys(("--front-end-version", "--front-end-root"), _OWN_PAGE),
+    "--front-end-version": _OWN_PAGE,
     **dict.fromkeys(
         ("--use-split-cross-attention", "--use-quad-cross-attention", "--use-pytorch-cross-attention"), _LATER
     ),
     **dict.fromkeys(("--use-sage-attention", "--use-flash-attention", "--disable-xformers", "--xformers"), _LATER),
     **dict.fromkeys(("--preview-method", "--preview-size", "--fast", "--deterministic"), _LATER),
     **dict.fromkeys(("--cuda-device", "--default-device", "--directml", "--oneapi-device-selector"), _LATER),
-    **dict.fromkeys(("--tls-keyfile", "--tls-certfile", "--enable-cors-header", "--max-upload-size"), _LATER),
     **dict.fromkeys(("--multi-user", "--disable-metadata", "--disable-all-custom-nodes", "--log-stdout"), _LATER),
     "--share": "leave it out: Heddle opens no tunnel; --listen makes it reachable in your own network",
     "--api": "leave it out: the interface is always there",
@@ -79,6 +79,10 @@ class Settings:
     command: str = "serve"
     listen: tuple[str, ...] = (LOOPBACK,)
     port: int = PORT
+    tls: tuple[Path, Path] | None = None  # certificate and key: HTTPS
+    cors_origin: str | None = None  # whose pages may use the server as well; * for all
+    upload_bytes: int = UPLOAD_BYTES
+    front_end: Path | None = None  # None: our own page
     base_directory: Path = HOUSE
     input_directory: Path | None = None
     output_directory: Path | None = None
@@ -184,6 +188,15 @@ def _shared_options() -> _Parser:
         help=f"addresses to answer on, with commas between; alone: {EVERYWHERE}; not given: {LOOPBACK}",
     )
     net.add_argument("--port", type=int, default=PORT, metavar="N", help="default %(default)s; 0 takes a free one")
+    net.add_argument("--tls-keyfile", metavar="FILE", help="answer over HTTPS; with --tls-certfile")
+    net.add_argument("--tls-certfile", metavar="FILE", help="the certificate in PEM form; with --tls-keyfile")
+    net.add_argument(
+        "--enable-cors-header",
+        metavar="ORIGIN",
+        help="let pages of another site use the server, such as http://localhost:3000; alone: every site",
+    )
+    net.add_argument("--max-upload-size", type=float, metavar="MB", help="largest file that is taken; default 100")
+    net.add_argument("--front-end-root", metavar="DIR", help="serve the front end in DIR in place of our own page")
     places = parser.add_argument_group("folders")
     places.add_argument("--base-directory", metavar="DIR", help="holds models, input, output, user ...; default: here")
     places.add_argument("--output-directory", metavar="DIR", help="where results go; default: BASE/output")
@@ -272,12 +285,18 @@ def _settings(command: str, found: argparse.Namespace, rest: tuple[str, ...] = (
         command=command,
         listen=_addresses(found.listen),
         port=_port(found.port),
+        tls=_tls(found.tls_certfile, found.tls_keyfile),
+        cors_origin=_origin(found.enable_cors_header),
+        upload_bytes=_upload_bytes(found.max_upload_size),
+        front_end=_front_end(found.front_end_root),
         base_directory=base,
         input_directory=_folder(found.input_directory, "--input-directory"),
         output_directory=_folder(found.output_directory, "--output-directory"),
         temp_directory=_folder(found.temp_directory, "--temp-directory"),
         user_directory=_folder(found.user_directory, "--user-directory"),
-        extra_model_paths=tuple(_config_file(text) for text in found.extra_model_paths_config or ()),
+        extra_model_paths=tuple(
+            _existing_file(text, "--extra-model-paths-config") for text in found.extra_model_paths_config or ()
+        ),
         cpu=found.cpu,
         log_level=_level(found.verbose),
         cache_bytes=_cache_bytes(found),
@@ -294,7 +313,7 @@ def _settings(command: str, found: argparse.Namespace, rest: tuple[str, ...] = (
 
 
 def _fill_optional_values(argv: Sequence[str]) -> list[str]:
-    """Write out what a bare --listen or --verbose means, so that neither swallows the command that follows it."""
+    """Write out what --listen, --verbose and --enable-cors-header mean alone: none may take the command behind it."""
     words: list[str] = []
     for i, word in enumerate(argv):
         following = argv[i + 1] if i + 1 < len(argv) else "-"
@@ -303,6 +322,8 @@ def _fill_optional_values(argv: Sequence[str]) -> list[str]:
             word = f"--listen={EVERYWHERE}"
         elif word == "--cache-ram" and bare:
             word = f"--cache-ram={HEADROOM_GB}"
+        elif word == "--enable-cors-header" and bare:
+            word = "--enable-cors-header=*"
         elif word == "--verbose" and (bare or following.upper() not in LEVELS):
             word = "--verbose=DEBUG"
         words.append(word)
@@ -358,15 +379,6 @@ def _folder(text: str | None, option: str) -> Path | None:
     return path
 
 
-def _config_file(text: str) -> Path:
-    path = _absolute(text)
-    if not path.is_file():
-        raise SettingsError(
-            f"--extra-model-paths-config {path}: no such file; correct the path or leave the option out"
-        )
-    return path
-
-
 def _addresses(text: str) -> tuple[str, ...]:
     addresses = tuple(part.strip() for part in text.split(",") if part.strip())
     if not addresses:
@@ -378,6 +390,45 @@ def _port(port: int) -> int:
     if not 0 <= port <= 65535:
         raise SettingsError(f"--port {port}: a port is a number from 0 to 65535")
     return port
+
+
+def _tls(certificate: str | None, key: str | None) -> tuple[Path, Path] | None:
+    if certificate is None and key is None:
+        return None
+    if certificate is None or key is None:
+        raise SettingsError("--tls-certfile and --tls-keyfile belong together; give both or neither")
+    return _existing_file(certificate, "--tls-certfile"), _existing_file(key, "--tls-keyfile")
+
+
+def _existing_file(text: str, option: str) -> Path:
+    path = _absolute(text)
+    if not path.is_file():
+        raise SettingsError(f"{option} {path}: no such file; correct the path or leave the option out")
+    return path
+
+
+def _origin(text: str | None) -> str | None:
+    if text is None or text == "*":
+        return text
+    match = re.fullmatch(r"(https?://[^/?#\s@]+)/?", text.strip().lower())
+    if match is None:
+        raise SettingsError(f"--enable-cors-header {text}: write an origin such as http://localhost:3000, or nothing")
+    return match[1]
+
+
+def _upload_bytes(megabytes: float | None) -> int:
+    if megabytes is None:
+        return UPLOAD_BYTES
+    if not 0 < megabytes <= 1 << 20:
+        raise SettingsError(f"--max-upload-size {megabytes:g}: a number of megabytes above 0 and up to {1 << 20}")
+    return int(megabytes * 2**20)
+
+
+def _front_end(text: str | None) -> Path | None:
+    folder = _folder(text, "--front-end-root")
+    if folder is not None and not (folder / "index.html").is_file():
+        raise SettingsError(f"--front-end-root {folder}: there is no index.html in it; name the folder of a built one")
+    return folder
 
 
 def _level(text: str) -> str:

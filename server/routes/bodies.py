@@ -1,4 +1,4 @@
-"""How routes read JSON bodies and numbers from queries."""
+"""How routes read bodies, numbers and flags."""
 
 from __future__ import annotations
 
@@ -9,21 +9,72 @@ from typing import Any
 from aiohttp import web
 
 from server.intake import Refused
+from server.keys import LIMITS
+from server.plain_json import to_text
 
 _LONG_BODY_BYTES = 256 * 1024  # from here on, parsing would hold up everybody else
+DEEPEST = 256  # lists and objects inside each other; a workflow has a dozen, and Python's own readers end near 1,000
 
 
-async def read_json(request: web.Request, *, default: Any = None) -> Any:
+async def read_bytes(request: web.Request, limit: int) -> bytes:
+    """The body. Raises: HTTPRequestEntityTooLarge, if it is longer than `limit` bytes."""
+    # Most clients announce the length: then nothing of it needs to be kept.
+    if (request.content_length or 0) > limit:
+        raise too_large(limit)
+    data = bytearray()
+    async for chunk in request.content.iter_any():
+        data += chunk
+        if len(data) > limit:
+            raise too_large(limit)
+    return bytes(data)
+
+
+def too_large(limit: int) -> web.HTTPRequestEntityTooLarge:
+    size = f"{limit >> 20} MB" if limit >= 2**20 else f"{limit} bytes"
+    return web.HTTPRequestEntityTooLarge(
+        max_size=limit, actual_size=limit + 1, text=f"larger than {size}, the most that is taken"
+    )
+
+
+async def read_json(request: web.Request, *, default: Any = None, limit: int | None = None) -> Any:
     """The request's JSON; `default` for an empty body, if one is given. Raises: Refused."""
-    raw = await request.read()
+    raw = await read_bytes(request, request.app[LIMITS].json_bytes if limit is None else limit)
     if not raw.strip() and default is not None:
         return default
+    return await asyncio.to_thread(parse, raw) if len(raw) > _LONG_BODY_BYTES else parse(raw)
+
+
+def parse(raw: bytes | str) -> Any:
+    """A JSON text from outside. Raises: Refused, if it is none or nested deeper than anything sensible."""
     try:
-        if len(raw) > _LONG_BODY_BYTES:
-            return await asyncio.to_thread(json.loads, raw)
-        return json.loads(raw)
-    except (ValueError, RecursionError) as error:  # a UnicodeDecodeError is a ValueError too
+        value = json.loads(raw)
+    except ValueError as error:  # a UnicodeDecodeError is one, too
         raise Refused("invalid_json", "the request is not valid JSON", str(error)[:500]) from error
+    except RecursionError as error:
+        raise _too_deep() from error
+    opening = raw.count(b"[") + raw.count(b"{") if isinstance(raw, bytes) else raw.count("[") + raw.count("{")
+    if opening > DEEPEST:
+        refuse_deep(value)
+    return value
+
+
+def refuse_deep(value: Any) -> None:
+    """Raises: Refused, if what was read holds lists and objects inside each other deeper than anything sensible."""
+    level = [value] if isinstance(value, dict | list) else []
+    for _ in range(DEEPEST):
+        inner: list[Any] = []
+        for holder in level:  # plain loops: three times as fast on a large workflow
+            for each in holder.values() if type(holder) is dict else holder:
+                if type(each) is dict or type(each) is list:
+                    inner.append(each)
+        if not inner:
+            return
+        level = inner
+    raise _too_deep()
+
+
+def _too_deep() -> Refused:
+    return Refused("invalid_json", f"the request has more than {DEEPEST} lists and objects inside each other")
 
 
 async def read_object(request: web.Request, *, default: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -36,7 +87,7 @@ async def read_object(request: web.Request, *, default: dict[str, Any] | None = 
 
 async def answer_json(data: Any) -> web.Response:
     """A JSON answer that may be long: it is written beside the event loop."""
-    return web.Response(text=await asyncio.to_thread(json.dumps, data), content_type="application/json")
+    return web.Response(text=await asyncio.to_thread(to_text, data), content_type="application/json")
 
 
 def id_list(body: dict[str, Any], key: str) -> list[str]:
@@ -59,3 +110,13 @@ def number(request: web.Request, name: str, default: int | None) -> int | None:
     if abs(value) >= 2**63:  # more than the store can count
         raise Refused("invalid_request", f"{name} must be a whole number, found {text[:40]!r}")
     return value
+
+
+def flag(request: web.Request, name: str, *, default: bool = False) -> bool:
+    """A yes or no from the query; clients write `true` and `false`. Raises: Refused."""
+    text = request.query.get(name)
+    if text is None or text == "":
+        return default
+    if text.lower() not in ("true", "false", "1", "0"):
+        raise Refused("invalid_request", f"{name} must be true or false, found {text[:40]!r}")
+    return text.lower() in ("true", "1")

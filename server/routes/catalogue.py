@@ -1,13 +1,11 @@
-"""What can be put into a workflow: nodes, model files, embeddings."""
+"""The nodes that can be put into a workflow."""
 
 from __future__ import annotations
 
-import asyncio
+from aiohttp import ETag, web
 
-from aiohttp import web
-
-from heddle.graph.errors import SettingsError
-from server.keys import CATALOGUE, FOLDERS, INTAKE
+from server.keys import CATALOGUE, INTAKE
+from server.plain_json import to_text
 
 routes = web.RouteTableDef()
 
@@ -16,38 +14,34 @@ routes = web.RouteTableDef()
 async def get_object_info(request: web.Request) -> web.Response:
     """Every node: its inputs, outputs and where the menu shows it."""
     await request.app[INTAKE].records()  # a page that was told of no nodes would not ask again
-    plain, gzipped = await request.app[CATALOGUE].whole()
-    if "gzip" in request.headers.get("Accept-Encoding", ""):
-        headers = {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
-        return web.Response(body=gzipped, content_type="application/json", headers=headers)
-    return web.Response(body=plain, content_type="application/json", headers={"Vary": "Accept-Encoding"})
+    answer = await request.app[CATALOGUE].whole()
+    # Weak: the plain and the gzipped bytes mean the same.
+    response = web.Response(headers={"Vary": "Accept-Encoding", "Cache-Control": "no-cache"})
+    response.etag = ETag(answer.tag, is_weak=True)
+    known = request.if_none_match
+    if known and any(each.value in (answer.tag, "*") for each in known):
+        response.set_status(304)
+        return response
+    response.content_type = "application/json"
+    if _takes_gzip(request.headers.get("Accept-Encoding", "")):
+        response.headers["Content-Encoding"] = "gzip"
+        response.body = answer.gzipped
+    else:
+        response.body = answer.plain
+    return response
 
 
 @routes.get("/object_info/{class}")
 async def get_object_info_of(request: web.Request) -> web.Response:
     """One node, or nothing."""
     await request.app[INTAKE].records()
-    return web.json_response(await request.app[CATALOGUE].one(request.match_info["class"]))
+    return web.json_response(await request.app[CATALOGUE].one(request.match_info["class"]), dumps=to_text)
 
 
-@routes.get("/embeddings")
-async def get_embeddings(request: web.Request) -> web.Response:
-    """Names that a prompt may use, without their endings."""
-    names = await asyncio.to_thread(request.app[FOLDERS].list_files, "embeddings")
-    return web.json_response([name.rpartition(".")[0] or name for name in names])
-
-
-@routes.get("/models")
-async def get_model_kinds(request: web.Request) -> web.Response:
-    """The kinds of model files."""
-    return web.json_response(sorted(request.app[FOLDERS].roots_of))
-
-
-@routes.get("/models/{folder}")
-async def get_models(request: web.Request) -> web.Response:
-    """The files of one kind."""
-    try:
-        request.app[FOLDERS].models(request.match_info["folder"])
-    except SettingsError as error:
-        raise web.HTTPNotFound(text=error.message) from error
-    return web.json_response(await asyncio.to_thread(request.app[FOLDERS].list_files, request.match_info["folder"]))
+def _takes_gzip(accepted: str) -> bool:
+    """Whether an Accept-Encoding header allows gzip: `gzip;q=0` does not."""
+    for part in accepted.lower().split(","):
+        name, _, weight = part.partition(";")
+        if name.strip() in ("gzip", "*"):
+            return weight.replace(" ", "").removeprefix("q=").strip("0.") != "" or not weight
+    return False

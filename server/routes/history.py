@@ -22,7 +22,7 @@ async def get_history(request: web.Request) -> web.Response:
 async def get_history_of(request: web.Request) -> web.Response:
     """One job that ended, or nothing."""
     job = await request.app[STORE].job(request.match_info["id"])
-    return web.json_response({} if job is None or job.ended_ms is None else {job.id: history_entry(job)})
+    return await answer_json({} if job is None or job.ended_ms is None else {job.id: history_entry(job)})
 
 
 @routes.post("/history")

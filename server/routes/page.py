@@ -1,14 +1,14 @@
-"""Our own page: the files of the `web` folder."""
+"""The page: our own files of the `web` folder, or a front end that was built elsewhere."""
 
 from __future__ import annotations
 
 import asyncio
-import os
 
 from aiohttp import web
 
 from server.files import page_type
-from server.keys import PAGE
+from server.keys import PAGE, PAGE_IS_OURS
+from server.packs import find_inside
 
 routes = web.RouteTableDef()
 
@@ -22,14 +22,16 @@ _POLICY = (
 @routes.get("/{path:.*}")
 async def get_page(request: web.Request) -> web.StreamResponse:
     """`index.html` for the bare address, else the file of that name."""
-    root = os.path.realpath(request.app[PAGE])
     path = request.match_info["path"] or "index.html"
-    if "\\" in path or ":" in path or "\0" in path or any(part.startswith(".") for part in path.split("/")):
-        raise web.HTTPNotFound(text="there is no such page")
-    file = os.path.realpath(os.path.join(root, path))
-    if not file.startswith(root + os.sep) or not await asyncio.to_thread(os.path.isfile, file):
-        raise web.HTTPNotFound(text=f"there is no page /{path[:200]}")
-    headers = {"Content-Type": page_type(file), "X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache"}
-    if file.endswith(".html"):
-        headers |= {"Content-Security-Policy": _POLICY, "Referrer-Policy": "same-origin"}
+    file = await asyncio.to_thread(find_inside, request.app[PAGE], path)
+    headers = {"Content-Type": page_type(file.name), "X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache"}
+    if file.suffix == ".html":
+        headers |= {"Referrer-Policy": "same-origin"}
+        if request.app[PAGE_IS_OURS]:
+            headers |= {"Content-Security-Policy": _POLICY}
+        else:  # names the hashed files of one build: after an update, an old copy would ask for files that are gone
+            headers |= {
+                "Cache-Control": "no-store, must-revalidate",
+                "Content-Security-Policy": "frame-ancestors 'self'",
+            }
     return web.FileResponse(file, headers=headers)

@@ -7,14 +7,24 @@ from typing import Any
 
 from aiohttp import web
 
-from server.clients import SERVER_FEATURES
-from server.keys import CATALOGUE, STORE, SUPERVISOR
+from server.keys import CATALOGUE, CLIENTS, STORE, SUPERVISOR
 
 routes = web.RouteTableDef()
 
 # The release of the known interface whose shapes we answer with; clients read it to decide what they may ask.
-INTERFACE_VERSION = "0.3.64"
-FRONT_END_VERSION = "1.27.10"
+INTERFACE_VERSION = "0.33.0"
+FRONT_END_VERSION = "1.58.1"
+HEDDLE_VERSION = "0.1.0"
+
+_DEVICE = {
+    "name": "",
+    "type": "cpu",
+    "index": None,
+    "vram_total": 0,
+    "vram_free": 0,
+    "torch_vram_total": 0,
+    "torch_vram_free": 0,
+}
 
 
 @routes.get("/system_stats")
@@ -24,26 +34,30 @@ async def get_system_stats(request: web.Request) -> web.Response:
     hello: dict[str, Any] = hellos[0] if hellos else {}
     system = {
         "os": sys.platform,
+        **_memory(),
         "comfyui_version": INTERFACE_VERSION,
         "required_frontend_version": FRONT_END_VERSION,
+        "installed_templates_version": None,
+        "required_templates_version": None,
         "python_version": hello.get("python", sys.version),
         "pytorch_version": hello.get("torch", ""),
         "embedded_python": False,
-        "argv": ["main.py"],  # the real one may hold paths and names that are nobody else's business
+        "argv": _words(sys.argv),
         "server": "Heddle",
+        "heddle_version": HEDDLE_VERSION,
     }
-    return web.json_response(
-        {
-            "system": system | _memory(),
-            "devices": [device for each in hellos for device in each.get("devices", ())],
-        }
-    )
+    devices = [
+        {key: device.get(key, otherwise) for key, otherwise in _DEVICE.items()}
+        for each in hellos
+        for device in each.get("devices", ())
+    ]
+    return web.json_response({"system": system, "devices": devices})
 
 
 @routes.get("/features")
 async def get_features(request: web.Request) -> web.Response:
     """The same flags as the websocket's."""
-    return web.json_response(SERVER_FEATURES)
+    return web.json_response(request.app[CLIENTS].features)
 
 
 @routes.get("/heddle/status")
@@ -56,6 +70,11 @@ async def get_status(request: web.Request) -> web.Response:
             "knows_nodes": request.app[CATALOGUE].records is not None,
         }
     )
+
+
+def _words(argv: list[str]) -> list[str]:
+    """The options that were given, for clients that look for one; values hold paths that are nobody else's business."""
+    return ["main.py", *(word.partition("=")[0] for word in argv[1:] if word.startswith("--"))]
 
 
 def _memory() -> dict[str, int]:

@@ -11,8 +11,10 @@ import benchmarks.__main__ as command
 from benchmarks.checking import CATALOGUE, SHAPES
 from benchmarks.checkpoint import published_layout
 from benchmarks.figures import CannotMeasure, Figure, Measurement, Place, calibrate
+from benchmarks.object_info import catalogue_of
 from benchmarks.starting import ROOT, picture_prompt
 from execution.check import check_prompt
+from heddle.graph.registry import Registry
 
 
 def fixed(place: Place, runs: int) -> Measurement:
@@ -64,6 +66,14 @@ def test_what_cannot_be_asked_for_is_said(words: list[str], said: str, capsys: p
     with pytest.raises(SystemExit):
         command.main(words)
     assert said in capsys.readouterr().err
+
+
+def test_the_catalogue_of_the_benchmark_is_of_the_wanted_size_and_form() -> None:
+    records = catalogue_of(900)
+    assert len(records) == 900
+    registry = Registry.from_catalogue(records)
+    assert len(registry) == 900 and "KSampler" in registry
+    assert any("files" in str(record["input"]) for record in records.values())
 
 
 def test_the_calibration_leaves_nothing_behind(tmp_path: Path) -> None:

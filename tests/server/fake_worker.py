@@ -68,7 +68,6 @@ class FakeWorker:
                 if self._over:
                     break
                 job = self._jobs.pop(0)
-                self._interrupted.clear()
             try:
                 self._run_job(job)
             except (OSError, TypeError):  # TypeError: the pipe was closed by another thread meanwhile
@@ -89,6 +88,7 @@ class FakeWorker:
                     if message["type"] == "stop":
                         break
                     if message["type"] == "run":
+                        self._interrupted.clear()  # here, not when it begins: its own interruption may come before
                         self._jobs.append(message)
                     elif message["type"] == "free":
                         self.send({"type": "log", "level": "WARNING", "text": f"free {message['unload_models']}"})
@@ -136,10 +136,11 @@ class FakeWorker:
         inputs = node["inputs"]
         match node["class_type"]:
             case "Count":
-                for step in range(inputs.get("steps", 3)):
-                    if self._interrupted.wait(inputs.get("pause_s", 0)) or self._interrupted.is_set():
+                steps, pause_s = int(inputs.get("steps", 3)), float(inputs.get("pause_s", 0))
+                for step in range(steps):
+                    if self._interrupted.wait(pause_s) or self._interrupted.is_set():
                         raise _Interrupted
-                    say("node_progress", node_id=node_id, value=step + 1, max=inputs.get("steps", 3))
+                    say("node_progress", node_id=node_id, value=step + 1, max=steps)
                     say("node_preview", node_id=node_id, format="png", blob=PNG)
                 say("node_note", node_id=node_id, text="counted")
             case "Fail":

@@ -6,24 +6,30 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
+from aiohttp import ClientSession
+from aiohttp.test_utils import TestServer
 
 from heddle.graph.errors import SettingsError
 from heddle.settings.options import Settings
+from server.app import build_app
 from server.files import TEMP_MARK, empty_temp
-from server.serve import bind, greeting, refuse_read_only
+from server.serve import bind, gather_parts, greeting, read_certificate, refuse_read_only
 from tests.server.fake_worker import CATALOGUE
-from tests.server.front_desk import Desk, folders_at, front_desk
+from tests.server.front_desk import Desk, folders_at, front_desk, parts_at
 
 HEAVY = ("torch", "numpy", "PIL", "transformers", "safetensors", "psutil", "scipy")
 
@@ -64,6 +70,45 @@ def test_listening_beyond_this_machine_is_said() -> None:
         sockets[0].close()
 
 
+def test_pages_of_others_that_may_ask_are_said() -> None:
+    sockets = bind(["127.0.0.1"], 0)
+    try:
+        assert "every web page" in greeting(sockets, Settings(cors_origin="*"))[1]
+        assert "pages of http://a.example" in greeting(sockets, Settings(cors_origin="http://a.example"))[1]
+        assert "https://127.0.0.1:" in greeting(sockets, Settings(tls=(Path("a"), Path("b"))))[0]
+    finally:
+        sockets[0].close()
+
+
+def test_a_key_that_is_none_is_named_with_the_way_out(tmp_path: Path) -> None:
+    assert read_certificate(Settings()) is None
+    (tmp_path / "key.pem").write_text("no key")
+    with pytest.raises(SettingsError, match=r"--tls-keyfile .*key\.pem.* PEM"):
+        read_certificate(Settings(tls=(tmp_path / "key.pem", tmp_path / "key.pem")))
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="makes its certificate with openssl")
+async def test_with_a_certificate_the_server_answers_over_https(tmp_path: Path) -> None:
+    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
+    command += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(command, check=True, capture_output=True)
+    secure = read_certificate(Settings(tls=(certificate, key)))
+    trusting = ssl.create_default_context(cafile=str(certificate))
+    server = TestServer(build_app(parts_at(tmp_path)), scheme="https")
+    await server.start_server(ssl=secure)
+    async with ClientSession() as client, client.get(server.make_url("/prompt"), ssl=trusting) as response:
+        assert response.status == 200
+    await server.close()
+
+
+def test_options_reach_the_parts_of_the_server(tmp_path: Path) -> None:
+    settings = Settings(base_directory=tmp_path, upload_bytes=5, cors_origin="*", front_end=tmp_path / "dist")
+    parts = gather_parts(settings, folders_at(tmp_path), [], None, None, tmp_path / "page", tmp_path)  # type: ignore
+    assert parts.limits.upload_bytes == 5 and parts.cors_origin == "*"
+    assert parts.page == tmp_path / "dist" and not parts.page_is_ours
+
+
 def test_a_folder_that_cannot_be_written_to_is_named_with_its_option(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -96,14 +141,14 @@ PROGRAM = dedent(
 )
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals differ there")
-@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGKILL])
-def test_a_real_server_answers_and_its_worker_ends_with_it(tmp_path: Path, ending: signal.Signals) -> None:
-    program = tmp_path / "program.py"
+@contextlib.contextmanager
+def a_server(base: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """A server of its own process: its address, and the process."""
+    program = base / "program.py"
     program.write_text(PROGRAM)
     house = Path(__file__).resolve().parents[2]
     child = subprocess.Popen(
-        [sys.executable, str(program), str(tmp_path)],
+        [sys.executable, str(program), str(base)],
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": str(house)},
@@ -113,16 +158,25 @@ def test_a_real_server_answers_and_its_worker_ends_with_it(tmp_path: Path, endin
         line = child.stdout.readline()
         url = re.search(r"http://[^ ]+", line)
         assert url is not None, line
+        yield url[0], child
+    finally:
+        child.kill()
+        child.wait()
+        if child.stdout is not None:
+            child.stdout.close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals differ there")
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGKILL])
+def test_a_real_server_answers_and_its_worker_ends_with_it(tmp_path: Path, ending: signal.Signals) -> None:
+    with a_server(tmp_path) as (url, child):
         pid = None
         while pid is None:
-            with urllib.request.urlopen(f"{url[0]}/heddle/status", timeout=5) as answer:
+            with urllib.request.urlopen(f"{url}/heddle/status", timeout=5) as answer:
                 pid = json.load(answer)["workers"][0]["pid"]
         child.send_signal(ending)
         code = child.wait(10)
         assert code == (-9 if ending == signal.SIGKILL else 0)
-    finally:
-        child.kill()
-        child.wait()
     proc = Path(f"/proc/{pid}/stat")
     for _ in range(200):  # a killed front desk cannot wait for its worker; the worker sees the pipe's end
         try:
@@ -160,8 +214,12 @@ async def test_system_stats_has_what_clients_read(desk: Desk) -> None:
     await desk.ready()
     stats = await desk.json("/system_stats")
     wanted = {"os", "ram_total", "ram_free", "comfyui_version", "required_frontend_version", "python_version"}
-    assert wanted | {"pytorch_version", "embedded_python", "argv"} <= set(stats["system"])
-    assert stats["devices"] == [{"name": "fake"}]
+    assert wanted | {"pytorch_version", "embedded_python", "argv", "heddle_version"} <= set(stats["system"])
+    assert stats["system"]["comfyui_version"] == "0.33.0"
+    assert all(word == "main.py" or word.startswith("--") for word in stats["system"]["argv"])
+    (device,) = stats["devices"]
+    memory = {"vram_total": 0, "vram_free": 0, "torch_vram_total": 0, "torch_vram_free": 0}
+    assert device == {"name": "fake", "type": "cpu", "index": None, **memory}
 
 
 async def test_embeddings_are_listed_without_their_endings(desk: Desk) -> None:

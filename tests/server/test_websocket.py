@@ -6,10 +6,14 @@ import asyncio
 import json
 import logging
 import struct
+from typing import Any
 
 import pytest
-from aiohttp import WSServerHandshakeError
+from aiohttp import ClientWebSocketResponse, WSMsgType, WSServerHandshakeError
 
+from server.clients import LONGEST_LINE, PICTURES_IN_LINE, Connection
+from server.messages import Notification, Preview, Progress
+from server.routes.websocket import LARGEST_MESSAGE
 from tests.server.fake_worker import PNG
 from tests.server.front_desk import GRAPH, Desk, heard_until, is_over
 from tests.server.test_jobs import LONG
@@ -120,6 +124,89 @@ async def test_a_client_that_asks_for_it_reads_the_log(desk: Desk) -> None:
     assert not [m async for m in other]
 
 
+async def test_flags_are_told_to_whoever_tells_theirs(desk: Desk) -> None:
+    socket = await desk.client.ws_connect("/api/ws?clientId=me")
+    first = await socket.receive_json(timeout=5)
+    assert first == {"type": "status", "data": {"status": {"exec_info": {"queue_remaining": 0}}, "sid": "me"}}
+    await socket.send_json({"type": "feature_flags", "data": {"supports_preview_metadata": True}})
+    told = await socket.receive_json(timeout=5)
+    assert told == {"type": "feature_flags", "data": await desk.json("/features")}
+    assert told["data"]["supports_preview_metadata"] is True
+    unnamed = await desk.client.ws_connect("/ws")
+    sid = (await unnamed.receive_json(timeout=5))["data"]["sid"]
+    assert isinstance(sid, str) and len(sid) >= 16
+
+
+async def test_everyone_hears_how_many_jobs_wait(desk: Desk) -> None:
+    running = await desk.submit(LONG, client_id="another")
+    socket = await desk.socket("me")
+    waiting = await desk.submit(client_id="another")
+    counts = [2]
+    await heard_until(socket, lambda m: m["type"] == "status" and _waiting(m) == 2)
+    await desk.post("/queue", json={"delete": [waiting]})
+    heard = await heard_until(socket, lambda m: m["type"] == "status" and _waiting(m) == 1)
+    await desk.post("/interrupt", json={"prompt_id": running})
+    heard += await heard_until(socket, lambda m: m["type"] == "status" and _waiting(m) == 0)
+    counts += [_waiting(m) for m in heard if m["type"] == "status"]
+    assert counts == sorted(counts, reverse=True)
+
+
+def _waiting(message: dict[str, Any]) -> int:
+    return message["data"]["status"]["exec_info"]["queue_remaining"]
+
+
+async def test_the_connection_that_came_last_hears_everything_when_the_older_one_hangs(desk: Desk) -> None:
+    old = await desk.socket("me")  # a page that was reloaded: nobody reads here any more
+    new = await desk.socket("me")
+    job_id = await desk.submit(client_id="me")
+    heard = await heard_until(new, is_over)
+    assert {m["data"]["prompt_id"] for m in heard if isinstance(m, dict) and m["type"] != "status"} == {job_id}
+    await old.close()
+    await heard_until_after(new, desk)
+
+
+async def heard_until_after(socket: ClientWebSocketResponse, desk: Desk) -> None:
+    await desk.submit(client_id="me")
+    await heard_until(socket, is_over)
+
+
+class Socket:
+    """A socket towards a client that reads nothing: what is sent never arrives, and closing is noted."""
+
+    def __init__(self) -> None:
+        self.closed_with: int | None = None
+
+    async def send_str(self, data: str) -> None:
+        await asyncio.Event().wait()
+
+    async def close(self, *, code: int, message: bytes) -> None:
+        self.closed_with = code
+
+
+async def test_a_client_that_does_not_read_is_let_go_and_loses_pictures_first() -> None:
+    socket: Any = Socket()
+    connection = Connection(socket, "slow")
+    delivering = asyncio.create_task(connection.deliver())
+    for _ in range(LONGEST_LINE // 2):
+        connection.send(Notification("text"))
+        connection.send(Preview("png", PNG))
+    pictures = [data for data in connection._line._queue if isinstance(data, bytes)]  # type: ignore[attr-defined]
+    assert len(pictures) <= PICTURES_IN_LINE
+    for _ in range(2 * LONGEST_LINE):
+        connection.send(Notification("text"))
+    await asyncio.sleep(0)
+    assert connection._line.qsize() <= LONGEST_LINE + 1
+    while socket.closed_with is None:
+        await asyncio.sleep(0)
+    assert socket.closed_with == 1013  # try again later
+    delivering.cancel()
+
+
+async def test_numbers_without_a_word_in_json_do_not_reach_a_browser() -> None:
+    text = Progress(float("nan"), 5, "job", "1").encode()
+    assert json.loads(text)["data"]["value"] is None and "NaN" not in text
+
+
 async def test_words_that_cannot_be_read_do_not_end_the_connection(desk: Desk) -> None:
     socket = await desk.socket("me")
     for words in ("{", "[1]", '"x"', '{"type": "feature_flags", "data": 5}', "[" * 50_000):
@@ -127,6 +214,18 @@ async def test_words_that_cannot_be_read_do_not_end_the_connection(desk: Desk) -
     await socket.send_bytes(b"\0")
     await desk.submit(GRAPH, client_id="me")
     await heard_until(socket, is_over)
+
+
+async def test_a_client_that_says_too_much_loses_its_own_connection_only(desk: Desk) -> None:
+    loud, quiet = await desk.socket("loud"), await desk.socket("quiet")
+    await loud.send_str("x" * (LARGEST_MESSAGE + 1))
+    closed = await loud.receive(timeout=5)
+    assert closed.type is WSMsgType.CLOSE and closed.data == 1009  # message too big
+    await desk.submit(client_id="quiet")
+    await heard_until(quiet, is_over)
+    for wrong in ("x" * 300, "a%00b"):
+        async with desk.get(f"/ws?clientId={wrong}", headers={"Upgrade": "websocket"}) as response:
+            assert response.status == 400
 
 
 @pytest.mark.parametrize("headers", [{"Origin": "http://evil.example"}, {"Origin": "null"}, {"Host": "evil.example"}])

@@ -49,6 +49,42 @@ def test_several_addresses_are_private_only_together():
     assert not parse(["--listen", "127.0.0.1,192.168.1.5"]).is_private
 
 
+def test_a_bare_cors_header_means_every_site_and_does_not_swallow_the_command():
+    assert parse(["--enable-cors-header", "serve"]).cors_origin == "*"
+    assert parse(["--enable-cors-header", "http://Editor.example:3000/"]).cors_origin == "http://editor.example:3000"
+    assert parse([]).cors_origin is None
+    for wrong in ("editor.example", "http://a/b", "null", "http://me@evil.example"):
+        with pytest.raises(SettingsError, match="origin such as"):
+            parse(["--enable-cors-header", wrong])
+
+
+def test_uploads_are_limited_in_megabytes():
+    assert parse([]).upload_bytes == 100 * 2**20
+    assert parse(["--max-upload-size", "0.5"]).upload_bytes == 2**19
+    for wrong in ("0", "-1", "nan", "inf", "1e300"):
+        with pytest.raises(SettingsError, match="max-upload-size"):
+            parse([f"--max-upload-size={wrong}"])
+
+
+def test_a_key_and_its_certificate_come_together(tmp_path: Path):
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    key.touch()
+    certificate.touch()
+    settings = parse(["--tls-keyfile", str(key), "--tls-certfile", str(certificate)])
+    assert settings.tls == (certificate, key)
+    with pytest.raises(SettingsError, match="belong together"):
+        parse(["--tls-keyfile", str(key)])
+    with pytest.raises(SettingsError, match="no such file"):
+        parse(["--tls-keyfile", str(key), "--tls-certfile", str(tmp_path / "none")])
+
+
+def test_a_front_end_is_a_folder_with_a_page(tmp_path: Path):
+    with pytest.raises(SettingsError, match=r"no index\.html"):
+        parse(["--front-end-root", str(tmp_path)])
+    (tmp_path / "index.html").touch()
+    assert parse(["--front-end-root", str(tmp_path)]).front_end == tmp_path
+
+
 @pytest.mark.parametrize(
     ("words", "level"), [("--verbose nodes", "DEBUG"), ("nodes --verbose warning", "WARNING"), ("", "INFO")]
 )

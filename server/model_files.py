@@ -1,0 +1,104 @@
+"""What can be told about a model file without loading it: where it lies, its header's words, a picture beside it.
+
+Everything here reads the disk, so it belongs into a thread.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import io
+import json
+import struct
+from pathlib import Path
+from typing import Any
+
+from heddle.graph.errors import FileProblem, SettingsError, WeightsError
+from heddle.settings.folders import PICTURES, Folders
+from server.user_files import Absent
+
+LARGEST_HEADER_BYTES = 100_000_000  # the format's own limit
+LARGEST_THUMBNAIL = 20 * 2**20  # characters
+HIDDEN_KINDS = ("configs", "custom_nodes")  # not models, though they are listed in the same places
+
+
+def kinds(folders: Folders) -> list[dict[str, Any]]:
+    """`{name, folders}` of each kind of model, with the folders in the order in which they are searched."""
+    return [
+        {"name": kind, "folders": [str(path) for path in paths]}
+        for kind, paths in sorted(folders.roots_of.items())
+        if kind not in HIDDEN_KINDS
+    ]
+
+
+def files_of(folders: Folders, kind: str) -> list[dict[str, Any]]:
+    """`{name, pathIndex, modified, created, size}` of each file: which folder of the kind, times in s, bytes.
+
+    Raises: Absent, if there is no such kind.
+    """
+    places = _places(folders, kind)
+    found: list[dict[str, Any]] = []
+    for name in folders.list_files(kind):
+        for index, place in enumerate(places):
+            try:
+                state = (place / name).stat()
+            except OSError:
+                continue
+            told = {"modified": state.st_mtime, "created": state.st_ctime, "size": state.st_size}
+            found.append({"name": name, "pathIndex": index, **told})
+            break
+    return found
+
+
+def find(folders: Folders, kind: str, name: str, path_index: int | None = None) -> Path:
+    """A model file that is there. Raises: Absent."""
+    places = _places(folders, kind)
+    if name not in folders.list_files(kind):
+        raise Absent(f"there is no file {name[:200]!r} among the {kind}")
+    if path_index is None:
+        try:
+            return folders.find(kind, name)
+        except WeightsError as error:
+            raise Absent(f"there is no file {name[:200]!r} among the {kind}") from error
+    if not 0 <= path_index < len(places) or not (places[path_index] / name).is_file():
+        raise Absent(f"there is no file {name[:200]!r} in folder {path_index} of the {kind}")
+    return places[path_index] / name
+
+
+def metadata_of(path: Path) -> dict[str, Any] | None:
+    """The `__metadata__` of a safetensors file; None if it has none. Raises: FileProblem, if it is damaged."""
+    if path.suffix.lower() not in (".safetensors", ".sft"):
+        return None
+    try:
+        with path.open("rb") as file:
+            (length,) = struct.unpack("<Q", file.read(8))
+            if length > LARGEST_HEADER_BYTES:
+                raise ValueError(f"a header of {length} bytes")
+            header = json.loads(file.read(length))
+        told = header.get("__metadata__")
+    except (struct.error, ValueError, AttributeError, RecursionError) as error:
+        raise FileProblem(f"{path.name} is damaged, its header cannot be read ({error}); get it again") from error
+    return told if isinstance(told, dict) else None
+
+
+def picture_of(path: Path) -> Path | io.BytesIO | None:
+    """The picture that shows what a model makes: beside it (NAME.preview.png, NAME.png ...), or inside its header."""
+    for middle in (".preview", ""):
+        for ending in sorted(PICTURES):
+            beside = path.with_name(f"{path.stem}{middle}{ending}")
+            if beside.is_file():
+                return beside
+    thumbnail = (metadata_of(path) or {}).get("modelspec.thumbnail") or ""
+    if not isinstance(thumbnail, str) or not thumbnail.startswith("data:image/") or len(thumbnail) > LARGEST_THUMBNAIL:
+        return None
+    try:
+        return io.BytesIO(base64.b64decode(thumbnail.partition(",")[2], validate=True))
+    except binascii.Error:
+        return None
+
+
+def _places(folders: Folders, kind: str) -> list[Path]:
+    try:
+        return folders.models(kind)
+    except SettingsError as error:
+        raise Absent(error.message) from error

@@ -1,0 +1,37 @@
+"""What front ends ask for at their start, where an empty answer is an answer."""
+
+from __future__ import annotations
+
+import asyncio
+
+from aiohttp import web
+
+from server.keys import USER_FILES
+
+routes = web.RouteTableDef()
+
+
+@routes.get("/user.css")
+async def get_styles(request: web.Request) -> web.StreamResponse:
+    """The person's own styles, `user.css` among the user's files; 404 without."""
+    path = await asyncio.to_thread(request.app[USER_FILES].find, "user.css")
+    headers = {"Content-Type": "text/css", "X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache"}
+    return web.FileResponse(path, headers=headers)
+
+
+@routes.get("/global_subgraphs")
+async def list_subgraphs(request: web.Request) -> web.Response:
+    """Subgraphs that the server offers: none yet."""
+    return web.json_response({})
+
+
+@routes.get("/global_subgraphs/{id}")
+async def get_subgraph(request: web.Request) -> web.Response:
+    """One of them: 404."""
+    raise web.HTTPNotFound(text="there is no such subgraph")
+
+
+@routes.get("/node_replacements")
+async def list_replacements(request: web.Request) -> web.Response:
+    """Nodes that stand in for older ones: none; the flag `node_replacements` says so."""
+    return web.json_response({})
