@@ -63,7 +63,7 @@ _FOREIGN = {
     **dict.fromkeys(("--preview-method", "--preview-size", "--fast", "--deterministic"), _LATER),
     **dict.fromkeys(("--cuda-device", "--default-device", "--directml", "--oneapi-device-selector"), _LATER),
     **dict.fromkeys(("--tls-keyfile", "--tls-certfile", "--enable-cors-header", "--max-upload-size"), _LATER),
-    **dict.fromkeys(("--multi-user", "--disable-metadata", "--disable-all-custom-nodes", "--log-stdout"), _LATER),
+    **dict.fromkeys(("--multi-user", "--disable-metadata", "--log-stdout"), _LATER),
     "--share": "leave it out: Heddle opens no tunnel; --listen makes it reachable in your own network",
     "--api": "leave it out: the interface is always there",
     "--ckpt-dir": "use --extra-model-paths-config FILE instead",
@@ -87,6 +87,8 @@ class Settings:
     cpu: bool = False
     log_level: str = "INFO"
     cache_bytes: int = CACHE_BYTES
+    no_packs: bool = False
+    packs_only: tuple[str, ...] = ()  # packs to load, all others left alone; also with no_packs
     workflow: Path | None = None  # run, check, convert
     changes: tuple[str, ...] = ()  # run: the texts of --set, for `read_change`
     catalogue: Path | None = None  # convert: nodes that are not here, as /object_info answers
@@ -197,6 +199,13 @@ def _shared_options() -> _Parser:
     work.add_argument(
         "--cache-size", metavar="SIZE", help="memory for results kept between runs, e.g. 2GB; default 1GB"
     )
+    work.add_argument("--disable-all-custom-nodes", action="store_true", help="load no packs")
+    work.add_argument(
+        "--whitelist-custom-nodes",
+        metavar="NAME",
+        action="append",
+        help="load these packs only; several names may follow",
+    )
     work.add_argument("--verbose", metavar="LEVEL", default="INFO", help=f"{', '.join(LEVELS)}; alone: DEBUG")
     return parser
 
@@ -261,6 +270,8 @@ def _settings(command: str, found: argparse.Namespace, rest: tuple[str, ...] = (
         cpu=found.cpu,
         log_level=_level(found.verbose),
         cache_bytes=CACHE_BYTES if found.cache_size is None else parse_size(found.cache_size),
+        no_packs=found.disable_all_custom_nodes,
+        packs_only=tuple(found.whitelist_custom_nodes or ()),
         workflow=None if workflow is None else _absolute(workflow),
         changes=changes,
         catalogue=None if catalogue is None else _absolute(catalogue),
@@ -271,9 +282,19 @@ def _settings(command: str, found: argparse.Namespace, rest: tuple[str, ...] = (
 
 
 def _fill_optional_values(argv: Sequence[str]) -> list[str]:
-    """Write out what a bare --listen or --verbose means, so that neither swallows the command that follows it."""
+    """Write out what a bare --listen or --verbose means, so that neither swallows the command that follows it.
+
+    Likewise each name after --whitelist-custom-nodes gets that option of its own.
+    """
     words: list[str] = []
+    names_packs = False
     for i, word in enumerate(argv):
+        if names_packs and not word.startswith("-") and word not in COMMANDS:
+            words.append(f"--whitelist-custom-nodes={word}")
+            continue
+        names_packs = word == "--whitelist-custom-nodes" and i + 1 < len(argv) and not argv[i + 1].startswith("-")
+        if names_packs:
+            continue
         following = argv[i + 1] if i + 1 < len(argv) else "-"
         bare = following.startswith("-") or following in COMMANDS
         if word == "--listen" and bare:
