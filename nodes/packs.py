@@ -80,7 +80,7 @@ def _load(pack: Pack, registry: Registry) -> None:
         module = _import_pack(pack)
     except (Exception, SystemExit) as error:  # a pack may raise anything at import, and must not take the house along
         pack.failures.append(
-            HeddleError(f"pack {pack.name}: cannot be loaded ({type(error).__name__}: {error}); see its own page")
+            HeddleError(f"pack {pack.path.name}: cannot be loaded ({type(error).__name__}: {error}); see its own page")
         )
         log.debug("pack %s", pack.name, exc_info=True)
         return
@@ -121,16 +121,22 @@ def _make_package(folders: list[Path]) -> None:
 
 def _import_pack(pack: Pack) -> ModuleType:
     """Import a pack under a name of its own, so that two packs may both have a module `utils`."""
-    if pack.module_name in sys.modules:  # another pack has imported it
-        return sys.modules[pack.module_name]
     is_package = pack.path.is_dir()
-    module = _run_file(
-        pack.path / "__init__.py" if is_package else pack.path,
-        pack.module_name,
-        [str(pack.path)] if is_package else None,
-    )
+    file = pack.path / "__init__.py" if is_package else pack.path
+    loaded = sys.modules.get(pack.module_name)
+    if loaded is not None and getattr(loaded, "__file__", None) == str(file):  # another pack has imported it
+        return loaded
+    _forget(pack.module_name, keep=f"{pack.module_name}.prestartup_script")
+    module = _run_file(file, pack.module_name, [str(pack.path)] if is_package else None)
     setattr(sys.modules[PACKAGE], pack.module_name.partition(".")[2], module)
     return module
+
+
+def _forget(name: str, keep: str = "") -> None:
+    """Take a module and all below it out: what is half imported, or of another folder, must not be found."""
+    for each in [each for each in sys.modules if each == name or each.startswith(name + ".")]:
+        if each != keep:
+            del sys.modules[each]
 
 
 def _run_file(file: Path, name: str, search: list[str] | None = None) -> ModuleType:
@@ -142,9 +148,7 @@ def _run_file(file: Path, name: str, search: list[str] | None = None) -> ModuleT
     try:
         spec.loader.exec_module(module)
     except BaseException:
-        # With all it brought: what is half imported must not be found by the next pack.
-        for each in [each for each in sys.modules if each == name or each.startswith(name + ".")]:
-            del sys.modules[each]
+        _forget(name)
         raise
     return module
 

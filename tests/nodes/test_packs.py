@@ -111,7 +111,9 @@ def test_one_that_fails_is_reported_and_the_others_are_there(tmp_path: Path) -> 
     assert (
         packs["bad"]
         .failures[0]
-        .message.startswith("pack bad: cannot be loaded (ModuleNotFoundError: No module named 'no_such_library_here')")
+        .message.startswith(
+            "pack bad.py: cannot be loaded (ModuleNotFoundError: No module named 'no_such_library_here')"
+        )
     )
     assert "RuntimeError: no card" in words_of(packs["half"].failures)
     assert not [name for name in sys.modules if name.startswith("custom_nodes.half")]
@@ -138,6 +140,17 @@ def test_prestartup_scripts_run_before_the_first_pack_and_one_that_fails_stops_n
     assert told == ["before b", "a", "b"]
     assert list(registry) == ["a", "b"]
     assert "prestartup_script.py failed (ZeroDivisionError" in words_of(packs["a"].failures)
+
+
+def test_a_pack_of_the_same_name_in_another_folder_is_another_pack(tmp_path: Path) -> None:
+    for word in ("first", "second"):
+        write(
+            tmp_path / word,
+            {"same/__init__.py": "from .part import Node\nNODE_CLASS_MAPPINGS = {Node.ID: Node}",
+             "same/part.py": NODE + f"    ID = '{word}'\n"},
+        )  # fmt: skip
+        registry, packs = load(tmp_path / word)
+        assert (list(registry), packs["same"].failures) == ([word], [])
 
 
 def test_only_the_packs_asked_for_are_imported(tmp_path: Path) -> None:

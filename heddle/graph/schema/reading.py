@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from heddle.graph.answers import read_answer, read_names
@@ -13,7 +14,7 @@ from heddle.graph.object_info import read_input
 from heddle.graph.plain import plain, plain_options, plain_text
 from heddle.graph.schema.node import ComfyNode, Schema, hidden_values, overrides
 from heddle.graph.schema.types import Autogrow, DynamicCombo, Input
-from heddle.graph.spec import InputSpec, NodeSpec, OutputSpec, Section
+from heddle.graph.spec import InputSpec, NodeSpec, OutputSpec, Section, Validation
 
 
 def spec_of_schema(cls: type[ComfyNode], *, id: str = "", display_name: str = "", python_module: str = "") -> NodeSpec:
@@ -60,7 +61,7 @@ def spec_of_schema(cls: type[ComfyNode], *, id: str = "", display_name: str = ""
         search_aliases=tuple(plain_text(each) for each in schema.search_aliases or ()),
         per_node=bool(schema.not_idempotent),
         open_input=InputSpec("*", "*", "optional") if schema.accept_all_inputs else None,
-        validation=validation_by(caller.asking("validate_inputs")) if overrides(cls, "validate_inputs") else None,
+        validation=caller.validation() if overrides(cls, "validate_inputs") else None,
         extras=extras,
         call=caller.run,
         ask_lazy=caller.ask_lazy if overrides(cls, "check_lazy_status") else None,
@@ -94,6 +95,11 @@ class _Caller:
 
         setattr(ask, "__signature__", inspect.signature(method))  # noqa: B010 - what `validation_by` reads
         return ask
+
+    def validation(self) -> Validation:
+        ask = self.asking("validate_inputs")
+        # It takes the flat inputs, of which it makes those that the signature names.
+        return replace(validation_by(ask), ask=ask)
 
     def _ask(
         self,

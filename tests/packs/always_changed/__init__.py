@@ -40,7 +40,7 @@ class ReadNote:
     FUNCTION = "read"
     CATEGORY = "state"
 
-    def IS_CHANGED(note: str) -> int:  # pyright: ignore[reportSelfClsParameterName]
+    def IS_CHANGED(note: Any) -> int:  # pyright: ignore[reportSelfClsParameterName]
         return os.stat(folder_paths.get_annotated_filepath(note)).st_mtime_ns
 
     def read(self, note: str) -> tuple[str]:
