@@ -29,6 +29,9 @@ extension_mimetypes_cache = {"webp": "image", "fbx": "model", "glb": "model", "g
 
 SYSTEM_USER_PREFIX = "__"
 
+#: Packs empty it to have lists read again; lists here are never old, so nothing is kept in it.
+filename_list_cache: dict[str, Any] = {}
+
 
 def use(folders: Folders) -> None:
     """Hand in the folders of this process."""
@@ -181,6 +184,12 @@ def get_full_path_or_raise(folder_name: str, filename: str) -> str:
             "choose one that exists or put the file there"
         )
     return path
+
+
+def get_input_subfolders() -> list[str]:
+    """The folders below the input folder, with forward slashes, in alphabetical order."""
+    root = current_folders().input
+    return sorted(path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_dir())
 
 
 def recursive_search(directory: str, excluded_dir_names: list[str] | None = None) -> tuple[list[str], dict[str, float]]:

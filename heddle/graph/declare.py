@@ -13,8 +13,10 @@ from dataclasses import dataclass, field
 from types import ModuleType, UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from heddle.graph.answers import read_names, when_ready
+from heddle.graph.asking import accepted, validation_by
 from heddle.graph.context import Context
-from heddle.graph.results import Shown
+from heddle.graph.results import ExecutionBlocker, Expanded, Shown
 from heddle.graph.spec import InputSpec, NodeSpec, OutputSpec, Section
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -119,6 +121,10 @@ def node(
     search: Iterable[str] = (),
     deprecated: bool = False,
     experimental: bool = False,
+    per_node: bool = False,
+    ask_lazy: Callable[..., Any] | None = None,
+    fingerprint: Callable[..., Any] | None = None,
+    check: Callable[..., Any] | None = None,
 ) -> Callable[[F], F]:
     """Declare a function as the node `id`.
 
@@ -128,6 +134,9 @@ def node(
         outputs: names of the outputs; their types if empty.
         effects: it writes a file or shows something, so it runs for its own sake (an output node).
         was: older ids that mean this node.
+        per_node: two of them never share a result.
+        ask_lazy, fingerprint, check: see `NodeSpec`; functions of those inputs that their parameters name. `check`
+            returns True, or what is wrong with the inputs.
     """
 
     def declare(function: F) -> F:
@@ -153,7 +162,11 @@ def node(
             experimental=experimental,
             was=tuple(was),
             search_aliases=tuple(search),
+            per_node=per_node,
             call=_as_tuple(function),
+            ask_lazy=None if ask_lazy is None else _asking(ask_lazy, read_names),
+            fingerprint=None if fingerprint is None else _asking(fingerprint, lambda answer: answer),
+            validation=None if check is None else validation_by(check),
         )
         setattr(function, _MARK, spec)
         return function
@@ -177,13 +190,16 @@ def declared_in(module: ModuleType) -> list[NodeSpec]:
 
 
 def _as_tuple(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function, with a lone result put into a tuple, as the executor wants it."""
+    """The function, with a lone result put into a tuple, as the executor wants it; `async` or not."""
 
-    def call(**inputs: Any) -> Any:
-        result = function(**inputs)
-        return result if isinstance(result, (tuple, Shown)) else (result,)
+    def read(result: Any) -> Any:
+        return result if isinstance(result, (tuple, Shown, Expanded, ExecutionBlocker)) else (result,)
 
-    return call
+    return lambda **inputs: when_ready(function(**inputs), read)
+
+
+def _asking(function: Callable[..., Any], read: Callable[[Any], Any]) -> Callable[..., Any]:
+    return lambda **inputs: when_ready(function(**accepted(function, inputs)), read)
 
 
 def _read_input(node_id: str, parameter: inspect.Parameter, annotation: Any) -> InputSpec:
@@ -260,7 +276,7 @@ def _split(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
 def _read_outputs(annotation: Any, names: tuple[str, ...]) -> tuple[OutputSpec, ...]:
     if annotation is None or annotation is type(None):
         return ()
-    if _split(annotation)[0] is Shown:  # `Annotated[Shown, Wire(...), ...]`: its values, wire by wire
+    if _split(annotation)[0] in (Shown, Expanded):  # `Annotated[Shown, Wire(...), ...]`: its values, wire by wire
         parts: tuple[Any, ...] = tuple(Annotated[Any, mark] for mark in _split(annotation)[1])
     else:
         parts = get_args(annotation) if get_origin(annotation) is tuple else (annotation,)

@@ -6,9 +6,10 @@ import inspect
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from heddle.graph.answers import when_ready
 from heddle.graph.errors import GraphError
 from heddle.graph.object_info import record_of, with_files
-from heddle.graph.results import Shown
+from heddle.graph.results import Expanded, Shown
 from heddle.graph.running import current_context
 from heddle.graph.spec import NodeSpec
 
@@ -53,8 +54,7 @@ def class_of_spec(
                     class_type=spec.id,
                 )
             given["ctx"] = context
-        result = spec.call(**given)
-        return {"ui": dict(result.ui), "result": result.values} if isinstance(result, Shown) else result
+        return when_ready(spec.call(**given), _as_classic)
 
     run.__name__ = run.__qualname__ = function
 
@@ -75,3 +75,13 @@ def class_of_spec(
         "__module__": spec.python_module,
     }
     return type(spec.id, (), members)
+
+
+def _as_classic(result: Any) -> Any:
+    """What classic methods return in place of our own results."""
+    if isinstance(result, Shown):
+        return {"ui": dict(result.ui), "result": result.values}
+    if isinstance(result, Expanded):
+        shown = {} if result.ui is None else {"ui": dict(result.ui)}
+        return {**shown, "result": result.values, "expand": result.graph}
+    return result

@@ -110,6 +110,12 @@ def test_a_place_to_save_is_made_and_numbered_and_stays_inside(folders: Folders,
         folder_paths.get_save_image_path("../p", output)
 
 
+def test_folders_below_the_input_folder_are_listed(folders: Folders, tmp_path: Path) -> None:
+    put(tmp_path / "input/b/c/x.png")
+    (tmp_path / "input/a").mkdir()
+    assert folder_paths.get_input_subfolders() == ["a", "b", "b/c"]
+
+
 def test_files_are_told_apart_by_content_and_ending() -> None:
     names = ["a.png", "b.webp", "c.mp4", "d.wav", "e.glb", "f.txt", "g"]
     assert folder_paths.filter_files_content_types(names, ["image"]) == ["a.png", "b.webp"]

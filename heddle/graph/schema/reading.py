@@ -78,6 +78,7 @@ class _Caller:
         self._declared = schema.inputs
         self._hidden = frozenset(schema.hidden_inputs())
         self._outputs = len(schema.outputs)
+        self._takes_lists = bool(schema.is_input_list)
         self._grows = any(isinstance(each, (Autogrow.Input, DynamicCombo.Input)) for each in schema.inputs)
 
     def run(self, **inputs: Any) -> Any:
@@ -109,6 +110,11 @@ class _Caller:
         only_accepted: bool = False,
     ) -> Any:
         hidden = {name: value for name, value in inputs.items() if name in self._hidden}
+        if self._takes_lists:  # each hidden value comes in a list then, too, but `cls.hidden` never shows lists
+            hidden = {
+                name: value[0] if isinstance(value, list) and len(value) == 1 else value
+                for name, value in hidden.items()
+            }
         given = {name: value for name, value in inputs.items() if name not in self._hidden}
         if self._grows:
             given = gather(self._declared, given)

@@ -284,6 +284,12 @@ def test_hidden_values_are_none_where_nobody_asked_or_nothing_runs() -> None:
     assert ComfyNode.hidden.prompt is None
 
 
+def test_hidden_values_are_no_lists_where_all_inputs_are() -> None:
+    schema = {"inputs": [io.Int.Input("a")], "hidden": [Hidden.unique_id], "is_input_list": True}
+    spec = spec_of_schema(node_of(schema, execute=lambda cls, a: NodeOutput(a, cls.hidden.unique_id)))
+    assert spec.call is not None and spec.call(a=[1, 2], unique_id=["3"]) == ([1, 2], "3")
+
+
 def test_a_schema_class_answers_as_a_classic_class_and_goes_through_the_same_mapping() -> None:
     cls: Any = node_of(
         {"inputs": [io.Int.Input("a", default=1)], "outputs": [io.Image.Output("o", "pic")], "hidden": [Hidden.prompt]}
