@@ -17,17 +17,23 @@ def validation_by(ask: Callable[..., Any]) -> Validation:
         names=frozenset(names - {"input_types"}),
         takes_all=any(each.kind is each.VAR_KEYWORD for each in parameters),
         takes_types="input_types" in names,
-        ask=lambda **inputs: ask(**accepted(ask, inputs)),
+        ask=asking(ask),
     )
 
 
-def accepted(function: Callable[..., Any], inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """The inputs that a function has parameters for."""
+def chooser(function: Callable[..., Any]) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
+    """What picks those inputs that a function has parameters for. Its signature is read once, here."""
     parameters = _parameters(function)
     if any(each.kind is each.VAR_KEYWORD for each in parameters):
-        return dict(inputs)
-    names = {each.name for each in parameters}
-    return {name: value for name, value in inputs.items() if name in names}
+        return lambda inputs: inputs
+    names = frozenset(each.name for each in parameters)
+    return lambda inputs: {name: value for name, value in inputs.items() if name in names}
+
+
+def asking(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, given any inputs: it gets those that it takes."""
+    choose = chooser(function)
+    return lambda **inputs: function(**choose(inputs))
 
 
 def positional(function: Callable[..., Any]) -> list[str]:

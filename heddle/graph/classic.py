@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from heddle.graph.answers import read_answer, read_names, when_ready
-from heddle.graph.asking import accepted, positional, validation_by
+from heddle.graph.asking import asking, positional, validation_by
 from heddle.graph.derived import class_of_spec as class_of_spec
 from heddle.graph.errors import GraphError
 from heddle.graph.object_info import read_input
@@ -110,14 +110,16 @@ class _Instance:
         self._function = function
         self._outputs = outputs
         self._made: Any = None
+        self._ask_lazy: Callable[..., Any] | None = None
 
     def run(self, **inputs: Any) -> Any:
         answer = getattr(self._object(), self._function)(**inputs)
         return when_ready(answer, lambda got: read_answer(got, self._outputs))
 
     def ask_lazy(self, **inputs: Any) -> Any:
-        function = self._object().check_lazy_status
-        return when_ready(function(**accepted(function, inputs)), read_names)
+        if self._ask_lazy is None:
+            self._ask_lazy = asking(self._object().check_lazy_status)
+        return when_ready(self._ask_lazy(**inputs), read_names)
 
     def _object(self) -> Any:
         if self._made is None:
@@ -263,7 +265,7 @@ def _read_fingerprint(cls: type, inputs: Iterable[InputSpec]) -> Callable[..., A
     ask = _class_function(cls, "IS_CHANGED", inputs)
     if ask is None and isinstance(constant := getattr(cls, "IS_CHANGED", None), (int, float, str)):
         return lambda **inputs: constant  # `IS_CHANGED = float("nan")`
-    return None if ask is None else lambda **given: ask(**accepted(ask, given))
+    return None if ask is None else asking(ask)
 
 
 def _class_function(cls: type, name: str, inputs: Iterable[InputSpec]) -> Callable[..., Any] | None:

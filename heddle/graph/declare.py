@@ -14,7 +14,7 @@ from types import ModuleType, UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from heddle.graph.answers import read_names, when_ready
-from heddle.graph.asking import accepted, validation_by
+from heddle.graph.asking import asking, validation_by
 from heddle.graph.context import Context
 from heddle.graph.results import ExecutionBlocker, Expanded, Shown
 from heddle.graph.spec import InputSpec, NodeSpec, OutputSpec, Section
@@ -199,7 +199,8 @@ def _as_tuple(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _asking(function: Callable[..., Any], read: Callable[[Any], Any]) -> Callable[..., Any]:
-    return lambda **inputs: when_ready(function(**accepted(function, inputs)), read)
+    ask = asking(function)
+    return lambda **inputs: when_ready(ask(**inputs), read)
 
 
 def _read_input(node_id: str, parameter: inspect.Parameter, annotation: Any) -> InputSpec:

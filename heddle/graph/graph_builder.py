@@ -60,7 +60,7 @@ class GraphBuilder:
     @classmethod
     def set_default_prefix(cls, prefix_root: str, call_index: int, graph_index: int = 0) -> None:
         """Say where ids begin from here on, where no executor has: node id, call, number of the next graph."""
-        call_place.set(CallPlace(str(prefix_root), call_index, graphs=itertools.count(graph_index)))
+        call_place.set(CallPlace(str(prefix_root), call_index, graphs=graph_index))
 
     @classmethod
     def alloc_prefix(
@@ -70,7 +70,7 @@ class GraphBuilder:
         place = call_place.get() or _NOWHERE
         root = place.node_id if root is None else root
         call_index = place.call_index if call_index is None else call_index
-        graph_index = next(place.graphs) if graph_index is None else graph_index
+        graph_index = place.next_graph() if graph_index is None else graph_index
         return f"{root}.{call_index}.{graph_index}."
 
     def node(self, class_type: str, id: str | None = None, **inputs: Any) -> Node:

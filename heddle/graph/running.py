@@ -13,43 +13,53 @@ as a whole (send a message, stop the job) is handed in with `hand_in`.
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from contextvars import ContextVar
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from heddle.graph.context import Context
 
 
-@dataclass
+@dataclass(slots=True)
 class CallPlace:
     """One call of one node in one job.
 
     Attributes:
         call_index: 0, or the number of the call where a list makes several.
-        graphs: numbers the graphs that this call builds, so that their ids differ.
+        graphs: how many graphs this call has begun to build; it numbers them, so that their ids differ.
     """
 
     node_id: str
     call_index: int = 0
     job_id: str = ""
-    graphs: Iterator[int] = field(default_factory=itertools.count, repr=False)
+    graphs: int = 0
+
+    def next_graph(self) -> int:
+        """The number of one more graph."""
+        self.graphs += 1
+        return self.graphs - 1
 
 
 current_context: ContextVar[Context | None] = ContextVar("heddle_current_context", default=None)
 call_place: ContextVar[CallPlace | None] = ContextVar("heddle_call_place", default=None)
 
 
-@contextmanager
-def call_of(context: Context | None, node_id: str, call_index: int = 0, job_id: str = "") -> Iterator[CallPlace]:
-    """Say which call of which node runs inside the block."""
-    place = CallPlace(node_id, call_index, job_id)
-    context_before, place_before = current_context.set(context), call_place.set(place)
-    try:
-        yield place
-    finally:
+class call_of:
+    """Says which call of which node runs inside its block."""
+
+    __slots__ = ("_before", "_context", "place")
+
+    def __init__(self, context: Context | None, node_id: str, call_index: int = 0, job_id: str = "") -> None:
+        self.place = CallPlace(node_id, call_index, job_id)
+        self._context = context
+
+    def __enter__(self) -> CallPlace:
+        self._before = current_context.set(self._context), call_place.set(self.place)
+        return self.place
+
+    def __exit__(self, *error: object) -> None:
+        context_before, place_before = self._before
         call_place.reset(place_before)
         current_context.reset(context_before)
 

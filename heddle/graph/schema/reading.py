@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from heddle.graph.answers import read_answer, read_names
-from heddle.graph.asking import accepted, validation_by
+from heddle.graph.asking import chooser, validation_by
 from heddle.graph.errors import GraphError
 from heddle.graph.object_info import read_input
 from heddle.graph.plain import plain, plain_options, plain_text
@@ -78,6 +78,7 @@ class _Caller:
         self._declared = schema.inputs
         self._hidden = frozenset(schema.hidden_inputs())
         self._outputs = len(schema.outputs)
+        self._choose_lazy: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None
         self._takes_lists = bool(schema.is_input_list)
         self._grows = any(isinstance(each, (Autogrow.Input, DynamicCombo.Input)) for each in schema.inputs)
 
@@ -85,14 +86,17 @@ class _Caller:
         return self._ask(self._cls.execute, inputs, lambda answer: read_answer(answer, self._outputs))
 
     def ask_lazy(self, **inputs: Any) -> Any:
-        return self._ask(self._cls.check_lazy_status, inputs, read_names, only_accepted=True)
+        if self._choose_lazy is None:
+            self._choose_lazy = chooser(self._cls.check_lazy_status)
+        return self._ask(self._cls.check_lazy_status, inputs, read_names, self._choose_lazy)
 
     def asking(self, name: str) -> Callable[..., Any]:
         """A question of the class as a function of the flat inputs, with the method's own signature."""
         method = getattr(self._cls, name)
+        choose = chooser(method)
 
         def ask(**inputs: Any) -> Any:
-            return self._ask(method, inputs, lambda answer: answer, only_accepted=True)
+            return self._ask(method, inputs, lambda answer: answer, choose)
 
         setattr(ask, "__signature__", inspect.signature(method))  # noqa: B010 - what `validation_by` reads
         return ask
@@ -107,7 +111,7 @@ class _Caller:
         method: Callable[..., Any],
         inputs: Mapping[str, Any],
         read: Callable[[Any], Any],
-        only_accepted: bool = False,
+        choose: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None,
     ) -> Any:
         hidden = {name: value for name, value in inputs.items() if name in self._hidden}
         if self._takes_lists:  # each hidden value comes in a list then, too, but `cls.hidden` never shows lists
@@ -115,11 +119,11 @@ class _Caller:
                 name: value[0] if isinstance(value, list) and len(value) == 1 else value
                 for name, value in hidden.items()
             }
-        given = {name: value for name, value in inputs.items() if name not in self._hidden}
+        given: Mapping[str, Any] = {name: value for name, value in inputs.items() if name not in self._hidden}
         if self._grows:
             given = gather(self._declared, given)
-        if only_accepted:
-            given = accepted(method, given)
+        if choose is not None:
+            given = choose(given)
         with hidden_values(hidden):
             answer = method(**given)
         if not inspect.isawaitable(answer):
