@@ -20,7 +20,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from heddle.graph.classic import spec_of_class
+from heddle.graph.classic import read_again, spec_of_class
 from heddle.graph.errors import GraphError, HeddleError
 from heddle.graph.registry import Registry
 from heddle.graph.spec import NodeSpec
@@ -72,6 +72,23 @@ def load_packs(registry: Registry, folders: Iterable[Path], only: Collection[str
     for pack in packs:
         _load(pack, registry)
     return packs
+
+
+def read_packs_again(registry: Registry) -> list[HeddleError]:
+    """Read the declarations of all packs' nodes again, since they list files of their own in them.
+
+    Returns: why nodes could not be read; they stay as they were.
+    """
+    failures: list[HeddleError] = []
+    for spec in list(registry.values()):
+        try:
+            fresh = read_again(spec)
+        except GraphError as error:
+            failures.append(error)
+            continue
+        if fresh is not spec:
+            registry.add(fresh)
+    return failures
 
 
 def _load(pack: Pack, registry: Registry) -> None:

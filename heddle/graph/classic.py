@@ -14,7 +14,6 @@ from typing import Any
 
 from heddle.graph.answers import read_answer, read_names, when_ready
 from heddle.graph.asking import asking, positional, validation_by
-from heddle.graph.derived import class_of_spec as class_of_spec
 from heddle.graph.errors import GraphError
 from heddle.graph.object_info import read_input
 from heddle.graph.plain import is_listing, plain, plain_options, plain_text
@@ -202,8 +201,10 @@ def _type_name(kind: Any) -> str:
 def _read_open_input(sections: Mapping[str, Any]) -> InputSpec | None:
     """What inputs of any name are, where a section claims to have every key."""
     for section in ("optional", "required"):
-        entries = sections.get(section)
-        if isinstance(entries, Mapping) and _NOBODYS_NAME in entries:
+        entries: Any = sections.get(section)
+        # Not only dictionaries: some packs give an object that merely answers.
+        can_tell = not is_listing(entries) and hasattr(entries, "__contains__") and hasattr(entries, "__getitem__")
+        if can_tell and not isinstance(entries, (str, bytes)) and _NOBODYS_NAME in entries:
             try:
                 entry = entries[_NOBODYS_NAME]
             except Exception:  # it has every key, and no entry for this one: nothing is known of its type

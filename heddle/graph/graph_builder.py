@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from heddle.graph.running import CallPlace, call_place
 from heddle.graph.workflow import is_link
@@ -21,7 +21,7 @@ class Node:
         self.id = id
         self.class_type = class_type
         self.inputs = dict(inputs)
-        self._display_id: str | None = None
+        self.override_display_id: str | None = None
 
     def out(self, index: int) -> list[Any]:
         """The link to one of its outputs, to be given as an input."""
@@ -37,23 +37,23 @@ class Node:
     def get_input(self, key: str) -> Any:
         return self.inputs.get(key)
 
-    def override_display_id(self, display_id: str) -> None:
+    def set_override_display_id(self, override_display_id: str | None) -> None:
         """Let clients see this node as another."""
-        self._display_id = display_id
+        self.override_display_id = override_display_id
 
     def serialize(self) -> dict[str, Any]:
         """Its record in the API form."""
         record: dict[str, Any] = {"class_type": self.class_type, "inputs": dict(self.inputs)}
-        if self._display_id is not None:
-            record["override_display_id"] = self._display_id
+        if self.override_display_id is not None:
+            record["override_display_id"] = self.override_display_id
         return record
 
 
 class GraphBuilder:
-    """A graph that is being built. Without a `prefix`, ids begin with the place of the running call."""
+    """A graph that is being built. Without a `prefix`, ids begin with the place of the running call; False = none."""
 
-    def __init__(self, prefix: str | None = None) -> None:
-        self.prefix = GraphBuilder.alloc_prefix() if prefix is None else prefix
+    def __init__(self, prefix: str | Literal[False] | None = None) -> None:
+        self.prefix = GraphBuilder.alloc_prefix() if prefix is None else prefix or ""
         self.nodes: dict[str, Node] = {}
         self._next_id = itertools.count(1)
 

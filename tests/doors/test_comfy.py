@@ -19,6 +19,8 @@ from comfy.comfy_types import IO, CheckLazyMixin
 from heddle.graph.errors import Cancelled
 from heddle.settings import current
 from heddle.settings.options import Settings, parse
+from model_management import current as ledger
+from model_management.weights import Weights
 from tests.doors.conftest import FrontDesk, RunningNode
 
 
@@ -116,9 +118,6 @@ def test_the_wish_to_stop_is_seen_and_sent(running: RunningNode, desk: FrontDesk
 
 
 def test_devices_are_those_of_the_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
-    from model_management import current as ledger
-    from model_management.weights import Weights
-
     monkeypatch.setattr(ledger, "_weights", Weights(torch.device("cpu")))
     assert memory.get_torch_device() == memory.vae_device() == memory.text_encoder_device() == torch.device("cpu")
     assert memory.is_device_cpu(memory.intermediate_device()) and memory.cpu_mode()

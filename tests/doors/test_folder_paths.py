@@ -10,6 +10,7 @@ import pytest
 import folder_paths
 from heddle.graph.errors import FileProblem, WeightsError
 from heddle.settings.folders import Folders
+from heddle.settings.options import Settings
 
 
 def put(path: Path, data: bytes = b"x") -> Path:
@@ -28,6 +29,11 @@ def test_places_are_those_of_the_folders_that_were_handed_in(folders: Folders, t
     assert folder_paths.get_directory_by_type("user") is None
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         folder_paths.nothing  # noqa: B018 - the failure
+
+
+def test_folders_are_handed_in_by_one_function(folders: Folders, tmp_path: Path) -> None:
+    folder_paths.use(Folders.from_settings(Settings(base_directory=tmp_path / "other")))
+    assert folder_paths.get_input_directory() == str(tmp_path / "other/input")
 
 
 def test_a_place_that_a_pack_moves_is_moved_for_every_node(folders: Folders, tmp_path: Path) -> None:

@@ -10,8 +10,10 @@ import pytest
 import torch
 
 import nodes
+from heddle.graph.derived import class_of_spec
 from heddle.graph.errors import HeddleError
 from heddle.graph.running import call_of
+from heddle.graph.spec import InputSpec, NodeSpec
 from heddle.settings.folders import Folders
 from nodes import door
 from nodes.catalogue import built_in
@@ -56,20 +58,17 @@ def test_nodes_are_called_by_hand_by_place_and_by_name() -> None:
 
 def test_the_order_by_place_is_the_one_that_packs_know() -> None:
     heard: dict[str, Any] = {}
-    from heddle.graph.derived import class_of_spec
-    from heddle.graph.spec import InputSpec, NodeSpec
-
     spec = NodeSpec(
         "X",
         (InputSpec("samples", "LATENT"), InputSpec("vae", "VAE"), InputSpec("n", "INT", options={"default": 4})),
-        call=lambda **inputs: heddle_hears(heard, inputs),
+        call=lambda **inputs: hear(heard, inputs),
     )
     cls: Any = class_of_spec(spec, function="decode", order=("vae", "samples"))
     assert cls().decode("V", "S") == ("done",)
     assert heard == {"vae": "V", "samples": "S", "n": 4}
 
 
-def heddle_hears(heard: dict[str, Any], inputs: dict[str, Any]) -> tuple[str]:
+def hear(heard: dict[str, Any], inputs: dict[str, Any]) -> tuple[str]:
     heard.update(inputs)
     return ("done",)
 

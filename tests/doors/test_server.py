@@ -87,3 +87,10 @@ def test_the_loop_is_the_running_one_or_that_which_was_handed_in() -> None:
     server.use_loop(loop)
     assert server.loop is loop
     loop.close()
+
+
+def test_the_queue_as_a_worker_sees_it_is_the_job_that_runs(running: RunningNode) -> None:
+    queue = PromptServer().prompt_queue
+    assert (queue.get_tasks_remaining(), queue.get_current_queue()) == (1, ([], []))
+    queue.history["a"] = {"outputs": {}}
+    assert queue.get_history("a") == {"a": {"outputs": {}}} and queue.get_history("b") == {}

@@ -14,7 +14,7 @@ from heddle.graph.errors import HeddleError
 from heddle.graph.registry import Registry
 from nodes import door
 from nodes.catalogue import built_in
-from nodes.packs import Pack, load_packs
+from nodes.packs import Pack, load_packs, read_packs_again
 from tests.packs.loading import NAMES, load_test_packs
 
 NODE = """
@@ -216,6 +216,29 @@ def comfy_entrypoint(): return Extension()
     assert "cannot list its nodes (NotImplementedError: Extension has no get_node_list" in words_of(
         packs["none"].failures
     )
+
+
+def test_declarations_are_read_again_and_those_that_fail_stay_as_they_were(tmp_path: Path) -> None:
+    listing = NODE.replace('{"a": ("INT", {"default": 1})}', '{"file": (os.listdir(%r),)}')
+    presets, gone = tmp_path / "presets", tmp_path / "gone"
+    presets.mkdir()
+    gone.mkdir()
+    packs = write(
+        tmp_path / "packs",
+        {
+            "a.py": "import os" + listing % str(presets) + "NODE_CLASS_MAPPINGS = {'A': Node}\n",
+            "b.py": "import os" + listing % str(gone) + "NODE_CLASS_MAPPINGS = {'B': Node}\n",
+        },
+    )
+    registry, _ = load(packs, built_in())
+    own, before = registry["KSampler"], registry["B"]
+    assert registry["A"].inputs[0].choices == () and read_packs_again(registry) == []
+    (presets / "one.txt").touch()
+    gone.rmdir()
+    (failure,) = read_packs_again(registry)
+    assert "node B: its class cannot list" in failure.message
+    assert registry["A"].inputs[0].choices == ("one.txt",)
+    assert registry["B"] is before and registry["KSampler"] is own
 
 
 def test_the_packs_of_the_tests_load_but_for_the_one_node_that_cannot_be_listed() -> None:

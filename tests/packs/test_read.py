@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from heddle.graph.classic import read_again
+from heddle.graph.dynamic_prompt import DynamicPrompt
 from heddle.graph.object_info import record_of, spec_of_record
 from heddle.graph.registry import Registry
 from heddle.graph.results import ExecutionBlocker, Expanded, Shown
@@ -65,8 +66,6 @@ def test_a_lazy_switch_asks_for_the_branch_it_takes(registry: Registry) -> None:
 
 
 def test_a_loop_puts_the_next_turn_of_its_body_into_the_graph(registry: Registry) -> None:
-    from heddle.graph.dynamic_prompt import DynamicPrompt
-
     prompt = DynamicPrompt(
         {
             "1": {"class_type": "TestWhileOpen", "inputs": {"condition": True, "value0": 0}},

@@ -197,6 +197,23 @@ class EveryName(dict[str, Any]):
         raise KeyError(name)
 
 
+class AnswersToAll:
+    """No dictionary, and yet it has every key."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+    def __getitem__(self, name: str) -> Any:
+        return "IMAGE", {"tooltip": "any"}
+
+
+def test_an_object_that_merely_answers_makes_the_node_open() -> None:
+    spec = spec_of_class("X", made("X", INPUT_TYPES=classmethod(lambda cls: {"optional": AnswersToAll()})))
+    assert spec.inputs == ()
+    assert spec.open_input is not None
+    assert (spec.open_input.type, spec.open_input.options) == ("IMAGE", {"tooltip": "any"})
+
+
 @pytest.mark.parametrize("section", ["required", "optional"])
 def test_a_section_that_has_every_name_keeps_those_it_lists(section: str) -> None:
     sections = {section: EveryName(a=("INT", {"default": 3}))}

@@ -8,9 +8,10 @@ from typing import Annotated, Any, Literal
 
 import pytest
 
-from heddle.graph.classic import class_of_spec, spec_of_class
+from heddle.graph.classic import spec_of_class
 from heddle.graph.context import Context
 from heddle.graph.declare import Choice, Files, Flag, Hidden, More, Number, Text, Wire, declared_in, node, spec_of
+from heddle.graph.derived import class_of_spec
 from heddle.graph.errors import GraphError
 from heddle.graph.object_info import record_of, spec_of_record, with_files
 from heddle.graph.registry import Registry

@@ -21,6 +21,7 @@ def test_ids_begin_with_the_call_that_builds_and_are_the_same_in_the_next_run() 
 
     assert run("7", 0) == ["7.0.0.1", "7.0.1.1"] == run("7", 0)
     assert run("7", 1) == ["7.1.0.1", "7.1.1.1"]
+    assert GraphBuilder(prefix=False).node("A").id == "1"
 
 
 def test_nodes_are_linked_changed_and_written_in_the_api_form() -> None:
@@ -30,7 +31,7 @@ def test_nodes_are_linked_changed_and_written_in_the_api_form() -> None:
     assert graph.node("Blur", "blur") is second is graph.lookup_node("blur")
     second.set_input("size", 4)
     second.set_input("mask", first.out(1))
-    second.override_display_id("12")
+    second.set_override_display_id("12")
     assert graph.finalize() == {
         "p.1": {"class_type": "Load", "inputs": {"name": "a"}},
         "p.blur": {

@@ -75,7 +75,7 @@ class WhileClose:
         copies = {}
         for node_id in sorted(body_of(dynprompt, unique_id, open_id)):
             copies[node_id] = graph.node(dynprompt.get_node(node_id)["class_type"])
-            copies[node_id].override_display_id(node_id)
+            copies[node_id].set_override_display_id(node_id)
         for node_id, copy in copies.items():
             for name, value in dynprompt.get_node(node_id)["inputs"].items():
                 inside = is_link(value) and value[0] in copies
