@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum, StrEnum
 from typing import Any, ClassVar, TypeVar
 
-from heddle.graph.plain import plain_text
+from heddle.graph.plain import is_listing, plain_text
 from heddle.graph.spec import DYNAMIC_COMBO
 
 AUTOGROW = "COMFY_AUTOGROW_V3"
@@ -589,7 +589,7 @@ class MatchType(ComfyTypeIO):
             self.template_id = template_id
             if allowed_types is None:
                 allowed_types = [AnyType]
-            self.allowed_types = list(allowed_types) if isinstance(allowed_types, Iterable) else [allowed_types]
+            self.allowed_types = list(allowed_types) if is_listing(allowed_types) else [allowed_types]
 
         def as_dict(self) -> dict[str, Any]:
             names = dict.fromkeys(_type_of(each) for each in self.allowed_types)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from typing import Any
 
 import pytest
@@ -205,6 +206,23 @@ class AnswersToAll:
 
     def __getitem__(self, name: str) -> Any:
         return "IMAGE", {"tooltip": "any"}
+
+
+class Growing(Plain):
+    """Its script adds inputs in the editor; to others it lists one."""
+
+    @classmethod
+    def INPUT_TYPES(cls) -> Any:
+        optional: Any = {"input1": ("*", {"lazy": True})}
+        if inspect.stack()[2].function == "get_input_info":
+            optional = AnswersToAll()
+        return {"required": {"select": ("INT", {"default": 1})}, "optional": optional}
+
+
+def test_a_class_that_looks_at_its_callers_lists_one_input_and_takes_all() -> None:
+    spec = spec_of_class("X", Growing)
+    assert [each.name for each in spec.inputs] == ["select", "input1"]
+    assert spec.open_input is not None and spec.open_input.type == "IMAGE"
 
 
 def test_an_object_that_merely_answers_makes_the_node_open() -> None:

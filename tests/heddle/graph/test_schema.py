@@ -31,6 +31,10 @@ def entry_of(declared: Any) -> Any:
 
 
 TOPICS: list[tuple[Any, list[Any]]] = [
+    (
+        io.MatchType.Input("a", template=io.MatchType.Template("t", allowed_types="IMAGE")),
+        ["COMFY_MATCHTYPE_V3", {"template": {"template_id": "t", "allowed_types": "IMAGE"}}],
+    ),
     (io.Image.Input("a"), ["IMAGE", {}]),
     (
         io.Mask.Input("a", tooltip="T", lazy=True, raw_link=True),
