@@ -41,18 +41,21 @@ def spec_of_class(id: str, cls: type, *, display_name: str = "", python_module: 
     if isinstance(cls, type) and issubclass(cls, ComfyNode):
         return spec_of_schema(cls, id=id, display_name=display_name, python_module=python_module)
     try:
-        sections = _input_types(cls)
-        inputs = tuple(_read_inputs(sections))
-        open_input = _read_open_input(sections) or _read_open_input(_input_types_when_checked(cls))
-        outputs = tuple(_read_outputs(cls))
-        function = plain_text(getattr(cls, "FUNCTION", ""))
-        described = _Described.read(cls)
-        validation = _read_validation(cls, inputs)
-        fingerprint = _read_fingerprint(cls, inputs)
+        return _read(id, cls, display_name, python_module)
+    except GraphError:
+        raise
     except Exception as error:  # a pack's own code: whatever it raises, the house stands without this node
         raise GraphError(
             f"node {id}: its class cannot list its inputs and outputs ({type(error).__name__}: {error})", class_type=id
         ) from error
+
+
+def _read(id: str, cls: type, display_name: str, python_module: str) -> NodeSpec:
+    sections = _input_types(cls)
+    inputs = tuple(_read_inputs(sections))
+    outputs = tuple(_read_outputs(cls))
+    described = _Described.read(cls)
+    function = plain_text(getattr(cls, "FUNCTION", ""))
     if not callable(getattr(cls, function, None)):
         raise GraphError(
             f"node {id}: FUNCTION names {function!r}, but the class has no such method", class_type=id, found=function
@@ -78,12 +81,12 @@ def spec_of_class(id: str, cls: type, *, display_name: str = "", python_module: 
         experimental=bool(getattr(cls, "EXPERIMENTAL", False)),
         search_aliases=described.search_aliases,
         per_node=bool(getattr(cls, "NOT_IDEMPOTENT", False)),
-        open_input=open_input,
-        validation=validation,
+        open_input=_read_open_input(sections) or _read_open_input(_input_types_when_checked(cls)),
+        validation=_read_validation(cls, inputs),
         extras=described.extras,
         call=shared.run,
         ask_lazy=shared.ask_lazy if asks_lazy else None,
-        fingerprint=fingerprint,
+        fingerprint=_read_fingerprint(cls, inputs),
         bind=bind,
         classic=cls,
     )

@@ -26,9 +26,22 @@ def spec_of_schema(cls: type[ComfyNode], *, id: str = "", display_name: str = ""
     """
     place = id or cls.__name__
     try:
-        schema = cls.FINALIZE_SCHEMA()
-        inputs = tuple(_read_inputs(schema))
-        outputs = tuple(
+        return _read(cls, cls.FINALIZE_SCHEMA(), id, display_name, python_module)
+    except Exception as error:  # a pack's own code: whatever it raises, the house stands without this node
+        raise GraphError(
+            f"node {place}: its class cannot list its inputs and outputs ({type(error).__name__}: {error})",
+            class_type=place,
+        ) from error
+
+
+def _read(cls: type[ComfyNode], schema: Schema, id: str, display_name: str, python_module: str) -> NodeSpec:
+    if not overrides(cls, "execute"):
+        raise TypeError("it has no method execute")
+    caller = _Caller(cls, schema)
+    return NodeSpec(
+        id=id or plain_text(schema.node_id),
+        inputs=tuple(_read_inputs(schema)),
+        outputs=tuple(
             OutputSpec(
                 name=plain_text(each.display_name or each.get_io_type()),
                 type=each.get_io_type(),
@@ -36,22 +49,9 @@ def spec_of_schema(cls: type[ComfyNode], *, id: str = "", display_name: str = ""
                 tip=plain_text(each.tooltip or ""),
             )
             for each in schema.outputs
-        )
-        extras = _extras(schema)
-    except Exception as error:  # a pack's own code: whatever it raises, the house stands without this node
-        raise GraphError(
-            f"node {place}: its class cannot list its inputs and outputs ({type(error).__name__}: {error})",
-            class_type=place,
-        ) from error
-    if not overrides(cls, "execute"):
-        raise GraphError(f"node {place}: its class has no method execute", class_type=place)
-    caller = _Caller(cls, schema)
-    return NodeSpec(
-        id=id or schema.node_id,
-        inputs=inputs,
-        outputs=outputs,
+        ),
         category=plain_text(schema.category),
-        display_name=display_name or schema.display_name or id or schema.node_id,
+        display_name=display_name or plain_text(schema.display_name or id or schema.node_id),
         description=plain_text(schema.description or ""),
         is_output=bool(schema.is_output_node),
         takes_lists=bool(schema.is_input_list),
@@ -62,7 +62,7 @@ def spec_of_schema(cls: type[ComfyNode], *, id: str = "", display_name: str = ""
         per_node=bool(schema.not_idempotent),
         open_input=InputSpec("*", "*", "optional") if schema.accept_all_inputs else None,
         validation=caller.validation() if overrides(cls, "validate_inputs") else None,
-        extras=extras,
+        extras=_extras(schema),
         call=caller.run,
         ask_lazy=caller.ask_lazy if overrides(cls, "check_lazy_status") else None,
         fingerprint=caller.asking("fingerprint_inputs") if overrides(cls, "fingerprint_inputs") else None,

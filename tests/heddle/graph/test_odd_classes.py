@@ -20,6 +20,11 @@ class AnyType(str):
         return False
 
 
+class NoTruth:
+    def __bool__(self) -> bool:
+        raise ValueError("neither true nor false")
+
+
 class Raises(dict[str, Any]):
     def __getitem__(self, name: str) -> Any:
         raise RuntimeError(name)
@@ -32,7 +37,7 @@ LEAVES = (
     | st.floats()
     | st.text(max_size=8)
     | st.binary(max_size=4)
-    | st.sampled_from([print, int, AnyType("*"), object(), Raises(a=1), ..., 1j, range(3), {"a", "b"}])
+    | st.sampled_from([print, int, AnyType("*"), object(), Raises(a=1), ..., 1j, range(3), {"a", "b"}, NoTruth()])
 )
 VALUES = st.recursive(
     LEAVES,
@@ -64,6 +69,7 @@ def test_an_odd_class_is_plain_or_left_out(inputs: Any, outputs: Any, names: Any
         "SEARCH_ALIASES": words,
         "API_NODE": words,
         "IS_CHANGED": words,
+        "OUTPUT_NODE": words,
         "VALIDATE_INPUTS": words,
         "FUNCTION": "go",
         "go": lambda self, **inputs: None,

@@ -193,7 +193,7 @@ def test_a_schema_that_is_none_is_refused_with_the_node_named() -> None:
         spec_of_schema(node_of(twice))
     with pytest.raises(GraphError, match=r"node Empty: .*no define_schema"):
         spec_of_schema(type("Empty", (ComfyNode,), {}))
-    with pytest.raises(GraphError, match="node Idle: its class has no method execute"):
+    with pytest.raises(GraphError, match=r"node Idle: .*no method execute"):
         spec_of_schema(type("Idle", (ComfyNode,), {"define_schema": classmethod(lambda cls: Schema("Idle"))}))
 
 
