@@ -79,21 +79,24 @@ def build_worker(settings: Settings) -> Worker:
     from heddle.numerics.stored_values import read_value, to_bytes
     from heddle.settings.folders import Folders
     from model_management.allocator import keep_freed_memory
+    from model_management.current import use as keep_ledger
     from model_management.devices import choose_device, free_memory, surroundings
     from model_management.guards import node_guard
     from model_management.weights import Weights
 
     keep_freed_memory()
     folders = Folders.from_settings(settings)
-    registry = _gather_nodes(folders)
-    fingerprints = Fingerprints(folders)
     device = choose_device(cpu_only=settings.cpu)
+    weights = Weights(device)
+    keep_ledger(weights)
+    registry = _gather_nodes(settings, folders)
+    fingerprints = Fingerprints(folders)
     cache_bytes = settings.cache_bytes
     if settings.cache_headroom is not None:
         cache_bytes = max(0, free_memory() - settings.cache_headroom)
     house = House(
         folders=folders,
-        weights=Weights(device),
+        weights=weights,
         fingerprint=fingerprints.of,
         guard=node_guard,
         cache=ResultCache(cache_bytes, bytes_of, settings.cache_results),
@@ -155,7 +158,7 @@ def convert(settings: Settings) -> int:
     from heddle.settings.folders import Folders
 
     document, _ = _read_workflow(settings)
-    known = _gather_nodes(Folders.from_settings(settings))
+    known = _gather_nodes(settings, Folders.from_settings(settings))
     if settings.catalogue is not None:
         known = Registry([*Registry.from_catalogue(read_document(settings.catalogue)).values(), *known.values()])
     converted = convert_document(document, known, seed=settings.seed)
@@ -254,14 +257,20 @@ def work(settings: Settings, connection: Connection) -> None:
     os._exit(0)
 
 
-def _gather_nodes(folders: Folders) -> Registry:
+def _gather_nodes(settings: Settings, folders: Folders) -> Registry:
     """The built-in nodes and those of the packs; a pack that fails is said and left out."""
+    from heddle.settings.current import use as keep_folders
+    from nodes import door
     from nodes.catalogue import built_in  # brings torch
     from nodes.packs import load_packs
 
     registry = built_in()
-    for failure in load_packs(registry, folders.custom_nodes):
-        log.warning("%s", failure.message)
+    keep_folders(settings, folders)  # packs ask for both while they are imported
+    door.use(registry)
+    only = settings.packs_only or (() if settings.no_packs else None)
+    for pack in load_packs(registry, folders.custom_nodes, only):
+        for failure in pack.failures:
+            log.warning("%s", failure.message)
     return registry
 
 

@@ -64,7 +64,7 @@ from execution.protection import Protection, Seals
 from heddle.graph.dynamic_prompt import DynamicPrompt
 from heddle.graph.errors import Cancelled, GraphError, HeddleError
 from heddle.graph.results import ExecutionBlocker, Expanded
-from heddle.graph.running import CallPlace, call_place, current_context
+from heddle.graph.running import call_of
 from heddle.graph.spec import Calls, NodeSpec
 
 Emit = Callable[[Event], None]
@@ -100,7 +100,7 @@ class House:
     claims_of: Callable[[str], Any] = lambda job_id: None
     code_version: CodeVersion = lambda spec: ""
     last_time: LastTime = field(default_factory=LastTime)
-    calls: dict[tuple[str, str], tuple[NodeSpec, Calls]] = field(default_factory=dict)
+    calls: dict[tuple[str, str], tuple[type | None, Calls]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.outside = Outside(self.guard)
@@ -300,7 +300,7 @@ class _JobRun:
             if node.spec.takes_lists:
                 inputs, hidden = ({name: [value] for name, value in each.items()} for each in (inputs, hidden))
             try:
-                with self.house.guard():
+                with self.house.guard(), call_of(None, node.id, 0, self.job.id):
                     answer = ask(**inputs, **hidden)
                     if is_outside(answer):
                         answer = self.house.outside.wait_for(answer, contextvars.copy_context())
@@ -439,8 +439,8 @@ class _JobRun:
             assert spec.call is not None, f"{spec.id} is known by its catalogue entry only"
             return Calls(spec.call, spec.ask_lazy)
         at = (node.id, spec.id)
-        if at not in self.house.calls or self.house.calls[at][0] is not spec:
-            self.house.calls[at] = (spec, spec.bind())
+        if at not in self.house.calls or self.house.calls[at][0] is not spec.classic:
+            self.house.calls[at] = (spec.classic, spec.bind())
         return self.house.calls[at][1]
 
     def _hidden(self, node: PlannedNode) -> dict[str, Any]:
@@ -465,8 +465,8 @@ class _JobRun:
         for call in calls_of(node.spec, begun.inputs, self._hidden(node)):  # pyright: ignore[reportArgumentType]
             if call.blocker is not None:
                 continue
-            with self.house.guard():
-                names = self._in_place(begun, call, ask)
+            with self.house.guard(), self._place(begun, call):
+                names = ask(**call.inputs)
                 if is_outside(names):
                     names = self.house.outside.wait_for(names, contextvars.copy_context())
             for name in names or ():
@@ -477,6 +477,7 @@ class _JobRun:
     def _call(self, begun: _Started, run: Callable[..., Any]) -> Input:
         node, outside = begun.node, []
         extra = self._hidden(node)
+        takes_context = node.spec.takes_context and node.spec.bind is None
         begun.all_blocked = True
         for call in calls_of(node.spec, begun.inputs, extra):  # pyright: ignore[reportArgumentType]
             begun.context.check_cancelled()
@@ -484,24 +485,20 @@ class _JobRun:
                 begun.answers.append(self._blocked(node, call.blocker))
                 continue
             begun.all_blocked = False
-            with self.house.guard():
-                answer = self._in_place(begun, call, run)
-            if is_outside(answer):
-                outside.append((len(begun.answers), answer, contextvars.copy_context()))
-            else:
-                answer = read_answer(node.spec, node.id, answer)
+            with self.house.guard(), self._place(begun, call):
+                answer = run(**call.inputs, ctx=begun.context) if takes_context else run(**call.inputs)
+                if is_outside(answer):
+                    outside.append((len(begun.answers), answer, contextvars.copy_context()))
+                else:
+                    answer = read_answer(node.spec, node.id, answer)
             begun.answers.append(answer)
         if outside:
             return self._wait_outside(begun, outside)
         return self._answered(begun)
 
-    def _in_place(self, begun: _Started, call: Call, function: Callable[..., Any]) -> Any:
-        """Call a node's function where it can find out who and where it is."""
-        current_context.set(begun.context)
-        call_place.set(CallPlace(self.job.id, begun.node.id, call.index))
-        if begun.node.spec.takes_context and function is begun.node.spec.call:
-            return function(**call.inputs, ctx=begun.context)
-        return function(**call.inputs)
+    def _place(self, begun: _Started, call: Call) -> call_of:
+        """Where what a node calls can find out who and where it is."""
+        return call_of(begun.context, begun.node.id, call.index or 0, self.job.id)
 
     def _look_at_seals(self, begun: _Started) -> None:
         """After a call: throw away what the node changed although it belongs to others, too."""

@@ -1,33 +1,120 @@
-"""Takes in `custom_nodes/`: each pack is a module whose NODE_CLASS_MAPPINGS names classic node classes.
+"""Takes in `custom_nodes/`: other people's packs, each a module or a package.
 
-A pack that fails to load is reported and the house opens without it; so is a single node that cannot be read.
+A pack brings classic classes (NODE_CLASS_MAPPINGS), schema classes (`comfy_entrypoint`), scripts for the browser
+(WEB_DIRECTORY), or any of these. One that fails is reported and the house opens without it; so is a single node that
+cannot be read.
 """
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
+import inspect
+import logging
 import sys
-from collections.abc import Iterable, Iterator
+import time
+import tomllib
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from heddle.graph.classic import spec_of_class
+from heddle.graph.classic import read_again, spec_of_class
 from heddle.graph.errors import GraphError, HeddleError
 from heddle.graph.registry import Registry
+from heddle.graph.spec import NodeSpec
+from nodes.door import EXTENSION_WEB_DIRS, LOADED_MODULE_DIRS
+
+log = logging.getLogger(__name__)
+
+PACKAGE = "custom_nodes"
 
 
-def load_packs(registry: Registry, folders: Iterable[Path]) -> list[HeddleError]:
-    """Add the nodes of every pack in the folders to the registry; what could not be loaded is returned."""
+@dataclass
+class Pack:
+    """What became of one pack.
+
+    Attributes:
+        import_s: seconds that importing it took.
+        web: the folder of its browser scripts.
+        failures: why it, or some of its nodes, are not there.
+    """
+
+    name: str
+    path: Path
+    import_s: float = 0.0
+    node_ids: list[str] = field(default_factory=list)
+    web: Path | None = None
+    failures: list[HeddleError] = field(default_factory=list)
+
+    @property
+    def module_name(self) -> str:
+        # A dot would be read as a step into a package.
+        return f"{PACKAGE}.{self.name.replace('.', '_x_')}"
+
+
+def load_packs(registry: Registry, folders: Iterable[Path], only: Collection[str] | None = None) -> list[Pack]:
+    """Add the nodes of every pack in the folders to the registry.
+
+    Args:
+        only: names of the packs to load, with or without `.py`; None = all.
+    """
+    folders = list(folders)
+    packs = [Pack(path.stem if path.is_file() else path.name, path) for path in _pack_paths(folders)]
+    if only is not None:
+        wanted = {name.removesuffix(".py") for name in only}
+        packs = [pack for pack in packs if pack.name in wanted]
+    if packs:
+        _make_package(folders)
+    for pack in packs:  # all of them before the first pack, whose libraries they may have to prepare
+        _run_prestartup(pack)
+    for pack in packs:
+        _load(pack, registry)
+    return packs
+
+
+def read_packs_again(registry: Registry) -> list[HeddleError]:
+    """Read the declarations of all packs' nodes again, since they list files of their own in them.
+
+    Returns: why nodes could not be read; they stay as they were.
+    """
     failures: list[HeddleError] = []
-    for path in _pack_paths(folders):
+    for spec in list(registry.values()):
         try:
-            module = _import_pack(path)
-        except Exception as error:  # a pack may raise anything at import, and must not take the house along
-            failures.append(HeddleError(f"pack {path.name}: cannot be loaded ({type(error).__name__}: {error})"))
+            fresh = read_again(spec)
+        except GraphError as error:
+            failures.append(error)
             continue
-        failures += _add_nodes(registry, module, path.stem)
+        if fresh is not spec:
+            registry.add(fresh)
     return failures
+
+
+def _load(pack: Pack, registry: Registry) -> None:
+    started = time.perf_counter()
+    try:
+        module = _import_pack(pack)
+    except (Exception, SystemExit) as error:  # a pack may raise anything at import, and must not take the house along
+        pack.failures.append(
+            HeddleError(f"pack {pack.path.name}: cannot be loaded ({type(error).__name__}: {error}); see its own page")
+        )
+        log.debug("pack %s", pack.name, exc_info=True)
+        return
+    LOADED_MODULE_DIRS[pack.name] = str(pack.path.absolute())
+    try:
+        pack.web = _web_folder(pack, module)
+        if pack.web is not None:
+            EXTENSION_WEB_DIRS[pack.name] = str(pack.web)
+        for spec in _read_nodes(pack, module):
+            _add(pack, spec, registry)
+    except (Exception, SystemExit) as error:  # comfy_entrypoint and what it calls is the pack's code, too
+        pack.failures.append(
+            HeddleError(f"pack {pack.name}: cannot list its nodes ({type(error).__name__}: {error}); see its own page")
+        )
+        log.debug("pack %s", pack.name, exc_info=True)
+    pack.import_s = time.perf_counter() - started
+    log.info("pack %s: %d nodes in %.2f s", pack.name, len(pack.node_ids), pack.import_s)
 
 
 def _pack_paths(folders: Iterable[Path]) -> Iterator[Path]:
@@ -36,15 +123,41 @@ def _pack_paths(folders: Iterable[Path]) -> Iterator[Path]:
             continue
         for path in sorted(folder.iterdir(), key=lambda each: each.name.lower()):
             is_module = path.suffix == ".py" or (path.is_dir() and (path / "__init__.py").is_file())
-            if is_module and not path.name.startswith((".", "_")) and not path.name.endswith(".disabled"):
+            if is_module and not path.name.startswith((".", "__")) and not path.name.endswith(".disabled"):
                 yield path
 
 
-def _import_pack(path: Path) -> ModuleType:
+def _make_package(folders: list[Path]) -> None:
+    """Let `import custom_nodes.PACK` find packs, which packs do with each other."""
+    package = sys.modules.get(PACKAGE)
+    if package is None:
+        package = sys.modules[PACKAGE] = ModuleType(PACKAGE, "Other people's packs.")
+        package.__path__ = []
+    package.__path__ = list(dict.fromkeys([*package.__path__, *(str(folder) for folder in folders)]))
+
+
+def _import_pack(pack: Pack) -> ModuleType:
     """Import a pack under a name of its own, so that two packs may both have a module `utils`."""
-    file = path / "__init__.py" if path.is_dir() else path
-    name = f"custom_nodes.{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, file)
+    is_package = pack.path.is_dir()
+    file = pack.path / "__init__.py" if is_package else pack.path
+    loaded = sys.modules.get(pack.module_name)
+    if loaded is not None and getattr(loaded, "__file__", None) == str(file):  # another pack has imported it
+        return loaded
+    _forget(pack.module_name, keep=f"{pack.module_name}.prestartup_script")
+    module = _run_file(file, pack.module_name, [str(pack.path)] if is_package else None)
+    setattr(sys.modules[PACKAGE], pack.module_name.partition(".")[2], module)
+    return module
+
+
+def _forget(name: str, keep: str = "") -> None:
+    """Take a module and all below it out: what is half imported, or of another folder, must not be found."""
+    for each in [each for each in sys.modules if each == name or each.startswith(name + ".")]:
+        if each != keep:
+            del sys.modules[each]
+
+
+def _run_file(file: Path, name: str, search: list[str] | None = None) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, file, submodule_search_locations=search)
     if spec is None or spec.loader is None:
         raise ImportError(f"{file} is no Python module")
     module = importlib.util.module_from_spec(spec)
@@ -52,21 +165,84 @@ def _import_pack(path: Path) -> ModuleType:
     try:
         spec.loader.exec_module(module)
     except BaseException:
-        del sys.modules[name]
+        _forget(name)
         raise
     return module
 
 
-def _add_nodes(registry: Registry, module: ModuleType, pack: str) -> Iterator[GraphError]:
-    classes: Any = getattr(module, "NODE_CLASS_MAPPINGS", None)
-    names: Any = getattr(module, "NODE_DISPLAY_NAME_MAPPINGS", None) or {}
-    if not isinstance(classes, dict):
-        yield GraphError(f"pack {pack}: has no NODE_CLASS_MAPPINGS, so it brings no nodes")
+def _run_prestartup(pack: Pack) -> None:
+    script = pack.path / "prestartup_script.py"
+    if not (pack.path.is_dir() and script.is_file()):
         return
-    for id, cls in classes.items():
+    name = f"{pack.module_name}.prestartup_script"
+    try:
+        _run_file(script, name)
+    except (Exception, SystemExit) as error:  # a pack's own code
+        pack.failures.append(
+            HeddleError(f"pack {pack.name}: its prestartup_script.py failed ({type(error).__name__}: {error})")
+        )
+
+
+def _web_folder(pack: Pack, module: ModuleType) -> Path | None:
+    """The folder that WEB_DIRECTORY names, or `web` of [tool.comfy] in pyproject.toml."""
+    named = getattr(module, "WEB_DIRECTORY", None)
+    project = pack.path / "pyproject.toml"
+    if named is None and project.is_file():
         try:
-            registry.add(
-                spec_of_class(id, cls, display_name=str(names.get(id, "")), python_module=f"custom_nodes.{pack}")
-            )
-        except GraphError as error:
-            yield GraphError(f"pack {pack}: {error.message}", class_type=id)
+            named = tomllib.loads(project.read_text(encoding="utf-8")).get("tool", {}).get("comfy", {}).get("web")
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+            return None  # a file for other tools; the pack works without it
+    if not isinstance(named, str):
+        return None
+    folder = (pack.path if pack.path.is_dir() else pack.path.parent).joinpath(named).resolve()
+    if folder.is_dir():
+        return folder
+    pack.failures.append(
+        HeddleError(
+            f"pack {pack.name}: WEB_DIRECTORY names {named!r}, but there is no such folder; its nodes are there"
+        )
+    )
+    return None
+
+
+def _read_nodes(pack: Pack, module: ModuleType) -> Iterator[NodeSpec]:
+    place = f"{PACKAGE}.{pack.name}"
+    classes: Any = getattr(module, "NODE_CLASS_MAPPINGS", None)
+    if classes is not None:
+        names: Any = getattr(module, "NODE_DISPLAY_NAME_MAPPINGS", None) or {}
+        for id, cls in dict(classes).items():
+            yield from _read_node(pack, cls, str(id), str(names.get(id, "") or ""), place)
+    elif callable(entry := getattr(module, "comfy_entrypoint", None)):
+        for cls in asyncio.run(_listed_by(entry)):
+            yield from _read_node(pack, cls, "", "", place)
+    elif getattr(module, "WEB_DIRECTORY", None) is None and pack.web is None:
+        pack.failures.append(
+            GraphError(f"pack {pack.name}: has neither NODE_CLASS_MAPPINGS nor comfy_entrypoint, so it brings no nodes")
+        )
+
+
+async def _listed_by(entry: Any) -> list[Any]:
+    """The node classes of an extension."""
+    extension = await _awaited(entry())
+    await _awaited(extension.on_load())
+    return list(await _awaited(extension.get_node_list()))
+
+
+async def _awaited(answer: Any) -> Any:
+    return await answer if inspect.isawaitable(answer) else answer
+
+
+def _read_node(pack: Pack, cls: Any, id: str, display_name: str, place: str) -> Iterator[NodeSpec]:
+    try:
+        yield spec_of_class(id, cls, display_name=display_name, python_module=place)
+    except GraphError as error:
+        pack.failures.append(GraphError(f"pack {pack.name}: {error.message}", class_type=error.class_type or id))
+
+
+def _add(pack: Pack, spec: NodeSpec, registry: Registry) -> None:
+    before = registry.get(spec.id)
+    if before is not None and before.id == spec.id:
+        owner = before.python_module if before.python_module.startswith(PACKAGE) else "the built-in one"
+        log.info("pack %s: its node %s replaces %s", pack.name, spec.id, owner)
+    registry.add(spec)
+    pack.node_ids.append(spec.id)

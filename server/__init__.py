@@ -1,1 +1,4 @@
-"""The front desk: HTTP, websocket, the job store and the supervisor of workers. No torch, no packs."""
+"""The front desk: HTTP, websocket, job store, worker supervisor, users' files. The names here are for packs."""
+
+from server.prompt_server import BinaryEventTypes as BinaryEventTypes
+from server.prompt_server import PromptServer as PromptServer

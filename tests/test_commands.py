@@ -317,6 +317,29 @@ def test_a_pack_that_fails_is_reported_and_the_house_opens_without_it(
     assert "FUNCTION names 'gone'" in caplog.text
 
 
+def test_packs_may_be_left_out_or_chosen(tmp_path: Path) -> None:
+    packs = tmp_path / "custom_nodes"
+    packs.mkdir()
+    for name in ("one", "two"):
+        (packs / f"{name}.py").write_text(
+            f"import folder_paths\nclass Where:\n    RETURN_TYPES = ()\n    FUNCTION = 'go'\n"
+            "    @classmethod\n    def INPUT_TYPES(cls):\n"
+            "        return {'required': {'place': ('STRING', {'default': folder_paths.get_output_directory()})}}\n"
+            f"    def go(self, place):\n        return ()\nNODE_CLASS_MAPPINGS = {{'{name}': Where}}\n"
+        )
+
+    def there(*words: str) -> dict[str, Any]:
+        records = json.loads(command("nodes", "--json", *words, base=tmp_path).stdout)
+        return {name: records[name] for name in ("one", "two") if name in records}
+
+    found = there()
+    assert list(found) == ["one", "two"]
+    default = found["one"]["input"]["required"]["place"][1]["default"]
+    assert default == str(tmp_path / "output"), "packs find the folders of this very command"
+    assert list(there("--disable-all-custom-nodes")) == []
+    assert list(there("--disable-all-custom-nodes", "--whitelist-custom-nodes", "two")) == ["two"]
+
+
 @pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
 def test_ctrl_c_stops_a_run_without_a_traceback(base: Path) -> None:
     words = ["run", str(WORKFLOW), "--base-directory", str(base), "--set", "1.ckpt_name=tiny.safetensors"]

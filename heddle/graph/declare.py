@@ -13,9 +13,11 @@ from dataclasses import dataclass, field
 from types import ModuleType, UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from heddle.graph.answers import read_names, when_ready
+from heddle.graph.asking import asking, validation_by
 from heddle.graph.context import Context
 from heddle.graph.results import ExecutionBlocker, Expanded, Shown
-from heddle.graph.spec import InputSpec, NodeSpec, OutputSpec, Section, Validation
+from heddle.graph.spec import InputSpec, NodeSpec, OutputSpec, Section
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -130,7 +132,7 @@ def node(
     per_node: bool = False,
     ask_lazy: Callable[..., Any] | None = None,
     fingerprint: Callable[..., Any] | None = None,
-    validate: Callable[..., Any] | None = None,
+    check: Callable[..., Any] | None = None,
 ) -> Callable[[F], F]:
     """Declare a function as the node `id`.
 
@@ -141,8 +143,9 @@ def node(
         effects: it writes a file or shows something, so it runs for its own sake (an output node).
         was: older ids that mean this node.
         takes_lists: every input is the list of its values; else lists call the node once per element.
-        per_node, ask_lazy, fingerprint: see `NodeSpec`. The last two are called with the same inputs, by name.
-        validate: takes some of the inputs by name; returns True, or a text that says what is wrong.
+        per_node: two of them never share a result.
+        ask_lazy, fingerprint, check: see `NodeSpec`; functions of those inputs that their parameters name. `check`
+            returns True, or what is wrong with the inputs.
     """
 
     def declare(function: F) -> F:
@@ -163,18 +166,18 @@ def node(
             description=inspect.cleandoc(function.__doc__ or ""),
             is_output=effects,
             takes_lists=takes_lists,
-            per_node=per_node,
             is_async=inspect.iscoroutinefunction(function),
-            ask_lazy=ask_lazy,
-            fingerprint=fingerprint,
-            validation=None if validate is None else read_validation(validate),
             takes_context=any(hints.get(each) is Context for each in signature.parameters),
             python_module=function.__module__,
             deprecated=deprecated,
             experimental=experimental,
             was=tuple(was),
             search_aliases=tuple(search),
+            per_node=per_node,
             call=_as_tuple(function),
+            ask_lazy=None if ask_lazy is None else _asking(ask_lazy, read_names),
+            fingerprint=None if fingerprint is None else _asking(fingerprint, lambda answer: answer),
+            validation=None if check is None else validation_by(check),
         )
         setattr(function, _MARK, spec)
         return function
@@ -197,29 +200,18 @@ def declared_in(module: ModuleType) -> list[NodeSpec]:
     return list({spec.id: spec for spec in found}.values())
 
 
-def read_validation(function: Callable[..., Any]) -> Validation:
-    """What a node's own check answers for, read from the names of its arguments."""
-    parameters = inspect.signature(function).parameters.values()
-    takes_all = any(each.kind is each.VAR_KEYWORD for each in parameters)
-    names = {each.name for each in parameters if each.kind not in (each.VAR_KEYWORD, each.VAR_POSITIONAL)}
-    takes_types = "input_types" in names
-    return Validation(frozenset(names - {"input_types", "self", "cls"}), takes_all, takes_types, function)
-
-
 def _as_tuple(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function, with a lone result put into a tuple, as the executor wants it."""
+    """The function, with a lone result put into a tuple, as the executor wants it; `async` or not."""
 
-    def call(**inputs: Any) -> Any:
-        return _in_tuple(function(**inputs))
+    def read(result: Any) -> Any:
+        return result if isinstance(result, (tuple, Shown, Expanded, ExecutionBlocker)) else (result,)
 
-    async def wait(**inputs: Any) -> Any:
-        return _in_tuple(await function(**inputs))
-
-    return wait if inspect.iscoroutinefunction(function) else call
+    return lambda **inputs: when_ready(function(**inputs), read)
 
 
-def _in_tuple(result: Any) -> Any:
-    return result if isinstance(result, (tuple, Shown, Expanded, ExecutionBlocker)) else (result,)
+def _asking(function: Callable[..., Any], read: Callable[[Any], Any]) -> Callable[..., Any]:
+    ask = asking(function)
+    return lambda **inputs: when_ready(ask(**inputs), read)
 
 
 def _read_input(node_id: str, parameter: inspect.Parameter, annotation: Any) -> InputSpec:

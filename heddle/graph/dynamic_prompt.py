@@ -10,6 +10,10 @@ from heddle.graph.errors import GraphError
 Record = Mapping[str, Any]
 
 
+class NodeNotFoundError(GraphError):
+    """A graph has no node of this id. The name is the one that packs know."""
+
+
 class DynamicPrompt:
     """Nodes by id, in the API form. Method names are those that packs know (hidden input DYNPROMPT)."""
 
@@ -23,12 +27,12 @@ class DynamicPrompt:
         self._display_ids: dict[str, str] = {}
 
     def get_node(self, node_id: str) -> Record:
-        """A node's record. Raises: GraphError, if there is none."""
+        """A node's record. Raises: NodeNotFoundError."""
         record = self.ephemeral_prompt.get(node_id)
         if record is None:
             record = self.original_prompt.get(node_id)
         if record is None:
-            raise GraphError(f"node {node_id}: not in this graph", node_id=node_id)
+            raise NodeNotFoundError(f"node {node_id}: not in this graph, nor put into it", node_id=str(node_id))
         return record
 
     def has_node(self, node_id: str) -> bool:

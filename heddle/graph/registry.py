@@ -33,6 +33,10 @@ class Registry(Mapping[str, NodeSpec]):
         self._specs[spec.id] = spec
         self._older_ids |= dict.fromkeys(spec.was, spec.id)
 
+    def remove(self, id: str) -> None:
+        """Take a node out. Raises: KeyError, if it is not there."""
+        del self._specs[id]
+
     def catalogue(self) -> dict[str, Record]:
         """Every node's record, as data that can travel."""
         return {id: record_of(spec) for id, spec in self._specs.items()}

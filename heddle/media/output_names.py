@@ -45,6 +45,10 @@ class OutputName:
         write_whole(own, data)
         return own
 
+    def next_number(self) -> int:
+        """The number after the highest in use; another process may take it first, which `save` would notice."""
+        return self._last_number(self.stem.replace("%batch_num%", "0")) + 1
+
     def _candidates(self, extension: str, batch_number: int) -> Iterator[Path]:
         stem = self.stem.replace("%batch_num%", str(batch_number))
         for number in itertools.count(self._last_number(stem) + 1):

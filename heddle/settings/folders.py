@@ -12,7 +12,7 @@ import os
 import re
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -37,6 +37,10 @@ class Kind:
     folders: tuple[str, ...]
     extensions: frozenset[str] = WEIGHTS
     marker: str | None = None  # set: a folder with this file in it is the thing that is listed
+
+    def takes(self, name: str) -> bool:
+        """Whether a file of this name is one, by its extension; without any, every file is."""
+        return not self.extensions or os.path.splitext(name)[1].lower() in self.extensions
 
 
 KINDS: Mapping[str, Kind] = MappingProxyType(
@@ -125,7 +129,8 @@ class Folders:
     roots_of: Mapping[str, tuple[Path, ...]]  # kind -> folders, the first that has a file wins
     custom_nodes: tuple[Path, ...]
     shipped_input: Path = HOUSE / "input"
-    _listings: dict[str, _Listing] = field(default_factory=dict, repr=False, compare=False)
+    _listings: dict[Any, _Listing] = field(default_factory=dict, repr=False, compare=False)
+    _live: dict[str, tuple[list[str], Any]] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Folders:
@@ -162,9 +167,35 @@ class Folders:
     def models(self, kind: str) -> list[Path]:
         """The folders of one kind, whether they exist or not; the first is where a new file belongs."""
         kind = KIND_NAMES.get(kind, kind)
+        if kind in self._live:
+            return [Path(path) for path in self._live[kind][0]]
         if kind not in self.roots_of:
             raise SettingsError(f"{kind!r} is no kind of model; there are {', '.join(sorted(self.roots_of))}")
         return list(self.roots_of[kind])
+
+    @property
+    def live_kinds(self) -> dict[str, tuple[list[str], Any]]:
+        """Kind -> (folders, extensions), which packs read and change: from the first look on it holds.
+
+        No extensions mean all. `custom_nodes` is among them.
+        """
+        if not self._live:
+            self._live["custom_nodes"] = ([str(path) for path in self.custom_nodes], set())
+            for kind, paths in self.roots_of.items():
+                what = KINDS.get(kind, Kind((kind,)))
+                self._live[kind] = ([str(path) for path in paths], {"folder"} if what.marker else set(what.extensions))
+        return self._live
+
+    def redirect(self, root_type: str, path: Path) -> None:
+        """Give one of the four roots another place, as packs may."""
+        self.root(root_type)  # refuses what is none
+        object.__setattr__(self, root_type, path)  # frozen for everyone else: options do not change while we run
+
+    def _kind(self, kind: str) -> Kind:
+        what = KINDS.get(kind, Kind((kind,)))
+        if kind in self._live and not what.marker:
+            return replace(what, extensions=frozenset(str(each).lower() for each in self._live[kind][1]))
+        return what
 
     def list_files(self, kind: str) -> list[str]:
         """The names of one kind's files in its folders and theirs, with forward slashes, in alphabetical order.
@@ -177,10 +208,11 @@ class Folders:
             may_leave = False
         else:
             kind = KIND_NAMES.get(kind, kind)
-            places, what, may_leave = self.models(kind), KINDS.get(kind, Kind((kind,))), True
-        listing = self._listings.get(kind)
+            places, what, may_leave = self.models(kind), self._kind(kind), True
+        asked = (kind, tuple(places), what)
+        listing = self._listings.get(asked)
         if listing is None or not listing.is_fresh():
-            listing = self._listings[kind] = _list(places, what, may_leave)
+            listing = self._listings[asked] = _list(places, what, may_leave)
         return list(listing.names)
 
     def find(self, kind: str, name: str) -> Path:
@@ -189,7 +221,7 @@ class Folders:
         Raises: WeightsError, which lists similar names, if there is none.
         """
         kind = KIND_NAMES.get(kind, kind)
-        what = KINDS.get(kind, Kind((kind,)))
+        what = self._kind(kind)
         places = self.models(kind)
         try:
             parts = _safe_parts(name)
@@ -197,7 +229,7 @@ class Folders:
             raise WeightsError(f"{kind}: {problem.message}", file=name) from problem
         for place in places:
             path = place.joinpath(*parts)
-            if path.is_dir() if what.marker else (path.is_file() and path.suffix.lower() in what.extensions):
+            if path.is_dir() if what.marker else (path.is_file() and what.takes(path.name)):
                 return path
         there = self.list_files(kind)
         similar = _similar(name, there)
@@ -362,7 +394,7 @@ def _walk(root: Path, what: Kind, may_leave: bool, times: dict[Path, int | None]
                     yield name
                 else:
                     (linked if is_link else waiting).append((Path(entry.path), name + "/"))
-            elif not what.marker and os.path.splitext(entry.name)[1].lower() in what.extensions and _is_file(entry):
+            elif not what.marker and what.takes(entry.name) and _is_file(entry):
                 yield name
 
 

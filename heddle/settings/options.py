@@ -64,7 +64,7 @@ _FOREIGN = {
     **dict.fromkeys(("--use-sage-attention", "--use-flash-attention", "--disable-xformers", "--xformers"), _LATER),
     **dict.fromkeys(("--preview-method", "--preview-size", "--fast", "--deterministic"), _LATER),
     **dict.fromkeys(("--cuda-device", "--default-device", "--directml", "--oneapi-device-selector"), _LATER),
-    **dict.fromkeys(("--multi-user", "--disable-metadata", "--disable-all-custom-nodes", "--log-stdout"), _LATER),
+    **dict.fromkeys(("--multi-user", "--disable-metadata", "--log-stdout"), _LATER),
     "--share": "leave it out: Heddle opens no tunnel; --listen makes it reachable in your own network",
     "--api": "leave it out: the interface is always there",
     "--ckpt-dir": "use --extra-model-paths-config FILE instead",
@@ -95,6 +95,8 @@ class Settings:
     cache_results: int | None = None  # at most so many results, whatever their size up to cache_bytes
     cache_headroom: int | None = None  # bytes of free memory that the cache leaves; then cache_bytes does not count
     disk_cache_bytes: int = DISK_CACHE_BYTES
+    no_packs: bool = False
+    packs_only: tuple[str, ...] = ()  # packs to load, all others left alone; also with no_packs
     workflow: Path | None = None  # run, check, convert
     changes: tuple[str, ...] = ()  # run: the texts of --set, for `read_change`
     catalogue: Path | None = None  # convert: nodes that are not here, as /object_info answers
@@ -226,6 +228,13 @@ def _shared_options() -> _Parser:
         metavar="SIZE",
         help="disk space for results that took long, so that a job goes on after a crash; 0 for none, default 4GB",
     )
+    work.add_argument("--disable-all-custom-nodes", action="store_true", help="load no packs")
+    work.add_argument(
+        "--whitelist-custom-nodes",
+        metavar="NAME",
+        action="append",
+        help="load these packs only; several names may follow",
+    )
     work.add_argument("--verbose", metavar="LEVEL", default="INFO", help=f"{', '.join(LEVELS)}; alone: DEBUG")
     return parser
 
@@ -303,6 +312,8 @@ def _settings(command: str, found: argparse.Namespace, rest: tuple[str, ...] = (
         cache_results=_cache_results(found),
         cache_headroom=None if found.cache_ram is None else _at_least_zero("--cache-ram", int(found.cache_ram * 2**30)),
         disk_cache_bytes=_disk_cache_bytes(found),
+        no_packs=found.disable_all_custom_nodes,
+        packs_only=tuple(found.whitelist_custom_nodes or ()),
         workflow=None if workflow is None else _absolute(workflow),
         changes=changes,
         catalogue=None if catalogue is None else _absolute(catalogue),
@@ -313,9 +324,19 @@ def _settings(command: str, found: argparse.Namespace, rest: tuple[str, ...] = (
 
 
 def _fill_optional_values(argv: Sequence[str]) -> list[str]:
-    """Write out what --listen, --verbose and --enable-cors-header mean alone: none may take the command behind it."""
+    """Write out what --listen, --verbose and --enable-cors-header mean alone: none may take the command behind it.
+
+    Likewise each name after --whitelist-custom-nodes gets that option of its own.
+    """
     words: list[str] = []
+    names_packs = False
     for i, word in enumerate(argv):
+        if names_packs and not word.startswith("-") and word not in COMMANDS:
+            words.append(f"--whitelist-custom-nodes={word}")
+            continue
+        names_packs = word == "--whitelist-custom-nodes" and i + 1 < len(argv) and not argv[i + 1].startswith("-")
+        if names_packs:
+            continue
         following = argv[i + 1] if i + 1 < len(argv) else "-"
         bare = following.startswith("-") or following in COMMANDS
         if word == "--listen" and bare:

@@ -57,7 +57,7 @@ def save_image(
 
     The files are numbered; nothing is ever overwritten.
     """
-    return _write(images, "output", filename_prefix, remaking_texts(prompt, extra_pnginfo), _KEPT_LEVEL, ctx)
+    return write_images(images, "output", filename_prefix, remaking_texts(prompt, extra_pnginfo), _KEPT_LEVEL, ctx)
 
 
 @node(
@@ -73,11 +73,25 @@ def preview_image(
     """Show images without keeping them: their files lie in the temp folder, which may be emptied at any time."""
     # A beginning of its own for each run, so that a browser never shows an older picture of the same name.
     prefix = f"preview_{secrets.token_hex(4)}"
-    return _write(images, "temp", prefix, remaking_texts(prompt, extra_pnginfo), _PASSING_LEVEL, ctx)
+    return write_images(images, "temp", prefix, remaking_texts(prompt, extra_pnginfo), _PASSING_LEVEL, ctx)
 
 
-def _write(images: torch.Tensor, root: str, prefix: str, texts: dict[str, str], level: int, ctx: Context) -> Any:
-    """One file for each image of [B, H, W, C]."""
+def write_images(
+    images: torch.Tensor,
+    root: str,
+    prefix: str,
+    texts: dict[str, str],
+    level: int,
+    ctx: Context,
+    folders: Any = None,
+) -> Any:
+    """One PNG file for each image of [B, H, W, C], as a `Shown` of them.
+
+    Args:
+        root: "output" or "temp", below the context's folders or those given.
+        texts: the metadata, by key.
+        level: zlib's effort, 0..9.
+    """
     if images.ndim != 4 or images.shape[-1] not in (1, 3, 4):
         raise ShapeError(
             f"images of shape {list(images.shape)} cannot be written; [batch, height, width, 1, 3 or 4] is wanted",
@@ -85,7 +99,7 @@ def _write(images: torch.Tensor, root: str, prefix: str, texts: dict[str, str], 
             got=list(images.shape),
         )
     height, width = images.shape[1:3]
-    target: OutputName = plan_name(ctx.folders, root, prefix, width=width, height=height, now=datetime.now())
+    target: OutputName = plan_name(folders or ctx.folders, root, prefix, width=width, height=height, now=datetime.now())
     written = []
     for number, image in enumerate(images):
         ctx.check_cancelled()

@@ -208,7 +208,7 @@ def _serve(connection: Any) -> None:
     def is_even(number: int) -> Any:
         return True if number % 2 == 0 else f"{number} is odd"
 
-    @node("Strict", category="toys", validate=is_even)
+    @node("Strict", category="toys", check=is_even)
     def strict(number: Annotated[int, Number()]) -> Thing:
         """Takes even numbers."""
         return f"{number}"

@@ -10,6 +10,7 @@ from heddle.settings import options
 from heddle.settings.folders import Folders
 from server.app import build_app
 from server.serve import gather_parts
+from tests.house.test_rules import DOORS, module_names
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -29,6 +30,15 @@ def test_every_route_is_in_the_guide_and_every_line_of_the_guide_is_a_route(tmp_
     told = set(re.findall(r"^\| `((?:GET|POST|PATCH|PUT|DELETE)) ([^` ]+)`", text, re.MULTILINE))
     assert told == bare - {("GET", "/ws")}
     assert "`/ws?clientId=ID`" in text
+
+
+def test_every_door_is_in_the_guide_to_packs() -> None:
+    told = set(re.findall(r"`([^` ]+)`", (DOCS / "packs.md").read_text()))
+    there = {name for name in module_names(*DOORS, "server", "nodes") if name.partition(".")[0] in DOORS}
+    for name in there - {"comfy", "comfy_api", "comfy_execution", "comfy_extras", "comfy.options"}:
+        if not name.rpartition(".")[2].startswith("_") and name != "comfy.comfy_types.node_typing":
+            package, _, module = name.rpartition(".")
+            assert {name, f".{module}"} & told or (package == "comfy_api" and module in told), name
 
 
 def test_every_option_and_command_is_in_the_guide() -> None:

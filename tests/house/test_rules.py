@@ -14,7 +14,16 @@ import pytest
 import launch
 
 ROOT = Path(launch.__file__).resolve().parent
-ROOMS = ("heddle", "model_management", "execution", "nodes", "server", "main", "launch", "benchmarks")
+DOORS = (
+    "comfy",
+    "comfy_api",
+    "comfy_execution",
+    "comfy_extras",
+    "folder_paths",
+    "latent_preview",
+    "node_helpers",
+)
+ROOMS = ("heddle", "model_management", "execution", "nodes", "server", "main", "launch", "benchmarks", *DOORS)
 TORCH_FREE = (
     "heddle.graph",
     "heddle.settings",
@@ -24,6 +33,12 @@ TORCH_FREE = (
     "server",
     "main",
     "launch",
+    "nodes.door",
+    "folder_paths",
+    "comfy_api",
+    "comfy_execution",
+    "comfy.cli_args",
+    "comfy.comfy_types",
 )
 HEAVY = {"torch", "torchvision", "torchsde", "transformers", "spandrel", "open_clip", "timm", "scipy"}
 NOT_OURS = {".git", ".venv", "__pycache__", "node_modules", "output", "temp", "user", "train", "results"}

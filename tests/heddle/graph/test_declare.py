@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import types
 from typing import Annotated, Any, Literal
 
 import pytest
 
-from heddle.graph.classic import class_of_spec, spec_of_class
+from heddle.graph.classic import spec_of_class
 from heddle.graph.context import Context
 from heddle.graph.declare import Choice, Files, Flag, Hidden, More, Number, Text, Wire, declared_in, node, spec_of
+from heddle.graph.derived import class_of_spec
 from heddle.graph.errors import GraphError
 from heddle.graph.object_info import record_of, spec_of_record, with_files
 from heddle.graph.registry import Registry
-from heddle.graph.results import Shown
+from heddle.graph.results import ExecutionBlocker, Expanded, Shown
 from heddle.graph.spec import types_match
 from heddle.wires import Image, Mask, Model
 
@@ -128,6 +130,55 @@ def test_a_registry_answers_to_older_ids() -> None:
     assert Registry.from_catalogue(registry.catalogue()).catalogue() == registry.catalogue()
     with pytest.raises(KeyError):
         registry["Nothing"]
+
+
+def test_a_function_may_be_async_stop_its_branch_or_put_a_graph_in_its_place() -> None:
+    @node("Later", category="tests")
+    async def later(value: int = 1) -> int:
+        await asyncio.sleep(0)
+        return value + 1
+
+    @node("Stops", category="tests")
+    def stops() -> Annotated[Any, Wire("INT")]:
+        return ExecutionBlocker("no")
+
+    @node("Grows", category="tests", outputs=("a", "b"))
+    def grows() -> Annotated[Expanded, Wire("INT"), Wire("IMAGE")]:
+        return Expanded((["1", 0], 2), {"1": {"class_type": "Later", "inputs": {}}})
+
+    call = spec_of(later).call
+    assert call is not None and asyncio.run(call(value=2)) == (3,)
+    call = spec_of(stops).call
+    assert call is not None and isinstance(call(), ExecutionBlocker)
+    spec = spec_of(grows)
+    assert [(each.name, each.type) for each in spec.outputs] == [("a", "INT"), ("b", "IMAGE")]
+    assert spec.call is not None and isinstance(spec.call(), Expanded)
+    cls: Any = class_of_spec(spec, function="grow")
+    assert cls().grow() == {"result": (["1", 0], 2), "expand": {"1": {"class_type": "Later", "inputs": {}}}}
+    cls = class_of_spec(spec_of(later))
+    assert asyncio.run(cls().run(value=5)) == (6,)
+
+
+def test_a_function_may_say_what_its_result_depends_on_what_it_needs_and_what_is_wrong() -> None:
+    @node(
+        "Careful",
+        category="tests",
+        per_node=True,
+        ask_lazy=lambda a, b: "b" if a and b is None else None,
+        fingerprint=lambda a: a * 2,
+        check=lambda b: b != 3 or "b is 3",
+    )
+    def careful(a: int, b: Annotated[int, More({"lazy": True})]) -> int:
+        return a
+
+    spec = spec_of(careful)
+    assert spec.per_node and spec.ask_lazy is not None and spec.fingerprint is not None
+    assert (spec.ask_lazy(a=1, b=None), spec.ask_lazy(a=0, b=None)) == (["b"], [])
+    assert spec.fingerprint(a=2, b=1) == 4
+    assert spec.validation is not None and spec.validation.ask is not None
+    assert spec.validation.names == {"b"} and spec.validation.ask(a=1, b=3) == "b is 3"
+    plain = spec_of(everything)
+    assert (plain.per_node, plain.ask_lazy, plain.fingerprint, plain.validation) == (False, None, None, None)
 
 
 class Classic:

@@ -44,6 +44,18 @@ def test_a_bare_listen_does_not_swallow_the_command():
     assert settings.listen == ("0.0.0.0", "::") and not settings.is_private
 
 
+def test_packs_are_left_out_or_chosen_by_name_before_and_after_the_command():
+    assert parse([]).packs_only == () and not parse([]).no_packs
+    assert parse(["--disable-all-custom-nodes"]).no_packs
+    settings = parse(
+        ["--whitelist-custom-nodes", "a", "b c", "run", "w.json", "--whitelist-custom-nodes", "d", "--cpu"]
+    )
+    assert (settings.packs_only, settings.command, settings.cpu) == (("a", "b c", "d"), "run", True)
+    assert parse(["--whitelist-custom-nodes=a"]).packs_only == ("a",)
+    with pytest.raises(SettingsError, match="whitelist-custom-nodes"):
+        parse(["--whitelist-custom-nodes"])
+
+
 def test_several_addresses_are_private_only_together():
     assert parse(["--listen", "127.0.0.1, ::1"]).is_private
     assert not parse(["--listen", "127.0.0.1,192.168.1.5"]).is_private

@@ -1,0 +1,1 @@
+"""What packs find in `import comfy`: each module passes on to a room of the house."""

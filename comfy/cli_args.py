@@ -1,0 +1,78 @@
+"""What packs find in `comfy.cli_args`: the options under the names that they know.
+
+Options that Heddle has not, or decides by itself, read as not given.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Any
+
+from heddle.settings.current import current_settings
+
+
+class LatentPreviewMethod(Enum):
+    """How pictures are shown while they are made."""
+
+    NoPreviews = "none"
+    Auto = "auto"
+    Latent2RGB = "latent2rgb"
+    TAESD = "taesd"
+
+
+class PerformanceFeature(Enum):
+    """Short cuts that other engines offer; none is on here."""
+
+    Fp16Accumulation = "fp16_accumulation"
+    Fp8MatrixMultiplication = "fp8_matrix_mult"
+    CublasOps = "cublas_ops"
+    AutoTune = "autotune"
+
+
+def _read(name: str) -> Any:
+    settings = current_settings()
+    match name:
+        case "cpu":
+            return settings.cpu
+        case "listen":
+            return ",".join(settings.listen)
+        case "port":
+            return settings.port
+        case "verbose":
+            return settings.log_level
+        case "base_directory":
+            return str(settings.base_directory)
+        case "output_directory" | "input_directory" | "temp_directory" | "user_directory":
+            path = getattr(settings, name)
+            return None if path is None else str(path)
+        case "extra_model_paths_config":
+            return [[str(path)] for path in settings.extra_model_paths] or None
+        case "disable_all_custom_nodes":
+            return settings.no_packs
+        case "whitelist_custom_nodes":
+            return list(settings.packs_only)
+        case "preview_method":
+            return LatentPreviewMethod.Auto
+        case "preview_size":
+            return 512
+        case "max_upload_size":
+            return 100.0
+        case "fast":
+            return set()
+    return None
+
+
+class _Arguments:
+    """Reads each option when it is asked for. What a pack sets stays set."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return _read(name)
+
+
+args: Any = _Arguments()
+
+
+def enables_dynamic_vram() -> bool:
+    return False

@@ -1,0 +1,3 @@
+"""What packs find in `comfy_api.input_impl`."""
+
+from comfy_api.latest._types import VideoFromComponents as VideoFromComponents

@@ -1,0 +1,1 @@
+"""What packs find in `import comfy_execution`: graphs, where a call stands, progress. No torch here."""

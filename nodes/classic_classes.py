@@ -1,0 +1,160 @@
+"""Our nodes as the classic classes that packs know: `nodes.KSampler().sample(...)`, subclasses of `SaveImage`.
+
+The methods' names, and the order in which they take what is given by place, are what existing packs rely on.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import secrets
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from heddle.graph.derived import class_of_spec
+from heddle.graph.errors import HeddleError
+from heddle.graph.registry import Registry
+from heddle.graph.running import current_context
+from heddle.graph.spec import NodeSpec
+from heddle.media.pictures import remaking_texts
+from heddle.settings.current import current_folders
+from nodes.bare_context import BareContext
+from nodes.catalogue import built_in
+from nodes.image.files import write_images
+
+
+class Method(NamedTuple):
+    """The name of a classic class's method, and the inputs that stand first in it, where not as the node lists them."""
+
+    function: str
+    order: tuple[str, ...] = ()
+
+
+METHODS = {
+    "CheckpointLoaderSimple": Method("load_checkpoint"),
+    "VAELoader": Method("load_vae"),
+    "CLIPTextEncode": Method("encode", ("clip", "text")),
+    "CLIPSetLastLayer": Method("set_last_layer"),
+    "KSampler": Method("sample"),
+    "EmptyLatentImage": Method("generate"),
+    "LatentUpscale": Method("upscale"),
+    "LatentUpscaleBy": Method("upscale"),
+    "VAEDecode": Method("decode", ("vae", "samples")),
+    "VAEEncode": Method("encode", ("vae", "pixels")),
+    "LoadImage": Method("load_image"),
+    "SaveImage": Method("save_images"),
+    "PreviewImage": Method("save_images"),
+    "ImageScale": Method("upscale"),
+}
+
+_OWN = Registry()
+_CLASSES: dict[str, type] = {}
+
+
+def own_nodes() -> Registry:
+    """The built-in nodes, gathered once; packs that replace one change the worker's registry and not this."""
+    if not _OWN:
+        for spec in built_in().values():
+            _OWN.add(spec)
+    return _OWN
+
+
+def own_class(id: str) -> type:
+    """The classic class of a built-in node, the same one each time.
+
+    Raises: KeyError, if there is no such node.
+    """
+    spec = own_nodes()[id]
+    if spec.id not in _CLASSES:
+        made = _derive(spec)
+        if spec.id == "SaveImage":
+            made = _saving(made, {"__init__": _begin_output})
+        elif spec.id == "PreviewImage":
+            # The inputs are those of a preview; all else is a SaveImage, which packs test for.
+            members = {name: made.__dict__[name] for name in ("INPUT_TYPES", "DESCRIPTION", "CATEGORY", "__doc__")}
+            made = type("PreviewImage", (own_class("SaveImage"),), members | {"__init__": _begin_temp})
+        _CLASSES[spec.id] = made
+    return _CLASSES[spec.id]
+
+
+def class_for(spec: NodeSpec) -> type:
+    """The classic class of any node: a pack's own, or that of a built-in one."""
+    if spec.classic is not None:
+        return spec.classic
+    return own_class(spec.id) if spec.id in own_nodes() else _derive(spec)
+
+
+def common_ksampler(
+    model: Any,
+    seed: int,
+    steps: int,
+    cfg: float,
+    sampler_name: str,
+    scheduler: str,
+    positive: Any,
+    negative: Any,
+    latent: Any,
+    denoise: float = 1.0,
+    disable_noise: bool = False,
+    start_step: int | None = None,
+    last_step: int | None = None,
+    force_full_denoise: bool = False,
+) -> tuple[Any]:
+    """Sample as the node KSampler does; the latent in a tuple.
+
+    Raises: HeddleError, for a part of the steps or without noise, which KSampler cannot do.
+    """
+    if disable_noise or start_step or (last_step is not None and last_step < steps):
+        raise HeddleError(
+            "common_ksampler: sampling without noise or for a part of the steps is not there yet; "
+            "call it with disable_noise=False and all steps"
+        )
+    cls: Any = own_class("KSampler")
+    return cls().sample(model, seed, steps, cfg, sampler_name, scheduler, positive, negative, latent, denoise)
+
+
+def _derive(spec: NodeSpec) -> type:
+    method = METHODS.get(spec.id, Method("execute"))
+    return class_of_spec(
+        spec,
+        function=method.function,
+        order=method.order,
+        make_context=BareContext,
+        list_files=_list_files,
+    )
+
+
+def _list_files(kind: str) -> Iterable[str]:
+    return current_folders().list_files(kind)
+
+
+def _saving(base: type, members: dict[str, Any]) -> type:
+    return type("SaveImage", (base,), {"save_images": _save_images, "__doc__": base.__doc__} | members)
+
+
+def _begin_output(self: Any) -> None:
+    self.output_dir = str(current_folders().output)
+    self.type = "output"
+    self.prefix_append = ""
+    self.compress_level = 4
+
+
+def _begin_temp(self: Any) -> None:
+    self.output_dir = str(current_folders().temp)
+    self.type = "temp"
+    self.prefix_append = "_temp_" + secrets.token_hex(3)  # so that a browser never shows an older picture
+    self.compress_level = 1
+
+
+def _save_images(
+    self: Any, images: Any, filename_prefix: str = "ComfyUI", prompt: Any = None, extra_pnginfo: Any = None
+) -> dict[str, Any]:
+    """Write images where `self.output_dir` and `self.type` say, which subclasses may have changed."""
+    context = current_context.get() or BareContext()
+    root = self.type if self.type in ("output", "temp", "input") else "output"
+    folders = dataclasses.replace(context.folders, **{root: Path(self.output_dir)})
+    texts = remaking_texts(prompt, extra_pnginfo)
+    shown = write_images(
+        images, root, filename_prefix + self.prefix_append, texts, self.compress_level, context, folders
+    )
+    return {"ui": dict(shown.ui), "result": shown.values}

@@ -1,0 +1,197 @@
+"""What packs find in `from server import PromptServer`: a way to send messages, and a place to leave routes.
+
+It stands in a worker, where packs live, and neither listens nor sends itself: messages go to the function that the
+worker handed in (`heddle.graph.running.hand_in`), routes are collected for whoever passes requests on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from aiohttp import web
+
+from heddle.graph.running import call_place, current_context, worker_side
+
+log = logging.getLogger(__name__)
+
+
+class BinaryEventTypes:
+    """The kinds of binary frames on the websocket."""
+
+    PREVIEW_IMAGE = 1
+    UNENCODED_PREVIEW_IMAGE = 2
+    TEXT = 3
+    PREVIEW_IMAGE_WITH_METADATA = 4
+
+
+class QueueView:
+    """The queue as a worker sees it: the one job that runs. Waiting jobs are the front desk's business."""
+
+    def __init__(self) -> None:
+        self.currently_running: dict[str, Any] = {}
+        self.history: dict[str, Any] = {}
+
+    def get_tasks_remaining(self) -> int:
+        return len(self.currently_running) or int(call_place.get() is not None)
+
+    def get_current_queue(self) -> tuple[list[Any], list[Any]]:
+        """Running and waiting items."""
+        return list(self.currently_running.values()), []
+
+    get_current_queue_volatile = get_current_queue
+
+    def get_history(self, prompt_id: str | None = None, *_: Any, **__: Any) -> dict[str, Any]:
+        return (
+            dict(self.history)
+            if prompt_id is None
+            else {id: each for id, each in self.history.items() if id == prompt_id}
+        )
+
+
+class _TheOne:
+    """`PromptServer.instance`: made when it is first asked for."""
+
+    _made: PromptServer | None = None
+
+    def __get__(self, instance: Any, owner: type[PromptServer]) -> PromptServer:
+        if _TheOne._made is None:
+            _TheOne._made = owner()
+        return _TheOne._made
+
+
+class PromptServer:
+    """The server as packs know it."""
+
+    instance = _TheOne()
+
+    def __init__(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
+        self.routes = web.RouteTableDef()
+        self.supports = ["custom_nodes_from_web"]
+        self.sockets: dict[str, Any] = {}
+        self.sockets_metadata: dict[str, Any] = {}
+        self.prompt_queue = QueueView()
+        self.on_prompt_handlers: list[Callable[[Any], Any]] = []
+        self.number = 0
+        self.address, self.port = "127.0.0.1", 0
+        self._loop = loop
+        self._app: web.Application | None = None
+        self._client_id: str | None = None
+        self._last_node_id: str | None = None
+        self._last_prompt_id: str | None = None
+
+    @property
+    def app(self) -> web.Application:
+        """An application that collects what packs add to it."""
+        if self._app is None:
+            self._app = web.Application()
+        return self._app
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The loop that runs here, or the one that the worker handed in with `use_loop`.
+
+        Raises: RuntimeError, if there is neither.
+        """
+        return self._loop if self._loop is not None else asyncio.get_running_loop()
+
+    def use_loop(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+
+    # What runs now
+
+    @property
+    def last_node_id(self) -> str | None:
+        """The node that runs, or what was set last."""
+        place = call_place.get()
+        return place.node_id if place is not None else self._last_node_id
+
+    @last_node_id.setter
+    def last_node_id(self, value: str | None) -> None:
+        self._last_node_id = value
+
+    @property
+    def last_prompt_id(self) -> str | None:
+        """The job that runs, or what was set last."""
+        place = call_place.get()
+        return place.job_id if place is not None else self._last_prompt_id
+
+    @last_prompt_id.setter
+    def last_prompt_id(self, value: str | None) -> None:
+        self._last_prompt_id = value
+
+    @property
+    def client_id(self) -> str | None:
+        """The client whose job runs; None if that is not known, and messages then go to all."""
+        return getattr(current_context.get(), "client_id", None) or self._client_id
+
+    @client_id.setter
+    def client_id(self, value: str | None) -> None:
+        self._client_id = value
+
+    # Messages
+
+    def send_sync(self, event: str | int, data: Any, sid: str | None = None) -> None:
+        """Send a message from any thread.
+
+        Args:
+            event: a name, or one of `BinaryEventTypes`; an unencoded preview is (format, picture, longest side px).
+            sid: one client; None = all.
+        """
+        if event == BinaryEventTypes.UNENCODED_PREVIEW_IMAGE:
+            _show_preview(data)
+        else:
+            worker_side().send(event, data, sid)
+
+    async def send(self, event: str | int, data: Any, sid: str | None = None) -> None:
+        self.send_sync(event, data, sid)
+
+    async def send_json(self, event: str, data: Any, sid: str | None = None) -> None:
+        self.send_sync(event, data, sid)
+
+    async def send_bytes(self, event: int, data: Any, sid: str | None = None) -> None:
+        self.send_sync(event, data, sid)
+
+    def send_progress_text(self, text: str | bytes, node_id: str, sid: str | None = None) -> None:
+        """Show a line of text on a node."""
+        shown = text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
+        worker_side().send(BinaryEventTypes.TEXT, {"node_id": str(node_id), "text": shown}, sid)
+
+    def queue_updated(self) -> None:
+        """The front desk says so by itself."""
+
+    # Before a job is taken in
+
+    def add_on_prompt_handler(self, handler: Callable[[Any], Any]) -> None:
+        """Let a function see, and change, each request to POST /prompt."""
+        self.on_prompt_handlers.append(handler)
+
+    def trigger_on_prompt(self, json_data: Any) -> Any:
+        """The request as the handlers leave it; one that fails is passed over."""
+        for handler in self.on_prompt_handlers:
+            try:
+                json_data = handler(json_data)
+            except Exception:  # a pack's own code, which must not keep others' jobs out
+                log.warning("a pack's prompt handler failed; the request goes on without it", exc_info=True)
+        return json_data
+
+    # Routes
+
+    def add_routes(self) -> None:
+        """Packs call it after adding routes late; they are collected either way."""
+
+    def collected_routes(self) -> list[web.AbstractRouteDef]:
+        """Every route that packs left here."""
+        return list(self.routes)
+
+
+def _show_preview(data: Any) -> None:
+    """Encode a picture that a node gives as (format, Pillow image, longest side), and show it on the running node."""
+    from heddle.media.previews import encode_preview  # brings Pillow
+
+    context = current_context.get()
+    if context is not None:
+        encoded, format = encode_preview(data)
+        context.preview(encoded, format)

@@ -1,0 +1,95 @@
+"""`comfy_api`: the same names under every version, what nodes show, and what they report."""
+
+from __future__ import annotations
+
+import asyncio
+from fractions import Fraction
+from typing import Any
+
+import pytest
+import torch
+
+import comfy_api.input
+import comfy_api.util
+import comfy_api.v0_0_1
+import comfy_api.v0_0_2
+from comfy_api import latest
+from comfy_api.latest import ComfyAPI, ComfyAPISync, InputImpl, Types, io, ui
+from heddle.graph.errors import GraphError
+from heddle.graph.running import call_of
+from heddle.graph.schema.reading import spec_of_schema
+from heddle.media.carriers import read_remaking
+from heddle.settings.folders import Folders
+from tests.doors.conftest import FrontDesk, RunningNode
+
+
+def test_every_version_has_the_same_names() -> None:
+    for version in (comfy_api.v0_0_1, comfy_api.v0_0_2):
+        for name in latest.__all__:
+            assert getattr(version, name) is getattr(latest, name)
+    assert comfy_api.input.VideoInput is latest.Input.Video
+    assert comfy_api.util.VideoComponents is Types.VideoComponents
+
+
+def test_saved_images_carry_the_graph_that_the_node_asked_for(folders: Folders) -> None:
+    class Saver(io.ComfyNode):
+        @classmethod
+        def define_schema(cls) -> io.Schema:
+            return io.Schema(
+                "Saver",
+                inputs=[io.Image.Input("image")],
+                hidden=[io.Hidden.prompt, io.Hidden.extra_pnginfo],
+                is_output_node=True,
+            )
+
+        @classmethod
+        def execute(cls, image: Any) -> io.NodeOutput:
+            return io.NodeOutput(ui=ui.ImageSaveHelper.get_save_images_ui(image, "deep/a", cls=cls))
+
+    call = spec_of_schema(Saver).call
+    assert call is not None
+    graph = {"1": {"class_type": "A", "inputs": {}}}
+    with call_of(RunningNode(folders), "5"):
+        shown = call(image=torch.zeros(2, 8, 8, 3), prompt=graph, extra_pnginfo={"mine": 1})
+    assert shown.ui == {
+        "images": [{"filename": f"a_0000{i}_.png", "subfolder": "deep", "type": "output"} for i in (1, 2)]
+    }
+    assert read_remaking(folders.output / "deep/a_00002_.png")[0] == graph
+
+
+def test_previews_go_to_the_temp_folder_and_texts_are_shown_as_they_are(folders: Folders) -> None:
+    image = ui.PreviewImage(torch.zeros(1, 8, 8, 3)).as_dict()
+    mask = ui.PreviewMask(torch.ones(8, 6)).as_dict()
+    for shown in (image, mask):
+        (each,) = shown["images"]
+        assert each["type"] == "temp" and (folders.temp / each["filename"]).is_file()
+        assert shown["animated"] == (False,)
+    assert ui.PreviewText("hi").as_dict() == {"text": ("hi",)}
+    result = ui.SavedResult("a.png", "sub", io.FolderType.output)
+    assert (result.filename, result.subfolder, result.type) == ("a.png", "sub", "output")
+    assert ui.SavedImages([result], is_animated=True).as_dict() == {
+        "images": [{"filename": "a.png", "subfolder": "sub", "type": "output"}],
+        "animated": (True,),
+    }
+    assert ui.SavedAudios([result]).as_dict()["audio"][0]["filename"] == "a.png"
+
+
+def test_progress_is_told_in_both_ways(running: RunningNode, desk: FrontDesk) -> None:
+    asyncio.run(ComfyAPI().execution.set_progress(1, 4))
+    sync = ComfyAPISync()
+    sync.execution.set_progress(2, 4, preview_image=torch.zeros(1, 8, 8, 3))
+    sync.execution.set_progress(3, 4, node_id="9")
+    assert running.told == [(1, 4), ("jpeg", b"\xff\xd8\xff\xe0"), (2, 4)]
+    assert desk.progress == [("9", 3, 4, None)]
+
+
+def test_progress_outside_of_a_node_asks_which_is_meant() -> None:
+    with pytest.raises(GraphError, match="name the one that is meant"):
+        ComfyAPISync().execution.set_progress(1, 2)
+
+
+def test_a_video_in_memory_knows_its_size_and_length() -> None:
+    video = InputImpl.VideoFromComponents(Types.VideoComponents(torch.zeros(6, 4, 8, 3), Fraction(3)))
+    assert isinstance(video, latest.Input.Video)
+    assert (video.get_dimensions(), video.get_frame_count(), video.get_duration()) == ((8, 4), 6, 2.0)
+    assert "h264" in Types.VideoCodec.as_input() and Types.VideoContainer.get_extension("mp4") == "mp4"

@@ -1,0 +1,96 @@
+"""`server.PromptServer`: messages reach whoever the worker handed in, routes are collected."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from aiohttp import web
+from PIL import Image
+
+from server import BinaryEventTypes, PromptServer
+from tests.doors.conftest import FrontDesk, RunningNode
+
+
+def test_there_is_one_instance_and_it_is_the_same_for_every_pack() -> None:
+    assert PromptServer.instance is PromptServer.instance
+    assert isinstance(PromptServer.instance, PromptServer)
+
+
+def test_messages_reach_the_worker_with_the_client_they_are_for(desk: FrontDesk) -> None:
+    server = PromptServer()
+    server.send_sync("mine.event", {"a": 1}, "c")
+    server.send_sync("mine.event", {"a": 2})
+    asyncio.run(server.send("later", {}))
+    server.send_progress_text("half done", "5")
+    server.send_progress_text(b"\xc3\xa4", "6", "c")
+    assert desk.sent == [
+        ("mine.event", {"a": 1}, "c"),
+        ("mine.event", {"a": 2}, None),
+        ("later", {}, None),
+        (BinaryEventTypes.TEXT, {"node_id": "5", "text": "half done"}, None),
+        (BinaryEventTypes.TEXT, {"node_id": "6", "text": "ä"}, "c"),
+    ]
+
+
+def test_an_unencoded_preview_is_shown_on_the_running_node(running: RunningNode, desk: FrontDesk) -> None:
+    picture = Image.new("RGBA", (64, 32))
+    PromptServer().send_sync(BinaryEventTypes.UNENCODED_PREVIEW_IMAGE, ("JPEG", picture, 16))
+    assert running.told == [("jpeg", b"\xff\xd8\xff\xe0")]
+    assert desk.sent == []
+
+
+def test_the_server_knows_which_node_of_which_job_runs_for_whom(running: RunningNode) -> None:
+    server = PromptServer()
+    assert (server.last_node_id, server.last_prompt_id, server.client_id) == ("5", "j", "client")
+
+
+def test_outside_of_a_node_it_says_what_was_set_last() -> None:
+    server = PromptServer()
+    assert (server.last_node_id, server.last_prompt_id, server.client_id) == (None, None, None)
+    server.last_node_id, server.client_id = "3", "c"
+    assert (server.last_node_id, server.client_id) == ("3", "c")
+
+
+def test_routes_are_collected_and_answer_when_they_are_asked() -> None:
+    server = PromptServer()
+
+    @server.routes.get("/mine/list")
+    async def answer(request: web.Request) -> web.Response:
+        return web.json_response([1])
+
+    server.app.router.add_get("/mine/other", answer)
+    (route,) = server.collected_routes()
+    assert isinstance(route, web.RouteDef)
+    assert (route.method, route.path, route.handler) == ("GET", "/mine/list", answer)
+    assert [resource.canonical for resource in server.app.router.resources()] == ["/mine/other"]
+
+
+def test_prompt_handlers_change_requests_and_one_that_fails_is_passed_over() -> None:
+    server = PromptServer()
+    server.add_on_prompt_handler(lambda data: {**data, "a": 1})
+    server.add_on_prompt_handler(lambda data: data["gone"])
+    server.add_on_prompt_handler(lambda data: {**data, "b": data["a"]})
+    assert server.trigger_on_prompt({}) == {"a": 1, "b": 1}
+
+
+def test_the_loop_is_the_running_one_or_that_which_was_handed_in() -> None:
+    server = PromptServer()
+    with pytest.raises(RuntimeError):
+        server.loop  # noqa: B018 - the failure
+
+    async def inside() -> bool:
+        return server.loop is asyncio.get_running_loop()
+
+    assert asyncio.run(inside())
+    loop = asyncio.new_event_loop()
+    server.use_loop(loop)
+    assert server.loop is loop
+    loop.close()
+
+
+def test_the_queue_as_a_worker_sees_it_is_the_job_that_runs(running: RunningNode) -> None:
+    queue = PromptServer().prompt_queue
+    assert (queue.get_tasks_remaining(), queue.get_current_queue()) == (1, ([], []))
+    queue.history["a"] = {"outputs": {}}
+    assert queue.get_history("a") == {"a": {"outputs": {}}} and queue.get_history("b") == {}
