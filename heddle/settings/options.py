@@ -27,6 +27,8 @@ LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 CACHE_BYTES = 1 << 30
 DISK_CACHE_BYTES = 4 << 30
 HEADROOM_GB = 4
+PREVIEW_METHODS = ("none", "auto", "latent2rgb", "taesd")
+PREVIEW_PX = 512
 
 COMMANDS = {
     "serve": "start the server (also without any command)",
@@ -61,7 +63,7 @@ _FOREIGN = {
         ("--use-split-cross-attention", "--use-quad-cross-attention", "--use-pytorch-cross-attention"), _LATER
     ),
     **dict.fromkeys(("--use-sage-attention", "--use-flash-attention", "--disable-xformers", "--xformers"), _LATER),
-    **dict.fromkeys(("--preview-method", "--preview-size", "--fast", "--deterministic"), _LATER),
+    **dict.fromkeys(("--fast", "--deterministic"), _LATER),
     **dict.fromkeys(("--cuda-device", "--default-device", "--directml", "--oneapi-device-selector"), _LATER),
     **dict.fromkeys(("--tls-keyfile", "--tls-certfile", "--enable-cors-header", "--max-upload-size"), _LATER),
     **dict.fromkeys(("--multi-user", "--disable-metadata", "--disable-all-custom-nodes", "--log-stdout"), _LATER),
@@ -91,6 +93,8 @@ class Settings:
     cache_results: int | None = None  # at most so many results, whatever their size up to cache_bytes
     cache_headroom: int | None = None  # bytes of free memory that the cache leaves; then cache_bytes does not count
     disk_cache_bytes: int = DISK_CACHE_BYTES
+    preview_method: str = "auto"
+    preview_px: int = PREVIEW_PX  # the longer side
     workflow: Path | None = None  # run, check, convert
     changes: tuple[str, ...] = ()  # run: the texts of --set, for `read_change`
     catalogue: Path | None = None  # convert: nodes that are not here, as /object_info answers
@@ -213,6 +217,19 @@ def _shared_options() -> _Parser:
         metavar="SIZE",
         help="disk space for results that took long, so that a job goes on after a crash; 0 for none, default 4GB",
     )
+    work.add_argument(
+        "--preview-method",
+        choices=PREVIEW_METHODS,
+        default="auto",
+        help="pictures of what is being sampled; default %(default)s: the best method there is",
+    )
+    work.add_argument(
+        "--preview-size",
+        type=int,
+        metavar="N",
+        default=PREVIEW_PX,
+        help="the longer side of previews in pixels; default %(default)s",
+    )
     work.add_argument("--verbose", metavar="LEVEL", default="INFO", help=f"{', '.join(LEVELS)}; alone: DEBUG")
     return parser
 
@@ -280,6 +297,8 @@ def _settings(command: str, found: argparse.Namespace, rest: tuple[str, ...] = (
         cache_results=_cache_results(found),
         cache_headroom=None if found.cache_ram is None else _at_least_zero("--cache-ram", int(found.cache_ram * 2**30)),
         disk_cache_bytes=_disk_cache_bytes(found),
+        preview_method=found.preview_method,
+        preview_px=_preview_px(found.preview_size),
         workflow=None if workflow is None else _absolute(workflow),
         changes=changes,
         catalogue=None if catalogue is None else _absolute(catalogue),
@@ -327,6 +346,12 @@ def _at_least_zero(option: str, number: int) -> int:
     if number < 0:
         raise SettingsError(f"{option} {number}: a number of 0 or more is wanted")
     return number
+
+
+def _preview_px(size: int) -> int:
+    if size < 1:
+        raise SettingsError(f"--preview-size {size}: 1 pixel or more is wanted; --preview-method none shows none")
+    return size
 
 
 def _unknown_command(word: str) -> str:
