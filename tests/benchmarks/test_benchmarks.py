@@ -10,6 +10,7 @@ import pytest
 import benchmarks.__main__ as command
 from benchmarks.checkpoint import published_layout
 from benchmarks.figures import CannotMeasure, Figure, Measurement, Place, calibrate
+from benchmarks.previewing import measure_share
 from benchmarks.starting import ROOT, picture_prompt
 
 
@@ -86,3 +87,10 @@ def test_the_benchmarks_picture_is_made_by_the_nodes_of_the_shipped_workflow() -
     shipped = json.loads((ROOT / "workflows" / "text_to_image.json").read_text(encoding="utf-8"))
     made_by = {node["type"] for node in shipped["nodes"]} - {"Note", "MarkdownNote"}
     assert {node["class_type"] for node in picture_prompt("x", px=128, steps=20, seed=0).values()} == made_by
+
+
+def test_the_share_of_previews_is_measured_beside_what_it_is_a_share_of(tmp_path: Path) -> None:
+    measured = measure_share(64, 2)(Place(tmp_path, tmp_path), 1)
+    assert len(measured.values) == 1 and 0 <= measured.values[0] < 100
+    assert measured.notes["sampling_s"] > 0 and measured.notes["colours_s"] > 0
+    assert measured.notes["previews"] in (0, 1)  # one step of two may be shown
