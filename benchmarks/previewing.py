@@ -71,8 +71,6 @@ def main(px: int, steps: int) -> None:
     from nodes.sampling import ksampler as sampling
     from nodes.sampling.watching import StepWatch
 
-    watches: list[StepWatch] = []
-
     class Watched(StepWatch):
         """Remembered, so that its books can be read."""
 
@@ -86,6 +84,7 @@ def main(px: int, steps: int) -> None:
             super().__call__(step, x, clean)
             self.ended_s = time.perf_counter()
 
+    watches: list[Watched] = []
     sampling.StepWatch = Watched
     opened = open_checkpoint(ROOT / "models" / "checkpoints" / DEMO_CHECKPOINT, FAMILIES)
     weights = Weights(choose_device(cpu_only=True))
