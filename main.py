@@ -86,6 +86,8 @@ def build_worker(settings: Settings) -> Worker:
 
     keep_freed_memory()
     folders = Folders.from_settings(settings)
+    if settings.preview_method == "taesd":
+        log.warning("--preview-method taesd: there is no TAESD here yet; previews are made by latent2rgb")
     device = choose_device(cpu_only=settings.cpu)
     weights = Weights(device)
     keep_ledger(weights)
@@ -102,6 +104,9 @@ def build_worker(settings: Settings) -> Worker:
         cache=ResultCache(cache_bytes, bytes_of, settings.cache_results),
         disk=DiskCache(folders.user / "results", settings.disk_cache_bytes, Codec(to_bytes, read_value, bytes_of)),
         protection=Protection(seal_of, copy_of, memory_of),
+        # A terminal shows no pictures.
+        preview_method="none" if settings.command == "run" else settings.preview_method,
+        preview_px=settings.preview_px,
         code_version=CodeVersions([HOUSE / room for room in CODE_ROOMS], surroundings(device)).of,
     )
     return Worker(registry, house, fingerprints)

@@ -18,6 +18,7 @@ from benchmarks.checkpoint import measure_load, measure_memory
 from benchmarks.figures import Calibration, CannotMeasure, Figure, Place, calibrate, median_of
 from benchmarks.graphs import GRAPH_FIGURES
 from benchmarks.object_info import measure_object_info
+from benchmarks.previewing import measure_share
 from benchmarks.starting import ROOT, measure_front_desk, measure_launch, measure_picture, measure_worker
 
 FIGURES = (
@@ -26,6 +27,8 @@ FIGURES = (
     Figure("object_info", "/object_info of 900 node types, gzipped", "ms", 5.0, measure_object_info),
     Figure("worker_ready", "worker ready, all nodes known, warm", "s", 4.0, measure_worker),
     Figure("demo_picture", "first demo picture, 20 steps, cfg", "s", 5.0, measure_picture),
+    Figure("previews_128", "previews / sampling, 128 px, 20 steps", "%", 5.0, measure_share(128, 20)),
+    Figure("previews_512", "previews / sampling, 512 px, 5 steps", "%", 5.0, measure_share(512, 5)),
     Figure("checkpoint_load", "SD 1.5 to its first step / plain read", "x", 1.3, measure_load),
     Figure("checkpoint_memory", "peak anonymous memory over weights", "GB", 1.0, measure_memory),
     *GRAPH_FIGURES,

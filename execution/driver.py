@@ -88,6 +88,7 @@ class House:
     stays from job to job.
 
     `claims_of` gives the names that a job took for its files (`heddle.media.claims`), None where no job is tried twice.
+    `preview_method` is one of `heddle.settings.options.PREVIEW_METHODS`; `preview_px` the longer side of previews.
     """
 
     folders: Any
@@ -99,6 +100,8 @@ class House:
     protection: Protection | None = None
     claims_of: Callable[[str], Any] = lambda job_id: None
     code_version: CodeVersion = lambda spec: ""
+    preview_method: str = "none"
+    preview_px: int = 512
     last_time: LastTime = field(default_factory=LastTime)
     calls: dict[tuple[str, str], tuple[type | None, Calls]] = field(default_factory=dict)
 
@@ -116,6 +119,7 @@ class Job:
         keys: passwords of outside services, by the hidden input that asks for them.
         finished: output nodes that an earlier try of this job ended.
         use_cache: results are taken from earlier runs and kept for later ones.
+        preview_method: this job's own; None = the house's.
     """
 
     id: str
@@ -128,6 +132,7 @@ class Job:
     finished: frozenset[str] = frozenset()
     stop_at_first_error: bool = False
     use_cache: bool = True
+    preview_method: str | None = None
 
 
 class NodeContext:
@@ -141,6 +146,7 @@ class NodeContext:
         self.weights = house.weights
         self.prompt = job.prompt
         self.extra_pnginfo = job.extra_pnginfo
+        self.preview_px = 0 if (job.preview_method or house.preview_method) == "none" else house.preview_px
         self._stop = job.stop
         self._emit = emit
         self._told_at = 0.0

@@ -20,6 +20,7 @@ from execution.events import Event, JobFinished, JobStarted
 from execution.fingerprints import Fingerprints
 from execution.protocol import pack, unpack
 from heddle.graph.registry import Registry
+from heddle.settings.options import PREVIEW_METHODS
 
 #: Hidden inputs that are filled in from a client's extra data, by the keys that clients use.
 SERVICE_KEYS = {"AUTH_TOKEN_COMFY_ORG": "auth_token_comfy_org", "API_KEY_COMFY_ORG": "api_key_comfy_org"}
@@ -94,7 +95,8 @@ class Worker:
         """Check and run one graph to its end; the last event says how it went.
 
         Args:
-            extra_data: what the client sent along; its `extra_pnginfo` goes into pictures.
+            extra_data: what the client sent along; its `extra_pnginfo` goes into pictures, its `preview_method`
+                counts for this job.
             finished: output nodes that an earlier try of the job ended.
         """
         stop = self.expect(job_id)
@@ -117,6 +119,8 @@ class Worker:
                 frozenset(finished),
                 stop_at_first_error,
                 use_cache,
+                # "default", or a word that is not known here, leaves it to the house.
+                method if (method := extra.get("preview_method")) in PREVIEW_METHODS else None,
             )
             return run_job(job, self.house, emit)
         finally:

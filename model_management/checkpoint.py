@@ -33,11 +33,12 @@ def open_checkpoint(path: Path | str, families: Sequence[Family]) -> OpenedCheck
     family = recognise(header, families)
     network = stored_net("network", header, family.network)
     text = stored_net("text", header, family.text[0])
-    vae = stored_net("vae", header, family.vae)
+    stored_vae = stored_net("vae", header, family.vae)
+    vae = Vae(stored_vae, stored_vae.config)
     return OpenedCheckpoint(
-        Model(network, family, network.config, family.predicts),
+        Model(network, family, network.config, family.predicts, vae),
         Clip(text, text.config, family.text[0].layer, family.text[0].with_norm),
-        Vae(vae, vae.config),
+        vae,
     )
 
 

@@ -10,6 +10,7 @@ from torch import nn
 
 from heddle.graph.errors import WeightsError
 from heddle.networks.ops import Ops
+from heddle.numerics.latent_rgb import LatentColours
 from heddle.samplers.predictions import Prediction
 from model_management.header import Header
 from model_management.known_layouts import KNOWN_LAYOUTS
@@ -18,11 +19,16 @@ from model_management.signs import Sign, holds
 
 @dataclass(frozen=True)
 class LatentSpace:
-    """The latents that a family's network works on: (VAE latent - shift) * scale."""
+    """The latents that a family's network works on: (VAE latent - shift) * scale.
+
+    colours: how they show as a picture, for autoencoders of the sizes `published_vae`; None where that is not known.
+    """
 
     channels: int
     scale: float
     shift: float = 0.0
+    colours: LatentColours | None = None
+    published_vae: Any = None
 
 
 @dataclass(frozen=True)

@@ -21,12 +21,14 @@ class Model:
     """A diffusion network. Held, it gives a `UNet`.
 
     predicts: what its output means, with the noise schedule; a copy may carry another one.
+    vae: the autoencoder of its own file, whose latents it was trained on; None where the file has none.
     """
 
     stored: StoredNet
     family: Family
     config: UNetConfig
     predicts: Prediction
+    vae: Vae | None = None
 
     @property
     def latent(self) -> LatentSpace:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import nn
@@ -14,6 +14,8 @@ from torch import nn
 from heddle.graph.errors import OutOfMemory
 from model_management.allocator import give_back
 from model_management.stored_net import OnPart, StoredNet, ignore_parts
+
+T = TypeVar("T")
 
 
 class Handle(Protocol):
@@ -51,6 +53,8 @@ class Weights:
         self._has_bfloat16 = has_bfloat16
         # By the stored net's key, least recently used first.
         self._residents: dict[tuple[object, ...], Resident] = {}
+        self._worked_out: dict[tuple[object, ...], Any] = {}  # by the stored net's key and a word
+        self._working_out = threading.RLock()
         self._books = threading.Lock()  # held for moments, so that a report never waits for a disk
         self._loading = threading.Lock()  # held while weights come in: one file is read at a time, and never twice
 
@@ -85,6 +89,19 @@ class Weights:
             with self._books:
                 resident.holders -= 1
                 resident.working_bytes -= working_bytes
+
+    def worked_out(self, handle: Handle, what: str, work_out: Callable[[], T]) -> T:
+        """Something small that follows from a net's weights alone, worked out once per file and kept from then on.
+
+        Args:
+            what: tells apart several things about one net.
+            work_out: may hold weights; what it raises is not kept, so it is asked again next time.
+        """
+        key = (*handle.stored.key, what)
+        with self._working_out:
+            if key not in self._worked_out:
+                self._worked_out[key] = work_out()
+            return self._worked_out[key]
 
     def release_all(self) -> int:
         """Let go of every net that nobody holds, and of memory kept for more. Returns: the bytes that became free."""

@@ -16,6 +16,7 @@ class BareContext:
     """The folders and weights of this process; nobody watches, and nobody can stop it."""
 
     node_id = ""
+    preview_px = 0
 
     def __init__(self) -> None:
         self.prompt: Mapping[str, Any] = {}

@@ -20,8 +20,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from heddle.settings.options import HOUSE
-from main import main
+from heddle.settings.options import HOUSE, parse
+from main import build_worker, main
 from tests.heddle.media.carrier_files import exif, matroska, tags, webp
 from tests.tiny_checkpoint import write_tiny_checkpoint
 
@@ -384,3 +384,17 @@ def test_a_copy_of_the_house_elsewhere_works_without_git(base: Path, tmp_path: P
         check=False,
     )
     assert done.returncode == 0 and "KSampler" in done.stdout
+
+
+def test_a_terminal_is_shown_no_previews_and_a_server_as_many_as_asked_for(caplog: pytest.LogCaptureFixture) -> None:
+    def house(*words: str) -> tuple[str, int]:
+        made = build_worker(parse([*words, "--cpu"])).house
+        return made.preview_method, made.preview_px
+
+    assert house("run", "w.json", "--preview-method", "auto")[0] == "none"
+    assert house("--preview-size", "300") == ("auto", 300)
+    assert house("--preview-method", "none")[0] == "none"
+    assert "TAESD" not in caplog.text
+    house("--preview-method", "taesd")
+    (line,) = [each.getMessage() for each in caplog.records if "TAESD" in each.getMessage()]
+    assert "latent2rgb" in line

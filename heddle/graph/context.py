@@ -35,6 +35,10 @@ class Context(Protocol):
     def prompt(self) -> Mapping[str, Any]: ...
     @property
     def extra_pnginfo(self) -> Mapping[str, Any]: ...
+    @property
+    def preview_px(self) -> int:
+        """The longer side of the pictures that `preview` should show; 0 = nobody wants any, so make none."""
+        ...
 
     def progress(self, value: float, total: float) -> None:
         """Say how far the node is, and stop here if the person asked to."""

@@ -123,6 +123,18 @@ def encode_png(pixels: NDArray[np.uint8], metadata: Mapping[str, str] | None = N
     return target.getvalue()
 
 
+def encode_jpeg(pixels: NDArray[np.uint8], quality: int = 85) -> bytes:
+    """The bytes of a JPEG without metadata.
+
+    Args:
+        pixels: [H, W] or [H, W, 3].
+        quality: 1..95, as the JPEG library counts.
+    """
+    target = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels)).save(target, "JPEG", quality=quality)
+    return target.getvalue()
+
+
 def to_bytes(values: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
     """0..1 to 0..255, to the nearest. What is no number becomes 0."""
     tidy = np.nan_to_num(values, nan=0.0, posinf=1.0, neginf=0.0)

@@ -28,6 +28,8 @@ CACHE_BYTES = 1 << 30
 DISK_CACHE_BYTES = 4 << 30
 HEADROOM_GB = 4
 UPLOAD_BYTES = 100 << 20
+PREVIEW_METHODS = ("none", "auto", "latent2rgb", "taesd")
+PREVIEW_PX = 512
 
 COMMANDS = {
     "serve": "start the server (also without any command)",
@@ -62,7 +64,7 @@ _FOREIGN = {
         ("--use-split-cross-attention", "--use-quad-cross-attention", "--use-pytorch-cross-attention"), _LATER
     ),
     **dict.fromkeys(("--use-sage-attention", "--use-flash-attention", "--disable-xformers", "--xformers"), _LATER),
-    **dict.fromkeys(("--preview-method", "--preview-size", "--fast", "--deterministic"), _LATER),
+    **dict.fromkeys(("--fast", "--deterministic"), _LATER),
     **dict.fromkeys(("--cuda-device", "--default-device", "--directml", "--oneapi-device-selector"), _LATER),
     **dict.fromkeys(("--multi-user", "--disable-metadata", "--log-stdout"), _LATER),
     "--share": "leave it out: Heddle opens no tunnel; --listen makes it reachable in your own network",
@@ -97,6 +99,8 @@ class Settings:
     disk_cache_bytes: int = DISK_CACHE_BYTES
     no_packs: bool = False
     packs_only: tuple[str, ...] = ()  # packs to load, all others left alone; also with no_packs
+    preview_method: str = "auto"
+    preview_px: int = PREVIEW_PX  # the longer side
     workflow: Path | None = None  # run, check, convert
     changes: tuple[str, ...] = ()  # run: the texts of --set, for `read_change`
     catalogue: Path | None = None  # convert: nodes that are not here, as /object_info answers
@@ -235,6 +239,19 @@ def _shared_options() -> _Parser:
         action="append",
         help="load these packs only; several names may follow",
     )
+    work.add_argument(
+        "--preview-method",
+        choices=PREVIEW_METHODS,
+        default="auto",
+        help="pictures of what is being sampled; default %(default)s: the best method there is",
+    )
+    work.add_argument(
+        "--preview-size",
+        type=int,
+        metavar="N",
+        default=PREVIEW_PX,
+        help="the longer side of previews in pixels; default %(default)s",
+    )
     work.add_argument("--verbose", metavar="LEVEL", default="INFO", help=f"{', '.join(LEVELS)}; alone: DEBUG")
     return parser
 
@@ -314,6 +331,8 @@ def _settings(command: str, found: argparse.Namespace, rest: tuple[str, ...] = (
         disk_cache_bytes=_disk_cache_bytes(found),
         no_packs=found.disable_all_custom_nodes,
         packs_only=tuple(found.whitelist_custom_nodes or ()),
+        preview_method=found.preview_method,
+        preview_px=_preview_px(found.preview_size),
         workflow=None if workflow is None else _absolute(workflow),
         changes=changes,
         catalogue=None if catalogue is None else _absolute(catalogue),
@@ -373,6 +392,12 @@ def _at_least_zero(option: str, number: int) -> int:
     if number < 0:
         raise SettingsError(f"{option} {number}: a number of 0 or more is wanted")
     return number
+
+
+def _preview_px(size: int) -> int:
+    if size < 1:
+        raise SettingsError(f"--preview-size {size}: 1 pixel or more is wanted; --preview-method none shows none")
+    return size
 
 
 def _unknown_command(word: str) -> str:

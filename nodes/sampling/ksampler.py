@@ -16,6 +16,7 @@ from heddle.samplers.run import run_sampler
 from heddle.samplers.schedules import sigmas_for
 from heddle.wires import Conditioning, Latent, Model
 from model_management.denoiser import denoiser_for
+from nodes.sampling.watching import StepWatch
 
 
 @node("KSampler", category="model/sampling", name="KSampler", search=("sample", "denoise"))
@@ -47,11 +48,6 @@ def ksampler(
     latent = latent_image["samples"]
     sigmas = sigmas_for(SCHEDULERS[scheduler], model.predicts.schedule, steps, denoise)
     noise = initial_noise(seed, latent.shape, latent_image.get("batch_index"))
-    total = max(len(sigmas) - 1, 0)
-
-    def on_step(i: int, x: Tensor, clean: Tensor) -> None:
-        ctx.progress(i + 1, total)
-
     with ctx.weights.hold(model, on_part=lambda done, size: ctx.check_cancelled()) as net:
         denoiser = denoiser_for(model, net)
         samples = run_sampler(
@@ -64,7 +60,7 @@ def ksampler(
             step_noise=step_noise(seed, latent),
             mask=latent_image.get("noise_mask"),
             scale=model.latent.scale,
-            on_step=on_step,
+            on_step=StepWatch(ctx, model, max(len(sigmas) - 1, 0)),
         )
     if not bool(samples.isfinite().all()):
         ctx.note("the result holds numbers that are not finite; try another sampler, scheduler or a lower cfg")

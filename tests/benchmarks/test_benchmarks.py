@@ -12,6 +12,7 @@ from benchmarks.checking import CATALOGUE, SHAPES
 from benchmarks.checkpoint import published_layout
 from benchmarks.figures import CannotMeasure, Figure, Measurement, Place, calibrate
 from benchmarks.object_info import catalogue_of
+from benchmarks.previewing import measure_share
 from benchmarks.starting import ROOT, picture_prompt
 from execution.check import check_prompt
 from heddle.graph.registry import Registry
@@ -106,3 +107,10 @@ def test_a_shape_has_as_many_nodes_as_asked_and_all_are_needed(shape: str) -> No
         graph = SHAPES[shape](nodes)
         report = check_prompt(graph, CATALOGUE, list_files=lambda kind: (), has_file=lambda kind, name: False)
         assert report.plan is not None and len(report.plan.nodes) == len(graph) == nodes
+
+
+def test_the_share_of_previews_is_measured_beside_what_it_is_a_share_of(tmp_path: Path) -> None:
+    measured = measure_share(64, 2)(Place(tmp_path, tmp_path), 1)
+    assert len(measured.values) == 1 and 0 <= measured.values[0] < 100
+    assert measured.notes["sampling_s"] > 0 and measured.notes["colours_s"] > 0
+    assert measured.notes["previews"] in (0, 1)  # one step of two may be shown

@@ -29,6 +29,7 @@ class RunningNode:
     """The context of a node that runs; remembers what it was told."""
 
     node_id = "5"
+    preview_px = 0
     client_id = "client"
 
     def __init__(self, folders: Any = None) -> None:

@@ -191,3 +191,27 @@ def test_each_net_is_computed_in_what_suits_it_and_the_device(tmp_path, device, 
         for handle in open_checkpoint(path, FAMILIES)
     }
     assert found == wanted
+
+
+def test_what_was_worked_out_from_a_file_is_kept_though_its_weights_leave(checkpoint, opened):
+    weights = Weights(CPU)
+    asked = []
+
+    def width() -> int:
+        asked.append("width")
+        with weights.hold(opened.vae) as net:
+            return net.config.widths[0]
+
+    first = weights.worked_out(opened.vae, "width", width)
+    weights.release_all()
+    again = weights.worked_out(open_checkpoint(checkpoint, FAMILIES).vae, "width", width)
+    assert first == again == tiny.VAE.widths[0] and asked == ["width"]
+    assert weights.worked_out(opened.vae, "depth", lambda: 7) == 7
+    assert weights.worked_out(opened.clip, "width", lambda: 64) == 64
+
+
+def test_what_could_not_be_worked_out_is_tried_again(opened):
+    weights = Weights(CPU)
+    with pytest.raises(ZeroDivisionError):
+        weights.worked_out(opened.vae, "x", lambda: 1 // 0)
+    assert weights.worked_out(opened.vae, "x", lambda: 1) == 1

@@ -12,10 +12,14 @@ from heddle.settings.options import Settings
 
 
 class FakeContext:
-    """Remembers notes and progress; `cancel_after` progress reports, the person has asked to stop."""
+    """Remembers notes, progress and previews; `cancel_after` progress reports, the person has asked to stop."""
 
     def __init__(
-        self, base: Path = Path("/no/such/base"), weights: Any = None, cancel_after: int | None = None
+        self,
+        base: Path = Path("/no/such/base"),
+        weights: Any = None,
+        cancel_after: int | None = None,
+        preview_px: int = 0,
     ) -> None:
         self.node_id = "7"
         self.folders = Folders.from_settings(Settings(base_directory=base))
@@ -24,6 +28,8 @@ class FakeContext:
         self.extra_pnginfo: Mapping[str, Any] = {}
         self.notes: list[str] = []
         self.steps: list[tuple[float, float]] = []
+        self.preview_px = preview_px
+        self.previews: list[tuple[bytes, str]] = []
         self._cancel_after = cancel_after
 
     def progress(self, value: float, total: float) -> None:
@@ -31,7 +37,8 @@ class FakeContext:
         self.check_cancelled()
 
     def preview(self, picture: bytes, format: str) -> None:
-        raise AssertionError("no node under test shows previews")
+        assert self.preview_px, "a preview that nobody wants"
+        self.previews.append((picture, format))
 
     def note(self, text: str) -> None:
         self.notes.append(text)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from heddle.networks.clip_text import ClipText
 from heddle.networks.unet import UNet
-from heddle.networks.vae import Autoencoder
+from heddle.networks.vae import Autoencoder, VaeConfig
+from heddle.numerics.latent_rgb import LatentColours
 from heddle.samplers.noise_schedules import scaled_linear
 from heddle.samplers.predictions import Epsilon
 from model_management.family import Family, LatentSpace, NetPart, TextPart
@@ -31,7 +32,19 @@ SD15 = Family(
     network=NetPart(prefix=UNET, config=unet_config, build=UNet),
     text=(TextPart(prefix=TEXT, config=clip_text_config, build=ClipText),),
     vae=NetPart(prefix=VAE, config=vae_config, build=Autoencoder),
-    latent=LatentSpace(channels=4, scale=0.18215),  # 1 / std of the published VAE's latents
+    latent=LatentSpace(
+        channels=4,
+        scale=0.18215,  # 1 / std of the published VAE's latents
+        colours=LatentColours(  # as the node engines of this ecosystem publish them
+            (
+                (0.3512, 0.2297, 0.3227),
+                (0.3250, 0.4974, 0.2350),
+                (-0.2829, 0.1762, 0.2721),
+                (-0.2120, -0.2616, -0.7177),
+            )
+        ),
+        published_vae=VaeConfig(widths=(128, 256, 512, 512), blocks=2),
+    ),
     predicts=Epsilon(scaled_linear(0.00085, 0.012, steps=1000)),
     native_px=512,
 )

@@ -20,6 +20,7 @@ from heddle.media import pictures
 from heddle.media.carriers import read_carried
 from heddle.media.pictures import (
     MAX_PIXELS,
+    encode_jpeg,
     encode_png,
     read_picture,
     remaking_texts,
@@ -339,3 +340,17 @@ class TestMetadata:
     def test_an_odd_key_does_not_stop_the_picture(self, key: str):
         found = read_carried(encode_png(self.PIXELS, {key: "text"})).texts
         assert list(found.values()) == ["text"]
+
+
+@pytest.mark.parametrize("shape", [(20, 40, 3), (20, 40)])
+def test_a_jpeg_is_read_back_nearly_as_it_was(shape: tuple[int, ...]) -> None:
+    pixels = np.linspace(0, 255, math.prod(shape)).astype(np.uint8).reshape(shape)
+    read = read_picture(encode_jpeg(pixels))
+    assert read.format == "JPEG"
+    wanted = pixels if len(shape) == 3 else np.repeat(pixels[:, :, None], 3, axis=2)
+    assert np.abs(read.frames[0].astype(int) - wanted).mean() < 4
+
+
+def test_a_lower_quality_makes_a_smaller_jpeg() -> None:
+    pixels = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)
+    assert len(encode_jpeg(pixels, quality=30)) < len(encode_jpeg(pixels, quality=90))

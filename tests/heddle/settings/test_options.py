@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heddle.graph.errors import SettingsError
-from heddle.settings.options import CACHE_BYTES, COMMANDS, HOUSE, parse, parse_size, read_change
+from heddle.settings.options import CACHE_BYTES, COMMANDS, HOUSE, PREVIEW_METHODS, parse, parse_size, read_change
 
 
 def test_no_words_mean_a_server_that_only_this_machine_reaches():
@@ -230,3 +230,28 @@ def test_the_flags_of_other_engines_choose_what_is_kept():
     assert parse(["--cache-ram", "run", "w.json"]).cache_headroom == 4 << 30
     assert parse(["--cache-ram", "1.5"]).cache_headroom == 3 << 29
     assert parse(["--disk-cache-size", "10MB"]).disk_cache_bytes == 10 << 20
+
+
+def test_previews_are_shown_unless_told_not_to():
+    settings = parse([])
+    assert (settings.preview_method, settings.preview_px) == ("auto", 512)
+    settings = parse(["--preview-method", "none", "--preview-size", "256"])
+    assert (settings.preview_method, settings.preview_px) == ("none", 256)
+
+
+@pytest.mark.parametrize("method", PREVIEW_METHODS)
+def test_every_preview_method_of_the_ecosystem_is_taken(method: str):
+    assert parse(["run", "w.json", f"--preview-method={method}"]).preview_method == method
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--preview-method", "best"], "--preview-method.*'best'.*none.*latent2rgb"),
+        (["--preview-size", "0"], "--preview-size 0: 1 pixel or more is wanted; --preview-method none"),
+        (["--preview-size", "big"], "--preview-size.*'big'"),
+    ],
+)
+def test_a_preview_option_that_makes_no_sense_says_what_does(words: list[str], said: str):
+    with pytest.raises(SettingsError, match=said):
+        parse(words)
