@@ -9,6 +9,7 @@ import queue
 import signal
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from multiprocessing import connection as pipes
 from typing import Any, Protocol
 
@@ -44,6 +45,14 @@ class WorkerPipe(Protocol):
 StartWorker = Callable[[], tuple[WorkerPipe, WorkerProcess]]
 
 
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a worker ended."""
+
+    words: str
+    signal: str | None = None  # the name of the one that killed it
+
+
 class Transport(Protocol):
     """Carries messages to one worker and back."""
 
@@ -55,8 +64,8 @@ class Transport(Protocol):
         """Send soon. A worker that is gone gets nothing; `ended` tells."""
         ...
 
-    async def ended(self) -> str:
-        """Wait for the worker's end. Returns: how it ended, in words."""
+    async def ended(self) -> Ending:
+        """Wait for the worker's end."""
         ...
 
     async def stop(self, patience_s: float) -> None:
@@ -76,7 +85,7 @@ class PipeTransport:
         self._process: WorkerProcess | None = None
         self._complaint = ""
         self._burial = threading.Lock()
-        self._how = ""
+        self._how: Ending | None = None
 
     async def start(self, take: Take) -> None:
         loop = asyncio.get_running_loop()
@@ -87,7 +96,7 @@ class PipeTransport:
     def send(self, message: dict[str, Any]) -> None:
         self._outgoing.put(pack(message))
 
-    async def ended(self) -> str:
+    async def ended(self) -> Ending:
         await self._end.wait()
         return await asyncio.to_thread(self._bury)
 
@@ -130,11 +139,11 @@ class PipeTransport:
             while (data := self._outgoing.get()) is not None:
                 self._pipe.send_bytes(data)
 
-    def _bury(self, exit_s: float = _EXIT_S) -> str:
-        """Make sure that the process is gone and nothing of it stays open. Returns: how it ended."""
+    def _bury(self, exit_s: float = _EXIT_S) -> Ending:
+        """Make sure that the process is gone and nothing of it stays open."""
         assert self._process is not None and self._pipe is not None
         with self._burial:  # two threads that wait for one child would take the exit code from each other
-            if not self._how:
+            if self._how is None:
                 self._process.join(exit_s)
                 must_be_killed = self._process.is_alive()
                 if must_be_killed:
@@ -143,16 +152,17 @@ class PipeTransport:
                 self._outgoing.put(None)
                 with contextlib.suppress(OSError):
                     self._pipe.close()
-                self._how = ("was ended" if must_be_killed else _end_in_words(self._process.exitcode)) + self._complaint
+                how = Ending("was ended") if must_be_killed else _ending(self._process.exitcode)
+                self._how = replace(how, words=how.words + self._complaint)
             return self._how
 
 
-def _end_in_words(code: int | None) -> str:
+def _ending(code: int | None) -> Ending:
     if code is None:
-        return "ended"
+        return Ending("ended")
     if code < 0:
         with contextlib.suppress(ValueError):
-            return f"was killed by {signal.Signals(-code).name}" + (
-                ", as systems do when memory runs out" if -code == 9 else ""
-            )
-    return f"ended with exit code {code}"
+            name = signal.Signals(-code).name
+            hint = ", as systems do when memory runs out" if -code == 9 else ""
+            return Ending(f"was killed by {name}{hint}", name)
+    return Ending(f"ended with exit code {code}")

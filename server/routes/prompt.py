@@ -29,7 +29,7 @@ async def interrupt(request: web.Request) -> web.Response:
     job_id = (await read_object(request, default={})).get("prompt_id")
     if job_id is not None and not isinstance(job_id, str):
         raise Refused("invalid_request", "prompt_id must be a text")
-    request.app[SUPERVISOR].interrupt(None if job_id is None else [job_id])
+    await request.app[SUPERVISOR].interrupt(None if job_id is None else [job_id])
     return web.Response()
 
 

@@ -205,7 +205,7 @@ async def test_a_failure_of_ours_is_a_sentence_and_no_traceback(desk: Desk, monk
     async def fail() -> None:
         raise ZeroDivisionError("by zero")
 
-    monkeypatch.setattr(desk.parts.store, "queue", fail)
+    monkeypatch.setattr(desk.parts.store, "queue_json", fail)
     async with desk.get("/queue") as response:
         answer = await response.json()
     assert response.status == 500 and answer["error"]["type"] == "internal_error"
