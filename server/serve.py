@@ -25,7 +25,7 @@ from server.clients import Clients
 from server.guards import own_names
 from server.intake import Check, Convert, Intake
 from server.store import Store
-from server.supervisor import Limits, Supervisor
+from server.supervisor import Supervisor, WorkerLimits
 from server.transport import PipeTransport, StartWorker, Transport
 from server.workflows import WorkflowShelf
 
@@ -83,7 +83,7 @@ def gather_parts(
     )
     catalogue = Catalogue(folders.user / "catalogue.json", folders.list_files)
     clients = Clients()
-    limits = Limits(settings.cancel_patience_s, settings.node_timeout_s, settings.worker_memory_bytes)
+    limits = WorkerLimits(settings.cancel_patience_s, settings.node_timeout_s, settings.worker_memory_bytes)
     supervisor = Supervisor(store, catalogue, clients, transports, limits)
     return Parts(
         folders=folders,

@@ -43,7 +43,7 @@ WorkerState = Literal["starting", "ready", "busy", "waiting", "stopped"]
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class WorkerLimits:
     """What a worker may take before it is ended. None: as much as it likes."""
 
     cancel_patience_s: float = 5.0  # between an interruption and the end of a worker that does not hear it
@@ -99,12 +99,12 @@ class Supervisor:
         catalogue: Catalogue,
         clients: Clients,
         transports: Sequence[Callable[[], Transport]],
-        limits: Limits | None = None,
+        limits: WorkerLimits | None = None,
     ) -> None:
         self._store = store
         self._catalogue = catalogue
         self._clients = clients
-        self._limits = limits or Limits()
+        self._limits = limits or WorkerLimits()
         self._workers = [Worker(f"worker {index}", make) for index, make in enumerate(transports)]
         self._tasks: set[asyncio.Task[Any]] = set()
         self._stop = asyncio.Event()

@@ -60,6 +60,7 @@ class EventLog:
             assert self._flushing is not None
             with contextlib.suppress(sqlite3.Error):
                 await asyncio.shield(self._flushing)
+                await asyncio.sleep(0)  # it may have been done before it was waited for, and not been cleared away
                 continue
             break
 

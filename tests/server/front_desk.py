@@ -20,7 +20,6 @@ from heddle.settings.options import Settings
 from server import keys
 from server.app import Parts, build_app
 from server.serve import gather_parts
-from server.supervisor import Limits
 from server.transport import PipeTransport, StartWorker
 from tests.server.fake_worker import in_a_thread
 
@@ -57,20 +56,14 @@ def parts_at(
     base: Path,
     start_worker: StartWorker | None = None,
     *,
-    limits: Limits | None = None,
+    settings: dict[str, Any] | None = None,
     workers: int = 1,
     **changes: Any,
 ) -> Parts:
     folders = folders_at(base)
     start_worker = start_worker or in_a_thread(folders.output)
-    limits = limits or Limits()
     parts = gather_parts(
-        Settings(
-            base_directory=base,
-            cancel_patience_s=limits.cancel_patience_s,
-            node_timeout_s=limits.node_timeout_s,
-            worker_memory_bytes=limits.worker_memory_bytes,
-        ),
+        Settings(base_directory=base, **(settings or {})),
         folders,
         [partial(PipeTransport, start_worker)] * workers,
         check,

@@ -79,9 +79,7 @@ async def test_an_interrupted_job_whose_worker_dies_is_not_started_again(tmp_pat
 
 
 async def test_a_node_that_does_not_hear_an_interruption_takes_its_worker_down(tmp_path: Path) -> None:
-    async with front_desk(
-        tmp_path, in_a_process(tmp_path / "output"), limits=supervisor.Limits(cancel_patience_s=0.2)
-    ) as desk:
+    async with front_desk(tmp_path, in_a_process(tmp_path / "output"), settings={"cancel_patience_s": 0.2}) as desk:
         job_id = await desk.submit(LONG)
         pid = await _pid_of_the_runner(desk, job_id)
         os.kill(pid, signal.SIGSTOP)
