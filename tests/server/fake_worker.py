@@ -174,7 +174,7 @@ class FakeWorker:
         say("job_finished", status=status, executed=executed)
 
     def _run_node(self, job_id: str, node_id: str, node: dict[str, Any], say: Callable[..., None]) -> Any:
-        inputs = node["inputs"]
+        inputs = node.get("inputs", {})
         match node["class_type"]:
             case "Count":
                 for step in range(inputs.get("steps", 3)):
