@@ -134,18 +134,16 @@ def recorded(base: Path) -> tuple[dict[str, str], dict[tuple[str, str], int], di
     """What the database says: states of jobs, when their output nodes were recorded as finished, when they ended."""
     database = sqlite3.connect(f"file:{base / 'user' / 'jobs.sqlite'}?mode=ro", uri=True)
     try:
-        states = dict(database.execute("SELECT id, state FROM jobs").fetchall())
-        finished = {
-            (job, node): at
-            for job, node, at in database.execute(
-                "SELECT id, node_id, finished_ms FROM node_results JOIN jobs ON seq = job"
-                " WHERE node_id IN ('2', '4') AND finished_ms IS NOT NULL"
-            )
-        }
-        ended = dict(database.execute("SELECT id, ended_ms FROM jobs WHERE ended_ms IS NOT NULL").fetchall())
+        jobs = database.execute("SELECT id, state, ended_ms FROM jobs").fetchall()
+        nodes = database.execute(
+            "SELECT id, node_id, finished_ms FROM node_results JOIN jobs ON seq = job"
+            " WHERE node_id IN ('2', '4') AND finished_ms IS NOT NULL"
+        ).fetchall()
     finally:
         database.close()
-    return states, finished, ended
+    states = {str(job): str(state) for job, state, _ in jobs}
+    ended = {str(job): int(at) for job, _, at in jobs if at is not None}
+    return states, {(str(job), str(node)): int(at) for job, node, at in nodes}, ended
 
 
 def check_promises(house: KilledHouse) -> Counter[str]:
@@ -168,7 +166,7 @@ def check_promises(house: KilledHouse) -> Counter[str]:
     again = []
     for line in (house.base / "output" / "runs.log").read_text().splitlines():
         job, node, at, _ = line.split()
-        if int(at) > finished.get((job, node), 2**60) or int(at) > ended[job]:
+        if int(at) > finished.get((job, node), int(at)) or int(at) > ended[job]:
             again.append(line)
     assert again == [], "ran again after it was recorded as finished"
     return Counter(states.values())
@@ -179,7 +177,7 @@ def check_promises(house: KilledHouse) -> Counter[str]:
 def test_nothing_accepted_is_lost_and_nothing_finished_runs_again(
     tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    kills = request.config.getoption("--kills")
+    kills = int(request.config.getoption("--kills") or 0)
     seed = request.config.getoption("--kills-seed")
     seed = random.randrange(2**32) if seed is None else seed
     print(f"--kills {kills} --kills-seed {seed}")
