@@ -16,12 +16,30 @@ from typing import Any
 from benchmarks.checkpoint import measure_load, measure_memory
 from benchmarks.figures import Calibration, CannotMeasure, Figure, Place, calibrate, median_of
 from benchmarks.starting import ROOT, measure_front_desk, measure_launch, measure_picture, measure_worker
+from benchmarks.submitting import (
+    measure_events,
+    measure_executing,
+    measure_executing_normal,
+    measure_long_history,
+    measure_many_clients,
+    measure_many_waiting,
+    measure_small_jobs,
+    measure_small_jobs_normal,
+)
 
 FIGURES = (
     Figure("launch", "what launch.py adds to a second start", "s", 0.3, measure_launch),
     Figure("front_desk", "the server's first answer", "s", 0.7, measure_front_desk),
     Figure("worker_ready", "worker ready, all nodes known, warm", "s", 4.0, measure_worker),
     Figure("demo_picture", "first demo picture, 20 steps, cfg", "s", 5.0, measure_picture),
+    Figure("executing", "job handed in until its first node runs", "ms", 9.0, measure_executing),
+    Figure("executing_normal", "the same, not waiting for the disk", "ms", 4.0, measure_executing_normal),
+    Figure("small_jobs", "200 jobs / 2 durable writes each", "x", 1.0, measure_small_jobs),
+    Figure("small_jobs_normal", "the same, not waiting for the disk", "s", 0.6, measure_small_jobs_normal),
+    Figure("many_clients", "one of 640 jobs of 16 clients at once", "ms", 1.667, measure_many_clients),
+    Figure("many_waiting", "slowest of 5 requests, 100,000 waiting", "ms", 10.0, measure_many_waiting),
+    Figure("long_history", "slowest page of 100,000 ended jobs", "ms", 20.0, measure_long_history),
+    Figure("events", "front desk's CPU, chain of 1,000 nodes", "ms", 50.0, measure_events),
     Figure("checkpoint_load", "SD 1.5 to its first step / plain read", "x", 1.3, measure_load),
     Figure("checkpoint_memory", "peak anonymous memory over weights", "GB", 1.0, measure_memory),
 )
