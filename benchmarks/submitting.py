@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import json
 import statistics
@@ -25,13 +26,19 @@ SMALL_JOBS = 200
 CLIENTS, JOBS_PER_CLIENT = 16, 40
 MANY = 100_000
 TRIES = 20
+PICTURE = "benchmark.png"
+ONE_PIXEL = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC"
+)
 
 
 def small_prompt(number: int) -> dict[str, Any]:
-    """A job of two nodes that are done at once and that no other job has."""
+    """A job that is done at once, and whose middle node no other job has."""
+    scaling = {"upscale_method": "nearest-exact", "width": 8, "height": 1 + number % 4096, "crop": "disabled"}
     return {
-        "1": {"class_type": "EmptyImage", "inputs": {"width": 16, "height": 16, "batch_size": 1, "color": number}},
-        "2": {"class_type": "PreviewImage", "inputs": {"images": ["1", 0]}},
+        "1": {"class_type": "LoadImage", "inputs": {"image": PICTURE}},
+        "2": {"class_type": "ImageScale", "inputs": {"image": ["1", 0], **scaling}},
+        "3": {"class_type": "PreviewImage", "inputs": {"images": ["2", 0]}},
     }
 
 
@@ -47,6 +54,7 @@ class Desk:
         self.number += 1
         body = {"prompt": small_prompt(self.number), "client_id": client_id}
         async with self.session.post(f"{self.address}/prompt", json=body) as answer:
+            answer.raise_for_status()
             return (await answer.json())["prompt_id"]
 
     async def all_done(self) -> None:
@@ -69,6 +77,10 @@ async def a_desk(place: Place, durability: str) -> AsyncIterator[Desk]:
         await asyncio.to_thread(server.wait_for_worker)
         async with aiohttp.ClientSession() as session:
             desk = Desk(server, session)
+            form = aiohttp.FormData()
+            form.add_field("image", ONE_PIXEL, filename=PICTURE)
+            async with session.post(f"{server.address}/upload/image", data=form) as answer:
+                answer.raise_for_status()
             for _ in range(5):
                 await desk.submit()
             await desk.all_done()
@@ -230,7 +242,7 @@ def measure_events(place: Place, runs: int) -> Measurement:
 
 def _row(number: int, clients: int, job_id: str | None = None) -> NewJob:
     name = f"client {number % clients}"
-    return NewJob(job_id or f"job {number}", small_prompt(number), ["2"], {"client_id": name}, client_id=name)
+    return NewJob(job_id or f"job {number}", small_prompt(number), ["3"], {"client_id": name}, client_id=name)
 
 
 async def _ms(work: Callable[[], Awaitable[Any]]) -> float:

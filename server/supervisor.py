@@ -80,6 +80,8 @@ class Worker:
     memory_bytes: int | None = None  # resident, at the last look
     run: JobRun | None = None
     working: asyncio.Task[None] | None = None
+    closing: asyncio.Task[None] | None = None  # writes the end of the job before; until then nothing later is told
+    backlog: list[tuple[dict[str, Any], bytes | None]] = field(default_factory=list)  # what it said meanwhile
     ready_at: float | None = None
     idle_since: float = 0.0
     gone: bool = False
@@ -268,6 +270,8 @@ class Supervisor:
         for asked, answer in self._questions.values():
             if asked is worker and not answer.done():
                 answer.set_result({})
+        while worker.closing is not None:  # what the worker said last is heard before it is missed
+            await asyncio.wait([worker.closing])
         if worker.run is not None and not worker.run.ended.done():
             worker.run.ended.set_result(None)
         # Never cancelled: a job that is just being put back must not be lost on the way.
@@ -387,14 +391,16 @@ class Supervisor:
             closing = None  # the worker broke off because it was told to stop; nobody gave the job up
         if closing is None and (run.interrupted or not self._stopping):
             closing = await self._after_death(worker, run)
-        if closing is not None:
-            await self._finish(run, closing)
         if run.flushing is not None:
             run.flushing.cancel()
         worker.run, worker.working, worker.idle_since = None, None, time.monotonic()
         if not worker.gone:
             worker.state = "ready"
         self.wake()
+        if closing is not None:
+            # The worker goes on while the disk works; what it says of its next job waits until this one's end is told.
+            worker.closing = self._spawn(self._finish(run, closing))
+            worker.closing.add_done_callback(lambda done: self._take_backlog(worker, done))
 
     async def _after_death(self, worker: Worker, run: JobRun) -> dict[str, Any] | None:
         """Put the job back (None), or give the event that closes it."""
@@ -468,6 +474,9 @@ class Supervisor:
     def _take(self, worker: Worker, message: dict[str, Any], blob: bytes | None) -> None:
         match message.get("type"):
             case "event" | "events":
+                if worker.closing is not None:
+                    worker.backlog.append((message, blob))
+                    return
                 run = worker.run
                 if run is None or message.get("job_id") != run.job.id or run.ended.done():
                     return
@@ -500,6 +509,13 @@ class Supervisor:
                 worker_log.log(level if isinstance(level, int) else logging.INFO, "%s", message.get("text", ""))
             case other:
                 log.debug("%s sent a message of unknown type %r", worker.name, other)
+
+    def _take_backlog(self, worker: Worker, done: asyncio.Task[None]) -> None:
+        if worker.closing is done:
+            worker.closing = None
+        backlog, worker.backlog = worker.backlog, []
+        for message, blob in backlog:
+            self._take(worker, message, blob)
 
     def _publish(self, run: JobRun, events: list[dict[str, Any]], blob: bytes | None = None) -> None:
         self._clients.tell(run.job.client_id, self._number(run, events, blob))

@@ -8,13 +8,16 @@ import json
 import logging
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from server.store.records import StoredEvent
 from server.store.writer import GroupWriter
 
 log = logging.getLogger("heddle.server.store")
+
+
+FLUSH_AFTER_S = 0.01  # a small job ends in this time, and then its events are written with its end
 
 
 @dataclass(slots=True)
@@ -29,15 +32,27 @@ class EventBatch:
     bodies: list[dict[str, Any]]
 
 
+@dataclass(slots=True)
+class Unwritten:
+    """What is known and not on disk yet."""
+
+    batches: list[EventBatch] = field(default_factory=list)
+    starts: dict[int, tuple[int, str | None]] = field(default_factory=dict)  # job -> when it started, on which worker
+    progress: dict[int, float] = field(default_factory=dict)  # job -> percent
+
+    def __bool__(self) -> bool:
+        return bool(self.batches or self.starts or self.progress)
+
+
 class EventLog:
     """Takes events at once and has them written soon."""
 
     def __init__(self, writer: GroupWriter) -> None:
         self._writer = writer
         self.next_number = 1  # over all jobs; set when the database is opened
-        self._unwritten: list[EventBatch] = []
-        self.progress: dict[int, float] = {}  # job -> percent, written with the next events
+        self._unwritten = Unwritten()
         self._flushing: asyncio.Future[Any] | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self._waiters: list[asyncio.Future[None]] = []
 
     def record(self, job_seq: int, job_id: str, first_number: int, at_ms: int, bodies: list[dict[str, Any]]) -> None:
@@ -45,7 +60,7 @@ class EventLog:
 
         They are written soon, together with their neighbours. Never fails, never waits.
         """
-        self._unwritten.append(EventBatch(self.next_number, job_seq, job_id, first_number, at_ms, bodies))
+        self._unwritten.batches.append(EventBatch(self.next_number, job_seq, job_id, first_number, at_ms, bodies))
         self.next_number += len(bodies)
         waiters, self._waiters = self._waiters, []
         for waiter in waiters:
@@ -53,10 +68,23 @@ class EventLog:
                 waiter.set_result(None)
         self._flush_soon()
 
+    def record_start(self, job_seq: int, started_ms: int, worker: str | None) -> None:
+        """Keep that a job was handed out; `forget_start`, if it is put back before that was written."""
+        self._unwritten.starts[job_seq] = (started_ms, worker)
+        self._flush_soon()
+
+    def forget_start(self, job_seq: int) -> None:
+        self._unwritten.starts.pop(job_seq, None)
+
+    def record_progress(self, job_seq: int, percent: float) -> None:
+        """Keep how far a running job is."""
+        self._unwritten.progress[job_seq] = percent
+        self._flush_soon()
+
     async def flush(self) -> None:
         """Write the events that wait. On a full or busy disk they stay in memory and the next flush tries again."""
         while self._unwritten or self._flushing is not None:
-            self._flush_soon()
+            self._flush_now()
             assert self._flushing is not None
             with contextlib.suppress(sqlite3.Error):
                 await asyncio.shield(self._flushing)
@@ -77,40 +105,56 @@ class EventLog:
 
     def in_memory(self) -> Iterator[StoredEvent]:
         """Events that a full or busy disk has not taken yet."""
-        for batch in self._unwritten:
+        for batch in self._unwritten.batches:
             for i, body in enumerate(batch.bodies):
                 yield StoredEvent(batch.first + i, batch.job_id, batch.first_number + i, batch.at_ms, body)
 
     def _flush_soon(self) -> None:
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(FLUSH_AFTER_S, self._flush_now)
+
+    def _flush_now(self) -> None:
+        self._stop_timer()
         if self._flushing is not None or not self._unwritten:
             return
-        batches, progress = self.take()
-        self._flushing = self._writer.do(lambda db: write_events(db, batches, progress), durable=False)
+        taken = self.take()
+        self._flushing = self._writer.do(lambda db: write_events(db, taken), durable=False)
 
         def flushed(future: asyncio.Future[None]) -> None:
             self._flushing = None
-            if future.cancelled() or (error := future.exception()) is None:
+            if not future.cancelled() and (error := future.exception()) is not None:
+                self.give_back(taken)
+                log.warning("%d batches of events are kept in memory: %s", len(taken.batches), error)
+            elif self._unwritten:
                 self._flush_soon()  # what came meanwhile
-                return
-            self.give_back(batches, progress)
-            log.warning("%d batches of events are kept in memory: %s", len(self._unwritten), error)
 
         self._flushing.add_done_callback(flushed)
 
-    def take(self) -> tuple[list[EventBatch], list[tuple[float, int]]]:
+    def take(self) -> Unwritten:
         """What is not written, for a write of the caller's own; `give_back`, if that fails."""
-        batches, self._unwritten = self._unwritten, []
-        progress, self.progress = [(percent, seq) for seq, percent in self.progress.items()], {}
-        return batches, progress
+        self._stop_timer()
+        taken, self._unwritten = self._unwritten, Unwritten()
+        return taken
 
-    def give_back(self, batches: list[EventBatch], progress: list[tuple[float, int]]) -> None:
-        """Keep events in memory that could not be written."""
-        self._unwritten = sorted([*batches, *self._unwritten], key=lambda batch: batch.first)
-        self.progress = {seq: percent for percent, seq in progress} | self.progress
+    def give_back(self, taken: Unwritten) -> None:
+        """Keep in memory what could not be written; the next flush tries again."""
+        later = self._unwritten
+        batches = sorted([*taken.batches, *later.batches], key=lambda batch: batch.first)
+        self._unwritten = Unwritten(batches, taken.starts | later.starts, taken.progress | later.progress)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
 
-def write_events(db: sqlite3.Connection, batches: list[EventBatch], progress: list[tuple[float, int]]) -> None:
-    """Write events, what they say of single nodes, and how far jobs are, as pairs of percent and job."""
+def write_events(db: sqlite3.Connection, unwritten: Unwritten) -> None:
+    """Write events, what they say of single nodes, and how far jobs are."""
+    db.executemany(
+        "UPDATE jobs SET state = 'running', started_ms = ?, worker = ? WHERE seq = ? AND ended_ms IS NULL",
+        [(*how, seq) for seq, how in unwritten.starts.items()],
+    )
+    batches = unwritten.batches
     # A job may have been forgotten in the meantime; its late events go with it.
     db.executemany(
         "INSERT OR REPLACE INTO event_batches (first, job, first_number, count, at_ms, body)"
@@ -145,7 +189,9 @@ def write_events(db: sqlite3.Connection, batches: list[EventBatch], progress: li
         " ON CONFLICT (job, node_id) DO UPDATE SET how = excluded.how, seconds = excluded.seconds, why = excluded.why",
         explained,
     )
-    db.executemany("UPDATE jobs SET progress = ? WHERE seq = ?", progress)
+    db.executemany(
+        "UPDATE jobs SET progress = ? WHERE seq = ?", [(percent, seq) for seq, percent in unwritten.progress.items()]
+    )
 
 
 def read_since(db: sqlite3.Connection, job_id: str, since: int) -> list[StoredEvent] | None:

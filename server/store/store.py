@@ -60,7 +60,6 @@ PRUNE_EVERY = 50  # ends
 PRUNE_AT_ONCE = 200  # jobs; others want to write, too
 FRESH_JOBS = 256  # kept in memory from being accepted to being handed out, so that nobody reads them back
 FRESH_BYTES = 8 << 20
-IDS_AT_ONCE = 500  # in one statement; older SQLite takes 999 values
 
 
 class Store:
@@ -241,12 +240,7 @@ class Store:
             self._line.add(taken)
             raise
         worker = choose(job)
-        self._post(
-            lambda db: db.execute(
-                "UPDATE jobs SET state = 'running', started_ms = ?, worker = ? WHERE seq = ? AND ended_ms IS NULL",
-                (started_ms, worker, taken.seq),
-            )
-        )
+        self._log.record_start(taken.seq, started_ms, worker)
         return replace(job, state="running", started_ms=started_ms, worker=worker)
 
     async def put_back(self, job_id: str, *, worker_died: bool) -> int:
@@ -254,6 +248,7 @@ class Store:
         taken = self._running.get(job_id)
         if taken is None:
             return 0
+        self._log.forget_start(taken.seq)
 
         def write(db: sqlite3.Connection) -> int:
             row = db.execute(
@@ -285,10 +280,10 @@ class Store:
             return
         state = OUTCOME_STATES.get(outcome, "failed")
         error = failure.get("message") if isinstance(failure, dict) else None
-        batches, progress = self._log.take()
+        unwritten = self._log.take()
 
         def write(db: sqlite3.Connection) -> None:
-            write_events(db, batches, progress)
+            write_events(db, unwritten)
             db.execute(
                 "UPDATE jobs SET state = ?, outcome = ?, ended_ms = ?, error = ?,"
                 " progress = iif(? = 'success', 100, progress) WHERE seq = ? AND ended_ms IS NULL",
@@ -306,19 +301,14 @@ class Store:
         try:
             await self._write(write, then=then)
         except BaseException:
-            self._log.give_back(batches, progress)
+            self._log.give_back(unwritten)
             raise
 
     async def delete_pending(self, job_ids: Iterable[str] | None = None) -> int:
         """Take jobs that have not started out of the queue; all of them, when no ids are given. Returns: how many."""
         removed = self._leave_line(job_ids)
-
-        def write(db: sqlite3.Connection) -> None:
-            if job_ids is None and len(removed) > IDS_AT_ONCE:
-                db.execute("DELETE FROM jobs WHERE state = 'queued'")
-            db.executemany("DELETE FROM jobs WHERE seq = ?", [(each.seq,) for each in removed])
-
-        await self._write_for(removed, write)
+        seqs = [(each.seq,) for each in removed]
+        await self._write_for(removed, lambda db: db.executemany("DELETE FROM jobs WHERE seq = ?", seqs))
         return len(removed)
 
     async def cancel_waiting(self, job_ids: Iterable[str]) -> list[str]:
@@ -534,7 +524,7 @@ class Store:
 
     def record_progress(self, job_seq: int, percent: float) -> None:
         """Keep how far a running job is; written with the next events."""
-        self._log.progress[job_seq] = percent
+        self._log.record_progress(job_seq, percent)
 
     async def events_since(self, job_id: str, since: int) -> list[StoredEvent] | None:
         """A job's events after number `since` of its own, or None if there is no such job."""
@@ -589,7 +579,7 @@ class Store:
     async def _write_for(
         self,
         removed: list[Waiting],
-        write: Callable[[sqlite3.Connection], None],
+        write: Callable[[sqlite3.Connection], Any],
         then: Callable[[], None] = lambda: None,
     ) -> None:
         """Write a change of jobs that have left the line; they are in it again if that fails."""
