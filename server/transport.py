@@ -8,6 +8,7 @@ import logging
 import queue
 import signal
 import threading
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from multiprocessing import connection as pipes
@@ -114,9 +115,17 @@ class PipeTransport:
         sentinel: Any = getattr(self._process, "sentinel", None)
         pipe: Any = self._pipe
 
-        def hand_over(message: dict[str, Any], blob: bytes | None) -> None:
-            self._room.release()
-            take(message, blob)
+        arrived: deque[tuple[dict[str, Any], bytes | None]] = deque()
+        on_its_way = threading.Event()  # the loop is woken once for all that came until it looks
+
+        def hand_over() -> None:
+            on_its_way.clear()
+            while arrived:
+                self._room.release()
+                try:
+                    take(*arrived.popleft())
+                except Exception:  # the next message is not this one's fault
+                    log.exception("a message of a worker cannot be dealt with")
 
         try:
             while True:
@@ -124,7 +133,10 @@ class PipeTransport:
                     break
                 message, blob = unpack(self._pipe.recv_bytes())
                 self._room.acquire()
-                loop.call_soon_threadsafe(hand_over, message, blob)
+                arrived.append((message, blob))
+                if not on_its_way.is_set():
+                    on_its_way.set()
+                    loop.call_soon_threadsafe(hand_over)
         except ValueError as error:
             self._complaint = f" after it sent something unreadable: {error}"
         except (EOFError, OSError, RuntimeError, TypeError):
