@@ -179,7 +179,7 @@ class Intake:
 
         Without a worker that answers, the job is accepted as it is, and the worker that runs it asks again.
         """
-        asked = [each for each in prompt if records.get(prompt[each].get("class_type", ""), {}).get("validation")]
+        asked = [each for each in prompt if _checks_itself(prompt[each], records)]
         problems = await self._supervisor.validate(prompt, asked) if asked else {}
         if not problems:
             return outputs, node_errors
@@ -217,6 +217,11 @@ def _as_id(value: Any, name: str) -> str:
     if not isinstance(value, str) or not 0 < len(value) <= LONGEST_ID or not value.isprintable():
         raise Refused("invalid_prompt", f"{name} must be a text of 1 to {LONGEST_ID} printable characters")
     return value
+
+
+def _checks_itself(node: Any, records: Records) -> bool:
+    kind = node.get("class_type") if isinstance(node, dict) else None
+    return isinstance(kind, str) and bool(records.get(kind, {}).get("validation"))
 
 
 def _as_id_or_none(value: Any, name: str) -> str | None:

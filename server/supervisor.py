@@ -414,6 +414,8 @@ class Supervisor:
             reason = f"{worker.note} while this job ran; the job is back in the queue and starts again"
             self._publish(run, [{"kind": "job_requeued", "reason": reason}])
             await self._insist(lambda: self._store.put_back(run.job.id, worker_died=True))
+            if run.interrupted:  # somebody gave it up while it was put back
+                await self._insist(lambda: self._store.cancel_waiting([run.job.id]))
             self._clients.tell_all(Status(self._store.waiting))
             return None
         node_id = run.teller.running_node

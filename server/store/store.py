@@ -22,6 +22,15 @@ from typing import Any, TypeVar
 from heddle.graph.errors import HeddleError
 from server.store.database import Database
 from server.store.events import EventLog, read_after, read_since, write_events
+from server.store.reading import (
+    read_explained,
+    read_history,
+    read_one,
+    read_page,
+    read_queue_items,
+    read_rows,
+    read_waiting,
+)
 from server.store.records import (
     OUTCOME_STATES,
     STATES,
@@ -34,19 +43,13 @@ from server.store.records import (
     now_ms,
 )
 from server.store.rows import (
-    ROW,
     WHOLE_JOBS,
     accepted,
     cancel,
     find_same,
     in_order,
-    marks,
-    portions,
     read_again,
     read_job,
-    read_results,
-    row_values,
-    tidy,
 )
 from server.store.waiting import Line, Waiting
 from server.store.writer import GroupWriter
@@ -369,36 +372,20 @@ class Store:
 
     async def queue(self) -> tuple[list[Job], list[Job]]:
         """The jobs that run and those that wait, each in queue order, with their prompts: a long read."""
-
-        def read(db: sqlite3.Connection) -> dict[int, Job]:
-            rows = db.execute(f"{WHOLE_JOBS} WHERE state IN ('queued', 'running')")
-            return {row["seq"]: read_job(row) for row in rows}
-
-        jobs = await self._read(read)
+        jobs = await self._read(read_waiting)
         return in_order(jobs, self._running_in_order()), in_order(jobs, self._line.page(0, len(self._line)))
 
     async def queue_json(self) -> str:
         """What `GET /queue` answers; the texts go from the disk into the answer as they are."""
-
-        def read(db: sqlite3.Connection) -> dict[int, str]:
-            rows = db.execute(
-                "SELECT seq, id, number, prompt, extra_data, outputs FROM jobs"
-                " JOIN job_texts ON job_texts.job = jobs.seq WHERE state IN ('queued', 'running')"
-            )
-            return {
-                row["seq"]: f"[{json.dumps(tidy(row['number']))}, {json.dumps(row['id'])}, {row['prompt']}, "
-                f"{row['extra_data']}, {row['outputs']}]"
-                for row in rows
-            }
-
-        items = await self._read(read)
+        items = await self._read(read_queue_items)
         running = ", ".join(in_order(items, self._running_in_order()))
         waiting = ", ".join(in_order(items, self._line.page(0, len(self._line))))
         return f'{{"queue_running": [{running}], "queue_pending": [{waiting}]}}'
 
     async def waiting_page(self, limit: int, offset: int = 0) -> tuple[list[JobRow], int]:
         """Waiting jobs in the order in which they will run, after the first `offset`; and how many wait."""
-        rows = await self._rows([each.seq for each in self._line.page(offset, limit)])
+        seqs = [each.seq for each in self._line.page(offset, limit)]
+        rows = await self._read(lambda db: read_rows(db, seqs))
         return [row for row in rows if row.id in self._line], len(self._line)
 
     async def page(
@@ -410,71 +397,24 @@ class Store:
         total = sum(self.counts[state] for state in wanted)
         if not wanted:
             return [], 0
-        order = "DESC" if newest_first else "ASC"
-        parts = " UNION ALL ".join(["SELECT seq FROM jobs WHERE state = ?"] * len(wanted))
-
-        def read(db: sqlite3.Connection) -> list[JobRow]:
-            found = db.execute(f"{parts} ORDER BY seq {order} LIMIT ? OFFSET ?", (*wanted, limit, offset))
-            return self._read_rows(db, [row[0] for row in found])
-
-        return await self._read(read), total
+        return await self._read(lambda db: read_page(db, wanted, limit, offset, newest_first)), total
 
     # What came of it
 
     async def history(self, max_items: int | None = None, offset: int = -1) -> list[Job]:
         """Jobs that ended, oldest first. A negative offset means the last `max_items` of them."""
         limit = LONGEST_HISTORY if max_items is None else max(0, min(max_items, LONGEST_HISTORY))
-
-        def read(db: sqlite3.Connection) -> list[Job]:
-            order, skipped = ("DESC", 0) if offset < 0 else ("ASC", offset)
-            found = db.execute(
-                "SELECT seq FROM jobs WHERE ended_ms IS NOT NULL"
-                f" ORDER BY ended_ms {order}, seq {order} LIMIT ? OFFSET ?",
-                (limit, skipped),
-            )
-            seqs = [row[0] for row in found]
-            results = read_results(db, seqs)
-            jobs = {
-                row["seq"]: read_job(row, results=results.get(row["seq"], {}))
-                for some in portions(seqs)
-                for row in db.execute(f"{WHOLE_JOBS} WHERE seq IN ({marks(some)})", some)
-            }
-            return [jobs[seq] for seq in (reversed(seqs) if offset < 0 else seqs)]
-
-        return await self._read(read)
+        return await self._read(lambda db: read_history(db, limit, offset))
 
     async def job(self, job_id: str) -> Job | None:
         """One job with what its nodes showed so far, or None."""
         await self._log.flush()
-
-        def read(db: sqlite3.Connection) -> Job | None:
-            row = db.execute(f"{WHOLE_JOBS} WHERE jobs.id = ?", (job_id,)).fetchone()
-            return None if row is None else read_job(row, results=read_results(db, [row["seq"]]).get(row["seq"], {}))
-
-        return await self._read(read)
+        return await self._read(lambda db: read_one(db, job_id))
 
     async def explain(self, job_id: str) -> dict[str, dict[str, Any]] | None:
         """For each node that the worker told of: {how, why, seconds, finished_ms}; None if there is no such job."""
         await self._log.flush()
-
-        def read(db: sqlite3.Connection) -> dict[str, dict[str, Any]] | None:
-            job = db.execute("SELECT seq FROM jobs WHERE id = ?", (job_id,)).fetchone()
-            if job is None:
-                return None
-            rows = db.execute(
-                "SELECT node_id, how, why, seconds, finished_ms FROM node_results WHERE job = ?", (job["seq"],)
-            )
-            return {
-                row["node_id"]: {
-                    "how": row["how"],
-                    "why": json.loads(row["why"] or "[]"),
-                    "seconds": row["seconds"],
-                    "finished_ms": row["finished_ms"],
-                }
-                for row in rows
-            }
-
-        return await self._read(read)
+        return await self._read(lambda db: read_explained(db, job_id))
 
     async def wait_until_ended(self, job_id: str, timeout_s: float) -> bool:
         """Wait for a job's end. Returns: whether it does not wait or run any more."""
@@ -612,18 +552,6 @@ class Store:
 
     def _running_in_order(self) -> list[Waiting]:
         return sorted(self._running.values(), key=lambda each: each.key)
-
-    async def _rows(self, seqs: list[int]) -> list[JobRow]:
-        return await self._read(lambda db: self._read_rows(db, seqs))
-
-    def _read_rows(self, db: sqlite3.Connection, seqs: list[int]) -> list[JobRow]:
-        results = read_results(db, seqs)
-        rows = {
-            row["seq"]: JobRow(**row_values(row), results=results.get(row["seq"], {}))
-            for some in portions(seqs)
-            for row in db.execute(f"SELECT {ROW} FROM jobs WHERE seq IN ({marks(some)})", some)
-        }
-        return [rows[seq] for seq in seqs if seq in rows]
 
     def _post(self, work: Callable[[sqlite3.Connection], T], then: Callable[[T], None] | None = None) -> None:
         """Write something that nobody waits for, and that a crash may lose."""

@@ -244,6 +244,28 @@ async def test_outputs_that_were_finished_before_a_death_are_not_made_again(
         assert told is not None and told["2"]["how"] == "finished" and told["4"]["how"] == "ran"
 
 
+@needs_signals
+async def test_a_job_that_is_given_up_while_it_is_put_back_does_not_start_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with front_desk(tmp_path, in_a_process(tmp_path / "output")) as desk:
+        job_id = await desk.submit(LONG)
+        put_back = desk.parts.store.put_back
+
+        async def interrupted_and_put_back(*args: Any, **options: Any) -> int:
+            await desk.parts.supervisor.interrupt([job_id])
+            return await put_back(*args, **options)
+
+        monkeypatch.setattr(desk.parts.store, "put_back", interrupted_and_put_back)
+
+        async def runs() -> int | None:
+            (worker,) = await desk.workers()
+            return worker["pid"] if worker["job_id"] == job_id else None
+
+        os.kill(await desk.until(runs), signal.SIGKILL)
+        assert (await desk.ended(job_id))["status"]["messages"][-1][0] == "execution_interrupted"
+
+
 async def test_an_interruption_is_on_disk_before_the_worker_hears_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
