@@ -154,12 +154,13 @@ def measure_executing_normal(place: Place, runs: int) -> Measurement:
 def measure_small_jobs(place: Place, runs: int) -> Measurement:
     """Against the time that the disk itself needs for two writes a job, with 15 % and 0.2 s for everything else."""
     allowed_s = 2 * SMALL_JOBS * time_write(place.scratch) * 1.15 + 0.2
-    seconds = _on_desks(place, runs, "full", time_small_jobs)
+    # Each on a server of its own: the node that shows pictures takes longer for a name the more there are.
+    seconds = [_on_desks(place, 1, "full", time_small_jobs)[0] for _ in range(runs)]
     return Measurement(tuple(each / allowed_s for each in seconds), {"seconds": seconds, "allowed_s": allowed_s})
 
 
 def measure_small_jobs_normal(place: Place, runs: int) -> Measurement:
-    return Measurement(tuple(_on_desks(place, runs, "normal", time_small_jobs)))
+    return Measurement(tuple(_on_desks(place, 1, "normal", time_small_jobs)[0] for _ in range(runs)))
 
 
 def measure_many_clients(place: Place, runs: int) -> Measurement:
