@@ -25,9 +25,10 @@ from server.clients import Clients
 from server.guards import own_names
 from server.intake import Check, Convert, Intake
 from server.store import Store
-from server.supervisor import Supervisor, WorkerLimits
+from server.supervisor import Supervisor
 from server.transport import PipeTransport, StartWorker, Transport
 from server.workflows import WorkflowShelf
+from server.workplaces import WorkerLimits
 
 log = logging.getLogger("heddle.server")
 

@@ -14,8 +14,7 @@ import itertools
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from heddle.graph.errors import HeddleError
 from server.catalogue import Catalogue
@@ -24,6 +23,7 @@ from server.messages import Executing, Message, PackMessage, Status, TextMessage
 from server.store import Job, Store, now_ms
 from server.translate import EVERY_MS, JobTeller
 from server.transport import Transport
+from server.workplaces import JobRun, Worker, WorkerLimits, memory_of, place_of, texts_of
 
 log = logging.getLogger("heddle.server.supervisor")
 worker_log = logging.getLogger("heddle.worker")
@@ -38,58 +38,6 @@ LOOK_EVERY_S = 0.5  # at the memory and the time that workers with a job take
 ANSWER_PATIENCE_S = 5.0  # for a question to a worker
 # Pictures that are out of date a moment later, and what a pack says to its own page.
 UNSTORED_EVENTS = ("node_preview", "node_message")
-
-WorkerState = Literal["starting", "ready", "busy", "waiting", "stopped"]
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerLimits:
-    """What a worker may take before it is ended. None: as much as it likes."""
-
-    cancel_patience_s: float = 5.0  # between an interruption and the end of a worker that does not hear it
-    node_timeout_s: float | None = None
-    worker_memory_bytes: int | None = None
-
-
-@dataclass
-class JobRun:
-    """A job on a worker, from being sent to its last event."""
-
-    job: Job
-    teller: JobTeller
-    ended: asyncio.Future[dict[str, Any] | None]  # the closing event; None if the worker died
-    last_event: int
-    interrupted: bool = False
-    verdict: dict[str, Any] | None = None  # the failure for which the supervisor ended the worker
-    begun: dict[str, float] = field(default_factory=dict)  # running nodes -> seconds of the monotonic clock
-    flushing: asyncio.TimerHandle | None = None
-
-
-@dataclass
-class Worker:
-    """One place for a worker process, whichever process fills it at the moment."""
-
-    name: str
-    make_transport: Callable[[], Transport]
-    transport: Transport | None = None
-    state: WorkerState = "starting"
-    note: str = ""  # how the last process ended, until the next one is ready
-    signal: str | None = None  # that the last process was killed by
-    hello: dict[str, Any] = field(default_factory=dict)
-    holding: frozenset[str] = frozenset()  # names of the model files that it has in memory
-    memory_bytes: int | None = None  # resident, at the last look
-    run: JobRun | None = None
-    working: asyncio.Task[None] | None = None
-    closing: asyncio.Task[None] | None = None  # writes the end of the job before; until then nothing later is told
-    backlog: list[tuple[dict[str, Any], bytes | None]] = field(default_factory=list)  # what it said meanwhile
-    ready_at: float | None = None
-    idle_since: float = 0.0
-    gone: bool = False
-    ended_by_us: bool = False
-
-    @property
-    def is_idle(self) -> bool:
-        return self.ready_at is not None and not self.gone and self.working is None
 
 
 class Supervisor:
@@ -299,7 +247,7 @@ class Supervisor:
             ]
             if not busy:
                 continue
-            used = await asyncio.to_thread(_memory_of, [worker.hello["pid"] for worker in busy])
+            used = await asyncio.to_thread(memory_of, [worker.hello["pid"] for worker in busy])
             for worker, memory_bytes in zip(busy, used):
                 worker.memory_bytes = memory_bytes if memory_bytes is not None else worker.memory_bytes
                 run = worker.run
@@ -317,7 +265,7 @@ class Supervisor:
         if most_bytes is not None and worker.memory_bytes is not None and worker.memory_bytes > most_bytes:
             words = (
                 f"{worker.name} took {worker.memory_bytes / 1e6:,.0f} MB of memory, more than the "
-                f"{most_bytes / 1e6:,.0f} MB of --worker-memory-mb, {_place(run.teller.running_node)}; it was ended. "
+                f"{most_bytes / 1e6:,.0f} MB of --worker-memory-mb, {place_of(run.teller.running_node)}; it was ended. "
                 "A smaller picture or batch needs less"
             )
             return run.teller.running_node, words, "WorkerMemoryExceeded"
@@ -357,7 +305,7 @@ class Supervisor:
         idle = [worker for worker in self._workers if worker.is_idle] or self._workers
         if len(idle) == 1:
             return idle[0]
-        names = _texts(job.prompt)
+        names = texts_of(job.prompt)
         return min(idle, key=lambda worker: (-len(worker.holding & names), worker.idle_since))
 
     def _begin(self, worker: Worker, job: Job) -> None:
@@ -421,7 +369,7 @@ class Supervisor:
         node_id = run.teller.running_node
         used = "" if worker.memory_bytes is None else f", with {worker.memory_bytes / 1e6:,.0f} MB of memory"
         words = (
-            f"{worker.note}, {_place(node_id)}{used}; {deaths} workers died over this job, so it is given up. "
+            f"{worker.note}, {place_of(node_id)}{used}; {deaths} workers died over this job, so it is given up. "
             "A smaller picture or batch needs less memory; the log may say more"
         )
         failed = self._failed(run, node_id, words, "WorkerDied", memory_bytes=worker.memory_bytes, signal=worker.signal)
@@ -597,31 +545,3 @@ class Supervisor:
         with contextlib.suppress(asyncio.CancelledError):
             if (error := task.exception()) is not None:
                 log.error("a task of the supervisor failed", exc_info=error)
-
-
-def _place(node_id: str | None) -> str:
-    return f"at node {node_id}" if node_id is not None else "before its first node"
-
-
-def _texts(prompt: dict[str, Any]) -> set[str]:
-    """Every text among the values of a prompt: the names of its model files are some of them."""
-    return {
-        value
-        for node in prompt.values()
-        if isinstance(node, dict) and isinstance(node.get("inputs"), dict)
-        for value in node["inputs"].values()
-        if isinstance(value, str)
-    }
-
-
-def _memory_of(pids: Sequence[int]) -> list[int | None]:
-    """Resident bytes of processes; None for one that cannot be looked at."""
-    import psutil  # here, since the front desk starts fast and needs it only beside a worker
-
-    found: list[int | None] = []
-    for pid in pids:
-        try:
-            found.append(psutil.Process(pid).memory_info().rss)
-        except psutil.Error:
-            found.append(None)
-    return found

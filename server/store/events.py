@@ -82,15 +82,16 @@ class EventLog:
         self._flush_soon()
 
     async def flush(self) -> None:
-        """Write the events that wait. On a full or busy disk they stay in memory and the next flush tries again."""
-        while self._unwritten or self._flushing is not None:
+        """Write what is here now. On a full or busy disk it stays in memory and the next flush tries again."""
+        for _ in range(2):  # what is being written already, and then what came since
             self._flush_now()
-            assert self._flushing is not None
-            with contextlib.suppress(sqlite3.Error):
+            if self._flushing is None:
+                return
+            try:
                 await asyncio.shield(self._flushing)
-                await asyncio.sleep(0)  # it may have been done before it was waited for, and not been cleared away
-                continue
-            break
+            except sqlite3.Error:
+                return
+            await asyncio.sleep(0)  # it may have been done before it was waited for, and not been cleared away
 
     async def wait(self, seq: int, timeout_s: float) -> bool:
         """Wait until there is an event after number `seq`. Returns: whether there is."""
