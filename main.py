@@ -17,6 +17,8 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from heddle.graph.errors import HeddleError, SettingsError
@@ -230,19 +232,24 @@ def serve(settings: Settings) -> int:
 
     spawn = get_context("spawn")  # a fork would carry the front desk's threads and sockets along
 
-    def start_worker() -> Any:
+    def start_worker(device: str) -> Any:
         ours, theirs = spawn.Pipe()
-        process = spawn.Process(target=work, args=(settings, theirs), name="worker", daemon=True)
+        process = spawn.Process(target=work, args=(settings, theirs, device), name="worker", daemon=True)
         process.start()
         theirs.close()  # else the pipe would never tell that the worker is gone
         return ours, process
 
-    open_front_desk(settings, folders, start_worker, check, convert)
+    starters = [partial(start_worker, device) for device in settings.worker_devices]
+    open_front_desk(settings, folders, starters, check, convert)
     return 0
 
 
-def work(settings: Settings, connection: Connection) -> None:
+def work(settings: Settings, connection: Connection, device: str = "") -> None:
     """The whole life of a worker process, started by the front desk with a pipe to it."""
+    kind, _, index = device.partition(":")
+    if index:  # the worker sees no other device than its own
+        os.environ["ZE_AFFINITY_MASK" if kind == "xpu" else "CUDA_VISIBLE_DEVICES"] = index
+    settings = replace(settings, cpu=settings.cpu or kind == "cpu")
     for asked in (signal.SIGINT, getattr(signal, "SIGBREAK", None)):
         if asked is not None:
             signal.signal(asked, signal.SIG_IGN)  # Ctrl+C in the terminal is for the front desk, which tells us

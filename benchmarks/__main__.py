@@ -20,6 +20,16 @@ from benchmarks.graphs import GRAPH_FIGURES
 from benchmarks.object_info import measure_object_info
 from benchmarks.previewing import measure_share
 from benchmarks.starting import ROOT, measure_front_desk, measure_launch, measure_picture, measure_worker
+from benchmarks.submitting import (
+    measure_events,
+    measure_executing,
+    measure_executing_normal,
+    measure_long_history,
+    measure_many_clients,
+    measure_many_waiting,
+    measure_small_jobs,
+    measure_small_jobs_normal,
+)
 
 FIGURES = (
     Figure("launch", "what launch.py adds to a second start", "s", 0.3, measure_launch),
@@ -29,6 +39,14 @@ FIGURES = (
     Figure("demo_picture", "first demo picture, 20 steps, cfg", "s", 5.0, measure_picture),
     Figure("previews_128", "previews / sampling, 128 px, 20 steps", "%", 5.0, measure_share(128, 20)),
     Figure("previews_512", "previews / sampling, 512 px, 5 steps", "%", 5.0, measure_share(512, 5)),
+    Figure("executing", "job handed in until its first node runs", "ms", 9.0, measure_executing),
+    Figure("executing_normal", "the same, not waiting for the disk", "ms", 4.0, measure_executing_normal),
+    Figure("small_jobs", "200 jobs / 2 durable writes each", "x", 1.0, measure_small_jobs),
+    Figure("small_jobs_normal", "the same, not waiting for the disk", "s", 0.6, measure_small_jobs_normal),
+    Figure("many_clients", "one of 640 jobs of 16 clients at once", "ms", 1.667, measure_many_clients),
+    Figure("many_waiting", "slowest of 5 requests, 100,000 waiting", "ms", 10.0, measure_many_waiting),
+    Figure("long_history", "slowest page of 100,000 ended jobs", "ms", 20.0, measure_long_history),
+    Figure("events", "front desk's CPU, chain of 1,000 nodes", "ms", 50.0, measure_events),
     Figure("checkpoint_load", "SD 1.5 to its first step / plain read", "x", 1.3, measure_load),
     Figure("checkpoint_memory", "peak anonymous memory over weights", "GB", 1.0, measure_memory),
     *GRAPH_FIGURES,

@@ -110,7 +110,7 @@ class RunningServer:
 
 
 @contextlib.contextmanager
-def a_server(scratch: Path, user: Path) -> Iterator[RunningServer]:
+def a_server(scratch: Path, user: Path, *options: str) -> Iterator[RunningServer]:
     """A server on a free port, its results in a folder that is removed; `user` stays for the next one.
 
     What a server leaves in the user folder is part of a warm start: the job store, and the nodes known last time.
@@ -122,6 +122,7 @@ def a_server(scratch: Path, user: Path) -> Iterator[RunningServer]:
     command = [sys.executable, str(ROOT / "main.py"), "--port", str(port), "--cpu", "--user-directory", str(user)]
     for kind in ("output", "temp", "input"):
         command += [f"--{kind}-directory", str(folder / kind)]
+    command += options
     log = (folder / "log.txt").open("wb")
     started = time.perf_counter()
     process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)

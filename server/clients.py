@@ -74,7 +74,7 @@ class Connection:
         """Send what is in the line, until the connection ends."""
         with contextlib.suppress(ConnectionError, RuntimeError):  # the other side left while we wrote
             while True:
-                data = await self._line.get()
+                data = await self._line.get() if self._line.empty() else self._line.get_nowait()
                 if isinstance(data, str):
                     await self.socket.send_str(data)
                 else:

@@ -15,6 +15,7 @@ from server.clients import Clients
 from server.messages import Status
 from server.store import NewJob, Store
 from server.supervisor import Supervisor
+from server.translate import nodes_behind
 
 log = logging.getLogger("heddle.server.intake")
 
@@ -22,6 +23,8 @@ log = logging.getLogger("heddle.server.intake")
 SECRET_KEYS = ("auth_token_comfy_org", "api_key_comfy_org")
 LONGEST_ID = 200
 LARGEST_NUMBER = 2.0**53
+LARGEST_PRIORITY = 1000
+JOB_OPTIONS = ("stop_at_first_error", "cache")
 
 
 class Check(Protocol):
@@ -77,7 +80,12 @@ class Intake:
         self._patience_s = patience_s
 
     async def submit(self, body: Any) -> dict[str, Any]:
-        """Queue what a `POST /prompt` brings. Returns: its answer. Raises: Refused, NotReady, GraphError."""
+        """Queue what a `POST /prompt` brings. Returns: its answer. Raises: Refused, NotReady, GraphError.
+
+        Beyond what the known interface has, `body` may hold `priority` (higher runs first), `background` (runs only
+        while nothing else waits), `idempotency_key` (one job per client and key), `label`, `webhook`, and `options`
+        with `stop_at_first_error` and `cache`.
+        """
         if not isinstance(body, dict):
             raise Refused("invalid_prompt", f"the request must be a JSON object, found {_kind_of(body)}")
         if not body.get("prompt"):
@@ -108,6 +116,7 @@ class Intake:
                 extra_info=error.get("extra_info"),
                 node_errors=node_errors,
             )
+        outputs, node_errors = await self._ask_nodes(prompt, records, outputs, node_errors)
         client_id = body.get("client_id")
         job = await self._store.accept(
             NewJob(
@@ -121,10 +130,15 @@ class Intake:
                 targets=targets,
                 number=_as_number(body.get("number")),
                 front=bool(body.get("front")),
+                priority=_as_priority(body.get("priority")),
+                background=bool(body.get("background")),
+                idempotency_key=_as_id_or_none(body.get("idempotency_key"), "idempotency_key"),
+                options=_as_options(body.get("options")),
+                label=_as_id_or_none(body.get("label"), "label"),
+                webhook=body.get("webhook"),
             )
         )
         self._clients.tell_all(Status(self._store.waiting))
-        self._supervisor.wake()
         return {"prompt_id": job.id, "number": job.number, "node_errors": node_errors}
 
     async def convert(self, workflow: Any) -> dict[str, Any]:
@@ -146,15 +160,49 @@ class Intake:
             raise GraphError(f"the workflow is damaged ({type(error).__name__}: {error}); save it again") from error
 
     async def cancel(self, job_ids: list[str]) -> bool:
-        """Take waiting jobs out of the queue and interrupt running ones. Returns: whether any was one of these."""
-        removed = await self.take_out(job_ids)
-        return self._supervisor.interrupt(job_ids) or removed > 0
+        """End waiting jobs as cancelled and interrupt running ones. Returns: whether any was one of these."""
+        cancelled = await self._store.cancel_waiting(job_ids)
+        if cancelled:
+            self._clients.tell_all(Status(self._store.waiting))
+        return await self._supervisor.interrupt(job_ids) or bool(cancelled)
 
     async def take_out(self, job_ids: list[str] | None = None) -> int:
         """Take these waiting jobs, or all of them, out of the queue. Returns: how many."""
         removed = await self._store.delete_pending(job_ids)
         self._clients.tell_all(Status(self._store.waiting))
         return removed
+
+    async def _ask_nodes(
+        self, prompt: dict[str, Any], records: Records, outputs: list[str], node_errors: dict[str, Any]
+    ) -> tuple[list[str], dict[str, Any]]:
+        """Hear the nodes that check their inputs themselves; outputs behind one that refuses do not run.
+
+        Without a worker that answers, the job is accepted as it is, and the worker that runs it asks again.
+        """
+        asked = [each for each in prompt if _checks_itself(prompt[each], records)]
+        problems = await self._supervisor.validate(prompt, asked) if asked else {}
+        if not problems:
+            return outputs, node_errors
+        behind = {output: nodes_behind(prompt, [output]) for output in outputs}
+        node_errors = dict(node_errors)
+        for node_id, problem in problems.items():
+            error = {
+                "type": "custom_validation_failed",
+                "message": "the node's own check refuses its inputs",
+                "details": str(problem),
+                "extra_info": {},
+            }
+            known = node_errors.get(node_id) or {
+                "errors": [],
+                "dependent_outputs": [output for output in outputs if node_id in behind[output]],
+                "class_type": prompt.get(node_id, {}).get("class_type"),
+            }
+            node_errors[node_id] = {**known, "errors": [*known["errors"], error]}
+        outputs = [output for output in outputs if behind[output].isdisjoint(problems)]
+        if not outputs:
+            details = "; ".join(f"node {node_id}: {problem}" for node_id, problem in problems.items())
+            raise Refused("prompt_outputs_failed_validation", "no output can run", details, node_errors=node_errors)
+        return outputs, node_errors
 
     async def records(self) -> Records:
         """The nodes that exist; waits for the first worker a while. Raises: NotReady."""
@@ -169,6 +217,36 @@ def _as_id(value: Any, name: str) -> str:
     if not isinstance(value, str) or not 0 < len(value) <= LONGEST_ID or not value.isprintable():
         raise Refused("invalid_prompt", f"{name} must be a text of 1 to {LONGEST_ID} printable characters")
     return value
+
+
+def _checks_itself(node: Any, records: Records) -> bool:
+    kind = node.get("class_type") if isinstance(node, dict) else None
+    return isinstance(kind, str) and bool(records.get(kind, {}).get("validates"))
+
+
+def _as_id_or_none(value: Any, name: str) -> str | None:
+    return None if value is None else _as_id(value, name)
+
+
+def _as_priority(value: Any) -> int:
+    if value is None:
+        return 0
+    if isinstance(value, bool) or not isinstance(value, int) or abs(value) > LARGEST_PRIORITY:
+        raise Refused(
+            "invalid_prompt",
+            f"priority must be a whole number from -{LARGEST_PRIORITY} to {LARGEST_PRIORITY}, found {str(value)[:40]}",
+        )
+    return value
+
+
+def _as_options(value: Any) -> dict[str, bool]:
+    if value is None:
+        return {}
+    if not isinstance(value, dict) or not all(isinstance(each, bool) for each in value.values()):
+        raise Refused("invalid_prompt", "options must be a JSON object of true and false")
+    if unknown := [name for name in value if name not in JOB_OPTIONS]:
+        raise Refused("invalid_prompt", f"options knows {', '.join(JOB_OPTIONS)}, found {str(unknown[0])[:40]!r}")
+    return dict(value)
 
 
 def _as_targets(value: Any) -> list[str] | None:

@@ -5,7 +5,7 @@ All of them are read for one page: what stands here is the place for a query of 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from server.store import Job, Store
@@ -41,7 +41,7 @@ async def page_of_jobs(store: Store, wish: Wish) -> tuple[list[Job], int]:
     jobs: list[Job] = []
     if {"pending", "in_progress"} & set(wish.statuses):
         running, waiting = await store.queue()
-        jobs += [*running, *waiting]
+        jobs += [*(replace(job, state="running") for job in running), *waiting]
     if {"completed", "failed", "cancelled"} & set(wish.statuses):
         jobs += await store.history()
     if wish.workflow_id is not None:

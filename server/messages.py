@@ -108,18 +108,29 @@ class NodeProgress:
     parent_node_id: str | None
     real_node_id: str
 
+    def data(self) -> dict[str, Any]:
+        return {
+            "value": self.value,
+            "max": self.max,
+            "state": self.state,
+            "node_id": self.node_id,
+            "prompt_id": self.prompt_id,
+            "display_node_id": self.display_node_id,
+            "parent_node_id": self.parent_node_id,
+            "real_node_id": self.real_node_id,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class ProgressState(TextMessage):
-    """Where every node of the job stands that has started."""
+    """Where those nodes of the job stand that run, or that changed since the last one of these."""
 
     type: ClassVar[str] = "progress_state"
     prompt_id: str
     nodes: dict[str, NodeProgress]
 
     def data(self) -> dict[str, Any]:
-        nodes = {name: {f.name: getattr(node, f.name) for f in fields(node)} for name, node in self.nodes.items()}
-        return {"prompt_id": self.prompt_id, "nodes": nodes}
+        return {"prompt_id": self.prompt_id, "nodes": {name: node.data() for name, node in self.nodes.items()}}
 
 
 @dataclass(frozen=True, slots=True)

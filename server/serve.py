@@ -30,6 +30,7 @@ from server.store import Store
 from server.supervisor import Supervisor
 from server.transport import PipeTransport, StartWorker, Transport
 from server.workflows import WorkflowShelf
+from server.workplaces import WorkerLimits
 
 log = logging.getLogger("heddle.server")
 
@@ -41,7 +42,7 @@ GOODBYE_S = 2.0  # for requests that are being answered when the server stops
 def serve(
     settings: Settings,
     folders: Folders,
-    start_worker: StartWorker,
+    start_workers: StartWorker | Sequence[StartWorker],
     check: Check,
     convert: Convert | None = None,
     *,
@@ -52,7 +53,7 @@ def serve(
     """Run the server until it is told to stop (Ctrl+C, SIGTERM).
 
     Args:
-        start_worker: starts one worker process; called again when it died.
+        start_workers: each starts one worker process; called again when it died.
         check, convert: what `execution` knows of workflows, see `server/intake.py`.
         page, workflows: the folders of our own page and of the workflows that ship.
         say: tells the person the address; prints it, if none is given.
@@ -63,7 +64,9 @@ def serve(
     secure = read_certificate(settings)
     sockets = bind(settings.listen, settings.port)
     try:
-        parts = gather_parts(settings, folders, [partial(PipeTransport, start_worker)], check, convert, page, workflows)
+        starters = [start_workers] if callable(start_workers) else start_workers
+        transports = [partial(PipeTransport, start) for start in starters]
+        parts = gather_parts(settings, folders, transports, check, convert, page, workflows)
         asyncio.run(_serve_until_stopped(parts, sockets, settings, secure, say or partial(print, flush=True)))
     finally:
         for each in sockets:
@@ -94,10 +97,15 @@ def gather_parts(
     workflows: Path,
 ) -> Parts:
     """The parts of a front desk with one worker per transport. Nothing is opened or started yet."""
-    store = Store(folders.user / "jobs.sqlite")
+    store = Store(
+        folders.user / "jobs.sqlite",
+        waits_for_disk=settings.job_durability == "full",
+        keep_events_of=settings.keep_events_of,
+    )
     catalogue = Catalogue(folders.user / "catalogue.json", folders.list_files)
     clients = Clients()
-    supervisor = Supervisor(store, catalogue, clients, transports)
+    limits = WorkerLimits(settings.cancel_patience_s, settings.node_timeout_s, settings.worker_memory_bytes)
+    supervisor = Supervisor(store, catalogue, clients, transports, limits)
     return Parts(
         folders=folders,
         store=store,

@@ -1,27 +1,29 @@
 """Keeps the workers alive and busy, and tells everyone what they do.
 
-One `Worker` per device: started, started again when it dies, handed one job at a time from the store. What a worker
-says about a job gets a number, goes into the store, and to the client as messages. A job whose worker died is put
-back; one that outlived two workers is given up, with a word on why.
+One `Worker` per device: started, started again when it dies, handed one job at a time. A job goes to the idle worker
+that holds its models already, else to the one that has been idle longest. What a worker says about a job gets a number,
+goes into the store, and to the client as messages. A job whose worker died is put back; one that outlived two workers
+is given up, with a word on why.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from heddle.graph.errors import HeddleError
 from server.catalogue import Catalogue
 from server.clients import Clients
 from server.messages import Executing, Message, PackEvent, Status, TextMessage
-from server.store import Job, Store, StoredEvent, now_ms
-from server.translate import JobTeller
+from server.store import Job, Store, now_ms
+from server.translate import EVERY_MS, JobTeller
 from server.transport import Transport
+from server.workplaces import JobRun, Worker, WorkerLimits, memory_of, place_of, texts_of
 
 log = logging.getLogger("heddle.server.supervisor")
 worker_log = logging.getLogger("heddle.worker")
@@ -31,62 +33,44 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0  # between a death and the next start
 STEADY_AFTER_S = 10.0  # a worker that was ready this long did not die of its start
 STOP_PATIENCE_S = 3.0  # for a worker with a job: it may finish the file that it writes
 IDLE_STOP_PATIENCE_S = 0.5  # one without has nothing to lose, and taking torch down in order takes seconds
-DEAF_AFTER_S = 5.0  # a node that has not stopped this long after an interruption may be ended by a second one
 RETRY_S = 1.0  # for a store that is full or busy
-UNSTORED_EVENTS = ("node_preview",)  # pictures that are out of date a moment later
-
-WorkerState = Literal["starting", "ready", "busy", "waiting", "stopped"]
-
-
-@dataclass
-class JobRun:
-    """A job on a worker, from being sent to its last event."""
-
-    job: Job
-    teller: JobTeller
-    ended: asyncio.Future[dict[str, Any] | None]  # the closing event; None if the worker died
-    last_event: int
-    interrupted_at: float | None = None  # seconds of the monotonic clock
-
-    @property
-    def interrupted(self) -> bool:
-        return self.interrupted_at is not None
-
-
-@dataclass
-class Worker:
-    """One place for a worker process, whichever process fills it at the moment."""
-
-    name: str
-    make_transport: Callable[[], Transport]
-    transport: Transport | None = None
-    state: WorkerState = "starting"
-    note: str = ""  # how the last process ended, until the next one is ready
-    hello: dict[str, Any] = field(default_factory=dict)
-    run: JobRun | None = None
-    ready_at: float | None = None
-    gone: bool = False
-    wake: asyncio.Event = field(default_factory=asyncio.Event)
+LOOK_EVERY_S = 0.5  # at the memory and the time that workers with a job take
+ANSWER_PATIENCE_S = 5.0  # for a question to a worker
+# Pictures that are out of date a moment later, and what a pack says to its own page.
+UNSTORED_EVENTS = ("node_preview",)
 
 
 class Supervisor:
     """Owns the workers. `start` and `stop` frame its life; the rest may be called at any time between."""
 
     def __init__(
-        self, store: Store, catalogue: Catalogue, clients: Clients, transports: Sequence[Callable[[], Transport]]
+        self,
+        store: Store,
+        catalogue: Catalogue,
+        clients: Clients,
+        transports: Sequence[Callable[[], Transport]],
+        limits: WorkerLimits | None = None,
     ) -> None:
         self._store = store
         self._catalogue = catalogue
         self._clients = clients
+        self._limits = limits or WorkerLimits()
         self._workers = [Worker(f"worker {index}", make) for index, make in enumerate(transports)]
         self._tasks: set[asyncio.Task[Any]] = set()
         self._stop = asyncio.Event()
+        self._wake = asyncio.Event()
+        self._stopped_early: set[str] = set()  # interrupted between being claimed and being sent
+        self._questions: dict[int, tuple[Worker, asyncio.Future[dict[str, Any]]]] = {}
+        self._question_numbers = itertools.count(1)
         clients.catch_up = self._catch_up
+        store.line_changed = self.wake
 
     async def start(self) -> None:
         """Begin to start workers; returns at once."""
         for worker in self._workers:
             self._spawn(self._keep(worker))
+        self._spawn(self._hand_out())
+        self._spawn(self._watch())
 
     async def stop(self) -> None:
         """End the workers. Jobs that run are in the queue again when the front desk starts next."""
@@ -106,35 +90,61 @@ class Supervisor:
             await asyncio.gather(*late, return_exceptions=True)
 
     def wake(self) -> None:
-        """Have idle workers look into the queue."""
-        for worker in self._workers:
-            worker.wake.set()
+        """Look into the queue for idle workers."""
+        self._wake.set()
 
-    def interrupt(self, job_ids: Iterable[str] | None = None) -> bool:
+    async def interrupt(self, job_ids: Iterable[str] | None = None) -> bool:
         """Stop these running jobs, or all that run. Returns: whether any of them ran.
 
-        A node may be in one computation that takes minutes. Whoever asks again after a while has its worker ended.
+        The wish is on disk before a worker hears it. A node may be in one computation that takes minutes: a worker
+        that does not hear in time is ended.
         """
-        wanted = None if job_ids is None else set(job_ids)
-        found = False
-        for worker in self._workers:
-            run = worker.run
-            if run is not None and (wanted is None or run.job.id in wanted) and worker.transport:
-                now = time.monotonic()
-                if run.interrupted_at is None:
-                    run.interrupted_at = now
-                    worker.transport.send({"type": "interrupt", "job_id": run.job.id})
-                elif now - run.interrupted_at > DEAF_AFTER_S and not run.ended.done():
-                    log.warning("%s does not hear that it should stop; it is ended and started again", worker.name)
-                    self._spawn(worker.transport.stop(0.0))
-                found = True
-        return found
+        running = self._store.running_ids
+        wanted = running if job_ids is None else running & set(job_ids)
+        runs = [(w, w.run) for w in self._workers if w.run is not None and w.run.job.id in wanted]
+        self._stopped_early |= wanted - {run.job.id for _, run in runs}
+        new = [(worker, run) for worker, run in runs if not run.interrupted]
+        for _, run in new:
+            run.interrupted = True  # from now on, no death of its worker starts it again
+        if wanted:
+            try:
+                await self._store.ask_cancel(wanted)
+            except HeddleError as trouble:
+                log.error("an interruption is carried out and not written down: %s", trouble.message)
+        for worker, run in new:
+            if worker.run is run and worker.transport is not None and not run.ended.done():
+                worker.transport.send({"type": "interrupt", "job_id": run.job.id})
+                asyncio.get_running_loop().call_later(self._limits.cancel_patience_s, self._end_deaf, worker, run)
+        return bool(wanted)
 
     def free(self, *, unload_models: bool, free_memory: bool) -> None:
         """Have every worker let go of weights or of everything it keeps."""
         for worker in self._workers:
             if worker.transport is not None and not worker.gone:
                 worker.transport.send({"type": "free", "unload_models": unload_models, "free_memory": free_memory})
+
+    async def validate(
+        self, prompt: dict[str, Any], nodes: Sequence[str], patience_s: float = ANSWER_PATIENCE_S
+    ) -> dict[str, str]:
+        """What these nodes' own checks have against their inputs; only a worker can ask them.
+
+        Returns: node -> problem. Nothing, if no worker is there or none answers in time: the one that runs the job
+        asks again.
+        """
+        able = [w for w in self._workers if w.ready_at is not None and not w.gone and w.transport is not None]
+        if not able or not nodes:
+            return {}
+        worker = min(able, key=lambda each: not each.is_idle)
+        assert worker.transport is not None
+        number, answer = next(self._question_numbers), asyncio.get_running_loop().create_future()
+        self._questions[number] = (worker, answer)
+        worker.transport.send({"type": "validate", "id": number, "prompt": prompt, "nodes": list(nodes)})
+        try:
+            return await asyncio.wait_for(answer, patience_s)
+        except TimeoutError:
+            return {}
+        finally:
+            del self._questions[number]
 
     def workers(self) -> list[dict[str, Any]]:
         """How each worker is, for people and for pages."""
@@ -145,6 +155,8 @@ class Supervisor:
                 "note": w.note,
                 "pid": w.hello.get("pid"),
                 "devices": w.hello.get("devices", []),
+                "holding": sorted(w.holding),
+                "memory_bytes": w.memory_bytes,
                 "job_id": w.run.job.id if w.run else None,
             }
             for w in self._workers
@@ -153,6 +165,13 @@ class Supervisor:
     def hellos(self) -> list[dict[str, Any]]:
         """What the workers told of themselves when they started: versions and devices."""
         return [w.hello for w in self._workers if w.hello]
+
+    def progress_of(self, job_id: str) -> tuple[float, float | None] | None:
+        """How far a running job is, in percent, and how many seconds it may still take; None if it does not run."""
+        for worker in self._workers:
+            if worker.run is not None and worker.run.job.id == job_id:
+                return worker.run.teller.percent, worker.run.teller.seconds_left(now_ms())
+        return None
 
     @property
     def _stopping(self) -> bool:
@@ -163,7 +182,8 @@ class Supervisor:
     async def _keep(self, worker: Worker) -> None:
         pause_s = FIRST_PAUSE_S
         while not self._stopping:
-            worker.state, worker.gone, worker.ready_at = "starting", False, None
+            worker.state, worker.gone, worker.ready_at, worker.ended_by_us = "starting", False, None, False
+            worker.holding, worker.memory_bytes = frozenset(), None
             worker.transport = worker.make_transport()
             try:
                 await worker.transport.start(lambda message, blob: self._take(worker, message, blob))
@@ -177,6 +197,10 @@ class Supervisor:
                 how = await self._employ(worker)
             if self._stopping:
                 break
+            if worker.ended_by_us:
+                worker.note = f"{worker.name} {how}; it starts again"
+                log.warning("%s", worker.note)
+                continue
             if worker.ready_at is not None and time.monotonic() - worker.ready_at > STEADY_AFTER_S:
                 pause_s = FIRST_PAUSE_S
             worker.state, worker.note = "waiting", f"{worker.name} {how}; it starts again in {pause_s:g} s"
@@ -186,102 +210,191 @@ class Supervisor:
         worker.state = "stopped"
 
     async def _employ(self, worker: Worker) -> str:
-        """Hand out jobs as long as the process lives. Returns: how it ended."""
+        """Wait for the end of a process and of what it worked on. Returns: how it ended."""
         assert worker.transport is not None
-        feeding = self._spawn(self._feed(worker))
-        how = await worker.transport.ended()
+        ending = await worker.transport.ended()
         worker.gone = True
-        worker.note = f"{worker.name} {how}"
+        worker.note, worker.signal = f"{worker.name} {ending.words}", ending.signal
+        for asked, answer in self._questions.values():
+            if asked is worker and not answer.done():
+                answer.set_result({})
+        while worker.closing is not None:  # what the worker said last is heard before it is missed
+            await asyncio.wait([worker.closing])
         if worker.run is not None and not worker.run.ended.done():
             worker.run.ended.set_result(None)
-        worker.wake.set()
-        # Never cancelled: a job that is just being claimed must not be lost on the way.
-        await feeding
-        return how
+        # Never cancelled: a job that is just being put back must not be lost on the way.
+        if worker.working is not None:
+            await worker.working
+        return ending.words
 
-    async def _feed(self, worker: Worker) -> None:
-        while not worker.gone and not self._stopping:
-            worker.wake.clear()
-            if worker.ready_at is not None:
-                job = await self._claim()
-                if job is not None:
-                    await self._run(worker, job)
+    def _end_deaf(self, worker: Worker, run: JobRun) -> None:
+        if worker.run is run and not run.ended.done() and not self._stopping:
+            waited_s = self._limits.cancel_patience_s
+            log.warning("%s did not stop within %g s; it is ended and starts again", worker.name, waited_s)
+            self._end(worker)
+
+    def _end(self, worker: Worker) -> None:
+        assert worker.transport is not None
+        worker.ended_by_us = True
+        self._spawn(worker.transport.stop(0.0))
+
+    async def _watch(self) -> None:
+        """End workers whose node takes too long or that take too much memory."""
+        while not self._stopping:
+            await self._pause(LOOK_EVERY_S)
+            busy = [
+                w for w in self._workers if w.run is not None and not w.gone and isinstance(w.hello.get("pid"), int)
+            ]
+            if not busy:
+                continue
+            used = await asyncio.to_thread(memory_of, [worker.hello["pid"] for worker in busy])
+            for worker, memory_bytes in zip(busy, used):
+                worker.memory_bytes = memory_bytes if memory_bytes is not None else worker.memory_bytes
+                run = worker.run
+                if run is None or run.ended.done() or run.interrupted or run.verdict is not None:
                     continue
-            await worker.wake.wait()
+                if (why := self._excess(worker, run)) is not None:
+                    node_id, words, kind = why
+                    run.verdict = self._failed(run, node_id, words, kind, memory_bytes=worker.memory_bytes)
+                    log.warning("%s: %s", worker.name, words)
+                    self._end(worker)
 
-    async def _claim(self) -> Job | None:
-        try:
-            return await self._store.claim()
-        except HeddleError as trouble:
-            log.warning("no job can be started: %s", trouble.message)
-            asyncio.get_running_loop().call_later(RETRY_S, self.wake)
-            return None
+    def _excess(self, worker: Worker, run: JobRun) -> tuple[str | None, str, str] | None:
+        """The node, the words and the kind of what goes beyond the limits, if anything does."""
+        most_bytes, most_s = self._limits.worker_memory_bytes, self._limits.node_timeout_s
+        if most_bytes is not None and worker.memory_bytes is not None and worker.memory_bytes > most_bytes:
+            words = (
+                f"{worker.name} took {worker.memory_bytes / 1e6:,.0f} MB of memory, more than the "
+                f"{most_bytes / 1e6:,.0f} MB of --worker-memory-mb, {place_of(run.teller.running_node)}; it was ended. "
+                "A smaller picture or batch needs less"
+            )
+            return run.teller.running_node, words, "WorkerMemoryExceeded"
+        for node_id, begun in run.begun.items():
+            if most_s is not None and time.monotonic() - begun > most_s:
+                words = (
+                    f"node {node_id} ran longer than the {most_s:g} s of --node-timeout-s, "
+                    f"so {worker.name} was ended; give it less to do or more time"
+                )
+                return node_id, words, "NodeTimeout"
+        return None
 
     # A job's life
 
-    async def _run(self, worker: Worker, job: Job) -> None:
-        loop = asyncio.get_running_loop()
-        run = JobRun(job, JobTeller(job.id, job.prompt), loop.create_future(), job.last_event)
-        if worker.gone or self._stopping or worker.transport is None:
-            await self._insist(lambda: self._store.put_back(job.id, worker_died=False))
-            self.wake()
-            return
-        worker.run, worker.state = run, "busy"
-        self._clients.tell_all(Status(self._store.waiting))
-        worker.transport.send(
-            {
-                "type": "run",
-                "job_id": job.id,
-                "prompt": job.prompt,
-                "extra_data": {**job.extra_data, **job.secrets},
-                "targets": job.targets,
-            }
-        )
+    async def _hand_out(self) -> None:
+        while not self._stopping:
+            self._wake.clear()
+            while not self._stopping and any(w.is_idle for w in self._workers) and self._store.first() is not None:
+                chosen: list[Worker] = []
+
+                def choose(job: Job, chosen: list[Worker] = chosen) -> str | None:
+                    chosen.append(self._choose(job))
+                    return chosen[0].name
+
+                try:
+                    job = await self._store.claim(choose)
+                except HeddleError as trouble:
+                    log.warning("no job can be started: %s", trouble.message)
+                    asyncio.get_running_loop().call_later(RETRY_S, self.wake)
+                    break
+                if job is not None:
+                    self._begin(chosen[0], job)
+            await self._wake.wait()
+
+    def _choose(self, job: Job) -> Worker:
+        """The idle worker that holds most of the job's models, among equals the one that has been idle longest."""
+        idle = [worker for worker in self._workers if worker.is_idle] or self._workers
+        if len(idle) == 1:
+            return idle[0]
+        names = texts_of(job.prompt)
+        return min(idle, key=lambda worker: (-len(worker.holding & names), worker.idle_since))
+
+    def _begin(self, worker: Worker, job: Job) -> None:
+        teller = JobTeller(job.id, job.prompt, job.outputs, percent=job.progress)
+        run = JobRun(job, teller, asyncio.get_running_loop().create_future(), job.last_event)
+        if job.id in self._stopped_early:
+            self._stopped_early.discard(job.id)
+            self._spawn(self._finish(run, {"kind": "job_finished", "status": "interrupted", "executed": []}))
+        elif not worker.is_idle or self._stopping or worker.transport is None:  # it died meanwhile
+            self._spawn(self._insist(lambda: self._store.put_back(job.id, worker_died=False)))
+        else:
+            worker.run, worker.state = run, "busy"
+            worker.working = self._spawn(self._see_off(worker, run))
+            worker.transport.send(
+                {
+                    "type": "run",
+                    "job_id": job.id,
+                    "prompt": job.prompt,
+                    "extra_data": {**job.extra_data, **job.secrets},
+                    "targets": job.targets,
+                    "finished": {node_id: {"output": output} for node_id, output in job.finished.items()},
+                    "options": job.options,
+                }
+            )
+            self._clients.tell_all(Status(self._store.waiting))
+
+    async def _see_off(self, worker: Worker, run: JobRun) -> None:
+        """Wait for a job's end and write it."""
         closing = await run.ended
         if self._stopping and closing is not None and closing.get("status") == "interrupted" and not run.interrupted:
             closing = None  # the worker broke off because it was told to stop; nobody gave the job up
         if closing is None and (run.interrupted or not self._stopping):
             closing = await self._after_death(worker, run)
-        if closing is not None:
-            await self._finish(run, closing)
-        worker.run = None
+        if run.flushing is not None:
+            run.flushing.cancel()
+        worker.run, worker.working, worker.idle_since = None, None, time.monotonic()
         if not worker.gone:
             worker.state = "ready"
+        self.wake()
+        if closing is not None:
+            # The worker goes on while the disk works; what it says of its next job waits until this one's end is told.
+            worker.closing = self._spawn(self._finish(run, closing))
+            worker.closing.add_done_callback(lambda done: self._take_backlog(worker, done))
 
     async def _after_death(self, worker: Worker, run: JobRun) -> dict[str, Any] | None:
         """Put the job back (None), or give the event that closes it."""
         if run.interrupted:
             return {"kind": "job_finished", "status": "interrupted", "executed": []}
+        if run.verdict is not None:
+            self._publish(run, [run.verdict])
+            return {"kind": "job_finished", "status": "error", "executed": []}
         deaths = run.job.worker_deaths + 1
         if deaths < MOST_DEATHS:
             reason = f"{worker.note} while this job ran; the job is back in the queue and starts again"
-            self._publish(run, {"kind": "job_requeued", "reason": reason}, None)
+            self._publish(run, [{"kind": "job_requeued", "reason": reason}])
             await self._insist(lambda: self._store.put_back(run.job.id, worker_died=True))
+            if run.interrupted:  # somebody gave it up while it was put back
+                await self._insist(lambda: self._store.cancel_waiting([run.job.id]))
             self._clients.tell_all(Status(self._store.waiting))
-            self.wake()
             return None
         node_id = run.teller.running_node
+        used = "" if worker.memory_bytes is None else f", with {worker.memory_bytes / 1e6:,.0f} MB of memory"
+        words = (
+            f"{worker.note}, {place_of(node_id)}{used}; {deaths} workers died over this job, so it is given up. "
+            "A smaller picture or batch needs less memory; the log may say more"
+        )
+        failed = self._failed(run, node_id, words, "WorkerDied", memory_bytes=worker.memory_bytes, signal=worker.signal)
+        self._publish(run, [failed])
+        return {"kind": "job_finished", "status": "error", "executed": []}
+
+    def _failed(self, run: JobRun, node_id: str | None, words: str, kind: str, **more: Any) -> dict[str, Any]:
         node = run.job.prompt.get(node_id) if node_id is not None else None
-        place = f"at node {node_id}" if node_id is not None else "before its first node"
-        failed = {
+        return {
             "kind": "node_failed",
             "node_id": node_id,
             "class_type": node.get("class_type") if isinstance(node, dict) else None,
-            "message": f"{worker.note}, {place}; {deaths} workers died over this job, so it is given up. "
-            "A smaller picture or batch needs less memory; the log may say more",
-            "exception_type": "WorkerDied",
+            "message": words,
+            "exception_type": kind,
             "traceback": [],
             "inputs": {},
+            **more,
         }
-        self._publish(run, failed, None)
-        return {"kind": "job_finished", "status": "error", "executed": []}
 
     async def _finish(self, run: JobRun, closing: dict[str, Any]) -> None:
         outcome = str(closing.get("status", "error"))
         if outcome == "error" and closing.get("message") and run.teller.failure is None:
             why = {"kind": "node_failed", "node_id": None, "message": closing["message"], "exception_type": ""}
-            self._publish(run, why, None)
-        messages = self._number(run, closing, None)
+            self._publish(run, [why])
+        messages = self._number(run, [closing], None)
         # Written before it is told: a client that hears of the end finds the job in the history.
         told = False
 
@@ -302,6 +415,7 @@ class Supervisor:
                 if self._stopping:
                     return
                 await self._pause(RETRY_S)
+        self._stopped_early.discard(run.job.id)
         if not told:
             tell()
 
@@ -309,46 +423,94 @@ class Supervisor:
 
     def _take(self, worker: Worker, message: dict[str, Any], blob: bytes | None) -> None:
         match message.get("type"):
+            case "event" | "events":
+                if worker.closing is not None:
+                    worker.backlog.append((message, blob))
+                    return
+                run = worker.run
+                if run is None or message.get("job_id") != run.job.id or run.ended.done():
+                    return
+                events = message["events"] if "events" in message else [message.get("event", {})]
+                closing = events.pop() if events and events[-1].get("kind") == "job_finished" else None
+                if events:
+                    self._publish(run, events, blob)
+                if closing is not None:
+                    run.ended.set_result(closing)
             case "hello":
                 worker.hello = message
                 self._catalogue.take_web(message.get("web_directories"))
             case "web":
                 self._catalogue.take_web(message.get("directories"))
             case "catalogue":
-                self._spawn(self._catalogue.replace(message.get("nodes", {})))
+                if worker is self._workers[0] or self._catalogue.records is None:
+                    self._spawn(self._catalogue.replace(message.get("nodes", {})))
+            case "holding":
+                worker.holding = frozenset(str(name) for name in message.get("models", ()))
             case "ready":
-                worker.ready_at, worker.state, worker.note = time.monotonic(), "ready", ""
+                worker.ready_at = worker.idle_since = time.monotonic()
+                worker.state, worker.note = "ready", ""
                 log.info("%s is ready", worker.name)
-                worker.wake.set()
-            case "event":
-                run, event = worker.run, message.get("event", {})
-                if run is None or message.get("job_id") != run.job.id or run.ended.done():
-                    return
-                if event.get("kind") == "job_finished":
-                    run.ended.set_result(event)
-                else:
-                    self._publish(run, event, blob)
-            case "events":
-                for event in message.get("events", ()):
-                    self._take(worker, {"type": "event", "job_id": message.get("job_id"), "event": event}, None)
+                self.wake()
+            case "validated":
+                _, answer = self._questions.get(message.get("id", 0), (None, None))
+                if answer is not None and not answer.done():
+                    answer.set_result(message.get("problems") or {})
             case "say":
-                said = PackEvent(str(message.get("event", "")), message.get("data"))
-                self._clients.tell(message.get("client_id"), [said])
+                self._pass_on(message)
             case "log":
                 level = logging.getLevelName(str(message.get("level", "INFO")).upper())
                 worker_log.log(level if isinstance(level, int) else logging.INFO, "%s", message.get("text", ""))
             case other:
                 log.debug("%s sent a message of unknown type %r", worker.name, other)
 
-    def _publish(self, run: JobRun, event: dict[str, Any], blob: bytes | None) -> None:
-        self._clients.tell(run.job.client_id, self._number(run, event, blob))
+    def _take_backlog(self, worker: Worker, done: asyncio.Task[None]) -> None:
+        if worker.closing is done:
+            worker.closing = None
+        backlog, worker.backlog = worker.backlog, []
+        for message, blob in backlog:
+            self._take(worker, message, blob)
 
-    def _number(self, run: JobRun, event: dict[str, Any], blob: bytes | None) -> list[Message]:
-        at_ms = now_ms()
-        if event.get("kind") not in UNSTORED_EVENTS:
-            run.last_event += 1
-            self._store.record(StoredEvent(run.job.seq, run.last_event, at_ms, event))
-        return run.teller.tell(event, blob, at_ms)
+    def _publish(self, run: JobRun, events: list[dict[str, Any]], blob: bytes | None = None) -> None:
+        self._clients.tell(run.job.client_id, self._number(run, events, blob))
+        if run.teller.holds_back and run.flushing is None:
+            run.flushing = asyncio.get_running_loop().call_later(EVERY_MS / 1000, self._flush, run)
+
+    def _flush(self, run: JobRun) -> None:
+        """Tell the progress that was held back."""
+        run.flushing = None
+        self._clients.tell(run.job.client_id, run.teller.flush(now_ms()))
+
+    def _number(self, run: JobRun, events: list[dict[str, Any]], blob: bytes | None) -> list[Message]:
+        """Store events that came together, and translate them."""
+        at_ms, now, teller = now_ms(), time.monotonic(), run.teller
+        before = teller.percent
+        told: list[Message] = []
+        kept: list[dict[str, Any]] = []
+        for event in events:
+            kind = event.get("kind")
+            messages = teller.tell(event, blob, at_ms)
+            told += messages
+            if kind == "node_started":
+                run.begun[str(event.get("node_id"))] = now
+            elif kind in ("node_finished", "node_failed", "node_blocked"):
+                run.begun.pop(str(event.get("node_id")), None)
+            # Progress that is told to nobody is of no use to anybody later.
+            if kind not in UNSTORED_EVENTS and (messages or kind != "node_progress"):
+                kept.append(event)
+        if teller.percent != before:
+            self._store.record_progress(run.job.seq, teller.percent)
+        if kept:
+            self._store.record(run.job.seq, run.job.id, run.last_event + 1, at_ms, kept)
+            run.last_event += len(kept)
+        return told
+
+    def _pass_on(self, message: dict[str, Any]) -> None:
+        """Tell what a pack says to its own page, on one client or on all."""
+        said, client_id = PackEvent(str(message.get("event", "")), message.get("data")), message.get("client_id")
+        if client_id is None:
+            self._clients.tell_all(said)
+        else:
+            self._clients.tell(str(client_id), [said])
 
     def _catch_up(self, client_id: str) -> list[TextMessage]:
         runs = [w.run for w in self._workers if w.run is not None and w.run.job.client_id == client_id]

@@ -1,11 +1,14 @@
 """Turns a worker's events into what clients of the known websocket interface expect to hear, in their order.
 
 One `JobTeller` per running job keeps what those messages need from earlier events: which nodes run, how far they are,
-what went wrong. It does no input or output.
+what went wrong. Progress is told at most ten times a second, what changed in between comes with the next time, and each
+time only what changed: a job's traffic grows with its nodes and its seconds, not with their product. It does no input
+or output and reads no clock.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Literal
 
 from server.messages import (
@@ -27,56 +30,102 @@ from server.messages import (
 )
 
 KEPT_IN_HISTORY = (ExecutionStart, ExecutionCached, ExecutionSuccess, ExecutionError, ExecutionInterrupted)
+EVERY_MS = 100  # between two `progress` and between two `progress_state`: twenty messages a second together
+MOST_BEFORE_THE_END = 99.9  # percent
 
 
 class JobTeller:
     """Tells one job's story. `tell` takes events in the order in which the worker sent them."""
 
-    def __init__(self, prompt_id: str, prompt: dict[str, Any]) -> None:
+    def __init__(
+        self, prompt_id: str, prompt: dict[str, Any], outputs: Iterable[str] | None = None, percent: float = 0.0
+    ) -> None:
+        """
+        Args:
+            outputs: the nodes that were asked for; None: all that the prompt has.
+            percent: how far an earlier try of the job came.
+        """
         self.prompt_id = prompt_id
         self._prompt = prompt
         self._nodes: dict[str, NodeProgress] = {}
-        self._executed: list[str] = []
+        self._executed: dict[str, None] = {}
         self._failures: list[dict[str, Any]] = []
-        self.running_node: str | None = None
+        self._running: dict[str, None] = {}
+        self._changed: dict[str, None] = {}  # nodes to be told of in the next progress_state
+        self._held: dict[str, Progress] = {}  # the latest progress of nodes, not told yet
+        self._state_told_ms = self._progress_told_ms = -EVERY_MS
+        self._known = nodes_behind(prompt, prompt if outputs is None else outputs)
+        self._done: set[str] = set()
+        self._percent = percent
+        self._started_ms: int | None = None
+        self._cached_part = percent / 100  # what was there before the job began
         self.history: list[list[Any]] = []  # [type, data] of the messages that `/history` repeats
+
+    @property
+    def running_node(self) -> str | None:
+        """The node that started last of those that run."""
+        return next(reversed(self._running), None)
 
     @property
     def failure(self) -> dict[str, Any] | None:
         """The first thing that went wrong, as the worker told it."""
         return self._failures[0] if self._failures else None
 
+    @property
+    def holds_back(self) -> bool:
+        """Whether there is something that `flush` would tell."""
+        return bool(self._changed or self._held)
+
+    @property
+    def percent(self) -> float:
+        """How much of the job is done, each node counted alike. Never falls; 100 only after a successful end."""
+        return self._percent
+
+    def seconds_left(self, at_ms: int) -> float | None:
+        """How long the rest takes if it goes on as so far; None before anything is done."""
+        part = self._percent / 100
+        if self._started_ms is None or part <= self._cached_part:
+            return None
+        return (at_ms - self._started_ms) / 1000 * (1 - part) / (part - self._cached_part)
+
     def tell(self, event: dict[str, Any], blob: bytes | None, at_ms: int) -> list[Message]:
         """The messages for one event. `job_finished` gives the job's last word; the closing status is the sender's."""
         told = self._tell(event, blob, at_ms)
-        self.history += [[m.type, m.data()] for m in told if isinstance(m, KEPT_IN_HISTORY)]
+        for message in told:
+            if isinstance(message, KEPT_IN_HISTORY):
+                self.history.append([message.type, message.data()])
+        return told
+
+    def flush(self, at_ms: int) -> list[Message]:
+        """The progress that was held back."""
+        told: list[Message] = [*self._state(at_ms)]
+        if self._held:
+            self._progress_told_ms = at_ms
+            told += self._held.values()
+            self._held.clear()
         return told
 
     def catch_up(self) -> list[TextMessage]:
         """What a client must hear that comes back while the job runs."""
-        if self.running_node is None:
+        if not self._running:
             return []
-        return [self._progress_state(), self._executing(self.running_node)]
+        running = {node_id: self._nodes[node_id] for node_id in self._running}
+        return [ProgressState(self.prompt_id, running), *(self._executing(node_id) for node_id in running)]
 
     def _tell(self, event: dict[str, Any], blob: bytes | None, at_ms: int) -> list[Message]:
         node_id = event.get("node_id")
         match event.get("kind"):
-            case "job_started":
-                return [ExecutionStart(self.prompt_id, at_ms)]
-            case "nodes_cached":
-                nodes = [str(node) for node in event.get("nodes", ())]
-                for node in nodes:
-                    self._set(node, "finished", 1, 1, event)
-                self._executed += nodes
-                return [ExecutionCached(nodes, self.prompt_id, at_ms)]
             case "node_started":
-                self.running_node = str(node_id)
-                self._set(self.running_node, "running", 0, 1, event)
-                return [self._progress_state(), self._executing(self.running_node)]
+                node_id = str(node_id)
+                self._running[node_id] = None
+                if event.get("parent_id") is not None:
+                    self._known.add(node_id)
+                self._set(node_id, "running", 0, 1, event)
+                return [*self._state_if_due(at_ms), self._executing(node_id)]
+            case "node_finished":
+                return self._node_finished(str(node_id), event, at_ms)
             case "node_progress":
-                value, most = event.get("value", 0), event.get("max", 1)
-                self._set(str(node_id), "running", value, most, event)
-                return [self._progress_state(), Progress(value, most, self.prompt_id, str(node_id))]
+                return self._node_progress(str(node_id), event, at_ms)
             case "node_preview" if blob:
                 node = self._nodes.get(str(node_id)) or self._set(str(node_id), "running", 0, 1, event)
                 return [
@@ -92,47 +141,74 @@ class JobTeller:
                 ]
             case "node_note":
                 return [NodeText(str(node_id), str(event.get("text", "")), self.prompt_id)]
-            case "node_finished":
-                return self._node_finished(str(node_id), event)
             case "node_failed":
                 self._failures.append(event)
                 if node_id is None:
                     return []
+                self._ends(str(node_id))
                 self._set(str(node_id), "error", 0, 1, event)
-                return [self._progress_state()]
+                return [*self._state_if_due(at_ms)]
+            case "node_blocked":
+                node_id = str(node_id)
+                self._ends(node_id)
+                self._set(node_id, "finished", 1, 1, event)
+                note = event.get("message")
+                return [*self._state_if_due(at_ms), *([NodeText(node_id, str(note), self.prompt_id)] if note else ())]
+            case "job_started":
+                self._started_ms = at_ms
+                return [ExecutionStart(self.prompt_id, at_ms)]
+            case "nodes_cached":
+                nodes = [str(node) for node in event.get("nodes", ())]
+                for node in nodes:
+                    self._set(node, "finished", 1, 1, event)
+                    self._changed.pop(node, None)  # execution_cached says it
+                    self._ends(node)
+                    self._executed[node] = None
+                self._cached_part = self._percent / 100
+                return [ExecutionCached(nodes, self.prompt_id, at_ms)]
             case "job_requeued":
-                self.running_node = None
-                self._nodes.clear()
-                self._executed.clear()
+                for kept in (self._running, self._nodes, self._executed, self._changed, self._held, self._done):
+                    kept.clear()
                 return [Notification(str(event.get("reason", "")))]
             case "job_finished":
-                return self._job_finished(event, at_ms)
+                return [*self.flush(at_ms), *self._job_finished(event, at_ms)]
         return []
 
-    def _node_finished(self, node_id: str, event: dict[str, Any]) -> list[Message]:
+    def _node_progress(self, node_id: str, event: dict[str, Any], at_ms: int) -> list[Message]:
+        value, most = event.get("value", 0), event.get("max", 1)
+        self._set(node_id, "running", value, most, event)
+        self._count()
+        self._held[node_id] = Progress(value, most, self.prompt_id, node_id)
+        if 0 <= at_ms - self._progress_told_ms < EVERY_MS:
+            return []
+        return self.flush(at_ms)
+
+    def _node_finished(self, node_id: str, event: dict[str, Any], at_ms: int) -> list[Message]:
         before = self._nodes.get(node_id)
         most = before.max if before is not None else 1
         node = self._set(node_id, "finished", most, most, event)
-        if node_id not in self._executed:
-            self._executed.append(node_id)
-        if self.running_node == node_id:
-            self.running_node = None
+        self._executed[node_id] = None
         told: list[Message] = []
+        if (last := self._held.pop(node_id, None)) is not None:
+            told.append(last)
+        self._ends(node_id)
         if event.get("output") is not None:
             told.append(Executed(node_id, node.display_node_id, event["output"], self.prompt_id))
-        return [*told, self._progress_state()]
+        return [*told, *self._state_if_due(at_ms)]
 
     def _job_finished(self, event: dict[str, Any], at_ms: int) -> list[Message]:
-        stopped_at, self.running_node = self.running_node, None
+        stopped_at = self.running_node
+        self._running.clear()
         match event.get("status"):
             case "success":
+                self._percent = 100.0
                 return [ExecutionSuccess(self.prompt_id, at_ms)]
             case "interrupted":
                 kind = self._class_of(stopped_at)
                 return [ExecutionInterrupted(self.prompt_id, stopped_at, kind, list(self._executed), at_ms)]
-        # Clients take an error for the end of the job, so failures are told last, when other branches have ended too.
-        failures = self._failures or [{"node_id": stopped_at, "message": "the job failed", "exception_type": ""}]
-        return [self._error(failure, at_ms) for failure in failures]
+        # Clients take an error for the end of the job, so it is told last, when other branches have ended too.
+        failure = self.failure or {"node_id": stopped_at, "message": "the job failed", "exception_type": ""}
+        return [self._error(failure, at_ms)]
 
     def _error(self, failure: dict[str, Any], at_ms: int) -> ExecutionError:
         trace = failure.get("traceback") or []
@@ -163,16 +239,58 @@ class JobTeller:
         event: dict[str, Any],
     ) -> NodeProgress:
         before = self._nodes.get(node_id)
-        # Nodes that a node unfolds into say in their events which node of the person's graph they stand for.
-        shown_as = event.get("display_node_id") or (before.display_node_id if before else node_id)
-        parent = event.get("parent_node_id") or (before.parent_node_id if before else None)
-        real = event.get("real_node_id") or (before.real_node_id if before else node_id)
+        # Nodes that a node unfolds into say when they start which node of the person's graph they stand for.
+        shown_as = event.get("display_id") or (before.display_node_id if before else node_id)
+        parent = event.get("parent_id") or (before.parent_node_id if before else None)
+        real = event.get("real_id") or (before.real_node_id if before else node_id)
         node = NodeProgress(value, most, state, node_id, self.prompt_id, shown_as, parent, real)
         self._nodes[node_id] = node
+        self._changed[node_id] = None
         return node
 
-    def _progress_state(self) -> ProgressState:
-        return ProgressState(self.prompt_id, dict(self._nodes))
+    def _ends(self, node_id: str) -> None:
+        self._running.pop(node_id, None)
+        self._held.pop(node_id, None)
+        self._done.add(node_id)
+        self._known.add(node_id)
+        self._count()
+
+    def _count(self) -> None:
+        parts = float(len(self._done))
+        for node_id in self._running:
+            node = self._nodes[node_id]
+            if isinstance(node.max, int | float) and isinstance(node.value, int | float) and node.max > 0:
+                parts += min(1.0, max(0.0, node.value / node.max))
+        percent = 100 * parts / max(1, len(self._known))
+        # A graph that unfolds grows while it runs; what was said stays said.
+        self._percent = max(self._percent, min(percent, MOST_BEFORE_THE_END))
+
+    def _state_if_due(self, at_ms: int) -> list[TextMessage]:
+        return [] if 0 <= at_ms - self._state_told_ms < EVERY_MS else self._state(at_ms)
+
+    def _state(self, at_ms: int) -> list[TextMessage]:
+        if not self._changed:
+            return []
+        self._state_told_ms = at_ms
+        nodes = {node_id: self._nodes[node_id] for node_id in (*self._changed, *self._running)}
+        self._changed.clear()
+        return [ProgressState(self.prompt_id, nodes)]
 
     def _executing(self, node_id: str) -> Executing:
         return Executing(node_id, self.prompt_id, self._nodes[node_id].display_node_id)
+
+
+def nodes_behind(prompt: dict[str, Any], outputs: Iterable[str]) -> set[str]:
+    """These nodes and all that they are made from."""
+    needed: set[str] = set()
+    waiting = [node_id for node_id in outputs if node_id in prompt]
+    while waiting:
+        node_id = waiting.pop()
+        if node_id in needed:
+            continue
+        needed.add(node_id)
+        inputs = prompt[node_id].get("inputs") if isinstance(prompt[node_id], dict) else None
+        for value in inputs.values() if isinstance(inputs, dict) else ():
+            if isinstance(value, list) and len(value) == 2 and isinstance(value[0], str) and value[0] in prompt:
+                waiting.append(value[0])
+    return needed

@@ -8,7 +8,9 @@ import logging
 import queue
 import signal
 import threading
+from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from multiprocessing import connection as pipes
 from typing import Any, Protocol
 
@@ -44,6 +46,14 @@ class WorkerPipe(Protocol):
 StartWorker = Callable[[], tuple[WorkerPipe, WorkerProcess]]
 
 
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a worker ended."""
+
+    words: str
+    signal: str | None = None  # the name of the one that killed it
+
+
 class Transport(Protocol):
     """Carries messages to one worker and back."""
 
@@ -55,8 +65,8 @@ class Transport(Protocol):
         """Send soon. A worker that is gone gets nothing; `ended` tells."""
         ...
 
-    async def ended(self) -> str:
-        """Wait for the worker's end. Returns: how it ended, in words."""
+    async def ended(self) -> Ending:
+        """Wait for the worker's end."""
         ...
 
     async def stop(self, patience_s: float) -> None:
@@ -76,7 +86,7 @@ class PipeTransport:
         self._process: WorkerProcess | None = None
         self._complaint = ""
         self._burial = threading.Lock()
-        self._how = ""
+        self._how: Ending | None = None
 
     async def start(self, take: Take) -> None:
         loop = asyncio.get_running_loop()
@@ -87,7 +97,7 @@ class PipeTransport:
     def send(self, message: dict[str, Any]) -> None:
         self._outgoing.put(pack(message))
 
-    async def ended(self) -> str:
+    async def ended(self) -> Ending:
         await self._end.wait()
         return await asyncio.to_thread(self._bury)
 
@@ -105,9 +115,17 @@ class PipeTransport:
         sentinel: Any = getattr(self._process, "sentinel", None)
         pipe: Any = self._pipe
 
-        def hand_over(message: dict[str, Any], blob: bytes | None) -> None:
-            self._room.release()
-            take(message, blob)
+        arrived: deque[tuple[dict[str, Any], bytes | None]] = deque()
+        on_its_way = threading.Event()  # the loop is woken once for all that came until it looks
+
+        def hand_over() -> None:
+            on_its_way.clear()
+            while arrived:
+                self._room.release()
+                try:
+                    take(*arrived.popleft())
+                except Exception:  # the next message is not this one's fault
+                    log.exception("a message of a worker cannot be dealt with")
 
         try:
             while True:
@@ -115,7 +133,10 @@ class PipeTransport:
                     break
                 message, blob = unpack(self._pipe.recv_bytes())
                 self._room.acquire()
-                loop.call_soon_threadsafe(hand_over, message, blob)
+                arrived.append((message, blob))
+                if not on_its_way.is_set():
+                    on_its_way.set()
+                    loop.call_soon_threadsafe(hand_over)
         except ValueError as error:
             self._complaint = f" after it sent something unreadable: {error}"
         except (EOFError, OSError, RuntimeError, TypeError):
@@ -130,11 +151,11 @@ class PipeTransport:
             while (data := self._outgoing.get()) is not None:
                 self._pipe.send_bytes(data)
 
-    def _bury(self, exit_s: float = _EXIT_S) -> str:
-        """Make sure that the process is gone and nothing of it stays open. Returns: how it ended."""
+    def _bury(self, exit_s: float = _EXIT_S) -> Ending:
+        """Make sure that the process is gone and nothing of it stays open."""
         assert self._process is not None and self._pipe is not None
         with self._burial:  # two threads that wait for one child would take the exit code from each other
-            if not self._how:
+            if self._how is None:
                 self._process.join(exit_s)
                 must_be_killed = self._process.is_alive()
                 if must_be_killed:
@@ -143,16 +164,17 @@ class PipeTransport:
                 self._outgoing.put(None)
                 with contextlib.suppress(OSError):
                     self._pipe.close()
-                self._how = ("was ended" if must_be_killed else _end_in_words(self._process.exitcode)) + self._complaint
+                how = Ending("was ended") if must_be_killed else _ending(self._process.exitcode)
+                self._how = replace(how, words=how.words + self._complaint)
             return self._how
 
 
-def _end_in_words(code: int | None) -> str:
+def _ending(code: int | None) -> Ending:
     if code is None:
-        return "ended"
+        return Ending("ended")
     if code < 0:
         with contextlib.suppress(ValueError):
-            return f"was killed by {signal.Signals(-code).name}" + (
-                ", as systems do when memory runs out" if -code == 9 else ""
-            )
-    return f"ended with exit code {code}"
+            name = signal.Signals(-code).name
+            hint = ", as systems do when memory runs out" if -code == 9 else ""
+            return Ending(f"was killed by {name}{hint}", name)
+    return Ending(f"ended with exit code {code}")

@@ -13,6 +13,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when torch is imported, wh
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", default=False, help="also run the tests that take long")
+    parser.addoption("--kills", type=int, default=200, help="kills of the crash test; default %(default)s")
+    parser.addoption("--kills-seed", type=int, default=None, help="the seed that a crash test printed")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -7,22 +7,26 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import math
 import os
 import re
 import sys
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 from heddle.graph.errors import SettingsError
 
+Number = TypeVar("Number", int, float)
 HOUSE = Path(__file__).resolve().parents[2]
 """The folder that holds main.py: the base directory unless told otherwise, and where shipped models lie."""
 
 LOOPBACK = "127.0.0.1"
 EVERYWHERE = "0.0.0.0,::"  # what a bare --listen means to users of this ecosystem
 PORT = 8188
+DURABILITIES = ("full", "normal")
+MOST_WORKERS = 64
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 CACHE_BYTES = 1 << 30
 DISK_CACHE_BYTES = 4 << 30
@@ -101,6 +105,12 @@ class Settings:
     packs_only: tuple[str, ...] = ()  # packs to load, all others left alone; also with no_packs
     preview_method: str = "auto"
     preview_px: int = PREVIEW_PX  # the longer side
+    worker_devices: tuple[str, ...] = ("",)  # one worker each: "cpu", "cuda:1"; "": the first accelerator, else the CPU
+    job_durability: str = "full"
+    keep_events_of: int = 1000
+    cancel_patience_s: float = 5.0
+    node_timeout_s: float | None = None
+    worker_memory_bytes: int | None = None
     workflow: Path | None = None  # run, check, convert
     changes: tuple[str, ...] = ()  # run: the texts of --set, for `read_change`
     catalogue: Path | None = None  # convert: nodes that are not here, as /object_info answers
@@ -252,6 +262,35 @@ def _shared_options() -> _Parser:
         default=PREVIEW_PX,
         help="the longer side of previews in pixels; default %(default)s",
     )
+    jobs = parser.add_argument_group("jobs of the server")
+    jobs.add_argument("--workers", type=int, metavar="N", help="worker processes; default: one per device")
+    jobs.add_argument(
+        "--devices", metavar="LIST", help="what they compute on, with commas between: cpu, cuda:0, cuda:1 ..."
+    )
+    jobs.add_argument(
+        "--job-durability",
+        choices=DURABILITIES,
+        default="full",
+        help="full: an accepted job survives a power cut; normal: only the end of programs, for less waiting",
+    )
+    jobs.add_argument(
+        "--cancel-patience-s",
+        type=float,
+        default=5.0,
+        metavar="S",
+        help="time that a cancelled node has to stop before its worker is ended; default %(default)s",
+    )
+    jobs.add_argument("--node-timeout-s", type=float, metavar="S", help="end a node that runs longer; default: never")
+    jobs.add_argument(
+        "--worker-memory-mb", type=float, metavar="MB", help="end a worker that takes more memory; default: never"
+    )
+    jobs.add_argument(
+        "--keep-events-of",
+        type=int,
+        default=1000,
+        metavar="N",
+        help="ended jobs whose events are kept; default %(default)s",
+    )
     work.add_argument("--verbose", metavar="LEVEL", default="INFO", help=f"{', '.join(LEVELS)}; alone: DEBUG")
     return parser
 
@@ -333,6 +372,12 @@ def _settings(command: str, found: argparse.Namespace, rest: tuple[str, ...] = (
         packs_only=tuple(found.whitelist_custom_nodes or ()),
         preview_method=found.preview_method,
         preview_px=_preview_px(found.preview_size),
+        worker_devices=_worker_devices(found.workers, found.devices, cpu=found.cpu),
+        job_durability=found.job_durability,
+        keep_events_of=_at_least(0, found.keep_events_of, "--keep-events-of"),
+        cancel_patience_s=_at_least(0, found.cancel_patience_s, "--cancel-patience-s"),
+        node_timeout_s=_above_zero(found.node_timeout_s, "--node-timeout-s"),
+        worker_memory_bytes=_megabytes(found.worker_memory_mb, "--worker-memory-mb"),
         workflow=None if workflow is None else _absolute(workflow),
         changes=changes,
         catalogue=None if catalogue is None else _absolute(catalogue),
@@ -475,6 +520,39 @@ def _front_end(text: str | None) -> Path | None:
     if folder is not None and not (folder / "index.html").is_file():
         raise SettingsError(f"--front-end-root {folder}: there is no index.html in it; name the folder of a built one")
     return folder
+
+
+def _worker_devices(workers: int | None, devices: str | None, *, cpu: bool) -> tuple[str, ...]:
+    """The device of each worker; more workers than devices share them in turn."""
+    names = tuple(part.strip().lower() for part in (devices or "").split(",") if part.strip())
+    for name in names:
+        if not re.fullmatch(r"cpu|cuda(:\d+)?|xpu(:\d+)?|mps", name):
+            raise SettingsError(f"--devices: {name!r} is no device; write for example cpu or cuda:0,cuda:1")
+    if devices is not None and not names:
+        raise SettingsError("--devices: no device is named; write for example cpu or cuda:0,cuda:1")
+    if cpu and any(name != "cpu" for name in names):
+        raise SettingsError(f"--devices {devices} and --cpu exclude each other; leave one of them out")
+    names = names or (("cpu",) if cpu else ("",))
+    count = len(names) if workers is None else workers
+    if not 1 <= count <= MOST_WORKERS:
+        raise SettingsError(f"--workers {count}: a number from 1 to {MOST_WORKERS}")
+    return tuple(names[i % len(names)] for i in range(count))
+
+
+def _at_least(least: int, value: Number, option: str) -> Number:
+    if not least <= value < math.inf:
+        raise SettingsError(f"{option} {value}: a number of at least {least}")
+    return value
+
+
+def _above_zero(value: float | None, option: str) -> float | None:
+    if value is not None and not 0 < value < math.inf:
+        raise SettingsError(f"{option} {value:g}: a number above 0; leave the option out for no limit")
+    return value
+
+
+def _megabytes(value: float | None, option: str) -> int | None:
+    return None if _above_zero(value, option) is None or value is None else int(value * 1e6)
 
 
 def _level(text: str) -> str:

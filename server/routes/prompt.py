@@ -39,7 +39,7 @@ async def interrupt(request: web.Request) -> web.Response:
     job_id = (await read_object(request, default={})).get("prompt_id")
     if job_id is not None and not isinstance(job_id, str):
         raise Refused("invalid_request", "prompt_id must be a text")
-    request.app[SUPERVISOR].interrupt([job_id] if job_id else None)
+    await request.app[SUPERVISOR].interrupt([job_id] if job_id else None)
     return web.Response()
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from server.keys import INTAKE, STORE
-from server.routes.bodies import answer_json, id_list, read_object
-from server.routes.records import queue_item
+from server.routes.bodies import id_list, read_object
 
 routes = web.RouteTableDef()
 
@@ -14,10 +13,7 @@ routes = web.RouteTableDef()
 @routes.get("/queue")
 async def get_queue(request: web.Request) -> web.Response:
     """Jobs that run and jobs that wait, in order."""
-    running, pending = await request.app[STORE].queue()
-    return await answer_json(
-        {"queue_running": [queue_item(j) for j in running], "queue_pending": [queue_item(j) for j in pending]}
-    )
+    return web.Response(text=await request.app[STORE].queue_json(), content_type="application/json")
 
 
 @routes.post("/queue")

@@ -68,7 +68,7 @@ def job_record(job: Job) -> dict[str, Any]:
     """One job for our own page: where it stands and what it showed so far. Times in ms since 1970."""
     return {
         "id": job.id,
-        "status": job.state,
+        "status": job.known_state,
         "outcome": job.outcome,
         "number": job.number,
         "create_time": job.created_ms,

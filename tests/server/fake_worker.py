@@ -38,7 +38,13 @@ CATALOGUE = {
     "Fail": record({"count": ["COUNT", {}]}),
     "Die": record({"count": ["COUNT", {}]}),
     "Save": record({"count": ["COUNT", {}]}, output_node=True),
+    "Step": record({"count": ["COUNT", {}]}),  # does nothing; its events come in batches
+    "Deaf": record({"count": ["COUNT", {}]}),  # does not hear an interruption
+    "Grow": record({"mb": ["INT", {}]}),  # takes memory and waits
+    "Picky": record({"count": ["COUNT", {}]})
+    | {"validates": {"names": ["count"], "all": False, "types": False}},  # takes no "bad"
 }
+BATCH = 200  # events
 
 
 class _Interrupted(Exception):
@@ -56,6 +62,9 @@ class FakeWorker:
         self._jobs: list[dict[str, Any]] = []
         self._wake = threading.Condition()
         self._over = False
+        self._held: list[bytes] = []  # memory that Grow took
+        self._holding: list[str] = []
+        self._batch: list[dict[str, Any]] = []
 
     def run(self) -> None:
         self.send({"type": "hello", "pid": os.getpid(), "python": "3", "torch": "none", "devices": [{"name": "fake"}]})
@@ -90,6 +99,13 @@ class FakeWorker:
                     if message["type"] == "run":
                         self._interrupted.clear()  # here, not when it begins: its own interruption may come before
                         self._jobs.append(message)
+                    elif message["type"] == "validate":
+                        problems = {
+                            each: "no bad counts"
+                            for each in message["nodes"]
+                            if message["prompt"][each]["inputs"].get("count") == "bad"
+                        }
+                        self.send({"type": "validated", "id": message["id"], "problems": problems})
                     elif message["type"] == "free":
                         self.send({"type": "log", "level": "WARNING", "text": f"free {message['unload_models']}"})
                     self._wake.notify()
@@ -103,13 +119,35 @@ class FakeWorker:
     def _run_job(self, job: dict[str, Any]) -> None:
         job_id, executed = job["job_id"], []
 
-        def say(kind: str, blob: bytes | None = None, **more: Any) -> None:
+        def send_batch() -> None:
+            if self._batch:
+                self.send({"type": "events", "job_id": job_id, "events": self._batch})
+                self._batch = []
+
+        def say(kind: str, blob: bytes | None = None, batched: bool = False, **more: Any) -> None:
+            if batched:
+                self._batch.append({"kind": kind, **more})
+                if len(self._batch) < BATCH:
+                    return
+                send_batch()
+                return
+            send_batch()
             self.send({"type": "event", "job_id": job_id, "event": {"kind": kind, **more}}, blob)
 
+        finished = job.get("finished") or {}
         say("job_started")
-        say("nodes_cached", nodes=[])
+        say("nodes_cached", nodes=list(finished))
         status = "success"
         for node_id, node in job["prompt"].items():
+            if node_id in finished:
+                executed.append(node_id)
+                say("node_finished", node_id=node_id, output=finished[node_id]["output"], cached=True)
+                continue
+            if node["class_type"] == "Step":
+                say("node_started", node_id=node_id, batched=True)
+                executed.append(node_id)
+                say("node_finished", node_id=node_id, output=None, cached=False, batched=True)
+                continue
             say("node_started", node_id=node_id)
             try:
                 output = self._run_node(job_id, node_id, node, say)
@@ -130,10 +168,14 @@ class FakeWorker:
                 break
             executed.append(node_id)
             say("node_finished", node_id=node_id, output=output, cached=False)
+        told = {
+            each: {"how": "finished" if each in finished else "ran", "why": [], "seconds": 0.0} for each in executed
+        }
+        say("job_explained", nodes=told)
         say("job_finished", status=status, executed=executed)
 
     def _run_node(self, job_id: str, node_id: str, node: dict[str, Any], say: Callable[..., None]) -> Any:
-        inputs = node["inputs"]
+        inputs = node.get("inputs", {})
         match node["class_type"]:
             case "Count":
                 steps, pause_s = int(inputs.get("steps", 3)), float(inputs.get("pause_s", 0))
@@ -148,10 +190,23 @@ class FakeWorker:
             case "Die":
                 os.kill(os.getpid(), signal.SIGKILL)
                 time.sleep(10)
+            case "Deaf":
+                time.sleep(inputs.get("pause_s", 60))
+            case "Grow":
+                self._held.append(b"x" * (inputs["mb"] << 20))
+                self._interrupted.wait(60)
+            case "Load":
+                if inputs["name"] not in self._holding:
+                    self._holding.append(inputs["name"])
+                    self.send({"type": "holding", "models": self._holding})
             case "Save":
                 self._output.mkdir(parents=True, exist_ok=True)
-                name = f"{job_id}.png"
-                (self._output / name).write_bytes(PNG)
+                name = f"{job_id}.png" if node_id == "2" else f"{job_id}_{node_id}.png"
+                with (self._output / "runs.log").open("a") as log:
+                    log.write(f"{job_id} {node_id} {time.time_ns() // 1_000_000} {os.getpid()}\n")
+                half = self._output / f".{name}.{os.getpid()}"
+                half.write_bytes(PNG)
+                half.replace(self._output / name)
                 return {"images": [{"filename": name, "subfolder": "", "type": "output"}]}
         return None
 

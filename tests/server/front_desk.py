@@ -52,13 +52,20 @@ def folders_at(base: Path) -> Folders:
     return Folders.from_settings(Settings(base_directory=base))
 
 
-def parts_at(base: Path, start_worker: StartWorker | None = None, **changes: Any) -> Parts:
+def parts_at(
+    base: Path,
+    start_worker: StartWorker | None = None,
+    *,
+    settings: dict[str, Any] | None = None,
+    workers: int = 1,
+    **changes: Any,
+) -> Parts:
     folders = folders_at(base)
     start_worker = start_worker or in_a_thread(folders.output)
     parts = gather_parts(
-        Settings(base_directory=base),
+        Settings(base_directory=base, **(settings or {})),
         folders,
-        [partial(PipeTransport, start_worker)],
+        [partial(PipeTransport, start_worker)] * workers,
         check,
         convert,
         base / "page",

@@ -205,7 +205,7 @@ async def test_a_failure_of_ours_is_a_sentence_and_no_traceback(desk: Desk, monk
     async def fail() -> None:
         raise ZeroDivisionError("by zero")
 
-    monkeypatch.setattr(desk.parts.store, "queue", fail)
+    monkeypatch.setattr(desk.parts.store, "queue_json", fail)
     async with desk.get("/queue") as response:
         answer = await response.json()
     assert response.status == 500 and answer["error"]["type"] == "internal_error"
@@ -214,8 +214,8 @@ async def test_a_failure_of_ours_is_a_sentence_and_no_traceback(desk: Desk, monk
 
 async def test_a_full_disk_is_said_so(desk: Desk) -> None:
     store = desk.parts.store
-    (pages,) = store._durable.execute("PRAGMA page_count").fetchone()
-    store._durable.execute(f"PRAGMA max_page_count = {pages}")
+    (pages,) = store._database.writing.execute("PRAGMA page_count").fetchone()
+    store._database.writing.execute(f"PRAGMA max_page_count = {pages}")
     big = {**GRAPH, "3": {"class_type": "Save", "inputs": {"text": "x" * 200_000}}}
     async with desk.post("/prompt", json={"prompt": big}) as response:
         assert response.status == 507

@@ -166,7 +166,7 @@ async def test_every_event_has_a_number_and_can_be_asked_for_again(desk: Desk) -
     assert [e["number"] for e in events] == list(range(1, len(events) + 1))
     kinds = [e["event"]["kind"] for e in events]
     assert kinds[0] == "job_started" and kinds[-1] == "job_finished"
-    assert kinds.count("node_progress") == 3 and "node_preview" not in kinds
+    assert kinds.count("node_progress") >= 1 and "node_preview" not in kinds
     later = (await desk.json(f"/heddle/jobs/{job_id}/events?since=5"))["events"]
     assert later == events[5:]
     async with desk.get("/heddle/jobs/unknown/events") as response:

@@ -30,6 +30,29 @@ def test_options_stand_before_or_after_the_command(words: str):
     assert settings.workflow == Path.cwd() / "w.json"
 
 
+@pytest.mark.parametrize(
+    ("words", "devices"),
+    [
+        ("", ("",)),
+        ("--cpu", ("cpu",)),
+        ("--workers 2", ("", "")),
+        ("--cpu --workers 2", ("cpu", "cpu")),
+        ("--devices cpu,cuda:1", ("cpu", "cuda:1")),
+        ("--devices cuda:0,cuda:1 --workers 3", ("cuda:0", "cuda:1", "cuda:0")),
+    ],
+)
+def test_each_worker_has_a_device(words: str, devices: tuple[str, ...]):
+    assert parse(words.split()).worker_devices == devices
+
+
+def test_jobs_have_their_budgets():
+    words = "--job-durability normal --cancel-patience-s 0.5 --node-timeout-s 90 --worker-memory-mb 2000"
+    settings = parse([*words.split(), "--keep-events-of", "0"])
+    assert (settings.job_durability, settings.cancel_patience_s, settings.node_timeout_s) == ("normal", 0.5, 90)
+    assert (settings.worker_memory_bytes, settings.keep_events_of) == (2_000_000_000, 0)
+    assert parse([]).worker_memory_bytes is None and parse([]).node_timeout_s is None
+
+
 def test_a_repeated_option_keeps_what_stood_before_the_command(tmp_path: Path):
     first, second = tmp_path / "a.yaml", tmp_path / "b.yaml"
     first.touch()
@@ -157,6 +180,16 @@ def test_folders_are_absolute_and_need_not_exist(tmp_path: Path, monkeypatch: py
         (["--verbose=LOUD"], "WARNING"),
         (["--listen", ""], "127.0.0.1"),
         (["--cache-size", "much"], "2GB"),
+        (["--workers", "0"], "1 to 64"),
+        (["--devices", "gpu"], "cuda:0"),
+        (["--devices", ","], "cuda:0"),
+        (["--devices", "cuda:0", "--cpu"], "exclude each other"),
+        (["--job-durability", "maybe"], "--job-durability"),
+        (["--cancel-patience-s", "-1"], "at least 0"),
+        (["--cancel-patience-s", "nan"], "at least 0"),
+        (["--node-timeout-s", "0"], "no limit"),
+        (["--worker-memory-mb", "inf"], "above 0"),
+        (["--keep-events-of", "-1"], "at least 0"),
         (["--base-directory", ""], "empty"),
         (["--base-directory", __file__], "that is a file"),
         (["--extra-model-paths-config", "/no/such.yaml"], "no such file"),

@@ -1,0 +1,27 @@
+"""Jobs on disk: what was asked, in which order, what came of it."""
+
+from server.store.records import (
+    KNOWN_STATES,
+    DuplicateJob,
+    Job,
+    JobRow,
+    NewJob,
+    State,
+    StoredEvent,
+    StoreTrouble,
+    now_ms,
+)
+from server.store.store import Store
+
+__all__ = [
+    "KNOWN_STATES",
+    "DuplicateJob",
+    "Job",
+    "JobRow",
+    "NewJob",
+    "State",
+    "Store",
+    "StoreTrouble",
+    "StoredEvent",
+    "now_ms",
+]

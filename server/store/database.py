@@ -1,0 +1,113 @@
+"""The file of the job store: owned by one front desk, opened, brought up to date, closed."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+from heddle.graph.errors import FileProblem, SettingsError
+from server.store.records import StoreTrouble
+from server.store.rows import cancel
+from server.store.schema import upgrade
+
+NUMBERS_AHEAD = 100_000  # events of one run that may have been told and not written when it was killed
+
+
+class Database:
+    """Two connections to one file, for the thread that writes and for the one that reads."""
+
+    def __init__(self, path: Path, busy_timeout_s: float) -> None:
+        self._path = path
+        self._busy_timeout_s = busy_timeout_s
+        self._connections: list[sqlite3.Connection] = []
+        self.writing: sqlite3.Connection
+        self.reading: sqlite3.Connection
+        self.next_event = 1
+
+    def open(self) -> None:
+        """Make or upgrade the database and put jobs that were running when everything ended back into the queue.
+
+        Raises: SettingsError, if another front desk has this folder or it cannot be written to.
+        """
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._own()
+            self.writing = self._connect("FULL")
+            upgrade(self.writing, self._path)
+            self.reading = self._connect("NORMAL")
+            self._recover(self.writing)
+        except SettingsError:
+            self.close()
+            raise
+        except (OSError, sqlite3.Error) as error:
+            self.close()
+            raise SettingsError(
+                f"the job database {self._path} cannot be opened ({error}); "
+                "make its folder writable or choose another with --user-directory"
+            ) from error
+
+    def close(self) -> None:
+        """Let go of the file."""
+        while self._connections:  # the lock, which was opened first, goes last
+            self._connections.pop().close()
+
+    @contextlib.contextmanager
+    def in_words(self) -> Iterator[None]:
+        """Turn what SQLite raises into errors for people. Raises: StoreTrouble, FileProblem."""
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            full = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+            raise StoreTrouble(
+                f"the disk with {self._path} is full; free some space and try again"
+                if full
+                else f"the job database {self._path} cannot be used now ({error}); try again",
+                full=full,
+            ) from error
+        except sqlite3.DatabaseError as error:
+            raise FileProblem(
+                f"the job database {self._path} is damaged ({error}); move it away and start again", path=self._path
+            ) from error
+
+    def _own(self) -> None:
+        # SQLite's own file lock, held as long as this process lives, is a lock on every system and leaves nothing
+        # behind when the process dies.
+        path = self._path.with_suffix(".owner")
+        owner = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
+        self._connections.append(owner)
+        try:
+            owner.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error):
+                raise
+            raise SettingsError(
+                f"{self._path.parent} is in use by another running Heddle; "
+                "stop that one or choose another folder with --user-directory"
+            ) from error
+
+    def _connect(self, synchronous: str) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self._path, timeout=self._busy_timeout_s, isolation_level=None, check_same_thread=False
+        )
+        self._connections.append(connection)
+        connection.row_factory = sqlite3.Row
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(f"PRAGMA synchronous = {synchronous}")
+        connection.execute("PRAGMA foreign_keys = ON")
+        return connection
+
+    def _recover(self, db: sqlite3.Connection) -> None:
+        """End what should be cancelled, queue what ran, and begin events with numbers that nobody has heard."""
+        db.execute("BEGIN IMMEDIATE")
+        asked = "SELECT seq, id FROM jobs WHERE state IN ('running', 'queued') AND cancel_asked"
+        cancel(db, [(row["seq"], row["id"]) for row in db.execute(asked).fetchall()])
+        db.execute("UPDATE jobs SET state = 'queued', started_ms = NULL WHERE state = 'running'")
+        row = db.execute("SELECT first + count FROM event_batches ORDER BY first DESC LIMIT 1").fetchone()
+        kept = db.execute("SELECT value FROM numbers WHERE name = 'next event'").fetchone()
+        after, begun = (row[0] if row else 1), (kept[0] if kept else 0)
+        # Events of the last run may have been heard and not written: their numbers are not used again.
+        self.next_event = max(after, begun) + NUMBERS_AHEAD if kept else after
+        db.execute("INSERT OR REPLACE INTO numbers VALUES ('next event', ?)", (self.next_event,))
+        db.execute("COMMIT")

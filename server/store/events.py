@@ -1,0 +1,234 @@
+"""The log of what happened to jobs: numbered over all of them, kept in memory until it is written."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from server.store.records import StoredEvent
+from server.store.writer import GroupWriter
+
+log = logging.getLogger("heddle.server.store")
+
+
+FLUSH_AFTER_S = 0.01  # a small job ends in this time, and then its events are written with its end
+
+
+@dataclass(slots=True)
+class EventBatch:
+    """Events of one job that came together."""
+
+    first: int
+    job: int
+    job_id: str
+    first_number: int
+    at_ms: int
+    bodies: list[dict[str, Any]]
+
+
+@dataclass(slots=True)
+class Unwritten:
+    """What is known and not on disk yet."""
+
+    batches: list[EventBatch] = field(default_factory=list)
+    starts: dict[int, tuple[int, str | None]] = field(default_factory=dict)  # job -> when it started, on which worker
+    progress: dict[int, float] = field(default_factory=dict)  # job -> percent
+
+    def __bool__(self) -> bool:
+        return bool(self.batches or self.starts or self.progress)
+
+
+class EventLog:
+    """Takes events at once and has them written soon."""
+
+    def __init__(self, writer: GroupWriter) -> None:
+        self._writer = writer
+        self.next_number = 1  # over all jobs; set when the database is opened
+        self._unwritten = Unwritten()
+        self._flushing: asyncio.Future[Any] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._waiters: list[asyncio.Future[None]] = []
+
+    def record(self, job_seq: int, job_id: str, first_number: int, at_ms: int, bodies: list[dict[str, Any]]) -> None:
+        """Keep events that came together; `first_number` is that of the first within its job.
+
+        They are written soon, together with their neighbours. Never fails, never waits.
+        """
+        self._unwritten.batches.append(EventBatch(self.next_number, job_seq, job_id, first_number, at_ms, bodies))
+        self.next_number += len(bodies)
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+        self._flush_soon()
+
+    def record_start(self, job_seq: int, started_ms: int, worker: str | None) -> None:
+        """Keep that a job was handed out; `forget_start`, if it is put back before that was written."""
+        self._unwritten.starts[job_seq] = (started_ms, worker)
+        self._flush_soon()
+
+    def forget_start(self, job_seq: int) -> None:
+        self._unwritten.starts.pop(job_seq, None)
+
+    def record_progress(self, job_seq: int, percent: float) -> None:
+        """Keep how far a running job is."""
+        self._unwritten.progress[job_seq] = percent
+        self._flush_soon()
+
+    async def flush(self) -> None:
+        """Write what is here now. On a full or busy disk it stays in memory and the next flush tries again."""
+        for _ in range(2):  # what is being written already, and then what came since
+            self._flush_now()
+            if self._flushing is None:
+                return
+            try:
+                await asyncio.shield(self._flushing)
+            except sqlite3.Error:
+                return
+            await asyncio.sleep(0)  # it may have been done before it was waited for, and not been cleared away
+
+    async def wait(self, seq: int, timeout_s: float) -> bool:
+        """Wait until there is an event after number `seq`. Returns: whether there is."""
+        if self.next_number - 1 <= seq:
+            waiter = asyncio.get_running_loop().create_future()
+            self._waiters.append(waiter)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(waiter, timeout_s)
+            with contextlib.suppress(ValueError):
+                self._waiters.remove(waiter)
+        return self.next_number - 1 > seq
+
+    def in_memory(self) -> Iterator[StoredEvent]:
+        """Events that a full or busy disk has not taken yet."""
+        for batch in self._unwritten.batches:
+            for i, body in enumerate(batch.bodies):
+                yield StoredEvent(batch.first + i, batch.job_id, batch.first_number + i, batch.at_ms, body)
+
+    def _flush_soon(self) -> None:
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(FLUSH_AFTER_S, self._flush_now)
+
+    def _flush_now(self) -> None:
+        self._stop_timer()
+        if self._flushing is not None or not self._unwritten:
+            return
+        taken = self.take()
+        self._flushing = self._writer.do(lambda db: write_events(db, taken), durable=False)
+
+        def flushed(future: asyncio.Future[None]) -> None:
+            self._flushing = None
+            if not future.cancelled() and (error := future.exception()) is not None:
+                self.give_back(taken)
+                log.warning("%d batches of events are kept in memory: %s", len(taken.batches), error)
+            elif self._unwritten:
+                self._flush_soon()  # what came meanwhile
+
+        self._flushing.add_done_callback(flushed)
+
+    def take(self) -> Unwritten:
+        """What is not written, for a write of the caller's own; `give_back`, if that fails."""
+        self._stop_timer()
+        taken, self._unwritten = self._unwritten, Unwritten()
+        return taken
+
+    def give_back(self, taken: Unwritten) -> None:
+        """Keep in memory what could not be written; the next flush tries again."""
+        later = self._unwritten
+        batches = sorted([*taken.batches, *later.batches], key=lambda batch: batch.first)
+        self._unwritten = Unwritten(batches, taken.starts | later.starts, taken.progress | later.progress)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+def write_events(db: sqlite3.Connection, unwritten: Unwritten) -> None:
+    """Write events, what they say of single nodes, and how far jobs are."""
+    db.executemany(
+        "UPDATE jobs SET state = 'running', started_ms = ?, worker = ? WHERE seq = ? AND ended_ms IS NULL",
+        [(*how, seq) for seq, how in unwritten.starts.items()],
+    )
+    batches = unwritten.batches
+    # A job may have been forgotten in the meantime; its late events go with it.
+    db.executemany(
+        "INSERT OR REPLACE INTO event_batches (first, job, first_number, count, at_ms, body)"
+        " SELECT ?, seq, ?, ?, ?, ? FROM jobs WHERE seq = ?",
+        [(b.first, b.first_number, len(b.bodies), b.at_ms, json.dumps(b.bodies), b.job) for b in batches],
+    )
+    finished, explained = [], []
+    for batch in batches:
+        for body in batch.bodies:
+            kind = body.get("kind")
+            if kind == "node_finished":
+                output = body.get("output")
+                how = "memory" if body.get("cached") else "ran"
+                shown = None if output is None else json.dumps(output)
+                finished.append((str(body.get("node_id")), how, shown, batch.at_ms, batch.job))
+            elif kind == "job_explained" and isinstance(nodes := body.get("nodes"), dict):
+                explained += [
+                    (str(node), str(told.get("how")), _seconds(told), json.dumps(told.get("why") or []), batch.job)
+                    for node, told in nodes.items()
+                    if isinstance(told, dict)
+                ]
+    # The time of the first end stays: a node that an earlier try of the job finished is only told of again.
+    db.executemany(
+        "INSERT INTO node_results (node_id, how, output, finished_ms, job)"
+        " SELECT ?, ?, ?, ?, seq FROM jobs WHERE seq = ?"
+        " ON CONFLICT (job, node_id) DO UPDATE SET output = coalesce(excluded.output, output),"
+        " finished_ms = coalesce(finished_ms, excluded.finished_ms)",
+        finished,
+    )
+    db.executemany(
+        "INSERT INTO node_results (node_id, how, seconds, why, job) SELECT ?, ?, ?, ?, seq FROM jobs WHERE seq = ?"
+        " ON CONFLICT (job, node_id) DO UPDATE SET how = excluded.how, seconds = excluded.seconds, why = excluded.why",
+        explained,
+    )
+    db.executemany(
+        "UPDATE jobs SET progress = ? WHERE seq = ?", [(percent, seq) for seq, percent in unwritten.progress.items()]
+    )
+
+
+def read_since(db: sqlite3.Connection, job_id: str, since: int) -> list[StoredEvent] | None:
+    """A job's events after number `since` of its own, or None if there is no such job."""
+    job = db.execute("SELECT seq FROM jobs WHERE id = ?", (job_id,)).fetchone()
+    if job is None:
+        return None
+    rows = db.execute(
+        "SELECT first, first_number, at_ms, body FROM event_batches"
+        " WHERE job = ? AND first_number + count > ? ORDER BY first",
+        (job["seq"], since + 1),
+    )
+    return [event for row in rows for event in _events_of(row, job_id) if event.number > since]
+
+
+def read_after(db: sqlite3.Connection, seq: int, limit: int) -> list[StoredEvent]:
+    """Events of all jobs after number `seq`, in their order, at least `limit` of them if there are as many."""
+    (begins,) = db.execute("SELECT max(first) FROM event_batches WHERE first <= ?", (seq + 1,)).fetchone()
+    rows = db.execute(
+        "SELECT first, id, first_number, at_ms, body FROM event_batches JOIN jobs ON jobs.seq = job"
+        " WHERE first >= ? ORDER BY first",
+        (begins or 0,),
+    )
+    found: list[StoredEvent] = []
+    for row in rows:
+        found += [event for event in _events_of(row, row["id"]) if event.seq > seq]
+        if len(found) >= limit:
+            break
+    return found
+
+
+def _events_of(row: sqlite3.Row, job_id: str) -> Iterator[StoredEvent]:
+    for i, body in enumerate(json.loads(row["body"])):
+        yield StoredEvent(row["first"] + i, job_id, row["first_number"] + i, row["at_ms"], body)
+
+
+def _seconds(told: dict[str, Any]) -> float | None:
+    seconds = told.get("seconds")
+    return float(seconds) if isinstance(seconds, int | float) else None

@@ -1,0 +1,91 @@
+"""What the thread that reads asks the database: lists, pages, single jobs."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from typing import Any
+
+from server.store.records import Job, JobRow, State
+from server.store.rows import ROW, WHOLE_JOBS, marks, portions, read_job, read_results, row_values, tidy
+
+
+def read_waiting(db: sqlite3.Connection) -> dict[int, Job]:
+    """Every job that runs or waits."""
+    rows = db.execute(f"{WHOLE_JOBS} WHERE state IN ('queued', 'running')")
+    return {row["seq"]: read_job(row) for row in rows}
+
+
+def read_queue_items(db: sqlite3.Connection) -> dict[int, str]:
+    """For every job that runs or waits, its item of `GET /queue` as JSON: the texts go into it as they are."""
+    rows = db.execute(
+        "SELECT seq, id, number, prompt, extra_data, outputs FROM jobs"
+        " JOIN job_texts ON job_texts.job = jobs.seq WHERE state IN ('queued', 'running')"
+    )
+    return {
+        row["seq"]: f"[{json.dumps(tidy(row['number']))}, {json.dumps(row['id'])}, {row['prompt']}, "
+        f"{row['extra_data']}, {row['outputs']}]"
+        for row in rows
+    }
+
+
+def read_page(
+    db: sqlite3.Connection, states: Sequence[State], limit: int, offset: int, newest_first: bool
+) -> list[JobRow]:
+    """Jobs in these states by the time of their coming; one index answers for each state, and SQLite merges them."""
+    order = "DESC" if newest_first else "ASC"
+    parts = " UNION ALL ".join(["SELECT seq FROM jobs WHERE state = ?"] * len(states))
+    found = db.execute(f"{parts} ORDER BY seq {order} LIMIT ? OFFSET ?", (*states, limit, offset))
+    return read_rows(db, [row[0] for row in found])
+
+
+def read_rows(db: sqlite3.Connection, seqs: Sequence[int]) -> list[JobRow]:
+    """Jobs in the given order, without their prompts; those that are gone are left out."""
+    results = read_results(db, seqs)
+    rows = {
+        row["seq"]: JobRow(**row_values(row), results=results.get(row["seq"], {}))
+        for some in portions(seqs)
+        for row in db.execute(f"SELECT {ROW} FROM jobs WHERE seq IN ({marks(some)})", some)
+    }
+    return [rows[seq] for seq in seqs if seq in rows]
+
+
+def read_history(db: sqlite3.Connection, limit: int, offset: int) -> list[Job]:
+    """Jobs that ended, oldest first, after the first `offset`; the last `limit` of them, if it is negative."""
+    order, skipped = ("DESC", 0) if offset < 0 else ("ASC", offset)
+    found = db.execute(
+        f"SELECT seq FROM jobs WHERE ended_ms IS NOT NULL ORDER BY ended_ms {order}, seq {order} LIMIT ? OFFSET ?",
+        (limit, skipped),
+    )
+    seqs = [row[0] for row in found]
+    results = read_results(db, seqs)
+    jobs = {
+        row["seq"]: read_job(row, results=results.get(row["seq"], {}))
+        for some in portions(seqs)
+        for row in db.execute(f"{WHOLE_JOBS} WHERE seq IN ({marks(some)})", some)
+    }
+    return [jobs[seq] for seq in (reversed(seqs) if offset < 0 else seqs) if seq in jobs]
+
+
+def read_one(db: sqlite3.Connection, job_id: str) -> Job | None:
+    """One job with what its nodes showed so far, or None."""
+    row = db.execute(f"{WHOLE_JOBS} WHERE jobs.id = ?", (job_id,)).fetchone()
+    return None if row is None else read_job(row, results=read_results(db, [row["seq"]]).get(row["seq"], {}))
+
+
+def read_explained(db: sqlite3.Connection, job_id: str) -> dict[str, dict[str, Any]] | None:
+    """For each node that the worker told of: {how, why, seconds, finished_ms}; None if there is no such job."""
+    job = db.execute("SELECT seq FROM jobs WHERE id = ?", (job_id,)).fetchone()
+    if job is None:
+        return None
+    rows = db.execute("SELECT node_id, how, why, seconds, finished_ms FROM node_results WHERE job = ?", (job["seq"],))
+    return {
+        row["node_id"]: {
+            "how": row["how"],
+            "why": json.loads(row["why"] or "[]"),
+            "seconds": row["seconds"],
+            "finished_ms": row["finished_ms"],
+        }
+        for row in rows
+    }

@@ -1,0 +1,573 @@
+"""The job store: SQLite in WAL mode, and beside it in memory what would cost a query: the line, the counts.
+
+One thread writes (`writer.py`), one reads, so the event loop never waits for the disk. Accepting, cancelling and ending
+a job wait until the bytes are safe; that it was handed out, and its events, do not: after a crash a job that ran is in
+the line again anyway, and the next durable write carries the rest along. Prompts are kept as ASCII JSON: NaN, seeds of
+any size and broken surrogates come back as they were sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import sqlite3
+from collections.abc import Callable, Collection, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from heddle.graph.errors import HeddleError
+from server.store.database import Database
+from server.store.events import EventLog, read_after, read_since, write_events
+from server.store.reading import (
+    read_explained,
+    read_history,
+    read_one,
+    read_page,
+    read_queue_items,
+    read_rows,
+    read_waiting,
+)
+from server.store.records import (
+    OUTCOME_STATES,
+    STATES,
+    DuplicateJob,
+    Job,
+    JobRow,
+    NewJob,
+    State,
+    StoredEvent,
+    now_ms,
+)
+from server.store.rows import (
+    WHOLE_JOBS,
+    accepted,
+    cancel,
+    find_same,
+    in_order,
+    read_again,
+    read_job,
+)
+from server.store.waiting import Line, Waiting
+from server.store.writer import GroupWriter
+
+log = logging.getLogger("heddle.server.store")
+
+T = TypeVar("T")
+LONGEST_HISTORY = 10_000  # entries of /history when a client names no number
+KEEP_EVENTS_OF = 1_000  # jobs that ended
+PRUNE_EVERY = 50  # ends
+PRUNE_AT_ONCE = 200  # jobs; others want to write, too
+FRESH_JOBS = 256  # kept in memory from being accepted to being handed out, so that nobody reads them back
+FRESH_BYTES = 8 << 20
+
+
+class Store:
+    """The jobs of one user folder. Open it, close it; every other method is a coroutine or returns at once."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        busy_timeout_s: float = 2.0,
+        waits_for_disk: bool = True,
+        keep_events_of: int = KEEP_EVENTS_OF,
+    ) -> None:
+        """
+        Args:
+            waits_for_disk: see `GroupWriter`.
+            keep_events_of: how many ended jobs keep their events; older ones keep their outputs.
+        """
+        self._database = Database(path, busy_timeout_s)
+        self._keep_events_of = keep_events_of
+        self._writer = GroupWriter(waits_for_disk=waits_for_disk)
+        self._reader = ThreadPoolExecutor(1, "job-store-reader")
+        self._line = Line()
+        self._running: dict[str, Waiting] = {}
+        self._counts: dict[State, int] = dict.fromkeys(STATES, 0)
+        self._next_seq = 1
+        self._fresh: dict[int, tuple[Job, int]] = {}  # with the length of its prompt
+        self._fresh_bytes = 0
+        self._log = EventLog(self._writer)
+        self._ends = 0
+        self._ended_waiters: dict[str, list[asyncio.Future[None]]] = {}
+        self.line_changed: Callable[[], None] = lambda: None  # set by the supervisor
+
+    @property
+    def waiting(self) -> int:
+        """Jobs that are queued or running."""
+        return len(self._line) + len(self._running)
+
+    @property
+    def running_ids(self) -> set[str]:
+        """The jobs that were claimed and have not ended."""
+        return set(self._running)
+
+    @property
+    def counts(self) -> dict[State, int]:
+        """Jobs in each state."""
+        return {**self._counts, "queued": len(self._line), "running": len(self._running)}
+
+    # Opening and closing
+
+    async def open(self) -> None:
+        """Make or upgrade the database and put jobs that were running when everything ended back into the queue.
+
+        Raises: SettingsError, if another front desk has this folder or it cannot be written to.
+        """
+        await asyncio.to_thread(self._database.open)
+        self._log.next_number = self._database.next_event
+        self._load(self._database.writing)
+        self._writer.start(self._database.writing)
+        self._prune()
+
+    async def close(self) -> None:
+        """Write what is still in memory and let go of the files."""
+        await self._log.flush()
+        await self._writer.stop()
+        await asyncio.get_running_loop().run_in_executor(self._reader, self._database.close)
+        self._reader.shutdown()
+
+    def _load(self, db: sqlite3.Connection) -> None:
+        self._line = Line(
+            Waiting(
+                row["seq"],
+                row["id"],
+                row["client_id"],
+                row["number"],
+                row["turn"],
+                row["priority"],
+                bool(row["background"]),
+            )
+            for row in db.execute(
+                "SELECT seq, id, client_id, number, turn, priority, background FROM jobs WHERE state = 'queued'"
+            )
+        )
+        for state, count in db.execute("SELECT state, count(*) FROM jobs GROUP BY state"):
+            self._counts[state] = count
+        (last,) = db.execute("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'jobs'").fetchone()
+        self._next_seq = last + 1
+
+    # The queue
+
+    async def accept(self, new: NewJob) -> Job:
+        """Queue a job. When this returns, the job survives a power cut.
+
+        The same id, or the same key of the same client, with the same prompt is answered with the job that exists: a
+        client may repeat a request whose answer it did not get. Raises: DuplicateJob, if either belongs to another
+        prompt.
+        """
+        seq, self._next_seq = self._next_seq, self._next_seq + 1
+        placed = self._line.place(
+            seq,
+            new.id,
+            new.client_id,
+            number=new.number,
+            front=new.front,
+            priority=new.priority,
+            background=new.background,
+        )
+        job = accepted(new, placed)
+        size = 0
+
+        def write(db: sqlite3.Connection) -> int | None:
+            nonlocal size
+            prompt = json.dumps(new.prompt)
+            size = len(prompt)
+            there = find_same(db, new)
+            if there is not None:
+                if there["prompt"] != prompt:
+                    raise DuplicateJob(
+                        f"prompt_id {new.id} belongs to another job; leave it out or choose a new one"
+                        if there["id"] == new.id
+                        else f"idempotency_key {new.idempotency_key} belongs to another job; choose a new one"
+                    )
+                return there["seq"]
+            db.execute(
+                "INSERT INTO jobs (seq, id, number, turn, priority, background, client_id, idempotency_key, label,"
+                " webhook, options, workflow_id, created_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    *(seq, new.id, placed.number, placed.turn, new.priority, new.background, new.client_id),
+                    *(new.idempotency_key, new.label, json.dumps(new.webhook), json.dumps(new.options)),
+                    *(job.workflow_id, job.created_ms),
+                ),
+            )
+            db.execute(
+                "INSERT INTO job_texts (job, prompt, extra_data, secrets, targets, outputs) VALUES (?, ?, ?, ?, ?, ?)",
+                (
+                    *(seq, prompt, json.dumps(new.extra_data), json.dumps(new.secrets) if new.secrets else None),
+                    *(json.dumps(new.targets), json.dumps(new.outputs)),
+                ),
+            )
+            return None
+
+        def then(existing: int | None) -> None:
+            # Here and not below: who asked may have gone, the job is there all the same.
+            if existing is None:
+                self._line.add(placed)
+                if len(self._fresh) < FRESH_JOBS and self._fresh_bytes + size < FRESH_BYTES:
+                    self._fresh[seq] = (job, size)
+                    self._fresh_bytes += size
+                self.line_changed()
+
+        existing = await self._write(write, then=then)
+        if existing is None:
+            return job
+        return await self._read(lambda db: read_job(db.execute(f"{WHOLE_JOBS} WHERE seq = ?", (existing,)).fetchone()))
+
+    def first(self) -> Waiting | None:
+        """The job whose turn it is."""
+        return self._line.first()
+
+    async def claim(self, choose: Callable[[Job], str | None] = lambda job: None) -> Job | None:
+        """Take the job whose turn it is, or None when nothing waits. `choose` names the worker that will run it.
+
+        That it runs is written soon and not waited for. Raises: StoreTrouble; the job waits again then.
+        """
+        taken = self._line.take()
+        if taken is None:
+            return None
+        self._running[taken.id] = taken
+        started_ms = now_ms()
+        try:
+            fresh, size = self._fresh.pop(taken.seq, (None, 0))
+            self._fresh_bytes -= size
+            if (job := fresh) is None:
+                await self._log.flush()  # what an earlier try finished may have come just now
+                job = await self._read(lambda db: read_again(db, taken.seq))
+        except BaseException:
+            del self._running[taken.id]
+            self._line.add(taken)
+            raise
+        worker = choose(job)
+        self._log.record_start(taken.seq, started_ms, worker)
+        return replace(job, state="running", started_ms=started_ms, worker=worker)
+
+    async def put_back(self, job_id: str, *, worker_died: bool) -> int:
+        """Return a running job to its place in the queue. Returns: how many workers died over it so far."""
+        taken = self._running.get(job_id)
+        if taken is None:
+            return 0
+        self._log.forget_start(taken.seq)
+
+        def write(db: sqlite3.Connection) -> int:
+            row = db.execute(
+                "UPDATE jobs SET state = 'queued', started_ms = NULL, worker_deaths = worker_deaths + ?"
+                " WHERE seq = ? AND ended_ms IS NULL RETURNING worker_deaths",
+                (int(worker_died), taken.seq),
+            ).fetchone()
+            return 0 if row is None else row[0]
+
+        def then(deaths: int) -> None:
+            if self._running.pop(job_id, None) is not None:
+                self._line.add(taken)
+                self.line_changed()
+
+        return await self._write(write, durable=worker_died, then=then)
+
+    async def ask_cancel(self, job_ids: Iterable[str]) -> None:
+        """Write down that these running jobs shall stop, so that no restart takes them up again."""
+        seqs = [(self._running[each].seq,) for each in job_ids if each in self._running]
+        if seqs:
+            await self._write(
+                lambda db: db.executemany("UPDATE jobs SET cancel_asked = 1 WHERE seq = ? AND ended_ms IS NULL", seqs)
+            )
+
+    async def finish(self, job_id: str, outcome: str, messages: Sequence[Any] = (), failure: Any = None) -> None:
+        """Write the end of a job: what `/history` shows of it from now on."""
+        taken = self._running.get(job_id)
+        if taken is None:
+            return
+        state = OUTCOME_STATES.get(outcome, "failed")
+        error = failure.get("message") if isinstance(failure, dict) else None
+        unwritten = self._log.take()
+
+        def write(db: sqlite3.Connection) -> None:
+            write_events(db, unwritten)
+            db.execute(
+                "UPDATE jobs SET state = ?, outcome = ?, ended_ms = ?, error = ?,"
+                " progress = iif(? = 'success', 100, progress) WHERE seq = ? AND ended_ms IS NULL",
+                (state, outcome, now_ms(), error, outcome, taken.seq),
+            )
+            db.execute(
+                "UPDATE job_texts SET messages = ?, failure = ?, secrets = NULL WHERE job = ?",
+                (json.dumps(list(messages)), json.dumps(failure), taken.seq),
+            )
+
+        def then(_: None) -> None:
+            if self._running.pop(job_id, None) is not None:
+                self._count_end([job_id], state)
+
+        try:
+            await self._write(write, then=then)
+        except BaseException:
+            self._log.give_back(unwritten)
+            raise
+
+    async def delete_pending(self, job_ids: Iterable[str] | None = None) -> int:
+        """Take jobs that have not started out of the queue; all of them, when no ids are given. Returns: how many."""
+        removed = self._leave_line(job_ids)
+        seqs = [(each.seq,) for each in removed]
+        await self._write_for(removed, lambda db: db.executemany("DELETE FROM jobs WHERE seq = ?", seqs))
+        return len(removed)
+
+    async def cancel_waiting(self, job_ids: Iterable[str]) -> list[str]:
+        """End waiting jobs as cancelled; unlike deleted ones they stay in the history. Returns: which of them."""
+        removed = self._leave_line(job_ids)
+        ids = [each.id for each in removed]
+        await self._write_for(
+            removed,
+            lambda db: cancel(db, [(each.seq, each.id) for each in removed]),
+            lambda: self._count_end(ids, "cancelled"),
+        )
+        return ids
+
+    async def move(
+        self,
+        job_id: str,
+        *,
+        number: float | None = None,
+        front: bool = False,
+        priority: int | None = None,
+        background: bool | None = None,
+    ) -> bool:
+        """Give a waiting job another place, see `Line.place`. Returns: whether it waits."""
+        before = self._line.get(job_id)
+        if before is None:
+            return False
+        self._line.remove(job_id)
+        after = self._line.place(
+            before.seq,
+            before.id,
+            before.client_id,
+            number=number,
+            front=front,
+            priority=before.priority if priority is None else priority,
+            background=before.background if background is None else background,
+        )
+        self._line.add(after)
+        if (fresh := self._fresh.get(before.seq)) is not None:
+            moved = replace(fresh[0], number=after.number, priority=after.priority, background=after.background)
+            self._fresh[before.seq] = (moved, fresh[1])
+        try:
+            await self._write(
+                lambda db: db.execute(
+                    "UPDATE jobs SET number = ?, turn = ?, priority = ?, background = ? WHERE seq = ?",
+                    (after.number, after.turn, after.priority, after.background, after.seq),
+                )
+            )
+        except BaseException:
+            if self._line.remove(job_id) is not None:
+                self._line.add(before)
+            raise
+        self.line_changed()
+        return True
+
+    def position(self, job_id: str) -> int | None:
+        """How many waiting jobs go before this one; None if it does not wait."""
+        return self._line.position(job_id)
+
+    async def queue(self) -> tuple[list[Job], list[Job]]:
+        """The jobs that run and those that wait, each in queue order, with their prompts: a long read."""
+        jobs = await self._read(read_waiting)
+        return in_order(jobs, self._running_in_order()), in_order(jobs, self._line.page(0, len(self._line)))
+
+    async def queue_json(self) -> str:
+        """What `GET /queue` answers; the texts go from the disk into the answer as they are."""
+        items = await self._read(read_queue_items)
+        running = ", ".join(in_order(items, self._running_in_order()))
+        waiting = ", ".join(in_order(items, self._line.page(0, len(self._line))))
+        return f'{{"queue_running": [{running}], "queue_pending": [{waiting}]}}'
+
+    async def waiting_page(self, limit: int, offset: int = 0) -> tuple[list[JobRow], int]:
+        """Waiting jobs in the order in which they will run, after the first `offset`; and how many wait."""
+        seqs = [each.seq for each in self._line.page(offset, limit)]
+        rows = await self._read(lambda db: read_rows(db, seqs))
+        return [row for row in rows if row.id in self._line], len(self._line)
+
+    async def page(
+        self, states: Collection[State], limit: int, offset: int = 0, *, newest_first: bool = True
+    ) -> tuple[list[JobRow], int]:
+        """Jobs in these states by the time of their coming, without their prompts; and how many there are."""
+        await self._log.flush()
+        wanted: list[State] = [state for state in STATES if state in states]
+        total = sum(self.counts[state] for state in wanted)
+        if not wanted:
+            return [], 0
+        return await self._read(lambda db: read_page(db, wanted, limit, offset, newest_first)), total
+
+    # What came of it
+
+    async def history(self, max_items: int | None = None, offset: int = -1) -> list[Job]:
+        """Jobs that ended, oldest first. A negative offset means the last `max_items` of them."""
+        limit = LONGEST_HISTORY if max_items is None else max(0, min(max_items, LONGEST_HISTORY))
+        return await self._read(lambda db: read_history(db, limit, offset))
+
+    async def job(self, job_id: str) -> Job | None:
+        """One job with what its nodes showed so far, or None."""
+        await self._log.flush()
+        return await self._read(lambda db: read_one(db, job_id))
+
+    async def explain(self, job_id: str) -> dict[str, dict[str, Any]] | None:
+        """For each node that the worker told of: {how, why, seconds, finished_ms}; None if there is no such job."""
+        await self._log.flush()
+        return await self._read(lambda db: read_explained(db, job_id))
+
+    async def wait_until_ended(self, job_id: str, timeout_s: float) -> bool:
+        """Wait for a job's end. Returns: whether it does not wait or run any more."""
+        if job_id in self._line or job_id in self._running:
+            ended = asyncio.get_running_loop().create_future()
+            waiters = self._ended_waiters.setdefault(job_id, [])
+            waiters.append(ended)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(ended, timeout_s)
+            if ended in waiters:
+                waiters.remove(ended)
+            if not waiters and self._ended_waiters.get(job_id) is waiters:
+                del self._ended_waiters[job_id]
+        return job_id not in self._line and job_id not in self._running
+
+    async def delete_history(self, job_ids: Iterable[str] | None = None) -> int:
+        """Forget jobs that ended; all of them, when no ids are given. Their pictures stay. Returns: how many."""
+        await self._log.flush()
+
+        def write(db: sqlite3.Connection) -> dict[State, int]:
+            removed: dict[State, int] = {}
+            if job_ids is None:
+                rows = db.execute("DELETE FROM jobs WHERE ended_ms IS NOT NULL RETURNING state").fetchall()
+            else:
+                statement = "DELETE FROM jobs WHERE id = ? AND ended_ms IS NOT NULL RETURNING state"
+                rows = [row for each in job_ids for row in db.execute(statement, (each,)).fetchall()]
+            for (state,) in rows:
+                removed[state] = removed.get(state, 0) + 1
+            return removed
+
+        def then(removed: dict[State, int]) -> None:
+            for state, count in removed.items():
+                self._counts[state] -= count
+
+        return sum((await self._write(write, then=then)).values())
+
+    # Events
+
+    @property
+    def last_event(self) -> int:
+        """The number, over all jobs, of the latest event."""
+        return self._log.next_number - 1
+
+    def record(self, job_seq: int, job_id: str, first_number: int, at_ms: int, bodies: list[dict[str, Any]]) -> None:
+        """Keep events that came together, see `EventLog.record`."""
+        self._log.record(job_seq, job_id, first_number, at_ms, bodies)
+
+    def record_progress(self, job_seq: int, percent: float) -> None:
+        """Keep how far a running job is; written with the next events."""
+        self._log.record_progress(job_seq, percent)
+
+    async def events_since(self, job_id: str, since: int) -> list[StoredEvent] | None:
+        """A job's events after number `since` of its own, or None if there is no such job."""
+        await self._log.flush()
+        found = await self._read(lambda db: read_since(db, job_id, since))
+        if found is not None:
+            found += [event for event in self._log.in_memory() if event.job_id == job_id and event.number > since]
+        return found
+
+    async def events_after(self, seq: int, limit: int = 1_000) -> list[StoredEvent]:
+        """Events of all jobs after number `seq`, in their order, at least `limit` of them if there are as many."""
+        await self._log.flush()
+        found = await self._read(lambda db: read_after(db, seq, limit))
+        if len(found) < limit:
+            found += [event for event in self._log.in_memory() if event.seq > seq]
+        return found
+
+    async def wait_for_events(self, seq: int, timeout_s: float) -> bool:
+        """Wait until there is an event after number `seq`. Returns: whether there is."""
+        return await self._log.wait(seq, timeout_s)
+
+    # Small things
+
+    def _prune(self) -> None:
+        """Forget the events of jobs that ended before the last ones, some at a time."""
+
+        def write(db: sqlite3.Connection) -> int:
+            old = db.execute(
+                "SELECT seq FROM jobs WHERE ended_ms IS NOT NULL AND NOT pruned"
+                " ORDER BY ended_ms DESC, seq DESC LIMIT ? OFFSET ?",
+                (PRUNE_AT_ONCE, self._keep_events_of),
+            ).fetchall()
+            seqs = [(row["seq"],) for row in old]
+            db.executemany("DELETE FROM event_batches WHERE job = ?", seqs)
+            db.executemany("DELETE FROM node_results WHERE job = ? AND output IS NULL", seqs)
+            db.executemany("UPDATE jobs SET pruned = 1 WHERE seq = ?", seqs)
+            return len(old)
+
+        self._post(write, lambda count: self._prune() if count == PRUNE_AT_ONCE else None)
+
+    def _leave_line(self, job_ids: Iterable[str] | None) -> list[Waiting]:
+        """Take jobs out of the line before their rows change, so that none is handed out meanwhile."""
+        if job_ids is None:
+            removed = self._line.clear()
+        else:
+            removed = [job for each in job_ids if (job := self._line.remove(each)) is not None]
+        for each in removed:
+            _, size = self._fresh.pop(each.seq, (None, 0))
+            self._fresh_bytes -= size
+        return removed
+
+    async def _write_for(
+        self,
+        removed: list[Waiting],
+        write: Callable[[sqlite3.Connection], Any],
+        then: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Write a change of jobs that have left the line; they are in it again if that fails."""
+        if not removed:
+            return
+
+        def gone(_: None) -> None:
+            then()
+            self._tell_ended([each.id for each in removed])
+
+        try:
+            await self._write(write, then=gone)
+        except HeddleError:
+            for each in removed:
+                self._line.add(each)
+            raise
+
+    def _count_end(self, job_ids: list[str], state: State) -> None:
+        self._counts[state] += len(job_ids)
+        self._tell_ended(job_ids)
+        before, self._ends = self._ends, self._ends + len(job_ids)
+        if self._ends // PRUNE_EVERY != before // PRUNE_EVERY:
+            self._prune()
+
+    def _tell_ended(self, job_ids: list[str]) -> None:
+        for job_id in job_ids:
+            for waiter in self._ended_waiters.pop(job_id, ()):
+                if not waiter.done():
+                    waiter.set_result(None)
+
+    def _running_in_order(self) -> list[Waiting]:
+        return sorted(self._running.values(), key=lambda each: each.key)
+
+    def _post(self, work: Callable[[sqlite3.Connection], T], then: Callable[[T], None] | None = None) -> None:
+        """Write something that nobody waits for, and that a crash may lose."""
+
+        def done(future: asyncio.Future[Any]) -> None:
+            if not future.cancelled() and (error := future.exception()) is not None:
+                log.warning("a note in the job database is left out: %s", error)
+
+        self._writer.do(work, durable=False, then=then).add_done_callback(done)
+
+    async def _write(
+        self, work: Callable[[sqlite3.Connection], T], *, durable: bool = True, then: Callable[[T], None] | None = None
+    ) -> T:
+        with self._database.in_words():
+            return await self._writer.do(work, durable=durable, then=then)
+
+    async def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        with self._database.in_words():
+            return await asyncio.get_running_loop().run_in_executor(self._reader, lambda: work(self._database.reading))

@@ -1,0 +1,157 @@
+"""The order of the jobs that wait: classes, priorities, turns of the clients. It does no input or output.
+
+Interactive jobs go before background ones, higher priorities before lower ones. Within those, every job has a turn:
+a client's jobs have rising ones, and a client that comes new starts with the next. So clients alternate, whoever of
+them queued a thousand jobs first, and a client's own jobs keep their order. The whole order is one sorted list, so
+that a place, a page and a change cost the same in a queue of a hundred thousand.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+Key = tuple[bool, int, int, float, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """One job that waits."""
+
+    seq: int
+    id: str
+    client_id: str | None
+    number: float
+    turn: int
+    priority: int = 0
+    background: bool = False
+
+    @property
+    def key(self) -> Key:
+        return (self.background, -self.priority, self.turn, self.number, self.seq)
+
+
+class Line:
+    """Those who wait, in order."""
+
+    def __init__(self, waiting: Iterable[Waiting] = ()) -> None:
+        self._jobs = {each.seq: each for each in waiting}
+        self._seqs = {each.id: each.seq for each in self._jobs.values()}
+        self._keys = sorted(each.key for each in self._jobs.values())
+        self._now: dict[tuple[bool, int], int] = {}  # class and priority -> the turn that was last taken
+        self._last: dict[tuple[bool, int, str | None], int] = {}  # the last turn that a client has there
+        for key in reversed(self._keys):
+            self._now[key[:2]] = key[2] - 1
+        for each in self._jobs.values():
+            self._remember(each)
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def __contains__(self, job_id: str) -> bool:
+        return job_id in self._seqs
+
+    def place(
+        self,
+        seq: int,
+        job_id: str,
+        client_id: str | None,
+        *,
+        number: float | None = None,
+        front: bool = False,
+        priority: int = 0,
+        background: bool = False,
+    ) -> Waiting:
+        """The place that a job gets; it is taken by `add`.
+
+        Args:
+            number: before the client's first job with a higher one; None: behind its others. Below zero: as `front`.
+            front: before all of its class and priority.
+        """
+        at = (background, -priority)
+        place_number = number if number is not None else float(-seq if front else seq)
+        if front or place_number < 0:
+            first = self._first_of(at)
+            turn = self._now.get(at, 0) + 1 if first is None else first.turn
+        else:
+            later = None if number is None else self._first_later(at, client_id, number)
+            turn = max(self._now.get(at, 0), self._last.get((*at, client_id), 0)) + 1 if later is None else later.turn
+        placed = Waiting(seq, job_id, client_id, place_number, turn, priority, background)
+        if number is None and not front:
+            self._remember(placed)
+        return placed
+
+    def add(self, job: Waiting) -> None:
+        """Let it wait."""
+        insort(self._keys, job.key)
+        self._jobs[job.seq] = job
+        self._seqs[job.id] = job.seq
+
+    def first(self) -> Waiting | None:
+        return self._jobs[self._keys[0][-1]] if self._keys else None
+
+    def take(self) -> Waiting | None:
+        """The job whose turn it is; it waits no longer."""
+        job = self.first()
+        if job is not None:
+            self._forget(job)
+            at, whose = job.key[:2], (*job.key[:2], job.client_id)
+            self._now[at] = max(self._now.get(at, 0), job.turn)
+            if self._last.get(whose, 0) <= self._now[at]:
+                self._last.pop(whose, None)
+        return job
+
+    def remove(self, job_id: str) -> Waiting | None:
+        """Take one out of the line, if it waits."""
+        seq = self._seqs.get(job_id)
+        if seq is None:
+            return None
+        job = self._jobs[seq]
+        self._forget(job)
+        return job
+
+    def clear(self) -> list[Waiting]:
+        """Take all out of the line."""
+        removed = self.page(0, len(self))
+        self._keys.clear()
+        self._jobs.clear()
+        self._seqs.clear()
+        self._last.clear()
+        return removed
+
+    def get(self, job_id: str) -> Waiting | None:
+        seq = self._seqs.get(job_id)
+        return None if seq is None else self._jobs[seq]
+
+    def position(self, job_id: str) -> int | None:
+        """How many go before it; None, if it does not wait."""
+        job = self.get(job_id)
+        return None if job is None else bisect_left(self._keys, job.key)
+
+    def page(self, offset: int, limit: int) -> list[Waiting]:
+        """Up to `limit` jobs in order, after the first `offset`."""
+        return [self._jobs[key[-1]] for key in self._keys[offset : offset + limit]]
+
+    def _first_of(self, at: tuple[bool, int]) -> Waiting | None:
+        place = bisect_left(self._keys, at)
+        if place < len(self._keys) and self._keys[place][:2] == at:
+            return self._jobs[self._keys[place][-1]]
+        return None
+
+    def _first_later(self, at: tuple[bool, int], client_id: str | None, number: float) -> Waiting | None:
+        for key in self._keys[bisect_left(self._keys, at) :]:
+            if key[:2] != at:
+                break
+            if key[3] > number and self._jobs[key[-1]].client_id == client_id:
+                return self._jobs[key[-1]]
+        return None
+
+    def _remember(self, job: Waiting) -> None:
+        whose = (job.background, -job.priority, job.client_id)
+        self._last[whose] = max(self._last.get(whose, 0), job.turn)
+
+    def _forget(self, job: Waiting) -> None:
+        del self._keys[bisect_left(self._keys, job.key)]
+        del self._jobs[job.seq]
+        del self._seqs[job.id]

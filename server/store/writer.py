@@ -1,0 +1,134 @@
+"""One thread that writes, and writes together what came together: one wait for the disk, however many wait for it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Task(Generic[T]):
+    """Something to write. `then` runs on the event loop when it is on disk, before `future` tells."""
+
+    work: Callable[[sqlite3.Connection], T]
+    durable: bool
+    then: Callable[[T], None] | None
+    future: asyncio.Future[T]
+    result: Any = None
+    error: BaseException | None = None
+
+
+class GroupWriter:
+    """Carries out writes in their order, all that wait at a time in one transaction.
+
+    Each has a savepoint of its own, so one that fails takes no other with it.
+    """
+
+    def __init__(self, *, waits_for_disk: bool = True) -> None:
+        """Args: waits_for_disk: whether a durable write is on the disk itself when it is told, or only with the system,
+        which keeps it if this program dies but not if the power does."""
+        self._waits_for_disk = waits_for_disk
+        self._tasks: queue.SimpleQueue[Task[Any] | None] = queue.SimpleQueue()
+        self._loop: asyncio.AbstractEventLoop
+        self._connection: sqlite3.Connection
+        self._thread: threading.Thread | None = None
+        self._is_full = True  # how the connection stands: PRAGMA synchronous = FULL
+
+    def start(self, connection: sqlite3.Connection) -> None:
+        """Begin to write on this connection, which is in autocommit mode and synchronous=FULL."""
+        self._loop = asyncio.get_running_loop()
+        self._connection = connection
+        self._thread = threading.Thread(target=self._work, name="job-store-writer", daemon=True)
+        self._thread.start()
+
+    async def stop(self) -> None:
+        """Write what waits and end."""
+        if self._thread is not None:
+            self._tasks.put(None)
+            await asyncio.to_thread(self._thread.join)
+            self._thread = None
+
+    def do(
+        self, work: Callable[[sqlite3.Connection], T], *, durable: bool, then: Callable[[T], None] | None = None
+    ) -> asyncio.Future[T]:
+        """Have something written. The future gives its result or its error; it need not be waited for."""
+        task = Task(work, durable, then, self._loop.create_future())
+        self._tasks.put(task)
+        return task.future
+
+    def _work(self) -> None:
+        stopping = False
+        while not stopping:
+            waiting = [self._tasks.get()]
+            with contextlib.suppress(queue.Empty):
+                while True:
+                    waiting.append(self._tasks.get_nowait())
+            stopping = None in waiting
+            group = [task for task in waiting if task is not None]
+            if group:
+                self._write(group)
+                with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                    self._loop.call_soon_threadsafe(_tell, group)
+
+    def _write(self, group: list[Task[Any]]) -> None:
+        try:
+            done = self._transaction(group)
+        except BaseException as error:  # whatever it is, those who wait must hear of it
+            for task in group:
+                task.error = error
+            return
+        if not done:  # something spoilt it for all: on its own, each meets only what it did itself
+            for task in group:
+                self._write([task])
+
+    def _transaction(self, group: list[Task[Any]]) -> bool:
+        """Returns: whether all is written, or has its error. False if it has to be tried one by one."""
+        db = self._connection
+        full = self._waits_for_disk and any(task.durable for task in group)
+        if full != self._is_full:
+            db.execute(f"PRAGMA synchronous = {'FULL' if full else 'NORMAL'}")
+            self._is_full = full
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            for task in group:
+                task.result, task.error = None, None
+                db.execute("SAVEPOINT one")
+                try:
+                    task.result = task.work(db)
+                except Exception as error:
+                    if not db.in_transaction:  # a full disk, for one, ends the whole transaction
+                        raise
+                    task.error = error
+                    db.execute("ROLLBACK TO one")
+                db.execute("RELEASE one")
+            db.execute("COMMIT")
+            return True
+        except BaseException:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            if len(group) == 1:
+                raise
+            return False
+
+
+def _tell(group: list[Task[Any]]) -> None:
+    for task in group:
+        if task.error is None and task.then is not None:
+            try:
+                task.then(task.result)
+            except Exception as error:
+                task.error = error
+        if task.future.done():
+            continue
+        if task.error is None:
+            task.future.set_result(task.result)
+        else:
+            task.future.set_exception(task.error)

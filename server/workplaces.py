@@ -1,0 +1,93 @@
+"""The places for worker processes: what the supervisor knows of each, and of the job that it has."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from server.store import Job
+from server.translate import JobTeller
+from server.transport import Transport
+
+WorkerState = Literal["starting", "ready", "busy", "waiting", "stopped"]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerLimits:
+    """What a worker may take before it is ended. None: as much as it likes."""
+
+    cancel_patience_s: float = 5.0  # between an interruption and the end of a worker that does not hear it
+    node_timeout_s: float | None = None
+    worker_memory_bytes: int | None = None
+
+
+@dataclass
+class JobRun:
+    """A job on a worker, from being sent to its last event."""
+
+    job: Job
+    teller: JobTeller
+    ended: asyncio.Future[dict[str, Any] | None]  # the closing event; None if the worker died
+    last_event: int
+    interrupted: bool = False
+    verdict: dict[str, Any] | None = None  # the failure for which the supervisor ended the worker
+    begun: dict[str, float] = field(default_factory=dict)  # running nodes -> seconds of the monotonic clock
+    flushing: asyncio.TimerHandle | None = None
+
+
+@dataclass
+class Worker:
+    """One place for a worker process, whichever process fills it at the moment."""
+
+    name: str
+    make_transport: Callable[[], Transport]
+    transport: Transport | None = None
+    state: WorkerState = "starting"
+    note: str = ""  # how the last process ended, until the next one is ready
+    signal: str | None = None  # that the last process was killed by
+    hello: dict[str, Any] = field(default_factory=dict)
+    holding: frozenset[str] = frozenset()  # names of the model files that it has in memory
+    memory_bytes: int | None = None  # resident, at the last look
+    run: JobRun | None = None
+    working: asyncio.Task[None] | None = None
+    closing: asyncio.Task[None] | None = None  # writes the end of the job before; until then nothing later is told
+    backlog: list[tuple[dict[str, Any], bytes | None]] = field(default_factory=list)  # what it said meanwhile
+    ready_at: float | None = None
+    idle_since: float = 0.0
+    gone: bool = False
+    ended_by_us: bool = False
+
+    @property
+    def is_idle(self) -> bool:
+        return self.ready_at is not None and not self.gone and self.working is None
+
+
+def place_of(node_id: str | None) -> str:
+    """Where a worker was, in words."""
+    return f"at node {node_id}" if node_id is not None else "before its first node"
+
+
+def texts_of(prompt: dict[str, Any]) -> set[str]:
+    """Every text among the values of a prompt: the names of its model files are some of them."""
+    return {
+        value
+        for node in prompt.values()
+        if isinstance(node, dict) and isinstance(node.get("inputs"), dict)
+        for value in node["inputs"].values()
+        if isinstance(value, str)
+    }
+
+
+def memory_of(pids: Sequence[int]) -> list[int | None]:
+    """Resident bytes of processes; None for one that cannot be looked at."""
+    import psutil  # here, since the front desk starts fast and needs it only beside a worker
+
+    found: list[int | None] = []
+    for pid in pids:
+        try:
+            found.append(psutil.Process(pid).memory_info().rss)
+        except psutil.Error:
+            found.append(None)
+    return found
