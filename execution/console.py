@@ -10,6 +10,8 @@ from typing import TextIO
 
 from execution.events import (
     Event,
+    InnerNodeStarted,
+    NodeBlocked,
     NodeFailed,
     NodeFinished,
     NodeNote,
@@ -53,6 +55,10 @@ class Console:
             case NodeStarted(node_id):
                 self._started_at = time.monotonic()
                 self._draw(f"{self._titles.get(node_id, node_id)} ...", is_last=not self._is_terminal)
+            case InnerNodeStarted(node_id, display_id):
+                self._started_at = time.monotonic()
+                title = self._titles.get(display_id, display_id)
+                self._draw(f"{title}: node {node_id} ...", is_last=not self._is_terminal)
             case NodeProgress(node_id, value, total):
                 self._show_progress(node_id, value, total)
             case NodeNote(node_id, text):
@@ -66,6 +72,8 @@ class Console:
                 self._line(f"{len(nodes)} nodes had their results already")
             case NodeFailed():
                 self._line(event.message)
+            case NodeBlocked(node_id, message=message):
+                self._line(f"{self._titles.get(node_id, node_id)}: not run, {message}")
 
     def close(self) -> None:
         """End the last line."""
