@@ -33,16 +33,20 @@ class OutputName:
         """Write a new file under the next free number. Safe with several processes at once.
 
         Args:
-            claim: of the job that writes it; a file that an earlier try of the job wrote is written over.
+            claim: of the job that writes it; a file that an earlier try of the job wrote is written over. What is
+                only passing, in the temp folder, is not worth one.
         Raises: FileProblem; then nothing is left behind.
         """
+        candidates = self._candidates(extension, batch_number)
+        if self.root_type == "temp":
+            return write_new(candidates, data, lasting=False)
         if claim is None:
-            return write_new(self._candidates(extension, batch_number), data)
-        own = claim.own_file(self.folder)
+            return write_new(candidates, data)
+        own, passing = claim.own_file(self.folder), claim.passing_name(self.folder)
         if own is None:
-            return write_new(self._candidates(extension, batch_number), data, lambda path: claim.take(path, data))
+            return write_new(candidates, data, lambda path: claim.take(path, data), passing=passing)
         claim.take(own, data)
-        write_whole(own, data)
+        write_whole(own, data, passing=passing)
         return own
 
     def next_number(self) -> int:

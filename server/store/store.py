@@ -95,6 +95,7 @@ class Store:
         self._ends = 0
         self._ended_waiters: dict[str, list[asyncio.Future[None]]] = {}
         self.line_changed: Callable[[], None] = lambda: None  # set by the supervisor
+        self.jobs_ended: Callable[[list[str]], None] = lambda job_ids: None  # told what will never run again
 
     @property
     def waiting(self) -> int:
@@ -105,6 +106,11 @@ class Store:
     def running_ids(self) -> set[str]:
         """The jobs that were claimed and have not ended."""
         return set(self._running)
+
+    @property
+    def waiting_ids(self) -> set[str]:
+        """The jobs that wait."""
+        return self._line.ids
 
     @property
     def counts(self) -> dict[State, int]:
@@ -545,6 +551,7 @@ class Store:
             self._prune()
 
     def _tell_ended(self, job_ids: list[str]) -> None:
+        self.jobs_ended(job_ids)
         for job_id in job_ids:
             for waiter in self._ended_waiters.pop(job_id, ()):
                 if not waiter.done():
