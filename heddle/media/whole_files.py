@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import secrets
+import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -68,7 +69,10 @@ def write_new(
 def _written_beside(path: Path, data: bytes, passing: Path | None, *, lasting: bool = True) -> Iterator[Path]:
     """A finished file under a passing name in the same folder, where a rename takes it into place in one step."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    passing = passing or path.parent / f".{secrets.token_hex(8)}.part"
+    if passing is None:
+        # What is only passing is not worth asking the system for chance; two processes that meet are told by O_EXCL.
+        chance = secrets.token_hex(8) if lasting else f"{os.getpid():x}-{time.monotonic_ns():x}"
+        passing = path.parent / f".{chance}.part"
     try:
         # O_EXCL: should the name be taken against all odds, it is somebody else's.
         handle = os.open(passing, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)

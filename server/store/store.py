@@ -183,24 +183,26 @@ class Store:
             nonlocal size
             prompt = json.dumps(new.prompt)
             size = len(prompt)
-            there = find_same(db, new)
-            if there is not None:
+            try:
+                db.execute(
+                    "INSERT INTO jobs (seq, id, number, turn, priority, background, client_id, idempotency_key, label,"
+                    " webhook, options, workflow_id, created_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    (
+                        *(seq, new.id, placed.number, placed.turn, new.priority, new.background, new.client_id),
+                        *(new.idempotency_key, new.label, json.dumps(new.webhook), json.dumps(new.options)),
+                        *(job.workflow_id, job.created_ms),
+                    ),
+                )
+            except sqlite3.IntegrityError:
+                if (there := find_same(db, new)) is None:
+                    raise
                 if there["prompt"] != prompt:
                     raise DuplicateJob(
                         f"prompt_id {new.id} belongs to another job; leave it out or choose a new one"
                         if there["id"] == new.id
                         else f"idempotency_key {new.idempotency_key} belongs to another job; choose a new one"
-                    )
+                    ) from None
                 return there["seq"]
-            db.execute(
-                "INSERT INTO jobs (seq, id, number, turn, priority, background, client_id, idempotency_key, label,"
-                " webhook, options, workflow_id, created_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    *(seq, new.id, placed.number, placed.turn, new.priority, new.background, new.client_id),
-                    *(new.idempotency_key, new.label, json.dumps(new.webhook), json.dumps(new.options)),
-                    *(job.workflow_id, job.created_ms),
-                ),
-            )
             db.execute(
                 "INSERT INTO job_texts (job, prompt, extra_data, secrets, targets, outputs) VALUES (?, ?, ?, ?, ?, ?)",
                 (
