@@ -250,8 +250,10 @@ def serve(settings: Settings) -> int:
 def work(settings: Settings, connection: Connection, device: str = "") -> None:
     """The whole life of a worker process, started by the front desk with a pipe to it."""
     kind, _, index = device.partition(":")
-    if index:  # the worker sees no other device than its own
-        os.environ["ZE_AFFINITY_MASK" if kind == "xpu" else "CUDA_VISIBLE_DEVICES"] = index
+    if index:  # the worker sees no other device than its own; torch, which counts them, is not imported yet
+        name = "ZE_AFFINITY_MASK" if kind == "xpu" else "CUDA_VISIBLE_DEVICES"
+        shown = [each for each in os.environ.get(name, "").split(",") if each]  # cuda:1 is the second of these
+        os.environ[name] = shown[int(index)] if index.isdecimal() and int(index) < len(shown) else index
     settings = replace(settings, cpu=settings.cpu or kind == "cpu")
     for asked in (signal.SIGINT, getattr(signal, "SIGBREAK", None)):
         if asked is not None:
