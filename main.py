@@ -76,6 +76,7 @@ def build_worker(settings: Settings) -> Worker:
     from execution.fingerprints import Fingerprints
     from execution.protection import Protection
     from execution.worker import Worker
+    from heddle.media.claims import Claims, claims_path
     from heddle.numerics.seals import copy_of, memory_of, seal_of
     from heddle.numerics.sizes import bytes_of
     from heddle.numerics.stored_values import read_value, to_bytes
@@ -106,6 +107,8 @@ def build_worker(settings: Settings) -> Worker:
         cache=ResultCache(cache_bytes, bytes_of, settings.cache_results),
         disk=DiskCache(folders.user / "results", settings.disk_cache_bytes, Codec(to_bytes, read_value, bytes_of)),
         protection=Protection(seal_of, copy_of, memory_of),
+        # Only a job of the queue is tried again.
+        claims_of=lambda job_id: Claims(claims_path(folders.user, job_id)) if settings.command == "serve" else None,
         # A terminal shows no pictures.
         preview_method="none" if settings.command == "run" else settings.preview_method,
         preview_px=settings.preview_px,
@@ -247,8 +250,10 @@ def serve(settings: Settings) -> int:
 def work(settings: Settings, connection: Connection, device: str = "") -> None:
     """The whole life of a worker process, started by the front desk with a pipe to it."""
     kind, _, index = device.partition(":")
-    if index:  # the worker sees no other device than its own
-        os.environ["ZE_AFFINITY_MASK" if kind == "xpu" else "CUDA_VISIBLE_DEVICES"] = index
+    if index:  # the worker sees no other device than its own; torch, which counts them, is not imported yet
+        name = "ZE_AFFINITY_MASK" if kind == "xpu" else "CUDA_VISIBLE_DEVICES"
+        shown = [each for each in os.environ.get(name, "").split(",") if each]  # cuda:1 is the second of these
+        os.environ[name] = shown[int(index)] if index.isdecimal() and int(index) < len(shown) else index
     settings = replace(settings, cpu=settings.cpu or kind == "cpu")
     for asked in (signal.SIGINT, getattr(signal, "SIGBREAK", None)):
         if asked is not None:

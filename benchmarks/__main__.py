@@ -30,6 +30,7 @@ from benchmarks.submitting import (
     measure_small_jobs,
     measure_small_jobs_normal,
 )
+from benchmarks.watching import WATCHING_FIGURES
 
 FIGURES = (
     Figure("launch", "what launch.py adds to a second start", "s", 0.3, measure_launch),
@@ -50,6 +51,7 @@ FIGURES = (
     Figure("checkpoint_load", "SD 1.5 to its first step / plain read", "x", 1.3, measure_load),
     Figure("checkpoint_memory", "peak anonymous memory over weights", "GB", 1.0, measure_memory),
     *GRAPH_FIGURES,
+    *WATCHING_FIGURES,
     Figure("check", "1,000 nodes in a chain, checked", "ms", 15.0, measure_check),
     Figure("check_growth", "10,000 nodes checked / 1,000 nodes", "x", 12.0, measure_growth),
 )

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from aiohttp import web
 
+from heddle.media.claims import forget_claims, forget_other_claims
 from heddle.settings.folders import Folders
 from server import keys
 from server.catalogue import Catalogue
@@ -128,6 +129,14 @@ async def _run_parts(app: web.Application) -> AsyncIterator[None]:
     app[keys.LOGBOOK].open()
     await app[keys.STORE].open()  # from here on, no other front desk uses this user folder
     await asyncio.to_thread(empty_temp, app[keys.FOLDERS])
+    user = app[keys.FOLDERS].user
+    await asyncio.to_thread(forget_other_claims, user, app[keys.STORE].waiting_ids)
+
+    def forget(job_ids: list[str]) -> None:
+        for job_id in job_ids:
+            forget_claims(user, job_id)
+
+    app[keys.STORE].jobs_ended = forget
     app[keys.CATALOGUE].load()
     await app[keys.SUPERVISOR].start()
     yield

@@ -24,6 +24,7 @@ SECRET_KEYS = ("auth_token_comfy_org", "api_key_comfy_org")
 LONGEST_ID = 200
 LARGEST_NUMBER = 2.0**53
 LARGEST_PRIORITY = 1000
+FEW_NODES = 20
 JOB_OPTIONS = ("stop_at_first_error", "cache")
 
 
@@ -106,7 +107,10 @@ class Intake:
         for node_id in prompt:
             _as_id(node_id, "a node id")
         targets = _as_targets(body.get("partial_execution_targets"))
-        outputs, error, node_errors = await asyncio.to_thread(self._check, prompt, records, targets)
+        if len(prompt) <= FEW_NODES:  # sooner done than handed to a thread
+            outputs, error, node_errors = self._check(prompt, records, targets)
+        else:
+            outputs, error, node_errors = await asyncio.to_thread(self._check, prompt, records, targets)
         if error is not None or not outputs:
             error = error or {"type": "prompt_no_outputs", "message": "Prompt has no outputs"}
             raise Refused(

@@ -309,7 +309,7 @@ class Supervisor:
         return min(idle, key=lambda worker: (-len(worker.holding & names), worker.idle_since))
 
     def _begin(self, worker: Worker, job: Job) -> None:
-        teller = JobTeller(job.id, job.prompt, job.outputs, percent=job.progress)
+        teller = JobTeller(job.id, job.prompt, job.outputs, percent=job.progress, finished=job.finished)
         run = JobRun(job, teller, asyncio.get_running_loop().create_future(), job.last_event)
         if job.id in self._stopped_early:
             self._stopped_early.discard(job.id)
@@ -319,6 +319,8 @@ class Supervisor:
         else:
             worker.run, worker.state = run, "busy"
             worker.working = self._spawn(self._see_off(worker, run))
+            if job.last_event:
+                self._publish(run, [{"kind": "job_resumed", "finished": list(job.finished)}])
             worker.transport.send(
                 {
                     "type": "run",

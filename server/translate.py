@@ -8,7 +8,7 @@ or output and reads no clock.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 from server.messages import (
@@ -38,12 +38,19 @@ class JobTeller:
     """Tells one job's story. `tell` takes events in the order in which the worker sent them."""
 
     def __init__(
-        self, prompt_id: str, prompt: dict[str, Any], outputs: Iterable[str] | None = None, percent: float = 0.0
+        self,
+        prompt_id: str,
+        prompt: dict[str, Any],
+        outputs: Iterable[str] | None = None,
+        percent: float = 0.0,
+        finished: Mapping[str, Any] | None = None,
     ) -> None:
         """
         Args:
             outputs: the nodes that were asked for; None: all that the prompt has.
             percent: how far an earlier try of the job came.
+            finished: nodes that it finished and what they showed. They do not run again; they are told again, since
+                whoever listens now may not have heard it then.
         """
         self.prompt_id = prompt_id
         self._prompt = prompt
@@ -58,6 +65,7 @@ class JobTeller:
         self._done: set[str] = set()
         self._percent = percent
         self._started_ms: int | None = None
+        self._finished = finished or {}
         self._cached_part = percent / 100  # what was there before the job began
         self.history: list[list[Any]] = []  # [type, data] of the messages that `/history` repeats
 
@@ -158,14 +166,19 @@ class JobTeller:
                 self._started_ms = at_ms
                 return [ExecutionStart(self.prompt_id, at_ms)]
             case "nodes_cached":
-                nodes = [str(node) for node in event.get("nodes", ())]
+                nodes = list(dict.fromkeys([*self._finished, *map(str, event.get("nodes", ()))]))
                 for node in nodes:
                     self._set(node, "finished", 1, 1, event)
                     self._changed.pop(node, None)  # execution_cached says it
                     self._ends(node)
                     self._executed[node] = None
                 self._cached_part = self._percent / 100
-                return [ExecutionCached(nodes, self.prompt_id, at_ms)]
+                shown = [
+                    Executed(node, self._nodes[node].display_node_id, output, self.prompt_id)
+                    for node, output in self._finished.items()
+                    if output is not None
+                ]
+                return [ExecutionCached(nodes, self.prompt_id, at_ms), *shown]
             case "job_requeued":
                 for kept in (self._running, self._nodes, self._executed, self._changed, self._held, self._done):
                     kept.clear()

@@ -2,7 +2,8 @@
 
 A worker may die between a file and the word that it is there; the job then runs again. Before a file appears, its name
 and a digest of its bytes are written down in a small file of the job. The next try finds the name, sees by the digest
-that the file there is its own, and writes over it; a name that another has taken meanwhile is left alone.
+that the file there is its own, and writes over it; a name that another has taken meanwhile is left alone. The passing
+name under which a file is written is noted as well, so that a half that was left behind is taken away.
 """
 
 from __future__ import annotations
@@ -10,10 +11,16 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import secrets
+from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 #: Below the user folder.
 FOLDER = "unfinished"
+
+#: How the names of files that are not whole yet end.
+PASSING = ".part"
 
 
 def claims_path(user_folder: Path, job_id: str) -> Path:
@@ -22,9 +29,20 @@ def claims_path(user_folder: Path, job_id: str) -> Path:
 
 
 def forget_claims(user_folder: Path, job_id: str) -> None:
-    """A job has ended for good."""
-    with contextlib.suppress(OSError):
-        claims_path(user_folder, job_id).unlink()
+    """A job has ended for good: its claims go, and what a try of it left half written."""
+    _forget(claims_path(user_folder, job_id))
+
+
+def forget_other_claims(user_folder: Path, job_ids: Collection[str]) -> None:
+    """No job but these will be tried again; what others left goes."""
+    try:
+        found = {path.name: path for path in (user_folder / FOLDER).iterdir()}
+    except OSError:
+        return
+    for job_id in job_ids if found else ():
+        found.pop(claims_path(user_folder, job_id).name, None)
+    for path in found.values():
+        _forget(path)
 
 
 class Claims:
@@ -34,6 +52,7 @@ class Claims:
         self._path = path
         self._earlier: dict[tuple[str, int], tuple[Path, set[str]]] | None = None
         self._counts: dict[str, int] = {}
+        self._is_looked_after = False
 
     def next_of(self, node_id: str) -> Claim:
         """The claim for the next file that a node writes."""
@@ -50,19 +69,32 @@ class Claims:
     def write(self, node_id: str, number: int, path: Path, digest: str) -> None:
         """Write a claim down; it outlives this process, whatever ends it."""
         self.earlier(node_id, number)  # read before our own lines are there
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._path.open("ab") as file:
-            file.write(json.dumps([node_id, number, str(path), digest]).encode() + b"\n")
+        self._append([node_id, number, str(path), digest])
+
+    def passing_name(self, folder: Path) -> Path:
+        """A path in a folder for what is not whole yet; halves that earlier tries left are taken away first."""
+        if not self._is_looked_after:
+            self._is_looked_after = True
+            _take_halves_away(self._path)
+        path = folder / f".{secrets.token_hex(8)}{PASSING}"
+        self._append([str(path)])
+        return path
+
+    def _append(self, line: list[Any]) -> None:
+        data = json.dumps(line).encode() + b"\n"
+        try:
+            file = self._path.open("ab")
+        except FileNotFoundError:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            file = self._path.open("ab")
+        with file:
+            file.write(data)
 
     def _read(self) -> dict[tuple[str, int], tuple[Path, set[str]]]:
         found: dict[tuple[str, int], tuple[Path, set[str]]] = {}
-        try:
-            lines = self._path.read_bytes().splitlines()
-        except OSError:
-            return found
-        for line in lines:
-            with contextlib.suppress(ValueError, TypeError):  # the last one may be cut short
-                node_id, number, text, digest = json.loads(line)
+        for line in _lines_of(self._path):
+            with contextlib.suppress(ValueError, TypeError):  # a passing name
+                node_id, number, text, digest = line
                 path, digests = Path(text), {str(digest)}
                 before = found.get((node_id, number))
                 if before is not None and before[0] == path:
@@ -90,6 +122,35 @@ class Claim:
 
     def take(self, path: Path, data: bytes) -> None:
         self._claims.write(self._node_id, self._number, path, digest_of(data))
+
+    def passing_name(self, folder: Path) -> Path:
+        """A path in this folder under which the file may be written before it gets its name."""
+        return self._claims.passing_name(folder)
+
+
+def _lines_of(path: Path) -> list[Any]:
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError:
+        return []
+    found = []
+    for line in lines:
+        with contextlib.suppress(ValueError):  # the last one may be cut short
+            found.append(json.loads(line))
+    return found
+
+
+def _take_halves_away(claims: Path) -> None:
+    for line in _lines_of(claims):
+        if isinstance(line, list) and len(line) == 1 and isinstance(line[0], str) and line[0].endswith(PASSING):
+            with contextlib.suppress(OSError, ValueError):
+                Path(line[0]).unlink()
+
+
+def _forget(claims: Path) -> None:
+    _take_halves_away(claims)
+    with contextlib.suppress(OSError):
+        claims.unlink()
 
 
 def digest_of(data: bytes) -> str:

@@ -17,6 +17,7 @@ from heddle.settings.folders import Folders, is_device_name
 
 _MAX_STEM_BYTES = 200  # leaves room for the counter and the extension below the 255 that disks allow
 _NOT_ALLOWED = re.compile(r'[<>:"|?*\x00-\x1f\x7f]')
+_NUMBER = re.compile(r"(\d+)_?(?:\.|$)")
 _DATE_PARTS = re.compile(r"y{2,4}|M{1,2}|d{1,2}|[hH]{1,2}|m{1,2}|s{1,2}")
 
 
@@ -33,16 +34,20 @@ class OutputName:
         """Write a new file under the next free number. Safe with several processes at once.
 
         Args:
-            claim: of the job that writes it; a file that an earlier try of the job wrote is written over.
+            claim: of the job that writes it; a file that an earlier try of the job wrote is written over. What is
+                only passing, in the temp folder, is not worth one.
         Raises: FileProblem; then nothing is left behind.
         """
+        candidates = self._candidates(extension, batch_number)
+        if self.root_type == "temp":
+            return write_new(candidates, data, lasting=False)
         if claim is None:
-            return write_new(self._candidates(extension, batch_number), data)
-        own = claim.own_file(self.folder)
+            return write_new(candidates, data)
+        own, passing = claim.own_file(self.folder), claim.passing_name(self.folder)
         if own is None:
-            return write_new(self._candidates(extension, batch_number), data, lambda path: claim.take(path, data))
+            return write_new(candidates, data, lambda path: claim.take(path, data), passing=passing)
         claim.take(own, data)
-        write_whole(own, data)
+        write_whole(own, data, passing=passing)
         return own
 
     def next_number(self) -> int:
@@ -51,17 +56,20 @@ class OutputName:
 
     def _candidates(self, extension: str, batch_number: int) -> Iterator[Path]:
         stem = self.stem.replace("%batch_num%", str(batch_number))
-        for number in itertools.count(self._last_number(stem) + 1):
+        # Names in the temp folder begin with something of their own: nothing to look for among thousands of others.
+        last = batch_number if self.root_type == "temp" else self._last_number(stem)
+        for number in itertools.count(last + 1):
             yield self.folder / f"{stem}_{number:05}_{extension}"
 
     def _last_number(self, stem: str) -> int:
         """The highest number in use, whatever the extension."""
-        pattern = re.compile(re.escape(os.path.normcase(stem)) + r"_(\d+)_?(?:\.|$)")
+        beginning = os.path.normcase(stem) + "_"
         try:
             names = os.listdir(self.folder)
         except OSError:  # not made yet; whatever else is wrong shows when the file is written
             return 0
-        matches = (pattern.match(os.path.normcase(name)) for name in names)
+        own = (name for name in map(os.path.normcase, names) if name.startswith(beginning))
+        matches = (_NUMBER.match(name, len(beginning)) for name in own)
         return max((int(match[1]) for match in matches if match), default=0)
 
 

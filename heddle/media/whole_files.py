@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import secrets
+import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -15,28 +16,39 @@ from heddle.graph.errors import FileProblem
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV, errno.EINVAL}
 
 
-def write_whole(path: Path, data: bytes) -> None:
+def write_whole(path: Path, data: bytes, *, passing: Path | None = None) -> None:
     """Put a file in place, over an older one of that name. Folders on the way are made.
 
+    Args:
+        passing: where it is written first, a path in the same folder; None: under a name made for it.
     Raises: FileProblem with the next step; then an older file is untouched and nothing new is left behind.
     """
-    with _explained(path), _written_beside(path, data) as finished:
+    with _explained(path), _written_beside(path, data, passing) as finished:
         os.replace(finished, path)
         _settle(path.parent)
 
 
-def write_new(paths: Iterable[Path], data: bytes, about_to: Callable[[Path], None] = lambda path: None) -> Path:
+def write_new(
+    paths: Iterable[Path],
+    data: bytes,
+    about_to: Callable[[Path], None] = lambda path: None,
+    *,
+    passing: Path | None = None,
+    lasting: bool = True,
+) -> Path:
     """Put a file at the first of the paths where there is none, also while other processes do the same.
 
     Args:
         paths: candidates, all in one folder.
         about_to: is told each path just before it is tried.
+        passing: as in `write_whole`.
+        lasting: whether it has to be there after a power cut.
     Returns: the path that was taken.
     Raises: FileProblem as `write_whole`, and if every path is taken.
     """
     candidates = iter(paths)
     first = next(candidates)
-    with _explained(first), _written_beside(first, data) as finished:
+    with _explained(first), _written_beside(first, data, passing, lasting=lasting) as finished:
         path: Path | None = first
         while path is not None:
             try:
@@ -45,7 +57,8 @@ def write_new(paths: Iterable[Path], data: bytes, about_to: Callable[[Path], Non
             except FileExistsError:
                 path = next(candidates, None)
             else:
-                _settle(path.parent)
+                if lasting:
+                    _settle(path.parent)
                 return path
     raise FileProblem(
         f"{first}: it exists, and so does every other name that was tried; choose another name", path=first
@@ -53,17 +66,21 @@ def write_new(paths: Iterable[Path], data: bytes, about_to: Callable[[Path], Non
 
 
 @contextlib.contextmanager
-def _written_beside(path: Path, data: bytes) -> Iterator[Path]:
+def _written_beside(path: Path, data: bytes, passing: Path | None, *, lasting: bool = True) -> Iterator[Path]:
     """A finished file under a passing name in the same folder, where a rename takes it into place in one step."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    passing = path.parent / f".{secrets.token_hex(8)}.part"
+    if passing is None:
+        # What is only passing is not worth asking the system for chance; two processes that meet are told by O_EXCL.
+        chance = secrets.token_hex(8) if lasting else f"{os.getpid():x}-{time.monotonic_ns():x}"
+        passing = path.parent / f".{chance}.part"
     try:
         # O_EXCL: should the name be taken against all odds, it is somebody else's.
         handle = os.open(passing, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
-            os.fsync(file.fileno())
+            if lasting:
+                os.fsync(file.fileno())
         yield passing
     finally:
         with contextlib.suppress(OSError):  # after the rename there is nothing left to take away

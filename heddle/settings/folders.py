@@ -261,7 +261,7 @@ class Folders:
         root = self.root(root_type)
         parts = [*_safe_parts(subfolder, may_be_empty=True), *_safe_parts(filename, may_be_empty=True)]
         path = root.joinpath(*parts)
-        if not _is_inside(path, root):
+        if _has_links(root, parts) and not _is_inside(path, root):
             raise FileProblem(
                 f"{'/'.join(parts)}: a link leads out of the {root_type} folder {root}; use a file inside it"
             )
@@ -324,6 +324,18 @@ def _safe_parts(name: str, may_be_empty: bool = False) -> list[str]:
     if not parts and not may_be_empty:
         raise FileProblem(f"{shown!r}: the name of the file is missing")
     return parts
+
+
+def _has_links(root: Path, parts: list[str]) -> bool:
+    """False, if following what lies below the root leads to no other place: seen without a look at the whole path."""
+    if os.name != "posix":  # other systems have more kinds of links than `islink` knows
+        return True
+    path = os.fspath(root)
+    for part in parts:
+        path = f"{path}/{part}"
+        if os.path.islink(path):
+            return True
+    return False
 
 
 def _is_inside(path: Path, root: Path) -> bool:

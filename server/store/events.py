@@ -18,6 +18,7 @@ log = logging.getLogger("heddle.server.store")
 
 
 FLUSH_AFTER_S = 0.01  # a small job ends in this time, and then its events are written with its end
+FEW_NODES = 50  # whose rows take no time that anybody notices
 
 
 @dataclass(slots=True)
@@ -39,9 +40,10 @@ class Unwritten:
     batches: list[EventBatch] = field(default_factory=list)
     starts: dict[int, tuple[int, str | None]] = field(default_factory=dict)  # job -> when it started, on which worker
     progress: dict[int, float] = field(default_factory=dict)  # job -> percent
+    explained: dict[int, dict[str, Any]] = field(default_factory=dict)  # job -> how its nodes came to their results
 
     def __bool__(self) -> bool:
-        return bool(self.batches or self.starts or self.progress)
+        return bool(self.batches or self.starts or self.progress or self.explained)
 
 
 class EventLog:
@@ -62,6 +64,9 @@ class EventLog:
         """
         self._unwritten.batches.append(EventBatch(self.next_number, job_seq, job_id, first_number, at_ms, bodies))
         self.next_number += len(bodies)
+        for body in bodies:
+            if body.get("kind") == "job_explained" and isinstance(nodes := body.get("nodes"), dict):
+                self._unwritten.explained[job_seq] = nodes
         waiters, self._waiters = self._waiters, []
         for waiter in waiters:
             if not waiter.done():
@@ -118,7 +123,7 @@ class EventLog:
         self._stop_timer()
         if self._flushing is not None or not self._unwritten:
             return
-        taken = self.take()
+        taken, self._unwritten = self._unwritten, Unwritten()
         self._flushing = self._writer.do(lambda db: write_events(db, taken), durable=False)
 
         def flushed(future: asyncio.Future[None]) -> None:
@@ -132,16 +137,30 @@ class EventLog:
         self._flushing.add_done_callback(flushed)
 
     def take(self) -> Unwritten:
-        """What is not written, for a write of the caller's own; `give_back`, if that fails."""
+        """What is not written, for a write of the caller's own; `give_back`, if that fails.
+
+        Without what is told of many single nodes afterwards: a row for each of a thousand nodes is written after the
+        end of their job, which clients wait for, and before anybody reads it.
+        """
         self._stop_timer()
-        taken, self._unwritten = self._unwritten, Unwritten()
+        taken = self._unwritten
+        later = {job: nodes for job, nodes in taken.explained.items() if len(nodes) > FEW_NODES}
+        taken.explained = {job: nodes for job, nodes in taken.explained.items() if job not in later}
+        self._unwritten = Unwritten(explained=later)
+        if later:
+            self._flush_soon()
         return taken
 
     def give_back(self, taken: Unwritten) -> None:
         """Keep in memory what could not be written; the next flush tries again."""
         later = self._unwritten
         batches = sorted([*taken.batches, *later.batches], key=lambda batch: batch.first)
-        self._unwritten = Unwritten(batches, taken.starts | later.starts, taken.progress | later.progress)
+        self._unwritten = Unwritten(
+            batches,
+            taken.starts | later.starts,
+            taken.progress | later.progress,
+            taken.explained | later.explained,
+        )
 
     def _stop_timer(self) -> None:
         if self._timer is not None:
@@ -162,7 +181,13 @@ def write_events(db: sqlite3.Connection, unwritten: Unwritten) -> None:
         " SELECT ?, seq, ?, ?, ?, ? FROM jobs WHERE seq = ?",
         [(b.first, b.first_number, len(b.bodies), b.at_ms, json.dumps(b.bodies), b.job) for b in batches],
     )
-    finished, explained = [], []
+    finished = []
+    explained = [
+        (str(node), str(told.get("how")), _seconds(told), json.dumps(told.get("why") or []), job)
+        for job, nodes in unwritten.explained.items()
+        for node, told in nodes.items()
+        if isinstance(told, dict)
+    ]
     for batch in batches:
         for body in batch.bodies:
             kind = body.get("kind")
@@ -171,12 +196,6 @@ def write_events(db: sqlite3.Connection, unwritten: Unwritten) -> None:
                 how = "memory" if body.get("cached") else "ran"
                 shown = None if output is None else json.dumps(output)
                 finished.append((str(body.get("node_id")), how, shown, batch.at_ms, batch.job))
-            elif kind == "job_explained" and isinstance(nodes := body.get("nodes"), dict):
-                explained += [
-                    (str(node), str(told.get("how")), _seconds(told), json.dumps(told.get("why") or []), batch.job)
-                    for node, told in nodes.items()
-                    if isinstance(told, dict)
-                ]
     # The time of the first end stays: a node that an earlier try of the job finished is only told of again.
     db.executemany(
         "INSERT INTO node_results (node_id, how, output, finished_ms, job)"

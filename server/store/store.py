@@ -95,6 +95,7 @@ class Store:
         self._ends = 0
         self._ended_waiters: dict[str, list[asyncio.Future[None]]] = {}
         self.line_changed: Callable[[], None] = lambda: None  # set by the supervisor
+        self.jobs_ended: Callable[[list[str]], None] = lambda job_ids: None  # told what will never run again
 
     @property
     def waiting(self) -> int:
@@ -105,6 +106,11 @@ class Store:
     def running_ids(self) -> set[str]:
         """The jobs that were claimed and have not ended."""
         return set(self._running)
+
+    @property
+    def waiting_ids(self) -> set[str]:
+        """The jobs that wait."""
+        return self._line.ids
 
     @property
     def counts(self) -> dict[State, int]:
@@ -177,24 +183,26 @@ class Store:
             nonlocal size
             prompt = json.dumps(new.prompt)
             size = len(prompt)
-            there = find_same(db, new)
-            if there is not None:
+            try:
+                db.execute(
+                    "INSERT INTO jobs (seq, id, number, turn, priority, background, client_id, idempotency_key, label,"
+                    " webhook, options, workflow_id, created_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    (
+                        *(seq, new.id, placed.number, placed.turn, new.priority, new.background, new.client_id),
+                        *(new.idempotency_key, new.label, json.dumps(new.webhook), json.dumps(new.options)),
+                        *(job.workflow_id, job.created_ms),
+                    ),
+                )
+            except sqlite3.IntegrityError:
+                if (there := find_same(db, new)) is None:
+                    raise
                 if there["prompt"] != prompt:
                     raise DuplicateJob(
                         f"prompt_id {new.id} belongs to another job; leave it out or choose a new one"
                         if there["id"] == new.id
                         else f"idempotency_key {new.idempotency_key} belongs to another job; choose a new one"
-                    )
+                    ) from None
                 return there["seq"]
-            db.execute(
-                "INSERT INTO jobs (seq, id, number, turn, priority, background, client_id, idempotency_key, label,"
-                " webhook, options, workflow_id, created_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    *(seq, new.id, placed.number, placed.turn, new.priority, new.background, new.client_id),
-                    *(new.idempotency_key, new.label, json.dumps(new.webhook), json.dumps(new.options)),
-                    *(job.workflow_id, job.created_ms),
-                ),
-            )
             db.execute(
                 "INSERT INTO job_texts (job, prompt, extra_data, secrets, targets, outputs) VALUES (?, ?, ?, ?, ?, ?)",
                 (
@@ -545,6 +553,7 @@ class Store:
             self._prune()
 
     def _tell_ended(self, job_ids: list[str]) -> None:
+        self.jobs_ended(job_ids)
         for job_id in job_ids:
             for waiter in self._ended_waiters.pop(job_id, ()):
                 if not waiter.done():

@@ -52,6 +52,10 @@ class Line:
     def __contains__(self, job_id: str) -> bool:
         return job_id in self._seqs
 
+    @property
+    def ids(self) -> set[str]:
+        return set(self._seqs)
+
     def place(
         self,
         seq: int,

@@ -98,6 +98,11 @@ class GroupWriter:
             self._is_full = full
         db.execute("BEGIN IMMEDIATE")
         try:
+            if len(group) == 1:  # whatever happens to it, there is no other to be kept
+                group[0].error = None
+                group[0].result = group[0].work(db)
+                db.execute("COMMIT")
+                return True
             for task in group:
                 task.result, task.error = None, None
                 db.execute("SAVEPOINT one")

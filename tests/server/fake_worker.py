@@ -136,12 +136,10 @@ class FakeWorker:
 
         finished = job.get("finished") or {}
         say("job_started")
-        say("nodes_cached", nodes=list(finished))
+        say("nodes_cached", nodes=[])
         status = "success"
         for node_id, node in job["prompt"].items():
             if node_id in finished:
-                executed.append(node_id)
-                say("node_finished", node_id=node_id, output=finished[node_id]["output"], cached=True)
                 continue
             if node["class_type"] == "Step":
                 say("node_started", node_id=node_id, batched=True)
@@ -168,9 +166,8 @@ class FakeWorker:
                 break
             executed.append(node_id)
             say("node_finished", node_id=node_id, output=output, cached=False)
-        told = {
-            each: {"how": "finished" if each in finished else "ran", "why": [], "seconds": 0.0} for each in executed
-        }
+        told = {each: {"how": "ran", "why": [], "seconds": 0.0} for each in executed}
+        told |= {each: {"how": "finished"} for each in finished}
         say("job_explained", nodes=told)
         say("job_finished", status=status, executed=executed)
 

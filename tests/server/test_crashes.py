@@ -46,10 +46,12 @@ class KilledHouse:
             self.port = probe.getsockname()[1]
         self.desk: subprocess.Popen[bytes] | None = None
 
+    def command(self) -> list[str]:
+        return [sys.executable, "-m", "tests.server.crash_desk", str(self.base), str(self.port)]
+
     def start(self) -> None:
-        command = [sys.executable, "-m", "tests.server.crash_desk", str(self.base), str(self.port)]
         with (self.base / "log.txt").open("ab") as log:
-            self.desk = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
+            self.desk = subprocess.Popen(self.command(), cwd=ROOT, stdout=log, stderr=log)
         self.until(lambda: self.ask("GET", "/prompt") is not None, "the front desk answers")
 
     def ask(self, method: str, path: str, body: Any = None) -> Any:

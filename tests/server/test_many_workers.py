@@ -13,7 +13,7 @@ import pytest
 from server import supervisor
 from server.store import Store
 from tests.server.fake_worker import in_a_process, in_a_thread
-from tests.server.front_desk import GRAPH, Desk, front_desk
+from tests.server.front_desk import GRAPH, Desk, front_desk, heard_until, is_over
 from tests.server.test_jobs import LONG
 
 needs_signals = pytest.mark.skipif(sys.platform == "win32", reason="these tests kill with SIGKILL")
@@ -242,6 +242,38 @@ async def test_outputs_that_were_finished_before_a_death_are_not_made_again(
         assert runs == ["2", "4"]
         told = await desk.parts.store.explain(job_id)
         assert told is not None and told["2"]["how"] == "finished" and told["4"]["how"] == "ran"
+
+
+@needs_signals
+async def test_what_an_earlier_try_showed_is_shown_to_a_client_that_comes_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor, "FIRST_PAUSE_S", 0.05)
+    graph = {
+        "2": {"class_type": "Save", "inputs": {}},
+        "3": {"class_type": "Count", "inputs": {"steps": 60, "pause_s": 0.05}},
+        "4": {"class_type": "Save", "inputs": {"count": ["3", 0]}},
+    }
+    async with front_desk(tmp_path, in_a_process(tmp_path / "output")) as desk:
+        job_id = await desk.submit(graph, client_id="me")
+
+        async def is_saved() -> bool:
+            job = await desk.parts.store.job(job_id)
+            return job is not None and "2" in job.results
+
+        await desk.until(is_saved)
+    async with front_desk(tmp_path, in_a_process(tmp_path / "output")) as desk:  # all anew; nobody heard of node 2
+        async with desk.client.ws_connect("/ws?clientId=me") as socket:
+            heard = [m for m in await heard_until(socket, is_over) if isinstance(m, dict)]
+        cached = [m["data"]["nodes"] for m in heard if m["type"] == "execution_cached"]
+        shown = [m["data"]["node"] for m in heard if m["type"] == "executed"]
+        assert cached == [["2"]] and shown == ["2", "4"]
+        entry = await desk.ended(job_id)
+        assert set(entry["outputs"]) == {"2", "4"} and entry["status"]["completed"] is True
+        kinds = [kind for kind, _ in entry["status"]["messages"]]
+        assert kinds == ["execution_start", "execution_cached", "execution_success"]
+        events = [event.body for event in await desk.parts.store.events_since(job_id, 0) or ()]
+        assert [event["finished"] for event in events if event["kind"] == "job_resumed"] == [["2"]]
 
 
 @needs_signals

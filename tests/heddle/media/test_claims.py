@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from heddle.media.claims import Claims, claims_path, forget_claims
+from heddle.media.claims import Claims, claims_path, forget_claims, forget_other_claims
 from heddle.media.output_names import OutputName
 
 
@@ -62,3 +62,55 @@ def test_a_job_that_has_ended_leaves_no_claims(tmp_path: Path, out: OutputName) 
     forget_claims(tmp_path, "job")
     assert names(tmp_path / "unfinished") == []
     assert out.save(b"one", claim=a_try(tmp_path).next_of("9")).name == "cat_00002_.png"
+
+
+class Killed(BaseException):
+    pass
+
+
+def killed_before_the_name(tmp_path: Path, out: OutputName, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that ends between the last byte and the name leaves the half where it is."""
+    with monkeypatch.context() as patched:
+        patched.setattr("heddle.media.whole_files._place_new", lambda *_: (_ for _ in ()).throw(Killed))
+        patched.setattr("heddle.media.whole_files.os.unlink", lambda path: None)
+        with pytest.raises(Killed):
+            out.save(b"one", claim=a_try(tmp_path).next_of("9"))
+    assert [Path(name).suffix for name in names(out.folder)] == [".part"]
+
+
+def test_the_next_try_takes_away_what_was_left_half_written(
+    tmp_path: Path, out: OutputName, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed_before_the_name(tmp_path, out, monkeypatch)
+    out.save(b"one", claim=a_try(tmp_path).next_of("9"))
+    assert names(out.folder) == ["cat_00001_.png"]
+
+
+def test_a_job_that_is_given_up_leaves_no_half(
+    tmp_path: Path, out: OutputName, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed_before_the_name(tmp_path, out, monkeypatch)
+    forget_claims(tmp_path, "job")
+    assert names(out.folder) == [] and names(tmp_path / "unfinished") == []
+
+
+def test_only_jobs_that_will_be_tried_again_keep_their_claims(tmp_path: Path, out: OutputName) -> None:
+    kept = out.save(b"one", claim=a_try(tmp_path, "waits").next_of("9"))
+    out.save(b"two", claim=a_try(tmp_path, "gone").next_of("9"))
+    forget_other_claims(tmp_path, {"waits", "never wrote"})
+    assert names(tmp_path / "unfinished") == [claims_path(tmp_path, "waits").name]
+    assert out.save(b"one", claim=a_try(tmp_path, "waits").next_of("9")) == kept
+    forget_other_claims(tmp_path, ())
+    assert names(tmp_path / "unfinished") == []
+    forget_other_claims(tmp_path / "nothing here", ())
+
+
+def test_what_lies_in_the_temp_folder_needs_no_claim(tmp_path: Path) -> None:
+    (tmp_path / "temp").mkdir()
+    passing = OutputName("temp", "", tmp_path / "temp", "preview_ab")
+    claims = a_try(tmp_path)
+    for number in range(3):
+        passing.save(b"x", batch_number=number, claim=claims.next_of("9"))
+    passing.save(b"x", claim=claims.next_of("9"))
+    assert names(passing.folder) == [f"preview_ab_{number:05}_.png" for number in (1, 2, 3, 4)]
+    assert not (tmp_path / "unfinished").exists()
