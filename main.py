@@ -27,9 +27,11 @@ from heddle.settings.options import HOUSE, Settings, parse
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
+    from execution.pack_side import PackSide
     from execution.worker import Worker
     from heddle.graph.registry import Registry
     from heddle.settings.folders import Folders
+    from server.prompt_server import PromptServer
 
 log = logging.getLogger("heddle")
 
@@ -114,7 +116,9 @@ def build_worker(settings: Settings) -> Worker:
         preview_px=settings.preview_px,
         code_version=CodeVersions([HOUSE / room for room in CODE_ROOMS], surroundings(device)).of,
     )
-    return Worker(registry, house, fingerprints)
+    worker = Worker(registry, house, fingerprints)
+    worker.packs = _pack_side(worker)
+    return worker
 
 
 def run(settings: Settings) -> int:
@@ -138,7 +142,8 @@ def run(settings: Settings) -> int:
 
     before = signal.signal(signal.SIGINT, interrupt)
     try:
-        finished = worker.run("run", prompt, console.show, extra_data={"extra_pnginfo": extra})
+        with worker.listening(lambda message, blob=None: None):  # packs' messages are for pages, and there is none
+            finished = worker.run("run", prompt, console.show, extra_data={"extra_pnginfo": extra})
     finally:
         signal.signal(signal.SIGINT, before)
         console.close()
@@ -289,6 +294,62 @@ def _gather_nodes(settings: Settings, folders: Folders) -> Registry:
         for failure in pack.failures:
             log.warning("%s", failure.message)
     return registry
+
+
+def _pack_side(worker: Worker) -> PackSide:
+    """How a worker asks its packs. What they left on `PromptServer` is there once one of them has imported it."""
+    from execution.pack_side import PackSide, RunningJob  # with the worker's rooms
+    from nodes.door import EXTENSION_WEB_DIRS, LOADED_MODULE_DIRS
+    from nodes.packs import read_packs_again
+
+    folders, served = worker.house.folders, []
+
+    def prompt_server() -> PromptServer | None:
+        module = sys.modules.get("server.prompt_server")
+        return None if module is None else module.PromptServer.instance
+
+    def hello() -> dict[str, Any]:
+        server = prompt_server()
+        return {
+            "packs": sorted(LOADED_MODULE_DIRS),
+            "web_directories": {pack: os.path.abspath(path) for pack, path in EXTENSION_WEB_DIRS.items()},
+            "prompt_handlers": server is not None and bool(server.on_prompt_handlers),
+        }
+
+    def tell() -> list[dict[str, Any]]:
+        server, told = prompt_server(), [{"type": "folders", "kinds": folders.changed_kinds()}]
+        if server is not None and not served:
+            from server.pack_routes import PackServer  # brings aiohttp, as the pack has done already
+
+            served.append(PackServer(server))
+        return [*told, *(each.message() for each in served)] if served else [*told, {"type": "routes", "paths": []}]
+
+    def read_again() -> None:
+        for failure in read_packs_again(worker.registry):
+            log.debug("%s", failure.message)  # said when the pack was loaded, or its files are being changed
+
+    def on_prompt(body: Any) -> Any:
+        server = prompt_server()
+        return body if server is None else server.trigger_on_prompt(body)
+
+    def follow(job: RunningJob | None, node_id: str | None) -> None:
+        if (server := prompt_server()) is None:
+            return
+        if job is None:
+            server.follow(None, None, None)
+        else:
+            server.follow(job.id, job.client_id, node_id, job.prompt, job.extra_data)
+
+    def holding() -> set[str]:
+        return {folders.name_of(path) for path in worker.house.weights.resident_files}
+
+    def close() -> None:
+        for each in served:
+            each.close()
+
+    if (server := prompt_server()) is not None:
+        server.run_loop()
+    return PackSide(hello, tell, read_again, on_prompt, follow, holding, close)
 
 
 def _show_every_name() -> None:

@@ -120,6 +120,7 @@ class Job:
         finished: output nodes that an earlier try of this job ended.
         use_cache: results are taken from earlier runs and kept for later ones.
         preview_method: this job's own; None = the house's.
+        client_id: who queued it; None = nobody in particular.
     """
 
     id: str
@@ -133,6 +134,7 @@ class Job:
     stop_at_first_error: bool = False
     use_cache: bool = True
     preview_method: str | None = None
+    client_id: str | None = None
 
 
 class NodeContext:
@@ -142,6 +144,7 @@ class NodeContext:
         self.node_id = node_id
         self._claims = claims
         self.job_id = job.id
+        self.client_id = job.client_id
         self.folders = house.folders
         self.weights = house.weights
         self.prompt = job.prompt

@@ -5,12 +5,13 @@ One class serves the child process of a server and the command line in one proce
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Protocol
 
 from execution.asking import ask_node
@@ -18,8 +19,10 @@ from execution.check import Report, check_prompt
 from execution.driver import House, Job, run_job
 from execution.events import Event, JobFinished, JobStarted
 from execution.fingerprints import Fingerprints
+from execution.pack_side import CatalogueChanges, PackSide, PackVoice, Put, RunningJob, as_json
 from execution.protocol import pack, unpack
 from heddle.graph.registry import Registry
+from heddle.graph.running import hand_in, worker_side
 from heddle.settings.options import PREVIEW_METHODS
 
 #: Hidden inputs that are filled in from a client's extra data, by the keys that clients use.
@@ -40,6 +43,10 @@ EVENTS_TOGETHER = 500
 MOMENT_S = 0.002
 
 
+#: An event of a job, or a message with bytes or without.
+_Entry = tuple[str, Event] | tuple[dict[str, Any], bytes | None]
+
+
 class Connection(Protocol):
     """A duplex pipe for whole messages, as multiprocessing makes them."""
 
@@ -54,6 +61,8 @@ class Worker:
     def __init__(self, registry: Registry, house: House, fingerprints: Fingerprints) -> None:
         self.registry = registry
         self.house = house
+        self.packs = PackSide()
+        self.running: RunningJob | None = None
         self._fingerprints = fingerprints
         self._lock = threading.Lock()
         self._stops: dict[str, threading.Event] = {}
@@ -104,7 +113,12 @@ class Worker:
         """
         stop = self.expect(job_id)
         extra = extra_data or {}
+        client_id = extra.get("client_id")
+        client_id = client_id if isinstance(client_id, str) else None
+        self.running = RunningJob(job_id, client_id, prompt, extra, stop, emit, self.packs.follow)
+        emit = self.running.emit
         try:
+            self.packs.follow(self.running, None)
             report = self.check(prompt, targets)
             if report.plan is None:
                 emit(JobStarted())
@@ -124,9 +138,12 @@ class Worker:
                 use_cache,
                 # "default", or a word that is not known here, leaves it to the house.
                 method if (method := extra.get("preview_method")) in PREVIEW_METHODS else None,
+                client_id,
             )
             return run_job(job, self.house, emit)
         finally:
+            self.running = None
+            self.packs.follow(None, None)
             with self._lock:
                 self._stops.pop(job_id, None)
 
@@ -136,6 +153,16 @@ class Worker:
             for each, stop in self._stops.items():
                 if job_id is None or each == job_id:
                     stop.set()
+
+    @contextlib.contextmanager
+    def listening(self, put: Put) -> Iterator[None]:
+        """Hear inside the block what packs send, report and stop; `put` takes their messages."""
+        before, voice = worker_side(), PackVoice(put, lambda: self.running)
+        hand_in(send=voice.send, stop=voice.stop, progress=voice.progress)
+        try:
+            yield
+        finally:
+            hand_in(send=before.send, stop=before.stop, progress=before.progress)
 
     def free(self, *, models: bool, results: bool) -> None:
         """Give back the memory of weights, and of kept results."""
@@ -159,6 +186,7 @@ def serve_connection(
     outbox = _Outbox(connection)
     inbox: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
     idle = threading.Event()
+    asides = _Asides(worker, outbox)
 
     def read() -> None:
         while True:
@@ -168,6 +196,7 @@ def serve_connection(
                 inbox.put(None)
                 worker.interrupt()
                 idle.wait(FAREWELL_S)
+                worker.packs.close()
                 os._exit(0)  # nobody is left to work for, and a node in a long computation would hold the memory
             match message.get("type"):
                 case "interrupt":
@@ -178,25 +207,100 @@ def serve_connection(
                 case "run":
                     worker.expect(str(message["job_id"]))
                     inbox.put(message)
-                case "validate":  # beside whatever runs: the client waits for its answer
-                    threading.Thread(target=_validate, args=(worker, message, outbox), daemon=True).start()
+                case "validate" | "refresh" | "prompt":
+                    asides.begin(message)
                 case _:
                     inbox.put(message)
 
-    threading.Thread(target=read, name="front desk", daemon=True).start()
-    try:
-        outbox.put({"type": "hello", "pid": os.getpid(), **describe()})
-        outbox.put({"type": "catalogue", "nodes": worker.registry.catalogue()})
-        ready()
-        outbox.put({"type": "ready"})
-        while (message := inbox.get()) is not None:
-            if message.get("type") == "run":
-                _run(worker, message, outbox)
-            elif message.get("type") == "free":
-                worker.free(models=bool(message.get("unload_models")), results=bool(message.get("free_memory")))
-    finally:
-        outbox.close()
-        idle.set()
+    with worker.listening(outbox.put):
+        threading.Thread(target=read, name="front desk", daemon=True).start()
+        try:
+            outbox.put({"type": "hello", "pid": os.getpid(), **describe(), **worker.packs.hello()})
+            asides.tell_all()
+            ready()
+            outbox.put({"type": "ready"})
+            while (message := inbox.get()) is not None:
+                if message.get("type") == "run":
+                    _run(worker, message, outbox)
+                elif message.get("type") == "free":
+                    worker.free(models=bool(message.get("unload_models")), results=bool(message.get("free_memory")))
+                asides.tell_holding()
+        finally:
+            outbox.close()
+            worker.packs.close()
+            idle.set()
+
+
+class _Asides:
+    """What the front desk asks beside the jobs: answered on threads of their own, since a client waits."""
+
+    def __init__(self, worker: Worker, outbox: _Outbox) -> None:
+        self._worker = worker
+        self._outbox = outbox
+        self._changes = CatalogueChanges(worker.registry)
+        self._told: dict[str, Any] = {}
+        self._holding: list[str] = []
+        self._refreshing = threading.Lock()
+
+    def begin(self, message: Mapping[str, Any]) -> None:
+        answers = {"validate": self._validate, "refresh": self._refresh, "prompt": self._show_prompt}
+        threading.Thread(target=answers[message["type"]], args=(message,), daemon=True).start()
+
+    def tell_all(self) -> None:
+        """What packs brought, and all nodes."""
+        self._tell_brought()
+        self._outbox.put({"type": "catalogue", "nodes": self._changes.whole()})
+
+    def tell_holding(self) -> None:
+        """Which model files are in memory, if that has changed."""
+        try:
+            holding = sorted(self._worker.packs.holding())
+        except Exception:  # a job's end must be told, whatever is the matter with its weights
+            log.warning("the files in memory cannot be listed", exc_info=True)
+            return
+        if holding != self._holding:
+            self._holding = holding
+            self._outbox.put({"type": "holding", "models": holding})
+
+    def _tell_brought(self) -> None:
+        for message in self._worker.packs.tell():
+            if self._told.get(message["type"]) != message:
+                self._told[message["type"]] = message
+                self._outbox.put(message)
+
+    def _refresh(self, message: Mapping[str, Any]) -> None:
+        if not self._refreshing.acquire(blocking=False):
+            return  # one is on its way, and its answer serves
+        changes: dict[str, Any] = {"nodes": {}, "removed": []}
+        try:
+            self._worker.packs.read_again()
+            self._tell_brought()
+            changes = self._changes.since()
+        except Exception as error:  # packs' own code
+            log.warning("the declarations of packs' nodes cannot be read again: %s", error)
+        finally:
+            self._refreshing.release()
+            self._outbox.put({"type": "catalogue_changes", **changes})
+
+    def _validate(self, message: Mapping[str, Any]) -> None:
+        try:
+            asked = [str(each) for each in message.get("nodes") or ()]
+            problems = self._worker.refusals(message.get("prompt"), asked)
+        except Exception as error:  # a pack's catalogue may hold anything; the job's own check will say what is wrong
+            log.warning("nodes could not be asked about their inputs: %s", error)
+            problems = {}
+        self._outbox.put({"type": "validated", "id": message.get("id"), "problems": problems})
+
+    def _show_prompt(self, message: Mapping[str, Any]) -> None:
+        answer: dict[str, Any] = {"type": "prompted", "id": message.get("id")}
+        try:
+            body = as_json(self._worker.packs.on_prompt(message.get("body")))
+            if not isinstance(body, dict):
+                raise TypeError(f"a handler gave a {type(body).__name__} in place of the request")
+            answer["body"] = body
+        except Exception as error:  # packs' own code
+            log.warning("a request could not be shown to packs, so it goes on as it came: %s", error)
+        self._outbox.put(answer)
 
 
 class _Outbox:
@@ -208,14 +312,14 @@ class _Outbox:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._waiting: deque[dict[str, Any] | tuple[str, Event] | None] = deque()
+        self._waiting: deque[_Entry | None] = deque()
         self._wake = threading.Event()
         self._is_idle = False
         self._thread = threading.Thread(target=self._send_all, name="worker's events", daemon=True)
         self._thread.start()
 
-    def put(self, message: dict[str, Any]) -> None:
-        self._waiting.append(message)
+    def put(self, message: dict[str, Any], blob: bytes | None = None) -> None:
+        self._waiting.append((message, blob))
         self._wake.set()
 
     def put_event(self, job_id: str, event: Event) -> None:
@@ -246,7 +350,7 @@ class _Outbox:
         except (BrokenPipeError, ConnectionError, OSError):
             pass  # the front desk went away; the reading thread ends this process
 
-    def _send(self, entries: list[dict[str, Any] | tuple[str, Event] | None]) -> bool:
+    def _send(self, entries: list[_Entry | None]) -> bool:
         """Send entries, events of one job together. Returns: whether this was the end."""
         together: list[dict[str, Any]] = []
         job_of_all = ""
@@ -257,8 +361,12 @@ class _Outbox:
                 together.clear()
 
         for entry in entries:
-            if isinstance(entry, tuple):
-                job_id, event = entry
+            if entry is None:
+                send_together()
+                return True
+            about, event = entry
+            if isinstance(about, str) and isinstance(event, Event):
+                job_id = about
                 if job_id != job_of_all:
                     send_together()
                     job_of_all = job_id
@@ -269,22 +377,11 @@ class _Outbox:
                 send_together()
                 message = {"type": "event", "job_id": job_id, "event": event.as_message()}
                 self._connection.send_bytes(pack(message, picture))
-            else:
+            elif isinstance(about, dict) and not isinstance(event, Event):
                 send_together()
-                if entry is None:
-                    return True
-                self._connection.send_bytes(pack(entry))
+                self._connection.send_bytes(pack(about, event))
         send_together()
         return False
-
-
-def _validate(worker: Worker, message: Mapping[str, Any], outbox: _Outbox) -> None:
-    try:
-        problems = worker.refusals(message.get("prompt"), [str(each) for each in message.get("nodes") or ()])
-    except Exception as error:  # a pack's catalogue may hold anything; the job's own check will say what is wrong
-        log.warning("nodes could not be asked about their inputs: %s", error)
-        problems = {}
-    outbox.put({"type": "validated", "id": message.get("id"), "problems": problems})
 
 
 def _run(worker: Worker, message: Mapping[str, Any], outbox: _Outbox) -> None:

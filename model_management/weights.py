@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import torch
@@ -72,6 +73,12 @@ class Weights:
                 (resident.stored.header.path.name, resident.stored.role, resident.size_bytes)
                 for resident in self._residents.values()
             ]
+
+    @property
+    def resident_files(self) -> set[Path]:
+        """The files of which something is on the device."""
+        with self._books:
+            return {resident.stored.header.path for resident in self._residents.values()}
 
     @contextmanager
     def hold(self, handle: Handle, working_bytes: int = 0, on_part: OnPart = ignore_parts) -> Iterator[Any]:

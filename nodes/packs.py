@@ -8,10 +8,12 @@ cannot be read.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib.util
 import inspect
 import logging
 import sys
+import threading
 import time
 import tomllib
 from collections.abc import Collection, Iterable, Iterator
@@ -29,6 +31,7 @@ from nodes.door import EXTENSION_WEB_DIRS, LOADED_MODULE_DIRS
 log = logging.getLogger(__name__)
 
 PACKAGE = "custom_nodes"
+SLOW_IMPORT_S = 10.0
 
 
 @dataclass
@@ -94,7 +97,8 @@ def read_packs_again(registry: Registry) -> list[HeddleError]:
 def _load(pack: Pack, registry: Registry) -> None:
     started = time.perf_counter()
     try:
-        module = _import_pack(pack)
+        with _watched(pack):
+            module = _import_pack(pack)
     except (Exception, SystemExit) as error:  # a pack may raise anything at import, and must not take the house along
         pack.failures.append(
             HeddleError(f"pack {pack.path.name}: cannot be loaded ({type(error).__name__}: {error}); see its own page")
@@ -106,8 +110,9 @@ def _load(pack: Pack, registry: Registry) -> None:
         pack.web = _web_folder(pack, module)
         if pack.web is not None:
             EXTENSION_WEB_DIRS[pack.name] = str(pack.web)
-        for spec in _read_nodes(pack, module):
-            _add(pack, spec, registry)
+        with _watched(pack):
+            for spec in _read_nodes(pack, module):
+                _add(pack, spec, registry)
     except (Exception, SystemExit) as error:  # comfy_entrypoint and what it calls is the pack's code, too
         pack.failures.append(
             HeddleError(f"pack {pack.name}: cannot list its nodes ({type(error).__name__}: {error}); see its own page")
@@ -115,6 +120,29 @@ def _load(pack: Pack, registry: Registry) -> None:
         log.debug("pack %s", pack.name, exc_info=True)
     pack.import_s = time.perf_counter() - started
     log.info("pack %s: %d nodes in %.2f s", pack.name, len(pack.node_ids), pack.import_s)
+
+
+@contextlib.contextmanager
+def _watched(pack: Pack) -> Iterator[None]:
+    """Says which pack it is that keeps the worker from being ready."""
+    started = time.perf_counter()
+
+    def complain() -> None:
+        waited_s = time.perf_counter() - started
+        log.warning(
+            "pack %s has been loading for %.0f s, and nothing can run before it is done; "
+            "if it stays so, end the name of its folder in .disabled and start again",
+            pack.name,
+            waited_s,
+        )
+
+    alarm = threading.Timer(SLOW_IMPORT_S, complain)
+    alarm.daemon = True
+    alarm.start()
+    try:
+        yield
+    finally:
+        alarm.cancel()
 
 
 def _pack_paths(folders: Iterable[Path]) -> Iterator[Path]:
@@ -176,7 +204,8 @@ def _run_prestartup(pack: Pack) -> None:
         return
     name = f"{pack.module_name}.prestartup_script"
     try:
-        _run_file(script, name)
+        with _watched(pack):
+            _run_file(script, name)
     except (Exception, SystemExit) as error:  # a pack's own code
         pack.failures.append(
             HeddleError(f"pack {pack.name}: its prestartup_script.py failed ({type(error).__name__}: {error})")

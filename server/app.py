@@ -18,6 +18,7 @@ from server.files import empty_temp
 from server.guards import allow_origin, error_words, foreign_guard
 from server.intake import Intake
 from server.logbook import LogBook
+from server.pack_requests import pass_to_packs
 from server.routes import (
     catalogue,
     extensions,
@@ -85,7 +86,11 @@ class Parts:
 def build_app(parts: Parts) -> web.Application:
     """The application. It opens the store and starts the workers when it starts, and ends them when it ends."""
     app = web.Application(
-        middlewares=[error_words, foreign_guard(parts.private_names, parts.cors_origin)],
+        middlewares=[
+            error_words,
+            foreign_guard(parts.private_names, parts.cors_origin),
+            pass_to_packs(parts.supervisor.packs),
+        ],
         client_max_size=parts.limits.json_bytes,
     )
     if parts.cors_origin is not None:

@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import json
 import logging
+import re
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -36,13 +37,24 @@ class Answer:
 class Catalogue:
     """What `/object_info` shows. Lists of files are put in when somebody asks, from the folders as they are then."""
 
-    def __init__(self, path: Path, list_files: ListFiles) -> None:
+    def __init__(
+        self, path: Path, list_files: ListFiles, use_kinds: Callable[[Any], None] = lambda kinds: None
+    ) -> None:
+        """
+        Args:
+            use_kinds: has `list_files` know the folders that packs brought.
+        """
         self._path = path
         self._list_files = list_files
+        self._use_kinds = use_kinds
         self._arrived = asyncio.Event()
         self._records: Records | None = None
         self._answers = _Answers({}, list_files)
         self.web_directories: dict[str, str] = {}  # pack -> the folder of its scripts for the browser
+        self.routes: list[re.Pattern[str]] = []  # paths that packs answer
+        self._told_routes: list[Any] = []
+        self._told_kinds: dict[str, Any] = {}
+        self._saving: asyncio.Task[None] | None = None
 
     @property
     def records(self) -> Records | None:
@@ -61,6 +73,8 @@ class Catalogue:
             return
         if isinstance(nodes, dict):
             self.take_web(kept.get("web_directories"))
+            self.take_routes(kept.get("routes"))
+            self.take_kinds(kept.get("kinds"))
             self._take(nodes)
 
     def take_web(self, directories: Any) -> None:
@@ -70,10 +84,53 @@ class Catalogue:
                 pack: path for pack, path in directories.items() if isinstance(path, str) and _is_one_segment(pack)
             }
 
+    def take_routes(self, paths: Any) -> None:
+        """What a worker tells of its packs' routes, [method, pattern] each; kept with the next catalogue."""
+        self._told_routes, self.routes = [], []
+        for each in paths if isinstance(paths, list) else ():
+            if isinstance(each, list) and len(each) == 2 and isinstance(each[1], str):
+                try:
+                    self.routes.append(re.compile(each[1]))
+                except re.error:  # of another version's making
+                    continue
+                self._told_routes.append(each)
+
+    def take_kinds(self, kinds: Any) -> None:
+        """What a worker tells of folders that its packs added, `{kind: {folders, extensions}}`."""
+        if not isinstance(kinds, dict):
+            return
+        self._told_kinds = {
+            kind: {"folders": told["folders"], "extensions": told["extensions"]}
+            for kind, told in kinds.items()
+            if isinstance(told, dict) and all(_are_texts(told.get(key)) for key in ("folders", "extensions"))
+        }
+        self._use_kinds(self._told_kinds)
+
     async def replace(self, nodes: Records) -> None:
         """Take a worker's catalogue and keep it for the next start."""
         self._take(nodes)
-        text = json.dumps({"nodes": nodes, "web_directories": self.web_directories})
+        await self._save()
+
+    def change(self, changed: Any, removed: Any) -> None:
+        """Take what became of some nodes since, and keep it soon."""
+        changed = changed if isinstance(changed, dict) else {}
+        gone = {each for each in removed or () if isinstance(each, str)} if isinstance(removed, list) else set()
+        before = self._records or {}
+        if not changed and gone.isdisjoint(before):
+            return
+        self._take({id: record for id, record in {**before, **changed}.items() if id not in gone})
+        if self._saving is None or self._saving.done():
+            self._saving = asyncio.get_running_loop().create_task(self._save())
+
+    async def _save(self) -> None:
+        text = json.dumps(
+            {
+                "nodes": self._records,
+                "web_directories": self.web_directories,
+                "routes": self._told_routes,
+                "kinds": self._told_kinds,
+            }
+        )
         try:
             await asyncio.to_thread(write_whole, self._path, text.encode("ascii"))
         except FileProblem as problem:
@@ -100,33 +157,39 @@ class Catalogue:
 
     def _take(self, nodes: Records) -> None:
         self._records = nodes
-        self._answers = _Answers(nodes, self._list_files)
+        self._answers = _Answers(nodes, self._list_files, self._answers)
         self._arrived.set()
 
 
 class _Answers:
     """The answers to one set of records. What a change of files does not touch is written once."""
 
-    def __init__(self, records: Records, list_files: ListFiles) -> None:
+    def __init__(self, records: Records, list_files: ListFiles, before: _Answers | None = None) -> None:
         self._records = records
         self._list_files = list_files
         self._kinds: dict[str, set[str]] = {}  # which kinds of files each record offers
         self._parts: dict[str, str] = {}  # each record's JSON, as of the last answer
         self._listed: dict[str, list[str]] = {}
+        if before is not None and before._last is not None:
+            same = [name for name, record in records.items() if before._records.get(name) is record]
+            self._kinds = {name: before._kinds[name] for name in same}
+            self._parts = {name: before._parts[name] for name in same}
+            self._listed = before._listed
         self._last: Answer | None = None
         self._making = threading.Lock()
 
     def whole(self) -> Answer:
         with self._making:  # two that ask at once get one answer
-            if not self._kinds:
-                self._kinds = {name: _kinds_of(record) for name, record in self._records.items()}
+            for name, record in self._records.items():
+                if name not in self._kinds:
+                    self._kinds[name] = _kinds_of(record)
             listed = {kind: self._files(kind) for kind in set().union(*self._kinds.values())}
             if self._last is None or listed != self._listed:
                 changed = {kind for kind, files in listed.items() if files != self._listed.get(kind)}
                 for name, record in self._records.items():
                     if name not in self._parts or self._kinds[name] & changed:
                         self._parts[name] = f"{json.dumps(name)}: {to_text(with_files(record, listed.__getitem__))}"
-                plain = f"{{{', '.join(self._parts.values())}}}".encode()
+                plain = f"{{{', '.join(self._parts[name] for name in self._records)}}}".encode()
                 tag = hashlib.blake2b(plain, digest_size=16).hexdigest()
                 self._listed, self._last = listed, Answer(plain, gzip.compress(plain, 5, mtime=0), tag)
             return self._last
@@ -148,6 +211,10 @@ def _kinds_of(record: Mapping[str, Any]) -> set[str]:
 
     with_files(record, note)
     return kinds
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(each, str) for each in value)
 
 
 def _is_one_segment(name: Any) -> bool:

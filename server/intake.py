@@ -89,6 +89,7 @@ class Intake:
         """
         if not isinstance(body, dict):
             raise Refused("invalid_prompt", f"the request must be a JSON object, found {_kind_of(body)}")
+        body = await self._supervisor.packs.show_prompt(body)
         if not body.get("prompt"):
             raise Refused("no_prompt", "No prompt provided", "the request has no `prompt`, or an empty one")
         records = await self.records()

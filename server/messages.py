@@ -269,5 +269,16 @@ class PreviewWithMetadata:
         return Preview(self.format, self.picture)
 
 
-BinaryMessage = Preview | NodeText | PreviewWithMetadata
+@dataclass(frozen=True, slots=True)
+class PackFrame:
+    """A binary frame of a pack's own making, behind the number of its kind."""
+
+    kind: int
+    content: bytes
+
+    def encode(self) -> bytes:
+        return _UINT32.pack(self.kind & 0xFFFFFFFF) + self.content
+
+
+BinaryMessage = Preview | NodeText | PreviewWithMetadata | PackFrame
 Message = TextMessage | BinaryMessage

@@ -26,7 +26,7 @@ def kinds(folders: Folders) -> list[dict[str, Any]]:
     """`{name, folders}` of each kind of model, with the folders in the order in which they are searched."""
     return [
         {"name": kind, "folders": [str(path) for path in paths]}
-        for kind, paths in sorted(folders.roots_of.items())
+        for kind, paths in sorted(folders.places.items())
         if kind not in HIDDEN_KINDS
     ]
 

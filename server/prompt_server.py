@@ -1,19 +1,21 @@
 """What packs find in `from server import PromptServer`: a way to send messages, and a place to leave routes.
 
 It stands in a worker, where packs live, and neither listens nor sends itself: messages go to the function that the
-worker handed in (`heddle.graph.running.hand_in`), routes are collected for whoever passes requests on.
+worker handed in (`heddle.graph.running.hand_in`), routes are collected and served by `pack_routes.py`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections.abc import Callable
 from typing import Any
 
 from aiohttp import web
 
 from heddle.graph.running import call_place, current_context, worker_side
+from heddle.settings.current import current_settings
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +33,7 @@ class QueueView:
     """The queue as a worker sees it: the one job that runs. Waiting jobs are the front desk's business."""
 
     def __init__(self) -> None:
-        self.currently_running: dict[str, Any] = {}
+        self.currently_running: dict[Any, Any] = {}
         self.history: dict[str, Any] = {}
 
     def get_tasks_remaining(self) -> int:
@@ -77,6 +79,7 @@ class PromptServer:
         self.number = 0
         self.address, self.port = "127.0.0.1", 0
         self._loop = loop
+        self._runs = loop is not None
         self._app: web.Application | None = None
         self._client_id: str | None = None
         self._last_node_id: str | None = None
@@ -86,19 +89,35 @@ class PromptServer:
     def app(self) -> web.Application:
         """An application that collects what packs add to it."""
         if self._app is None:
-            self._app = web.Application()
+            self._app = web.Application(client_max_size=current_settings().upload_bytes)
         return self._app
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
-        """The loop that runs here, or the one that the worker handed in with `use_loop`.
-
-        Raises: RuntimeError, if there is neither.
-        """
-        return self._loop if self._loop is not None else asyncio.get_running_loop()
+        """The loop of packs' routes and tasks, made when it is first asked for. It runs once all packs are loaded."""
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+        if call_place.get() is not None:  # a pack that asks for the first time when its node runs
+            self.run_loop()
+        return self._loop
 
     def use_loop(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
+        """Hand in a loop that somebody else runs."""
+        self._loop, self._runs = loop, True
+
+    def run_loop(self) -> asyncio.AbstractEventLoop:
+        """Begin to run the loop on a thread of its own; whatever packs left on it while they were loaded starts now."""
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+        if not self._runs:
+            self._runs = True
+            threading.Thread(target=self._serve, args=(self._loop,), name="packs' loop", daemon=True).start()
+        return self._loop
+
+    @staticmethod
+    def _serve(loop: asyncio.AbstractEventLoop) -> None:
+        asyncio.set_event_loop(loop)
+        loop.run_forever()
 
     # What runs now
 
@@ -141,7 +160,9 @@ class PromptServer:
             sid: one client; None = all.
         """
         if event == BinaryEventTypes.UNENCODED_PREVIEW_IMAGE:
-            _show_preview(data)
+            _show_preview(data, sid)
+        elif event == BinaryEventTypes.PREVIEW_IMAGE_WITH_METADATA and isinstance(data, tuple):
+            _show_preview(data[0], sid)  # whose picture it is, the running node says itself
         else:
             worker_side().send(event, data, sid)
 
@@ -177,21 +198,43 @@ class PromptServer:
                 log.warning("a pack's prompt handler failed; the request goes on without it", exc_info=True)
         return json_data
 
+    # What runs, as the worker says
+
+    def follow(
+        self, job_id: str | None, client_id: str | None, node_id: str | None, prompt: Any = None, extra_data: Any = None
+    ) -> None:
+        """Note which node of which job runs, for code outside of nodes; None where none does."""
+        self._last_prompt_id, self._client_id, self._last_node_id = job_id, client_id, node_id
+        if job_id is None:
+            self.prompt_queue.currently_running = {}
+        elif node_id is None:
+            self.prompt_queue.currently_running = {0: (0, job_id, prompt, dict(extra_data or {}), [])}
+
     # Routes
 
     def add_routes(self) -> None:
-        """Packs call it after adding routes late; they are collected either way."""
+        """Packs call it after adding routes late; they are found either way."""
 
     def collected_routes(self) -> list[web.AbstractRouteDef]:
         """Every route that packs left here."""
         return list(self.routes)
 
 
-def _show_preview(data: Any) -> None:
-    """Encode a picture that a node gives as (format, Pillow image, longest side), and show it on the running node."""
+def _show_preview(data: Any, sid: str | None) -> None:
+    """Encode a picture given as (format, Pillow image, longest side), and show it on the running node.
+
+    Where no node runs it goes out as it is, with the number of its format before it.
+    """
     from heddle.media.previews import encode_preview  # brings Pillow
 
     context = current_context.get()
-    if context is not None:
+    try:
         encoded, format = encode_preview(data)
+    except Exception:  # a pack may hand over anything, and must not fail over a preview
+        log.warning("a preview of a pack cannot be encoded, so it is dropped", exc_info=True)
+        return
+    if context is not None:
         context.preview(encoded, format)
+    else:
+        number = 2 if format == "png" else 1
+        worker_side().send(BinaryEventTypes.PREVIEW_IMAGE, number.to_bytes(4) + encoded, sid)

@@ -102,7 +102,7 @@ def gather_parts(
         waits_for_disk=settings.job_durability == "full",
         keep_events_of=settings.keep_events_of,
     )
-    catalogue = Catalogue(folders.user / "catalogue.json", folders.list_files)
+    catalogue = Catalogue(folders.user / "catalogue.json", folders.list_files, folders.take_kinds)
     clients = Clients()
     limits = WorkerLimits(settings.cancel_patience_s, settings.node_timeout_s, settings.worker_memory_bytes)
     supervisor = Supervisor(store, catalogue, clients, transports, limits)

@@ -19,7 +19,8 @@ from typing import Any
 from heddle.graph.errors import HeddleError
 from server.catalogue import Catalogue
 from server.clients import Clients
-from server.messages import Executing, Message, PackEvent, Status, TextMessage
+from server.messages import Executing, Message, NodeText, PackEvent, PackFrame, Status, TextMessage
+from server.pack_door import PackDoor
 from server.store import Job, Store, now_ms
 from server.translate import EVERY_MS, JobTeller
 from server.transport import Transport
@@ -62,6 +63,7 @@ class Supervisor:
         self._stopped_early: set[str] = set()  # interrupted between being claimed and being sent
         self._questions: dict[int, tuple[Worker, asyncio.Future[dict[str, Any]]]] = {}
         self._question_numbers = itertools.count(1)
+        self.packs = PackDoor(catalogue)
         clients.catch_up = self._catch_up
         store.line_changed = self.wake
 
@@ -83,6 +85,7 @@ class Supervisor:
                 if worker.transport is not None
             )
         )
+        await self.packs.close()
         if self._tasks:
             _, late = await asyncio.wait(self._tasks, timeout=STOP_PATIENCE_S)
             for task in late:
@@ -214,6 +217,8 @@ class Supervisor:
         assert worker.transport is not None
         ending = await worker.transport.ended()
         worker.gone = True
+        if worker is self._workers[0]:
+            self.packs.leave()
         worker.note, worker.signal = f"{worker.name} {ending.words}", ending.signal
         for asked, answer in self._questions.values():
             if asked is worker and not answer.done():
@@ -425,10 +430,9 @@ class Supervisor:
 
     def _take(self, worker: Worker, message: dict[str, Any], blob: bytes | None) -> None:
         match message.get("type"):
+            case "event" | "events" | "say" if worker.closing is not None:
+                worker.backlog.append((message, blob))
             case "event" | "events":
-                if worker.closing is not None:
-                    worker.backlog.append((message, blob))
-                    return
                 run = worker.run
                 if run is None or message.get("job_id") != run.job.id or run.ended.done():
                     return
@@ -451,6 +455,8 @@ class Supervisor:
             case "ready":
                 worker.ready_at = worker.idle_since = time.monotonic()
                 worker.state, worker.note = "ready", ""
+                if worker is self._workers[0] and worker.transport is not None:
+                    self.packs.arrive(worker.transport.send, worker.hello)
                 log.info("%s is ready", worker.name)
                 self.wake()
             case "validated":
@@ -458,7 +464,10 @@ class Supervisor:
                 if answer is not None and not answer.done():
                     answer.set_result(message.get("problems") or {})
             case "say":
-                self._pass_on(message)
+                self._pass_on(message, blob)
+            case "routes" | "folders" | "catalogue_changes" | "prompted":
+                if worker is self._workers[0]:
+                    self.packs.take(message)
             case "log":
                 level = logging.getLevelName(str(message.get("level", "INFO")).upper())
                 worker_log.log(level if isinstance(level, int) else logging.INFO, "%s", message.get("text", ""))
@@ -506,9 +515,16 @@ class Supervisor:
             run.last_event += len(kept)
         return told
 
-    def _pass_on(self, message: dict[str, Any]) -> None:
+    def _pass_on(self, message: dict[str, Any], blob: bytes | None) -> None:
         """Tell what a pack says to its own page, on one client or on all."""
-        said, client_id = PackEvent(str(message.get("event", "")), message.get("data")), message.get("client_id")
+        event, data, client_id = message.get("event"), message.get("data"), message.get("client_id")
+        said: Message
+        if isinstance(event, str):
+            said = PackEvent(event, data)
+        elif isinstance(data, dict):
+            said = NodeText(str(data.get("node_id", "")), str(data.get("text", "")), "")
+        else:
+            said = PackFrame(event if isinstance(event, int) else 0, blob or b"")
         if client_id is None:
             self._clients.tell_all(said)
         else:

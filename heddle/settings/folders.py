@@ -93,6 +93,8 @@ A1111_FOLDERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 
 ROOTS = ("input", "output", "temp", "user")
 
+_PACKS = "custom_nodes"  # among the kinds, as packs expect it, and no kind of model
+
 # A walk that meets more than this stops and says so: a link to a whole disk must not hang the house.
 MAX_LISTED = 100_000
 # A folder whose clock reads nearer to the walk than this may change again without its time moving (FAT counts 2 s).
@@ -180,11 +182,46 @@ class Folders:
         No extensions mean all. `custom_nodes` is among them.
         """
         if not self._live:
-            self._live["custom_nodes"] = ([str(path) for path in self.custom_nodes], set())
-            for kind, paths in self.roots_of.items():
-                what = KINDS.get(kind, Kind((kind,)))
-                self._live[kind] = ([str(path) for path in paths], {"folder"} if what.marker else set(what.extensions))
+            self._live.update(self._own_kinds())
         return self._live
+
+    @property
+    def places(self) -> dict[str, list[Path]]:
+        """Kind -> its folders, those included that packs added."""
+        return {kind: self.models(kind) for kind in dict.fromkeys((*self.roots_of, *self._live)) if kind != _PACKS}
+
+    def changed_kinds(self) -> dict[str, dict[str, list[str]]]:
+        """What packs made of the kinds: `{kind: {folders, extensions}}` of those that they added or changed."""
+        own, changed = self._own_kinds(), {}
+        for kind, entry in list(self._live.items()):
+            told = _told(entry)
+            if kind != _PACKS and told is not None and (kind not in own or told != _told(own[kind])):
+                changed[str(kind)] = told
+        return changed
+
+    def take_kinds(self, changed: Mapping[str, Mapping[str, Any]]) -> None:
+        """List with what `changed_kinds` told in another process; what was taken before is forgotten."""
+        live = self._own_kinds()
+        for kind, told in changed.items():
+            folders = [path for path in told["folders"] if os.path.isabs(path)]
+            live[kind] = (folders, set(told["extensions"]))
+        object.__setattr__(self, "_live", live if changed else {})  # whole at once: other threads are listing
+
+    def name_of(self, path: Path) -> str:
+        """The name that `list_files` gives a model file; its last part, if it lies in no folder of models."""
+        for places in self.places.values():
+            for place in places:
+                if path.is_relative_to(place):
+                    return path.relative_to(place).as_posix()
+        return path.name
+
+    def _own_kinds(self) -> dict[str, tuple[list[str], Any]]:
+        """The kinds as the options name them."""
+        kinds: dict[str, tuple[list[str], Any]] = {_PACKS: ([str(path) for path in self.custom_nodes], set())}
+        for kind, paths in self.roots_of.items():
+            what = KINDS.get(kind, Kind((kind,)))
+            kinds[kind] = ([str(path) for path in paths], {"folder"} if what.marker else set(what.extensions))
+        return kinds
 
     def redirect(self, root_type: str, path: Path) -> None:
         """Give one of the four roots another place, as packs may."""
@@ -286,6 +323,20 @@ class Folders:
             f"{name!r}: no such file in {self.root(root_type)}.{hint} Put it there, upload it, or choose another",
             path=path,
         )
+
+
+def _told(entry: Any) -> dict[str, list[str]] | None:
+    """One of `live_kinds` as plain data; None for what is no entry. Packs write tuples, lists and sets of any kind."""
+    try:
+        folders, extensions = entry
+        if isinstance(folders, str) or isinstance(extensions, str):
+            return None
+        return {
+            "folders": [os.path.abspath(str(path)) for path in folders],
+            "extensions": sorted({str(each).lower() for each in extensions}),
+        }
+    except (TypeError, ValueError):
+        return None
 
 
 def split_annotation(name: str) -> tuple[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import ETag, web
 
-from server.keys import CATALOGUE, INTAKE
+from server.keys import CATALOGUE, INTAKE, SUPERVISOR
 from server.plain_json import to_text
 
 routes = web.RouteTableDef()
@@ -14,6 +14,7 @@ routes = web.RouteTableDef()
 async def get_object_info(request: web.Request) -> web.Response:
     """Every node: its inputs, outputs and where the menu shows it."""
     await request.app[INTAKE].records()  # a page that was told of no nodes would not ask again
+    await request.app[SUPERVISOR].packs.refresh()
     answer = await request.app[CATALOGUE].whole()
     # Weak: the plain and the gzipped bytes mean the same.
     response = web.Response(headers={"Vary": "Accept-Encoding", "Cache-Control": "no-cache"})
@@ -35,6 +36,7 @@ async def get_object_info(request: web.Request) -> web.Response:
 async def get_object_info_of(request: web.Request) -> web.Response:
     """One node, or nothing."""
     await request.app[INTAKE].records()
+    await request.app[SUPERVISOR].packs.refresh()
     return web.json_response(await request.app[CATALOGUE].one(request.match_info["class"]), dumps=to_text)
 
 

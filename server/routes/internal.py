@@ -18,7 +18,7 @@ routes = web.RouteTableDef()
 async def get_folder_paths(request: web.Request) -> web.Response:
     """The folders of each kind of model file."""
     folders = request.app[FOLDERS]
-    told = {kind: [str(path) for path in paths] for kind, paths in folders.roots_of.items()}
+    told = {kind: [str(path) for path in paths] for kind, paths in folders.places.items()}
     return web.json_response({**told, "custom_nodes": [str(path) for path in folders.custom_nodes]})
 
 

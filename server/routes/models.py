@@ -17,7 +17,7 @@ routes = web.RouteTableDef()
 @routes.get("/models")
 async def get_model_kinds(request: web.Request) -> web.Response:
     """The kinds of model files."""
-    return web.json_response(sorted(request.app[FOLDERS].roots_of))
+    return web.json_response(sorted(request.app[FOLDERS].places))
 
 
 @routes.get("/models/{folder}")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 
-import pytest
 from aiohttp import web
 from PIL import Image
 
@@ -74,19 +74,56 @@ def test_prompt_handlers_change_requests_and_one_that_fails_is_passed_over() -> 
     assert server.trigger_on_prompt({}) == {"a": 1, "b": 1}
 
 
-def test_the_loop_is_the_running_one_or_that_which_was_handed_in() -> None:
-    server = PromptServer()
-    with pytest.raises(RuntimeError):
-        server.loop  # noqa: B018 - the failure
+def test_what_packs_leave_on_the_loop_runs_once_all_are_loaded() -> None:
+    server, done = PromptServer(), threading.Event()
 
-    async def inside() -> bool:
+    async def leave_a_word() -> bool:
+        done.set()
         return server.loop is asyncio.get_running_loop()
 
-    assert asyncio.run(inside())
-    loop = asyncio.new_event_loop()
+    task = server.loop.create_task(leave_a_word())
+    assert not server.loop.is_running(), "a pack may still run it itself while it is imported"
+    loop = server.run_loop()
+    assert done.wait(10) and server.run_loop() is loop
+    loop.call_soon_threadsafe(loop.stop)
+    assert task.result() is True
+
+
+def test_a_node_that_asks_first_finds_the_loop_running(running: RunningNode) -> None:
+    server = PromptServer()
+
+    async def answer() -> int:
+        return 1
+
+    assert asyncio.run_coroutine_threadsafe(answer(), server.loop).result(10) == 1
+    server.loop.call_soon_threadsafe(server.loop.stop)
+
+
+def test_a_loop_that_was_handed_in_is_run_by_who_handed_it_in() -> None:
+    server, loop = PromptServer(), asyncio.new_event_loop()
     server.use_loop(loop)
-    assert server.loop is loop
+    assert server.run_loop() is loop and server.loop is loop
+    assert not loop.is_running()
     loop.close()
+
+
+def test_outside_of_nodes_the_server_knows_what_the_worker_said_last() -> None:
+    server = PromptServer()
+    server.follow("j", "c", None, {"1": {}}, {"extra": 1})
+    assert [each[1:4] for each in server.prompt_queue.currently_running.values()] == [("j", {"1": {}}, {"extra": 1})]
+    server.follow("j", "c", "1")
+    assert (server.last_prompt_id, server.client_id, server.last_node_id) == ("j", "c", "1")
+    assert server.prompt_queue.get_tasks_remaining() == 1
+    server.follow(None, None, None)
+    assert (server.last_prompt_id, server.client_id, server.prompt_queue.get_tasks_remaining()) == (None, None, 0)
+
+
+def test_a_preview_outside_of_nodes_goes_out_as_a_frame_and_an_odd_one_is_dropped(desk: FrontDesk) -> None:
+    server = PromptServer()
+    server.send_sync(BinaryEventTypes.UNENCODED_PREVIEW_IMAGE, ("PNG", Image.new("RGB", (4, 4)), None), "c")
+    server.send_sync(BinaryEventTypes.UNENCODED_PREVIEW_IMAGE, "no picture")
+    ((event, frame, client),) = desk.sent
+    assert (event, frame[:8], client) == (1, b"\x00\x00\x00\x02\x89PNG", "c")
 
 
 def test_the_queue_as_a_worker_sees_it_is_the_job_that_runs(running: RunningNode) -> None:

@@ -1,0 +1,2 @@
+// What a page loads of this pack.
+export const name = "talkative"
