@@ -6,10 +6,15 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from contextlib import AbstractContextManager
 from contextvars import Context
 from typing import Any
+
+from heddle.graph.errors import Cancelled
+
+#: How often one who waits looks whether the job should stop.
+LOOK_S = 0.05
 
 
 class Outside:
@@ -28,9 +33,24 @@ class Outside:
         """Begin all of them, each in the context it was made in; the first failure cancels the others."""
         return asyncio.run_coroutine_threadsafe(_together(awaitables), self._running_loop())
 
-    def wait_for(self, awaitable: Awaitable[Any], context: Context) -> Any:
-        """Wait for one on this thread."""
-        return self.start([(awaitable, context)]).result()[0]
+    def wait_for(self, awaitable: Awaitable[Any], context: Context, stop: threading.Event) -> Any:
+        """Wait for one on this thread. Raises: Cancelled, if the person asks to stop meanwhile."""
+        future = self.start([(awaitable, context)])
+        while not wait([future], LOOK_S).done:
+            if stop.is_set():
+                future.cancel()
+                raise Cancelled()
+        return future.result()[0]
+
+    def leave_if_stuck(self) -> None:
+        """Leave the loop to a coroutine that holds it up; the next to wait get a new one."""
+        loop, answers = self._loop, threading.Event()
+        if loop is None:
+            return
+        loop.call_soon_threadsafe(answers.set)
+        if not answers.wait(LOOK_S):
+            with self._making:
+                self._loop = None
 
     def _running_loop(self) -> asyncio.AbstractEventLoop:
         with self._making:
@@ -42,7 +62,10 @@ class Outside:
     def _serve(self, loop: asyncio.AbstractEventLoop) -> None:
         asyncio.set_event_loop(loop)
         with self._guard():
-            loop.run_forever()
+            while True:
+                # SystemExit in a coroutine ends the loop; those that wait on it still want their turn.
+                with contextlib.suppress(BaseException):
+                    loop.run_forever()
 
 
 async def _together(awaitables: Sequence[tuple[Awaitable[Any], Context]]) -> list[Any]:
