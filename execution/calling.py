@@ -96,7 +96,7 @@ def merge(spec: NodeSpec, node_id: str, answers: Sequence[Answer], resolve: Reso
             shown = _join_shown(shown or {}, ui, f"node {node_id} ({spec.id})")
         for place, (slot, declared) in enumerate(zip(outputs, spec.outputs, strict=True)):
             value = values[place] if place < len(values) else None
-            if isinstance(answer, Expanded) and is_link(value):
+            if isinstance(answer, Expanded) and value is not None and is_link(value):
                 given, is_list = resolve(str(value[0]), int(value[1]))
                 for each in given:
                     slot.extend(

@@ -5,6 +5,7 @@ Nodes compute on the job's own thread, one after another; coroutines wait on a s
 
 from __future__ import annotations
 
+import asyncio
 import contextvars
 import logging
 import queue
@@ -13,7 +14,6 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import CancelledError, Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from itertools import islice
@@ -60,14 +60,14 @@ from execution.machine import (
     Waiting,
     advance,
 )
-from execution.outside import Outside
+from execution.outside import Outside, Waiters
 from execution.plan import Link, Plan, PlannedNode, nearest_first
 from execution.protection import Protection, Seals
 from heddle.graph.dynamic_prompt import DynamicPrompt
 from heddle.graph.errors import Cancelled, GraphError, HeddleError
 from heddle.graph.results import ExecutionBlocker, Expanded
 from heddle.graph.running import call_of
-from heddle.graph.spec import Calls, NodeSpec
+from heddle.graph.spec import FILLED, Calls, NodeSpec
 
 log = logging.getLogger("heddle.execution")
 
@@ -240,7 +240,7 @@ class _Started:
     began: float
     answers: list[Any] = field(default_factory=list)
     all_blocked: bool = False
-    future: Future[list[Any]] | None = None
+    waiting: Waiters | None = None
 
 
 class _JobRun:
@@ -492,8 +492,10 @@ class _JobRun:
                     given[name] = self.job.extra_pnginfo or None  # packs look for None where nothing was sent
                 case "UNIQUE_ID":
                     given[name] = node.id
-                case _:
+                case _ if kind in FILLED:
                     given[name] = self.job.keys.get(kind)
+                case _:  # given in the graph, or not at all
+                    pass
         return given
 
     def _ask_lazy(self, begun: _Started, ask: Callable[..., Any], missing: Mapping[str, Link]) -> dict[str, None]:
@@ -516,25 +518,19 @@ class _JobRun:
         extra = self._hidden(node)
         takes_context = node.spec.takes_context and node.spec.bind is None
         begun.all_blocked = True
-        try:
-            for call in calls_of(node.spec, begun.inputs, extra):  # pyright: ignore[reportArgumentType]
-                begun.context.check_cancelled()
-                if call.blocker is not None:
-                    begun.answers.append(self._blocked(node, call.blocker))
-                    continue
-                begun.all_blocked = False
-                with self.house.guard(), self._place(begun, call):
-                    answer = run(**call.inputs, ctx=begun.context) if takes_context else run(**call.inputs)
-                    if is_outside(answer):
-                        outside.append((len(begun.answers), answer, contextvars.copy_context()))
-                    else:
-                        answer = read_answer(node.spec, node.id, answer)
-                begun.answers.append(answer)
-        except BaseException:
-            for _, answer, _ in outside:  # coroutines that nobody will await
-                if callable(close := getattr(answer, "close", None)):
-                    close()
-            raise
+        for call in calls_of(node.spec, begun.inputs, extra):  # pyright: ignore[reportArgumentType]
+            begun.context.check_cancelled()
+            if call.blocker is not None:
+                begun.answers.append(self._blocked(node, call.blocker))
+                continue
+            begun.all_blocked = False
+            with self.house.guard(), self._place(begun, call):
+                answer = run(**call.inputs, ctx=begun.context) if takes_context else run(**call.inputs)
+                if is_outside(answer):
+                    outside.append((len(begun.answers), answer, contextvars.copy_context()))
+                else:
+                    answer = read_answer(node.spec, node.id, answer)
+            begun.answers.append(answer)
         if outside:
             return self._wait_outside(begun, outside)
         return self._answered(begun)
@@ -611,7 +607,7 @@ class _JobRun:
         self._let_through(error)
         if isinstance(error, Cancelled):
             self.job.stop.set()  # a node may end the job, too: packs raise InterruptProcessingException
-        if isinstance(error, (Cancelled, CancelledError)) and self.job.stop.is_set():
+        if isinstance(error, (Cancelled, asyncio.CancelledError)) and self.job.stop.is_set():
             return self._interrupt()
         begun.context.tell_progress()
         self.emit(_failure(begun.node, error, begun.inputs))
@@ -674,20 +670,20 @@ class _JobRun:
     def _wait_outside(self, begun: _Started, outside: list[tuple[int, Any, contextvars.Context]]) -> Waiting:
         node_id = begun.node.id
         places = [place for place, _, _ in outside]
-        begun.future = self.house.outside.start([(answer, context) for _, answer, context in outside])
+        begun.waiting = self.house.outside.start([(answer, context) for _, answer, context in outside])
         begun.answers = [None if place in places else answer for place, answer in enumerate(begun.answers)]
         begun.all_blocked = False
         self.outside[node_id] = begun
-        begun.future.add_done_callback(lambda _: self.inbox.put(node_id))
+        begun.waiting.answers.add_done_callback(lambda _: self.inbox.put(node_id))
         return Waiting(node_id)
 
     def _arrived(self, node_id: str) -> Input:
         """A coroutine has ended."""
         begun = self.outside.pop(node_id)
-        assert begun.future is not None
+        assert begun.waiting is not None
         try:
             with self.house.guard():  # gives errors their names
-                found = iter(begun.future.result())
+                found = iter(begun.waiting.answers.result())
             for place, answer in enumerate(begun.answers):
                 if answer is None:
                     begun.answers[place] = read_answer(begun.node.spec, node_id, next(found))
@@ -705,9 +701,7 @@ class _JobRun:
         return self._interrupt()
 
     def _interrupt(self) -> Interrupted:
-        futures = [begun.future for begun in self.outside.values() if begun.future is not None]
-        for future in futures:
-            future.cancel()
+        self._cancel_all()
         deadline = time.monotonic() + FAREWELL_S
         while self.outside and time.monotonic() < deadline:
             try:
@@ -718,12 +712,15 @@ class _JobRun:
             self.house.outside.leave_if_stuck()
         return Interrupted()
 
+    def _cancel_all(self) -> None:
+        for begun in self.outside.values():
+            if begun.waiting is not None:
+                begun.waiting.cancel()
+
     # The end
 
     def _end(self, status: JobStatus) -> JobFinished:
-        for begun in self.outside.values():  # a first failure that ends all, or coroutines that do not hear
-            if begun.future is not None:
-                begun.future.cancel()
+        self._cancel_all()  # a first failure ends all, too
         for node_id in self.nodes:
             if node_id not in self.how:
                 self.how[node_id] = {"how": "finished" if node_id in self.job.finished else "skipped"}

@@ -17,6 +17,36 @@ from heddle.graph.errors import Cancelled
 LOOK_S = 0.05
 
 
+class Waiters:
+    """Awaitables that wait together. `answers` is there when the last of them has ended, and not before: also one that
+    was cancelled may take its time to clean up.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.answers: Future[list[Any]] = Future()
+        self._loop = loop
+        self._task: asyncio.Task[list[Any]] | None = None
+
+    def begin(self, awaitables: Sequence[tuple[Awaitable[Any], Context]]) -> None:
+        def begin() -> None:
+            self._task = self._loop.create_task(_together(awaitables))
+            self._task.add_done_callback(self._ended)
+
+        self._loop.call_soon_threadsafe(begin)
+
+    def cancel(self) -> None:
+        """Ask them to end."""
+        self._loop.call_soon_threadsafe(lambda: self._task.cancel() if self._task is not None else None)
+
+    def _ended(self, task: asyncio.Task[list[Any]]) -> None:
+        if task.cancelled():
+            self.answers.set_exception(asyncio.CancelledError())
+        elif (error := task.exception()) is not None:
+            self.answers.set_exception(error)
+        else:
+            self.answers.set_result(task.result())
+
+
 class Outside:
     """Runs awaitables beside the thread on which nodes compute.
 
@@ -29,18 +59,20 @@ class Outside:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._making = threading.Lock()
 
-    def start(self, awaitables: Sequence[tuple[Awaitable[Any], Context]]) -> Future[list[Any]]:
+    def start(self, awaitables: Sequence[tuple[Awaitable[Any], Context]]) -> Waiters:
         """Begin all of them, each in the context it was made in; the first failure cancels the others."""
-        return asyncio.run_coroutine_threadsafe(_together(awaitables), self._running_loop())
+        waiters = Waiters(self._running_loop())
+        waiters.begin(awaitables)
+        return waiters
 
     def wait_for(self, awaitable: Awaitable[Any], context: Context, stop: threading.Event) -> Any:
         """Wait for one on this thread. Raises: Cancelled, if the person asks to stop meanwhile."""
-        future = self.start([(awaitable, context)])
-        while not wait([future], LOOK_S).done:
+        waiters = self.start([(awaitable, context)])
+        while not wait([waiters.answers], LOOK_S).done:
             if stop.is_set():
-                future.cancel()
+                waiters.cancel()
                 raise Cancelled()
-        return future.result()[0]
+        return waiters.answers.result()[0]
 
     def leave_if_stuck(self) -> None:
         """Leave the loop to a coroutine that holds it up; the next to wait get a new one."""

@@ -81,7 +81,10 @@ def test_a_node_may_end_the_job_as_an_interrupt_does() -> None:
     def go() -> Any:
         raise Cancelled()
 
-    heard = run(pack_worker(pack_node("Halt", go)), graph(n1=("Halt", {}), n2=show("1"), n3=("Tell", {}), n4=show("3")))
+    heard = run(
+        pack_worker(pack_node("Halt", go)),
+        graph(n1=("Halt", {}), n2=show("1"), n3=("Tell", {"name": "a"}), n4=show("3")),
+    )
     assert heard.end.status == "interrupted"
     assert heard.of("node_failed") == []
 
@@ -158,6 +161,13 @@ def test_nothing_sent_along_is_none_to_a_pack() -> None:
     assert run(made, prompt).shown() == ["None"]
     sent = {"extra_pnginfo": {"workflow": {}}}
     assert run(made, prompt, extra_data=sent, use_cache=False).shown() == ["{'workflow': {}}"]
+
+
+def test_a_hidden_input_of_a_packs_own_kind_is_what_the_graph_gives_or_nothing() -> None:
+    made = pack_worker(pack_node("Own", lambda **all: (f"{all}",), hidden={"mine": ANY, "yours": ("STRING", {})}))
+    prompt = graph(n1=("Own", {"mine": 5, "yours": ["2", 0]}), n2=("Tell", {"name": "a"}), n3=("Own", {}), n4=show("1"),
+                   n5=show("3"))  # fmt: skip
+    assert sorted(run(made, prompt).shown()) == ["{'mine': 5, 'yours': 'a'}", "{}"]
 
 
 # What is shown
