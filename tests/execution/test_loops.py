@@ -107,3 +107,12 @@ def test_an_interrupt_in_the_midst_of_a_loop_ends_it_there(made: Worker) -> None
     assert seen[-1].status == "interrupted"
     assert len([each for each in seen if each.kind == "node_started"]) == 40
     assert run(made, for_loop(50)).shown() == ["x" * 50]
+
+
+def test_ids_do_not_grow_with_the_rounds_of_a_loop(made: Worker) -> None:
+    heard = run(made, for_loop(60))
+    assert heard.shown() == ["x" * 60]
+    started = [each.node_id for each in heard.of("node_started")]
+    assert max(map(len, started)) < 250
+    assert len(set(started)) == len(started)
+    assert all(each.partition(".")[0] in {"1", "2", "3", "4"} for each in started)
