@@ -107,7 +107,10 @@ class _Odd:
 
 
 def _plainly(values: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {name: _plain(value) for name, value in values.items()}
+    for value in values.values():
+        if type(value) not in _SCALARS and not (type(value) is int and value.bit_length() < MOST_BITS):
+            return {name: _plain(value) for name, value in values.items()}
+    return values
 
 
 def _plain(value: Any, depth: int = 0) -> Any:

@@ -72,11 +72,11 @@ def node_keys(
         raw = _link_keys(node.raw, keys) if node.raw else None
         text = _text((spec.id, spec.python_module, code_version(spec), values, links, raw, own))
         digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-        happens_once = (
+        # Most texts hold no such token at all; a value that a person typed may look like one.
+        happens_once = _ONCE in text and (
             is_once(text)
             or (own[1] is not None and is_once(own[1]))
-            or any(is_once(key) for key, _ in links.values())
-            or (raw is not None and any(is_once(key) for key, _ in raw.values()))
+            or any(is_once(key) for each in (links, raw or {}) for key, _ in each.values())
         )
         keys[node.id] = f"{_ONCE}{digest}" if happens_once else digest
 
@@ -102,7 +102,11 @@ def _link_keys(links: Mapping[str, Link], keys: Mapping[str, str]) -> dict[str, 
 def _with_content(node: PlannedNode, name: str, value: Any, fingerprint: Fingerprint) -> Any:
     wanted = node.input(name)
     kind = wanted.file_kind if wanted is not None else None
-    if wanted is None or kind is None or not isinstance(value, str) or value in wanted.extra_choices:
+    if wanted is None or kind is None:
+        return value
+    if isinstance(value, (list, tuple)):  # several files of one choice
+        return [_with_content(node, name, each, fingerprint) for each in value]
+    if not isinstance(value, str) or value in wanted.extra_choices:
         return value
     return {"file": value, "content": fingerprint(kind, value)}
 

@@ -13,7 +13,10 @@ import pytest
 from execution import driver
 from execution.cache import Result, ResultCache
 from execution.disk_cache import Codec, DiskCache
+from execution.keys import node_keys
+from execution.plan import PlannedNode
 from heddle.graph.errors import FileProblem
+from heddle.graph.spec import InputSpec, NodeSpec
 from tests.execution.packs import ANY, pack_node, pack_worker, show
 from tests.execution.toys import Heard, graph, run
 
@@ -160,6 +163,18 @@ def test_a_cache_of_no_size_and_a_tiny_one_change_no_result() -> None:
         made = pack_worker()
         made.house.cache.limit_bytes, made.house.cache.most = limit, most
         assert sorted(run(made, prompt).shown()) == sorted(run(made, prompt).shown()) == ["0", "5"]
+
+
+@pytest.mark.parametrize("value", ["a.png", ["a.png", "b.png"]])
+def test_files_count_with_their_content_also_where_several_are_chosen(value: Any) -> None:
+    spec = NodeSpec("Load", (InputSpec("names", "COMBO", options={"image_upload": True}),))
+    made: dict[str, str] = {}
+    for content in ("old", "new", "new"):
+        keys: dict[str, str] = {}
+        node = PlannedNode("1", spec, {"names": value}, {})
+        node_keys([node], lambda kind, name, content=content: f"{name} {content}", lambda spec: "", {}, keys)
+        made[keys["1"]] = content
+    assert list(made.values()) == ["old", "new"]
 
 
 # Why
