@@ -16,6 +16,9 @@ from typing import Any
 #: What any result counts as at least, so that one made in no measurable time still has a worth per byte.
 LEAST_SECONDS = 1e-5
 
+#: Entries of results that are gone may stand in the queue, as many as there are results, and these.
+SURPLUS = 1_000
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -73,6 +76,9 @@ class ResultCache:
         self._kept[key] = kept
         self.held_bytes += size
         heapq.heappush(self._queue, (kept.worth, next(self._ticks), key))
+        if len(self._queue) > 2 * len(self._kept) + SURPLUS:
+            self._queue = [(each.worth, next(self._ticks), known) for known, each in self._kept.items()]
+            heapq.heapify(self._queue)
         while self.held_bytes > self.limit_bytes or (self.most is not None and len(self._kept) > self.most):
             self._give_up_one()
 

@@ -7,12 +7,13 @@ Nothing here knows a job: inputs go in, answers come out, and answers become a r
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from execution.cache import Result
 from heddle.graph.errors import GraphError
+from heddle.graph.plain import plain, plain_text
 from heddle.graph.results import ExecutionBlocker, Expanded, Shown
 from heddle.graph.spec import NodeSpec
 from heddle.graph.workflow import is_link
@@ -40,7 +41,9 @@ def calls_of(spec: NodeSpec, inputs: Mapping[str, list[Any]], hidden: Mapping[st
     """
     if spec.takes_lists:
         blocker = next((each for values in inputs.values() for each in values if _blocks(each)), None)
-        yield Call({**inputs, **{name: [value] for name, value in hidden.items()}}, None, blocker)
+        # Lists of the call's own: a node that takes the first element off must not take it off a kept result.
+        given = {name: [*values] for name, values in inputs.items()}
+        yield Call({**given, **{name: [value] for name, value in hidden.items()}}, None, blocker)
         return
     longest = max(map(len, inputs.values()), default=1)
     if longest > 1:
@@ -55,9 +58,9 @@ def calls_of(spec: NodeSpec, inputs: Mapping[str, list[Any]], hidden: Mapping[st
 
 
 def read_answer(spec: NodeSpec, node_id: str, answer: Any) -> Answer:
-    """An answer, refused if it has too few values.
+    """An answer, refused if it has no values where some are declared and nothing is shown.
 
-    Raises: GraphError, which names the node and how many values it returned.
+    Raises: GraphError, which names the node and how many values are wanted.
     """
     if isinstance(answer, ExecutionBlocker):
         return answer
@@ -65,19 +68,23 @@ def read_answer(spec: NodeSpec, node_id: str, answer: Any) -> Answer:
     if not isinstance(values, tuple):
         values = (values,)
         answer = values if not isinstance(answer, (Shown, Expanded)) else answer
-    if len(values) < len(spec.outputs) and not (spec.is_output and not values):
+    if spec.outputs and not values and not spec.is_output and not isinstance(answer, Shown):
         raise GraphError(
-            f"node {node_id} ({spec.id}): returned {len(values)} values for {len(spec.outputs)} outputs",
+            f"node {node_id} ({spec.id}): returned nothing; {len(spec.outputs)} values are wanted, one for each output",
             node_id=node_id,
             class_type=spec.id,
         )
     return answer
 
 
-def merge(spec: NodeSpec, answers: Sequence[Answer], resolve: Resolve) -> Result:
-    """The result of all calls: every output's values in a row, and what was shown, list behind list."""
+def merge(spec: NodeSpec, node_id: str, answers: Sequence[Answer], resolve: Resolve) -> Result:
+    """The result of all calls: every output's values in a row, and what was shown, list behind list.
+
+    A value that was not returned is None: packs leave out the last ones where nothing is linked to them.
+    Raises: GraphError, if there is None in the place of a list, or something shown has no form in JSON.
+    """
     outputs: tuple[list[Any], ...] = tuple([] for _ in spec.outputs)
-    shown: dict[str, Any] | None = None
+    shown: dict[str, list[Any]] | None = None
     for answer in answers:
         if isinstance(answer, ExecutionBlocker):
             for slot in outputs:
@@ -86,16 +93,26 @@ def merge(spec: NodeSpec, answers: Sequence[Answer], resolve: Resolve) -> Result
         values = answer.values if isinstance(answer, (Shown, Expanded)) else answer
         ui = answer.ui if isinstance(answer, (Shown, Expanded)) else None
         if ui is not None:
-            shown = _join_shown(shown, ui)
-        for slot, value, declared in zip(outputs, values, spec.outputs, strict=False):
-            if isinstance(answer, Expanded) and is_link(value):
+            shown = _join_shown(shown or {}, ui, f"node {node_id} ({spec.id})")
+        for place, (slot, declared) in enumerate(zip(outputs, spec.outputs, strict=True)):
+            value = values[place] if place < len(values) else None
+            if isinstance(answer, Expanded) and value is not None and is_link(value):
                 given, is_list = resolve(str(value[0]), int(value[1]))
                 for each in given:
                     slot.extend(
                         each if declared.is_list and not is_list and isinstance(each, (list, tuple)) else [each]
                     )
-            elif declared.is_list and isinstance(value, (list, tuple)):
-                slot.extend(value)
+            elif not declared.is_list:
+                slot.append(value)
+            elif value is None and place < len(values):
+                raise GraphError(
+                    f"node {node_id} ({spec.id}): returned None for {declared.name}, which is declared as a list; "
+                    "an empty list says that there is nothing",
+                    node_id=node_id,
+                    class_type=spec.id,
+                )
+            elif isinstance(value, Iterable) and not isinstance(value, (str, bytes, Mapping)):
+                slot.extend(value)  # a batch of pictures, too: one by one
             else:  # also a blocker in the place of a list
                 slot.append(value)
     return Result(outputs, shown)
@@ -128,9 +145,14 @@ def _blocker_in(inputs: Mapping[str, Any]) -> ExecutionBlocker | None:
     return None
 
 
-def _join_shown(shown: dict[str, Any] | None, more: Mapping[str, Any]) -> dict[str, Any]:
-    joined = dict(shown or {})
+def _join_shown(shown: dict[str, list[Any]], more: Mapping[str, Any], place: str) -> dict[str, list[Any]]:
+    """What was shown so far with what one more call shows. Clients find a list under every name."""
+    joined = dict(shown)
     for name, value in more.items():
-        both_lists = isinstance(value, (list, tuple)) and isinstance(joined.get(name), list)
-        joined[name] = [*joined[name], *value] if both_lists else value
+        try:
+            each = plain(value)
+        except (ValueError, RecursionError, TypeError) as error:
+            raise GraphError(f"{place}: what it shows as {name!r} cannot be sent to anybody ({error})") from error
+        name = plain_text(name)
+        joined[name] = [*joined.get(name, ()), *(each if isinstance(each, list) else [each])]
     return joined

@@ -62,10 +62,17 @@ class DiskCache:
         self.limit_bytes = limit_bytes
         self._codec = codec
         self._sizes: dict[str, int] | None = None  # by key, the longest unused first
+        self._seen_at = 0  # when the folder had changed last as it was looked at
         self._lock = threading.RLock()
         self._waiting: queue.Queue[tuple[str, Result]] = queue.Queue(WAITING)
         self._unwanted: set[str] = set()
         self._writer: threading.Thread | None = None
+
+    def look_again(self) -> None:
+        """Take note of what other workers wrote and dropped since."""
+        with self._lock:
+            if self._sizes is not None and self._changed_at() != self._seen_at:
+                self._sizes = None
 
     def __contains__(self, key: str) -> bool:
         with self._lock:
@@ -166,9 +173,10 @@ class DiskCache:
                 self._listed()[key] = len(data)
 
     def _listed(self) -> dict[str, int]:
-        """What lies in the folder; looked at once, by the first who asks."""
+        """What lies in the folder; looked at by the first who asks, and again when others changed it."""
         if self._sizes is None:
             found = []
+            self._seen_at = self._changed_at()
             with contextlib.suppress(OSError), os.scandir(self.folder) as entries:
                 for entry in entries:
                     with contextlib.suppress(OSError):
@@ -179,6 +187,12 @@ class DiskCache:
                             os.unlink(entry.path)  # cut short when its worker died
             self._sizes = {key: size for _, key, size in sorted(found)}
         return self._sizes
+
+    def _changed_at(self) -> int:
+        try:
+            return os.stat(self.folder).st_mtime_ns
+        except OSError:  # not made yet
+            return 0
 
     def _drop(self, key: str) -> None:
         with self._lock:

@@ -5,16 +5,18 @@ Nodes compute on the job's own thread, one after another; coroutines wait on a s
 
 from __future__ import annotations
 
+import asyncio
 import contextvars
+import logging
 import queue
 import threading
 import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import CancelledError, Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from execution.cache import Result, ResultCache
@@ -39,7 +41,7 @@ from execution.events import (
 )
 from execution.expansion import Expansion, plan_expansion
 from execution.explain import How, LastTime
-from execution.keys import CodeVersion, Fingerprint, node_keys, told_text, unique_token
+from execution.keys import CodeVersion, Fingerprint, is_once, node_keys, told_text, unique_token
 from execution.machine import (
     Begin,
     End,
@@ -58,19 +60,27 @@ from execution.machine import (
     Waiting,
     advance,
 )
-from execution.outside import Outside
+from execution.outside import Outside, Waiters
 from execution.plan import Link, Plan, PlannedNode, nearest_first
 from execution.protection import Protection, Seals
 from heddle.graph.dynamic_prompt import DynamicPrompt
 from heddle.graph.errors import Cancelled, GraphError, HeddleError
 from heddle.graph.results import ExecutionBlocker, Expanded
 from heddle.graph.running import call_of
-from heddle.graph.spec import Calls, NodeSpec
+from heddle.graph.spec import FILLED, Calls, NodeSpec
+
+log = logging.getLogger("heddle.execution")
 
 Emit = Callable[[Event], None]
 
 #: Longest text of an input value that a failure reports.
 SHOWN_VALUE_CHARS = 200
+
+#: How deep such a text looks into lists: some hold themselves.
+SHOWN_DEPTH = 4
+
+#: Longest words of an error, and longest line of its traceback.
+MESSAGE_CHARS = 20_000
 
 #: A node's progress is told no more often; its last is always told.
 PROGRESS_S = 0.05
@@ -157,7 +167,7 @@ class NodeContext:
 
     def progress(self, value: float, total: float) -> None:
         self.check_cancelled()
-        self._untold = NodeProgress(self.node_id, value, total)
+        self._untold = NodeProgress(self.node_id, _number(value), _number(total))
         now = time.monotonic()
         if now - self._told_at >= PROGRESS_S:
             self._told_at = now
@@ -165,15 +175,15 @@ class NodeContext:
 
     def tell_progress(self) -> None:
         """Tell the last progress, if it was held back."""
-        if self._untold is not None:
-            self._emit(self._untold)
-            self._untold = None
+        untold, self._untold = self._untold, None  # in one go: a node's own threads may come by here, too
+        if untold is not None:
+            self._emit(untold)
 
     def preview(self, picture: bytes, format: str) -> None:
-        self._emit(NodePreview(self.node_id, format, picture))
+        self._emit(NodePreview(self.node_id, format, bytes(picture)))
 
     def note(self, text: str) -> None:
-        self._emit(NodeNote(self.node_id, text))
+        self._emit(NodeNote(self.node_id, str(text)))
 
     def next_save(self) -> Any:
         return None if self._claims is None else self._claims.next_of(self.node_id)
@@ -184,6 +194,22 @@ class NodeContext:
 
 
 _FROM_MEMORY: dict[str, Any] = {"how": "memory"}
+
+
+class _Voice:
+    """Passes a job's events on, up to the last: what a node left behind, a thread or coroutine, is not heard then."""
+
+    def __init__(self, emit: Emit) -> None:
+        self._emit: Emit | None = emit
+        self._lock = threading.RLock()
+
+    def __call__(self, event: Event) -> None:
+        with self._lock:
+            emit = self._emit
+            if emit is not None:
+                if isinstance(event, JobFinished):
+                    self._emit = None
+                emit(event)
 
 
 def run_job(job: Job, house: House, emit: Emit) -> JobFinished:
@@ -217,14 +243,14 @@ class _Started:
     began: float
     answers: list[Any] = field(default_factory=list)
     all_blocked: bool = False
-    future: Future[list[Any]] | None = None
+    waiting: Waiters | None = None
 
 
 class _JobRun:
     """One job from its first event to its last."""
 
     def __init__(self, job: Job, house: House, emit: Emit) -> None:
-        self.job, self.house, self.emit = job, house, emit
+        self.job, self.house, self.emit = job, house, _Voice(emit)
         self.nodes: dict[str, PlannedNode] = dict(job.plan.nodes)
         self.graph = DynamicPrompt(job.prompt)
         self.keys: dict[str, str] = {}
@@ -247,6 +273,8 @@ class _JobRun:
             return self._run()
         finally:
             self._forget_old_calls()
+            for key in filter(is_once, self.keys.values()):
+                self.house.cache.drop(key)
             if any(each["how"] == "failed" for each in self.how.values()):
                 collect_after_failure()
 
@@ -312,11 +340,12 @@ class _JobRun:
                 with self.house.guard(), call_of(None, node.id, 0, self.job.id):
                     answer = ask(**inputs, **hidden)
                     if is_outside(answer):
-                        answer = self.house.outside.wait_for(answer, contextvars.copy_context())
+                        answer = self.house.outside.wait_for(answer, contextvars.copy_context(), self.job.stop)
                 self.told[node.id] = told_text(answer)
             except Cancelled:
                 raise
-            except Exception as error:  # a pack's own code
+            except BaseException as error:  # a pack's own code
+                self._let_through(error)
                 self.told[node.id] = unique_token()
                 self.emit(NodeNote(node.id, f"whether it has changed cannot be told ({_in_words(error)}), so it runs"))
 
@@ -340,6 +369,7 @@ class _JobRun:
         disk = self.house.disk
         if disk is None or not self.job.use_cache:
             return found
+        disk.look_again()
         seen: set[str] = set()
         waiting = [*targets]
         while waiting:
@@ -368,7 +398,8 @@ class _JobRun:
         self.house.cache.put(self.keys[node.id], result, seconds)
         # What writes files or shows them must do so again in another process.
         disk = self.house.disk if not node.spec.is_output and cost_s >= WORTH_SECONDS else None
-        if disk is not None and disk.put(self.keys[node.id], result, cost_s):
+        key = self.keys[node.id]
+        if disk is not None and not is_once(key) and disk.put(key, result, cost_s):
             self.cost_s[node.id] = 0.0
 
     def _show_again(self, node_id: str) -> None:
@@ -410,7 +441,7 @@ class _JobRun:
                 return self._call(begun, calls.run)
             finally:
                 self._look_at_seals(begun)
-        except Exception as error:  # a node may raise anything; the job goes on with what does not need it
+        except BaseException as error:  # a node may raise anything; the job goes on with what does not need it
             return self._failed(begun, error)
 
     def _gather(self, node: PlannedNode, inputs: dict[str, list[Any]]) -> dict[str, Link]:
@@ -461,11 +492,13 @@ class _JobRun:
                 case "DYNPROMPT":
                     given[name] = self.graph
                 case "EXTRA_PNGINFO":
-                    given[name] = self.job.extra_pnginfo
+                    given[name] = self.job.extra_pnginfo or None  # packs look for None where nothing was sent
                 case "UNIQUE_ID":
                     given[name] = node.id
-                case _:
+                case _ if kind in FILLED:
                     given[name] = self.job.keys.get(kind)
+                case _:  # given in the graph, or not at all
+                    pass
         return given
 
     def _ask_lazy(self, begun: _Started, ask: Callable[..., Any], missing: Mapping[str, Link]) -> dict[str, None]:
@@ -477,7 +510,7 @@ class _JobRun:
             with self.house.guard(), self._place(begun, call):
                 names = ask(**call.inputs)
                 if is_outside(names):
-                    names = self.house.outside.wait_for(names, contextvars.copy_context())
+                    names = self.house.outside.wait_for(names, contextvars.copy_context(), self.job.stop)
             for name in names or ():
                 if isinstance(name, str) and name in missing:
                     wanted[name] = None
@@ -555,8 +588,8 @@ class _JobRun:
     def _finish(self, begun: _Started) -> Input:
         node = begun.node
         try:
-            result = merge(node.spec, begun.answers, self._resolve)
-        except Exception as error:
+            result = merge(node.spec, node.id, begun.answers, self._resolve)
+        except BaseException as error:  # lists may be generators, and what is shown a pack's own objects
             return self._failed(begun, error)
         begun.context.tell_progress()
         seconds = time.perf_counter() - begun.began
@@ -566,17 +599,28 @@ class _JobRun:
             self.how[node.id] = {"how": "blocked"}
         else:
             self._explain(node, "ran", seconds)
-            self._keep(node, result, seconds)
+            try:
+                self._keep(node, result, seconds)
+            except Exception as error:  # weighing a pack's own objects runs their code
+                log.warning("the result of node %s (%s) is not kept: %s", node.id, node.spec.id, _in_words(error))
         self.emit(NodeFinished(node.id, result.ui))
         return Succeeded(node.id)
 
     def _failed(self, begun: _Started, error: BaseException) -> Input:
-        if isinstance(error, (Cancelled, CancelledError)) and self.job.stop.is_set():
+        self._let_through(error)
+        if isinstance(error, Cancelled):
+            self.job.stop.set()  # a node may end the job, too: packs raise InterruptProcessingException
+        if isinstance(error, (Cancelled, asyncio.CancelledError)) and self.job.stop.is_set():
             return self._interrupt()
         begun.context.tell_progress()
         self.emit(_failure(begun.node, error, begun.inputs))
         self._explain(begun.node, "failed", time.perf_counter() - begun.began)
         return Failed(begun.node.id)
+
+    def _let_through(self, error: BaseException) -> None:
+        """Raise what is not a node's failure: somebody at a terminal who asked to stop for the second time."""
+        if isinstance(error, KeyboardInterrupt) and self.job.stop.is_set():
+            raise error
 
     def _say_started(self, node_id: str) -> None:
         parent = self.graph.get_parent_node_id(node_id)
@@ -593,8 +637,11 @@ class _JobRun:
         try:
             expansion = plan_expansion(node.id, begun.answers, self.job.nodes, self.nodes, self.graph)
             self.nodes |= expansion.nodes
+            for node_id in expansion.nodes:  # a node that ran before may give another graph under the same ids
+                self.results.pop(node_id, None)
+                self.asked.pop(node_id, None)
             self._make_keys(expansion.nodes.values())
-        except Exception as error:  # the graph is a pack's making, and so is what asks after its inputs
+        except BaseException as error:  # the graph is a pack's making, and so is what asks after its inputs
             return self._failed(begun, error)
         self.replaced[node.id] = begun
         return self._replacing(node.id, expansion)
@@ -626,24 +673,24 @@ class _JobRun:
     def _wait_outside(self, begun: _Started, outside: list[tuple[int, Any, contextvars.Context]]) -> Waiting:
         node_id = begun.node.id
         places = [place for place, _, _ in outside]
-        begun.future = self.house.outside.start([(answer, context) for _, answer, context in outside])
+        begun.waiting = self.house.outside.start([(answer, context) for _, answer, context in outside])
         begun.answers = [None if place in places else answer for place, answer in enumerate(begun.answers)]
         begun.all_blocked = False
         self.outside[node_id] = begun
-        begun.future.add_done_callback(lambda _: self.inbox.put(node_id))
+        begun.waiting.answers.add_done_callback(lambda _: self.inbox.put(node_id))
         return Waiting(node_id)
 
     def _arrived(self, node_id: str) -> Input:
         """A coroutine has ended."""
         begun = self.outside.pop(node_id)
-        assert begun.future is not None
+        assert begun.waiting is not None
         try:
             with self.house.guard():  # gives errors their names
-                found = iter(begun.future.result())
+                found = iter(begun.waiting.answers.result())
             for place, answer in enumerate(begun.answers):
                 if answer is None:
                     begun.answers[place] = read_answer(begun.node.spec, node_id, next(found))
-        except (Exception, CancelledError) as error:
+        except BaseException as error:
             return self._failed(begun, error)
         return self._answered(begun)
 
@@ -657,23 +704,26 @@ class _JobRun:
         return self._interrupt()
 
     def _interrupt(self) -> Interrupted:
-        futures = [begun.future for begun in self.outside.values() if begun.future is not None]
-        for future in futures:
-            future.cancel()
+        self._cancel_all()
         deadline = time.monotonic() + FAREWELL_S
         while self.outside and time.monotonic() < deadline:
             try:
                 self.outside.pop(self.inbox.get(timeout=LOOK_S), None)
             except queue.Empty:
                 continue
+        if self.outside:
+            self.house.outside.leave_if_stuck()
         return Interrupted()
+
+    def _cancel_all(self) -> None:
+        for begun in self.outside.values():
+            if begun.waiting is not None:
+                begun.waiting.cancel()
 
     # The end
 
     def _end(self, status: JobStatus) -> JobFinished:
-        for begun in self.outside.values():  # a first failure that ends all, or coroutines that do not hear
-            if begun.future is not None:
-                begun.future.cancel()
+        self._cancel_all()  # a first failure ends all, too
         for node_id in self.nodes:
             if node_id not in self.how:
                 self.how[node_id] = {"how": "finished" if node_id in self.job.finished else "skipped"}
@@ -711,10 +761,23 @@ def _is_still_there(result: Result, folders: Any) -> bool:
     return True
 
 
+def _number(value: Any) -> float:
+    """A number as JSON knows it; packs count with numpy's and torch's, too."""
+    return value if type(value) in (int, float) else float(value)
+
+
 def _in_words(error: BaseException) -> str:
     if isinstance(error, HeddleError):
-        return error.message
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        return str(error.message)
+    try:
+        text = str(error)
+    except Exception:  # a pack's own class of error
+        text = "it has no words"
+    return f"{type(error).__name__}: {_cut(text)}" if text else type(error).__name__
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MESSAGE_CHARS else f"{text[:MESSAGE_CHARS]} ... ({len(text)} characters)"
 
 
 def _failure(node: PlannedNode, error: BaseException, inputs: Mapping[str, Any]) -> NodeFailed:
@@ -727,19 +790,24 @@ def _failure(node: PlannedNode, error: BaseException, inputs: Mapping[str, Any])
         class_type=node.spec.id,
         message=message,
         exception_type=type(error).__qualname__,
-        traceback=tuple(traceback.format_exception(error)),
+        traceback=tuple(map(_cut, traceback.format_exception(error))),
         inputs={name: _shown(value) for name, value in inputs.items()},
     )
 
 
-def _shown(value: Any) -> str:
+def _shown(value: Any, depth: int = 0) -> str:
     """A value in a few words; a tensor by its shape, since printing one can take seconds."""
-    shape = getattr(value, "shape", None)
-    if shape is not None:
-        return f"{type(value).__name__}{list(shape)}"
-    if isinstance(value, (list, tuple)):
-        head = ", ".join(_shown(each) for each in value[:3])
-        return f"[{head}{', ...' if len(value) > 3 else ''}]"
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{key}: {_shown(each)}" for key, each in list(value.items())[:5]) + "}"
-    return repr(value)[:SHOWN_VALUE_CHARS]
+    try:
+        shape = getattr(value, "shape", None)
+        if shape is not None:
+            return f"{type(value).__name__}{list(shape)}"
+        if depth == SHOWN_DEPTH and isinstance(value, (list, tuple, Mapping)):
+            return "..."
+        if isinstance(value, (list, tuple)):
+            head = ", ".join(_shown(each, depth + 1) for each in value[:3])
+            return f"[{head}{', ...' if len(value) > 3 else ''}]"
+        if isinstance(value, Mapping):
+            return "{" + ", ".join(f"{key}: {_shown(value[key], depth + 1)}" for key in islice(value, 5)) + "}"
+        return repr(value)[:SHOWN_VALUE_CHARS]
+    except Exception:  # a pack's own class: a report of one failure must not become another
+        return type(value).__name__

@@ -11,6 +11,7 @@ from execution.plan import Link, PlannedNode, in_order
 from heddle.graph.dynamic import resolve
 from heddle.graph.dynamic_prompt import DynamicPrompt
 from heddle.graph.errors import GraphError
+from heddle.graph.quoting import short
 from heddle.graph.results import Expanded
 from heddle.graph.spec import NodeSpec
 from heddle.graph.workflow import is_link, refuse_unreadable, title_of
@@ -41,10 +42,15 @@ def plan_expansion(
     answers = list(answers)
     waiting: list[str] = []
     targets: list[str] = []
+    taken: dict[str, Any] = {}
     for answer in answers:
         if isinstance(answer, Expanded):
+            if not isinstance(answer.graph, Mapping):
+                raise _problem(parent_id, f"found {short(answer.graph)}, wanted an object of node id -> record")
             for node_id, record in answer.graph.items():
                 node_id = str(node_id)
+                if taken.setdefault(node_id, record) is not record and not _is_same(taken[node_id], record):
+                    raise _problem(parent_id, f"two calls gave different nodes the id {node_id}; {_USE_BUILDER}")
                 _take_in(parent_id, node_id, record, nodes, graph)
                 waiting.append(node_id)
                 spec = known_types.get(record["class_type"])
@@ -61,7 +67,8 @@ def plan_expansion(
             raise _problem(parent_id, f"a link leads to node {node_id}, which is in no graph")
         new[node_id] = _read_node(parent_id, node_id, graph, known_types)
         waiting += new[node_id].sources
-    for source, output in links_in(answers):
+    inner = ((link.source, link.output) for node in new.values() for link in (*node.links.values(), *node.raw.values()))
+    for source, output in (*links_in(answers), *inner):
         spec = (new.get(source) or nodes[source]).spec
         if not 0 <= output < len(spec.outputs):
             raise _problem(parent_id, f"a link leads to output {output} of node {source} ({spec.id}), which has "
@@ -71,12 +78,22 @@ def plan_expansion(
     return Expansion(ordered.nodes, tuple(targets))
 
 
+_USE_BUILDER = "a GraphBuilder gives each graph ids of its own"
+
+
+def _is_same(record: Any, other: Any) -> bool:
+    try:
+        return bool(record == other)
+    except Exception:  # tensors and arrays among the inputs, which say of each element whether it is the same
+        return False
+
+
 def _take_in(parent_id: str, node_id: str, record: Any, nodes: Mapping[str, PlannedNode], graph: DynamicPrompt) -> None:
     refuse_unreadable(node_id, record)
     if not isinstance(record.get("class_type"), str):
         raise _problem(parent_id, f"its node {node_id} has no class_type")
     if graph.has_node(node_id) and graph.get_parent_node_id(node_id) != parent_id:
-        raise _problem(parent_id, f"its node id {node_id} is taken; a GraphBuilder gives each graph ids of its own")
+        raise _problem(parent_id, f"its node id {node_id} is taken; {_USE_BUILDER}")
     display = str(record.get("override_display_id") or parent_id)
     graph.add_ephemeral_node(node_id, record, parent_id, display)
 

@@ -22,14 +22,32 @@ CodeVersion = Callable[[NodeSpec], str]
 
 _numbers = itertools.count()
 
+_ONCE = "once "
 
-def unique_token(_: object = None) -> str:
+#: An answer that is nested deeper than this may hold itself: nobody can tell whether it is the same again.
+MOST_DEPTH = 50
+
+
+def unique_token() -> str:
     """A text that was never given before: in a key, it makes that key one that nothing is found under."""
-    return f"once {next(_numbers)}"
+    return f"{_ONCE}{next(_numbers)}"
 
 
-# A value that JSON cannot hold came from a graph that a node made: nobody can tell whether it is the same again.
-_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=unique_token).encode
+def is_once(key: str) -> bool:
+    """True for a key that no later job can have: what lies under it is of no use once its job has ended."""
+    return key.startswith(_ONCE)
+
+
+def _in_json(value: Any) -> Any:
+    """A value that JSON does not know. Besides bytes they come from graphs that nodes make: who knows if they are the
+    same again?
+    """
+    if isinstance(value, bytes):
+        return {"bytes": value.hex()}
+    raise TypeError
+
+
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=_in_json).encode
 
 
 def node_keys(
@@ -51,18 +69,32 @@ def node_keys(
             values = {name: _with_content(node, name, value, fingerprint) for name, value in values.items()}
         own = (node.id if spec.per_node or "UNIQUE_ID" in spec.hidden.values() else None, told.get(node.id))
         links = _link_keys(node.links, keys)
-        if node.raw:
-            links["raw"] = _link_keys(node.raw, keys)
-        keys[node.id] = _digest((spec.id, spec.python_module, code_version(spec), values, links, own))
+        raw = _link_keys(node.raw, keys) if node.raw else None
+        text = _text((spec.id, spec.python_module, code_version(spec), values, links, raw, own))
+        digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+        # Most texts hold no such token at all; a value that a person typed may look like one.
+        happens_once = _ONCE in text and (
+            is_once(text)
+            or (own[1] is not None and is_once(own[1]))
+            or any(is_once(key) for each in (links, raw or {}) for key, _ in each.values())
+        )
+        keys[node.id] = f"{_ONCE}{digest}" if happens_once else digest
 
 
 def told_text(answer: Any) -> str:
     """What a node's own fingerprint returned, as a part of its key; NaN makes the key one of its own."""
-    text = _text(answer)
-    return unique_token() if "NaN" in text else text
+    return unique_token() if _holds_nan(answer) else f"told {_text(answer)}"
 
 
-def _link_keys(links: Mapping[str, Link], keys: Mapping[str, str]) -> dict[str, Any]:
+def _holds_nan(value: Any, depth: int = 0) -> bool:
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, (list, tuple)):
+        return depth > MOST_DEPTH or any(_holds_nan(each, depth + 1) for each in value)
+    return isinstance(value, float) and value != value
+
+
+def _link_keys(links: Mapping[str, Link], keys: Mapping[str, str]) -> dict[str, tuple[str, int]]:
     # A source without a key is one that waits for this very node; the run finds out and says so.
     return {name: (keys.get(link.source) or unique_token(), link.output) for name, link in links.items()}
 
@@ -70,13 +102,13 @@ def _link_keys(links: Mapping[str, Link], keys: Mapping[str, str]) -> dict[str, 
 def _with_content(node: PlannedNode, name: str, value: Any, fingerprint: Fingerprint) -> Any:
     wanted = node.input(name)
     kind = wanted.file_kind if wanted is not None else None
-    if wanted is None or kind is None or not isinstance(value, str) or value in wanted.extra_choices:
+    if wanted is None or kind is None:
+        return value
+    if isinstance(value, (list, tuple)):  # several files of one choice
+        return [_with_content(node, name, each, fingerprint) for each in value]
+    if not isinstance(value, str) or value in wanted.extra_choices:
         return value
     return {"file": value, "content": fingerprint(kind, value)}
-
-
-def _digest(parts: tuple[Any, ...]) -> str:
-    return hashlib.sha256(_text(parts).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _text(value: Any) -> str:

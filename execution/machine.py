@@ -138,6 +138,13 @@ class _Node:
     users: int = 0  # unfinished nodes that use its result or may
     dependents: dict[str, None] = field(default_factory=dict)  # those that wait for it now
     waits_for: list[str] = field(default_factory=list)
+    asked_for: tuple[str, ...] = ()  # lazy sources, and those in a graph in its place, that it needs as the others
+    awaits: tuple[str, ...] = ()  # those in a graph in its place; they stay until it has taken their results
+
+    @property
+    def uses(self) -> tuple[str, ...]:
+        """Every node whose result it uses or may."""
+        return (*self.task.needs, *self.task.may_need, *self.awaits)
 
 
 class _Nodes(dict[str, _Node]):
@@ -276,9 +283,8 @@ def _want(state: State, node_id: str) -> None:
         if node.phase not in ("idle", "finished"):
             continue
         node.phase = "wanted"
-        for source in node.task.needs:
-            state.nodes[source].users += 1
-        for source in node.task.may_need:
+        node.asked_for = node.awaits = ()
+        for source in node.uses:
             state.nodes[source].users += 1
         stack += _link_up(state, node_id, node.task.needs)
 
@@ -305,7 +311,9 @@ def _link_up(state: State, node_id: str, sources: Iterable[str]) -> list[str]:
 
 def _wait_for(state: State, node_id: str, sources: Iterable[str]) -> None:
     """Make a node wait for further sources, and have those run that nobody wanted so far."""
-    state.nodes[node_id].phase = "wanted"
+    node = state.nodes[node_id]
+    node.phase = "wanted"
+    node.asked_for = tuple(dict.fromkeys((*node.asked_for, *sources)))
     for source in _link_up(state, node_id, sources)[::-1]:
         _want(state, source)
 
@@ -335,7 +343,7 @@ def _finish(state: State, node_id: str, steps: list[Step]) -> None:
 def _release_sources(state: State, node: _Node) -> list[str]:
     """Count a node that ended as a user no more. Returns: the sources whose results nobody will use."""
     forgotten = []
-    for source_id in (*node.task.needs, *node.task.may_need):
+    for source_id in node.uses:
         source = state.nodes[source_id]
         source.users -= 1
         if source.users == 0 and source.phase == "done" and source_id not in state.goals and not state.keep_results:
@@ -390,6 +398,9 @@ def _replace(state: State, event: Replaced) -> None:
             state.nodes[new_id] = _Node(task, rank, phase)
         elif before.phase in ("done", "idle", "lost", "finished"):  # the node ran again and gave its graph again
             state.nodes[new_id] = _Node(task, rank, phase, users=before.users)
+    node.awaits = tuple(dict.fromkeys(event.awaits))
+    for source in node.awaits:
+        state.nodes[source].users += 1
     for target in event.targets:
         state.goals[target] = None
         _want(state, target)
@@ -399,9 +410,10 @@ def _replace(state: State, event: Replaced) -> None:
 def _spoil(state: State, spoiled: frozenset[str]) -> None:
     for node_id in spoiled:
         if state.nodes[node_id].phase == "done":
-            state.nodes[node_id].phase = "idle"
+            state.nodes[node_id].phase = "finished" if node_id in state.goals else "idle"
     for node_id, node in list(state.nodes.items()):
         if node.phase in ("ready", "wanted"):
-            again = [each for each in node.task.needs if each in spoiled and each not in node.waits_for]
+            used = dict.fromkeys((*node.task.needs, *node.asked_for))
+            again = [each for each in used if each in spoiled and node_id not in state.nodes[each].dependents]
             if again:
                 _wait_for(state, node_id, again)

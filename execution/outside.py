@@ -6,10 +6,45 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from contextlib import AbstractContextManager
 from contextvars import Context
 from typing import Any
+
+from heddle.graph.errors import Cancelled
+
+#: How often one who waits looks whether the job should stop.
+LOOK_S = 0.05
+
+
+class Waiters:
+    """Awaitables that wait together. `answers` is there when the last of them has ended, and not before: also one that
+    was cancelled may take its time to clean up.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.answers: Future[list[Any]] = Future()
+        self._loop = loop
+        self._task: asyncio.Task[list[Any]] | None = None
+
+    def begin(self, awaitables: Sequence[tuple[Awaitable[Any], Context]]) -> None:
+        def begin() -> None:
+            self._task = self._loop.create_task(_together(awaitables))
+            self._task.add_done_callback(self._ended)
+
+        self._loop.call_soon_threadsafe(begin)
+
+    def cancel(self) -> None:
+        """Ask them to end."""
+        self._loop.call_soon_threadsafe(lambda: self._task.cancel() if self._task is not None else None)
+
+    def _ended(self, task: asyncio.Task[list[Any]]) -> None:
+        if task.cancelled():
+            self.answers.set_exception(asyncio.CancelledError())
+        elif (error := task.exception()) is not None:
+            self.answers.set_exception(error)
+        else:
+            self.answers.set_result(task.result())
 
 
 class Outside:
@@ -24,13 +59,30 @@ class Outside:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._making = threading.Lock()
 
-    def start(self, awaitables: Sequence[tuple[Awaitable[Any], Context]]) -> Future[list[Any]]:
+    def start(self, awaitables: Sequence[tuple[Awaitable[Any], Context]]) -> Waiters:
         """Begin all of them, each in the context it was made in; the first failure cancels the others."""
-        return asyncio.run_coroutine_threadsafe(_together(awaitables), self._running_loop())
+        waiters = Waiters(self._running_loop())
+        waiters.begin(awaitables)
+        return waiters
 
-    def wait_for(self, awaitable: Awaitable[Any], context: Context) -> Any:
-        """Wait for one on this thread."""
-        return self.start([(awaitable, context)]).result()[0]
+    def wait_for(self, awaitable: Awaitable[Any], context: Context, stop: threading.Event) -> Any:
+        """Wait for one on this thread. Raises: Cancelled, if the person asks to stop meanwhile."""
+        waiters = self.start([(awaitable, context)])
+        while not wait([waiters.answers], LOOK_S).done:
+            if stop.is_set():
+                waiters.cancel()
+                raise Cancelled()
+        return waiters.answers.result()[0]
+
+    def leave_if_stuck(self) -> None:
+        """Leave the loop to a coroutine that holds it up; the next to wait get a new one."""
+        loop, answers = self._loop, threading.Event()
+        if loop is None:
+            return
+        loop.call_soon_threadsafe(answers.set)
+        if not answers.wait(LOOK_S):
+            with self._making:
+                self._loop = None
 
     def _running_loop(self) -> asyncio.AbstractEventLoop:
         with self._making:
@@ -42,7 +94,10 @@ class Outside:
     def _serve(self, loop: asyncio.AbstractEventLoop) -> None:
         asyncio.set_event_loop(loop)
         with self._guard():
-            loop.run_forever()
+            while True:
+                # SystemExit in a coroutine ends the loop; those that wait on it still want their turn.
+                with contextlib.suppress(BaseException):
+                    loop.run_forever()
 
 
 async def _together(awaitables: Sequence[tuple[Awaitable[Any], Context]]) -> list[Any]:

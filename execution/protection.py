@@ -7,11 +7,14 @@ works on copies.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from execution.plan import PlannedNode
+
+log = logging.getLogger("heddle.execution")
 
 #: Where nodes stand that keep to the house's rule and change nothing in place.
 TRUSTED_MODULE = "nodes"
@@ -51,10 +54,20 @@ class Seals:
 
     def take(self, source: str, output: int, values: list[Any]) -> None:
         if (source, output) not in self._seals:
-            self._seals[source, output] = self._protection.seal_of(values)
+            self._seals[source, output] = self._seal_of(values)
 
     def is_broken(self, source: str, output: int, values: list[Any]) -> bool:
-        return self._seals.get((source, output)) != self._protection.seal_of(values)
+        before = self._seals.get((source, output))
+        after = None if before is None else self._seal_of(values)
+        return before is not None and after is not None and before != after
+
+    def _seal_of(self, values: list[Any]) -> Any:
+        """None where none can be made, for want of memory or in a pack's own class: such a value is not watched."""
+        try:
+            return self._protection.seal_of(values)
+        except Exception as error:
+            log.info("a value is not watched for changes: %s", type(error).__name__)
+            return None
 
     def forget(self, source: str) -> None:
         for at in [at for at in self._seals if at[0] == source]:

@@ -62,6 +62,9 @@ def resolve(spec: NodeSpec, given: Mapping[str, Any]) -> Resolved:
             resolved.inputs[each.name] = each
             if not is_declared:
                 resolved.added[each.name] = each
+    for name in spec.open_hidden:
+        if name in given and name not in resolved.inputs:
+            resolved.inputs[name] = resolved.added[name] = InputSpec(name, "*", "optional")
     if spec.open_input is not None:
         like = spec.open_input
         for name in given:

@@ -6,12 +6,16 @@ they are the same in the next run, whose results then come from the cache.
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from heddle.graph.running import CallPlace, call_place
 from heddle.graph.workflow import is_link
+
+#: Ids that are put together from others grow up to this length.
+LONGEST_ID = 100
 
 
 class Node:
@@ -71,11 +75,11 @@ class GraphBuilder:
         root = place.node_id if root is None else root
         call_index = place.call_index if call_index is None else call_index
         graph_index = place.next_graph() if graph_index is None else graph_index
-        return f"{root}.{call_index}.{graph_index}."
+        return f"{_short(root)}.{call_index}.{graph_index}."
 
     def node(self, class_type: str, id: str | None = None, **inputs: Any) -> Node:
         """Add a node, or get the one that has this id already. None for an input leaves it out."""
-        full_id = self.prefix + (str(next(self._next_id)) if id is None else str(id))
+        full_id = self._full(str(next(self._next_id)) if id is None else str(id))
         if full_id not in self.nodes:
             given = {name: value for name, value in inputs.items() if value is not None}
             self.nodes[full_id] = Node(full_id, class_type, given)
@@ -83,7 +87,7 @@ class GraphBuilder:
 
     def lookup_node(self, id: str) -> Node | None:
         """The node that was added with this id."""
-        return self.nodes.get(self.prefix + str(id))
+        return self.nodes.get(self._full(str(id)))
 
     def finalize(self) -> dict[str, dict[str, Any]]:
         """The graph in the API form."""
@@ -91,13 +95,27 @@ class GraphBuilder:
 
     def replace_node_output(self, node_id: str, index: int, new_value: Any) -> None:
         """Give whatever is linked to an output another value; None leaves those inputs out."""
-        full_id = self.prefix + str(node_id)
+        full_id = self._full(str(node_id))
         for name, node in _links_to(self.nodes.values(), full_id, index):
             node.set_input(name, new_value)
 
     def remove_node(self, id: str) -> None:
         """Take a node out; links to it stay, to be replaced by the caller."""
-        del self.nodes[self.prefix + str(id)]
+        del self.nodes[self._full(str(id))]
+
+    def _full(self, id: str) -> str:
+        return self.prefix + _short(id)
+
+
+def _short(id: str) -> str:
+    """An id, or what stands for a long one: a loop puts ids before ids, and the work would grow with their length.
+
+    It begins as the id does, with the node of the graph as it was sent.
+    """
+    if len(id) <= LONGEST_ID:
+        return id
+    first = id.partition(".")[0][:LONGEST_ID]
+    return f"{first}.~{hashlib.sha256(id.encode('utf-8', 'surrogatepass')).hexdigest()[:24]}"
 
 
 def _links_to(nodes: Any, id: str, index: int) -> Iterator[tuple[str, Node]]:

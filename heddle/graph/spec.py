@@ -59,6 +59,9 @@ SOCKET_ONLY = frozenset(
 #: Options of a COMBO whose choices are files that a person may add from the node.
 UPLOADS = ("image_upload", "animated_image_upload", "video_upload", "audio_upload", "file_upload")
 
+#: Kinds of hidden inputs that the engine fills in.
+FILLED = frozenset({"PROMPT", "DYNPROMPT", "EXTRA_PNGINFO", "UNIQUE_ID", "AUTH_TOKEN_COMFY_ORG", "API_KEY_COMFY_ORG"})
+
 #: INT inputs of these names carry a "control after generate" companion unless their options say false.
 SEED_NAMES = frozenset({"seed", "noise_seed"})
 
@@ -245,13 +248,22 @@ class NodeSpec:
 
     @cached_property
     def hidden(self) -> Mapping[str, str]:
-        """What the engine fills in, by name: PROMPT, EXTRA_PNGINFO, UNIQUE_ID, DYNPROMPT, or what nobody here knows."""
+        """What no editor shows, by name: what the engine fills in (`FILLED`), or a kind that nobody here knows."""
         return {spec.name: spec.type for spec in self.inputs if spec.section == "hidden"}
+
+    @cached_property
+    def open_hidden(self) -> tuple[str, ...]:
+        """The hidden inputs that the engine does not fill in: scripts of editors and graphs that nodes make do."""
+        return tuple(name for name, kind in self.hidden.items() if kind not in FILLED)
 
     @cached_property
     def is_dynamic(self) -> bool:
         """True if what inputs it has depends on which are given."""
-        return self.open_input is not None or any(each.type in DYNAMIC_TYPES for each in self.inputs)
+        return (
+            self.open_input is not None
+            or bool(self.open_hidden)
+            or any(each.type in DYNAMIC_TYPES for each in self.inputs)
+        )
 
     @cached_property
     def widgets(self) -> tuple[InputSpec, ...]:

@@ -16,6 +16,7 @@ from execution.machine import (
     Needs,
     Replaced,
     Run,
+    Spoiled,
     State,
     Step,
     Stuck,
@@ -278,3 +279,33 @@ def test_any_order_of_events_gives_what_a_recursion_gives(
     assert set(targets) & expected <= succeeded, "a target that could be had was not"
     assert (end.status == "success") == all_fine
     assert (end.status == "partial") == (not all_fine and bool(set(targets) & expected))
+
+
+def test_what_a_replaced_node_waits_for_stays_until_it_has_taken_it() -> None:
+    job = State({"r": Task(), "t": Task(("r",))}, "t")
+    assert advance(job, Begin()) == (Run("r"),)
+    assert advance(job, Replaced("r", {"x": Task(), "y": Task(("x",))}, ("x", "y"))) == (Run("x"),)
+    assert advance(job, Succeeded("x")) == (Run("y"),)
+    assert advance(job, Succeeded("y")) == (Run("r"),)
+    assert advance(job, Succeeded("r")) == (Forget("x"), Forget("y"), Run("t"))
+
+
+def test_what_was_asked_for_and_spoiled_while_its_asker_waits_is_made_again() -> None:
+    job = State({"a": Task(), "b": Task(), "s": Task((), ("a", "b"))}, "s")
+    advance(job, Begin())
+    assert advance(job, Needs("s", ("a", "b"))) == (Run("a"),)
+    assert advance(job, Succeeded("a")) == (Run("b"),)
+    advance(job, Spoiled(("a",)))
+    assert advance(job, Succeeded("b")) == (Run("a"),)
+    assert advance(job, Succeeded("a")) == (Run("s"),)
+
+
+def test_a_target_that_was_spoiled_after_it_was_shown_still_counts() -> None:
+    job = state("tx", a="", t="a", x="a")
+    assert play(job, advance(job, Begin()))[0] == ["a", "t", "x"]
+    job = state("tx", a="", t="a", x="a")
+    advance(job, Begin())
+    advance(job, Succeeded("a"))
+    advance(job, Succeeded("t"))
+    advance(job, Spoiled(("t",)))
+    assert advance(job, Failed("x")) == (End("partial"),)

@@ -112,3 +112,31 @@ def test_what_was_handed_on_is_thrown_away_with_it(made: Worker) -> None:
     heard = run(made, prompt)
     assert sorted(heard.shown()) == ["{'things': ['a', 'x']}", "{'things': ['a']}", "{'things': ['a']}"]
     assert [each.node_id for each in heard.of("node_note")] == ["3"]
+
+
+def test_what_cannot_be_sealed_is_not_watched_and_fails_nothing(made: Worker) -> None:
+    seals = iter((1, None))
+
+    def seal_of(value: Any) -> Any:
+        if (seal := next(seals, None)) is None:
+            raise MemoryError
+        return seal
+
+    made.house.protection = Protection(seal_of, copy.deepcopy, _memory)
+    heard = run(made, graph(n1=("Box", {"thing": "a"}), n2=("PassOn", {"box": ["1", 0]}), n3=show("2")))
+    assert heard.end.status == "success"
+    assert len(heard.of("node_finished")) == 3
+
+
+def test_what_a_node_changed_before_it_failed_is_made_again_for_the_others(made: Worker) -> None:
+    class SpoilAndFail(Spoil):
+        def spoil(self, box: Any, word: str) -> tuple[Any]:
+            super().spoil(box, word)
+            raise ValueError(word)
+
+    made.registry.add(spec_of_class("SpoilAndFail", SpoilAndFail, python_module="custom_nodes.pack"))
+    prompt = graph(n1=("Box", {"thing": "a"}), n2=("SpoilAndFail", {"box": ["1", 0], "word": "x"}), n3=show("2"),
+                   n4=("PassOn", {"box": ["1", 0]}), n5=show("4"))  # fmt: skip
+    heard = run(made, prompt)
+    assert heard.end.status == "partial"
+    assert heard.shown() == ["{'things': ['a']}"]
