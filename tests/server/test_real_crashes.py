@@ -116,7 +116,7 @@ class RealHouse(KilledHouse):
         """End the worker, the front desk or both while a job runs."""
         assert self.desk is not None
         self.until(lambda: self.worker()["job_id"] is not None, "a job runs")
-        time.sleep(self.chance.random() * self.chance.choice([0.2, 1.5]))  # the same job again, or one further on
+        time.sleep(self.chance.random() * self.chance.choice([0.2, 3.0]))  # the same job again, or one further on
         worker = self.worker()
         what = self.chance.choice(["worker", "worker", "desk", "both"])
         if what == "worker" and self.has_lost_one():
