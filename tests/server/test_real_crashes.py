@@ -31,7 +31,7 @@ pytestmark = [
 TINY = "tiny.safetensors"
 KILLS = 10
 JOBS = 4
-STEPS = 80
+STEPS = 30
 START_S = 120.0
 
 # Dies where it is told to by a file, once: in the middle of a write, or as soon as the file has its name.
@@ -116,7 +116,7 @@ class RealHouse(KilledHouse):
         """End the worker, the front desk or both while a job runs."""
         assert self.desk is not None
         self.until(lambda: self.worker()["job_id"] is not None, "a job runs")
-        time.sleep(self.chance.random() * 0.5)
+        time.sleep(self.chance.random() * self.chance.choice([0.2, 3.0]))  # the same job again, or one further on
         worker = self.worker()
         what = self.chance.choice(["worker", "worker", "desk", "both"])
         if what == "worker" and self.has_lost_one():
@@ -193,8 +193,9 @@ def test_jobs_of_a_real_worker_survive_kills_at_any_moment(tmp_path: Path, reque
         assert set(saved(tmp_path / "output")) == {f"{number}{which}" for number in range(len(jobs)) for which in "ab"}
         assert list((tmp_path / "user" / "unfinished").iterdir()) == []
         kinds = house.events()
-        print(f"{dict(house.kills)}: {sum('job_resumed' in each for each in kinds.values())} of {len(jobs)} resumed")
-        assert any("job_resumed" in each for each in kinds.values())
+        resumed = [each.count("job_resumed") for each in kinds.values() if "job_resumed" in each]
+        print(f"{dict(house.kills)}: {len(resumed)} of {len(jobs)} jobs resumed, {sum(resumed)} times")
+        assert resumed
     finally:
         house.stop()
 

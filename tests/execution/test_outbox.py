@@ -1,0 +1,78 @@
+"""What a worker says arrives whole and in order, however it is put together on the way."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from execution.events import Event, JobFinished, JobStarted, NodePreview, NodeStarted
+from execution.protocol import unpack
+from execution.worker import _Outbox
+
+
+class Pipe:
+    """Keeps what is sent; `gate` holds it up."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[dict[str, Any], bytes | None]] = []
+        self.gate = threading.Event()
+        self.arrived = threading.Semaphore(0)
+
+    def send_bytes(self, buf: bytes, /) -> None:
+        self.gate.wait(10)
+        self.sent.append(unpack(buf))
+        self.arrived.release()
+
+    def recv_bytes(self) -> bytes:
+        raise EOFError
+
+    def close(self) -> None: ...
+
+
+def test_events_messages_and_pictures_keep_their_order() -> None:
+    pipe = Pipe()
+    pipe.gate.set()
+    outbox = _Outbox(pipe)
+    said: list[Any] = []
+    for number in range(300):
+        event: Event = NodeStarted(str(number)) if number % 50 else NodePreview(str(number), "png", b"picture")
+        job = "a" if number < 150 else "b"
+        outbox.put_event(job, event)
+        said.append((job, event.kind, event.node_id))
+        if number % 70 == 0:
+            outbox.put({"type": "say", "event": str(number)})
+            said.append(str(number))
+    outbox.close()
+    heard: list[Any] = []
+    for message, blob in pipe.sent:
+        if message["type"] == "say":
+            heard.append(message["event"])
+            continue
+        events = message["events"] if "events" in message else [message["event"]]
+        heard += [(message["job_id"], event["kind"], event["node_id"]) for event in events]
+        assert blob == (b"picture" if events[0]["kind"] == "node_preview" else None)
+    assert heard == said
+
+
+def test_what_comes_while_the_pipe_is_full_goes_together() -> None:
+    pipe = Pipe()
+    outbox = _Outbox(pipe)
+    outbox.put_event("a", JobStarted())  # taken up at once, and held up in the pipe
+    for number in range(200):
+        outbox.put_event("a", NodeStarted(str(number)))
+    outbox.put_event("a", JobFinished())
+    pipe.gate.set()
+    outbox.close()
+    assert sum(len(message["events"]) for message, _ in pipe.sent) == 202
+    assert len(pipe.sent) <= 3
+    assert pipe.sent[-1][0]["events"][-1]["kind"] == "job_finished"
+
+
+def test_nothing_waits_for_more_to_come() -> None:
+    pipe = Pipe()
+    pipe.gate.set()
+    outbox = _Outbox(pipe)
+    for number in range(50):
+        outbox.put_event("a", NodeStarted(str(number)))
+        assert pipe.arrived.acquire(timeout=10)  # each arrives although nothing follows it
+    outbox.close()
