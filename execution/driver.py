@@ -290,7 +290,8 @@ class _JobRun:
             if target in known and target not in self.job.finished:
                 self._show_again(target)
         plan = nearest_first(self.job.plan, known)
-        keep = any("DYNPROMPT" in node.spec.hidden.values() for node in self.nodes.values())
+        # These may put nodes into the graph that use whatever else is in it: a loop's body, what lies outside of it.
+        keep = any(node.raw or "DYNPROMPT" in node.spec.hidden.values() for node in self.nodes.values())
         state = State(_Tasks(plan.nodes), plan.targets, keep, self.job.stop_at_first_error)
         events: deque[Input] = deque([Begin(frozenset(known), self.job.finished)])
         while True:
