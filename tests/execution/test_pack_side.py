@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Annotated, Any
 
 import pytest
@@ -247,3 +248,13 @@ def test_nodes_that_are_gone_are_told_once() -> None:
     known.remove("Make")
     assert changes.since() == {"nodes": {}, "removed": ["Make"]}
     assert changes.since() == {"nodes": {}, "removed": []}
+
+
+def test_a_node_that_was_read_again_and_reads_the_same_is_not_told() -> None:
+    known = registry()
+    changes = CatalogueChanges(known)
+    changes.whole()
+    known.add(replace(known["Make"]))
+    assert changes.since()["nodes"] == {}
+    known.add(replace(known["Make"], display_name="Another"))
+    assert list(changes.since()["nodes"]) == ["Make"]
