@@ -165,19 +165,27 @@ class CatalogueChanges:
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
-        self._told: dict[str, NodeSpec] = {}
+        self._specs: dict[str, NodeSpec] = {}
+        self._records: dict[str, dict[str, Any]] = {}
 
     def whole(self) -> dict[str, Any]:
         """All that there is now."""
-        self._told = {id: self._registry[id] for id in list(self._registry)}
-        return {id: record_of(spec) for id, spec in self._told.items()}
+        self._specs, self._records = {}, {}
+        return self.since()["nodes"]
 
     def since(self) -> dict[str, Any]:
-        """Records of the nodes that are new or other than told last, and ids of those that are gone."""
+        """Records of the nodes that are new or read otherwise than told last, and ids of those that are gone."""
         now = {id: self._registry[id] for id in list(self._registry)}
-        changed = {id: record_of(spec) for id, spec in now.items() if self._told.get(id) is not spec}
-        removed = [id for id in self._told if id not in now]
-        self._told = now
+        changed: dict[str, Any] = {}
+        for id, spec in now.items():
+            if self._specs.get(id) is not spec:
+                record = record_of(spec)
+                if record != self._records.get(id):
+                    changed[id] = self._records[id] = record
+        removed = [id for id in self._records if id not in now]
+        for id in removed:
+            del self._records[id]
+        self._specs = now
         return {"nodes": changed, "removed": removed}
 
 

@@ -263,7 +263,12 @@ class _Asides:
             self._outbox.put({"type": "holding", "models": holding})
 
     def _tell_brought(self) -> None:
-        for message in self._worker.packs.tell():
+        try:
+            messages = list(self._worker.packs.tell())
+        except Exception as error:  # packs write what they like into what is read here
+            log.warning("what packs brought cannot be told: %s", error)
+            return
+        for message in messages:
             if self._told.get(message["type"]) != message:
                 self._told[message["type"]] = message
                 self._outbox.put(message)

@@ -215,3 +215,12 @@ def test_what_could_not_be_worked_out_is_tried_again(opened):
     with pytest.raises(ZeroDivisionError):
         weights.worked_out(opened.vae, "x", lambda: 1 // 0)
     assert weights.worked_out(opened.vae, "x", lambda: 1) == 1
+
+
+def test_the_files_of_resident_nets_are_known(checkpoint, opened):
+    weights = Weights(CPU)
+    assert weights.resident_files == set()
+    with weights.hold(opened.vae), weights.hold(opened.clip):
+        assert weights.resident_files == {checkpoint}
+    weights.release_all()
+    assert weights.resident_files == set()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,12 @@ import pytest
 
 from heddle.graph.errors import HeddleError
 from heddle.graph.registry import Registry
-from nodes import door
+from nodes import door, packs
 from nodes.catalogue import built_in
 from nodes.packs import Pack, load_packs, read_packs_again
 from tests.packs.loading import NAMES, load_test_packs
+
+warned = threading.Event()
 
 NODE = """
 class Node:
@@ -250,3 +253,27 @@ def test_the_packs_of_the_tests_load_but_for_the_one_node_that_cannot_be_listed(
         "(FileNotFoundError: no folder of presets)"
     )
     assert len(registry) >= 20
+
+
+def test_a_pack_that_hangs_at_its_import_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The pack goes on when the line is there: without the line, it would wait for ever."""
+    waits = "import time\nfrom tests.nodes.test_packs import warned\nassert warned.wait(60)\n" + NODE
+    folder = write(tmp_path, {"patient/__init__.py": waits + "NODE_CLASS_MAPPINGS = {'Patient': Node}"})
+    monkeypatch.setattr(packs, "SLOW_IMPORT_S", 0.0)
+    warned.clear()
+    handler = logging.Handler()
+    handler.emit = lambda record: warned.set() if "pack patient has been loading" in record.getMessage() else None
+    packs.log.addHandler(handler)
+    try:
+        (pack,) = load_packs(Registry(), [folder])
+    finally:
+        packs.log.removeHandler(handler)
+    assert pack.node_ids == ["Patient"] and pack.failures == []
+    assert ".disabled" in caplog.text
+
+
+def test_a_pack_that_loads_in_time_is_not_complained_about(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    load_packs(Registry(), [write(tmp_path, {"quick.py": NODE + "NODE_CLASS_MAPPINGS = {'Quick': Node}"})])
+    assert "has been loading" not in caplog.text

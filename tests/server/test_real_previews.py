@@ -64,6 +64,11 @@ async def test_a_client_sees_what_the_demo_model_is_painting(real_desk: Desk) ->
             assert (picture.format, picture.size) == ("JPEG", (96, 96))
     assert (await real_desk.json(f"/history/{job_id}"))[job_id]["status"]["completed"] is True
 
+    async def holding() -> list[str]:
+        return (await real_desk.workers())[0]["holding"]
+
+    assert await real_desk.until(holding) == [DEMO_CHECKPOINT], "the next job with this model comes here"
+
     plain = await real_desk.socket("plain")
     prompt["sampler"]["inputs"]["seed"] = 4
     await real_desk.submit(prompt, client_id="plain")
@@ -73,3 +78,9 @@ async def test_a_client_sees_what_the_demo_model_is_painting(real_desk: Desk) ->
     prompt["sampler"]["inputs"]["seed"] = 5
     await real_desk.submit(prompt, client_id="plain", extra_data={"preview_method": "none"})
     assert [m for m in await heard_until(plain, is_over) if isinstance(m, bytes)] == []
+
+    async def is_empty() -> bool:
+        return not await holding()
+
+    await real_desk.post("/free", json={"unload_models": True})
+    assert await real_desk.until(is_empty)

@@ -331,3 +331,38 @@ class TestExtraModelPaths:
         with pytest.raises(SettingsError, match=hint) as caught:
             folders_in(tmp_path, extra_model_paths=(config,))
         assert "e.yaml" in caught.value.message
+
+
+class TestKindsOfPacks:
+    def test_what_packs_added_or_changed_is_told_and_listed_elsewhere(self, tmp_path: Path):
+        here, there = folders_in(tmp_path), folders_in(tmp_path)
+        assert here.changed_kinds() == {}
+        kinds = here.live_kinds
+        assert here.changed_kinds() == {}, "a look changes nothing"
+        kinds["voices"] = ([str(tmp_path / "voices")], {".Voice"})
+        kinds["loras"][0].append(str(tmp_path / "more"))
+        kinds["odd"] = None  # type: ignore[assignment]
+        kinds["text"] = "no folders"  # type: ignore[assignment]
+        told = here.changed_kinds()
+        assert sorted(told) == ["loras", "voices"]
+        assert told["voices"] == {"folders": [str(tmp_path / "voices")], "extensions": [".voice"]}
+        put(tmp_path / "voices/deep.voice")
+        put(tmp_path / "voices/deep.txt")
+        put(tmp_path / "more/a.safetensors")
+        there.take_kinds(told)
+        assert there.list_files("voices") == ["deep.voice"] and there.list_files("loras") == ["a.safetensors"]
+        assert "voices" in there.places and "custom_nodes" not in there.places
+        there.take_kinds({})
+        assert "voices" not in there.places and there.list_files("loras") == []
+
+    def test_a_relative_folder_is_not_taken(self, tmp_path: Path):
+        folders = folders_in(tmp_path)
+        folders.take_kinds({"voices": {"folders": ["voices"], "extensions": []}})
+        assert folders.places["voices"] == []
+
+    def test_a_file_has_the_name_under_which_it_is_listed(self, tmp_path: Path):
+        folders = folders_in(tmp_path)
+        path = put(tmp_path / "models/checkpoints/sub/a.safetensors")
+        assert folders.name_of(path) == "sub/a.safetensors"
+        assert folders.name_of(path) in folders.list_files("checkpoints")
+        assert folders.name_of(tmp_path / "elsewhere.safetensors") == "elsewhere.safetensors"
