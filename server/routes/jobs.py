@@ -26,7 +26,7 @@ async def list_jobs(request: web.Request) -> web.Response:
         "total": total,
         "has_more": wish.offset + len(jobs) < total,
     }
-    return await answer_json({"jobs": [job_summary(job) for job in jobs], "pagination": pagination})
+    return await answer_json({"jobs": [job_summary(job, error) for job, error in jobs], "pagination": pagination})
 
 
 @routes.get("/jobs/{id}")
