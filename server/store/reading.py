@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
-from server.store.records import Job, JobRow, Which
+from server.store.records import Delivery, Job, JobRow, Which
 from server.store.rows import ROW, WHOLE_JOBS, marks, portions, read_job, read_results, row_values, tidy
 
 NARROWING = ("workflow_id", "label", "client_id")  # columns that a list may ask to have one value
@@ -68,6 +68,15 @@ def read_page(
     if not narrow:
         return rows, None
     return rows, db.execute(f"SELECT count(*) FROM jobs WHERE {chosen}", chosen_values).fetchone()[0]
+
+
+def read_due(db: sqlite3.Connection, at_ms: int, limit: int) -> list[Delivery]:
+    """What others are to be told by now, the oldest first."""
+    columns = "id, job_id, event, url, secret, at_ms, attempts"
+    rows = db.execute(
+        f"SELECT {columns} FROM deliveries WHERE next_ms <= ? ORDER BY next_ms, id LIMIT ?", (at_ms, limit)
+    )
+    return [Delivery(*row) for row in rows]
 
 
 def read_failures(db: sqlite3.Connection, seqs: Sequence[int]) -> dict[int, dict[str, Any]]:

@@ -138,5 +138,18 @@ class StoredEvent:
     body: dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What another program is to be told: that a job came to a state."""
+
+    id: int
+    job_id: str
+    event: State
+    url: str
+    secret: str | None
+    at_ms: int
+    attempts: int  # that failed
+
+
 def now_ms() -> int:
     return time.time_ns() // 1_000_000

@@ -23,6 +23,7 @@ from heddle.graph.errors import HeddleError
 from server.store.database import Database
 from server.store.events import EventLog, read_after, read_since, write_events
 from server.store.reading import (
+    read_due,
     read_explained,
     read_failures,
     read_history,
@@ -35,6 +36,7 @@ from server.store.reading import (
 from server.store.records import (
     OUTCOME_STATES,
     STATES,
+    Delivery,
     Job,
     JobRow,
     NewJob,
@@ -97,6 +99,7 @@ class Store:
         self._ends = 0
         self._ended_waiters: dict[str, list[asyncio.Future[None]]] = {}
         self.line_changed: Callable[[], None] = lambda: None  # set by the supervisor
+        self.has_webhooks = False  # whether anybody wants to be told of jobs, or has not been told yet
         self.webhook_changed: Callable[[], None] = lambda: None  # set by the webhooks; a job that has one ended or came
 
     @property
@@ -151,6 +154,10 @@ class Store:
         )
         for state, count in db.execute("SELECT state, count(*) FROM jobs GROUP BY state"):
             self._counts[state] = count
+        (self.has_webhooks,) = db.execute(
+            "SELECT EXISTS (SELECT 1 FROM deliveries)"
+            " OR EXISTS (SELECT 1 FROM jobs WHERE state = 'queued' AND webhook LIKE '{%')"
+        ).fetchone()
         (last,) = db.execute("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'jobs'").fetchone()
         self._next_seq = last + 1
 
@@ -207,6 +214,7 @@ class Store:
                     self._fresh_bytes += size
             self.line_changed()
             if any(new.webhook for new in batch):
+                self.has_webhooks = True
                 self.webhook_changed()
 
         existing = await self._write(write, then=then)
@@ -420,6 +428,8 @@ class Store:
         await self._log.flush()
         running = {each.seq: each for each in self._running.values()}
         known = sum(count for state, count in self.counts.items() if state in which.states)
+        if not known:
+            return [], 0
         rows, total = await self._read(lambda db: read_page(db, which, list(running), limit, offset))
         rows = [replace(row, state="running", ended_ms=None) if row.seq in running else row for row in rows]
         return rows, known if total is None else total
@@ -523,6 +533,21 @@ class Store:
         """Wait until there is an event after number `seq`. Returns: whether there is."""
         return await self._log.wait(seq, timeout_s)
 
+    # Words to others
+
+    async def due_deliveries(self, at_ms: int, limit: int) -> list[Delivery]:
+        """What others are to be told by now, the oldest first."""
+        return await self._read(lambda db: read_due(db, at_ms, limit))
+
+    async def settle_delivery(self, id: int) -> None:
+        """Forget a delivery: it was taken, or given up."""
+        await self._write(lambda db: db.execute("DELETE FROM deliveries WHERE id = ?", (id,)), durable=False)
+
+    async def put_off_delivery(self, id: int, attempts: int, next_ms: int) -> None:
+        """Try a delivery again later."""
+        change = "UPDATE deliveries SET attempts = ?, next_ms = ? WHERE id = ?"
+        await self._write(lambda db: db.execute(change, (attempts, next_ms, id)), durable=False)
+
     # Small things
 
     def _prune(self) -> None:
@@ -582,7 +607,8 @@ class Store:
             self._prune()
 
     def _tell_ended(self, job_ids: list[str]) -> None:
-        self.webhook_changed()
+        if self.has_webhooks:
+            self.webhook_changed()
         for job_id in job_ids:
             for waiter in self._ended_waiters.pop(job_id, ()):
                 if not waiter.done():
