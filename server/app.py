@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 
@@ -40,6 +41,11 @@ from server.routes import (
 from server.store import Store
 from server.supervisor import Supervisor
 from server.user_files import PersonSettings, UserFiles
+from server.v1 import events as v1_events
+from server.v1 import jobs as v1_jobs
+from server.v1.records import job_record
+from server.v1.streams import STREAMS, Streams
+from server.webhooks import Webhooks
 from server.workflows import WorkflowShelf
 
 SUBJECTS = (
@@ -61,6 +67,7 @@ SUBJECTS = (
     internal,
     logs,
 )
+V1_SUBJECTS = (v1_jobs, v1_events)  # these have one path each
 
 
 @dataclass(frozen=True)
@@ -75,6 +82,7 @@ class Parts:
     intake: Intake
     workflows: WorkflowShelf
     page: Path
+    webhooks: Webhooks
     limits: keys.Limits = field(default_factory=keys.Limits)
     private_names: frozenset[str] | None = None  # None: other machines may ask, too
     page_is_ours: bool = True  # a front end that was built elsewhere gets fewer rules
@@ -104,12 +112,17 @@ def build_app(parts: Parts) -> web.Application:
     app[keys.LIMITS] = parts.limits
     app[keys.LOGBOOK] = LogBook(parts.clients)
     app[keys.UPLOADING] = asyncio.Lock()
+    app[keys.WEBHOOKS] = parts.webhooks
+    app[STREAMS] = Streams()
     for subject in SUBJECTS:
         app.add_routes(_under_both_paths(subject.routes))
+    for subject in V1_SUBJECTS:
+        app.add_routes(subject.routes)
     app.add_routes(page.routes)  # last: it answers whatever is left
     app.cleanup_ctx.append(_run_parts)
 
     async def say_goodbye(app: web.Application) -> None:
+        app[STREAMS].end()
         await app[keys.CLIENTS].close()
 
     app.on_shutdown.append(say_goodbye)
@@ -130,7 +143,14 @@ async def _run_parts(app: web.Application) -> AsyncIterator[None]:
     await asyncio.to_thread(empty_temp, app[keys.FOLDERS])
     app[keys.CATALOGUE].load()
     await app[keys.SUPERVISOR].start()
+
+    async def describe(job_id: str) -> dict[str, Any] | None:
+        job = await app[keys.STORE].job(job_id)
+        return None if job is None else job_record(job, app[keys.STORE], app[keys.SUPERVISOR])
+
+    app[keys.WEBHOOKS].start(describe)
     yield
+    await app[keys.WEBHOOKS].stop()
     await app[keys.SUPERVISOR].stop()
     await app[keys.STORE].close()
     app[keys.LOGBOOK].close()

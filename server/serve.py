@@ -29,6 +29,7 @@ from server.keys import Limits
 from server.store import Store
 from server.supervisor import Supervisor
 from server.transport import PipeTransport, StartWorker, Transport
+from server.webhooks import Webhooks
 from server.workflows import WorkflowShelf
 from server.workplaces import WorkerLimits
 
@@ -115,6 +116,9 @@ def gather_parts(
         intake=Intake(store, catalogue, clients, supervisor, check, convert),
         workflows=WorkflowShelf(folders, workflows),
         page=settings.front_end or page,
+        webhooks=Webhooks(
+            store, secret=settings.webhook_secret, allow_private=settings.is_private or settings.private_webhooks
+        ),
         page_is_ours=settings.front_end is None,
         limits=Limits(upload_bytes=settings.upload_bytes),
         private_names=own_names(settings.listen) if settings.is_private else None,

@@ -34,7 +34,7 @@ def history_entry(job: Job) -> dict[str, Any]:
 
 def job_summary(job: JobRow, execution_error: dict[str, Any] | None = None) -> dict[str, Any]:
     """One line of `/jobs`. Times in ms since 1970. Front ends read it strictly: what is not known is left out."""
-    outputs = [(node_id, kind, item) for node_id, shown in job.results.items() for kind, item in _items_of(shown)]
+    outputs = [(node_id, kind, item) for node_id, shown in job.results.items() for kind, item in items_of(shown)]
     previewable = [each for each in outputs if _is_previewable(each[1], each[2])]
     told = {
         "id": job.id,
@@ -99,7 +99,7 @@ def _execution_error(job: Job) -> dict[str, Any] | None:
     return next((told for kind, told in job.messages if kind == "execution_error"), None)
 
 
-def _items_of(shown: Any) -> list[tuple[str, Any]]:
+def items_of(shown: Any) -> list[tuple[str, Any]]:
     """What a node showed, as (kind, item): files as `{filename, subfolder, type}`, texts as they are."""
     if not isinstance(shown, dict):
         return []

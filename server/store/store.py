@@ -462,12 +462,14 @@ class Store:
             ended = asyncio.get_running_loop().create_future()
             waiters = self._ended_waiters.setdefault(job_id, [])
             waiters.append(ended)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(ended, timeout_s)
-            if ended in waiters:
-                waiters.remove(ended)
-            if not waiters and self._ended_waiters.get(job_id) is waiters:
-                del self._ended_waiters[job_id]
+            try:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(ended, timeout_s)
+            finally:
+                if ended in waiters:
+                    waiters.remove(ended)
+                if not waiters and self._ended_waiters.get(job_id) is waiters:
+                    del self._ended_waiters[job_id]
         return job_id not in self._line and job_id not in self._running
 
     async def delete_history(self, job_ids: Iterable[str] | None = None) -> int:
