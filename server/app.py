@@ -18,6 +18,7 @@ from server.files import empty_temp
 from server.guards import allow_origin, error_words, foreign_guard
 from server.intake import Intake
 from server.logbook import LogBook
+from server.metrics import METRICS, Metrics, count_requests
 from server.routes import (
     catalogue,
     extensions,
@@ -26,6 +27,7 @@ from server.routes import (
     internal,
     jobs,
     logs,
+    metrics,
     models,
     page,
     prompt,
@@ -41,6 +43,7 @@ from server.routes import (
 from server.store import Store
 from server.supervisor import Supervisor
 from server.user_files import PersonSettings, UserFiles
+from server.v1 import description as v1_description
 from server.v1 import events as v1_events
 from server.v1 import jobs as v1_jobs
 from server.v1.records import job_record
@@ -66,8 +69,9 @@ SUBJECTS = (
     front_end,
     internal,
     logs,
+    metrics,
 )
-V1_SUBJECTS = (v1_jobs, v1_events)  # these have one path each
+V1_SUBJECTS = (v1_jobs, v1_events, v1_description)  # these have one path each
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,7 @@ class Parts:
     workflows: WorkflowShelf
     page: Path
     webhooks: Webhooks
+    metrics: Metrics
     limits: keys.Limits = field(default_factory=keys.Limits)
     private_names: frozenset[str] | None = None  # None: other machines may ask, too
     page_is_ours: bool = True  # a front end that was built elsewhere gets fewer rules
@@ -92,7 +97,7 @@ class Parts:
 def build_app(parts: Parts) -> web.Application:
     """The application. It opens the store and starts the workers when it starts, and ends them when it ends."""
     app = web.Application(
-        middlewares=[error_words, foreign_guard(parts.private_names, parts.cors_origin)],
+        middlewares=[count_requests, error_words, foreign_guard(parts.private_names, parts.cors_origin)],
         client_max_size=parts.limits.json_bytes,
     )
     if parts.cors_origin is not None:
@@ -114,6 +119,8 @@ def build_app(parts: Parts) -> web.Application:
     app[keys.UPLOADING] = asyncio.Lock()
     app[keys.WEBHOOKS] = parts.webhooks
     app[STREAMS] = Streams()
+    app[METRICS] = parts.metrics
+    parts.store.watcher = parts.metrics
     for subject in SUBJECTS:
         app.add_routes(_under_both_paths(subject.routes))
     for subject in V1_SUBJECTS:

@@ -13,7 +13,34 @@ Schema = Mapping[str, Any]  # JSON Schema, in its own words
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 TEXT: Schema = {"type": "string"}
-FLAG: Schema = {"type": "string", "enum": ["true", "false", "1", "0"]}
+CLEAR_OR_DELETE: Schema = {
+    "type": "object",
+    "properties": {"clear": {"type": "boolean"}, "delete": {"type": "array", "items": TEXT}},
+}
+PROMPT_BODY: Schema = {
+    "type": "object",
+    "properties": {
+        "prompt": {"type": "object", "description": "The graph, in the API form or as an editor saves it"},
+        "client_id": {"type": ["string", "null"], "minLength": 1, "maxLength": 200},
+        "prompt_id": {"type": ["string", "null"], "minLength": 1, "maxLength": 200},
+        "number": {"type": ["number", "null"]},
+        "front": {"type": "boolean"},
+        "extra_data": {"type": "object"},
+        "partial_execution_targets": {"type": ["array", "null"], "items": {"type": ["string", "integer"]}},
+        "priority": {"type": "integer", "minimum": -1000, "maximum": 1000},
+        "background": {"type": "boolean"},
+        "idempotency_key": {"type": ["string", "null"], "minLength": 1, "maxLength": 200},
+        "label": {"type": ["string", "null"], "minLength": 1, "maxLength": 200},
+        "options": {"type": "object", "additionalProperties": {"type": "boolean"}},
+        "webhook": {"type": "object", "description": "As in POST /api/v1/jobs"},
+    },
+    "required": ["prompt"],
+}
+PROMPT_ANSWER: Schema = {
+    "type": "object",
+    "properties": {"prompt_id": TEXT, "number": {"type": "number"}, "node_errors": {"type": "object"}},
+    "required": ["prompt_id", "number", "node_errors"],
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +53,7 @@ class Description:
     body_may_be_left_out: bool = False
     form: Schema | None = None  # instead of the body, or beside it: multipart
     answer: str | Schema | None = None  # of JSON; None: any
-    answer_types: tuple[str, ...] = ("application/json",)
+    answer_types: tuple[str, ...] = ("application/json",)  # none: an empty answer
     statuses: tuple[int, ...] = (200,)  # of what went well
 
 
@@ -42,8 +69,8 @@ def described(**said: Any) -> Callable[[Handler], Handler]:
 
 
 def description_of(handler: Any) -> Description:
-    """What was said of a route; nothing, if nothing was."""
-    return getattr(handler, "described", Description())
+    """What was said of a route; that it may answer anything, if nothing was."""
+    return getattr(handler, "described", Description(answer_types=("*/*",)))
 
 
 def whole(low: int | None = None, high: int | None = None) -> Schema:

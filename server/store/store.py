@@ -17,7 +17,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from heddle.graph.errors import HeddleError
 from server.store.database import Database
@@ -69,6 +69,24 @@ FRESH_JOBS = 256  # kept in memory from being accepted to being handed out, so t
 FRESH_BYTES = 8 << 20
 
 
+class Watcher(Protocol):
+    """Hears of jobs as they go by. It must not fail."""
+
+    def take_claim(self, job: Job) -> None: ...
+
+    def take_events(self, job_id: str, at_ms: int, bodies: list[dict[str, Any]]) -> None: ...
+
+
+class Nobody:
+    """A watcher that pays no attention."""
+
+    def take_claim(self, job: Job) -> None:
+        pass
+
+    def take_events(self, job_id: str, at_ms: int, bodies: list[dict[str, Any]]) -> None:
+        pass
+
+
 class Store:
     """The jobs of one user folder. Open it, close it; every other method is a coroutine or returns at once."""
 
@@ -99,6 +117,7 @@ class Store:
         self._ends = 0
         self._ended_waiters: dict[str, list[asyncio.Future[None]]] = {}
         self.line_changed: Callable[[], None] = lambda: None  # set by the supervisor
+        self.watcher: Watcher = Nobody()
         self.has_webhooks = False  # whether anybody wants to be told of jobs, or has not been told yet
         self.webhook_changed: Callable[[], None] = lambda: None  # set by the webhooks; a job that has one ended or came
 
@@ -250,7 +269,9 @@ class Store:
             raise
         worker = choose(job)
         self._log.record_start(taken.seq, started_ms, worker)
-        return replace(job, state="running", started_ms=started_ms, worker=worker)
+        job = replace(job, state="running", started_ms=started_ms, worker=worker)
+        self.watcher.take_claim(job)
+        return job
 
     async def put_back(self, job_id: str, *, worker_died: bool) -> int:
         """Return a running job to its place in the queue. Returns: how many workers died over it so far."""
@@ -503,6 +524,7 @@ class Store:
     def record(self, job_seq: int, job_id: str, first_number: int, at_ms: int, bodies: list[dict[str, Any]]) -> None:
         """Keep events that came together, see `EventLog.record`."""
         self._log.record(job_seq, job_id, first_number, at_ms, bodies)
+        self.watcher.take_events(job_id, at_ms, bodies)
 
     def record_progress(self, job_seq: int, percent: float) -> None:
         """Keep how far a running job is; written with the next events."""
