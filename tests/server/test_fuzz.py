@@ -110,7 +110,8 @@ def test_made_up_requests_are_answered_as_described(server: Server, request: pyt
     examples = EXAMPLES_SLOW if request.config.getoption("--slow") else EXAMPLES
     schema = schemathesis.openapi.from_dict(description)
     found: list[str] = []
-    for result in schema.get_all_operations():
+    results: Any = schema.get_all_operations()
+    for result in results:
         operation = result.ok()
         said = description["paths"][operation.path][operation.method]
         can_be_wrong = "requestBody" in said or any(each["in"] == "query" for each in said.get("parameters", ()))
