@@ -17,7 +17,7 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -212,7 +212,7 @@ def serve(settings: Settings) -> int:
     from multiprocessing import get_context
 
     from execution.check import check_prompt
-    from execution.convert import to_prompt
+    from execution.convert import convert as convert_document
     from execution.fingerprints import Fingerprints
     from heddle.graph.registry import Registry
     from heddle.settings.folders import Folders
@@ -235,14 +235,17 @@ def serve(settings: Settings) -> int:
         )
         return report.as_answer()
 
-    def convert(workflow: Any, records: Any) -> dict[str, Any]:
-        return to_prompt(workflow, registry_of(records))
+    def convert(workflow: Any, records: Any, seed: int | None) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        converted = convert_document(workflow, registry_of(records), seed=seed)
+        return converted.prompt, [asdict(text) for text in converted.texts]
 
     spawn = get_context("spawn")  # a fork would carry the front desk's threads and sockets along
 
     def start_worker(device: str) -> Any:
         ours, theirs = spawn.Pipe()
-        process = spawn.Process(target=work, args=(settings, theirs, device), name="worker", daemon=True)
+        # The packs of a worker need not know what signs our words to others.
+        told = replace(settings, webhook_secret=None)
+        process = spawn.Process(target=work, args=(told, theirs, device), name="worker", daemon=True)
         process.start()
         theirs.close()  # else the pipe would never tell that the worker is gone
         return ours, process

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 
@@ -18,6 +19,7 @@ from server.files import empty_temp
 from server.guards import allow_origin, error_words, foreign_guard
 from server.intake import Intake
 from server.logbook import LogBook
+from server.metrics import METRICS, Metrics, count_requests
 from server.pack_requests import pass_to_packs
 from server.routes import (
     catalogue,
@@ -27,6 +29,7 @@ from server.routes import (
     internal,
     jobs,
     logs,
+    metrics,
     models,
     page,
     prompt,
@@ -42,6 +45,12 @@ from server.routes import (
 from server.store import Store
 from server.supervisor import Supervisor
 from server.user_files import PersonSettings, UserFiles
+from server.v1 import description as v1_description
+from server.v1 import events as v1_events
+from server.v1 import jobs as v1_jobs
+from server.v1.records import job_record
+from server.v1.streams import STREAMS, Streams
+from server.webhooks import Webhooks
 from server.workflows import WorkflowShelf
 
 SUBJECTS = (
@@ -62,7 +71,9 @@ SUBJECTS = (
     front_end,
     internal,
     logs,
+    metrics,
 )
+V1_SUBJECTS = (v1_jobs, v1_events, v1_description)  # these have one path each
 
 
 @dataclass(frozen=True)
@@ -77,6 +88,8 @@ class Parts:
     intake: Intake
     workflows: WorkflowShelf
     page: Path
+    webhooks: Webhooks
+    metrics: Metrics
     limits: keys.Limits = field(default_factory=keys.Limits)
     private_names: frozenset[str] | None = None  # None: other machines may ask, too
     page_is_ours: bool = True  # a front end that was built elsewhere gets fewer rules
@@ -87,6 +100,7 @@ def build_app(parts: Parts) -> web.Application:
     """The application. It opens the store and starts the workers when it starts, and ends them when it ends."""
     app = web.Application(
         middlewares=[
+            count_requests,
             error_words,
             foreign_guard(parts.private_names, parts.cors_origin),
             pass_to_packs(parts.supervisor.packs),
@@ -110,12 +124,19 @@ def build_app(parts: Parts) -> web.Application:
     app[keys.LIMITS] = parts.limits
     app[keys.LOGBOOK] = LogBook(parts.clients)
     app[keys.UPLOADING] = asyncio.Lock()
+    app[keys.WEBHOOKS] = parts.webhooks
+    app[STREAMS] = Streams()
+    app[METRICS] = parts.metrics
+    parts.store.watcher = parts.metrics
     for subject in SUBJECTS:
         app.add_routes(_under_both_paths(subject.routes))
+    for subject in V1_SUBJECTS:
+        app.add_routes(subject.routes)
     app.add_routes(page.routes)  # last: it answers whatever is left
     app.cleanup_ctx.append(_run_parts)
 
     async def say_goodbye(app: web.Application) -> None:
+        app[STREAMS].end()
         await app[keys.CLIENTS].close()
 
     app.on_shutdown.append(say_goodbye)
@@ -144,7 +165,14 @@ async def _run_parts(app: web.Application) -> AsyncIterator[None]:
     app[keys.STORE].jobs_ended = forget
     app[keys.CATALOGUE].load()
     await app[keys.SUPERVISOR].start()
+
+    async def describe(job_id: str) -> dict[str, Any] | None:
+        job = await app[keys.STORE].job(job_id)
+        return None if job is None else job_record(job, app[keys.STORE], app[keys.SUPERVISOR])
+
+    app[keys.WEBHOOKS].start(describe)
     yield
+    await app[keys.WEBHOOKS].stop()
     await app[keys.SUPERVISOR].stop()
     await app[keys.STORE].close()
     app[keys.LOGBOOK].close()

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import math
+import secrets
 import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 from heddle.graph.errors import GraphError, HeddleError
@@ -13,9 +17,11 @@ from heddle.graph.workflow import form_of
 from server.catalogue import Catalogue, Records
 from server.clients import Clients
 from server.messages import Status
-from server.store import NewJob, Store
+from server.refused import Refused as Refused
+from server.store import Job, NewJob, Store, key_in_batch
 from server.supervisor import Supervisor
 from server.translate import nodes_behind
+from server.webhooks import read_webhook
 
 log = logging.getLogger("heddle.server.intake")
 
@@ -42,16 +48,27 @@ class Check(Protocol):
 class Convert(Protocol):
     """Turns a saved workflow into the API form."""
 
-    def __call__(self, workflow: dict[str, Any], catalogue: Records, /) -> dict[str, Any]: ...
+    def __call__(
+        self, workflow: dict[str, Any], catalogue: Records, seed: int | None, /
+    ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        """Args: seed: chooses among `{a|b}` in texts; they stay as they are if None.
+
+        Returns: the API form, and each text in which something was chosen, as `{node_id, input_name, text, chosen}`.
+        """
+        ...
 
 
-class Refused(HeddleError):
-    """A request that cannot be granted, as clients of the known interface read it."""
+class Variants(Protocol):
+    """Says how the jobs of a batch differ."""
 
-    def __init__(self, kind: str, message: str, details: str = "", *, extra_info: Any = None, node_errors: Any = None):
-        super().__init__(message)
-        self.error = {"type": kind, "message": message, "details": details or message, "extra_info": extra_info or {}}
-        self.node_errors = node_errors or {}
+    def __call__(
+        self, prompt: dict[str, Any], catalogue: Records, seed: int, /
+    ) -> Sequence[Mapping[tuple[str, str], Any]]:
+        """Returns: for each job the inputs with other values than the prompt has, as (node id, input). Raises: Refused.
+
+        Args: seed: for what is chosen by chance.
+        """
+        ...
 
 
 class NotReady(HeddleError):
@@ -84,8 +101,16 @@ class Intake:
         """Queue what a `POST /prompt` brings. Returns: its answer. Raises: Refused, NotReady, GraphError.
 
         Beyond what the known interface has, `body` may hold `priority` (higher runs first), `background` (runs only
-        while nothing else waits), `idempotency_key` (one job per client and key), `label`, `webhook`, and `options`
-        with `stop_at_first_error` and `cache`.
+        while nothing else waits), `idempotency_key` (one job per client and key), `label`, `webhook` with `url`,
+        `secret` and `events`, and `options` with `stop_at_first_error` and `cache`.
+        """
+        [job], node_errors = await self.submit_all(body)
+        return {"prompt_id": job.id, "number": job.number, "node_errors": node_errors}
+
+    async def submit_all(self, body: Any, variants: Variants | None = None) -> tuple[list[Job], dict[str, Any]]:
+        """Queue one job, or one for each variant, all together or none. `body` is that of `submit`.
+
+        Returns: the jobs, and the errors of nodes whose outputs were left out, for all jobs together.
         """
         if not isinstance(body, dict):
             raise Refused("invalid_prompt", f"the request must be a JSON object, found {_kind_of(body)}")
@@ -93,21 +118,55 @@ class Intake:
         if not body.get("prompt"):
             raise Refused("no_prompt", "No prompt provided", "the request has no `prompt`, or an empty one")
         records = await self.records()
+        common = _common_of(body)
         prompt, extra_data = body["prompt"], body.get("extra_data") or {}
         if not isinstance(extra_data, dict):
             raise Refused("invalid_prompt", f"extra_data must be a JSON object, found {_kind_of(extra_data)}")
-        if isinstance(prompt, dict) and isinstance(prompt.get("nodes"), list):
+        document = prompt if isinstance(prompt, dict) and isinstance(prompt.get("nodes"), list) else None
+        seed, choices = _text_seed(extra_data, common.client_id, common.idempotency_key), []
+        if document is not None:
             # Pictures carry the workflow that made them; here the client has sent it as the prompt itself.
+            told = extra_data.get("extra_pnginfo")
             extra_data = {
                 **extra_data,
-                "extra_pnginfo": {"workflow": prompt, **(extra_data.get("extra_pnginfo") or {})},
+                "extra_pnginfo": {"workflow": document, **(told if isinstance(told, dict) else {})},
             }
-            prompt = await self.convert(prompt)
+            prompt, choices = await self._convert_document(document, seed)
         if not isinstance(prompt, dict):
             raise Refused("invalid_prompt", f"`prompt` must be a JSON object, found {_kind_of(prompt)}")
         for node_id in prompt:
             _as_id(node_id, "a node id")
-        targets = _as_targets(body.get("partial_execution_targets"))
+        changes = [{}] if variants is None else variants(prompt, records, seed)
+        batch: list[NewJob] = []
+        node_errors: dict[str, Any] = {}
+        for place, change in enumerate(changes):
+            if place and document is not None and choices:  # every job chooses its own words
+                prompt, choices = await self._convert_document(document, seed + place)
+            changed = with_changes(prompt, change)
+            outputs, errors = await self._check_one(changed, records, common.targets)
+            node_errors |= errors
+            chosen = {"text_choices": {"seed": seed + place, "texts": choices}} if choices else {}
+            batch.append(
+                replace(
+                    common,
+                    id=common.id if place == 0 else str(uuid.uuid4()),
+                    prompt=changed,
+                    outputs=outputs,
+                    extra_data={k: v for k, v in extra_data.items() if k not in SECRET_KEYS}
+                    | ({} if common.client_id is None else {"client_id": common.client_id})
+                    | chosen,
+                    secrets={k: v for k, v in extra_data.items() if k in SECRET_KEYS},
+                    idempotency_key=key_in_batch(common.idempotency_key, place),
+                )
+            )
+        jobs = await self._store.accept_all(batch)
+        self._clients.tell_all(Status(self._store.waiting))
+        return jobs, node_errors
+
+    async def _check_one(
+        self, prompt: dict[str, Any], records: Records, targets: list[str] | None
+    ) -> tuple[list[str], dict[str, Any]]:
+        """The outputs that can run, and what is wrong with the others. Raises: Refused, if none can."""
         if len(prompt) <= FEW_NODES:  # sooner done than handed to a thread
             outputs, error, node_errors = self._check(prompt, records, targets)
         else:
@@ -121,30 +180,7 @@ class Intake:
                 extra_info=error.get("extra_info"),
                 node_errors=node_errors,
             )
-        outputs, node_errors = await self._ask_nodes(prompt, records, outputs, node_errors)
-        client_id = body.get("client_id")
-        job = await self._store.accept(
-            NewJob(
-                id=_as_id(body.get("prompt_id") or str(uuid.uuid4()), "prompt_id"),
-                prompt=prompt,
-                outputs=outputs,
-                extra_data={k: v for k, v in extra_data.items() if k not in SECRET_KEYS}
-                | ({} if client_id is None else {"client_id": client_id}),
-                secrets={k: v for k, v in extra_data.items() if k in SECRET_KEYS},
-                client_id=None if client_id is None else _as_id(client_id, "client_id"),
-                targets=targets,
-                number=_as_number(body.get("number")),
-                front=bool(body.get("front")),
-                priority=_as_priority(body.get("priority")),
-                background=bool(body.get("background")),
-                idempotency_key=_as_id_or_none(body.get("idempotency_key"), "idempotency_key"),
-                options=_as_options(body.get("options")),
-                label=_as_id_or_none(body.get("label"), "label"),
-                webhook=body.get("webhook"),
-            )
-        )
-        self._clients.tell_all(Status(self._store.waiting))
-        return {"prompt_id": job.id, "number": job.number, "node_errors": node_errors}
+        return await self._ask_nodes(prompt, records, outputs, node_errors)
 
     async def convert(self, workflow: Any) -> dict[str, Any]:
         """The API form of a workflow. Raises: Refused, NotReady, GraphError."""
@@ -152,11 +188,16 @@ class Intake:
             raise Refused("invalid_prompt", f"a workflow must be a JSON object, found {_kind_of(workflow)}")
         if form_of(workflow) == "api":
             return workflow
+        return (await self._convert_document(workflow, None))[0]
+
+    async def _convert_document(
+        self, workflow: dict[str, Any], seed: int | None
+    ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         if self._convert is None:
             raise Refused("invalid_prompt", "this server takes the API form of workflows only; export it as API")
         records = await self.records()
         try:
-            return await asyncio.to_thread(self._convert, workflow, records)
+            return await asyncio.to_thread(self._convert, workflow, records, seed)
         except HeddleError:
             raise
         except (LookupError, TypeError, ValueError, AttributeError) as error:
@@ -216,6 +257,47 @@ class Intake:
             notes = "; ".join(w["note"] for w in self._supervisor.workers() if w["note"])
             raise NotReady("no worker is ready yet; try again in a few seconds" + (f" ({notes})" if notes else ""))
         return records
+
+
+def with_changes(prompt: dict[str, Any], changes: Mapping[tuple[str, str], Any]) -> dict[str, Any]:
+    """The prompt with other values for some inputs, given as (node id, input name); what does not change is shared."""
+    changed = dict(prompt)
+    for (node_id, name), value in changes.items():
+        node = changed[node_id]
+        changed[node_id] = {**node, "inputs": {**(node.get("inputs") or {}), name: value}}
+    return changed
+
+
+def _common_of(body: dict[str, Any]) -> NewJob:
+    """What a request says of its job beside the graph. Raises: Refused."""
+    client_id = body.get("client_id")
+    webhook, webhook_secret = read_webhook(body.get("webhook"))
+    return NewJob(
+        id=_as_id(body.get("prompt_id") or str(uuid.uuid4()), "prompt_id"),
+        prompt={},
+        outputs=[],
+        client_id=None if client_id is None else _as_id(client_id, "client_id"),
+        targets=_as_targets(body.get("partial_execution_targets")),
+        number=_as_number(body.get("number")),
+        front=bool(body.get("front")),
+        priority=_as_priority(body.get("priority")),
+        background=bool(body.get("background")),
+        idempotency_key=_as_id_or_none(body.get("idempotency_key"), "idempotency_key"),
+        options=_as_options(body.get("options")),
+        label=_as_id_or_none(body.get("label"), "label"),
+        webhook=webhook,
+        webhook_secret=webhook_secret,
+    )
+
+
+def _text_seed(extra_data: dict[str, Any], client_id: str | None, key: str | None) -> int:
+    """What chooses among `{a|b}`: the client's own seed, else one by chance, the same when a request is sent again."""
+    given = extra_data.get("seed")
+    if isinstance(given, int) and not isinstance(given, bool):
+        return given
+    if key is not None:
+        return int.from_bytes(hashlib.sha256(f"{client_id or ''}\n{key}".encode()).digest()[:4])
+    return secrets.randbits(32)
 
 
 def _as_id(value: Any, name: str) -> str:

@@ -16,6 +16,7 @@ from server.logbook import LogBook
 from server.store import Store
 from server.supervisor import Supervisor
 from server.user_files import PersonSettings, UserFiles
+from server.webhooks import Webhooks
 from server.workflows import WorkflowShelf
 
 
@@ -35,6 +36,7 @@ CLIENTS = web.AppKey("clients", Clients)
 SUPERVISOR = web.AppKey("supervisor", Supervisor)
 LOGBOOK = web.AppKey("logbook", LogBook)
 INTAKE = web.AppKey("intake", Intake)
+WEBHOOKS = web.AppKey("webhooks", Webhooks)
 WORKFLOWS = web.AppKey("workflows", WorkflowShelf)
 USER_FILES = web.AppKey("user_files", UserFiles)
 PERSON_SETTINGS = web.AppKey("person_settings", PersonSettings)

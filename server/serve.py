@@ -26,9 +26,11 @@ from server.clients import Clients
 from server.guards import own_names
 from server.intake import Check, Convert, Intake
 from server.keys import Limits
+from server.metrics import Metrics
 from server.store import Store
 from server.supervisor import Supervisor
 from server.transport import PipeTransport, StartWorker, Transport
+from server.webhooks import Webhooks
 from server.workflows import WorkflowShelf
 from server.workplaces import WorkerLimits
 
@@ -105,7 +107,9 @@ def gather_parts(
     catalogue = Catalogue(folders.user / "catalogue.json", folders.list_files, folders.take_kinds)
     clients = Clients()
     limits = WorkerLimits(settings.cancel_patience_s, settings.node_timeout_s, settings.worker_memory_bytes)
-    supervisor = Supervisor(store, catalogue, clients, transports, limits)
+    metrics = Metrics()
+    counted = [metrics.counted(f"worker {i}", make) for i, make in enumerate(transports)]
+    supervisor = Supervisor(store, catalogue, clients, counted, limits)
     return Parts(
         folders=folders,
         store=store,
@@ -115,6 +119,10 @@ def gather_parts(
         intake=Intake(store, catalogue, clients, supervisor, check, convert),
         workflows=WorkflowShelf(folders, workflows),
         page=settings.front_end or page,
+        metrics=metrics,
+        webhooks=Webhooks(
+            store, secret=settings.webhook_secret, allow_private=settings.is_private or settings.private_webhooks
+        ),
         page_is_ours=settings.front_end is None,
         limits=Limits(upload_bytes=settings.upload_bytes),
         private_names=own_names(settings.listen) if settings.is_private else None,

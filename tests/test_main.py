@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -62,3 +63,29 @@ def test_training_leaves_the_graphics_card_alone_when_told_to(
     monkeypatch.setitem(sys.modules, "heddle.training.command", room)
     assert main(words) == 0
     assert told == heard
+
+
+def test_the_front_desk_gets_a_converter_that_chooses_words(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    handed: list[Any] = []
+    monkeypatch.setattr("server.serve.serve", lambda *parts, **more: handed.extend(parts))
+    assert main(["serve", "--base-directory", str(tmp_path), "--webhook-secret", "signs"]) == 0
+    settings, *_, convert = handed
+    assert settings.webhook_secret == "signs" and "signs" not in repr(settings)
+    text = ["STRING", {"multiline": True, "dynamicPrompts": True}]
+    records = {"Say": {"input": {"required": {"text": text}}, "output": [], "output_node": True}}
+    saved = {
+        "version": 0.4,
+        "nodes": [{"id": 3, "type": "Say", "mode": 0, "inputs": [], "outputs": [], "widgets_values": ["a {b|c} d"]}],
+        "links": [],
+    }
+    chosen = set()
+    for seed in range(8):
+        prompt, texts = convert(saved, records, seed)
+        assert texts == [
+            {"node_id": "3", "input_name": "text", "text": "a {b|c} d", "chosen": prompt["3"]["inputs"]["text"]}
+        ]
+        assert convert(saved, records, seed) == (prompt, texts)
+        chosen.add(texts[0]["chosen"])
+    assert chosen == {"a b d", "a c d"}
+    prompt, texts = convert(saved, records, None)
+    assert prompt["3"]["inputs"]["text"] == "a {b|c} d" and texts == []

@@ -12,7 +12,7 @@ import os
 import re
 import sys
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
@@ -111,6 +111,8 @@ class Settings:
     cancel_patience_s: float = 5.0
     node_timeout_s: float | None = None
     worker_memory_bytes: int | None = None
+    webhook_secret: str | None = field(default=None, repr=False)  # signs what other programs are told of jobs
+    private_webhooks: bool = False  # they may be on this machine or a private network, although others can reach us
     workflow: Path | None = None  # run, check, convert
     changes: tuple[str, ...] = ()  # run: the texts of --set, for `read_change`
     catalogue: Path | None = None  # convert: nodes that are not here, as /object_info answers
@@ -291,6 +293,12 @@ def _shared_options() -> _Parser:
         metavar="N",
         help="ended jobs whose events are kept; default %(default)s",
     )
+    jobs.add_argument("--webhook-secret", metavar="TEXT", help="signs what jobs' webhooks are told")
+    jobs.add_argument(
+        "--allow-private-webhooks",
+        action="store_true",
+        help="with --listen: webhooks may lead to this machine and to private networks",
+    )
     work.add_argument("--verbose", metavar="LEVEL", default="INFO", help=f"{', '.join(LEVELS)}; alone: DEBUG")
     return parser
 
@@ -378,6 +386,8 @@ def _settings(command: str, found: argparse.Namespace, rest: tuple[str, ...] = (
         cancel_patience_s=_at_least(0, found.cancel_patience_s, "--cancel-patience-s"),
         node_timeout_s=_above_zero(found.node_timeout_s, "--node-timeout-s"),
         worker_memory_bytes=_megabytes(found.worker_memory_mb, "--worker-memory-mb"),
+        webhook_secret=found.webhook_secret,
+        private_webhooks=found.allow_private_webhooks,
         workflow=None if workflow is None else _absolute(workflow),
         changes=changes,
         catalogue=None if catalogue is None else _absolute(catalogue),

@@ -6,11 +6,13 @@ from aiohttp import ETag, web
 
 from server.keys import CATALOGUE, INTAKE, SUPERVISOR
 from server.plain_json import to_text
+from server.routes.described import described
 
 routes = web.RouteTableDef()
 
 
 @routes.get("/object_info")
+@described(statuses=(200, 304), answer={"type": "object"})
 async def get_object_info(request: web.Request) -> web.Response:
     """Every node: its inputs, outputs and where the menu shows it."""
     await request.app[INTAKE].records()  # a page that was told of no nodes would not ask again
@@ -33,6 +35,7 @@ async def get_object_info(request: web.Request) -> web.Response:
 
 
 @routes.get("/object_info/{class}")
+@described(answer={"type": "object"})
 async def get_object_info_of(request: web.Request) -> web.Response:
     """One node, or nothing."""
     await request.app[INTAKE].records()

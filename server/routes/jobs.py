@@ -10,12 +10,24 @@ from server.intake import Refused
 from server.job_list import LONGEST_PAGE, STATUSES, Status, Wish, page_of_jobs
 from server.keys import INTAKE, STORE
 from server.routes.bodies import answer_json, id_list, number, read_object
+from server.routes.described import TEXT, described, one_of, whole
 from server.routes.records import job_detail, job_record, job_summary
 
 routes = web.RouteTableDef()
 
 
 @routes.get("/jobs")
+@described(
+    query={
+        "status": TEXT,
+        "workflow_id": TEXT,
+        "sort_by": one_of("created_at", "execution_duration"),
+        "sort_order": one_of("asc", "desc"),
+        "limit": whole(0),
+        "offset": whole(0),
+    },
+    answer={"type": "object"},
+)
 async def list_jobs(request: web.Request) -> web.Response:
     """A page of jobs: `status=a,b`, `workflow_id`, `sort_by`, `sort_order`, `limit`, `offset`."""
     wish = _read_wish(request)
@@ -26,10 +38,11 @@ async def list_jobs(request: web.Request) -> web.Response:
         "total": total,
         "has_more": wish.offset + len(jobs) < total,
     }
-    return await answer_json({"jobs": [job_summary(job) for job in jobs], "pagination": pagination})
+    return await answer_json({"jobs": [job_summary(job, error) for job, error in jobs], "pagination": pagination})
 
 
 @routes.get("/jobs/{id}")
+@described(answer={"type": "object"})
 async def get_job_detail(request: web.Request) -> web.Response:
     """One job with its workflow and its outputs."""
     job = await request.app[STORE].job(request.match_info["id"])
@@ -39,6 +52,7 @@ async def get_job_detail(request: web.Request) -> web.Response:
 
 
 @routes.get("/heddle/jobs/{id}")
+@described(answer={"type": "object"})
 async def get_job(request: web.Request) -> web.Response:
     """One job, waiting, running or ended."""
     job = await request.app[STORE].job(request.match_info["id"])
@@ -48,6 +62,10 @@ async def get_job(request: web.Request) -> web.Response:
 
 
 @routes.post("/jobs/cancel")
+@described(
+    body={"type": "object", "properties": {"job_ids": {"type": "array", "items": TEXT}}, "required": ["job_ids"]},
+    answer="Cancelled",
+)
 async def cancel_jobs(request: web.Request) -> web.Response:
     """Take these jobs out of the queue, or stop them where they run."""
     job_ids = id_list(await read_object(request), "job_ids")
@@ -55,12 +73,14 @@ async def cancel_jobs(request: web.Request) -> web.Response:
 
 
 @routes.post("/jobs/{id}/cancel")
+@described(answer="Cancelled")
 async def cancel_job(request: web.Request) -> web.Response:
     """The same for one job."""
     return web.json_response({"cancelled": await request.app[INTAKE].cancel([request.match_info["id"]])})
 
 
 @routes.get("/heddle/jobs/{id}/events")
+@described(query={"since": whole(0)}, answer={"type": "object"})
 async def get_events(request: web.Request) -> web.Response:
     """The job's events after number `since`, in order; previews are not among them."""
     events = await request.app[STORE].events_since(request.match_info["id"], number(request, "since", 0) or 0)

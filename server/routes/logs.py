@@ -8,6 +8,7 @@ from server.intake import Refused
 from server.keys import CLIENTS, LOGBOOK
 from server.messages import Logs
 from server.routes.bodies import read_object
+from server.routes.described import TEXT, described
 
 routes = web.RouteTableDef()
 
@@ -25,6 +26,10 @@ async def get_logs(request: web.Request) -> web.Response:
 
 
 @routes.patch("/internal/logs/subscribe")
+@described(
+    body={"type": "object", "properties": {"clientId": TEXT, "enabled": {"type": "boolean"}}, "required": ["clientId"]},
+    answer_types=(),
+)
 async def subscribe(request: web.Request) -> web.Response:
     """Begin or stop to send new lines to a client: `{"clientId": ID, "enabled": bool}`."""
     body = await read_object(request)

@@ -9,6 +9,7 @@ from aiohttp import web
 from server.files import page_type
 from server.keys import PAGE, PAGE_IS_OURS
 from server.packs import find_inside
+from server.routes.described import described
 
 routes = web.RouteTableDef()
 
@@ -20,6 +21,7 @@ _POLICY = (
 
 
 @routes.get("/{path:.*}")
+@described(answer_types=("*/*",))
 async def get_page(request: web.Request) -> web.StreamResponse:
     """`index.html` for the bare address, else the file of that name."""
     path = request.match_info["path"] or "index.html"

@@ -12,6 +12,7 @@ from server.intake import Refused
 from server.keys import FOLDERS, INTAKE, LIMITS, STORE, SUPERVISOR
 from server.plain_json import to_text
 from server.routes.bodies import parse, read_json, read_object, refuse_deep
+from server.routes.described import PROMPT_ANSWER, PROMPT_BODY, described
 from server.routes.forms import received_form
 
 routes = web.RouteTableDef()
@@ -21,6 +22,11 @@ _JSON_FIELDS = ("extra_data", "partial_execution_targets")
 
 
 @routes.post("/prompt")
+@described(
+    body=PROMPT_BODY,
+    form={"type": "object", "properties": {"file": {"type": "string", "format": "binary"}}, "required": ["file"]},
+    answer=PROMPT_ANSWER,
+)
 async def post_prompt(request: web.Request) -> web.Response:
     """Queue a workflow in the API form or the saved form, or a form with a `file` that carries one."""
     body = await (_read_form(request) if request.content_type == "multipart/form-data" else read_json(request))
@@ -28,12 +34,18 @@ async def post_prompt(request: web.Request) -> web.Response:
 
 
 @routes.get("/prompt")
+@described(answer={"type": "object"})
 async def get_prompt(request: web.Request) -> web.Response:
     """How many jobs run or wait."""
     return web.json_response({"exec_info": {"queue_remaining": request.app[STORE].waiting}})
 
 
 @routes.post("/interrupt")
+@described(
+    body={"type": "object", "properties": {"prompt_id": {"type": ["string", "null"]}}},
+    body_may_be_left_out=True,
+    answer_types=(),
+)
 async def interrupt(request: web.Request) -> web.Response:
     """Stop what runs: `{}` for all, `{"prompt_id": ID}` for one."""
     job_id = (await read_object(request, default={})).get("prompt_id")
@@ -44,6 +56,11 @@ async def interrupt(request: web.Request) -> web.Response:
 
 
 @routes.post("/free")
+@described(
+    body={"type": "object", "properties": {"unload_models": {"type": "boolean"}, "free_memory": {"type": "boolean"}}},
+    body_may_be_left_out=True,
+    answer_types=(),
+)
 async def free(request: web.Request) -> web.Response:
     """Let go of weights (`unload_models`) or of every kept result as well (`free_memory`)."""
     body = await read_object(request, default={})

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from server.job_list import status_of, workflow_id_of
-from server.store import Job
+from server.store import Job, JobRow
 
 # What a job list can show as a small picture, by the name under which nodes list it or by the file's ending.
 PREVIEWABLE = ("images", "gifs", "video", "videos", "audio", "3d", "animated_images")
@@ -33,22 +32,22 @@ def history_entry(job: Job) -> dict[str, Any]:
     }
 
 
-def job_summary(job: Job) -> dict[str, Any]:
+def job_summary(job: JobRow, execution_error: dict[str, Any] | None = None) -> dict[str, Any]:
     """One line of `/jobs`. Times in ms since 1970. Front ends read it strictly: what is not known is left out."""
-    outputs = [(node_id, kind, item) for node_id, shown in job.results.items() for kind, item in _items_of(shown)]
+    outputs = [(node_id, kind, item) for node_id, shown in job.results.items() for kind, item in items_of(shown)]
     previewable = [each for each in outputs if _is_previewable(each[1], each[2])]
     told = {
         "id": job.id,
-        "status": status_of(job),
+        "status": job.known_state,
         "priority": job.number,
         "create_time": job.created_ms,
         "execution_start_time": job.started_ms,
         "execution_end_time": job.ended_ms,
-        "execution_error": _execution_error(job),
+        "execution_error": execution_error,
         "outputs_count": len(outputs),
         "previewable_outputs_count": len(previewable),
         "preview_output": _preview_output(previewable),
-        "workflow_id": workflow_id_of(job),
+        "workflow_id": job.workflow_id,
     }
     return {key: value for key, value in told.items() if value is not None}
 
@@ -56,7 +55,7 @@ def job_summary(job: Job) -> dict[str, Any]:
 def job_detail(job: Job) -> dict[str, Any]:
     """What `/jobs/{id}` says: the line of the list, what came of the job, and what was asked."""
     return {
-        **job_summary(job),
+        **job_summary(job, _execution_error(job)),
         "outputs": job.results,
         "workflow": {"prompt": job.prompt, "extra_data": job.extra_data},
         **({} if job.ended_ms is None else {"execution_status": _execution_status(job)}),
@@ -100,7 +99,7 @@ def _execution_error(job: Job) -> dict[str, Any] | None:
     return next((told for kind, told in job.messages if kind == "execution_error"), None)
 
 
-def _items_of(shown: Any) -> list[tuple[str, Any]]:
+def items_of(shown: Any) -> list[tuple[str, Any]]:
     """What a node showed, as (kind, item): files as `{filename, subfolder, type}`, texts as they are."""
     if not isinstance(shown, dict):
         return []

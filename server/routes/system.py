@@ -8,6 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from server.keys import CATALOGUE, CLIENTS, STORE, SUPERVISOR
+from server.routes.described import described
 
 routes = web.RouteTableDef()
 
@@ -28,6 +29,7 @@ _DEVICE = {
 
 
 @routes.get("/system_stats")
+@described(answer={"type": "object"})
 async def get_system_stats(request: web.Request) -> web.Response:
     """Memory, versions and devices. Sizes in bytes."""
     hellos = request.app[SUPERVISOR].hellos()

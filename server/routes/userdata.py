@@ -12,6 +12,7 @@ from server.files import content_headers
 from server.intake import Refused
 from server.keys import LIMITS, USER_FILES
 from server.routes.bodies import flag, read_bytes
+from server.routes.described import described
 
 routes = web.RouteTableDef()
 
@@ -67,6 +68,7 @@ async def move_file(request: web.Request) -> web.Response:
 
 
 @routes.delete("/userdata/{file}")
+@described(statuses=(204,))
 async def delete_file(request: web.Request) -> web.Response:
     """Take a file away."""
     await asyncio.to_thread(request.app[USER_FILES].delete, request.match_info["file"])

@@ -14,6 +14,7 @@ from server.files import content_headers
 from server.intake import Refused
 from server.keys import FOLDERS
 from server.previews import read_preview_wish, render_channel, render_preview
+from server.routes.described import TEXT, described, one_of
 
 routes = web.RouteTableDef()
 
@@ -21,6 +22,16 @@ VIEWABLE = ("input", "output", "temp")  # the user folder holds settings and the
 
 
 @routes.get("/view")
+@described(
+    query={
+        "filename": TEXT,
+        "subfolder": TEXT,
+        "type": one_of("input", "output", "temp"),
+        "preview": TEXT,
+        "channel": one_of("rgba", "rgb", "a"),
+    },
+    answer_types=("*/*",),
+)
 async def view(request: web.Request) -> web.StreamResponse:
     """A file of the input, output or temp folder; `preview=webp;90` a smaller picture, `channel=a` its mask."""
     query = request.query

@@ -11,6 +11,7 @@ from aiohttp import WSMsgType, web
 
 from server.clients import Connection
 from server.keys import CLIENTS, STORE
+from server.routes.described import TEXT, described
 
 routes = web.RouteTableDef()
 
@@ -20,6 +21,7 @@ LONGEST_CLIENT_ID = 200
 
 
 @routes.get("/ws")
+@described(query={"clientId": TEXT}, statuses=(101,))
 async def websocket(request: web.Request) -> web.StreamResponse:
     """Messages about the client's jobs and about the queue, until one side leaves."""
     client_id = request.query.get("clientId") or uuid.uuid4().hex

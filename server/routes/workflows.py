@@ -9,6 +9,7 @@ from aiohttp import web
 from heddle.graph.errors import FileProblem
 from server.keys import INTAKE, WORKFLOWS
 from server.routes.bodies import read_json
+from server.routes.described import described
 
 routes = web.RouteTableDef()
 
@@ -30,6 +31,7 @@ async def read_workflow(request: web.Request) -> web.Response:
 
 
 @routes.post("/heddle/convert")
+@described(body={"type": "object"}, answer={"type": "object"})
 async def convert(request: web.Request) -> web.Response:
     """The API form of a workflow in either form."""
     return web.json_response(await request.app[INTAKE].convert(await read_json(request)))

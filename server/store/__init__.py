@@ -9,6 +9,8 @@ from server.store.records import (
     State,
     StoredEvent,
     StoreTrouble,
+    Which,
+    key_in_batch,
     now_ms,
 )
 from server.store.store import Store
@@ -23,5 +25,7 @@ __all__ = [
     "Store",
     "StoreTrouble",
     "StoredEvent",
+    "Which",
+    "key_in_batch",
     "now_ms",
 ]

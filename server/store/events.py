@@ -53,6 +53,7 @@ class EventLog:
         self._writer = writer
         self.next_number = 1  # over all jobs; set when the database is opened
         self._unwritten = Unwritten()
+        self._being_written: list[Unwritten] = []
         self._flushing: asyncio.Future[Any] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._waiters: list[asyncio.Future[None]] = []
@@ -109,11 +110,16 @@ class EventLog:
                 self._waiters.remove(waiter)
         return self.next_number - 1 > seq
 
-    def in_memory(self) -> Iterator[StoredEvent]:
-        """Events that a full or busy disk has not taken yet."""
-        for batch in self._unwritten.batches:
-            for i, body in enumerate(batch.bodies):
-                yield StoredEvent(batch.first + i, batch.job_id, batch.first_number + i, batch.at_ms, body)
+    def in_memory(self, after: int = 0) -> list[StoredEvent]:
+        """Events after number `after` that are not on disk, or perhaps only just, in their order."""
+        batches = [batch for each in (*self._being_written, self._unwritten) for batch in each.batches]
+        return [
+            StoredEvent(batch.first + i, batch.job_id, batch.first_number + i, batch.at_ms, body)
+            for batch in sorted(batches, key=lambda batch: batch.first)
+            if batch.first + len(batch.bodies) - 1 > after
+            for i, body in enumerate(batch.bodies)
+            if batch.first + i > after
+        ]
 
     def _flush_soon(self) -> None:
         if self._timer is None:
@@ -128,16 +134,18 @@ class EventLog:
 
         def flushed(future: asyncio.Future[None]) -> None:
             self._flushing = None
-            if not future.cancelled() and (error := future.exception()) is not None:
+            if future.cancelled() or (error := future.exception()) is None:
+                self.let_go(taken)
+                if self._unwritten:
+                    self._flush_soon()  # what came meanwhile
+            else:
                 self.give_back(taken)
                 log.warning("%d batches of events are kept in memory: %s", len(taken.batches), error)
-            elif self._unwritten:
-                self._flush_soon()  # what came meanwhile
 
         self._flushing.add_done_callback(flushed)
 
     def take(self) -> Unwritten:
-        """What is not written, for a write of the caller's own; `give_back`, if that fails.
+        """What is not written, for a write of the caller's own; `let_go` after that, `give_back` if it fails.
 
         Without what is told of many single nodes afterwards: a row for each of a thousand nodes is written after the
         end of their job, which clients wait for, and before anybody reads it.
@@ -147,12 +155,18 @@ class EventLog:
         later = {job: nodes for job, nodes in taken.explained.items() if len(nodes) > FEW_NODES}
         taken.explained = {job: nodes for job, nodes in taken.explained.items() if job not in later}
         self._unwritten = Unwritten(explained=later)
+        self._being_written.append(taken)
         if later:
             self._flush_soon()
         return taken
 
+    def let_go(self, taken: Unwritten) -> None:
+        """Forget what is on disk now."""
+        self._being_written = [each for each in self._being_written if each is not taken]
+
     def give_back(self, taken: Unwritten) -> None:
         """Keep in memory what could not be written; the next flush tries again."""
+        self.let_go(taken)
         later = self._unwritten
         batches = sorted([*taken.batches, *later.batches], key=lambda batch: batch.first)
         self._unwritten = Unwritten(

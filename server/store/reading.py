@@ -7,8 +7,11 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
-from server.store.records import Job, JobRow, State
+from server.store.records import Delivery, Job, JobRow, Which
 from server.store.rows import ROW, WHOLE_JOBS, marks, portions, read_job, read_results, row_values, tidy
+
+NARROWING = ("workflow_id", "label", "client_id")  # columns that a list may ask to have one value
+DURATION = "coalesce(ended_ms - started_ms, 0)"  # as the index `jobs_durations` has it
 
 
 def read_waiting(db: sqlite3.Connection) -> dict[int, Job]:
@@ -31,13 +34,58 @@ def read_queue_items(db: sqlite3.Connection) -> dict[int, str]:
 
 
 def read_page(
-    db: sqlite3.Connection, states: Sequence[State], limit: int, offset: int, newest_first: bool
-) -> list[JobRow]:
-    """Jobs in these states by the time of their coming; one index answers for each state, and SQLite merges them."""
-    order = "DESC" if newest_first else "ASC"
-    parts = " UNION ALL ".join(["SELECT seq FROM jobs WHERE state = ?"] * len(states))
-    found = db.execute(f"{parts} ORDER BY seq {order} LIMIT ? OFFSET ?", (*states, limit, offset))
-    return read_rows(db, [row[0] for row in found])
+    db: sqlite3.Connection, which: Which, running: Sequence[int], limit: int, offset: int
+) -> tuple[list[JobRow], int | None]:
+    """A page of a list, and how many jobs it has on all pages; None where the counts of the states say so.
+
+    Args:
+        running: the jobs that run now. The database may learn of it later and is not asked for their states.
+    """
+    order = "DESC" if which.newest_first else "ASC"
+    asked = [state for state in which.states if state != "running"]
+    at_work = list(running) if "running" in which.states else []
+    apart, those = f"seq NOT IN ({marks(running)})", f"seq IN ({marks(at_work)})"
+    narrow = {name: value for name in NARROWING if (value := getattr(which, name)) is not None}
+    wish, values = "".join(f" AND {name} = ?" for name in narrow), list(narrow.values())
+    beyond = [] if which.beyond is None or which.by_duration else [which.beyond]
+    start = f" AND seq {'<' if which.newest_first else '>'} ?" if beyond else ""
+    # The states are only looked at (+), so that the index with the order of the list is the one that is walked.
+    chosen = f"(+state IN ({marks(asked)}) AND {apart} OR {those}){wish}"
+    chosen_values = [*asked, *running, *at_work, *values]
+    if which.by_duration:
+        index = "" if narrow else "INDEXED BY jobs_durations"
+        statement = f"SELECT seq FROM jobs {index} WHERE {chosen} ORDER BY {DURATION} {order}, seq {order}"
+        bound = chosen_values
+    elif narrow:
+        statement, bound = f"SELECT seq FROM jobs WHERE {chosen}{start} ORDER BY seq {order}", [*chosen_values, *beyond]
+    else:  # one index answers for each state, and SQLite merges them
+        parts = [f"SELECT seq FROM jobs WHERE state = ? AND {apart}{start}"] * len(asked)
+        parts.append(f"SELECT seq FROM jobs WHERE {those}{start}")
+        bound = [value for state in asked for value in (state, *running, *beyond)] + [*at_work, *beyond]
+        statement = f"{' UNION ALL '.join(parts)} ORDER BY seq {order}"
+    found = db.execute(f"{statement} LIMIT ? OFFSET ?", (*bound, limit, offset))
+    rows = read_rows(db, [row[0] for row in found])
+    if not narrow:
+        return rows, None
+    return rows, db.execute(f"SELECT count(*) FROM jobs WHERE {chosen}", chosen_values).fetchone()[0]
+
+
+def read_due(db: sqlite3.Connection, at_ms: int, limit: int) -> list[Delivery]:
+    """What others are to be told by now, the oldest first."""
+    columns = "id, job_id, event, url, secret, at_ms, attempts"
+    rows = db.execute(
+        f"SELECT {columns} FROM deliveries WHERE next_ms <= ? ORDER BY next_ms, id LIMIT ?", (at_ms, limit)
+    )
+    return [Delivery(*row) for row in rows]
+
+
+def read_failures(db: sqlite3.Connection, seqs: Sequence[int]) -> dict[int, dict[str, Any]]:
+    """What clients were told of the failures of these jobs, by seq; without those that did not fail."""
+    return {
+        row["job"]: json.loads(row["told"])
+        for some in portions(seqs)
+        for row in db.execute(f"SELECT job, told FROM job_failures WHERE job IN ({marks(some)})", some)
+    }
 
 
 def read_rows(db: sqlite3.Connection, seqs: Sequence[int]) -> list[JobRow]:

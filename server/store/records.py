@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -36,6 +37,11 @@ class StoreTrouble(HeddleError):
         self.full = full
 
 
+def key_in_batch(key: str | None, place: int) -> str | None:
+    """The idempotency key of one of several jobs that were asked for together; the first, 0, has the client's own."""
+    return key if key is None or place == 0 else f"{key}\x1f{place}"  # a sign that clients' keys cannot have
+
+
 class DuplicateJob(HeddleError):
     """Another prompt was already queued under this id or key."""
 
@@ -58,7 +64,8 @@ class NewJob:
     idempotency_key: str | None = None  # one job per client and key, however often it is sent
     options: dict[str, Any] = field(default_factory=dict)
     label: str | None = None  # a name for people
-    webhook: Any = None
+    webhook: Any = None  # {url, events}: whom to tell when the job comes to one of these states
+    webhook_secret: str | None = None  # that what it is told is signed with; None: with the server's own
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +115,19 @@ class Job(JobRow):
 
 
 @dataclass(frozen=True, slots=True)
+class Which:
+    """Which jobs a list has, and in which order."""
+
+    states: Collection[State] = STATES
+    workflow_id: str | None = None
+    label: str | None = None
+    client_id: str | None = None
+    by_duration: bool = False  # instead of by the time of their coming
+    newest_first: bool = True  # or longest first
+    beyond: int | None = None  # a job's seq: only those that come after it in a list by time
+
+
+@dataclass(frozen=True, slots=True)
 class StoredEvent:
     """One event. `number` counts within its job from 1, `seq` over all jobs, rising and with gaps."""
 
@@ -116,6 +136,19 @@ class StoredEvent:
     number: int
     at_ms: int
     body: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What another program is to be told: that a job came to a state."""
+
+    id: int
+    job_id: str
+    event: State
+    url: str
+    secret: str | None
+    at_ms: int
+    attempts: int  # that failed
 
 
 def now_ms() -> int:

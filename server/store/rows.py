@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from server.store.records import Job, NewJob, now_ms
+from server.store.records import DuplicateJob, Job, NewJob, key_in_batch, now_ms
 from server.store.waiting import Waiting
 
 T = TypeVar("T")
@@ -31,6 +31,55 @@ def find_same(db: sqlite3.Connection, new: NewJob) -> sqlite3.Row | None:
             (new.client_id or "", new.idempotency_key),
         ).fetchone()
     return there
+
+
+def find_all(db: sqlite3.Connection, batch: Sequence[NewJob], prompts: Sequence[str]) -> list[int]:
+    """The jobs, by seq, that an earlier request of the same batch has made; none if it is new.
+
+    Raises: DuplicateJob, if an id or a key belongs to another job, or to a batch of another size.
+    """
+    found = [find_same(db, new) for new in batch]
+    for new, there, prompt in zip(batch, found, prompts):
+        if there is not None and there["prompt"] != prompt:
+            raise DuplicateJob(
+                f"prompt_id {new.id} belongs to another job; leave it out or choose a new one"
+                if there["id"] == new.id
+                else f"idempotency_key {_own_key(batch[0])} belongs to another job; choose a new one"
+            )
+    seqs = [there["seq"] for there in found if there is not None]
+    if not seqs:
+        return []
+    longer = key_in_batch(batch[0].idempotency_key, len(batch))
+    more = "SELECT 1 FROM jobs WHERE coalesce(client_id, '') = ? AND idempotency_key = ?"
+    if len(seqs) < len(batch) or db.execute(more, (batch[0].client_id or "", longer)).fetchone():
+        raise DuplicateJob(f"idempotency_key {_own_key(batch[0])} belongs to another number of jobs; choose a new one")
+    return seqs
+
+
+def insert(db: sqlite3.Connection, job: Job, new: NewJob, placed: Waiting, prompt: str) -> None:
+    """Write a new job down. Args: prompt: its JSON."""
+    db.execute(
+        "INSERT INTO jobs (seq, id, number, turn, priority, background, client_id, idempotency_key, label,"
+        " webhook, options, workflow_id, created_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            *(job.seq, new.id, placed.number, placed.turn, new.priority, new.background, new.client_id),
+            *(new.idempotency_key, new.label, json.dumps(new.webhook), json.dumps(new.options)),
+            *(job.workflow_id, job.created_ms),
+        ),
+    )
+    db.execute(
+        "INSERT INTO job_texts (job, prompt, extra_data, secrets, targets, outputs) VALUES (?, ?, ?, ?, ?, ?)",
+        (
+            *(job.seq, prompt, json.dumps(new.extra_data), json.dumps(new.secrets) if new.secrets else None),
+            *(json.dumps(new.targets), json.dumps(new.outputs)),
+        ),
+    )
+    if new.webhook_secret is not None:
+        db.execute("INSERT INTO webhook_secrets VALUES (?, ?)", (job.seq, new.webhook_secret))
+
+
+def _own_key(new: NewJob) -> str:
+    return (new.idempotency_key or new.id).partition("\x1f")[0]
 
 
 def read_again(db: sqlite3.Connection, seq: int) -> Job:

@@ -130,6 +130,54 @@ STEPS = (
     SELECT outputs.job, node_id, output, ended_ms FROM outputs JOIN jobs ON jobs.seq = outputs.job;
     DROP TABLE outputs;
     """,
+    # What job lists filter and sort by. Words to other programs: a trigger writes them down together with the change
+    # that they tell of, whichever statement makes it.
+    """
+    CREATE TABLE job_failures (
+        job INTEGER PRIMARY KEY REFERENCES jobs (seq) ON DELETE CASCADE,
+        told TEXT NOT NULL               -- JSON: the first `execution_error` of its messages; lists show it
+    );
+    INSERT INTO job_failures
+    SELECT job, min(json_extract(said.value, '$[1]'))
+    FROM job_texts, json_each(iif(json_valid(messages), messages, '[]')) AS said
+    WHERE json_extract(said.value, '$[0]') = 'execution_error' GROUP BY job;
+    CREATE INDEX jobs_of_workflows ON jobs (workflow_id, seq) WHERE workflow_id IS NOT NULL;
+    CREATE INDEX jobs_with_labels ON jobs (label, seq) WHERE label IS NOT NULL;
+    CREATE INDEX jobs_durations ON jobs (coalesce(ended_ms - started_ms, 0), seq);
+    CREATE TABLE webhook_secrets (
+        job INTEGER PRIMARY KEY REFERENCES jobs (seq) ON DELETE CASCADE,
+        secret TEXT NOT NULL
+    );
+    CREATE TABLE deliveries (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        job_id TEXT NOT NULL,            -- the job itself may be forgotten before it is told
+        event TEXT NOT NULL,             -- the state that the job came to
+        url TEXT NOT NULL,
+        secret TEXT,
+        at_ms INTEGER NOT NULL,
+        attempts INTEGER NOT NULL DEFAULT 0,
+        next_ms INTEGER NOT NULL
+    );
+    CREATE INDEX deliveries_due ON deliveries (next_ms);
+    CREATE TRIGGER webhooks_of_states AFTER UPDATE OF state ON jobs
+    WHEN NEW.state <> OLD.state AND NEW.webhook LIKE '{%' AND json_valid(NEW.webhook)
+    BEGIN
+        INSERT INTO deliveries (job_id, event, url, secret, at_ms, next_ms)
+        SELECT NEW.id, NEW.state, json_extract(NEW.webhook, '$.url'),
+               (SELECT secret FROM webhook_secrets WHERE job = NEW.seq),
+               (julianday('now') - 2440587.5) * 86400000, 0
+        WHERE EXISTS (SELECT 1 FROM json_each(NEW.webhook, '$.events') WHERE value = NEW.state);
+    END;
+    CREATE TRIGGER webhooks_of_the_removed BEFORE DELETE ON jobs
+    WHEN OLD.state = 'queued' AND OLD.webhook LIKE '{%' AND json_valid(OLD.webhook)
+    BEGIN
+        INSERT INTO deliveries (job_id, event, url, secret, at_ms, next_ms)
+        SELECT OLD.id, 'cancelled', json_extract(OLD.webhook, '$.url'),
+               (SELECT secret FROM webhook_secrets WHERE job = OLD.seq),
+               (julianday('now') - 2440587.5) * 86400000, 0
+        WHERE EXISTS (SELECT 1 FROM json_each(OLD.webhook, '$.events') WHERE value = 'cancelled');
+    END;
+    """,
 )
 
 

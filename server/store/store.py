@@ -17,13 +17,15 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from heddle.graph.errors import HeddleError
 from server.store.database import Database
 from server.store.events import EventLog, read_after, read_since, write_events
 from server.store.reading import (
+    read_due,
     read_explained,
+    read_failures,
     read_history,
     read_one,
     read_page,
@@ -34,20 +36,22 @@ from server.store.reading import (
 from server.store.records import (
     OUTCOME_STATES,
     STATES,
-    DuplicateJob,
+    Delivery,
     Job,
     JobRow,
     NewJob,
     State,
     StoredEvent,
+    Which,
     now_ms,
 )
 from server.store.rows import (
     WHOLE_JOBS,
     accepted,
     cancel,
-    find_same,
+    find_all,
     in_order,
+    insert,
     read_again,
     read_job,
 )
@@ -63,6 +67,24 @@ PRUNE_EVERY = 50  # ends
 PRUNE_AT_ONCE = 200  # jobs; others want to write, too
 FRESH_JOBS = 256  # kept in memory from being accepted to being handed out, so that nobody reads them back
 FRESH_BYTES = 8 << 20
+
+
+class Watcher(Protocol):
+    """Hears of jobs as they go by. It must not fail."""
+
+    def take_claim(self, job: Job) -> None: ...
+
+    def take_events(self, job_id: str, at_ms: int, bodies: list[dict[str, Any]]) -> None: ...
+
+
+class Nobody:
+    """A watcher that pays no attention."""
+
+    def take_claim(self, job: Job) -> None:
+        pass
+
+    def take_events(self, job_id: str, at_ms: int, bodies: list[dict[str, Any]]) -> None:
+        pass
 
 
 class Store:
@@ -96,6 +118,9 @@ class Store:
         self._ended_waiters: dict[str, list[asyncio.Future[None]]] = {}
         self.line_changed: Callable[[], None] = lambda: None  # set by the supervisor
         self.jobs_ended: Callable[[list[str]], None] = lambda job_ids: None  # told what will never run again
+        self.watcher: Watcher = Nobody()
+        self.has_webhooks = False  # whether anybody wants to be told of jobs, or has not been told yet
+        self.webhook_changed: Callable[[], None] = lambda: None  # set by the webhooks; a job that has one ended or came
 
     @property
     def waiting(self) -> int:
@@ -154,6 +179,10 @@ class Store:
         )
         for state, count in db.execute("SELECT state, count(*) FROM jobs GROUP BY state"):
             self._counts[state] = count
+        (self.has_webhooks,) = db.execute(
+            "SELECT EXISTS (SELECT 1 FROM deliveries)"
+            " OR EXISTS (SELECT 1 FROM jobs WHERE state = 'queued' AND webhook LIKE '{%')"
+        ).fetchone()
         (last,) = db.execute("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'jobs'").fetchone()
         self._next_seq = last + 1
 
@@ -166,65 +195,65 @@ class Store:
         client may repeat a request whose answer it did not get. Raises: DuplicateJob, if either belongs to another
         prompt.
         """
-        seq, self._next_seq = self._next_seq, self._next_seq + 1
-        placed = self._line.place(
-            seq,
-            new.id,
-            new.client_id,
-            number=new.number,
-            front=new.front,
-            priority=new.priority,
-            background=new.background,
-        )
-        job = accepted(new, placed)
-        size = 0
+        return (await self.accept_all([new]))[0]
 
-        def write(db: sqlite3.Connection) -> int | None:
-            nonlocal size
-            prompt = json.dumps(new.prompt)
-            size = len(prompt)
-            try:
-                db.execute(
-                    "INSERT INTO jobs (seq, id, number, turn, priority, background, client_id, idempotency_key, label,"
-                    " webhook, options, workflow_id, created_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                    (
-                        *(seq, new.id, placed.number, placed.turn, new.priority, new.background, new.client_id),
-                        *(new.idempotency_key, new.label, json.dumps(new.webhook), json.dumps(new.options)),
-                        *(job.workflow_id, job.created_ms),
-                    ),
-                )
-            except sqlite3.IntegrityError:
-                if (there := find_same(db, new)) is None:
-                    raise
-                if there["prompt"] != prompt:
-                    raise DuplicateJob(
-                        f"prompt_id {new.id} belongs to another job; leave it out or choose a new one"
-                        if there["id"] == new.id
-                        else f"idempotency_key {new.idempotency_key} belongs to another job; choose a new one"
-                    ) from None
-                return there["seq"]
-            db.execute(
-                "INSERT INTO job_texts (job, prompt, extra_data, secrets, targets, outputs) VALUES (?, ?, ?, ?, ?, ?)",
-                (
-                    *(seq, prompt, json.dumps(new.extra_data), json.dumps(new.secrets) if new.secrets else None),
-                    *(json.dumps(new.targets), json.dumps(new.outputs)),
-                ),
+    async def accept_all(self, batch: Sequence[NewJob]) -> list[Job]:
+        """Queue jobs that were asked for together, all in one write or none; see `accept`."""
+        # Each one that goes to the front goes before those that are there: the first has to be the last to go.
+        seqs = list(range(self._next_seq, self._next_seq + len(batch)))
+        self._next_seq += len(batch)
+        if all(new.front for new in batch):
+            seqs.reverse()
+        placed = [
+            self._line.place(
+                seq,
+                new.id,
+                new.client_id,
+                number=new.number,
+                front=new.front,
+                priority=new.priority,
+                background=new.background,
             )
-            return None
+            for seq, new in zip(seqs, batch)
+        ]
+        jobs = [accepted(new, place) for new, place in zip(batch, placed)]
+        sizes: list[int] = []
 
-        def then(existing: int | None) -> None:
-            # Here and not below: who asked may have gone, the job is there all the same.
-            if existing is None:
-                self._line.add(placed)
+        def write(db: sqlite3.Connection) -> list[int]:
+            prompts = [json.dumps(new.prompt) for new in batch]
+            sizes[:] = map(len, prompts)
+            # A lone job is rarely there already: it is looked for only if it cannot be put in.
+            if len(batch) > 1 and (existing := find_all(db, batch, prompts)):
+                return existing
+            try:
+                for job, new, place, prompt in zip(jobs, batch, placed, prompts):
+                    insert(db, job, new, place, prompt)
+            except sqlite3.IntegrityError:
+                if len(batch) > 1 or not (existing := find_all(db, batch, prompts)):
+                    raise
+                return existing
+            return []
+
+        def then(existing: list[int]) -> None:
+            # Here and not below: who asked may have gone, the jobs are there all the same.
+            if existing:
+                return
+            for job, place, size in zip(jobs, placed, sizes):
+                self._line.add(place)
                 if len(self._fresh) < FRESH_JOBS and self._fresh_bytes + size < FRESH_BYTES:
-                    self._fresh[seq] = (job, size)
+                    self._fresh[job.seq] = (job, size)
                     self._fresh_bytes += size
-                self.line_changed()
+            self.line_changed()
+            if any(new.webhook for new in batch):
+                self.has_webhooks = True
+                self.webhook_changed()
 
         existing = await self._write(write, then=then)
-        if existing is None:
-            return job
-        return await self._read(lambda db: read_job(db.execute(f"{WHOLE_JOBS} WHERE seq = ?", (existing,)).fetchone()))
+        if not existing:
+            return jobs
+        return await self._read(
+            lambda db: [read_job(db.execute(f"{WHOLE_JOBS} WHERE seq = ?", (seq,)).fetchone()) for seq in existing]
+        )
 
     def first(self) -> Waiting | None:
         """The job whose turn it is."""
@@ -252,7 +281,9 @@ class Store:
             raise
         worker = choose(job)
         self._log.record_start(taken.seq, started_ms, worker)
-        return replace(job, state="running", started_ms=started_ms, worker=worker)
+        job = replace(job, state="running", started_ms=started_ms, worker=worker)
+        self.watcher.take_claim(job)
+        return job
 
     async def put_back(self, job_id: str, *, worker_died: bool) -> int:
         """Return a running job to its place in the queue. Returns: how many workers died over it so far."""
@@ -304,8 +335,11 @@ class Store:
                 "UPDATE job_texts SET messages = ?, failure = ?, secrets = NULL WHERE job = ?",
                 (json.dumps(list(messages)), json.dumps(failure), taken.seq),
             )
+            if (told := next((about for kind, about in messages if kind == "execution_error"), None)) is not None:
+                db.execute("INSERT OR REPLACE INTO job_failures VALUES (?, ?)", (taken.seq, json.dumps(told)))
 
         def then(_: None) -> None:
+            self._log.let_go(unwritten)
             if self._running.pop(job_id, None) is not None:
                 self._count_end([job_id], state)
 
@@ -343,19 +377,36 @@ class Store:
         background: bool | None = None,
     ) -> bool:
         """Give a waiting job another place, see `Line.place`. Returns: whether it waits."""
-        before = self._line.get(job_id)
+
+        def place(before: Waiting) -> Waiting:
+            return self._line.place(
+                before.seq,
+                before.id,
+                before.client_id,
+                number=number,
+                front=front,
+                priority=before.priority if priority is None else priority,
+                background=before.background if background is None else background,
+            )
+
+        return await self._move(job_id, place)
+
+    async def move_beside(self, job_id: str, other_id: str, *, behind: bool) -> bool:
+        """Let a waiting job run right before another one, or right after it. Returns: whether both wait."""
+        other = self._line.get(other_id)
+        if other is None or job_id not in self._line:
+            return False
+        return job_id == other_id or await self._move(job_id, lambda job: self._line.beside(job, other, behind=behind))
+
+    async def move_to_back(self, job_id: str) -> bool:
+        """Let a waiting job run after all others of its class and priority. Returns: whether it waits."""
+        return await self._move(job_id, self._line.behind_all)
+
+    async def _move(self, job_id: str, place: Callable[[Waiting], Waiting]) -> bool:
+        before = self._line.remove(job_id)
         if before is None:
             return False
-        self._line.remove(job_id)
-        after = self._line.place(
-            before.seq,
-            before.id,
-            before.client_id,
-            number=number,
-            front=front,
-            priority=before.priority if priority is None else priority,
-            background=before.background if background is None else background,
-        )
+        after = place(before)
         self._line.add(after)
         if (fresh := self._fresh.get(before.seq)) is not None:
             moved = replace(fresh[0], number=after.number, priority=after.priority, background=after.background)
@@ -400,12 +451,26 @@ class Store:
         self, states: Collection[State], limit: int, offset: int = 0, *, newest_first: bool = True
     ) -> tuple[list[JobRow], int]:
         """Jobs in these states by the time of their coming, without their prompts; and how many there are."""
+        return await self.list_jobs(Which(states, newest_first=newest_first), limit, offset)
+
+    async def list_jobs(self, which: Which, limit: int, offset: int = 0) -> tuple[list[JobRow], int]:
+        """A page of jobs without their prompts, and how many there are on all pages.
+
+        A job that was handed out is running here, even if its row has not heard of it yet.
+        """
         await self._log.flush()
-        wanted: list[State] = [state for state in STATES if state in states]
-        total = sum(self.counts[state] for state in wanted)
-        if not wanted:
+        running = {each.seq: each for each in self._running.values()}
+        known = sum(count for state, count in self.counts.items() if state in which.states)
+        if not known:
             return [], 0
-        return await self._read(lambda db: read_page(db, wanted, limit, offset, newest_first)), total
+        rows, total = await self._read(lambda db: read_page(db, which, list(running), limit, offset))
+        rows = [replace(row, state="running", ended_ms=None) if row.seq in running else row for row in rows]
+        return rows, known if total is None else total
+
+    async def failures(self, rows: Iterable[JobRow]) -> dict[int, dict[str, Any]]:
+        """What clients were told when these jobs failed, by `seq`, for those that did."""
+        seqs = [row.seq for row in rows if row.state in ("failed", "partial")]
+        return await self._read(lambda db: read_failures(db, seqs)) if seqs else {}
 
     # What came of it
 
@@ -430,12 +495,14 @@ class Store:
             ended = asyncio.get_running_loop().create_future()
             waiters = self._ended_waiters.setdefault(job_id, [])
             waiters.append(ended)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(ended, timeout_s)
-            if ended in waiters:
-                waiters.remove(ended)
-            if not waiters and self._ended_waiters.get(job_id) is waiters:
-                del self._ended_waiters[job_id]
+            try:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(ended, timeout_s)
+            finally:
+                if ended in waiters:
+                    waiters.remove(ended)
+                if not waiters and self._ended_waiters.get(job_id) is waiters:
+                    del self._ended_waiters[job_id]
         return job_id not in self._line and job_id not in self._running
 
     async def delete_history(self, job_ids: Iterable[str] | None = None) -> int:
@@ -469,6 +536,7 @@ class Store:
     def record(self, job_seq: int, job_id: str, first_number: int, at_ms: int, bodies: list[dict[str, Any]]) -> None:
         """Keep events that came together, see `EventLog.record`."""
         self._log.record(job_seq, job_id, first_number, at_ms, bodies)
+        self.watcher.take_events(job_id, at_ms, bodies)
 
     def record_progress(self, job_seq: int, percent: float) -> None:
         """Keep how far a running job is; written with the next events."""
@@ -476,23 +544,45 @@ class Store:
 
     async def events_since(self, job_id: str, since: int) -> list[StoredEvent] | None:
         """A job's events after number `since` of its own, or None if there is no such job."""
-        await self._log.flush()
+        rest, last = self._log.in_memory(), self.last_event  # as in `events_after`
         found = await self._read(lambda db: read_since(db, job_id, since))
-        if found is not None:
-            found += [event for event in self._log.in_memory() if event.job_id == job_id and event.number > since]
-        return found
+        if found is None:
+            return None
+        found = [event for event in found if event.seq <= last]
+        seen = {event.seq for event in found}
+        rest = [each for each in rest if each.job_id == job_id and each.number > since and each.seq not in seen]
+        return sorted([*found, *rest], key=lambda event: event.seq)
 
     async def events_after(self, seq: int, limit: int = 1_000) -> list[StoredEvent]:
         """Events of all jobs after number `seq`, in their order, at least `limit` of them if there are as many."""
-        await self._log.flush()
-        found = await self._read(lambda db: read_after(db, seq, limit))
-        if len(found) < limit:
-            found += [event for event in self._log.in_memory() if event.seq > seq]
-        return found
+        # What is not on disk is taken down before the disk is read, and nothing later: so no event is passed over
+        # that is written between the two.
+        rest, last = self._log.in_memory(seq), self.last_event
+        found = [event for event in await self._read(lambda db: read_after(db, seq, limit)) if event.seq <= last]
+        if len(found) >= limit:
+            last = found[-1].seq
+        seen = {event.seq for event in found}
+        found += [event for event in rest if event.seq not in seen and event.seq <= last]
+        return sorted(found, key=lambda event: event.seq)
 
     async def wait_for_events(self, seq: int, timeout_s: float) -> bool:
         """Wait until there is an event after number `seq`. Returns: whether there is."""
         return await self._log.wait(seq, timeout_s)
+
+    # Words to others
+
+    async def due_deliveries(self, at_ms: int, limit: int) -> list[Delivery]:
+        """What others are to be told by now, the oldest first."""
+        return await self._read(lambda db: read_due(db, at_ms, limit))
+
+    async def settle_delivery(self, id: int) -> None:
+        """Forget a delivery: it was taken, or given up."""
+        await self._write(lambda db: db.execute("DELETE FROM deliveries WHERE id = ?", (id,)), durable=False)
+
+    async def put_off_delivery(self, id: int, attempts: int, next_ms: int) -> None:
+        """Try a delivery again later."""
+        change = "UPDATE deliveries SET attempts = ?, next_ms = ? WHERE id = ?"
+        await self._write(lambda db: db.execute(change, (attempts, next_ms, id)), durable=False)
 
     # Small things
 
@@ -554,6 +644,8 @@ class Store:
 
     def _tell_ended(self, job_ids: list[str]) -> None:
         self.jobs_ended(job_ids)
+        if self.has_webhooks:
+            self.webhook_changed()
         for job_id in job_ids:
             for waiter in self._ended_waiters.pop(job_id, ()):
                 if not waiter.done():

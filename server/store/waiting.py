@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 Key = tuple[bool, int, int, float, int]
 
@@ -86,6 +86,38 @@ class Line:
             self._remember(placed)
         return placed
 
+    def beside(self, job: Waiting, other: Waiting, *, behind: bool) -> Waiting:
+        """The place right before another job, or right behind it, with that one's class and priority.
+
+        Args: job: one that has left the line; it is taken in again by `add`.
+        """
+        at = bisect_left(self._keys, other.key)
+        same = other.key[:3]
+        # Between two neighbours there is a number, unless they have the same one: then it goes around both.
+        while True:
+            first, second = (at, at + 1) if behind else (at - 1, at)
+            low = self._keys[first][3] if first >= 0 and self._keys[first][:3] == same else None
+            high = self._keys[second][3] if second < len(self._keys) and self._keys[second][:3] == same else None
+            if low is not None and high is not None:
+                number = (low + high) / 2
+            elif low is not None:
+                number = low + _a_step(low)
+            else:
+                assert high is not None, "one of both neighbours is the other job or stands where it does"
+                number = high - _a_step(high)
+            if (low is None or low < number) and (high is None or number < high):
+                where = {"turn": other.turn, "priority": other.priority, "background": other.background}
+                return replace(job, number=number, **where)
+            at += 1 if behind else -1
+
+    def behind_all(self, job: Waiting) -> Waiting:
+        """The last place of the job's class and priority; it has left the line."""
+        background, priority = job.key[:2]
+        at = bisect_left(self._keys, (background, priority + 1))
+        if at == 0 or self._keys[at - 1][:2] != job.key[:2]:
+            return job
+        return self.beside(job, self._jobs[self._keys[at - 1][-1]], behind=True)
+
     def add(self, job: Waiting) -> None:
         """Let it wait."""
         insort(self._keys, job.key)
@@ -159,3 +191,7 @@ class Line:
         del self._keys[bisect_left(self._keys, job.key)]
         del self._jobs[job.seq]
         del self._seqs[job.id]
+
+
+def _a_step(number: float) -> float:
+    return max(1.0, abs(number) * 2.0**-40)  # one that changes a number of any size

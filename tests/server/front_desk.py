@@ -43,9 +43,16 @@ def check(prompt: dict[str, Any], catalogue: Any, targets: list[str] | None) -> 
     return outputs, None, {}
 
 
-def convert(workflow: dict[str, Any], catalogue: Any) -> dict[str, Any]:
-    """A saved form of the tests' own: each node says what it becomes."""
-    return {str(node["id"]): node["becomes"] for node in workflow["nodes"]}
+def convert(workflow: Any, catalogue: Any, seed: int | None) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """A saved form of the tests' own: each node says what it becomes, and `words` among which one is chosen."""
+    prompt = {str(node["id"]): dict(node["becomes"]) for node in workflow["nodes"]}
+    chosen = []
+    for node in workflow["nodes"]:
+        if seed is not None and (words := node.get("words")):
+            word, inputs = words[seed % len(words)], prompt[str(node["id"])]["inputs"]
+            prompt[str(node["id"])]["inputs"] = {**inputs, "name": word}
+            chosen.append({"node_id": str(node["id"]), "input_name": "name", "text": str(words), "chosen": word})
+    return prompt, chosen
 
 
 def folders_at(base: Path) -> Folders:

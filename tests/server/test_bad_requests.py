@@ -417,7 +417,10 @@ async def real_words(desk: Desk) -> None:
         return found.as_answer()
 
     desk.parts.intake._check = check
-    desk.parts.intake._convert = lambda workflow, records: to_prompt(workflow, Registry.from_catalogue(records))
+    desk.parts.intake._convert = lambda workflow, records, seed: (
+        to_prompt(workflow, Registry.from_catalogue(records), seed=seed),
+        [],
+    )
 
 
 @pytest.mark.usefixtures("strict")

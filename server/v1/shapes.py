@@ -1,0 +1,237 @@
+"""The bodies that /api/v1 takes and the answers it gives, as models; imported when the first of them is needed."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+State = Literal["queued", "running", "partial", "done", "failed", "cancelled"]
+Word = Annotated[str, Field(min_length=1, max_length=200)]
+Seed = Annotated[int, Field(ge=0, lt=2**64)]
+MOST_JOBS = 1000  # of one request
+
+
+class Taken(BaseModel):
+    """A body: names that are not known are refused."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Options(Taken):
+    """How a job runs."""
+
+    stop_at_first_error: bool = Field(False, description="End with the first failed node instead of the other branches")
+    cache: bool = Field(True, description="Take kept results, and keep new ones")
+
+
+class Webhook(Taken):
+    """Whom to tell of a job."""
+
+    url: str = Field(max_length=2000, description="http or https; redirects are not followed")
+    secret: str | None = Field(None, min_length=1, max_length=200, description="Signs what is sent; never shown again")
+    events: list[State] | None = Field(None, min_length=1, description="States to be told of; the ends if not given")
+
+
+class Submission(Taken):
+    """A job, or several that differ in some inputs."""
+
+    workflow: dict[str, Any] | None = Field(None, description="The graph, in the API form or as an editor saves it")
+    prompt: dict[str, Any] | None = Field(None, description="The same as `workflow`, as POST /prompt names it")
+    client_id: Word | None = None
+    label: Word | None = Field(None, description="A name for people")
+    priority: int = Field(0, ge=-1000, le=1000, description="Higher runs first")
+    background: bool = Field(False, description="Runs only while nothing else waits")
+    front: bool = Field(False, description="Before all that wait with this priority")
+    targets: list[str] | None = Field(None, description="Output nodes to run; all if not given")
+    options: Options | None = None
+    webhook: Webhook | None = None
+    idempotency_key: Word | None = Field(None, description="As the header Idempotency-Key")
+    extra_data: dict[str, Any] | None = None
+    seed: int | None = Field(None, description="Chooses among {a|b} in texts of the saved form, and with `count`")
+    batch: list[dict[str, Any]] | None = Field(
+        None, min_length=1, max_length=MOST_JOBS, description="One job for each: {NODE.INPUT: value}"
+    )
+    seeds: list[Seed] | None = Field(
+        None, min_length=1, max_length=MOST_JOBS, description="One job for each, with it in every seed input"
+    )
+    count: int | None = Field(None, ge=1, le=MOST_JOBS, description="So many jobs, with seeds by chance")
+
+
+class Move(Taken):
+    """A new place for a waiting job: one of the first three, or another class."""
+
+    to: Literal["front", "back"] | None = None
+    before: Word | None = Field(None, description="The job that it shall run right before")
+    after: Word | None = Field(None, description="The job that it shall run right after")
+    priority: int | None = Field(None, ge=-1000, le=1000)
+    background: bool | None = None
+
+
+class JobError(BaseModel):
+    """The first thing that went wrong."""
+
+    node_id: str | None
+    class_type: str | None
+    kind: str | None
+    reason: str
+
+
+class Output(BaseModel):
+    """A file or a text that a node showed."""
+
+    node_id: str
+    kind: str = Field(description="The name under which the node lists it, such as images")
+    text: str | None = None
+    filename: str | None = None
+    subfolder: str | None = None
+    type: str | None = None
+    url: str | None = None
+    media_type: str | None = None
+    data: str | None = Field(None, description="Base64, where outputs=inline was asked")
+
+
+class WebhookShown(BaseModel):
+    """Whom a job tells, without what only both sides know."""
+
+    host: str
+    events: list[State]
+
+
+class JobRecord(BaseModel):
+    """A job. Times in milliseconds since 1970."""
+
+    id: str
+    label: str | None
+    state: State
+    client_id: str | None
+    priority: int
+    background: bool
+    created_ms: int
+    started_ms: int | None
+    ended_ms: int | None
+    progress_percent: float
+    position: int | None = Field(description="How many waiting jobs go before it")
+    seconds_left: float | None
+    worker: str | None
+    worker_deaths: int
+    error: JobError | None
+    options: dict[str, bool]
+    webhook: WebhookShown | None
+    workflow_id: str | None
+    outputs: list[Output]
+    text_choices: dict[str, Any] | None = Field(None, description="The seed, and which words were chosen with it")
+
+
+class Queued(BaseModel):
+    """A job that was accepted."""
+
+    id: str
+    state: State
+    position: int | None
+    url: str
+
+
+class Submitted(BaseModel):
+    """What was accepted, in the order in which it was asked for."""
+
+    jobs: list[Queued]
+    node_errors: dict[str, Any]
+
+
+class JobList(BaseModel):
+    """A page of jobs."""
+
+    jobs: list[JobRecord]
+    total: int
+    limit: int
+    offset: int
+    next_cursor: str | None
+
+
+class Event(BaseModel):
+    """Something that happened to a job."""
+
+    seq: int = Field(description="Its number over all jobs, rising, with gaps")
+    job_id: str
+    number: int = Field(description="Its number within the job, from 1")
+    at_ms: int
+    event: dict[str, Any]
+
+
+class Events(BaseModel):
+    """Events in their order, and the number to go on from."""
+
+    events: list[Event]
+    last: int
+
+
+class NodeExplained(BaseModel):
+    """What became of a node, and why."""
+
+    how: str | None
+    why: list[Any]
+    seconds: float | None
+    finished_ms: int | None
+
+
+class Explained(BaseModel):
+    """For each node: ran, kept in memory or on disk, skipped; and what differed from last time."""
+
+    nodes: dict[str, NodeExplained]
+
+
+class LogLine(BaseModel):
+    """A line about a job."""
+
+    at_ms: int | None
+    node_id: str | None
+    level: str
+    text: str
+
+
+class Logs(BaseModel):
+    """What was said about a job, oldest first."""
+
+    lines: list[LogLine]
+
+
+class Waited(BaseModel):
+    """A job after a wait, and whether it has ended."""
+
+    ended: bool
+    job: JobRecord
+
+
+class Cancelled(BaseModel):
+    """Whether the job waited or ran."""
+
+    cancelled: bool
+
+
+class Removed(BaseModel):
+    """Whether there was an entry."""
+
+    removed: bool
+
+
+class Moved(BaseModel):
+    """The place that a job has now: how many go before it."""
+
+    position: int | None
+
+
+class ErrorWords(BaseModel):
+    """What was wrong."""
+
+    type: str
+    message: str
+    details: Any
+    extra_info: Any
+
+
+class Error(BaseModel):
+    """The one shape of everything that goes wrong."""
+
+    error: ErrorWords
+    node_errors: dict[str, Any]
