@@ -124,6 +124,7 @@ class Webhooks:
         self._secret = secret
         self._allow_private = allow_private
         self._wake = asyncio.Event()
+        self._stopping = False
         self._under_way: dict[int, asyncio.Task[None]] = {}
         self._working: asyncio.Task[None] | None = None
         self._session: ClientSession | None = None
@@ -137,6 +138,8 @@ class Webhooks:
 
     async def stop(self) -> None:
         """End. What is not delivered is delivered after the next start."""
+        # Said as well as done: a wait that is over at the same moment swallows its cancellation.
+        self._stopping = True
         tasks = [*self._under_way.values(), *([self._working] if self._working else ())]
         for task in tasks:
             task.cancel()
@@ -145,7 +148,7 @@ class Webhooks:
             await self._session.close()
 
     async def _work(self) -> None:
-        while True:
+        while not self._stopping:
             self._wake.clear()
             if self._store.has_webhooks:
                 try:

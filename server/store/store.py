@@ -554,7 +554,7 @@ class Store:
         return sorted([*found, *rest], key=lambda event: event.seq)
 
     async def events_after(self, seq: int, limit: int = 1_000) -> list[StoredEvent]:
-        """Events of all jobs after number `seq`, in their order, at least `limit` of them if there are as many."""
+        """The first `limit` events of all jobs after number `seq`, in their order."""
         # What is not on disk is taken down before the disk is read, and nothing later: so no event is passed over
         # that is written between the two.
         rest, last = self._log.in_memory(seq), self.last_event
@@ -563,7 +563,7 @@ class Store:
             last = found[-1].seq
         seen = {event.seq for event in found}
         found += [event for event in rest if event.seq not in seen and event.seq <= last]
-        return sorted(found, key=lambda event: event.seq)
+        return sorted(found, key=lambda event: event.seq)[:limit]
 
     async def wait_for_events(self, seq: int, timeout_s: float) -> bool:
         """Wait until there is an event after number `seq`. Returns: whether there is."""

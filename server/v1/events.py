@@ -58,7 +58,7 @@ async def get_events(request: web.Request) -> web.StreamResponse:
     store = request.app[STORE]
     if _wants_stream(request):
         return await _stream(request, _of_all(store, since))
-    return await _answer((await store.events_after(since, limit))[:limit], since)
+    return await _answer(await store.events_after(since, limit), since)
 
 
 @routes.get("/api/v1/events/ws")
