@@ -130,6 +130,7 @@ class EventLog:
         if self._flushing is not None or not self._unwritten:
             return
         taken, self._unwritten = self._unwritten, Unwritten()
+        self._being_written.append(taken)
         self._flushing = self._writer.do(lambda db: write_events(db, taken), durable=False)
 
         def flushed(future: asyncio.Future[None]) -> None:
