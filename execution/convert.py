@@ -114,10 +114,13 @@ class _Writer:
             else:
                 inputs[name] = [written, source.output]
         title = record.get("title") or (spec.display_name if spec else "") or kind
+        meta: dict[str, Any] = {"title": title if isinstance(title, str) else kind}
+        if mapping_in(record, "properties").get("cache") is False:  # the person wants it to run each time
+            meta["cache"] = False
         self.result.prompt[place.ids[node_id]] = {
             "class_type": spec.id if spec else kind,
             "inputs": inputs,
-            "_meta": {"title": title if isinstance(title, str) else kind},
+            "_meta": meta,
         }
 
     def _follow_links(

@@ -321,10 +321,16 @@ class _JobRun:
         asking = [node for node in nodes if node.spec.fingerprint is not None]
         if asking:
             self._ask_fingerprints(asking)
+        self.told |= {node.id: unique_token() for node in nodes if self._is_uncached(node)}
         if self.job.use_cache:
             node_keys(nodes, self.house.fingerprint, self.house.code_version, self.told, self.keys)
         else:
             self.keys |= {node.id: unique_token() for node in nodes}
+
+    def _is_uncached(self, node: PlannedNode) -> bool:
+        """True if the graph says `"_meta": {"cache": false}` of a node: it runs each time."""
+        meta = self.graph.get_node(node.id).get("_meta") if self.graph.has_node(node.id) else None
+        return isinstance(meta, Mapping) and meta.get("cache") is False
 
     def _ask_fingerprints(self, nodes: Iterable[PlannedNode]) -> None:
         """Ask nodes whether what they read has changed. One that cannot say counts as changed."""

@@ -45,6 +45,13 @@ def test_the_newer_schema_with_link_objects_reads_the_same() -> None:
     assert inputs_of(document, "2") == {"thing": ["1", 0]}
 
 
+def test_a_node_that_is_not_to_be_kept_says_so() -> None:
+    document = saved(record(1, "Make", ["a"], properties={"cache": False}), record(2, "Make", ["a"]))
+    assert [node["_meta"] for node in convert(document).values()] == [
+        {"title": "Make", "cache": False}, {"title": "Make"},
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("values", [[5, "randomize", 0.5], [5, 0.5]])
 def test_the_control_after_a_seed_is_passed_over_where_there_is_one(values: list[Any]) -> None:
     assert inputs_of(saved(record(3, "Seeded", values)), "3") == {"seed": 5, "weight": 0.5}

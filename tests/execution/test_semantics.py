@@ -279,6 +279,14 @@ def test_a_job_without_the_cache_neither_takes_nor_leaves_results(made: Worker) 
     assert ran["a"] == 3
 
 
+def test_a_node_that_is_not_to_be_kept_runs_each_time_and_so_does_what_it_feeds(made: Worker) -> None:
+    prompt = graph(n1=("Tell", {"name": "a"}), n2=("Tell", {"name": "b", "after": ["1", 0]}), n3=show("2"))
+    prompt["2"]["_meta"] = {"cache": False}
+    run(made, prompt)
+    assert started(run(made, prompt)) == ["2", "3"]
+    assert ran == {"a": 1, "b": 2}
+
+
 def test_only_the_chosen_output_nodes_run(made: Worker) -> None:
     prompt = graph(n1=("Tell", {"name": "a"}), n2=show("1"), n3=("Tell", {"name": "b"}), n4=show("3"))
     assert run(made, prompt, targets=["4"]).shown() == ["b"]
