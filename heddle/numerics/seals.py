@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import torch
 
 _ROW = 16  # whole words that are added up before places count: a flip or a swap moves words further than that
@@ -18,6 +19,8 @@ def seal_of(value: Any) -> Any:
     kind = type(value)
     if isinstance(value, torch.Tensor):
         return (tuple(value.shape), value.dtype, _sum_of(value))
+    if kind is np.ndarray and value.dtype.kind in "biufc":
+        return (value.shape, value.dtype.str, _sum_of(torch.from_numpy(_bytes_of(value))))
     if kind is dict:
         return tuple((key, seal_of(each)) for key, each in value.items())
     if kind in (list, tuple):
@@ -30,6 +33,8 @@ def copy_of(value: Any) -> Any:
     kind = type(value)
     if isinstance(value, torch.Tensor):
         return value.clone()
+    if kind is np.ndarray:
+        return value.copy()
     if kind is dict:
         return {key: copy_of(each) for key, each in value.items()}
     if kind in (list, tuple):
@@ -42,6 +47,10 @@ def memory_of(value: Any) -> Iterator[int]:
     if isinstance(value, torch.Tensor):
         if value.layout is torch.strided:
             yield value.untyped_storage().data_ptr()
+    elif isinstance(value, np.ndarray):
+        while isinstance(value.base, np.ndarray):
+            value = value.base
+        yield value.__array_interface__["data"][0]
     elif isinstance(value, Mapping):
         yield id(value)
         for each in value.values():
@@ -50,6 +59,12 @@ def memory_of(value: Any) -> Iterator[int]:
         yield id(value)
         for each in value:
             yield from memory_of(each)
+
+
+def _bytes_of(array: np.ndarray) -> np.ndarray:
+    """The bytes of an array in a row; writable, as torch wants them, though nobody writes."""
+    flat = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+    return flat if flat.flags.writeable else flat.copy()
 
 
 def _sum_of(tensor: torch.Tensor) -> int:

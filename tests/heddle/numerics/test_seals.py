@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -72,3 +73,17 @@ def test_a_copy_shares_no_memory() -> None:
     assert seal_of(value) == seal_of(copied)
     view = value["samples"][1:]
     assert set(memory_of(view)) <= set(memory_of(value))
+
+
+def test_arrays_are_watched_as_tensors_are() -> None:
+    array = np.arange(5000, dtype=np.float32).reshape(50, 100)
+    before = seal_of([array])
+    assert seal_of([array.copy()]) == before
+    array[3, 4] += 1
+    assert seal_of([array]) != before
+    array.flags.writeable = False
+    assert seal_of(array) == seal_of(array)
+    tensor = torch.from_numpy(np.zeros(8, np.float32))
+    assert set(memory_of(tensor)) == set(memory_of(tensor.numpy()[2:]))
+    assert set(memory_of(copy_of(array))).isdisjoint(memory_of(array))
+    assert seal_of(np.array(["a", object()], dtype=object)) is not None
