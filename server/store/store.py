@@ -396,31 +396,49 @@ class Store:
         other = self._line.get(other_id)
         if other is None or job_id not in self._line:
             return False
-        return job_id == other_id or await self._move(job_id, lambda job: self._line.beside(job, other, behind=behind))
+        if job_id == other_id:
+            return True
+        spread: list[tuple[Waiting, Waiting]] = []
+
+        def place(job: Waiting) -> Waiting:
+            placed = self._line.beside(job, other, behind=behind)
+            if placed is None:
+                spread.extend(self._line.spread(other))
+                moved = self._line.get(other_id)
+                placed = None if moved is None else self._line.beside(job, moved, behind=behind)
+            return placed or job
+
+        return await self._move(job_id, place, spread)
 
     async def move_to_back(self, job_id: str) -> bool:
         """Let a waiting job run after all others of its class and priority. Returns: whether it waits."""
         return await self._move(job_id, self._line.behind_all)
 
-    async def _move(self, job_id: str, place: Callable[[Waiting], Waiting]) -> bool:
+    async def _move(
+        self, job_id: str, place: Callable[[Waiting], Waiting], spread: Sequence[tuple[Waiting, Waiting]] = ()
+    ) -> bool:
+        """Let a job go to its new place. `spread` holds others that `place` numbered anew, as they were and are."""
         before = self._line.remove(job_id)
         if before is None:
             return False
         after = place(before)
         self._line.add(after)
-        if (fresh := self._fresh.get(before.seq)) is not None:
-            moved = replace(fresh[0], number=after.number, priority=after.priority, background=after.background)
-            self._fresh[before.seq] = (moved, fresh[1])
+        changed = [after, *(each for _, each in spread)]
+        for each in changed:
+            if (fresh := self._fresh.get(each.seq)) is not None:
+                moved = replace(fresh[0], number=each.number, priority=each.priority, background=each.background)
+                self._fresh[each.seq] = (moved, fresh[1])
         try:
             await self._write(
-                lambda db: db.execute(
+                lambda db: db.executemany(
                     "UPDATE jobs SET number = ?, turn = ?, priority = ?, background = ? WHERE seq = ?",
-                    (after.number, after.turn, after.priority, after.background, after.seq),
+                    [(each.number, each.turn, each.priority, each.background, each.seq) for each in changed],
                 )
             )
         except BaseException:
             if self._line.remove(job_id) is not None:
                 self._line.add(before)
+            self._line.put_back(spread)
             raise
         self.line_changed()
         return True

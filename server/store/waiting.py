@@ -11,6 +11,10 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from math import floor
+
+#: Numbers that jobs get anew begin here at most: larger ones leave little room between two of them.
+LARGEST_BEGIN = 2.0**30
 
 Key = tuple[bool, int, int, float, int]
 
@@ -86,29 +90,56 @@ class Line:
             self._remember(placed)
         return placed
 
-    def beside(self, job: Waiting, other: Waiting, *, behind: bool) -> Waiting:
+    def beside(self, job: Waiting, other: Waiting, *, behind: bool) -> Waiting | None:
         """The place right before another job, or right behind it, with that one's class and priority.
 
         Args: job: one that has left the line; it is taken in again by `add`.
+        Returns: None if there is no number between those of the neighbours; `spread` makes room.
         """
         at = bisect_left(self._keys, other.key)
         same = other.key[:3]
-        # Between two neighbours there is a number, unless they have the same one: then it goes around both.
-        while True:
-            first, second = (at, at + 1) if behind else (at - 1, at)
-            low = self._keys[first][3] if first >= 0 and self._keys[first][:3] == same else None
-            high = self._keys[second][3] if second < len(self._keys) and self._keys[second][:3] == same else None
-            if low is not None and high is not None:
-                number = (low + high) / 2
-            elif low is not None:
-                number = low + _a_step(low)
-            else:
-                assert high is not None, "one of both neighbours is the other job or stands where it does"
-                number = high - _a_step(high)
-            if (low is None or low < number) and (high is None or number < high):
-                where = {"turn": other.turn, "priority": other.priority, "background": other.background}
-                return replace(job, number=number, **where)
-            at += 1 if behind else -1
+        first, second = (at, at + 1) if behind else (at - 1, at)
+        low = self._keys[first][3] if first >= 0 and self._keys[first][:3] == same else None
+        high = self._keys[second][3] if second < len(self._keys) and self._keys[second][:3] == same else None
+        if low is not None and high is not None:
+            number = (low + high) / 2
+        elif low is not None:
+            number = low + _a_step(low)
+        else:
+            assert high is not None, "one of both neighbours is the other job"
+            number = high - _a_step(high)
+        if (low is None or low < number) and (high is None or number < high):
+            return replace(job, number=number, turn=other.turn, priority=other.priority, background=other.background)
+        return None
+
+    def spread(self, other: Waiting) -> list[tuple[Waiting, Waiting]]:
+        """Number the jobs that share another one's class, priority and turn anew, in their order, with room between.
+
+        Who is moved between the same two again and again halves what is between their numbers each time.
+        Returns: each of them as it was and as it is.
+        """
+        same = other.key[:3]
+        at = bisect_left(self._keys, same)
+        end = at
+        while end < len(self._keys) and self._keys[end][:3] == same:
+            end += 1
+        begin = max(-LARGEST_BEGIN, min(float(floor(self._keys[at][3])), LARGEST_BEGIN))
+        changes = []
+        for place, key in enumerate(self._keys[at:end]):
+            before = self._jobs[key[-1]]
+            after = replace(before, number=begin + place)
+            self._jobs[after.seq] = after
+            self._keys[at + place] = after.key
+            changes.append((before, after))
+        return changes
+
+    def put_back(self, changes: Iterable[tuple[Waiting, Waiting]]) -> None:
+        """Undo what `spread` did, for those that still wait as it left them."""
+        for before, after in changes:
+            if self._jobs.get(after.seq) == after:
+                self._keys.remove(after.key)
+                insort(self._keys, before.key)
+                self._jobs[before.seq] = before
 
     def behind_all(self, job: Waiting) -> Waiting:
         """The last place of the job's class and priority; it has left the line."""
@@ -116,7 +147,7 @@ class Line:
         at = bisect_left(self._keys, (background, priority + 1))
         if at == 0 or self._keys[at - 1][:2] != job.key[:2]:
             return job
-        return self.beside(job, self._jobs[self._keys[at - 1][-1]], behind=True)
+        return self.beside(job, self._jobs[self._keys[at - 1][-1]], behind=True) or job
 
     def add(self, job: Waiting) -> None:
         """Let it wait."""

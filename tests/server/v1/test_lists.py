@@ -164,13 +164,37 @@ def test_a_job_stands_right_beside_the_other_one_whatever_the_line_holds(
         behind = data.draw(st.booleans())
         other, job = line.get(other_id), line.remove(job_id)
         assert other is not None and job is not None
-        line.add(line.beside(job, other, behind=behind))
+        placed = line.beside(job, other, behind=behind)
+        if placed is None:
+            before = [each.id for each in line.page(0, 99)]
+            line.spread(other)
+            assert [each.id for each in line.page(0, 99)] == before
+            other = line.get(other_id)
+            assert other is not None
+            placed = line.beside(job, other, behind=behind)
+        assert placed is not None
+        line.add(placed)
         order = [each.id for each in line.page(0, 99)]
-        same = [each.id for each in line.page(0, 99) if each.number == other.number and each.turn == other.turn]
-        place, wanted = order.index(job_id), order.index(other_id)
-        # Among jobs of one and the same number no place is free: then it stands beside all of them.
-        assert (place > wanted) if behind else (place < wanted)
-        assert set(order[min(place, wanted) + 1 : max(place, wanted)]) <= set(same)
+        assert order.index(job_id) == order.index(other_id) + (1 if behind else -1)
+
+
+async def test_jobs_move_around_each_other_without_an_end(tmp_path: Path) -> None:
+    store = await opened(tmp_path)
+    for name in ("a", "b", "c", "d"):
+        await store.accept(new(name, client_id="me"))
+
+    async def order() -> list[str]:
+        return [row.id for row in (await store.waiting_page(10))[0]]
+
+    for _ in range(120):  # each time half as much room is left between two numbers
+        first, second, third, _ = await order()
+        assert await store.move_beside(third, first, behind=True)
+        assert (await order())[:3] == [first, third, second]
+    last = await order()
+    await store.close()
+    store = await opened(tmp_path)
+    assert await order() == last
+    await store.close()
 
 
 async def test_no_event_is_passed_over_while_it_is_being_written(tmp_path: Path) -> None:
