@@ -74,8 +74,8 @@ def build_worker(settings: Settings) -> Worker:
     from execution.cache import ResultCache
     from execution.code_versions import CodeVersions
     from execution.disk_cache import Codec, DiskCache
-    from execution.driver import House
     from execution.fingerprints import Fingerprints
+    from execution.job import House
     from execution.protection import Protection
     from execution.worker import Worker
     from heddle.media.claims import Claims, claims_path
