@@ -139,7 +139,8 @@ class Catalogue:
     async def wait(self, timeout_s: float) -> Records | None:
         """The records, as soon as there are any; None if that takes too long."""
         try:
-            await asyncio.wait_for(self._arrived.wait(), timeout_s)
+            async with asyncio.timeout(timeout_s):
+                await self._arrived.wait()
         except TimeoutError:
             return None
         return self._records

@@ -143,7 +143,8 @@ class Supervisor:
         self._questions[number] = (worker, answer)
         worker.transport.send({"type": "validate", "id": number, "prompt": prompt, "nodes": list(nodes)})
         try:
-            return await asyncio.wait_for(answer, patience_s)
+            async with asyncio.timeout(patience_s):
+                return await answer
         except TimeoutError:
             return {}
         finally:
@@ -551,7 +552,8 @@ class Supervisor:
     async def _pause(self, seconds: float) -> None:
         """Sleep, but not longer than the supervisor lives."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._stop.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._stop.wait()
 
     def _spawn(self, work: Any) -> asyncio.Task[Any]:
         task = asyncio.get_running_loop().create_task(work)

@@ -515,7 +515,8 @@ class Store:
             waiters.append(ended)
             try:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(ended, timeout_s)
+                    async with asyncio.timeout(timeout_s):
+                        await ended
             finally:
                 if ended in waiters:
                     waiters.remove(ended)

@@ -389,6 +389,26 @@ async def test_who_waits_for_a_job_hears_of_its_end(tmp_path: Path) -> None:
     await store.close()
 
 
+async def test_a_wait_that_is_over_when_it_is_broken_off_breaks_off(tmp_path: Path) -> None:
+    store = await opened(tmp_path)
+    job = await store.accept(new("a"))
+    for_its_end = asyncio.create_task(store.wait_until_ended("a", 10))
+    for_events = asyncio.create_task(store.wait_for_events(store.last_event, 10))
+    await store.claim()
+
+    def at_its_end(job_ids: list[str]) -> None:
+        asyncio.get_running_loop().call_soon(for_its_end.cancel)
+
+    store.jobs_ended = at_its_end
+    await store.finish("a", "success")
+    store.record(job.seq, "a", 1, 1, [{"kind": "job_started"}])
+    for_events.cancel()
+    await asyncio.wait([for_its_end, for_events])
+    assert for_its_end.cancelled() and for_events.cancelled()
+    assert store._log._waiters == [] and store._ended_waiters == {}
+    await store.close()
+
+
 FIRST_SCHEMA = """
     CREATE TABLE jobs (
         seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, number REAL NOT NULL,
