@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-from heddle.graph.errors import FileProblem, SettingsError
-from server.store.records import StoreTrouble
+from heddle.graph.errors import SettingsError
+from server.store.records import StoreDamaged, StoreTrouble
 from server.store.rows import cancel
 from server.store.schema import upgrade
 
@@ -41,12 +42,15 @@ class Database:
         except SettingsError:
             self.close()
             raise
-        except (OSError, sqlite3.Error) as error:
+        except (OSError, sqlite3.OperationalError) as error:
             self.close()
             raise SettingsError(
                 f"the job database {self._path} cannot be opened ({error}); "
                 "make its folder writable or choose another with --user-directory"
             ) from error
+        except sqlite3.Error as error:
+            self.close()
+            raise SettingsError(f"{self._words_on_damage(error)}; or choose another with --user-directory") from error
 
     def close(self) -> None:
         """Let go of the file."""
@@ -55,7 +59,7 @@ class Database:
 
     @contextlib.contextmanager
     def in_words(self) -> Iterator[None]:
-        """Turn what SQLite raises into errors for people. Raises: StoreTrouble, FileProblem."""
+        """Turn what SQLite raises, and texts that are no JSON any more, into words. Raises: StoreTrouble."""
         try:
             yield
         except sqlite3.OperationalError as error:
@@ -66,10 +70,15 @@ class Database:
                 else f"the job database {self._path} cannot be used now ({error}); try again",
                 full=full,
             ) from error
-        except sqlite3.DatabaseError as error:
-            raise FileProblem(
-                f"the job database {self._path} is damaged ({error}); move it away and start again", path=self._path
-            ) from error
+        except (sqlite3.DatabaseError, json.JSONDecodeError) as error:
+            raise StoreDamaged(self._words_on_damage(error)) from error
+
+    def _words_on_damage(self, error: Exception) -> str:
+        beside = ", ".join(f"{self._path.name}{ending}" for ending in ("-wal", "-shm"))
+        return (
+            f"the job database {self._path} is damaged ({error}); stop the server and move it away together with "
+            f"{beside} and {self._path.stem}.owner, to begin with an empty queue, or put a copy from before there"
+        )
 
     def _own(self) -> None:
         # SQLite's own file lock, held as long as this process lives, is a lock on every system and leaves nothing

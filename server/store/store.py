@@ -41,6 +41,7 @@ from server.store.records import (
     JobRow,
     NewJob,
     State,
+    StoreDamaged,
     StoredEvent,
     Which,
     now_ms,
@@ -274,7 +275,12 @@ class Store:
             self._fresh_bytes -= size
             if (job := fresh) is None:
                 await self._log.flush()  # what an earlier try finished may have come just now
-                job = await self._read(lambda db: read_again(db, taken.seq))
+                try:
+                    job = await self._read(lambda db: read_again(db, taken.seq))
+                except StoreDamaged as damage:  # it cannot run, and others wait behind it
+                    log.error("job %s is given up: %s", taken.id, damage.message)
+                    await self.finish(taken.id, "error", failure={"message": damage.message})
+                    return None
         except BaseException:
             del self._running[taken.id]
             self._line.add(taken)

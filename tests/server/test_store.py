@@ -117,7 +117,7 @@ async def test_a_second_front_desk_is_kept_out_of_the_same_folder(tmp_path: Path
 async def test_a_file_that_is_no_database_or_from_the_future_is_named(tmp_path: Path) -> None:
     path = tmp_path / "jobs.sqlite"
     path.write_bytes(b"no database at all" * 100)
-    with pytest.raises(SettingsError, match="cannot be opened"):
+    with pytest.raises(SettingsError, match=r"damaged .*move it away .*jobs\.sqlite-wal"):
         await opened(tmp_path)
     path.unlink()
     newer = sqlite3.connect(path)
@@ -375,6 +375,22 @@ async def test_only_the_last_jobs_keep_their_events_and_all_keep_their_outputs(t
     kept = [len(await store.events_since(name, 0) or ()) for name in "abcd"]
     assert kept == [0, 0, 2, 2]
     assert [job.results for job in await store.history()] == [{"1": {"x": 1}}] * 4
+    await store.close()
+
+
+@pytest.mark.parametrize(
+    "damage", ["UPDATE job_texts SET prompt = '{' WHERE job = 1", "DELETE FROM jobs WHERE seq = 1"]
+)
+async def test_a_job_that_cannot_be_read_any_more_holds_up_no_other(tmp_path: Path, damage: str) -> None:
+    store = await opened(tmp_path)
+    await store.accept(new("a"))
+    await store.accept(new("b"))
+    await store.close()
+    store = await opened(tmp_path)
+    store._database.writing.execute(damage)
+    assert await store.claim() is None
+    job = await store.claim()
+    assert job is not None and job.id == "b" and store.waiting == 1
     await store.close()
 
 
