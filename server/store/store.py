@@ -221,6 +221,7 @@ class Store:
         sizes: list[int] = []
 
         def write(db: sqlite3.Connection) -> list[int]:
+            self._database.refuse_lost()
             prompts = [json.dumps(new.prompt) for new in batch]
             sizes[:] = map(len, prompts)
             # A lone job is rarely there already: it is looked for only if it cannot be put in.

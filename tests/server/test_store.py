@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -11,11 +12,13 @@ import subprocess
 import sys
 from pathlib import Path
 from textwrap import dedent
+from typing import Any
 
 import pytest
 
 from heddle.graph.errors import SettingsError
 from server.store import DuplicateJob, NewJob, Store, StoreTrouble, schema
+from server.store.database import Database
 
 
 def new(job_id: str, **more: object) -> NewJob:
@@ -90,6 +93,30 @@ async def test_a_full_disk_refuses_new_jobs_and_loses_nothing(tmp_path: Path) ->
     assert events is not None and len(events) == 1  # from the disk
     _, pending = await store.queue()
     assert [job.id for job in pending] == ["a", "b"]
+    await store.close()
+
+
+async def test_a_start_on_a_full_disk_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def recover(self: Any, db: sqlite3.Connection) -> None:
+        db.execute("PRAGMA max_page_count = 1")
+        db.execute("CREATE TABLE more (x)")
+
+    monkeypatch.setattr(Database, "_recover", recover)
+    with pytest.raises(SettingsError, match="free some space"):
+        await opened(tmp_path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a file that is open cannot be deleted there")
+async def test_no_job_is_accepted_into_a_database_that_was_deleted(tmp_path: Path) -> None:
+    store = await opened(tmp_path)
+    await store.accept(new("a"))
+    for path in tmp_path.glob("jobs.*"):
+        path.unlink()
+    with pytest.raises(StoreTrouble, match="moved or deleted"):
+        await store.accept(new("b"))
+    assert await store.claim() is not None
+    await store.finish("a", "success")  # what it has, it ends
+    assert [job.id for job in await store.history()] == ["a"]
     await store.close()
 
 
@@ -387,7 +414,10 @@ async def test_a_job_that_cannot_be_read_any_more_holds_up_no_other(tmp_path: Pa
     await store.accept(new("b"))
     await store.close()
     store = await opened(tmp_path)
-    store._database.writing.execute(damage)
+    with contextlib.closing(sqlite3.connect(tmp_path / "jobs.sqlite")) as damaging:
+        damaging.execute("PRAGMA foreign_keys = ON")
+        damaging.execute(damage)
+        damaging.commit()
     assert await store.claim() is None
     job = await store.claim()
     assert job is not None and job.id == "b" and store.waiting == 1
