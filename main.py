@@ -273,13 +273,17 @@ def work(settings: Settings, connection: Connection, device: str = "") -> None:
         if asked is not None:
             signal.signal(asked, signal.SIG_IGN)  # Ctrl+C in the terminal is for the front desk, which tells us
     logging.basicConfig(level=settings.log_level, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
-    from execution.collecting import collect_seldom  # a worker's rooms, see build_worker
-    from execution.worker import serve_connection
-    from model_management.devices import describe_devices
+    from execution.lifeline import tied_to_front_desk  # quick, and before what takes seconds
+    from heddle.settings.folders import Folders
 
-    worker = build_worker(settings)
-    collect_seldom()
-    serve_connection(worker, connection, lambda: describe_devices(worker.house.weights.device), ready=lambda: None)
+    with tied_to_front_desk(Folders.from_settings(settings).user):
+        from execution.collecting import collect_seldom  # a worker's rooms, see build_worker
+        from execution.worker import serve_connection
+        from model_management.devices import describe_devices
+
+        worker = build_worker(settings)
+        collect_seldom()
+        serve_connection(worker, connection, lambda: describe_devices(worker.house.weights.device), ready=lambda: None)
     # All is said and written. Taking torch down in order would take seconds, and whoever stopped us waits.
     logging.shutdown()
     for stream in (sys.stdout, sys.stderr):
