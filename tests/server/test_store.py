@@ -15,7 +15,7 @@ from textwrap import dedent
 import pytest
 
 from heddle.graph.errors import SettingsError
-from server.store import DuplicateJob, NewJob, Store, StoreTrouble, schema
+from server.store import DuplicateJob, NewJob, Store, StoreTrouble, Which, schema
 
 
 def new(job_id: str, **more: object) -> NewJob:
@@ -386,6 +386,25 @@ async def test_who_waits_for_a_job_hears_of_its_end(tmp_path: Path) -> None:
     await store.claim()
     await store.finish("a", "success")
     assert await waiting and await store.wait_until_ended("a", 0)
+    await store.close()
+
+
+async def test_words_that_are_no_whole_letters_end_their_job_and_hold_up_no_other(tmp_path: Path) -> None:
+    store = await opened(tmp_path)
+    odd = "\udcff.png"  # a file's name that is no UTF-8, as Python reads it
+    job = await store.accept(new("a"))
+    await store.accept(new("b"))
+    await store.claim()
+    events = [{"kind": "node_finished", "node_id": odd, "output": {"text": [odd]}}]
+    store.record(job.seq, "a", 1, 0, [*events, {"kind": "job_explained", "nodes": {odd: {"how": "ran"}}}])
+    await store.finish("a", "error", [["execution_error", {"node_id": odd}]], {"message": f"no file {odd}"})
+    await store.claim()
+    await store.finish("b", "success")
+    rows, _ = await store.list_jobs(Which(), 10, 0)
+    assert {row.id: (row.state, row.error) for row in rows} == {
+        "a": ("failed", "no file ?.png"),
+        "b": ("done", None),
+    }
     await store.close()
 
 
