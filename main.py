@@ -22,6 +22,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from heddle.graph.errors import HeddleError, SettingsError
+from heddle.settings.brought_along import LEFT_OUT
 from heddle.settings.options import HOUSE, Settings, parse
 
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if settings.command != "train-demo":
             os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         logging.basicConfig(level=settings.log_level, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+        for option in settings.left_out:
+            log.warning("%s is left out: %s", option, LEFT_OUT[option])
         commands = {"run": run, "check": check, "convert": convert, "nodes": nodes}
         commands |= {"train-demo": train_demo, "serve": serve}
         return commands[settings.command](settings)
@@ -74,8 +77,8 @@ def build_worker(settings: Settings) -> Worker:
     from execution.cache import ResultCache
     from execution.code_versions import CodeVersions
     from execution.disk_cache import Codec, DiskCache
-    from execution.driver import House
     from execution.fingerprints import Fingerprints
+    from execution.job import House
     from execution.protection import Protection
     from execution.worker import Worker
     from heddle.media.claims import Claims, claims_path
@@ -208,6 +211,9 @@ def train_demo(settings: Settings) -> int:
 
 def serve(settings: Settings) -> int:
     """Answer browsers and clients until told to stop."""
+    if settings.only_packs:
+        build_worker(settings)
+        return 0
     # The front desk's rooms; other commands need none of them.
     from multiprocessing import get_context
 

@@ -15,9 +15,9 @@ from benchmarks.figures import Figure, Measurement, Place
 from benchmarks.trivial_nodes import NODE_CLASS_MAPPINGS
 from execution.cache import ResultCache
 from execution.collecting import collect_seldom
-from execution.driver import House
 from execution.events import Event
 from execution.fingerprints import Fingerprints
+from execution.job import House
 from execution.worker import Worker
 from heddle.graph.classic import spec_of_class
 from heddle.graph.registry import Registry

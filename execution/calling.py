@@ -57,7 +57,7 @@ def calls_of(spec: NodeSpec, inputs: Mapping[str, list[Any]], hidden: Mapping[st
         yield Call({**chosen, **hidden}, 0, _blocker_in(chosen))
 
 
-def read_answer(spec: NodeSpec, node_id: str, answer: Any) -> Answer:
+def checked_answer(spec: NodeSpec, node_id: str, answer: Any) -> Answer:
     """An answer, refused if it has no values where some are declared and nothing is shown.
 
     Raises: GraphError, which names the node and how many values are wanted.

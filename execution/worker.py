@@ -14,11 +14,12 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Protocol
 
-from execution.asking import ask_node
 from execution.check import Report, check_prompt
-from execution.driver import House, Job, run_job
+from execution.driver import run_job
 from execution.events import Event, JobFinished, JobStarted
 from execution.fingerprints import Fingerprints
+from execution.job import House, Job
+from execution.own_check import ask_node
 from execution.pack_side import CatalogueChanges, PackSide, PackVoice, Put, RunningJob, as_json
 from execution.protocol import pack, unpack
 from heddle.graph.registry import Registry

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NoReturn, TypeVar
 
 from heddle.graph.errors import SettingsError
+from heddle.settings.brought_along import REFUSED, leave_out
 
 Number = TypeVar("Number", int, float)
 HOUSE = Path(__file__).resolve().parents[2]
@@ -42,39 +43,6 @@ COMMANDS = {
     "convert": "print the API form of one workflow as JSON",
     "nodes": "list the nodes",
     "train-demo": "train the demo model",
-}
-
-_HANDLED_ITSELF = "leave it out: Heddle measures the memory that is free and decides by itself"
-_PRECISION = "leave it out: the number format follows the model file and the device"
-_NO_BROWSER = "leave it out: Heddle never opens a browser; the address is in the first lines it prints"
-_OWN_PAGE = "leave it out, or use --front-end-root DIR to serve a front end that you have"
-_LATER = "Heddle has nothing like it yet; leave it out"
-
-# Options that people bring along from the launch scripts of this ecosystem's other engines.
-_FOREIGN = {
-    **dict.fromkeys(
-        ("--lowvram", "--novram", "--normalvram", "--highvram", "--gpu-only", "--medvram"), _HANDLED_ITSELF
-    ),
-    **dict.fromkeys(("--reserve-vram", "--disable-smart-memory", "--async-offload", "--fast-disk"), _HANDLED_ITSELF),
-    **dict.fromkeys(("--force-fp16", "--force-fp32", "--no-half", "--no-half-vae", "--cpu-vae"), _PRECISION),
-    **dict.fromkeys(
-        ("--fp16-unet", "--bf16-unet", "--fp32-unet", "--fp16-vae", "--fp32-vae", "--bf16-vae"), _PRECISION
-    ),
-    **dict.fromkeys(
-        ("--auto-launch", "--disable-auto-launch", "--windows-standalone-build", "--autolaunch"), _NO_BROWSER
-    ),
-    "--front-end-version": _OWN_PAGE,
-    **dict.fromkeys(
-        ("--use-split-cross-attention", "--use-quad-cross-attention", "--use-pytorch-cross-attention"), _LATER
-    ),
-    **dict.fromkeys(("--use-sage-attention", "--use-flash-attention", "--disable-xformers", "--xformers"), _LATER),
-    **dict.fromkeys(("--fast", "--deterministic"), _LATER),
-    **dict.fromkeys(("--cuda-device", "--default-device", "--directml", "--oneapi-device-selector"), _LATER),
-    **dict.fromkeys(("--multi-user", "--disable-metadata", "--log-stdout"), _LATER),
-    "--share": "leave it out: Heddle opens no tunnel; --listen makes it reachable in your own network",
-    "--api": "leave it out: the interface is always there",
-    "--ckpt-dir": "use --extra-model-paths-config FILE instead",
-    "--dont-print-server": "use --verbose WARNING instead",
 }
 
 
@@ -118,6 +86,8 @@ class Settings:
     catalogue: Path | None = None  # convert: nodes that are not here, as /object_info answers
     seed: int | None = None  # run, check, convert: chooses among {a|b} in texts
     as_json: bool = False  # nodes
+    only_packs: bool = False  # serve: load the packs, then end
+    left_out: tuple[str, ...] = ()  # options of other engines that say nothing here
     rest: tuple[str, ...] = ()  # train-demo: what its own reader gets
 
     @property
@@ -131,7 +101,8 @@ def parse(argv: Sequence[str]) -> Settings:
 
     Raises: SettingsError, whose message says what to write instead. `--help` prints and exits, as everywhere.
     """
-    words = _fill_optional_values(argv)
+    words, left_out = leave_out(argv)
+    words = _fill_optional_values(words)
     shared = _shared_options()
     found, left = shared.parse_known_args(words)
     command = "serve"
@@ -140,9 +111,9 @@ def parse(argv: Sequence[str]) -> Settings:
     elif left and not left[0].startswith("-"):
         raise SettingsError(_unknown_command(left[0]))
     if command == "train-demo":
-        return _settings(command, found, rest=tuple(left))
+        return _settings(command, found, left_out, rest=tuple(left))
     found = _command_parser(command, shared).parse_args(left, namespace=found)
-    return _settings(command, found)
+    return _settings(command, found, left_out)
 
 
 def read_change(text: str, names: Collection[str]) -> tuple[str, str, str]:
@@ -187,8 +158,8 @@ class _Parser(argparse.ArgumentParser):
         option = next((word for word in words.split() if word.startswith("-")), "").partition("=")[0]
         if not option:
             return f"{words}: more than {self.prog} can take; put quotes around a name that holds blanks"
-        if option in _FOREIGN:
-            return f"{option}: {_FOREIGN[option]}"
+        if option in REFUSED:
+            return f"{option}: {REFUSED[option]}"
         known = [name for action in self._actions for name in action.option_strings]
         similar = difflib.get_close_matches(option, known, n=2)
         hint = f"did you mean {' or '.join(similar)}?" if similar else f"{self.prog} --help shows what it takes"
@@ -299,6 +270,7 @@ def _shared_options() -> _Parser:
         action="store_true",
         help="with --listen: webhooks may lead to this machine and to private networks",
     )
+    work.add_argument("--quick-test-for-ci", action="store_true", help="only load the packs, as the server does")
     work.add_argument("--verbose", metavar="LEVEL", default="INFO", help=f"{', '.join(LEVELS)}; alone: DEBUG")
     return parser
 
@@ -346,7 +318,9 @@ def _command_parser(command: str, shared: argparse.ArgumentParser) -> _Parser:
     return parser
 
 
-def _settings(command: str, found: argparse.Namespace, rest: tuple[str, ...] = ()) -> Settings:
+def _settings(
+    command: str, found: argparse.Namespace, left_out: tuple[str, ...], rest: tuple[str, ...] = ()
+) -> Settings:
     """Checked and made absolute."""
     base = _folder(found.base_directory, "--base-directory") or HOUSE
     changes = tuple(getattr(found, "changes", None) or ())
@@ -393,6 +367,8 @@ def _settings(command: str, found: argparse.Namespace, rest: tuple[str, ...] = (
         catalogue=None if catalogue is None else _absolute(catalogue),
         seed=getattr(found, "seed", None),
         as_json=getattr(found, "as_json", False),
+        only_packs=found.quick_test_for_ci,
+        left_out=left_out,
         rest=rest,
     )
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from execution.asking import ask_node
 from execution.check import Report
+from execution.own_check import ask_node
 from heddle.graph.errors import GraphError
 from heddle.graph.object_info import record_of, spec_of_record
 from heddle.graph.spec import AUTOGROW, DYNAMIC_COMBO, MATCH_TYPE, InputSpec, NodeSpec, OutputSpec, Validation

@@ -46,7 +46,7 @@ def costly(name: Annotated[str, Text()], *, after: Thing | None = None) -> Thing
 @pytest.fixture(autouse=True)
 def anything_is_worth_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(disk_cache, "WORTH_SECONDS", 0.0)
-    monkeypatch.setattr("execution.driver.WORTH_SECONDS", 0.0)
+    monkeypatch.setattr("execution.job_results.WORTH_SECONDS", 0.0)
     monkeypatch.setattr(disk_cache, "DISK_BYTES_PER_S", 1e12)
 
 

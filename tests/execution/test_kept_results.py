@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from execution import driver
+from execution import job_results
 from execution.cache import Result, ResultCache
 from execution.disk_cache import Codec, DiskCache
 from execution.keys import node_keys
@@ -90,7 +90,7 @@ def test_a_result_that_is_used_once_is_not_written_to_disk(tmp_path: Path, monke
         return False
 
     monkeypatch.setattr(made.house.disk, "put", put)
-    monkeypatch.setattr(driver, "WORTH_SECONDS", 0.0)
+    monkeypatch.setattr(job_results, "WORTH_SECONDS", 0.0)
     run(made, graph(n1=("New", {}), n2=("Tell", {"name": "a", "after": ["1", 0]}), n3=("Old", {}), n4=show("2"),
                     n5=show("3")))  # fmt: skip
     assert len(asked) == 1  # Old's

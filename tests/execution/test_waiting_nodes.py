@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from execution import driver
+from execution import waiting
 from heddle.graph.running import current_context
 from tests.execution.packs import ANY, pack_node, pack_worker, show
 from tests.execution.toys import Heard, graph, run
@@ -30,7 +30,7 @@ def run_and_stop(made: Any, prompt: Any, is_time: Any) -> Heard:
 def test_a_coroutine_that_swallows_its_end_holds_up_no_job_and_is_not_heard_after_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(driver, "FAREWELL_S", 0.1)
+    monkeypatch.setattr(waiting, "FAREWELL_S", 0.1)
     spoke_late, is_over = threading.Event(), threading.Event()
 
     async def swallow() -> Any:
@@ -75,7 +75,7 @@ def test_the_job_waits_for_what_a_cancelled_coroutine_cleans_up() -> None:
 
 
 def test_a_coroutine_that_holds_up_the_loop_does_not_hold_up_later_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(driver, "FAREWELL_S", 0.1)
+    monkeypatch.setattr(waiting, "FAREWELL_S", 0.1)
     let_go = threading.Event()
 
     async def block() -> Any:

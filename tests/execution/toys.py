@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from typing import Annotated, Any
 
 from execution.cache import ResultCache
-from execution.driver import House
 from execution.events import Event
 from execution.fingerprints import Fingerprints
+from execution.job import House
 from execution.worker import Worker
 from heddle.graph.context import Context
 from heddle.graph.declare import Choice, Files, Hidden, Number, Text, Wire, node, spec_of

@@ -11,8 +11,8 @@ import torch
 from PIL import Image
 
 from execution.cache import ResultCache
-from execution.driver import House
 from execution.fingerprints import Fingerprints
+from execution.job import House
 from execution.worker import Worker
 from heddle.graph.registry import Registry
 from heddle.media.pictures import read_picture

@@ -38,9 +38,9 @@ START_S = 120.0
 FAULTS = """
 import os, signal
 from pathlib import Path
-import execution.disk_cache, execution.driver
+import execution.disk_cache, execution.job_results
 
-execution.disk_cache.WORTH_SECONDS = execution.driver.WORTH_SECONDS = 0.0
+execution.disk_cache.WORTH_SECONDS = execution.job_results.WORTH_SECONDS = 0.0
 PLAN = Path(__file__).parents[1] / "die"
 RESULTS = Path(__file__).parents[1] / "user" / "results"
 link, fsync = os.link, os.fsync

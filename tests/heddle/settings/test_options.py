@@ -163,7 +163,8 @@ def test_folders_are_absolute_and_need_not_exist(tmp_path: Path, monkeypatch: py
 @pytest.mark.parametrize(
     ("words", "hint"),
     [
-        (["--lowvram"], "measures the memory"),
+        (["--cuda-device", "1"], "--devices"),
+        (["--front-end-version", "latest"], "--front-end-root"),
         (["--cache-lru", "-3"], "0 or more"),
         (["--cache-lru", "3", "--cache-none"], "not allowed with"),
         (["--prot", "3"], "--port"),
@@ -288,3 +289,27 @@ def test_every_preview_method_of_the_ecosystem_is_taken(method: str):
 def test_a_preview_option_that_makes_no_sense_says_what_does(words: list[str], said: str):
     with pytest.raises(SettingsError, match=said):
         parse(words)
+
+
+@pytest.mark.parametrize(
+    ("words", "left_out"),
+    [
+        (["--lowvram", "--port", "8190"], ("--lowvram",)),
+        (["--port", "8190", "--reserve-vram", "1.5", "--auto-launch"], ("--reserve-vram", "--auto-launch")),
+        (["--fast", "fp16_accumulation", "autotune", "--port=8190"], ("--fast",)),
+        (["--fast", "--port=8190", "--api", "--api"], ("--fast", "--api")),
+        (["--async-offload", "--port", "8190"], ("--async-offload",)),
+        (["--async-offload=2", "--port", "8190"], ("--async-offload",)),
+    ],
+)
+def test_options_of_other_engines_that_only_tune_are_left_out_and_named(words: list[str], left_out: tuple[str, ...]):
+    settings = parse(words)
+    assert settings.left_out == left_out
+    assert settings.port == 8190
+    assert settings.command == "serve"
+
+
+def test_a_command_after_an_option_that_is_left_out_is_still_a_command():
+    settings = parse(["--reserve-vram", "run", "w.json"])
+    assert settings.command == "run"
+    assert settings.left_out == ("--reserve-vram",)

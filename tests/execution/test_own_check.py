@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from execution.asking import ask_node
 from execution.check import Report
+from execution.own_check import ask_node
 from heddle.graph.spec import InputSpec, NodeSpec, Validation
 from tests.execution.checking import check, errors_of, giver, graph, kinds_of, planned, taker
 
