@@ -355,8 +355,8 @@ class _JobRun:
 
     def _resolve(self, source: str, output: int) -> tuple[list[Any], bool]:
         """What an output of a graph in a node's place gave, and whether it is declared as a list."""
-        spec = self.nodes[source].spec
-        return self.results.by_node[source].outputs[output], spec.outputs[output].is_list
+        declared = self.nodes[source].spec.output(output)
+        return self.inputs.values_of(Link(source, output)), declared is not None and declared.is_list
 
     def _tell_stuck(self, node_id: str) -> None:
         node = self.nodes[node_id]
