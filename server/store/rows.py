@@ -78,6 +78,11 @@ def insert(db: sqlite3.Connection, job: Job, new: NewJob, placed: Waiting, promp
         db.execute("INSERT INTO webhook_secrets VALUES (?, ?)", (job.seq, new.webhook_secret))
 
 
+def storable(text: Any) -> str:
+    """A text as SQLite takes it: packs' words may hold half a pair of surrogates, for which UTF-8 has no form."""
+    return str(text).encode("utf-8", "replace").decode("utf-8")
+
+
 def _own_key(new: NewJob) -> str:
     return (new.idempotency_key or new.id).partition("\x1f")[0]
 

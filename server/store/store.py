@@ -55,6 +55,7 @@ from server.store.rows import (
     insert,
     read_again,
     read_job,
+    storable,
 )
 from server.store.waiting import Line, Waiting
 from server.store.writer import GroupWriter
@@ -328,7 +329,8 @@ class Store:
         if taken is None:
             return
         state = OUTCOME_STATES.get(outcome, "failed")
-        error = failure.get("message") if isinstance(failure, dict) else None
+        message = failure.get("message") if isinstance(failure, dict) else None
+        error = None if message is None else storable(message)
         unwritten = self._log.take()
 
         def write(db: sqlite3.Connection) -> None:

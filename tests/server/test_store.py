@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from heddle.graph.errors import SettingsError
-from server.store import DuplicateJob, NewJob, Store, StoreTrouble, schema
+from server.store import DuplicateJob, NewJob, Store, StoreTrouble, Which, schema
 from server.store.database import Database
 
 
@@ -452,6 +452,25 @@ async def test_a_wait_that_is_over_when_it_is_broken_off_breaks_off(tmp_path: Pa
     await asyncio.wait([for_its_end, for_events])
     assert for_its_end.cancelled() and for_events.cancelled()
     assert store._log._waiters == [] and store._ended_waiters == {}
+    await store.close()
+
+
+async def test_words_that_are_no_whole_letters_end_their_job_and_hold_up_no_other(tmp_path: Path) -> None:
+    store = await opened(tmp_path)
+    odd = "\udcff.png"  # a file's name that is no UTF-8, as Python reads it
+    job = await store.accept(new("a"))
+    await store.accept(new("b"))
+    await store.claim()
+    events = [{"kind": "node_finished", "node_id": odd, "output": {"text": [odd]}}]
+    store.record(job.seq, "a", 1, 0, [*events, {"kind": "job_explained", "nodes": {odd: {"how": "ran"}}}])
+    await store.finish("a", "error", [["execution_error", {"node_id": odd}]], {"message": f"no file {odd}"})
+    await store.claim()
+    await store.finish("b", "success")
+    rows, _ = await store.list_jobs(Which(), 10, 0)
+    assert {row.id: (row.state, row.error) for row in rows} == {
+        "a": ("failed", "no file ?.png"),
+        "b": ("done", None),
+    }
     await store.close()
 
 
