@@ -17,10 +17,6 @@ from heddle.graph.errors import GraphError
 Record = Mapping[str, Any]
 
 MUTED, BYPASSED = 2, 4
-REROUTE, PRIMITIVE = "Reroute", "PrimitiveNode"
-
-#: Types that exist in the editor alone and make no node of the result.
-VIRTUAL = frozenset({"Note", "MarkdownNote", REROUTE, PRIMITIVE})
 
 #: Inside a subgraph's definition: where links from the outside start, and where links to the outside end.
 INLET, OUTLET = "-10", "-20"
@@ -42,7 +38,7 @@ class Graph:
     """The workflow itself, the definition of a subgraph, or that of an older group node.
 
     `inputs` and `outputs` are the names a definition shows to the outside; the workflow itself has none. `promoted` are
-    the inputs behind which there is a widget, `marked` those that the file calls widgets.
+    the inputs behind which there is a widget, `marked` those that the file calls widgets. `notes` are for the person.
     """
 
     title: str
@@ -52,6 +48,7 @@ class Graph:
     outputs: list[str] = field(default_factory=list)
     promoted: list[str] = field(default_factory=list)
     marked: set[str] = field(default_factory=set)
+    notes: list[str] = field(default_factory=list)
 
     @cached_property
     def ranked(self) -> list[tuple[str, Record]]:
@@ -186,17 +183,17 @@ def opposite(record: Record, output: int, wanted: str) -> Record | None:
     if wanted == "*":
         return same or (slots[0] if slots else None)
     given = type_of(outputs[output]) if 0 <= output < len(outputs) else "*"
-    return same if same and _fit(type_of(same), given) and _fit(type_of(same), wanted) else None
+    return same if same and fit(type_of(same), given) and fit(type_of(same), wanted) else None
 
 
 def first_of_type(record: Record, wanted: str) -> Record | None:
     """The first input of a type, else the first that fits it: what a bypassed node passes on otherwise."""
     slots = record.get("inputs") or []
     exact = next((slot for slot in slots if type_of(slot) == wanted), None)
-    return exact or next((slot for slot in slots if _fit(type_of(slot), wanted)), None)
+    return exact or next((slot for slot in slots if fit(type_of(slot), wanted)), None)
 
 
-def _fit(one: str, other: str) -> bool:
+def fit(one: str, other: str) -> bool:
     """As editors join types. The engine lets more pass (a text for a choice), which would pick another input here."""
     ours = {name.strip().upper() for name in one.split(",")}
     theirs = {name.strip().upper() for name in other.split(",")}
@@ -236,7 +233,7 @@ def _read_link(entry: Any, title: str) -> tuple[str, Wire]:
         texts = id_text(link_id), id_text(source)
         if texts[0] is None or texts[1] is None:
             raise ValueError
-        return texts[0], Wire(texts[1], int(output), id_text(target) or "", _whole(slot))
+        return texts[0], Wire(texts[1], int(output), id_text(target) or "", whole(slot))
     except (KeyError, TypeError, ValueError, OverflowError):
         raise GraphError(
             f"{title} has a link in a form that cannot be read: found {shown(entry)}, wanted "
@@ -244,7 +241,8 @@ def _read_link(entry: Any, title: str) -> tuple[str, Wire]:
         ) from None
 
 
-def _whole(slot: Any) -> int:
+def whole(slot: Any) -> int:
+    """The place of a slot, -1 if that is no number."""
     try:
         return int(slot)
     except (TypeError, ValueError, OverflowError):

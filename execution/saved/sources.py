@@ -5,6 +5,7 @@ Each walk keeps its own path, so a chain may be as long as it likes; what one wa
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from execution.saved.places import Place
@@ -12,15 +13,14 @@ from execution.saved.records import (
     BYPASSED,
     INLET,
     MUTED,
-    PRIMITIVE,
-    REROUTE,
-    VIRTUAL,
     Record,
     first_of_type,
     link_of,
     mode_of,
     opposite,
 )
+from execution.saved.virtual import SETTERS, Role
+from execution.saved.widgets import NO_VALUE, first_value
 from heddle.graph.errors import GraphError
 
 
@@ -52,9 +52,15 @@ _Step = tuple[Place, str, int, str]
 
 
 class Sources:
-    """Follows links, and remembers where they lead."""
+    """Follows links, and remembers where they lead.
 
-    def __init__(self) -> None:
+    Args:
+        roles: what comes out of the virtual nodes, by their types.
+    """
+
+    def __init__(self, roles: Mapping[str, Role]) -> None:
+        self._roles = roles
+        self._setters: dict[Place, dict[tuple[str, str], str]] = {}
         self._known: dict[_Step, Source | Value | _Nothing] = {}
         self._by_type: dict[tuple[Place, str, str], Record | None] = {}
 
@@ -100,8 +106,7 @@ class Sources:
     def _pass(self, record: Record, step: _Step) -> tuple[Source | Value | _Nothing | None, tuple[Place, str] | None]:
         """Through a node that is none of the result's, or to the end at one that is."""
         place, node_id, output, wanted = step
-        mode, kind = mode_of(record), record["type"]
-        slots = record.get("inputs") or ()
+        mode, role = mode_of(record), self._roles.get(record["type"])
         if mode == MUTED:
             return _Nothing(is_open=False), None
         if mode == BYPASSED:
@@ -109,17 +114,32 @@ class Sources:
         elif (inner := place.inside.get(node_id)) is not None:
             link_id = inner.outlet(output)
             return (_Nothing(is_open=False), None) if link_id is None else (None, (inner, link_id))
-        elif kind == REROUTE:
-            slot = slots[0] if slots else None
-        elif kind == PRIMITIVE:
+        elif role is Role.PASSES:
+            slot = _first_socket(record)
+        elif role is Role.GETS:
+            place, slot = self._find_setter(place, record)
+        elif role is Role.VALUE:
             return _value_of_primitive(place, node_id, record), None
-        elif kind in VIRTUAL:
+        elif role is Role.NOTHING:
             return _Nothing(is_open=False), None
         else:
             return Source(place, node_id, output), None
         if slot is None or not link_of(slot):
             return _Nothing(is_open=False), None
         return None, (place, link_of(slot))
+
+    def _find_setter(self, place: Place, record: Record) -> tuple[Place, Record | None]:
+        """The input of the node that sets the name that another gets, sought here and then further out."""
+        name = first_value(record)
+        around: Place | None = place if isinstance(name, str) else None
+        while around is not None:
+            if around not in self._setters:
+                self._setters[around] = _setters_in(around)
+            node_id = self._setters[around].get((SETTERS[record["type"]], name))
+            if node_id is not None:
+                return around, _first_socket(around.graph.nodes[node_id])
+            around = around.above
+        return place, None
 
     def _first_of_type(self, place: Place, node_id: str, record: Record, wanted: str) -> Record | None:
         key = place, node_id, wanted
@@ -144,13 +164,20 @@ def _leave(place: Place, index: int) -> tuple[Source | Value | _Nothing | None, 
 
 
 def _value_of_primitive(place: Place, node_id: str, record: Record) -> Value | _Nothing:
-    origin = f"{place.path}{node_id}.value"
-    given = place.given.get(node_id, {})
-    if "value" in given:
-        return Value(given["value"], origin)
-    for found in (record.get("widgets_values_named"), record.get("widgets_values")):
-        if isinstance(found, dict) and "value" in found:
-            return Value(found["value"], origin)
-        if isinstance(found, list) and found:
-            return Value(found[0], origin)
-    return _Nothing(is_open=False)
+    value = place.given.get(node_id, {}).get("value", first_value(record))
+    return _Nothing(is_open=False) if value is NO_VALUE else Value(value, f"{place.path}{node_id}.value")
+
+
+def _first_socket(record: Record) -> Record | None:
+    return next((slot for slot in record.get("inputs") or () if not slot.get("widget")), None)
+
+
+def _setters_in(place: Place) -> dict[tuple[str, str], str]:
+    """The nodes that set names, by their types and the names; of two for one name the first counts."""
+    kinds = frozenset(SETTERS.values())
+    found: dict[tuple[str, str], str] = {}
+    for node_id, record in place.graph.nodes.items():
+        name = first_value(record) if record["type"] in kinds else None
+        if isinstance(name, str) and name:
+            found.setdefault((record["type"], name), node_id)
+    return found

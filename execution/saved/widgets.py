@@ -23,6 +23,10 @@ _UNTOUCHED = {"INT": 0, "FLOAT": 0.0, "STRING": "", "BOOLEAN": False}
 _EDITOR_ONLY = frozenset({"control_after_generate", "control_filter_list", "upload", "audioUI"})
 
 
+#: Stands for the value that a widget has not, since null is one.
+NO_VALUE = object()
+
+
 class Setting(NamedTuple):
     """A widget and its value."""
 
@@ -99,6 +103,16 @@ def named_values(record: Record) -> Mapping[str, Any]:
         if isinstance(found, Mapping) and found:
             return found
     return {}
+
+
+def first_value(record: Record) -> Any:
+    """What the first widget of a virtual node holds, NO_VALUE if the file has none."""
+    for found in (record.get("widgets_values_named"), record.get("widgets_values")):
+        if isinstance(found, Mapping) and found:
+            return found["value"] if "value" in found else next(iter(found.values()))
+        if isinstance(found, list) and found:
+            return found[0]
+    return NO_VALUE
 
 
 def read_joined(parts: Iterable[tuple[str, NodeSpec, Collection[str]]], values: Sequence[Any]) -> list[Any] | None:
