@@ -18,8 +18,8 @@ from execution.saved.places import Place, unfold
 from execution.saved.records import Record, link_of, mapping_in, name_of, read_graph, type_of
 from execution.saved.sources import Source, Sources, Value
 from execution.saved.texts import choose_words, fill_name
-from execution.saved.virtual import roles_beside
-from execution.saved.widgets import Setting, values_of_unknown, widget_values
+from execution.saved.virtual import Role, roles_beside
+from execution.saved.widgets import NO_VALUE, Setting, values_of_unknown, widget_values
 from heddle.graph.errors import GraphError
 from heddle.graph.quoting import short
 from heddle.graph.spec import NodeSpec
@@ -80,7 +80,7 @@ def convert(
     definitions.hold(root)
     roles = roles_beside(nodes)
     _, found = unfold(root, definitions, roles)
-    writer = _Writer(nodes, Sources(roles), seed, now)
+    writer = _Writer(nodes, roles, seed, now)
     for place, node_id, record in found:
         writer.write(place, node_id, record)
     writer.result.notes += [*root.notes, *definitions.notes]
@@ -92,9 +92,11 @@ def convert(
 class _Writer:
     """Writes one node after the other into the result."""
 
-    def __init__(self, nodes: Mapping[str, NodeSpec], sources: Sources, seed: int | None, now: datetime | None) -> None:
+    def __init__(
+        self, nodes: Mapping[str, NodeSpec], roles: Mapping[str, Role], seed: int | None, now: datetime | None
+    ) -> None:
         self.nodes = nodes
-        self.sources = sources
+        self.sources = Sources(roles, self._value_in)
         self.seed = seed
         self.now = now
         self.result = Converted({})
@@ -190,15 +192,19 @@ class _Writer:
         while place is not None:
             node_id = self._names_in(place).get(node)
             if node_id is not None:
-                record = place.graph.nodes[node_id]
-                spec, given = self.nodes.get(record["type"]), place.given.get(node_id, {})
-                if spec is None:
-                    return (values_of_unknown(record) | given).get(name)
-                return next(
-                    (each.value for each in widget_values(record, spec, given) if each.widget.name == name), None
-                )
+                value = self._value_in(place, node_id, name)
+                return None if value is NO_VALUE else value
             place = place.above
         return None
+
+    def _value_in(self, place: Place, node_id: str, name: str) -> Any:
+        """The value of a widget of a node, NO_VALUE if it has no such widget."""
+        record = place.graph.nodes[node_id]
+        spec, given = self.nodes.get(record["type"]), place.given.get(node_id, {})
+        if spec is None:
+            return (values_of_unknown(record) | given).get(name, NO_VALUE)
+        values = (each.value for each in widget_values(record, spec, given) if each.widget.name == name)
+        return next(values, NO_VALUE)
 
     def _names_in(self, place: Place) -> dict[str, str]:
         """Node ids by the names that texts use: what the node says for this purpose, else its title or class."""

@@ -129,11 +129,12 @@ class Definitions:
             graph.promoted = [name for name in graph.inputs if name in graph.marked]
             return
         found: set[str] = set()
-        for name, record, slot in graph.slots_behind_inputs():
-            if slot.get("widget"):
-                graph.marked.add(name)
-            if name not in found and self._is_widget(record, slot):
-                found.add(name)
+        for name, ends in graph.behind.items():
+            for node_id, slot in ends:
+                if slot.get("widget"):
+                    graph.marked.add(name)
+                if name not in found and self._is_widget(graph.nodes[node_id], slot):
+                    found.add(name)
         graph.promoted = [name for name in dict.fromkeys(graph.inputs) if name in found]
 
     def _is_widget(self, record: Record, slot: Record) -> bool:
