@@ -70,7 +70,7 @@ _FOREIGN = {
     **dict.fromkeys(("--use-sage-attention", "--use-flash-attention", "--disable-xformers", "--xformers"), _LATER),
     **dict.fromkeys(("--fast", "--deterministic"), _LATER),
     **dict.fromkeys(("--cuda-device", "--default-device", "--directml", "--oneapi-device-selector"), _LATER),
-    **dict.fromkeys(("--multi-user", "--disable-metadata", "--log-stdout"), _LATER),
+    **dict.fromkeys(("--disable-metadata", "--log-stdout"), _LATER),
     "--share": "leave it out: Heddle opens no tunnel; --listen makes it reachable in your own network",
     "--api": "leave it out: the interface is always there",
     "--ckpt-dir": "use --extra-model-paths-config FILE instead",
@@ -89,6 +89,7 @@ class Settings:
     cors_origin: str | None = None  # whose pages may use the server as well; * for all
     upload_bytes: int = UPLOAD_BYTES
     front_end: Path | None = None  # None: our own page
+    multi_user: bool = False  # several people, each with files and settings of their own
     base_directory: Path = HOUSE
     input_directory: Path | None = None
     output_directory: Path | None = None
@@ -215,6 +216,9 @@ def _shared_options() -> _Parser:
     )
     net.add_argument("--max-upload-size", type=float, metavar="MB", help="largest file that is taken; default 100")
     net.add_argument("--front-end-root", metavar="DIR", help="serve the front end in DIR in place of our own page")
+    net.add_argument(
+        "--multi-user", action="store_true", help="keep settings and workflows of several people apart, by name"
+    )
     places = parser.add_argument_group("folders")
     places.add_argument("--base-directory", metavar="DIR", help="holds models, input, output, user ...; default: here")
     places.add_argument("--output-directory", metavar="DIR", help="where results go; default: BASE/output")
@@ -362,6 +366,7 @@ def _settings(command: str, found: argparse.Namespace, rest: tuple[str, ...] = (
         cors_origin=_origin(found.enable_cors_header),
         upload_bytes=_upload_bytes(found.max_upload_size),
         front_end=_front_end(found.front_end_root),
+        multi_user=found.multi_user,
         base_directory=base,
         input_directory=_folder(found.input_directory, "--input-directory"),
         output_directory=_folder(found.output_directory, "--output-directory"),

@@ -6,7 +6,9 @@ import asyncio
 
 from aiohttp import web
 
-from server.keys import USER_FILES
+from server.people import UnknownPerson
+from server.routes.bodies import person
+from server.user_files import Absent
 
 routes = web.RouteTableDef()
 
@@ -14,7 +16,10 @@ routes = web.RouteTableDef()
 @routes.get("/user.css")
 async def get_styles(request: web.Request) -> web.StreamResponse:
     """The person's own styles, `user.css` among the user's files; 404 without."""
-    path = await asyncio.to_thread(request.app[USER_FILES].find, "user.css")
+    try:
+        path = await asyncio.to_thread(person(request).files.find, "user.css")
+    except UnknownPerson as error:  # a page asks before it knows whose it is
+        raise Absent(error.message) from error
     headers = {"Content-Type": "text/css", "X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache"}
     return web.FileResponse(path, headers=headers)
 
