@@ -37,7 +37,7 @@ _DEFAULT_PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 
 def answer_error(status: int, kind: str, message: str, *, details: str = "", **more: Any) -> web.Response:
     """An error in the one shape that clients read."""
-    error = {"type": kind, "message": message, "details": details or message, "extra_info": {}}
+    error = {"type": kind, "message": message, "details": details, "extra_info": {}}
     return web.json_response({"error": error, "node_errors": {}, **more}, status=status)
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 from heddle.graph.workflow import read_document
 from server.user_files import Absent, UserFiles
 
+_INDEX = re.compile(r"index(\.[\w-]+)?\.json")  # of one language
+_NO_PICTURE = {"mediaType": "image", "mediaSubtype": "webp"}  # front ends draw one where NAME-1.webp is missing
 FOLDER = "workflows"  # among a person's files, where editors of this ecosystem save them
 
 
@@ -39,6 +42,20 @@ class WorkflowShelf:
         if any(each["name"] == name and each["source"] == "shipped" for each in self.list(None)):
             return read_document(self._shipped / f"{name}.json")
         raise Absent(f"there is no workflow {name!r}; choose one of the list")
+
+    def template(self, file: str) -> Any:
+        """What front ends ask for when they show templates: the list of what ships, or one of it. Raises: Absent."""
+        if _INDEX.fullmatch(file):
+            entries = [
+                {"name": each["name"], "title": each["title"], "description": "", **_NO_PICTURE}
+                for each in self.list(None)
+            ]
+            return [{"moduleName": "default", "title": "Heddle", "type": "image", "templates": entries}]
+        if file == "index_logo.json":
+            return {}
+        if not file.endswith(".json"):
+            raise Absent(f"there is no picture {file[:80]!r}")
+        return self.read(None, file.removesuffix(".json"))
 
 
 def _title(stem: str) -> str:

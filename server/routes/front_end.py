@@ -7,6 +7,7 @@ import asyncio
 from aiohttp import web
 
 from server import packs
+from server.files import page_headers
 from server.keys import FOLDERS
 from server.people import UnknownPerson
 from server.plain_json import to_text
@@ -23,8 +24,7 @@ async def get_styles(request: web.Request) -> web.StreamResponse:
         path = await asyncio.to_thread(person(request).files.find, "user.css")
     except UnknownPerson as error:  # a page asks before it knows whose it is
         raise Absent(error.message) from error
-    headers = {"Content-Type": "text/css", "X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache"}
-    return web.FileResponse(path, headers=headers)
+    return web.FileResponse(path, headers=page_headers(path))
 
 
 @routes.get("/global_subgraphs")
