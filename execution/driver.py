@@ -98,7 +98,8 @@ class House:
     stays from job to job.
 
     `claims_of` gives the names that a job took for its files (`heddle.media.claims`), None where no job is tried twice.
-    `preview_method` is one of `heddle.settings.options.PREVIEW_METHODS`; `preview_px` the longer side of previews.
+    `preview_method` is one of `heddle.settings.options.PREVIEW_METHODS`; `preview_px` the longer side of previews;
+    `previews_were_asked_for`: not only by default, see `NodePreview`.
     """
 
     folders: Any
@@ -111,6 +112,7 @@ class House:
     claims_of: Callable[[str], Any] = lambda job_id: None
     code_version: CodeVersion = lambda spec: ""
     preview_method: str = "none"
+    previews_were_asked_for: bool = False
     preview_px: int = 512
     last_time: LastTime = field(default_factory=LastTime)
     calls: dict[tuple[str, str], tuple[type | None, Calls]] = field(default_factory=dict)
@@ -160,6 +162,7 @@ class NodeContext:
         self.prompt = job.prompt
         self.extra_pnginfo = job.extra_pnginfo
         self.preview_px = 0 if (job.preview_method or house.preview_method) == "none" else house.preview_px
+        self._previews_were_asked_for = job.preview_method is not None or house.previews_were_asked_for
         self._stop = job.stop
         self._emit = emit
         self._told_at = 0.0
@@ -180,6 +183,9 @@ class NodeContext:
             self._emit(untold)
 
     def preview(self, picture: bytes, format: str) -> None:
+        self._emit(NodePreview(self.node_id, format, bytes(picture), self._previews_were_asked_for))
+
+    def show(self, picture: bytes, format: str) -> None:
         self._emit(NodePreview(self.node_id, format, bytes(picture)))
 
     def note(self, text: str) -> None:

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import itertools
 import logging
+import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -52,7 +53,7 @@ class PackDoor:
         self._address: dict[str, Any] = {}
         self._open = asyncio.Event()
         self._session: aiohttp.ClientSession | None = None
-        self._asked_at = -REFRESH_EVERY_S
+        self._asked_at = -math.inf
         self._refreshed: asyncio.Future[None] | None = None
         self._questions: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._numbers = itertools.count(1)

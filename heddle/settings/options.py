@@ -105,6 +105,7 @@ class Settings:
     no_packs: bool = False
     packs_only: tuple[str, ...] = ()  # packs to load, all others left alone; also with no_packs
     preview_method: str = "auto"
+    previews_were_asked_for: bool = False  # on the command line; else they are for clients that say they read them
     preview_px: int = PREVIEW_PX  # the longer side
     worker_devices: tuple[str, ...] = ("",)  # one worker each: "cpu", "cuda:1"; "": the first accelerator, else the CPU
     job_durability: str = "full"
@@ -258,8 +259,7 @@ def _shared_options() -> _Parser:
     work.add_argument(
         "--preview-method",
         choices=PREVIEW_METHODS,
-        default="auto",
-        help="pictures of what is being sampled; default %(default)s: the best method there is",
+        help="pictures of what is being sampled; default auto: the best there is, for clients that read previews",
     )
     work.add_argument(
         "--preview-size",
@@ -383,7 +383,8 @@ def _settings(command: str, found: argparse.Namespace, rest: tuple[str, ...] = (
         disk_cache_bytes=_disk_cache_bytes(found),
         no_packs=found.disable_all_custom_nodes,
         packs_only=tuple(found.whitelist_custom_nodes or ()),
-        preview_method=found.preview_method,
+        preview_method=found.preview_method or "auto",
+        previews_were_asked_for=found.preview_method is not None,
         preview_px=_preview_px(found.preview_size),
         worker_devices=_worker_devices(found.workers, found.devices, cpu=found.cpu),
         job_durability=found.job_durability,
