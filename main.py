@@ -116,6 +116,7 @@ def build_worker(settings: Settings) -> Worker:
         claims_of=lambda job_id: Claims(claims_path(folders.user, job_id)) if settings.command == "serve" else None,
         # A terminal shows no pictures.
         preview_method="none" if settings.command == "run" else settings.preview_method,
+        previews_were_asked_for=settings.previews_were_asked_for,
         preview_px=settings.preview_px,
         code_version=CodeVersions([HOUSE / room for room in CODE_ROOMS], surroundings(device)).of,
     )

@@ -74,7 +74,8 @@ def check_prompt(
         report.plan = in_order(checker.planned, good)
     else:
         report.error = GraphError(
-            "no output of the workflow can run; mend what is said of its nodes", kind="prompt_outputs_failed_validation"
+            "each output needs a node that has an error; mend what is said of these nodes",
+            kind="prompt_outputs_failed_validation",
         )
     return report
 

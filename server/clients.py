@@ -65,8 +65,12 @@ class Connection:
                 self._closing = asyncio.get_running_loop().create_task(goodbye)
             return
         if isinstance(message, PreviewWithMetadata) and not self.features.get("supports_preview_metadata"):
+            if not message.was_asked_for:
+                return
             message = message.plain()
         elif isinstance(message, NodeText) and not self.features.get("supports_progress_text_metadata"):
+            if not self.features:  # a program, which takes whatever binary frame comes for a picture
+                return
             message = NodeText(message.node_id, message.text)
         self._line.put_nowait(message.encode())
 

@@ -1,4 +1,4 @@
-"""How routes read bodies, numbers and flags."""
+"""How routes read bodies, numbers, flags, and whose request it is."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 from aiohttp import web
 
 from server.intake import Refused
-from server.keys import LIMITS
+from server.keys import LIMITS, PEOPLE
+from server.people import HEADER, Person
 from server.plain_json import to_text
 
 _LONG_BODY_BYTES = 256 * 1024  # from here on, parsing would hold up everybody else
@@ -83,6 +84,11 @@ async def read_object(request: web.Request, *, default: dict[str, Any] | None = 
     if not isinstance(body, dict):
         raise Refused("invalid_request", "the request must be a JSON object")
     return body
+
+
+def person(request: web.Request) -> Person:
+    """Who asks. Raises: UnknownPerson."""
+    return request.app[PEOPLE].person(request.headers.get(HEADER))
 
 
 async def answer_json(data: Any) -> web.Response:

@@ -72,6 +72,10 @@ async def test_a_client_sees_what_the_demo_model_is_painting(real_desk: Desk) ->
     plain = await real_desk.socket("plain")
     prompt["sampler"]["inputs"]["seed"] = 4
     await real_desk.submit(prompt, client_id="plain")
+    assert [m for m in await heard_until(plain, is_over) if isinstance(m, bytes)] == []
+
+    prompt["sampler"]["inputs"]["seed"] = 6
+    await real_desk.submit(prompt, client_id="plain", extra_data={"preview_method": "auto"})
     frames = [m for m in await heard_until(plain, is_over) if isinstance(m, bytes)]
     assert frames and all(struct.unpack_from(">II", frame) == (1, 1) for frame in frames)
 
