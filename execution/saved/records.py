@@ -40,7 +40,8 @@ class Graph:
 
     `inputs` and `outputs` are the names a definition shows to the outside; the workflow itself has none. `promoted` are
     the inputs behind which there is a widget, `marked` those that the file calls widgets. `fed` are the links that the
-    file names for each input, in the order in which they were drawn. `notes` are for the person.
+    file names for each input, in the order in which they were drawn. `notes` are for the person,
+    as is the `name` of a definition.
     """
 
     title: str
@@ -52,6 +53,7 @@ class Graph:
     promoted: list[str] = field(default_factory=list)
     marked: set[str] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
+    name: str = ""
 
     @cached_property
     def ranked(self) -> list[tuple[str, Record]]:
