@@ -14,6 +14,7 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from heddle.graph.errors import GraphError
+from heddle.graph.spec import MATCH_TYPE
 
 Record = Mapping[str, Any]
 
@@ -176,11 +177,11 @@ def shown(value: Any) -> str:
 
 
 def type_of(slot: Record) -> str:
-    """A slot's type as a text; very old files have 0 or -1 for any, some have lists."""
+    """A slot's type as a text; very old files have 0 or -1 for any, some have lists, some a type that is still open."""
     kind = slot.get("type")
     if isinstance(kind, (list, tuple)):
         return ",".join(each for each in kind if isinstance(each, str)) or "*"
-    return kind if isinstance(kind, str) and kind else "*"
+    return kind if isinstance(kind, str) and kind and kind != MATCH_TYPE else "*"
 
 
 def opposite(record: Record, output: int, wanted: str) -> Record | None:

@@ -169,7 +169,7 @@ def test_a_chain_of_reroutes_and_bypassed_nodes_may_be_as_long_as_it_likes() -> 
 
 @pytest.mark.parametrize(
     ("mode", "kind", "expected"),
-    [(2, "Reroute", None), (4, "Reroute", ["1", 0]), (2, "PrimitiveNode", None), (4, "PrimitiveNode", None)],
+    [(2, "Reroute", None), (4, "Reroute", ["1", 0]), (2, "PrimitiveNode", 3), (4, "PrimitiveNode", 3)],
 )
 def test_virtual_nodes_may_be_muted_and_bypassed_too(mode: int, kind: str, expected: Any) -> None:
     inputs = [slot("", "*", 1)] if kind == "Reroute" else []
