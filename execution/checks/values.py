@@ -105,7 +105,7 @@ class Values:
     def __init__(self, files: Files, nearest: Nearest) -> None:
         self.files = files
         self._nearest = nearest
-        self._by_name: dict[str | int, tuple[object, dict[str, str]]] = {}
+        self._stems: dict[str | int, tuple[object, dict[str, str], list[str]]] = {}
 
     def read(self, wanted: InputSpec, value: Any, *, node_asks: bool = False) -> Any:
         """The value as the node gets it.
@@ -169,8 +169,7 @@ class Values:
             words = f"but there is no file of the kind {files!r}; put one into that folder"
         else:
             words = "but the node has nothing to choose from here"
-        is_file = isinstance(value, str) and (files is not None or value.lower().endswith(MODEL_ENDS))
-        file = {"kind": files, "near": near} if is_file else None
+        file = {"kind": files, "near": near} if _is_file(wanted, value) else None
         raise Unfit("value_not_in_list", value, f"found {short(value)}, {words}", file)
 
     def _is_choice(self, wanted: InputSpec, value: Any) -> bool:
@@ -182,17 +181,31 @@ class Values:
         return value in (keys_of_choices(wanted) if wanted.type_names[0] == DYNAMIC_COMBO else wanted.choices)
 
     def _near(self, value: Any, choices: Sequence[Any], wanted: InputSpec) -> list[str]:
-        """The choice that is most likely meant: a file of that name in another folder, else the name most alike."""
+        """The choice that is most likely meant: a file of that name in another folder, else the name most alike.
+
+        Files are compared without their folders and ends, which make all names alike.
+        """
         if not choices or not _is_word(value):
             return []
-        if isinstance(value, str) and (name := file_name(value)):
-            owner = wanted.files or id(wanted.options)
-            if owner not in self._by_name:
-                names = {file_name(each): each for each in reversed(choices) if isinstance(each, str)}
-                self._by_name[owner] = wanted.options, names  # kept, so that its id is, too
-            if name in self._by_name[owner][1]:
-                return [self._by_name[owner][1][name]]
-        return self._nearest.to(str(value), choices, wanted.options)
+        if not _is_file(wanted, value):
+            return self._nearest.to(str(value), choices, wanted.options)
+        owner = wanted.files or id(wanted.options)
+        if owner not in self._stems:
+            stems = {_stem(each): each for each in reversed(choices) if isinstance(each, str)}
+            self._stems[owner] = wanted.options, stems, list(stems)  # the options are kept, so that their id is, too
+        _, stems, names = self._stems[owner]
+        stem = _stem(value)
+        alike = [stem] if stem in stems else self._nearest.to(stem, names, stems)
+        return [stems[each] for each in alike if each in stems]
+
+
+def _is_file(wanted: InputSpec, value: Any) -> bool:
+    return isinstance(value, str) and (wanted.files is not None or value.lower().endswith(MODEL_ENDS))
+
+
+def _stem(path: str) -> str:
+    name = file_name(path)
+    return name.rpartition(".")[0] or name
 
 
 def _is_word(value: Any) -> bool:

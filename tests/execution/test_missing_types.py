@@ -147,6 +147,13 @@ def test_a_file_s_name_from_windows_means_the_file_and_a_moved_file_is_near() ->
     assert "did you mean 'sdxl/base.safetensors'?" in moved.messages[0]
 
 
+def test_the_end_of_its_name_makes_no_file_near_to_another() -> None:
+    files = {"checkpoints": ["sub/heddle-demo.safetensors"]}
+    assert "did you mean" not in check({"1": loading("Loader", "v1-5.safetensors")}, LOADER, files=files).messages[0]
+    other_end = check({"1": loading("Loader", "heddle_demo.ckpt")}, LOADER, files=files)
+    assert "did you mean 'sub/heddle-demo.safetensors'?" in other_end.messages[0]
+
+
 def test_the_converter_passes_on_what_a_file_tells_of_its_nodes() -> None:
     model = {"name": "a.safetensors", "url": URL, "directory": "checkpoints", "more": 3}
     loader = {
