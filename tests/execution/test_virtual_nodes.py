@@ -69,11 +69,12 @@ def test_a_name_that_is_set_from_itself_is_refused() -> None:
         inputs_of(saved(*nodes, links=[(1, 5, 0, 4, 0, "*"), (9, 5, 0, 9, 0, "*")]))
 
 
-def test_a_reroute_of_a_pack_passes_on_and_nodes_that_steer_the_editor_leave_no_trace() -> None:
+@pytest.mark.parametrize("kind", ["Reroute (rgthree)", "mxReroute"])
+def test_a_reroute_of_a_pack_passes_on_and_nodes_that_steer_the_editor_leave_no_trace(kind: str) -> None:
     steering = [kind for kind in roles_beside({}) if kind.endswith("(rgthree)") and not kind.startswith("Reroute")]
     assert len(steering) == 11
-    nodes = (node(20 + n, kind, slot("", "*", 1), outs=["*"]) for n, kind in enumerate(steering))
-    reroute = node(5, "Reroute (rgthree)", slot("", "*", 1), outs=["*"])
+    nodes = (node(20 + n, each, slot("", "*", 1), outs=["*"]) for n, each in enumerate(steering))
+    reroute = node(5, kind, slot("", "*", 1), outs=["*"])
     converted = convert(
         saved(EMPTY, reroute, DECODE, *nodes, links=[(1, 1, 0, 5, 0, "*"), (9, 5, 0, 9, 0, "*")]), registry()
     )
