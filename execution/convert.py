@@ -25,7 +25,7 @@ from execution.saved.widgets import NO_VALUE, Setting, values_of_unknown, widget
 from heddle.graph.errors import GraphError
 from heddle.graph.quoting import short
 from heddle.graph.spec import NodeSpec
-from heddle.graph.workflow import Prompt, form_of, is_link, refuse_unreadable
+from heddle.graph.workflow import Prompt, form_of, is_instance, is_link, refuse_unreadable
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ class _Writer:
         given = place.given.get(node_id, {}) | {name: found.value for name, found in values.items()}
         inputs: dict[str, Any] = {}
         if spec is None:
-            if not links and not values:
+            if not links and not values and not is_instance(kind):
                 self._bystanders.append(place.ids[node_id])
             inputs |= {name: _wrapped(value) for name, value in (values_of_unknown(record) | given).items()}
         else:

@@ -12,6 +12,7 @@ from execution.checks.words import Nearest, carried, quoted
 from heddle.graph.errors import GraphError
 from heddle.graph.quoting import short
 from heddle.graph.spec import NodeSpec
+from heddle.graph.workflow import is_instance
 
 #: How many types and how many files one error lists.
 LISTED = 100
@@ -32,9 +33,13 @@ def missing_types(prompt: Mapping[str, Mapping[str, Any]], nodes: Mapping[str, N
                 are_known[class_type] = class_type in nodes
             if are_known[class_type]:
                 continue
-            near = nearest.to(class_type, known, nodes, count=3)
-            hint = f"; near to it: {', '.join(near)}" if near else ""
-            message = f"{place}: there is no node type {short(class_type)}{hint}; {_step(pack)}"
+            if is_instance(class_type):
+                lost = f"the file does not hold the subgraph {short(class_type)} that this node stands for"
+                message = f"{place}: {lost}; save the workflow again where it is whole"
+            else:
+                near = nearest.to(class_type, known, nodes, count=3)
+                hint = f"; near to it: {', '.join(near)}" if near else ""
+                message = f"{place}: there is no node type {short(class_type)}{hint}; {_step(pack)}"
         elif class_type is None:
             message = f"{place}: no class_type; export the workflow again with all its node packs installed"
         else:

@@ -180,6 +180,16 @@ def test_a_stranger_that_is_linked_is_missing(stranger: Any, links: Any) -> None
     assert converted.missing is not None and converted.missing.node_id == "7"
 
 
+@pytest.mark.parametrize("kind", ["0d6a4c2e-9a54-4c1c-8a3e-5f4d7a1b2c3d", "workflow>Lost", "workflow/Lost"])
+def test_a_lost_subgraph_is_never_left_out_and_no_pack_is_blamed(kind: str) -> None:
+    converted = convert(saved(EMPTY, node(7, kind)), registry())
+    assert converted.missing is not None and "7" in converted.prompt
+    assert converted.missing.message == (
+        f"node 7: the file does not hold the subgraph {kind!r} that this node stands for; save the workflow again "
+        "where it is whole"
+    )
+
+
 def test_strangers_stay_where_nothing_else_would_be_left() -> None:
     converted = convert(saved(node(7, "Strange"), node(8, "Stranger")), registry())
     assert set(converted.prompt) == {"7", "8"} and converted.missing is not None
