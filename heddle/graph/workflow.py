@@ -7,6 +7,7 @@ takes: node id -> class_type and inputs). `execution.convert` turns the first in
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +16,8 @@ from heddle.graph.errors import FileProblem, GraphError
 from heddle.graph.quoting import short
 
 Prompt = dict[str, dict[str, Any]]
+
+_INSTANCE = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|workflow[>/].+", re.IGNORECASE | re.DOTALL)
 
 #: A workflow of 5,000 nodes takes some 4 MB; past this size the file is something else.
 MAX_BYTES = 256 * 1024 * 1024
@@ -58,6 +61,11 @@ def form_of(document: Any) -> Literal["saved", "api"]:
         "not a workflow: found neither `nodes` (saved form) nor nodes with `class_type` (API form); "
         "save or export the workflow again from the editor"
     )
+
+
+def is_instance(kind: str) -> bool:
+    """True if a node's type is that of a subgraph or an older group node, which its own file has to define."""
+    return _INSTANCE.fullmatch(kind) is not None
 
 
 def is_link(value: Any) -> bool:
