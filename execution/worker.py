@@ -183,7 +183,7 @@ def serve_connection(
         describe: the devices, as clients of /system_stats read them.
         ready: what is left to do before the first job, after the catalogue was sent.
     """
-    outbox = _Outbox(connection)
+    outbox = _Outbox(connection, lambda: os._exit(1))
     inbox: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
     asides = _Asides(worker, outbox)
 
@@ -309,8 +309,13 @@ class _Outbox:
     of them is not kept waiting, nor is the end of a job. Waking a thread costs more than most events do.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, give_up: Callable[[], None]) -> None:
+        """
+        Args:
+            give_up: called when nothing can be said any more: a worker that is not heard would hold its job for ever.
+        """
         self._connection = connection
+        self._give_up = give_up
         self._waiting: deque[_Entry | None] = deque()
         self._wake = threading.Event()
         self._is_idle = False
@@ -346,8 +351,10 @@ class _Outbox:
                     if self._send(entries):
                         return
                 self._wake.wait(MOMENT_S)
-        except (BrokenPipeError, ConnectionError, OSError):
-            pass  # the front desk went away; the reading thread ends this process
+        except Exception as error:
+            if not isinstance(error, ConnectionError):  # that is a front desk that went away
+                log.exception("this worker cannot say any more what it does, so it ends")
+            self._give_up()
 
     def _send(self, entries: list[_Entry | None]) -> bool:
         """Send entries, events of one job together. Returns: whether this was the end."""

@@ -5,9 +5,15 @@ from __future__ import annotations
 import threading
 from typing import Any
 
+import pytest
+
 from execution.events import Event, JobFinished, JobStarted, NodePreview, NodeStarted
 from execution.protocol import unpack
 from execution.worker import _Outbox
+
+
+def fail() -> None:
+    raise AssertionError("nothing was wrong")
 
 
 class Pipe:
@@ -32,7 +38,7 @@ class Pipe:
 def test_events_messages_and_pictures_keep_their_order() -> None:
     pipe = Pipe()
     pipe.gate.set()
-    outbox = _Outbox(pipe)
+    outbox = _Outbox(pipe, fail)
     said: list[Any] = []
     for number in range(300):
         event: Event = NodeStarted(str(number)) if number % 50 else NodePreview(str(number), "png", b"picture")
@@ -56,7 +62,7 @@ def test_events_messages_and_pictures_keep_their_order() -> None:
 
 def test_what_comes_while_the_pipe_is_full_goes_together() -> None:
     pipe = Pipe()
-    outbox = _Outbox(pipe)
+    outbox = _Outbox(pipe, fail)
     outbox.put_event("a", JobStarted())  # taken up at once, and held up in the pipe
     for number in range(200):
         outbox.put_event("a", NodeStarted(str(number)))
@@ -71,8 +77,20 @@ def test_what_comes_while_the_pipe_is_full_goes_together() -> None:
 def test_nothing_waits_for_more_to_come() -> None:
     pipe = Pipe()
     pipe.gate.set()
-    outbox = _Outbox(pipe)
+    outbox = _Outbox(pipe, fail)
     for number in range(50):
         outbox.put_event("a", NodeStarted(str(number)))
         assert pipe.arrived.acquire(timeout=10)  # each arrives although nothing follows it
     outbox.close()
+
+
+@pytest.mark.parametrize("said", [{"a": object()}, {"a": 10**5000}, {"a": "b"}])
+def test_a_worker_that_cannot_be_heard_any_more_gives_up(said: dict[str, Any]) -> None:
+    class Closed(Pipe):
+        def send_bytes(self, buf: bytes, /) -> None:
+            raise OSError(9, "Bad file descriptor")
+
+    given_up = threading.Event()
+    outbox = _Outbox(Closed(), given_up.set)
+    outbox.put(said)
+    assert given_up.wait(10)
