@@ -9,7 +9,7 @@ from aiohttp import web
 from server.intake import Refused
 from server.keys import LIMITS, PERSON_SETTINGS
 from server.plain_json import to_text
-from server.routes.bodies import read_json
+from server.routes.bodies import read_json, read_object
 
 routes = web.RouteTableDef()
 
@@ -42,9 +42,7 @@ async def get_setting(request: web.Request) -> web.Response:
 @routes.post("/settings")
 async def change_settings(request: web.Request) -> web.Response:
     """Set several: `{NAME: VALUE}`; the others stay."""
-    values = await read_json(request, limit=request.app[LIMITS].settings_bytes)
-    if not isinstance(values, dict):
-        raise Refused("invalid_request", "the request must be a JSON object")
+    values = await read_object(request, limit=request.app[LIMITS].settings_bytes)
     await asyncio.to_thread(request.app[PERSON_SETTINGS].change, values)
     return web.Response()
 
