@@ -216,6 +216,24 @@ async def test_a_body_that_never_ends_holds_up_nobody(desk: Desk) -> None:
     await still_works(desk)
 
 
+async def test_clients_that_leave_in_the_middle_are_no_news(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    runner = web.AppRunner(build_app(parts_at(tmp_path)), access_log=None)  # a test's own server breaks handlers off
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    try:
+        for _ in range(5):
+            _, writer = await asyncio.open_connection(*runner.addresses[0])
+            writer.write(b"POST /prompt HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n{")
+            await writer.drain()
+            await asyncio.sleep(0.01)
+            writer.transport.abort()
+        await asyncio.sleep(0.1)
+    finally:
+        await runner.cleanup()
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
+
+
 @pytest.mark.parametrize(
     "request_line",
     [
