@@ -16,7 +16,7 @@ import secrets
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -71,8 +71,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EXIT_FAILED
 
 
-def build_worker(settings: Settings) -> Worker:
-    """A worker with every node, nothing loaded yet."""
+def build_worker(settings: Settings, about_to_load: Callable[[str], None] = lambda pack: None) -> Worker:
+    """A worker with every node, nothing loaded yet.
+
+    Args:
+        about_to_load: is told the name of each pack before its code runs.
+    """
     # A worker's rooms bring torch; the front desk must not.
     from execution.cache import ResultCache
     from execution.code_versions import CodeVersions
@@ -99,7 +103,7 @@ def build_worker(settings: Settings) -> Worker:
     device = choose_device(cpu_only=settings.cpu)
     weights = Weights(device)
     keep_ledger(weights)
-    registry = _gather_nodes(settings, folders)
+    registry = _gather_nodes(settings, folders, about_to_load)
     fingerprints = Fingerprints(folders)
     cache_bytes = settings.cache_bytes
     if settings.cache_headroom is not None:
@@ -281,10 +285,11 @@ def work(settings: Settings, connection: Connection, device: str = "") -> None:
 
     with tied_to_front_desk(Folders.from_settings(settings).user):
         from execution.collecting import collect_seldom  # a worker's rooms, see build_worker
+        from execution.protocol import pack
         from execution.worker import serve_connection
         from model_management.devices import describe_devices
 
-        worker = build_worker(settings)
+        worker = build_worker(settings, lambda name: connection.send_bytes(pack({"type": "loading", "pack": name})))
         collect_seldom()
         serve_connection(worker, connection, lambda: describe_devices(worker.house.weights.device), ready=lambda: None)
     # All is said and written. Taking torch down in order would take seconds, and whoever stopped us waits.
@@ -295,7 +300,9 @@ def work(settings: Settings, connection: Connection, device: str = "") -> None:
     os._exit(0)
 
 
-def _gather_nodes(settings: Settings, folders: Folders) -> Registry:
+def _gather_nodes(
+    settings: Settings, folders: Folders, about_to_load: Callable[[str], None] = lambda pack: None
+) -> Registry:
     """The built-in nodes and those of the packs; a pack that fails is said and left out."""
     from heddle.settings.current import use as keep_folders
     from nodes import door
@@ -306,7 +313,7 @@ def _gather_nodes(settings: Settings, folders: Folders) -> Registry:
     keep_folders(settings, folders)  # packs ask for both while they are imported
     door.use(registry)
     only = settings.packs_only or (() if settings.no_packs else None)
-    for pack in load_packs(registry, folders.custom_nodes, only):
+    for pack in load_packs(registry, folders.custom_nodes, only, about_to_load):
         for failure in pack.failures:
             log.warning("%s", failure.message)
     return registry

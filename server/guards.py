@@ -142,9 +142,11 @@ async def error_words(request: web.Request, handler: Handler) -> web.StreamRespo
         return answer_error(400, "invalid_request", "the body is damaged or cut short", details=words)
     except RecursionError:
         return answer_error(400, "invalid_json", "the request is nested too deeply; no workflow is")
-    except OSError as error:
-        if isinstance(error, ConnectionError):
+    except ConnectionError:
+        if request.transport is not None and not request.transport.is_closing():
             raise
+        return web.Response(status=400)  # the client is gone: nobody reads this, and no log needs to know
+    except OSError as error:
         log.exception("%s %s failed", request.method, request.path)
         unknown = (500, "file_error", f"the server's disk refused ({error.strerror or error}); its log has the details")
         return answer_error(*_FILE_TROUBLES.get(error.errno or 0, unknown))

@@ -23,6 +23,19 @@ _INSTANCE = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|workflow[>/].
 MAX_BYTES = 256 * 1024 * 1024
 
 
+#: A workflow of 10,000 nodes holds some 600,000 values. What small ones take in memory is many times their text.
+MOST_VALUES = 2_000_000
+
+
+def is_crowded(text: str | bytes) -> bool:
+    """Whether a JSON text may hold more values than any workflow does, told without reading it."""
+    if len(text) <= MOST_VALUES:
+        return False
+    if isinstance(text, bytes):
+        return text.count(b",") + text.count(b"{") + text.count(b"[") > MOST_VALUES
+    return text.count(",") + text.count("{") + text.count("[") > MOST_VALUES
+
+
 def read_document(path: Path) -> Any:
     """The JSON of a workflow file.
 

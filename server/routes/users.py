@@ -47,9 +47,7 @@ async def get_setting(request: web.Request) -> web.Response:
 @routes.post("/settings")
 async def change_settings(request: web.Request) -> web.Response:
     """Set several: `{NAME: VALUE}`; the others stay."""
-    values = await read_json(request, limit=request.app[LIMITS].settings_bytes)
-    if not isinstance(values, dict):
-        raise Refused("invalid_request", "the request must be a JSON object")
+    values = await read_object(request, limit=request.app[LIMITS].settings_bytes)
     await asyncio.to_thread(person(request).settings.change, values)
     return web.Response()
 
