@@ -163,9 +163,9 @@ class PromptServer:
 
     @property
     def last_node_id(self) -> str | None:
-        """The node that runs, or what was set last."""
+        """The node that runs, as an editor shows it, or what was set last: packs tell pages where to look."""
         place = call_place.get()
-        return place.node_id if place is not None else self._last_node_id
+        return self._last_node_id if place is None else place.shown_at or place.node_id
 
     @last_node_id.setter
     def last_node_id(self, value: str | None) -> None:
