@@ -42,6 +42,7 @@ class JobResults:
         self._keys: dict[str, str] = {}
         self._told: dict[str, str] = {}
         self._cost_s: dict[str, float] = {}  # to make a node's result again, with all behind it that is not on disk
+        self._spent_s = 0.0  # on nodes that ran
 
     def make_keys(self, nodes: Iterable[PlannedNode]) -> None:
         """Give nodes their keys, sources first. Raises: Cancelled, while nodes are asked whether something changed."""
@@ -127,8 +128,10 @@ class JobResults:
 
     def keep(self, node: PlannedNode, result: Result, seconds: float) -> None:
         """Keep a result for later jobs, and for another worker, should this one die."""
-        cost_s = seconds + sum(self._cost_s.get(source, 0.0) for source in node.needs)
-        self._cost_s[node.id] = cost_s
+        self._spent_s += seconds
+        # Sources that several nodes share are made once: all together never takes longer than the job has so far.
+        behind_s = sum(self._cost_s.get(source, 0.0) for source in node.needs)
+        self._cost_s[node.id] = cost_s = min(seconds + behind_s, self._spent_s)
         if not self._job.use_cache:
             return
         self._house.cache.put(self._keys[node.id], result, seconds)

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from execution.machine import Task
 from heddle.graph.spec import InputSpec, NodeSpec
 
-#: How often each node may be looked at, on average, to find the target that is nearest.
-COUNTED_PER_NODE = 20
+#: Nodes of the largest graph of which the nearest target is looked for: it takes some 50 MB for a moment.
+MOST_COUNTED = 20_000
+
+
+T = TypeVar("T")
+
+
+class _kept(Generic[T]):
+    """A property that is worked out once. Python 3.11's own takes a lock, which takes longer than what is kept here."""
+
+    def __init__(self, work_out: Callable[[Any], T]) -> None:
+        self._work_out = work_out
+
+    def __get__(self, owner: Any, kind: type) -> T:
+        value = vars(owner)[self._work_out.__name__] = self._work_out(owner)
+        return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,19 +56,19 @@ class PlannedNode:
     def input(self, name: str) -> InputSpec | None:
         return self.more.get(name) or self.spec.input(name)
 
-    @cached_property
+    @_kept
     def sources(self) -> tuple[str, ...]:
         """Every node that it has a link to."""
         return tuple(dict.fromkeys(link.source for link in (*self.links.values(), *self.raw.values())))
 
-    @cached_property
+    @_kept
     def needs(self) -> tuple[str, ...]:
         """The nodes without whose results it cannot begin."""
         if not self.lazy_links:
             return self.sources if not self.raw else _sources(self.links.values())
         return _sources(link for name, link in self.links.items() if name not in self.lazy_links)
 
-    @cached_property
+    @_kept
     def lazy_links(self) -> Mapping[str, Link]:
         """The links that it follows only when it asks to."""
         if not self.spec.lazy_names and not self.more:
@@ -66,7 +79,7 @@ class PlannedNode:
             if (declared := self.input(name)) is not None and declared.options.get("lazy")
         }
 
-    @cached_property
+    @_kept
     def task(self) -> Task:
         """What the machine knows of it."""
         needs = self.needs
@@ -96,23 +109,20 @@ class Plan:
 def nearest_first(plan: Plan, known: Collection[str]) -> Plan:
     """The plan with its nodes in the order in which they should run: the target that lacks least is made first.
 
-    What is lazy counts as not needed. The count is given up where it would cost more than it can save.
+    What is lazy counts as not needed. Nothing is counted in a graph so large that it would cost more than it can save.
     """
-    if len(plan.targets) < 2:
+    if len(plan.targets) < 2 or len(plan.nodes) > MOST_COUNTED:
         return plan
+    # What each node lacks, itself included, as one bit per node: sets of that kind are joined at once.
     lacking: dict[str, int] = {}
-    budget = COUNTED_PER_NODE * len(plan.nodes)
-    for target in plan.targets:
-        seen: set[str] = set()
-        waiting = [target]
-        while waiting and budget > 0:
-            node_id = waiting.pop()
-            if node_id not in seen and node_id not in known:
-                budget -= 1
-                seen.add(node_id)
-                waiting += plan.nodes[node_id].needs
-        lacking[target] = len(seen) if budget > 0 else len(plan.nodes)
-    return in_order(plan.nodes, sorted(plan.targets, key=lambda each: lacking[each]))
+    for place, node in enumerate(plan.nodes.values()):
+        lacks = 0
+        if node.id not in known:
+            lacks = 1 << place
+            for source in node.needs:
+                lacks |= lacking[source]
+        lacking[node.id] = lacks
+    return in_order(plan.nodes, sorted(plan.targets, key=lambda each: lacking[each].bit_count()))
 
 
 def in_order(nodes: Mapping[str, PlannedNode], targets: Iterable[str]) -> Plan:

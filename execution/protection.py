@@ -16,6 +16,9 @@ from execution.plan import PlannedNode
 
 log = logging.getLogger("heddle.execution")
 
+#: Kinds of values that nobody can change in place.
+_FIXED = (str, int, float, bool, bytes, type(None))
+
 #: Where nodes stand that keep to the house's rule and change nothing in place.
 TRUSTED_MODULE = "nodes"
 
@@ -53,6 +56,8 @@ class Seals:
         self._seals: dict[tuple[str, int], Any] = {}
 
     def take(self, source: str, output: int, values: list[Any]) -> None:
+        if len(values) == 1 and type(values[0]) in _FIXED:
+            return
         if (source, output) not in self._seals:
             self._seals[source, output] = self._seal_of(values)
 

@@ -10,18 +10,18 @@ import logging
 import os
 import queue
 import threading
-from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from execution.check import Report, check_prompt
 from execution.driver import run_job
 from execution.events import Event, JobFinished, JobStarted
 from execution.fingerprints import Fingerprints
 from execution.job import House, Job
+from execution.outbox import Connection, Outbox
 from execution.own_check import ask_node
 from execution.pack_side import CatalogueChanges, PackSide, PackVoice, Put, RunningJob, as_json
-from execution.protocol import pack, unpack
+from execution.protocol import unpack
 from heddle.graph.registry import Registry
 from heddle.graph.running import hand_in, worker_side
 from heddle.settings.options import PREVIEW_METHODS
@@ -34,26 +34,8 @@ OWN_CHECK = "custom_validation_failed"
 
 log = logging.getLogger("heddle.worker")
 
-#: How long a worker whose front desk is gone waits for a node to notice that it should stop.
+#: How long a worker that was told to stop waits until all it said is sent.
 FAREWELL_S = 2.0
-
-#: Events that go in one message at most.
-EVENTS_TOGETHER = 500
-
-#: How long events wait for others to go with.
-MOMENT_S = 0.002
-
-
-#: An event of a job, or a message with bytes or without.
-_Entry = tuple[str, Event] | tuple[dict[str, Any], bytes | None]
-
-
-class Connection(Protocol):
-    """A duplex pipe for whole messages, as multiprocessing makes them."""
-
-    def send_bytes(self, buf: bytes, /) -> None: ...
-    def recv_bytes(self) -> bytes: ...
-    def close(self) -> None: ...
 
 
 class Worker:
@@ -184,9 +166,8 @@ def serve_connection(
         describe: the devices, as clients of /system_stats read them.
         ready: what is left to do before the first job, after the catalogue was sent.
     """
-    outbox = _Outbox(connection)
+    outbox = Outbox(connection)
     inbox: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
-    idle = threading.Event()
     asides = _Asides(worker, outbox)
 
     def read() -> None:
@@ -194,11 +175,7 @@ def serve_connection(
             try:
                 message, _ = unpack(connection.recv_bytes())
             except (EOFError, OSError):
-                inbox.put(None)
-                worker.interrupt()
-                idle.wait(FAREWELL_S)
-                worker.packs.close()
-                os._exit(0)  # nobody is left to work for, and a node in a long computation would hold the memory
+                os._exit(0)  # nobody is left to work for, and whoever comes next waits for us: see `lifeline.py`
             match message.get("type"):
                 case "interrupt":
                     worker.interrupt(message.get("job_id"))
@@ -229,13 +206,12 @@ def serve_connection(
         finally:
             outbox.close()
             worker.packs.close()
-            idle.set()
 
 
 class _Asides:
     """What the front desk asks beside the jobs: answered on threads of their own, since a client waits."""
 
-    def __init__(self, worker: Worker, outbox: _Outbox) -> None:
+    def __init__(self, worker: Worker, outbox: Outbox) -> None:
         self._worker = worker
         self._outbox = outbox
         self._changes = CatalogueChanges(worker.registry)
@@ -309,88 +285,7 @@ class _Asides:
         self._outbox.put(answer)
 
 
-class _Outbox:
-    """What a worker has to say, sent in order by a thread of its own.
-
-    Events that come within a moment go together in one message: a thousand short nodes cost a few messages. The first
-    of them is not kept waiting, nor is the end of a job. Waking a thread costs more than most events do.
-    """
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._waiting: deque[_Entry | None] = deque()
-        self._wake = threading.Event()
-        self._is_idle = False
-        self._thread = threading.Thread(target=self._send_all, name="worker's events", daemon=True)
-        self._thread.start()
-
-    def put(self, message: dict[str, Any], blob: bytes | None = None) -> None:
-        self._waiting.append((message, blob))
-        self._wake.set()
-
-    def put_event(self, job_id: str, event: Event) -> None:
-        self._waiting.append((job_id, event))
-        if self._is_idle or isinstance(event, JobFinished):
-            self._is_idle = False
-            self._wake.set()
-
-    def close(self) -> None:
-        """Send what waits and end."""
-        self._waiting.append(None)
-        self._wake.set()
-        self._thread.join(FAREWELL_S)
-
-    def _send_all(self) -> None:
-        try:
-            while True:
-                self._is_idle = True
-                if not self._waiting:  # looked at after the word that we sleep: whoever puts something in wakes us
-                    self._wake.wait()
-                self._is_idle = False
-                self._wake.clear()
-                while self._waiting:
-                    entries = [self._waiting.popleft() for _ in range(min(len(self._waiting), EVENTS_TOGETHER))]
-                    if self._send(entries):
-                        return
-                self._wake.wait(MOMENT_S)
-        except (BrokenPipeError, ConnectionError, OSError):
-            pass  # the front desk went away; the reading thread ends this process
-
-    def _send(self, entries: list[_Entry | None]) -> bool:
-        """Send entries, events of one job together. Returns: whether this was the end."""
-        together: list[dict[str, Any]] = []
-        job_of_all = ""
-
-        def send_together() -> None:
-            if together:
-                self._connection.send_bytes(pack({"type": "events", "job_id": job_of_all, "events": together}))
-                together.clear()
-
-        for entry in entries:
-            if entry is None:
-                send_together()
-                return True
-            about, event = entry
-            if isinstance(about, str) and isinstance(event, Event):
-                job_id = about
-                if job_id != job_of_all:
-                    send_together()
-                    job_of_all = job_id
-                picture = getattr(event, "picture", None)
-                if picture is None:
-                    together.append(event.as_message())
-                    continue
-                send_together()
-                message = {"type": "event", "job_id": job_id, "event": event.as_message()}
-                self._connection.send_bytes(pack(message, picture))
-            elif isinstance(about, dict) and not isinstance(event, Event):
-                send_together()
-                self._connection.send_bytes(pack(about, event))
-        send_together()
-        return False
-
-
-def _run(worker: Worker, message: Mapping[str, Any], outbox: _Outbox) -> None:
+def _run(worker: Worker, message: Mapping[str, Any], outbox: Outbox) -> None:
     job_id = str(message["job_id"])
     options = message.get("options") or {}
     worker.run(

@@ -106,7 +106,8 @@ class PipeTransport:
             return
         self.send({"type": "stop"})
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._end.wait(), patience_s)
+            async with asyncio.timeout(patience_s):
+                await self._end.wait()
         await asyncio.to_thread(self._bury, _EXIT_S if self._end.is_set() else 0.0)
 
     def _read(self, loop: asyncio.AbstractEventLoop, take: Take) -> None:

@@ -105,10 +105,13 @@ class EventLog:
         if self.next_number - 1 <= seq:
             waiter = asyncio.get_running_loop().create_future()
             self._waiters.append(waiter)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(waiter, timeout_s)
-            with contextlib.suppress(ValueError):
-                self._waiters.remove(waiter)
+            try:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(timeout_s):
+                        await waiter
+            finally:
+                if waiter in self._waiters:
+                    self._waiters.remove(waiter)
         return self.next_number - 1 > seq
 
     def in_memory(self, after: int = 0) -> list[StoredEvent]:

@@ -89,7 +89,10 @@ def _own_key(new: NewJob) -> str:
 
 def read_again(db: sqlite3.Connection, seq: int) -> Job:
     """A job that is not in memory, with what an earlier try of it has done."""
-    job = read_job(db.execute(f"{WHOLE_JOBS} WHERE seq = ?", (seq,)).fetchone())
+    row = db.execute(f"{WHOLE_JOBS} WHERE seq = ?", (seq,)).fetchone()
+    if row is None:
+        raise sqlite3.DatabaseError("a job that waits is not in it")
+    job = read_job(row)
     (last,) = db.execute(
         "SELECT coalesce(max(first_number + count - 1), 0) FROM event_batches WHERE job = ?", (seq,)
     ).fetchone()

@@ -139,6 +139,17 @@ def test_what_cannot_be_written_down_or_is_not_worth_it_is_left_out(
     assert not cache.put("k", Result(([1],)), 1.0)
 
 
+def test_what_many_nodes_share_counts_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("execution.job_results.WORTH_SECONDS", 60.0)
+    made = a_worker(tmp_path)
+    nodes: dict[str, Any] = {"n0": ("Count", {"value": 0}), "n1": ("Count", {"value": 1})}
+    for number in range(2, 100):  # each fed by the two before it: millions of ways lead from the last to the first
+        nodes[f"n{number}"] = ("Add", {"a": [f"{number - 1}", 0], "b": [f"{number - 2}", 0]})
+    heard = run_and_settle(made, graph(**nodes, nend=("ShowAny", {"value": ["99", 0]})))
+    assert heard.end.status == "success"
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_result_that_is_dropped_while_it_is_written_stays_away(tmp_path: Path) -> None:
     cache = DiskCache(tmp_path, 1000, CODEC)
     cache.put("k", Result(([1],)), 1.0)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from execution.events import Event, JobFinished, JobStarted, NodePreview, NodeStarted
+from execution.events import Event, JobFinished, JobStarted, NodeFinished, NodePreview, NodeStarted
+from execution.outbox import Outbox
 from execution.protocol import unpack
-from execution.worker import _Outbox
 
 
 class Pipe:
@@ -32,7 +32,7 @@ class Pipe:
 def test_events_messages_and_pictures_keep_their_order() -> None:
     pipe = Pipe()
     pipe.gate.set()
-    outbox = _Outbox(pipe)
+    outbox = Outbox(pipe)
     said: list[Any] = []
     for number in range(300):
         event: Event = NodeStarted(str(number)) if number % 50 else NodePreview(str(number), "png", b"picture")
@@ -56,23 +56,54 @@ def test_events_messages_and_pictures_keep_their_order() -> None:
 
 def test_what_comes_while_the_pipe_is_full_goes_together() -> None:
     pipe = Pipe()
-    outbox = _Outbox(pipe)
-    outbox.put_event("a", JobStarted())  # taken up at once, and held up in the pipe
+    outbox = Outbox(pipe)
+    other = threading.Thread(target=outbox.put, args=({"type": "say"},))
+    other.start()  # held up in the pipe
     for number in range(200):
-        outbox.put_event("a", NodeStarted(str(number)))
-    outbox.put_event("a", JobFinished())
+        outbox.put_event("a", NodeFinished(str(number)))
     pipe.gate.set()
+    other.join()
+    outbox.put_event("a", JobFinished())
     outbox.close()
-    assert sum(len(message["events"]) for message, _ in pipe.sent) == 202
+    events = [event for message, _ in pipe.sent[1:] for event in message["events"]]
+    assert len(events) == 201 and events[-1]["kind"] == "job_finished"
     assert len(pipe.sent) <= 3
-    assert pipe.sent[-1][0]["events"][-1]["kind"] == "job_finished"
 
 
 def test_nothing_waits_for_more_to_come() -> None:
     pipe = Pipe()
     pipe.gate.set()
-    outbox = _Outbox(pipe)
+    outbox = Outbox(pipe)
     for number in range(50):
-        outbox.put_event("a", NodeStarted(str(number)))
+        outbox.put_event("a", NodeFinished(str(number)))
         assert pipe.arrived.acquire(timeout=10)  # each arrives although nothing follows it
+    outbox.close()
+
+
+def test_the_first_node_of_a_job_and_the_jobs_end_are_told_at_once_with_what_came_before() -> None:
+    pipe = Pipe()
+    pipe.gate.set()
+    outbox = Outbox(pipe)
+    for job in "ab":
+        said: list[Event] = [JobStarted(), NodeStarted("1")]
+        for event in said:
+            outbox.put_event(job, event)
+        assert pipe.sent[-1][0]["events"][-1]["kind"] == "node_started"
+        for event in (NodeFinished("1"), NodeStarted("2"), JobFinished()):
+            outbox.put_event(job, event)
+        assert pipe.sent[-1][0]["events"][-1]["kind"] == "job_finished"
+    outbox.close()
+
+
+def test_a_front_desk_that_is_gone_ends_nothing_but_the_telling() -> None:
+    pipe = Pipe()
+    pipe.gate.set()
+    outbox = Outbox(pipe)
+
+    def broken(buf: bytes, /) -> None:
+        raise BrokenPipeError
+
+    pipe.send_bytes = broken  # pyright: ignore[reportAttributeAccessIssue]
+    outbox.put_event("a", JobFinished())
+    outbox.put({"type": "say"})
     outbox.close()

@@ -17,6 +17,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from execution.lifeline import tied_to_front_desk
 from execution.protocol import pack, unpack
 
 # A PNG of one red pixel.
@@ -211,7 +212,8 @@ class FakeWorker:
 def main(pipe: Connection, output: str) -> None:
     """The child process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    FakeWorker(pipe, output).run()
+    with tied_to_front_desk(Path(output).parent / "user"):
+        FakeWorker(pipe, output).run()
 
 
 def in_a_process(output: Path) -> Callable[[], Any]:
