@@ -50,7 +50,7 @@ class RunningJob:
     def emit(self, event: Event) -> None:
         """What the job says of itself."""
         if event.kind == NodeStarted.kind:
-            self.follow(self, getattr(event, "node_id", None))
+            self.follow(self, getattr(event, "display_id", None) or getattr(event, "node_id", None))
         elif isinstance(event, JobFinished):
             self._tell_held()
         self.send(event)

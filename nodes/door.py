@@ -113,7 +113,11 @@ def before_node_execution() -> None:
 
 
 def __getattr__(name: str) -> Any:
-    """The classic class of a built-in node, or `common_ksampler`, made when it is first asked for."""
+    """The classic class of a built-in node, or a function, made when it is first asked for."""
+    if name in ("init_extra_nodes", "load_custom_node"):
+        from nodes import packs  # it stands on this file
+
+        return getattr(packs, name)
     if name == "common_ksampler":
         from nodes import classic_classes  # brings torch
 

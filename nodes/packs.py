@@ -26,8 +26,9 @@ from heddle.graph.classic import read_again, spec_of_class
 from heddle.graph.errors import GraphError, HeddleError
 from heddle.graph.registry import Registry
 from heddle.graph.spec import NodeSpec
+from heddle.settings.current import current_folders, current_settings
 from nodes.closed_doors import closed_base, hang_in
-from nodes.door import EXTENSION_WEB_DIRS, LOADED_MODULE_DIRS
+from nodes.door import EXTENSION_WEB_DIRS, LOADED_MODULE_DIRS, current_registry
 
 log = logging.getLogger(__name__)
 
@@ -104,7 +105,43 @@ def read_packs_again(registry: Registry) -> list[HeddleError]:
     return failures
 
 
-def _load(pack: Pack, registry: Registry) -> None:
+async def load_custom_node(
+    module_path: str, ignore: Collection[str] = frozenset(), module_parent: str = PACKAGE
+) -> bool:
+    """Load one more pack, or one again whose files have changed, as packs do that look after others.
+
+    Args:
+        ignore: ids of nodes that are not to be replaced.
+        module_parent: known to packs; packs are always `custom_nodes`.
+    Returns: whether it is there; if not, the log says why.
+    """
+    path = Path(module_path).absolute()
+    pack = Pack(path.stem if path.is_file() else path.name, path)
+    _make_package([path.parent])
+    hang_in()
+    _forget(pack.module_name)
+    # An extension's entry is awaited on a loop of its own, and whoever calls this runs on one already.
+    await asyncio.to_thread(_load, pack, current_registry(), ignore)
+    return not _complain([pack])
+
+
+async def init_extra_nodes(init_custom_nodes: bool = True, init_api_nodes: bool = True) -> None:
+    """Load the packs, for scripts that import the house in place of starting it; in a worker they are there."""
+    settings, folders = current_settings(), current_folders()
+    if init_custom_nodes and not LOADED_MODULE_DIRS and not settings.no_packs:
+        only = settings.packs_only or None
+        _complain(await asyncio.to_thread(load_packs, current_registry(), folders.custom_nodes, only))
+
+
+def _complain(packs: Iterable[Pack]) -> bool:
+    """Say what could not be loaded. Returns: whether there was anything."""
+    failures = [failure for pack in packs for failure in pack.failures]
+    for failure in failures:
+        log.warning("%s", failure.message)
+    return bool(failures)
+
+
+def _load(pack: Pack, registry: Registry, but: Collection[str] = ()) -> None:
     started = time.perf_counter()
     try:
         with _watched(pack):
@@ -122,7 +159,8 @@ def _load(pack: Pack, registry: Registry) -> None:
             EXTENSION_WEB_DIRS[pack.name] = str(pack.web)
         with _watched(pack):
             for spec in _read_nodes(pack, module):
-                _add(pack, spec, registry)
+                if spec.id not in but:
+                    _add(pack, spec, registry)
     except (Exception, SystemExit) as error:  # comfy_entrypoint and what it calls is the pack's code, too
         pack.failures.append(
             HeddleError(f"pack {pack.name}: cannot list its nodes ({type(error).__name__}: {error}); see its own page")

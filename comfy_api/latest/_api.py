@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from comfy_execution.progress import get_progress_state
 from heddle.graph.errors import GraphError
 from heddle.graph.running import call_place
+
+log = logging.getLogger(__name__)
 
 
 def _set_progress(value: float, max_value: float, node_id: str | None, preview_image: Any) -> None:
@@ -61,19 +64,44 @@ class _ExecutionSync:
         _set_progress(value, max_value, node_id, preview_image)
 
 
+def _take_replacement(node_replace: Any) -> None:
+    replaced, by = getattr(node_replace, "old_node_id", "?"), getattr(node_replace, "new_node_id", "?")
+    log.info("a pack says that %s stands in for %s; graphs with the older one are not rewritten yet", by, replaced)
+
+
+class _NodeReplacement:
+    """About nodes that stand in for older ones."""
+
+    async def register(self, node_replace: Any) -> None:
+        """Take in one `io.NodeReplace`."""
+        _take_replacement(node_replace)
+
+
+class _NodeReplacementSync:
+    """About nodes that stand in for older ones."""
+
+    def register(self, node_replace: Any) -> None:
+        """Take in one `io.NodeReplace`."""
+        _take_replacement(node_replace)
+
+
 class ComfyAPI:
     """For async nodes."""
 
     Execution = _Execution
+    NodeReplacement = _NodeReplacement
 
     def __init__(self) -> None:
         self.execution = self.Execution()
+        self.node_replacement = self.NodeReplacement()
 
 
 class ComfyAPISync:
     """For all other nodes."""
 
     Execution = _ExecutionSync
+    NodeReplacement = _NodeReplacementSync
 
     def __init__(self) -> None:
         self.execution = self.Execution()
+        self.node_replacement = self.NodeReplacement()

@@ -28,12 +28,14 @@ class CallPlace:
     Attributes:
         call_index: 0, or the number of the call where a list makes several.
         graphs: how many graphs this call has begun to build; it numbers them, so that their ids differ.
+        shown_at: where an editor shows what the node does, if not at the node itself.
     """
 
     node_id: str
     call_index: int = 0
     job_id: str = ""
     graphs: int = 0
+    shown_at: str = ""
 
     def next_graph(self) -> int:
         """The number of one more graph."""
@@ -50,8 +52,10 @@ class call_of:
 
     __slots__ = ("_before", "_context", "place")
 
-    def __init__(self, context: Context | None, node_id: str, call_index: int = 0, job_id: str = "") -> None:
-        self.place = CallPlace(node_id, call_index, job_id)
+    def __init__(
+        self, context: Context | None, node_id: str, call_index: int = 0, job_id: str = "", shown_at: str = ""
+    ) -> None:
+        self.place = CallPlace(node_id, call_index, job_id, shown_at=shown_at)
         self._context = context
 
     def __enter__(self) -> CallPlace:

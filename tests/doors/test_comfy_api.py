@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from fractions import Fraction
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 import torch
 
 import comfy_api.input
+import comfy_api.input_impl
 import comfy_api.util
 import comfy_api.v0_0_1
 import comfy_api.v0_0_2
@@ -20,6 +22,7 @@ from heddle.graph.running import call_of
 from heddle.graph.schema.reading import spec_of_schema
 from heddle.media.carriers import read_remaking
 from heddle.settings.folders import Folders
+from nodes.closed_doors import ClosedDoor
 from tests.doors.conftest import FrontDesk, RunningNode
 
 
@@ -81,6 +84,26 @@ def test_progress_is_told_in_both_ways(running: RunningNode, desk: FrontDesk) ->
     sync.execution.set_progress(3, 4, node_id="9")
     assert running.told == [(1, 4), ("jpeg", b"\xff\xd8\xff\xe0"), (2, 4)]
     assert desk.progress == [("9", 3, 4, None)]
+
+
+def test_an_older_nodes_stand_in_is_taken_in_and_does_not_cost_the_pack(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    asyncio.run(ComfyAPI().node_replacement.register(io.NodeReplace("New", "Old", ["seed"])))
+    ComfyAPISync().node_replacement.register(io.NodeReplace("Newer", "Older"))
+    assert "New stands in for Old" in caplog.text and "Newer stands in for Older" in caplog.text
+
+
+def test_what_writes_sound_and_reads_videos_is_named_when_it_is_used() -> None:
+    for use in (ui.PreviewAudio, comfy_api.input_impl.VideoFromFile, InputImpl.VideoFromFile):
+        with pytest.raises(ClosedDoor, match=r"comfy_api\.\S+(PreviewAudio|VideoFromFile): packs know"):
+            use("a.mp4")
+    assert not isinstance(1, InputImpl.VideoFromFile)
+
+
+def test_names_of_values_stand_in_annotations() -> None:
+    for value in (io.Latent.LatentDict, io.Audio.AudioDict, io.Conditioning.CondList, io.Load3DCamera.CameraInfo):
+        assert value is Any
+    assert io.File3DGLB.Output().get_io_type() == "FILE_3D_GLB"
 
 
 def test_progress_outside_of_a_node_asks_which_is_meant() -> None:

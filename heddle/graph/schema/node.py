@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any, ClassVar, Generic, TypeVar
 
 from heddle.graph.results import ExecutionBlocker
-from heddle.graph.schema.types import DynamicCombo, Input, MatchType, Output, entries_of
+from heddle.graph.schema.types import DynamicInput, Input, MatchType, Output, entries_of
 
 T = TypeVar("T")
 
@@ -73,6 +73,20 @@ class PriceBadge:
 
 
 @dataclass
+class NodeReplace:
+    """Which node stands in for an older one, and which of its inputs and outputs for which."""
+
+    new_node_id: str
+    old_node_id: str
+    old_widget_ids: list[str] | None = None
+    input_mapping: list[Any] | None = None
+    output_mapping: list[Any] | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        return vars(self).copy()
+
+
+@dataclass
 class Schema:
     """What a node is."""
 
@@ -111,8 +125,8 @@ class Schema:
 
     @staticmethod
     def _always_there(one: Input) -> list[Input]:
-        """Options of a dynamic combo share names: only one of them is there at a time."""
-        return [one] if isinstance(one, DynamicCombo.Input) else one.get_all()
+        """What an input brings is named below it, and of a dynamic combo's options only one is there at a time."""
+        return [one] if isinstance(one, DynamicInput) else one.get_all()
 
     def finalize(self) -> None:
         """Fill in what was left open."""

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from heddle.graph.classic import spec_of_class
+from heddle.graph.dynamic import resolve_inputs
 from heddle.graph.errors import GraphError
 from heddle.graph.object_info import record_of
 from heddle.graph.results import ExecutionBlocker, Expanded, Shown
@@ -246,6 +247,18 @@ def test_dynamic_inputs_nest_as_deep_as_they_are_declared() -> None:
     }
     assert gather([grow], {}) == {"texts": {}}
     assert gather([inner], {"how": ["x"], "how.n": [1]}) == {"how": {"how": ["x"], "n": [1]}}
+
+
+def test_a_slot_brings_inputs_when_it_is_linked() -> None:
+    slot = io.DynamicSlot.Input(io.Image.Input("image", optional=True), [io.Int.Input("width", default=8)])
+    spec = spec_of_schema(node_of({"inputs": [slot]}))
+    (declared,) = spec.inputs
+    assert (declared.name, declared.type, declared.section) == ("image", "COMFY_DYNAMICSLOT_V3", "optional")
+    assert list(resolve_inputs(spec, {})) == ["image"]
+    linked = resolve_inputs(spec, {"image": ["1", 0]})
+    assert {name: each.type for name, each in linked.items()} == {"image": "IMAGE", "image.width": "INT"}
+    assert gather([slot], {"image": "I", "image.width": 4}) == {"image": {"image": "I", "width": 4}}
+    assert gather([slot], {}) == {}
 
 
 def test_questions_get_nested_inputs_hidden_values_and_only_what_they_name() -> None:
