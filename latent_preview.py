@@ -10,8 +10,13 @@ from collections.abc import Callable
 from typing import Any
 
 from comfy.utils import ProgressBar
+from nodes.closed_doors import behind
 
 MAX_PREVIEW_RESOLUTION = 512
+
+
+def __getattr__(name: str) -> Any:
+    return behind("latent_preview", name)
 
 
 def get_previewer(device: Any, latent_format: Any) -> None:

@@ -179,8 +179,8 @@ def convert(settings: Settings) -> int:
     if settings.catalogue is not None:
         known = Registry([*Registry.from_catalogue(read_document(settings.catalogue)).values(), *known.values()])
     converted = convert_document(document, known, seed=settings.seed)
-    if converted.missing is not None:
-        print(converted.missing.message, file=sys.stderr)
+    for line in (*converted.notes, *([converted.missing.message] if converted.missing else [])):
+        print(line, file=sys.stderr)
     print(json.dumps(converted.prompt, indent=2))
     return 0
 
@@ -241,9 +241,11 @@ def serve(settings: Settings) -> int:
         )
         return report.as_answer()
 
-    def convert(workflow: Any, records: Any, seed: int | None) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    def convert(
+        workflow: Any, records: Any, seed: int | None
+    ) -> tuple[dict[str, Any], list[dict[str, Any]], list[str]]:
         converted = convert_document(workflow, registry_of(records), seed=seed)
-        return converted.prompt, [asdict(text) for text in converted.texts]
+        return converted.prompt, [asdict(text) for text in converted.texts], converted.notes
 
     spawn = get_context("spawn")  # a fork would carry the front desk's threads and sockets along
 
@@ -273,13 +275,17 @@ def work(settings: Settings, connection: Wire, device: str = "") -> None:
         if asked is not None:
             signal.signal(asked, signal.SIG_IGN)  # Ctrl+C in the terminal is for the front desk, which tells us
     logging.basicConfig(level=settings.log_level, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
-    from execution.collecting import collect_seldom  # a worker's rooms, see build_worker
-    from execution.worker import serve_connection
-    from model_management.devices import describe_devices
+    from execution.lifeline import tied_to_front_desk  # quick, and before what takes seconds
+    from heddle.settings.folders import Folders
 
-    worker = build_worker(settings)
-    collect_seldom()
-    serve_connection(worker, connection, lambda: describe_devices(worker.house.weights.device), ready=lambda: None)
+    with tied_to_front_desk(Folders.from_settings(settings).user):
+        from execution.collecting import collect_seldom  # a worker's rooms, see build_worker
+        from execution.worker import serve_connection
+        from model_management.devices import describe_devices
+
+        worker = build_worker(settings)
+        collect_seldom()
+        serve_connection(worker, connection, lambda: describe_devices(worker.house.weights.device), ready=lambda: None)
     # All is said and written. Taking torch down in order would take seconds, and whoever stopped us waits.
     logging.shutdown()
     for stream in (sys.stdout, sys.stderr):
@@ -377,6 +383,8 @@ def _open_workflow(settings: Settings) -> tuple[dict[str, dict[str, Any]], dict[
     worker = build_worker(settings)
     seed = secrets.randbits(32) if settings.seed is None else settings.seed
     converted = convert(document, worker.registry, seed=seed)
+    for note in converted.notes:
+        print(note, file=sys.stderr)
     for text in converted.texts:
         print(
             f"node {text.node_id}, {text.input_name}: {text.chosen} (--seed {seed} chooses that again)", file=sys.stderr

@@ -17,6 +17,7 @@ import torch
 from heddle.graph.errors import Cancelled, OutOfMemory
 from heddle.graph.running import current_context, worker_side
 from model_management.current import current_weights
+from nodes.closed_doors import behind
 
 #: Raised where the person asked to stop. It is the house's own, so that catching either catches both.
 InterruptProcessingException = Cancelled
@@ -60,7 +61,7 @@ def __getattr__(name: str) -> Any:
             return False
         case "current_loaded_models":
             return [file for file, _, _ in current_weights().residents]
-    raise AttributeError(f"module 'comfy.model_management' has no attribute {name!r}")
+    return behind("comfy.model_management", name)
 
 
 # Devices

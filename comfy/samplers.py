@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from heddle.samplers.catalogue import SAMPLERS, SCHEDULERS
+from nodes.closed_doors import ClosedDoor, behind
 
 SAMPLER_NAMES = list(SAMPLERS)
 SCHEDULER_NAMES = list(SCHEDULERS)
 SCHEDULER_HANDLERS = dict(SCHEDULERS)
 KSAMPLER_NAMES = SAMPLER_NAMES
+
+
+def __getattr__(name: str) -> Any:
+    return behind("comfy.samplers", name)
 
 
 class KSampler:
@@ -16,3 +23,6 @@ class KSampler:
     SAMPLERS = SAMPLER_NAMES
     SCHEDULERS = SCHEDULER_NAMES
     DISCARD_PENULTIMATE_SIGMA_SAMPLERS: frozenset[str] = frozenset({"dpm_2", "dpm_2_ancestral", "uni_pc", "uni_pc_bh2"})
+
+    def __init__(self, *_: Any, **__: Any) -> None:
+        raise ClosedDoor("comfy.samplers.KSampler(...)")

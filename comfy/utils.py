@@ -15,11 +15,16 @@ from torch import Tensor
 from heddle.graph.running import call_place, current_context, worker_side
 from heddle.media.previews import encode_preview
 from heddle.numerics.resize import resize
+from nodes.closed_doors import behind
 
 PROGRESS_BAR_ENABLED = True
 PROGRESS_BAR_HOOK: Callable[..., Any] | None = None
 
 ALWAYS_SAFE_LOAD = True
+
+
+def __getattr__(name: str) -> Any:
+    return behind("comfy.utils", name)
 
 
 def set_progress_bar_enabled(enabled: bool) -> None:

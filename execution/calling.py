@@ -15,7 +15,7 @@ from execution.cache import Result
 from heddle.graph.errors import GraphError
 from heddle.graph.plain import plain, plain_text
 from heddle.graph.results import ExecutionBlocker, Expanded, Shown
-from heddle.graph.spec import NodeSpec
+from heddle.graph.spec import NodeSpec, OutputSpec
 from heddle.graph.workflow import is_link
 
 #: What a node returns for one call.
@@ -83,18 +83,19 @@ def merge(spec: NodeSpec, node_id: str, answers: Sequence[Answer], resolve: Reso
     A value that was not returned is None: packs leave out the last ones where nothing is linked to them.
     Raises: GraphError, if there is None in the place of a list, or something shown has no form in JSON.
     """
-    outputs: tuple[list[Any], ...] = tuple([] for _ in spec.outputs)
+    declarations = _declarations(spec, answers)
+    outputs: tuple[list[Any], ...] = tuple([] for _ in declarations)
     shown: dict[str, list[Any]] | None = None
     for answer in answers:
         if isinstance(answer, ExecutionBlocker):
             for slot in outputs:
                 slot.append(answer)
             continue
-        values = answer.values if isinstance(answer, (Shown, Expanded)) else answer
+        values = _values_of(answer)
         ui = answer.ui if isinstance(answer, (Shown, Expanded)) else None
         if ui is not None:
             shown = _join_shown(shown or {}, ui, f"node {node_id} ({spec.id})")
-        for place, (slot, declared) in enumerate(zip(outputs, spec.outputs, strict=True)):
+        for place, (slot, declared) in enumerate(zip(outputs, declarations, strict=True)):
             value = values[place] if place < len(values) else None
             if isinstance(answer, Expanded) and value is not None and is_link(value):
                 given, is_list = resolve(str(value[0]), int(value[1]))
@@ -116,6 +117,18 @@ def merge(spec: NodeSpec, node_id: str, answers: Sequence[Answer], resolve: Reso
             else:  # also a blocker in the place of a list
                 slot.append(value)
     return Result(outputs, shown)
+
+
+def _declarations(spec: NodeSpec, answers: Sequence[Answer]) -> tuple[OutputSpec, ...]:
+    """The declared outputs, and as many more as were given where a node may give more."""
+    if spec.open_output is None:
+        return spec.outputs
+    given = max((len(_values_of(each)) for each in answers if not _blocks(each)), default=0)
+    return spec.outputs + (spec.open_output,) * (given - len(spec.outputs))
+
+
+def _values_of(answer: Any) -> tuple[Any, ...]:
+    return answer.values if isinstance(answer, (Shown, Expanded)) else answer
 
 
 def links_in(answers: Sequence[Answer]) -> list[tuple[str, int]]:

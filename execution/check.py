@@ -310,7 +310,7 @@ class _Checker:
         if record is None:
             raise Unfit("bad_linked_input", value, f"linked to node {source[:80]}, which is not in the graph")
         feeding = self.kind(record["class_type"]).spec
-        if not 0 <= output < len(feeding.outputs):
+        if feeding.output(output) is None:
             words = (
                 f"linked to output {short(output)} of node {source} ({feeding.id}), which has {len(feeding.outputs)}"
             )
@@ -320,7 +320,7 @@ class _Checker:
     def _finish_node(self, node: PlannedNode, kind: _Kind) -> None:
         """Look at the node's links and ask it, now that all behind it is known."""
         links = {**node.links, **node.raw} if node.raw else node.links
-        arriving = {name: self._output_types[link.source][link.output] for name, link in links.items()}
+        arriving = {name: self._type_of(link) for name, link in links.items()}
         if kind.checks_types:
             for name, given in arriving.items():
                 wanted = node.more.get(name) or kind.inputs[name]
@@ -337,6 +337,14 @@ class _Checker:
         for link in links.values():
             is_sound = is_sound and self._is_sound.get(link.source, False)
         self._is_sound[node.id] = is_sound
+
+    def _type_of(self, link: Link) -> str:
+        types = self._output_types[link.source]
+        if link.output < len(types):
+            return types[link.output]
+        more = self.planned[link.source].spec.open_output
+        assert more is not None, "links to outputs that are not there were refused"
+        return more.type
 
     def _blame_link(self, node: PlannedNode, name: str, link: Link, given: str, wanted: str) -> None:
         spec = self.planned[link.source].spec

@@ -13,14 +13,17 @@ from typing import Any
 
 from execution.checks.missing import all_missing, missing_types
 from execution.saved.definitions import Definitions
+from execution.saved.everywhere import add_unseen_links
 from execution.saved.places import Place, unfold
 from execution.saved.records import Record, link_of, mapping_in, name_of, read_graph, type_of
 from execution.saved.sources import Source, Sources, Value
 from execution.saved.texts import choose_words, fill_name
-from execution.saved.widgets import Setting, values_of_unknown, widget_values
+from execution.saved.virtual import Role, roles_beside
+from execution.saved.widgets import NO_VALUE, Setting, values_of_unknown, widget_values
 from heddle.graph.errors import GraphError
+from heddle.graph.quoting import short
 from heddle.graph.spec import NodeSpec
-from heddle.graph.workflow import Prompt, form_of, refuse_unreadable
+from heddle.graph.workflow import Prompt, form_of, is_link, refuse_unreadable
 
 
 @dataclass(frozen=True)
@@ -38,11 +41,13 @@ class Converted:
     """The API form, and which words were chosen on the way: with them a run can be repeated and shown.
 
     `missing` lists the node types that nobody knows, all in one error, with where they stand and what is near to them.
+    `notes` say what was left out that a person may miss.
     """
 
     prompt: Prompt
     texts: list[ChosenText] = field(default_factory=list)
     missing: GraphError | None = None
+    notes: list[str] = field(default_factory=list)
 
 
 def to_prompt(
@@ -70,12 +75,16 @@ def convert(
         prompt = {str(node_id): dict(node) for node_id, node in document.items()}
         return Converted(prompt, missing=all_missing(missing_types(prompt, nodes)))
     root = read_graph(document, "the workflow")
+    add_unseen_links(root, document)
     definitions = Definitions(document, nodes)
     definitions.hold(root)
-    _, found = unfold(root, definitions)
-    writer = _Writer(nodes, seed, now)
+    roles = roles_beside(nodes)
+    _, found = unfold(root, definitions, roles)
+    writer = _Writer(nodes, roles, seed, now)
     for place, node_id, record in found:
         writer.write(place, node_id, record)
+    writer.result.notes += [*root.notes, *definitions.notes]
+    writer.leave_out_bystanders()
     writer.result.missing = all_missing(missing_types(writer.result.prompt, nodes))
     return writer.result
 
@@ -83,12 +92,15 @@ def convert(
 class _Writer:
     """Writes one node after the other into the result."""
 
-    def __init__(self, nodes: Mapping[str, NodeSpec], seed: int | None, now: datetime | None) -> None:
+    def __init__(
+        self, nodes: Mapping[str, NodeSpec], roles: Mapping[str, Role], seed: int | None, now: datetime | None
+    ) -> None:
         self.nodes = nodes
+        self.sources = Sources(roles, self._value_in)
         self.seed = seed
         self.now = now
-        self.sources = Sources()
         self.result = Converted({})
+        self._bystanders: list[str] = []
         self._named: dict[Place, dict[str, str]] = {}
 
     def write(self, place: Place, node_id: str, record: Record) -> None:
@@ -98,6 +110,8 @@ class _Writer:
         given = place.given.get(node_id, {}) | {name: found.value for name, found in values.items()}
         inputs: dict[str, Any] = {}
         if spec is None:
+            if not links and not values:
+                self._bystanders.append(place.ids[node_id])
             inputs |= {name: _wrapped(value) for name, value in (values_of_unknown(record) | given).items()}
         else:
             for widget, value in widget_values(record, spec, given):
@@ -122,6 +136,24 @@ class _Writer:
             "inputs": inputs,
             "_meta": meta,
         }
+
+    def leave_out_bystanders(self) -> None:
+        """Take out the nodes of unknown types that are joined to nothing that runs: labels, bookmarks and their like.
+
+        They stay if nothing else does: then they are all that there is to tell of.
+        """
+        prompt = self.result.prompt
+        if not self._bystanders or all(node["class_type"] not in self.nodes for node in prompt.values()):
+            return
+        used = {value[0] for node in prompt.values() for value in node["inputs"].values() if is_link(value)}
+        for node_id in self._bystanders:
+            if node_id not in used:
+                kind, title = prompt[node_id]["class_type"], prompt[node_id]["_meta"]["title"]
+                del prompt[node_id]
+                self.result.notes.append(
+                    f"node {node_id}{'' if title == kind else f' ({short(title)})'}: there is no node type "
+                    f"{short(kind)}; it is joined to nothing that runs, so it was left out"
+                )
 
     def _follow_links(
         self, place: Place, record: Record, spec: NodeSpec | None
@@ -160,15 +192,19 @@ class _Writer:
         while place is not None:
             node_id = self._names_in(place).get(node)
             if node_id is not None:
-                record = place.graph.nodes[node_id]
-                spec, given = self.nodes.get(record["type"]), place.given.get(node_id, {})
-                if spec is None:
-                    return (values_of_unknown(record) | given).get(name)
-                return next(
-                    (each.value for each in widget_values(record, spec, given) if each.widget.name == name), None
-                )
+                value = self._value_in(place, node_id, name)
+                return None if value is NO_VALUE else value
             place = place.above
         return None
+
+    def _value_in(self, place: Place, node_id: str, name: str) -> Any:
+        """The value of a widget of a node, NO_VALUE if it has no such widget."""
+        record = place.graph.nodes[node_id]
+        spec, given = self.nodes.get(record["type"]), place.given.get(node_id, {})
+        if spec is None:
+            return (values_of_unknown(record) | given).get(name, NO_VALUE)
+        values = (each.value for each in widget_values(record, spec, given) if each.widget.name == name)
+        return next(values, NO_VALUE)
 
     def _names_in(self, place: Place) -> dict[str, str]:
         """Node ids by the names that texts use: what the node says for this purpose, else its title or class."""

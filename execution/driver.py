@@ -190,6 +190,7 @@ class _JobRun:
                     break
                 missing = self.inputs.gather(node, run.inputs)  # it asked for what was there already
             self._say_started(node_id)
+            run.is_told = True
             try:
                 return self._call(run, calls.run)
             finally:
@@ -303,6 +304,8 @@ class _JobRun:
         if isinstance(error, (Cancelled, asyncio.CancelledError)) and self.job.stop.is_set():
             return self._interrupt()
         run.context.tell_progress()
+        if not run.is_told:
+            self._introduce(run.node.id)
         self.emit(failure_of(run.node, error, run.inputs))
         self.results.explain(run.node, "failed", run.seconds)
         return Failed(run.node.id)
@@ -315,8 +318,14 @@ class _JobRun:
             shown_at, real = self.graph.get_display_node_id(node_id), self.graph.get_real_node_id(node_id)
             self.emit(InnerNodeStarted(node_id, shown_at, parent, real))
 
+    def _introduce(self, node_id: str) -> None:
+        """Say whose node it is, of one that never began: nobody has heard of those that nodes put into the graph."""
+        if self.graph.get_parent_node_id(node_id) is not None:
+            self._say_started(node_id)
+
     def _show_again(self, node_id: str) -> None:
         if (ui := self.results.by_node[node_id].ui) is not None:
+            self._introduce(node_id)
             self.emit(NodeFinished(node_id, ui, cached=True))
 
     # A graph in a node's place
@@ -346,8 +355,8 @@ class _JobRun:
 
     def _resolve(self, source: str, output: int) -> tuple[list[Any], bool]:
         """What an output of a graph in a node's place gave, and whether it is declared as a list."""
-        spec = self.nodes[source].spec
-        return self.results.by_node[source].outputs[output], spec.outputs[output].is_list
+        declared = self.nodes[source].spec.output(output)
+        return self.inputs.values_of(Link(source, output)), declared is not None and declared.is_list
 
     def _tell_stuck(self, node_id: str) -> None:
         node = self.nodes[node_id]

@@ -70,7 +70,7 @@ def plan_expansion(
     inner = ((link.source, link.output) for node in new.values() for link in (*node.links.values(), *node.raw.values()))
     for source, output in (*links_in(answers), *inner):
         spec = (new.get(source) or nodes[source]).spec
-        if not 0 <= output < len(spec.outputs):
+        if spec.output(output) is None:
             raise _problem(parent_id, f"a link leads to output {output} of node {source} ({spec.id}), which has "
                            f"{len(spec.outputs)}")  # fmt: skip
     together = {node_id: new[node_id] for node_id in reversed(new)}

@@ -10,6 +10,8 @@ from execution.job import House, Job
 from execution.plan import Link, PlannedNode
 from execution.protection import Seals
 from heddle.graph.dynamic_prompt import DynamicPrompt
+from heddle.graph.errors import GraphError
+from heddle.graph.results import ExecutionBlocker
 from heddle.graph.spec import FILLED
 
 
@@ -72,7 +74,7 @@ class JobInputs:
                 missing[name] = link
                 inputs[name] = [None]
             else:
-                values = self._results[link.source].outputs[link.output]
+                values = self.values_of(link)
                 if watch is not None and self._seals is not None:
                     if watch.must_copy(node):
                         values = watch.copy_of(values)
@@ -83,6 +85,20 @@ class JobInputs:
             inputs[name] = [[link.source, link.output]]
         return missing
 
+    def values_of(self, link: Link) -> list[Any]:
+        """What an output gave. Raises: GraphError, if its node gave fewer outputs than that this time."""
+        outputs = self._results[link.source].outputs
+        if link.output < len(outputs):
+            return outputs[link.output]
+        # Of outputs that nobody declared it is known afterwards how many there are; a blocker stands for all of them.
+        if outputs and outputs[0] and all(isinstance(each, ExecutionBlocker) for each in outputs[0]):
+            return outputs[0]
+        raise GraphError(
+            f"node {link.source}: gave {len(outputs)} outputs, but number {link.output} is linked, counted from 0; "
+            "let it give more or take the link away",
+            node_id=link.source,
+        )
+
     def changed_by(self, node: PlannedNode) -> tuple[list[str], set[int]]:
         """After a call: the inputs that the node changed in place, and marks of the memory that they lie in."""
         names: list[str] = []
@@ -90,9 +106,11 @@ class JobInputs:
         watch = self._watch
         if watch is not None and self._seals is not None and watch.watches(node) and not watch.must_copy(node):
             for name, link in node.links.items():
-                result = self._results.get(link.source)
-                if result is not None and self._seals.is_broken(link.source, link.output, result.outputs[link.output]):
-                    memory.update(watch.memory_of(result.outputs[link.output]))
+                if link.source not in self._results:
+                    continue
+                values = self.values_of(link)
+                if self._seals.is_broken(link.source, link.output, values):
+                    memory.update(watch.memory_of(values))
                     names.append(name)
         return names, memory
 

@@ -70,6 +70,7 @@ class NodeRun:
         answers: what its calls returned so far, in their order.
         all_blocked: no call was made, since blockers arrived in the place of its inputs.
         waiting: its coroutines, while they are awaited.
+        is_told: it was said that it has begun.
     """
 
     node: PlannedNode
@@ -78,6 +79,7 @@ class NodeRun:
     answers: list[Any] = field(default_factory=list)
     all_blocked: bool = False
     waiting: Waiters | None = None
+    is_told: bool = False
     began: float = field(default_factory=time.perf_counter)
 
     @property

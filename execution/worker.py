@@ -34,7 +34,7 @@ OWN_CHECK = "custom_validation_failed"
 
 log = logging.getLogger("heddle.worker")
 
-#: How long a worker whose front desk is gone waits for a node to notice that it should stop.
+#: How long a worker that was told to stop waits until all it said is sent.
 FAREWELL_S = 2.0
 
 
@@ -168,7 +168,6 @@ def serve_connection(
     """
     outbox = Outbox(connection)
     inbox: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
-    idle = threading.Event()
     asides = _Asides(worker, outbox)
 
     def read() -> None:
@@ -176,11 +175,7 @@ def serve_connection(
             try:
                 message, _ = unpack(connection.recv_bytes())
             except (EOFError, OSError):
-                inbox.put(None)
-                worker.interrupt()
-                idle.wait(FAREWELL_S)
-                worker.packs.close()
-                os._exit(0)  # nobody is left to work for, and a node in a long computation would hold the memory
+                os._exit(0)  # nobody is left to work for, and whoever comes next waits for us: see `lifeline.py`
             match message.get("type"):
                 case "interrupt":
                     worker.interrupt(message.get("job_id"))
@@ -211,7 +206,6 @@ def serve_connection(
         finally:
             outbox.close()
             worker.packs.close()
-            idle.set()
 
 
 class _Asides:

@@ -5,11 +5,16 @@ Light until it is asked: the classes bring torch, so they are made when a name i
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, MutableMapping
 from dataclasses import replace
 from typing import Any
 
+from heddle.graph.errors import GraphError
 from heddle.graph.registry import Registry
+from nodes.closed_doors import behind
+
+log = logging.getLogger(__name__)
 
 #: The largest width or height that nodes offer, px.
 MAX_RESOLUTION = 16384
@@ -49,7 +54,10 @@ class NodeClasses(MutableMapping[str, type]):
         from heddle.graph.classic import spec_of_class  # only packs that add nodes this way need it
 
         module = getattr(cls, "RELATIVE_PYTHON_MODULE", "") or cls.__module__
-        current_registry().add(spec_of_class(id, cls, python_module=module))
+        try:
+            current_registry().add(spec_of_class(id, cls, python_module=module))
+        except GraphError as error:  # a pack adds many at once, and keeps the others
+            log.warning("%s; it is left out", error.message)
 
     def __delitem__(self, id: str) -> None:
         current_registry().remove(id)
@@ -106,8 +114,6 @@ def before_node_execution() -> None:
 
 def __getattr__(name: str) -> Any:
     """The classic class of a built-in node, or `common_ksampler`, made when it is first asked for."""
-    if name.startswith("_") or not name[:1].isalpha():
-        raise AttributeError(name)
     if name == "common_ksampler":
         from nodes import classic_classes  # brings torch
 
@@ -117,4 +123,4 @@ def __getattr__(name: str) -> Any:
 
         if name in classic_classes.own_nodes():
             return classic_classes.own_class(name)
-    raise AttributeError(f"module 'nodes' has no attribute {name!r}")
+    return behind("nodes", name)

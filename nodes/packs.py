@@ -26,6 +26,7 @@ from heddle.graph.classic import read_again, spec_of_class
 from heddle.graph.errors import GraphError, HeddleError
 from heddle.graph.registry import Registry
 from heddle.graph.spec import NodeSpec
+from nodes.closed_doors import closed_base, hang_in
 from nodes.door import EXTENSION_WEB_DIRS, LOADED_MODULE_DIRS
 
 log = logging.getLogger(__name__)
@@ -70,6 +71,7 @@ def load_packs(registry: Registry, folders: Iterable[Path], only: Collection[str
         packs = [pack for pack in packs if pack.name in wanted]
     if packs:
         _make_package(folders)
+        hang_in()
     for pack in packs:  # all of them before the first pack, whose libraries they may have to prepare
         _run_prestartup(pack)
     for pack in packs:
@@ -262,6 +264,10 @@ async def _awaited(answer: Any) -> Any:
 
 
 def _read_node(pack: Pack, cls: Any, id: str, display_name: str, place: str) -> Iterator[NodeSpec]:
+    if (missing := closed_base(cls)) is not None:
+        words = f"node {id}: its class is built on {missing}, and there is nothing behind that name here yet"
+        pack.failures.append(GraphError(f"pack {pack.name}: {words}", class_type=id))
+        return
     try:
         yield spec_of_class(id, cls, display_name=display_name, python_module=place)
     except GraphError as error:

@@ -66,16 +66,17 @@ class Catalogue:
         try:
             kept = json.loads(self._path.read_bytes())
             nodes = kept["nodes"]
+            for record in nodes.values():
+                _kinds_of(record)  # one that cannot be shown would fail whoever asks
         except FileNotFoundError:
             return
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
             log.warning("the kept catalogue %s is not used (%s); a worker will send a new one", self._path, error)
             return
-        if isinstance(nodes, dict):
-            self.take_web(kept.get("web_directories"))
-            self.take_routes(kept.get("routes"))
-            self.take_kinds(kept.get("kinds"))
-            self._take(nodes)
+        self.take_web(kept.get("web_directories"))
+        self.take_routes(kept.get("routes"))
+        self.take_kinds(kept.get("kinds"))
+        self._take(nodes)
 
     def take_web(self, directories: Any) -> None:
         """What a worker tells of its packs' folders for the browser, `{pack: path}`; kept with the next catalogue."""
@@ -139,7 +140,8 @@ class Catalogue:
     async def wait(self, timeout_s: float) -> Records | None:
         """The records, as soon as there are any; None if that takes too long."""
         try:
-            await asyncio.wait_for(self._arrived.wait(), timeout_s)
+            async with asyncio.timeout(timeout_s):
+                await self._arrived.wait()
         except TimeoutError:
             return None
         return self._records

@@ -17,7 +17,7 @@ from aiohttp.typedefs import Handler, Middleware
 from execution.check import error_record
 from heddle.graph.errors import FileProblem, GraphError, HeddleError, WeightsError
 from server.intake import NotReady, Refused
-from server.store import DuplicateJob, StoreTrouble
+from server.store import DuplicateJob, StoreDamaged, StoreTrouble
 from server.user_files import Absent, Taken
 
 log = logging.getLogger("heddle.server")
@@ -108,6 +108,9 @@ async def error_words(request: web.Request, handler: Handler) -> web.StreamRespo
         response = answer_error(503, "not_ready", error.message)
         response.headers["Retry-After"] = "2"
         return response
+    except StoreDamaged as error:
+        log.error("%s %s: %s", request.method, request.path, error.message)
+        return answer_error(503, "store_damaged", "the server's job database is damaged; its log says what to do")
     except StoreTrouble as error:
         response = answer_error(507 if error.full else 503, "disk_full" if error.full else "store_busy", error.message)
         response.headers["Retry-After"] = "2"

@@ -50,10 +50,11 @@ class Convert(Protocol):
 
     def __call__(
         self, workflow: dict[str, Any], catalogue: Records, seed: int | None, /
-    ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    ) -> tuple[dict[str, Any], list[dict[str, Any]], list[str]]:
         """Args: seed: chooses among `{a|b}` in texts; they stay as they are if None.
 
-        Returns: the API form, and each text in which something was chosen, as `{node_id, input_name, text, chosen}`.
+        Returns: the API form, each text in which something was chosen, as `{node_id, input_name, text, chosen}`, and
+        notes on what was left out.
         """
         ...
 
@@ -105,7 +106,9 @@ class Intake:
         `secret` and `events`, and `options` with `stop_at_first_error` and `cache`.
         """
         [job], node_errors = await self.submit_all(body)
-        return {"prompt_id": job.id, "number": job.number, "node_errors": node_errors}
+        notes = job.extra_data.get("conversion_notes")
+        told = {"notes": notes} if notes else {}
+        return {"prompt_id": job.id, "number": job.number, "node_errors": node_errors, **told}
 
     async def submit_all(self, body: Any, variants: Variants | None = None) -> tuple[list[Job], dict[str, Any]]:
         """Queue one job, or one for each variant, all together or none. `body` is that of `submit`.
@@ -123,15 +126,15 @@ class Intake:
         if not isinstance(extra_data, dict):
             raise Refused("invalid_prompt", f"extra_data must be a JSON object, found {_kind_of(extra_data)}")
         document = prompt if isinstance(prompt, dict) and isinstance(prompt.get("nodes"), list) else None
-        seed, choices = _text_seed(extra_data, common.client_id, common.idempotency_key), []
+        seed, choices, notes = _text_seed(extra_data, common.client_id, common.idempotency_key), [], []
         if document is not None:
             # Pictures carry the workflow that made them; here the client has sent it as the prompt itself.
-            told = extra_data.get("extra_pnginfo")
+            extra = extra_data.get("extra_pnginfo")
             extra_data = {
                 **extra_data,
-                "extra_pnginfo": {"workflow": document, **(told if isinstance(told, dict) else {})},
+                "extra_pnginfo": {"workflow": document, **(extra if isinstance(extra, dict) else {})},
             }
-            prompt, choices = await self._convert_document(document, seed)
+            prompt, choices, notes = await self._convert_document(document, seed)
         if not isinstance(prompt, dict):
             raise Refused("invalid_prompt", f"`prompt` must be a JSON object, found {_kind_of(prompt)}")
         for node_id in prompt:
@@ -141,11 +144,12 @@ class Intake:
         node_errors: dict[str, Any] = {}
         for place, change in enumerate(changes):
             if place and document is not None and choices:  # every job chooses its own words
-                prompt, choices = await self._convert_document(document, seed + place)
+                prompt, choices, notes = await self._convert_document(document, seed + place)
             changed = with_changes(prompt, change)
             outputs, errors = await self._check_one(changed, records, common.targets)
             node_errors |= errors
-            chosen = {"text_choices": {"seed": seed + place, "texts": choices}} if choices else {}
+            told = {"text_choices": {"seed": seed + place, "texts": choices}} if choices else {}
+            told |= {"conversion_notes": notes} if notes else {}
             batch.append(
                 replace(
                     common,
@@ -154,7 +158,7 @@ class Intake:
                     outputs=outputs,
                     extra_data={k: v for k, v in extra_data.items() if k not in SECRET_KEYS}
                     | ({} if common.client_id is None else {"client_id": common.client_id})
-                    | chosen,
+                    | told,
                     secrets={k: v for k, v in extra_data.items() if k in SECRET_KEYS},
                     idempotency_key=key_in_batch(common.idempotency_key, place),
                 )
@@ -192,7 +196,7 @@ class Intake:
 
     async def _convert_document(
         self, workflow: dict[str, Any], seed: int | None
-    ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    ) -> tuple[dict[str, Any], list[dict[str, Any]], list[str]]:
         if self._convert is None:
             raise Refused("invalid_prompt", "this server takes the API form of workflows only; export it as API")
         records = await self.records()

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import itertools
 import logging
+import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -52,7 +53,7 @@ class PackDoor:
         self._address: dict[str, Any] = {}
         self._open = asyncio.Event()
         self._session: aiohttp.ClientSession | None = None
-        self._asked_at = -REFRESH_EVERY_S
+        self._asked_at = -math.inf
         self._refreshed: asyncio.Future[None] | None = None
         self._questions: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._numbers = itertools.count(1)
@@ -129,7 +130,8 @@ class PackDoor:
         self._questions[number] = answer
         try:
             self._send({"type": "prompt", "id": number, "body": body})
-            told = await asyncio.wait_for(answer, HANDLER_PATIENCE_S)
+            async with asyncio.timeout(HANDLER_PATIENCE_S):
+                told = await answer
         except TimeoutError:
             log.warning("packs' prompt handlers did not answer in %g s; the request goes on", HANDLER_PATIENCE_S)
             return body
@@ -182,7 +184,8 @@ class PackDoor:
 
     async def _session_to(self, path: str, query: str) -> tuple[aiohttp.ClientSession, URL]:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._open.wait(), self._worker_patience_s)
+            async with asyncio.timeout(self._worker_patience_s):
+                await self._open.wait()
         if not self._address:
             raise _is_away(path)
         socket_path = self._address.get("path")

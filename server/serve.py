@@ -17,6 +17,7 @@ from pathlib import Path
 
 from aiohttp import web
 
+from execution.lifeline import is_worker_alive
 from heddle.graph.errors import SettingsError
 from heddle.settings.folders import Folders
 from heddle.settings.options import HOUSE, Settings
@@ -109,7 +110,7 @@ def gather_parts(
     limits = WorkerLimits(settings.cancel_patience_s, settings.node_timeout_s, settings.worker_memory_bytes)
     metrics = Metrics()
     counted = [metrics.counted(f"worker {i}", make) for i, make in enumerate(transports)]
-    supervisor = Supervisor(store, catalogue, clients, counted, limits)
+    supervisor = Supervisor(store, catalogue, clients, counted, limits, partial(is_worker_alive, folders.user))
     return Parts(
         folders=folders,
         store=store,

@@ -36,6 +36,7 @@ STOP_PATIENCE_S = 3.0  # for a worker with a job: it may finish the file that it
 IDLE_STOP_PATIENCE_S = 0.5  # one without has nothing to lose, and taking torch down in order takes seconds
 RETRY_S = 1.0  # for a store that is full or busy
 LOOK_EVERY_S = 0.5  # at the memory and the time that workers with a job take
+OTHERS_EVERY_S = 0.1  # at workers of a front desk that is gone
 ANSWER_PATIENCE_S = 5.0  # for a question to a worker
 # Pictures that are out of date a moment later, and what a pack says to its own page.
 UNSTORED_EVENTS = ("node_preview",)
@@ -51,11 +52,17 @@ class Supervisor:
         clients: Clients,
         transports: Sequence[Callable[[], Transport]],
         limits: WorkerLimits | None = None,
+        are_others_alive: Callable[[], bool] = lambda: False,
     ) -> None:
+        """
+        Args:
+            are_others_alive: whether a worker of a front desk that was killed has not ended yet; asked in a thread.
+        """
         self._store = store
         self._catalogue = catalogue
         self._clients = clients
         self._limits = limits or WorkerLimits()
+        self._are_others_alive = are_others_alive
         self._workers = [Worker(f"worker {index}", make) for index, make in enumerate(transports)]
         self._tasks: set[asyncio.Task[Any]] = set()
         self._stop = asyncio.Event()
@@ -69,10 +76,7 @@ class Supervisor:
 
     async def start(self) -> None:
         """Begin to start workers; returns at once."""
-        for worker in self._workers:
-            self._spawn(self._keep(worker))
-        self._spawn(self._hand_out())
-        self._spawn(self._watch())
+        self._spawn(self._open())
 
     async def stop(self) -> None:
         """End the workers. Jobs that run are in the queue again when the front desk starts next."""
@@ -143,7 +147,8 @@ class Supervisor:
         self._questions[number] = (worker, answer)
         worker.transport.send({"type": "validate", "id": number, "prompt": prompt, "nodes": list(nodes)})
         try:
-            return await asyncio.wait_for(answer, patience_s)
+            async with asyncio.timeout(patience_s):
+                return await answer
         except TimeoutError:
             return {}
         finally:
@@ -181,6 +186,20 @@ class Supervisor:
         return self._stop.is_set()
 
     # A worker's life
+
+    async def _open(self) -> None:
+        """Begin once the workers of a front desk that was killed have ended: one may be writing a file of a job."""
+        while not self._stopping and await asyncio.to_thread(self._are_others_alive):
+            if not self._workers[0].note:
+                for worker in self._workers:
+                    worker.note = f"{worker.name} waits for a worker of a server that was killed to end"
+                log.warning("workers of a server that was killed have not ended yet; jobs wait for that")
+            await self._pause(OTHERS_EVERY_S)
+        for worker in self._workers:
+            worker.note = ""
+            self._spawn(self._keep(worker))
+        self._spawn(self._hand_out())
+        self._spawn(self._watch())
 
     async def _keep(self, worker: Worker) -> None:
         pause_s = FIRST_PAUSE_S
@@ -551,7 +570,8 @@ class Supervisor:
     async def _pause(self, seconds: float) -> None:
         """Sleep, but not longer than the supervisor lives."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._stop.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._stop.wait()
 
     def _spawn(self, work: Any) -> asyncio.Task[Any]:
         task = asyncio.get_running_loop().create_task(work)

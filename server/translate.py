@@ -148,7 +148,7 @@ class JobTeller:
                     )
                 ]
             case "node_note":
-                return [NodeText(str(node_id), str(event.get("text", "")), self.prompt_id)]
+                return [self._text_on(str(node_id), event.get("text", ""))]
             case "node_failed":
                 self._failures.append(event)
                 if node_id is None:
@@ -161,7 +161,7 @@ class JobTeller:
                 self._ends(node_id)
                 self._set(node_id, "finished", 1, 1, event)
                 note = event.get("message")
-                return [*self._state_if_due(at_ms), *([NodeText(node_id, str(note), self.prompt_id)] if note else ())]
+                return [*self._state_if_due(at_ms), *([self._text_on(node_id, note)] if note else ())]
             case "job_started":
                 self._started_ms = at_ms
                 return [ExecutionStart(self.prompt_id, at_ms)]
@@ -225,11 +225,14 @@ class JobTeller:
 
     def _error(self, failure: dict[str, Any], at_ms: int) -> ExecutionError:
         trace = failure.get("traceback") or []
-        node_id = failure.get("node_id")
+        node_id, kind = failure.get("node_id"), failure.get("class_type")
+        node = None if node_id is None else self._nodes.get(str(node_id))
+        if node is not None and node.real_node_id != node_id:  # clients look for it in the graph that they sent
+            node_id, kind = node.real_node_id, self._class_of(node.real_node_id)
         return ExecutionError(
             prompt_id=self.prompt_id,
             node_id=node_id,
-            node_type=failure.get("class_type") or self._class_of(node_id),
+            node_type=kind or self._class_of(node_id),
             executed=list(self._executed),
             exception_message=str(failure.get("message", "")),
             exception_type=str(failure.get("exception_type", "")),
@@ -288,6 +291,11 @@ class JobTeller:
         nodes = {node_id: self._nodes[node_id] for node_id in (*self._changed, *self._running)}
         self._changed.clear()
         return [ProgressState(self.prompt_id, nodes)]
+
+    def _text_on(self, node_id: str, text: Any) -> NodeText:
+        """A line on a node of the person's graph: editors know no others."""
+        node = self._nodes.get(node_id)
+        return NodeText(node_id if node is None else node.display_node_id, str(text), self.prompt_id)
 
     def _executing(self, node_id: str) -> Executing:
         return Executing(node_id, self.prompt_id, self._nodes[node_id].display_node_id)

@@ -101,7 +101,8 @@ class PipeTransport(asyncio.Protocol):
             return
         self.send({"type": "stop"})
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._end.wait(), patience_s)
+            async with asyncio.timeout(patience_s):
+                await self._end.wait()
         await self._bury(_EXIT_S if self._end.is_set() else 0.0)
 
     # What the event loop tells

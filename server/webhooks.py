@@ -124,7 +124,6 @@ class Webhooks:
         self._secret = secret
         self._allow_private = allow_private
         self._wake = asyncio.Event()
-        self._stopping = False
         self._under_way: dict[int, asyncio.Task[None]] = {}
         self._working: asyncio.Task[None] | None = None
         self._session: ClientSession | None = None
@@ -138,8 +137,6 @@ class Webhooks:
 
     async def stop(self) -> None:
         """End. What is not delivered is delivered after the next start."""
-        # Said as well as done: a wait that is over at the same moment swallows its cancellation.
-        self._stopping = True
         tasks = [*self._under_way.values(), *([self._working] if self._working else ())]
         for task in tasks:
             task.cancel()
@@ -148,7 +145,7 @@ class Webhooks:
             await self._session.close()
 
     async def _work(self) -> None:
-        while not self._stopping:
+        while True:
             self._wake.clear()
             if self._store.has_webhooks:
                 try:
@@ -159,7 +156,8 @@ class Webhooks:
                 for each in [each for each in due if each.id not in self._under_way][: AT_ONCE - len(self._under_way)]:
                     self._begin(each)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), LOOK_EVERY_S if self._store.has_webhooks else None)
+                async with asyncio.timeout(LOOK_EVERY_S if self._store.has_webhooks else None):
+                    await self._wake.wait()
 
     def _begin(self, delivery: Delivery) -> None:
         task = asyncio.get_running_loop().create_task(self._deliver(delivery))

@@ -163,17 +163,19 @@ def test_convert_prints_the_api_form_with_nodes_from_a_catalogue_and_chosen_word
     entry["input"]["required"]["text"][1]["dynamicPrompts"] = True
     catalogue, file = tmp_path / "object_info.json", tmp_path / "w.json"
     catalogue.write_text(json.dumps({"Elsewhere": entry, "EmptyLatentImage": entry}))
-    inner = {"id": 5, "type": "Elsewhere", "widgets_values": [0.5, "{a|b} // c"]}
+    inner = {"id": 5, "type": "Elsewhere", "widgets_values": [0.5, "{a|b} // c"], "inputs": [{"name": "x", "link": 1}]}
     latent = {"id": 3, "type": "EmptyLatentImage", "widgets_values": [64, 32, 2]}
-    definition = {"id": "u", "name": "U", "nodes": [inner, latent], "links": []}
+    link = {"id": 1, "origin_id": 3, "origin_slot": 0, "target_id": 5}
+    definition = {"id": "u", "name": "U", "nodes": [inner, latent, {"id": 7, "type": "Sticker"}], "links": [link]}
     file.write_text(json.dumps({"nodes": [{"id": 1, "type": "u"}], "definitions": {"subgraphs": [definition]}}))
     done = command("convert", file, "--catalogue", catalogue, "--seed", "1", base=base)
     assert done.returncode == 0, done.stderr
     made = json.loads(done.stdout)
     assert made["1:5"]["inputs"]["strength"] == 0.5 and made["1:5"]["inputs"]["text"] in ("a ", "b ")
     assert made["1:3"]["inputs"] == {"width": 64, "height": 32, "batch_size": 2}  # nodes that are here come first
+    assert done.stderr.startswith("node 1:7: there is no node type 'Sticker'; it is joined to nothing that runs")
     unknown = command("convert", file, base=base)
-    assert json.loads(unknown.stdout)["1:5"]["inputs"] == {}
+    assert json.loads(unknown.stdout)["1:5"]["inputs"] == {"x": ["1:3", 0]}
     assert "node 1:5: there is no node type 'Elsewhere'" in unknown.stderr
     catalogue.write_text("[]")
     refused = command("convert", file, "--catalogue", catalogue, base=base)

@@ -80,12 +80,15 @@ def test_the_front_desk_gets_a_converter_that_chooses_words(monkeypatch: pytest.
     }
     chosen = set()
     for seed in range(8):
-        prompt, texts = convert(saved, records, seed)
+        prompt, texts, notes = convert(saved, records, seed)
+        assert notes == []
         assert texts == [
             {"node_id": "3", "input_name": "text", "text": "a {b|c} d", "chosen": prompt["3"]["inputs"]["text"]}
         ]
-        assert convert(saved, records, seed) == (prompt, texts)
+        assert convert(saved, records, seed) == (prompt, texts, notes)
         chosen.add(texts[0]["chosen"])
     assert chosen == {"a b d", "a c d"}
-    prompt, texts = convert(saved, records, None)
+    stranger = {"id": 4, "type": "Sticker"}
+    prompt, texts, notes = convert({**saved, "nodes": [*saved["nodes"], stranger]}, records, None)
+    assert list(prompt) == ["3"] and notes[0].startswith("node 4: there is no node type 'Sticker'")
     assert prompt["3"]["inputs"]["text"] == "a {b|c} d" and texts == []

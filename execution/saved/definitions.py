@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from execution.saved.everywhere import add_unseen_links
 from execution.saved.groups import PREFIXES, Group, read_group
 from execution.saved.records import (
     BYPASSED,
@@ -52,6 +53,11 @@ class Definitions:
                     self._raw.setdefault(key, (name if isinstance(name, str) and name else key, raw))
             waiting += reversed(found)
 
+    @property
+    def notes(self) -> list[str]:
+        """What the definitions that are used have to say."""
+        return [note for graph in self._read.values() for note in graph.notes]
+
     def __contains__(self, kind: str) -> bool:
         return kind in self._raw
 
@@ -65,6 +71,7 @@ class Definitions:
                 self._read[kind] = read_group(name, raw, self._nodes)
             else:
                 self._read[kind] = read_graph(raw, f"the subgraph {name[:80]!r}", is_definition=True)
+                add_unseen_links(self._read[kind], raw)
         return self._read[kind]
 
     def hold(self, root: Graph) -> None:
@@ -122,11 +129,12 @@ class Definitions:
             graph.promoted = [name for name in graph.inputs if name in graph.marked]
             return
         found: set[str] = set()
-        for name, record, slot in graph.slots_behind_inputs():
-            if slot.get("widget"):
-                graph.marked.add(name)
-            if name not in found and self._is_widget(record, slot):
-                found.add(name)
+        for name, ends in graph.behind.items():
+            for node_id, slot in ends:
+                if slot.get("widget"):
+                    graph.marked.add(name)
+                if name not in found and self._is_widget(graph.nodes[node_id], slot):
+                    found.add(name)
         graph.promoted = [name for name in dict.fromkeys(graph.inputs) if name in found]
 
     def _is_widget(self, record: Record, slot: Record) -> bool:

@@ -13,8 +13,6 @@ from typing import Any
 from execution.saved.records import (
     INLET,
     OUTLET,
-    PRIMITIVE,
-    REROUTE,
     Graph,
     Record,
     Wire,
@@ -25,6 +23,7 @@ from execution.saved.records import (
     read_graph,
     type_of,
 )
+from execution.saved.virtual import PRIMITIVE, REROUTE
 from execution.saved.widgets import named_values, read_joined
 from heddle.graph.spec import InputSpec, NodeSpec
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -18,7 +18,6 @@ from execution.saved.groups import Group
 from execution.saved.records import (
     BYPASSED,
     MUTED,
-    VIRTUAL,
     Graph,
     Record,
     id_text,
@@ -100,8 +99,14 @@ def proxies_of(record: Record) -> list[tuple[str, str]]:
     return pairs
 
 
-def unfold(root: Graph, definitions: Definitions) -> tuple[Place, list[tuple[Place, str, Record]]]:
-    """Every node that makes one of the result, with its place, in the order in which the editor ran them last."""
+def unfold(
+    root: Graph, definitions: Definitions, virtual: Container[str]
+) -> tuple[Place, list[tuple[Place, str, Record]]]:
+    """Every node that makes one of the result, with its place, in the order in which the editor ran them last.
+
+    Args:
+        virtual: the types that make none.
+    """
     top = Place(root)
     taken: set[str] = set()
     nodes: list[tuple[Place, str, Record]] = []
@@ -119,7 +124,7 @@ def unfold(root: Graph, definitions: Definitions) -> tuple[Place, list[tuple[Pla
         if definition is not None:
             inner = _open(place, node_id, record, definition)
             walk.append((inner, iter(definition.ranked)))
-        elif record["type"] not in VIRTUAL:
+        elif record["type"] not in virtual:
             name = f"{place.path}{node_id}"
             while name in taken:  # an old file may have an id with a colon that a subgraph's node gets as well
                 name = f"{name}:0"

@@ -7,9 +7,10 @@ input says nothing, and a link ends where a slot holds its id.
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from typing import Any, NamedTuple
 
 from heddle.graph.errors import GraphError
@@ -17,10 +18,6 @@ from heddle.graph.errors import GraphError
 Record = Mapping[str, Any]
 
 MUTED, BYPASSED = 2, 4
-REROUTE, PRIMITIVE = "Reroute", "PrimitiveNode"
-
-#: Types that exist in the editor alone and make no node of the result.
-VIRTUAL = frozenset({"Note", "MarkdownNote", REROUTE, PRIMITIVE})
 
 #: Inside a subgraph's definition: where links from the outside start, and where links to the outside end.
 INLET, OUTLET = "-10", "-20"
@@ -42,7 +39,8 @@ class Graph:
     """The workflow itself, the definition of a subgraph, or that of an older group node.
 
     `inputs` and `outputs` are the names a definition shows to the outside; the workflow itself has none. `promoted` are
-    the inputs behind which there is a widget, `marked` those that the file calls widgets.
+    the inputs behind which there is a widget, `marked` those that the file calls widgets. `fed` are the links that the
+    file names for each input, in the order in which they were drawn. `notes` are for the person.
     """
 
     title: str
@@ -50,8 +48,10 @@ class Graph:
     links: dict[str, Wire]
     inputs: list[str] = field(default_factory=list)
     outputs: list[str] = field(default_factory=list)
+    fed: list[list[str]] = field(default_factory=list)
     promoted: list[str] = field(default_factory=list)
     marked: set[str] = field(default_factory=set)
+    notes: list[str] = field(default_factory=list)
 
     @cached_property
     def ranked(self) -> list[tuple[str, Record]]:
@@ -76,13 +76,20 @@ class Graph:
                 found.setdefault(wire.slot, link_id)
         return found
 
-    def slots_behind_inputs(self) -> Iterator[tuple[str, Record, Record]]:
-        """Every slot inside that an input of the definition feeds: the input's name, the node, its slot."""
-        for record in self.nodes.values():
+    @cached_property
+    def behind(self) -> dict[str, list[tuple[str, Record]]]:
+        """The slots inside that each input of the definition feeds, as (node, slot), in the order of their links."""
+        ends: dict[str, list[tuple[str, Record]]] = {}
+        for node_id, record in self.nodes.items():
             for slot in record.get("inputs") or ():
-                wire = self.links.get(link_of(slot))
-                if wire is not None and wire.source == INLET and 0 <= wire.output < len(self.inputs):
-                    yield self.inputs[wire.output], record, slot
+                if link_id := link_of(slot):
+                    ends.setdefault(link_id, []).append((node_id, slot))
+        found: dict[str, list[tuple[str, Record]]] = {}
+        for link_id in dict.fromkeys([*chain.from_iterable(self.fed), *self.links]):
+            wire = self.links.get(link_id)
+            if wire is not None and wire.source == INLET and 0 <= wire.output < len(self.inputs):
+                found.setdefault(self.inputs[wire.output], []).extend(ends.get(link_id, ()))
+        return found
 
 
 def read_graph(document: Record, title: str, *, is_definition: bool = False) -> Graph:
@@ -102,13 +109,13 @@ def read_graph(document: Record, title: str, *, is_definition: bool = False) -> 
     # Two nodes with one number: the first keeps it, and links mean that one; the others get numbers of their own.
     free = 1 + max((int(each) for each in nodes if each.isdecimal() and len(each) < 19), default=0)
     nodes |= {str(free + i): record for i, record in enumerate(doubles)}
-    return Graph(
-        title,
-        nodes,
-        dict(_read_link(each, title) for each in _listed_links(document.get("links"), title)),
-        _names_of(document, "inputs", title) if is_definition else [],
-        _names_of(document, "outputs", title) if is_definition else [],
-    )
+    links = dict(_read_link(each, title) for each in _listed_links(document.get("links"), title))
+    _settle_ends(nodes, links)
+    if not is_definition:
+        return Graph(title, nodes, links)
+    inputs, outputs = (_names_of(document, side, title) for side in ("inputs", "outputs"))
+    fed = [_ids_in(slot.get("linkIds")) for slot in document.get("inputs") or ()]
+    return Graph(title, nodes, links, inputs, outputs, fed)
 
 
 def objects_in(found: Any, place: str) -> list[Record]:
@@ -186,17 +193,17 @@ def opposite(record: Record, output: int, wanted: str) -> Record | None:
     if wanted == "*":
         return same or (slots[0] if slots else None)
     given = type_of(outputs[output]) if 0 <= output < len(outputs) else "*"
-    return same if same and _fit(type_of(same), given) and _fit(type_of(same), wanted) else None
+    return same if same and fit(type_of(same), given) and fit(type_of(same), wanted) else None
 
 
 def first_of_type(record: Record, wanted: str) -> Record | None:
     """The first input of a type, else the first that fits it: what a bypassed node passes on otherwise."""
     slots = record.get("inputs") or []
     exact = next((slot for slot in slots if type_of(slot) == wanted), None)
-    return exact or next((slot for slot in slots if _fit(type_of(slot), wanted)), None)
+    return exact or next((slot for slot in slots if fit(type_of(slot), wanted)), None)
 
 
-def _fit(one: str, other: str) -> bool:
+def fit(one: str, other: str) -> bool:
     """As editors join types. The engine lets more pass (a text for a choice), which would pick another input here."""
     ours = {name.strip().upper() for name in one.split(",")}
     theirs = {name.strip().upper() for name in other.split(",")}
@@ -236,7 +243,7 @@ def _read_link(entry: Any, title: str) -> tuple[str, Wire]:
         texts = id_text(link_id), id_text(source)
         if texts[0] is None or texts[1] is None:
             raise ValueError
-        return texts[0], Wire(texts[1], int(output), id_text(target) or "", _whole(slot))
+        return texts[0], Wire(texts[1], int(output), id_text(target) or "", whole(slot))
     except (KeyError, TypeError, ValueError, OverflowError):
         raise GraphError(
             f"{title} has a link in a form that cannot be read: found {shown(entry)}, wanted "
@@ -244,7 +251,43 @@ def _read_link(entry: Any, title: str) -> tuple[str, Wire]:
         ) from None
 
 
-def _whole(slot: Any) -> int:
+def _settle_ends(nodes: dict[str, Record], links: Mapping[str, Wire]) -> None:
+    """Let slots and links agree on where links end, as editors do when they open a file.
+
+    The link names the node, since copies of nodes keep the links of the first in their slots. The slot that holds a
+    link says which input it is; for a link that no slot of its node holds, its own number does.
+    """
+    changed: dict[str, list[Record]] = {}
+
+    def set_link(node_id: str, place: int, link_id: str | None) -> None:
+        record = nodes[node_id]
+        if node_id not in changed:
+            changed[node_id] = list(record["inputs"])
+            nodes[node_id] = {**record, "inputs": changed[node_id]}
+        changed[node_id][place] = {**changed[node_id][place], "link": link_id}
+
+    held: set[tuple[str, str]] = set()
+    for node_id, record in [*nodes.items()]:
+        for place, slot in enumerate(record.get("inputs") or ()):
+            wire = links.get(link_id := link_of(slot))
+            if wire is not None and wire.target not in (node_id, ""):
+                set_link(node_id, place, None)
+            else:
+                held.add((node_id, link_id))
+    for link_id, wire in links.items():
+        if (wire.target, link_id) not in held and wire.target in nodes:
+            slots = nodes[wire.target].get("inputs") or ()
+            if 0 <= wire.slot < len(slots) and link_of(slots[wire.slot]) not in links:
+                set_link(wire.target, wire.slot, link_id)
+
+
+def _ids_in(found: Any) -> list[str]:
+    """The ids in a list; what is none is passed over."""
+    return [text for each in found if (text := id_text(each))] if isinstance(found, list) else []
+
+
+def whole(slot: Any) -> int:
+    """The place of a slot, -1 if that is no number."""
     try:
         return int(slot)
     except (TypeError, ValueError, OverflowError):

@@ -5,6 +5,7 @@ Each walk keeps its own path, so a chain may be as long as it likes; what one wa
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from execution.saved.places import Place
@@ -12,15 +13,15 @@ from execution.saved.records import (
     BYPASSED,
     INLET,
     MUTED,
-    PRIMITIVE,
-    REROUTE,
-    VIRTUAL,
     Record,
     first_of_type,
     link_of,
     mode_of,
+    name_of,
     opposite,
 )
+from execution.saved.virtual import SETTERS, Role
+from execution.saved.widgets import NO_VALUE, first_value
 from heddle.graph.errors import GraphError
 
 
@@ -52,9 +53,17 @@ _Step = tuple[Place, str, int, str]
 
 
 class Sources:
-    """Follows links, and remembers where they lead."""
+    """Follows links, and remembers where they lead.
 
-    def __init__(self) -> None:
+    Args:
+        roles: what comes out of the virtual nodes, by their types.
+        value_of: what a widget of a node holds, NO_VALUE if the node has no such widget.
+    """
+
+    def __init__(self, roles: Mapping[str, Role], value_of: Callable[[Place, str, str], Any]) -> None:
+        self._roles = roles
+        self._value_of = value_of
+        self._setters: dict[Place, dict[tuple[str, str], str]] = {}
         self._known: dict[_Step, Source | Value | _Nothing] = {}
         self._by_type: dict[tuple[Place, str, str], Record | None] = {}
 
@@ -86,7 +95,7 @@ class Sources:
                 break
             steps[step] = None
             if place.above is not None and wire.source == INLET:
-                found, at, value = _leave(place, wire.output)
+                found, at, value = self._leave(place, wire.output)
                 if value is not None and found is None:
                     spare, spared_at = value, len(steps)
             else:
@@ -100,8 +109,7 @@ class Sources:
     def _pass(self, record: Record, step: _Step) -> tuple[Source | Value | _Nothing | None, tuple[Place, str] | None]:
         """Through a node that is none of the result's, or to the end at one that is."""
         place, node_id, output, wanted = step
-        mode, kind = mode_of(record), record["type"]
-        slots = record.get("inputs") or ()
+        mode, role = mode_of(record), self._roles.get(record["type"])
         if mode == MUTED:
             return _Nothing(is_open=False), None
         if mode == BYPASSED:
@@ -109,17 +117,65 @@ class Sources:
         elif (inner := place.inside.get(node_id)) is not None:
             link_id = inner.outlet(output)
             return (_Nothing(is_open=False), None) if link_id is None else (None, (inner, link_id))
-        elif kind == REROUTE:
-            slot = slots[0] if slots else None
-        elif kind == PRIMITIVE:
+        elif role is Role.PASSES:
+            slot = _first_linked(record)
+        elif role is Role.GETS:
+            place, slot = self._find_setter(place, record)
+        elif role is Role.VALUE:
             return _value_of_primitive(place, node_id, record), None
-        elif kind in VIRTUAL:
+        elif role is Role.NOTHING:
             return _Nothing(is_open=False), None
         else:
             return Source(place, node_id, output), None
         if slot is None or not link_of(slot):
             return _Nothing(is_open=False), None
         return None, (place, link_of(slot))
+
+    def _leave(
+        self, place: Place, index: int
+    ) -> tuple[Source | Value | _Nothing | None, tuple[Place, str] | None, Value | None]:
+        """From inside an instance to what feeds its input: the end, or where to go on, and the input's own value."""
+        above = place.above
+        assert above is not None, "only an instance has an outside"
+        name = place.graph.inputs[index] if 0 <= index < len(place.graph.inputs) else None
+        if name is None:
+            return _Nothing(is_open=False), None, None
+        value = Value(place.values[name], f"{place.path}{name}") if name in place.values else None
+        slot = place.slots.get(name)
+        link_id = link_of(slot) if slot is not None else ""
+        if link_id in above.graph.links:
+            return None, (above, link_id), value
+        return value or self._look_inside(place, name) or _Nothing(is_open=True), None, value
+
+    def _look_inside(self, place: Place, name: str) -> Value | None:
+        """The value of the first widget behind an input, which stands for all behind it where the instance has none."""
+        while name in place.graph.promoted:
+            for node_id, slot in place.graph.behind.get(name, ()):
+                inner, widget = place.inside.get(node_id), name_of(slot)
+                if inner is not None and widget in inner.values:
+                    return Value(inner.values[widget], f"{inner.path}{widget}")
+                if inner is not None and widget in inner.graph.promoted:
+                    place, name = inner, widget
+                    break
+                value = NO_VALUE if inner is not None else self._value_of(place, node_id, widget)
+                if value is not NO_VALUE:
+                    return Value(value, f"{place.path}{node_id}.{widget}")
+            else:
+                return None
+        return None
+
+    def _find_setter(self, place: Place, record: Record) -> tuple[Place, Record | None]:
+        """The input of the node that sets the name that another gets, sought here and then further out."""
+        name = first_value(record)
+        around: Place | None = place if isinstance(name, str) else None
+        while around is not None:
+            if around not in self._setters:
+                self._setters[around] = _setters_in(around)
+            node_id = self._setters[around].get((SETTERS[record["type"]], name))
+            if node_id is not None:
+                return around, _first_linked(around.graph.nodes[node_id])
+            around = around.above
+        return place, None
 
     def _first_of_type(self, place: Place, node_id: str, record: Record, wanted: str) -> Record | None:
         key = place, node_id, wanted
@@ -128,29 +184,21 @@ class Sources:
         return self._by_type[key]
 
 
-def _leave(place: Place, index: int) -> tuple[Source | Value | _Nothing | None, tuple[Place, str] | None, Value | None]:
-    """From inside an instance to what feeds its input: the end, or where to go on, and the input's own value."""
-    above = place.above
-    assert above is not None, "only an instance has an outside"
-    name = place.graph.inputs[index] if 0 <= index < len(place.graph.inputs) else None
-    if name is None:
-        return _Nothing(is_open=False), None, None
-    value = Value(place.values[name], f"{place.path}{name}") if name in place.values else None
-    slot = place.slots.get(name)
-    link_id = link_of(slot) if slot is not None else ""
-    if link_id in above.graph.links:
-        return None, (above, link_id), value
-    return value or _Nothing(is_open=True), None, value
-
-
 def _value_of_primitive(place: Place, node_id: str, record: Record) -> Value | _Nothing:
-    origin = f"{place.path}{node_id}.value"
-    given = place.given.get(node_id, {})
-    if "value" in given:
-        return Value(given["value"], origin)
-    for found in (record.get("widgets_values_named"), record.get("widgets_values")):
-        if isinstance(found, dict) and "value" in found:
-            return Value(found["value"], origin)
-        if isinstance(found, list) and found:
-            return Value(found[0], origin)
-    return _Nothing(is_open=False)
+    value = place.given.get(node_id, {}).get("value", first_value(record))
+    return _Nothing(is_open=False) if value is NO_VALUE else Value(value, f"{place.path}{node_id}.value")
+
+
+def _first_linked(record: Record) -> Record | None:
+    return next((slot for slot in record.get("inputs") or () if link_of(slot)), None)
+
+
+def _setters_in(place: Place) -> dict[tuple[str, str], str]:
+    """The nodes that set names, by their types and the names; of two for one name the first counts."""
+    kinds = frozenset(SETTERS.values())
+    found: dict[tuple[str, str], str] = {}
+    for node_id, record in place.graph.nodes.items():
+        name = first_value(record) if record["type"] in kinds else None
+        if isinstance(name, str) and name:
+            found.setdefault((record["type"], name), node_id)
+    return found

@@ -17,10 +17,17 @@ from heddle.graph.spec import DYNAMIC_COMBO, InputSpec, NodeSpec
 CONTROLS = frozenset({"fixed", "increment", "decrement", "randomize", "increment-wrap"})
 
 #: What an untouched widget holds where its declaration names no default.
-_UNTOUCHED = {"INT": 0, "FLOAT": 0.0, "STRING": "", "BOOLEAN": False}
+_UNTOUCHED = {"INT": 0, "FLOAT": 0.0, "STRING": "", "BOOLEAN": False, "LOAD_3D": "", "IMAGECOMPARE": ["", ""]}
+
+#: What the buttons of some nodes leave among the values of their widgets.
+_BUTTONS = frozenset({"upload3dmodel", "uploadExtraResources", "clear", "refresh"})
 
 #: Names of widgets that steer the editor and are no input of any node.
 _EDITOR_ONLY = frozenset({"control_after_generate", "control_filter_list", "upload", "audioUI"})
+
+
+#: Stands for the value that a widget has not, since null is one.
+NO_VALUE = object()
 
 
 class Setting(NamedTuple):
@@ -95,10 +102,42 @@ def values_of_unknown(record: Record) -> dict[str, Any]:
 
 def named_values(record: Record) -> Mapping[str, Any]:
     """The values that a file keeps by name; some packs write an object where others write a list."""
+    named, saved = record.get("widgets_values_named"), record.get("widgets_values")
+    if isinstance(named, Mapping) and named:
+        return {**named, **_edits(named, saved)} if isinstance(saved, list) else named
+    return saved if isinstance(saved, Mapping) else {}
+
+
+def _edits(named: Mapping[str, Any], values: Sequence[Any]) -> dict[str, Any]:
+    """The values by name that somebody has written into the list alone since editor and names agreed.
+
+    An editor writes both in one order and reads the list, so this is where people and scripts change a workflow by
+    hand. Empty if the two cannot be laid side by side.
+    """
+    behind = values[len(named) :]  # two widgets of one name have one entry among the names
+    if len(values) < len(named) or not all(each == "" or is_control(each) for each in behind):
+        return {}
+    pairs = [(name, old, new) for (name, old), new in zip(named.items(), values, strict=False) if old != new]
+    if not all(_is_plain(old) and _is_plain(new) for _, old, new in pairs):
+        return {}
+    gone = {(type(old), old) for _, old, _ in pairs}
+    if any((type(new), new) in gone for *_, new in pairs):  # moved, not changed: the names are in another order
+        return {}
+    return {name: new for name, _, new in pairs}
+
+
+def _is_plain(value: Any) -> bool:
+    return value is None or isinstance(value, (bool, int, float, str))
+
+
+def first_value(record: Record) -> Any:
+    """What the first widget of a virtual node holds, NO_VALUE if the file has none."""
     for found in (record.get("widgets_values_named"), record.get("widgets_values")):
         if isinstance(found, Mapping) and found:
-            return found
-    return {}
+            return found["value"] if "value" in found else next(iter(found.values()))
+        if isinstance(found, list) and found:
+            return found[0]
+    return NO_VALUE
 
 
 def read_joined(parts: Iterable[tuple[str, NodeSpec, Collection[str]]], values: Sequence[Any]) -> list[Any] | None:
@@ -135,6 +174,11 @@ def _read_list(spec: NodeSpec, values: Sequence[Any]) -> tuple[dict[str, Any], b
         if whole and position == len(values):
             return found, True
         best = found if best is None else best
+    without = [each for each in values if not (isinstance(each, str) and each in _BUTTONS)]
+    if len(without) < len(values):
+        found, fits = _read_list(spec, without)
+        if fits:
+            return found, True
     return best or {}, False
 
 

@@ -83,6 +83,7 @@ def _read(id: str, cls: type, display_name: str, python_module: str) -> NodeSpec
         per_node=bool(getattr(cls, "NOT_IDEMPOTENT", False)),
         is_async=inspect.iscoroutinefunction(getattr(cls, function)),
         open_input=_read_open_input(sections) or _read_open_input(_input_types_when_checked(cls)),
+        open_output=_read_open_output(cls),
         validation=_read_validation(cls, inputs),
         extras=described.extras,
         call=shared.run,
@@ -251,6 +252,18 @@ def _read_outputs(cls: type) -> Iterable[OutputSpec]:
             is_list=bool(_at(are_lists, position)),
             tip=_text(tip) if tip else "",
         )
+
+
+def _read_open_output(cls: type) -> OutputSpec | None:
+    """What outputs beyond the listed ones are, where RETURN_TYPES answers for every place: scripts add the sockets."""
+    types: Any = getattr(cls, "RETURN_TYPES", ())
+    if type(types) in (tuple, list) or not isinstance(types, (tuple, list)):
+        return None
+    try:
+        kind = types[len(types)]
+    except Exception:  # a class of a pack's own that answers for no more than it lists
+        return None
+    return OutputSpec("more", "COMBO" if is_listing(kind) else _type_name(kind))
 
 
 def _listed(value: Any) -> list[Any]:

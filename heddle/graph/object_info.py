@@ -21,7 +21,7 @@ def record_of(spec: NodeSpec) -> Record:
     for each in spec.inputs:
         entry: Any = each.type if each.section == "hidden" else [each.type, dict(each.options)]
         inputs.setdefault(each.section, {})[each.name] = entry
-    opened, validation = spec.open_input, spec.validation
+    opened, validation, more = spec.open_input, spec.validation, spec.open_output
     known = {
         "input": {section: inputs[section] for section in ("required", "optional", "hidden") if section in inputs},
         "input_order": {section: list(names) for section, names in inputs.items()},
@@ -47,6 +47,8 @@ def record_of(spec: NodeSpec) -> Record:
         known["per_node"] = True
     if opened is not None:
         known["open_input"] = [opened.type, dict(opened.options)]
+    if more is not None:
+        known["open_output"] = [more.type, more.is_list]
     if validation is not None:
         known["validates"] = {
             "names": sorted(validation.names),
@@ -60,7 +62,7 @@ def record_of(spec: NodeSpec) -> Record:
 _KNOWN = frozenset(
     {"input", "input_order", "is_input_list", "output", "output_is_list", "output_name", "output_tooltips", "name"}
     | {"display_name", "description", "python_module", "category", "output_node", "deprecated", "experimental"}
-    | {"search_aliases", "was", "per_node", "open_input", "validates"}
+    | {"search_aliases", "was", "per_node", "open_input", "open_output", "validates"}
 )
 
 
@@ -93,6 +95,7 @@ def spec_of_record(id: str, record: Mapping[str, Any]) -> NodeSpec:
             search_aliases=tuple(record.get("search_aliases") or ()),
             per_node=bool(record.get("per_node")),
             open_input=read_input("*", record["open_input"], "optional") if record.get("open_input") else None,
+            open_output=_read_open_output(record.get("open_output")),
             validation=_read_validation(record.get("validates")),
             extras={key: value for key, value in record.items() if key not in _KNOWN and (value or key != "api_node")},
         )
@@ -102,6 +105,10 @@ def spec_of_record(id: str, record: Mapping[str, Any]) -> NodeSpec:
             "GET /object_info",
             class_type=id,
         ) from error
+
+
+def _read_open_output(entry: Any) -> OutputSpec | None:
+    return OutputSpec("more", str(entry[0]), bool(entry[1])) if isinstance(entry, (list, tuple)) else None
 
 
 def _read_validation(entry: Any) -> Validation | None:

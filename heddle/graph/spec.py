@@ -196,6 +196,7 @@ class NodeSpec:
         per_node: two nodes never share a result, even if all their inputs are equal.
         is_async: it waits without using the processor, so others run meanwhile.
         open_input: inputs of any other name are taken, too, and are like this one.
+        open_output: it may give more outputs than are declared, and they are like this one.
         ask_lazy: see `Calls`.
         fingerprint: takes the plain values and hidden inputs by name, None for what is linked; what it returns is
             part of the result's key, NaN for "always run". May be a coroutine function.
@@ -221,6 +222,7 @@ class NodeSpec:
     per_node: bool = False
     is_async: bool = False
     open_input: InputSpec | None = None
+    open_output: OutputSpec | None = None
     validation: Validation | None = None
     extras: Mapping[str, Any] = field(default_factory=dict)
     call: Callable[..., Any] | None = field(default=None, compare=False, repr=False)
@@ -231,6 +233,10 @@ class NodeSpec:
 
     def input(self, name: str) -> InputSpec | None:
         return self._by_name.get(name)
+
+    def output(self, place: int) -> OutputSpec | None:
+        """What an output is like; None if the node has none in this place."""
+        return self.outputs[place] if 0 <= place < len(self.outputs) else self.open_output if place >= 0 else None
 
     @cached_property
     def _by_name(self) -> dict[str, InputSpec]:

@@ -38,7 +38,12 @@ PROMPT_BODY: Schema = {
 }
 PROMPT_ANSWER: Schema = {
     "type": "object",
-    "properties": {"prompt_id": TEXT, "number": {"type": "number"}, "node_errors": {"type": "object"}},
+    "properties": {
+        "prompt_id": TEXT,
+        "number": {"type": "number"},
+        "node_errors": {"type": "object"},
+        "notes": {"type": "array", "items": TEXT, "description": "What was left out of a saved workflow, if anything"},
+    },
     "required": ["prompt_id", "number", "node_errors"],
 }
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-from heddle.graph.errors import FileProblem, SettingsError
-from server.store.records import StoreTrouble
+from heddle.graph.errors import SettingsError
+from server.store.records import StoreDamaged, StoreTrouble
 from server.store.rows import cancel
 from server.store.schema import upgrade
 
@@ -25,6 +27,7 @@ class Database:
         self.writing: sqlite3.Connection
         self.reading: sqlite3.Connection
         self.next_event = 1
+        self._file: os.stat_result
 
     def open(self) -> None:
         """Make or upgrade the database and put jobs that were running when everything ended back into the queue.
@@ -38,38 +41,60 @@ class Database:
             upgrade(self.writing, self._path)
             self.reading = self._connect("NORMAL")
             self._recover(self.writing)
+            self._file = os.stat(self._path)
         except SettingsError:
             self.close()
             raise
-        except (OSError, sqlite3.Error) as error:
+        except (OSError, sqlite3.OperationalError) as error:
             self.close()
+            next_step = "free some space" if _is_full(error) else "make its folder writable"
             raise SettingsError(
                 f"the job database {self._path} cannot be opened ({error}); "
-                "make its folder writable or choose another with --user-directory"
+                f"{next_step} or choose another with --user-directory"
             ) from error
+        except sqlite3.Error as error:
+            self.close()
+            raise SettingsError(f"{self._words_on_damage(error)}; or choose another with --user-directory") from error
 
     def close(self) -> None:
         """Let go of the file."""
         while self._connections:  # the lock, which was opened first, goes last
             self._connections.pop().close()
 
+    def refuse_lost(self) -> None:
+        """Raises: StoreTrouble, if the file that is open is not the one that the next start will find."""
+        try:
+            is_there = os.path.samestat(self._file, os.stat(self._path))
+        except OSError:
+            is_there = False
+        if not is_there:
+            raise StoreTrouble(
+                f"{self._path} was moved or deleted while the server runs, so what is queued now would be lost; "
+                "start the server again",
+                full=False,
+            )
+
     @contextlib.contextmanager
     def in_words(self) -> Iterator[None]:
-        """Turn what SQLite raises into errors for people. Raises: StoreTrouble, FileProblem."""
+        """Turn what SQLite raises, and texts that are no JSON any more, into words. Raises: StoreTrouble."""
         try:
             yield
         except sqlite3.OperationalError as error:
-            full = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
             raise StoreTrouble(
                 f"the disk with {self._path} is full; free some space and try again"
-                if full
+                if _is_full(error)
                 else f"the job database {self._path} cannot be used now ({error}); try again",
-                full=full,
+                full=_is_full(error),
             ) from error
-        except sqlite3.DatabaseError as error:
-            raise FileProblem(
-                f"the job database {self._path} is damaged ({error}); move it away and start again", path=self._path
-            ) from error
+        except (sqlite3.DatabaseError, json.JSONDecodeError) as error:
+            raise StoreDamaged(self._words_on_damage(error)) from error
+
+    def _words_on_damage(self, error: Exception) -> str:
+        beside = ", ".join(f"{self._path.name}{ending}" for ending in ("-wal", "-shm"))
+        return (
+            f"the job database {self._path} is damaged ({error}); stop the server and move it away together with "
+            f"{beside} and {self._path.stem}.owner, to begin with an empty queue, or put a copy from before there"
+        )
 
     def _own(self) -> None:
         # SQLite's own file lock, held as long as this process lives, is a lock on every system and leaves nothing
@@ -111,3 +136,7 @@ class Database:
         self.next_event = max(after, begun) + NUMBERS_AHEAD if kept else after
         db.execute("INSERT OR REPLACE INTO numbers VALUES ('next event', ?)", (self.next_event,))
         db.execute("COMMIT")
+
+
+def _is_full(error: Exception) -> bool:
+    return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from server.store.records import StoredEvent
+from server.store.rows import storable
 from server.store.writer import GroupWriter
 
 log = logging.getLogger("heddle.server.store")
@@ -104,10 +105,13 @@ class EventLog:
         if self.next_number - 1 <= seq:
             waiter = asyncio.get_running_loop().create_future()
             self._waiters.append(waiter)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(waiter, timeout_s)
-            with contextlib.suppress(ValueError):
-                self._waiters.remove(waiter)
+            try:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(timeout_s):
+                        await waiter
+            finally:
+                if waiter in self._waiters:
+                    self._waiters.remove(waiter)
         return self.next_number - 1 > seq
 
     def in_memory(self, after: int = 0) -> list[StoredEvent]:
@@ -198,7 +202,7 @@ def write_events(db: sqlite3.Connection, unwritten: Unwritten) -> None:
     )
     finished = []
     explained = [
-        (str(node), str(told.get("how")), _seconds(told), json.dumps(told.get("why") or []), job)
+        (storable(node), storable(told.get("how")), _seconds(told), json.dumps(told.get("why") or []), job)
         for job, nodes in unwritten.explained.items()
         for node, told in nodes.items()
         if isinstance(told, dict)
@@ -210,7 +214,7 @@ def write_events(db: sqlite3.Connection, unwritten: Unwritten) -> None:
                 output = body.get("output")
                 how = "memory" if body.get("cached") else "ran"
                 shown = None if output is None else json.dumps(output)
-                finished.append((str(body.get("node_id")), how, shown, batch.at_ms, batch.job))
+                finished.append((storable(body.get("node_id")), how, shown, batch.at_ms, batch.job))
     # The time of the first end stays: a node that an earlier try of the job finished is only told of again.
     db.executemany(
         "INSERT INTO node_results (node_id, how, output, finished_ms, job)"

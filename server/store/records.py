@@ -37,6 +37,13 @@ class StoreTrouble(HeddleError):
         self.full = full
 
 
+class StoreDamaged(StoreTrouble):
+    """What the job database holds cannot be read any more."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, full=False)
+
+
 def key_in_batch(key: str | None, place: int) -> str | None:
     """The idempotency key of one of several jobs that were asked for together; the first, 0, has the client's own."""
     return key if key is None or place == 0 else f"{key}\x1f{place}"  # a sign that clients' keys cannot have

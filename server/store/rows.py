@@ -78,13 +78,21 @@ def insert(db: sqlite3.Connection, job: Job, new: NewJob, placed: Waiting, promp
         db.execute("INSERT INTO webhook_secrets VALUES (?, ?)", (job.seq, new.webhook_secret))
 
 
+def storable(text: Any) -> str:
+    """A text as SQLite takes it: packs' words may hold half a pair of surrogates, for which UTF-8 has no form."""
+    return str(text).encode("utf-8", "replace").decode("utf-8")
+
+
 def _own_key(new: NewJob) -> str:
     return (new.idempotency_key or new.id).partition("\x1f")[0]
 
 
 def read_again(db: sqlite3.Connection, seq: int) -> Job:
     """A job that is not in memory, with what an earlier try of it has done."""
-    job = read_job(db.execute(f"{WHOLE_JOBS} WHERE seq = ?", (seq,)).fetchone())
+    row = db.execute(f"{WHOLE_JOBS} WHERE seq = ?", (seq,)).fetchone()
+    if row is None:
+        raise sqlite3.DatabaseError("a job that waits is not in it")
+    job = read_job(row)
     (last,) = db.execute(
         "SELECT coalesce(max(first_number + count - 1), 0) FROM event_batches WHERE job = ?", (seq,)
     ).fetchone()

@@ -41,6 +41,7 @@ from server.store.records import (
     JobRow,
     NewJob,
     State,
+    StoreDamaged,
     StoredEvent,
     Which,
     now_ms,
@@ -54,6 +55,7 @@ from server.store.rows import (
     insert,
     read_again,
     read_job,
+    storable,
 )
 from server.store.waiting import Line, Waiting
 from server.store.writer import GroupWriter
@@ -220,6 +222,7 @@ class Store:
         sizes: list[int] = []
 
         def write(db: sqlite3.Connection) -> list[int]:
+            self._database.refuse_lost()
             prompts = [json.dumps(new.prompt) for new in batch]
             sizes[:] = map(len, prompts)
             # A lone job is rarely there already: it is looked for only if it cannot be put in.
@@ -274,7 +277,12 @@ class Store:
             self._fresh_bytes -= size
             if (job := fresh) is None:
                 await self._log.flush()  # what an earlier try finished may have come just now
-                job = await self._read(lambda db: read_again(db, taken.seq))
+                try:
+                    job = await self._read(lambda db: read_again(db, taken.seq))
+                except StoreDamaged as damage:  # it cannot run, and others wait behind it
+                    log.error("job %s is given up: %s", taken.id, damage.message)
+                    await self.finish(taken.id, "error", failure={"message": damage.message})
+                    return None
         except BaseException:
             del self._running[taken.id]
             self._line.add(taken)
@@ -321,7 +329,8 @@ class Store:
         if taken is None:
             return
         state = OUTCOME_STATES.get(outcome, "failed")
-        error = failure.get("message") if isinstance(failure, dict) else None
+        message = failure.get("message") if isinstance(failure, dict) else None
+        error = None if message is None else storable(message)
         unwritten = self._log.take()
 
         def write(db: sqlite3.Connection) -> None:
@@ -515,7 +524,8 @@ class Store:
             waiters.append(ended)
             try:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(ended, timeout_s)
+                    async with asyncio.timeout(timeout_s):
+                        await ended
             finally:
                 if ended in waiters:
                     waiters.remove(ended)

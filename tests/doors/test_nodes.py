@@ -117,6 +117,8 @@ def test_the_mappings_are_those_of_the_worker_and_take_new_nodes() -> None:
     nodes.NODE_CLASS_MAPPINGS["KSampler"] = Mine
     assert nodes.NODE_CLASS_MAPPINGS["KSampler"] is Mine and nodes.KSampler is not Mine
     assert len(nodes.NODE_CLASS_MAPPINGS) == len(built_in()) + 1
+    nodes.NODE_CLASS_MAPPINGS.update({"Bad": int, "Other": Mine})
+    assert "Bad" not in nodes.NODE_CLASS_MAPPINGS and nodes.NODE_CLASS_MAPPINGS["Other"] is Mine
     del nodes.NODE_CLASS_MAPPINGS["Mine"]
     assert "Mine" not in door.current_registry()
 

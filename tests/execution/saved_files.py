@@ -52,6 +52,7 @@ CATALOGUE: dict[str, Any] = {
         ("Switch", {"on": ["BOOLEAN"], "yes": ["COMFY_MATCHTYPE_V3", {}]}, {}, ["COMFY_MATCHTYPE_V3"]),
         ("Curve", {"curve": ["CURVE", {"default": {"points": []}}], "color": ["COLOR", {"default": "#fff"}]}, {}, []),
         ("Box", {"box": ["BOUNDING_BOX", {}], "view": ["LOAD_3D", {}], "cam": ["WEBCAM", {}]}, {}, []),
+        ("Compare", {"compare_view": ["IMAGECOMPARE", {"socketless": True}], "view": ["LOAD_3D"]}, {}, []),
         ("Pick", {"word": [["p", "q"], {"control_after_generate": True}], "sure": ["BOOLEAN", {}]}, {}, []),
         ("Named", {"n": ["INT", {"control_after_generate": "n_control"}], "size": ["INT", {"min": 8}]}, {}, []),
         ("Still", {"seed": ["INT", {"control_after_generate": False}], "how": [["fixed", "x"], {}]}, {}, []),

@@ -88,6 +88,13 @@ def test_a_primitives_value_is_written_where_its_link_ends() -> None:
     }
 
 
+def test_a_reroute_s_socket_may_bear_the_mark_of_the_widget_that_it_leads_to() -> None:
+    reroute = record(5, "Reroute") | {"inputs": [{"name": "", "type": "*", "link": 1, "widget": {"name": "value"}}]}
+    document = saved(MAKE, reroute, record(2, "Show", inputs=[("thing", 2)]),
+                     links=[[1, 1, 0, 5, 0, "*"], [2, 5, 0, 2, 0, "*"]])  # fmt: skip
+    assert inputs_of(document, "2") == {"thing": ["1", 0]}
+
+
 def test_a_primitive_behind_reroutes_still_reaches_its_widget() -> None:
     document = saved(
         record(9, "PrimitiveNode", [[1, 2]]),
@@ -141,6 +148,33 @@ def test_a_link_to_nowhere_is_dropped() -> None:
     document = saved(record(2, "Show", inputs=[("thing", 7)]), record(3, "Show", inputs=[("thing", 8)]),
                      links=[[8, 55, 0, 3, 0, "THING"]])  # fmt: skip
     assert inputs_of(document, "2") == {} and inputs_of(document, "3") == {}
+
+
+@pytest.mark.parametrize(
+    ("held_by_2", "held_by_3", "link", "fed"),
+    [
+        (None, None, [7, 1, 0, 3, 0, "THING"], ["3"]),
+        (None, None, [7, 1, 0, 3, 4, "THING"], []),
+        (7, None, [7, 1, 0, 3, 0, "THING"], ["3"]),
+        (7, 7, [7, 1, 0, 3, 0, "THING"], ["3"]),
+        (None, 9, [7, 1, 0, 3, 0, "THING"], ["3"]),
+        (7, None, {"id": 7, "origin_id": 1, "origin_slot": 0}, ["2"]),
+    ],
+    ids=[
+        "in no slot",
+        "in no slot that is there",
+        "in another's slot",
+        "in a copy's slot",
+        "for a dead link",
+        "no end",
+    ],
+)
+def test_a_link_says_which_node_it_ends_at_and_the_slot_that_holds_it_at_which_input(
+    held_by_2: Any, held_by_3: Any, link: Any, fed: list[str]
+) -> None:
+    shows = [record(id, "Show", inputs=[("thing", held)]) for id, held in ((2, held_by_2), (3, held_by_3))]
+    made = convert(saved(MAKE, *shows, links=[link]))
+    assert [id for id in ("2", "3") if made[id]["inputs"].get("thing") == ["1", 0]] == fed
 
 
 def test_of_two_nodes_with_one_number_the_first_keeps_it_and_its_links() -> None:

@@ -61,10 +61,11 @@ def test_ten_thousand_unknown_types_among_thousands_of_nodes_are_told_in_linear_
 
 
 def test_the_converter_lists_what_is_missing_and_converts_the_rest() -> None:
-    def record(id: int, kind: str) -> dict[str, Any]:
-        return {"id": id, "type": kind, "widgets_values": [], "inputs": [], "outputs": []}
+    def record(id: int, kind: str, *inputs: Any) -> dict[str, Any]:
+        return {"id": id, "type": kind, "widgets_values": [], "inputs": [*inputs], "outputs": []}
 
-    document = {"version": 0.4, "nodes": [record(1, "Make"), record(2, "Makes"), record(3, "Zzz")], "links": []}
+    nodes = [record(1, "Make"), record(2, "Makes"), record(3, "Zzz", {"name": "x", "link": 1})]
+    document = {"version": 0.4, "nodes": nodes, "links": [[1, 2, 0, 3, 0, "*"]]}
     converted = convert(document, registry())
     assert set(converted.prompt) == {"1", "2", "3"}
     assert converted.missing is not None and converted.missing.kind == "missing_node_type"

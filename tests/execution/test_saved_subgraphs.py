@@ -86,6 +86,29 @@ def test_a_promoted_value_is_written_to_every_input_it_feeds_sockets_too() -> No
     assert (made["8:1"]["seed"], made["8:2"]["a"], made["8:4"]["seed"]) == (77, 77, 77)
 
 
+@pytest.mark.parametrize("links", [[3, 2, 1], [1, 2, 3]])
+def test_a_promoted_input_without_a_value_means_the_first_widget_that_was_linked_to_it(links: list[int]) -> None:
+    one = subgraph(
+        "one",
+        sampler(1, None, 1, values=[11, "fixed", 6, "heun"]),
+        sampler(2, None, 2, values=[22, "fixed", 6, "heun"]),
+        node(3, "Forced", slot("a", "INT", 3)),
+        links=[(3, -10, 0, 3, 0), (1, -10, 0, 1, 1), (2, -10, 0, 2, 1)],
+        inputs=["seed"],
+    )
+    one["inputs"][0]["linkIds"] = links
+    outer = subgraph(
+        "outer", node(5, "one", slot("seed", "INT", 1, True)), links=[(1, -10, 0, 5, 0)], inputs=["number"]
+    )
+    made = inputs_of(saved(node(8, "one"), node(9, "outer"), subgraphs=[one, outer]))
+    seeds = {id: inputs.get("seed", inputs.get("a")) for id, inputs in made.items()}
+    first = 11 if links[0] == 1 else 22
+    assert seeds == dict.fromkeys(("8:1", "8:2", "8:3", "9:5:1", "9:5:2", "9:5:3"), first)
+    kept = node(5, "one", slot("seed", "INT", 1, True), values=[77])
+    made = inputs_of(saved(node(9, "outer"), subgraphs=[one, outer | {"nodes": [kept, node(6, "Forced")]}]))
+    assert made["9:5:3"]["a"] == 77
+
+
 def test_the_file_s_own_marks_count_where_a_node_has_lost_a_widget_since() -> None:
     """Positions alone would give the sampler's name to the wrong widget."""
     gone = node(15, "Sample", slot("gone", "INT", 1, True), slot("steps", "INT", 2, True), values=[5, "fixed", 6])

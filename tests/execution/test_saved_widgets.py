@@ -63,6 +63,40 @@ def test_a_missing_name_is_taken_from_the_list_only_if_that_has_the_right_length
     assert values("Sample", 5, "fixed", 3072, 6, "heun", **named) == {"seed": 0, "steps": 8, "sampler": "euler"}
 
 
+@pytest.mark.parametrize(
+    ("saved_values", "named", "expected"),
+    [
+        ([7, "fixed", 6, "heun"], {"seed": 5}, 7),
+        ([5, "fixed", 9, "euler"], {}, 5),
+        ([7, "fixed", 6, "heun", None, ""], {}, 7),
+        ([7, "fixed", 6, "heun", "more"], {}, 5),
+        ([7], {}, 5),
+    ],
+)
+def test_a_value_that_was_changed_in_the_list_alone_wins_over_its_name(
+    saved_values: list[Any], named: dict[str, Any], expected: int
+) -> None:
+    names = {"seed": 5, "control_after_generate": "fixed", "steps": 6, "sampler": "heun"} | named
+    found = values("Sample", *saved_values, widgets_values_named=names)
+    assert found["seed"] == expected
+    assert (found["steps"], found["sampler"]) == ((9, "euler") if 9 in saved_values else (6, "heun"))
+
+
+def test_names_in_another_order_than_the_list_are_no_change() -> None:
+    named = {"steps": 6, "seed": 5, "sampler": "heun", "control_after_generate": "fixed"}
+    found = values("Sample", 5, "fixed", 6, "heun", widgets_values_named=named)
+    assert found == {"seed": 5, "steps": 6, "sampler": "heun"}
+    boxed = values("Box", {"x": 1}, "s", "c", widgets_values_named={"box": {"x": 2}, "view": "s", "cam": "c"})
+    assert boxed["box"] == {"x": 2}
+
+
+def test_the_entries_of_buttons_between_the_values_are_passed_over() -> None:
+    assert values("Box", {"x": 1}, "upload3dmodel", "uploadExtraResources", "clear", "state", "cam.png") == {
+        "box": {"x": 1}, "view": "state", "cam": "cam.png",
+    }  # fmt: skip
+    assert values("Load", "clear") == {"name": "clear"}
+
+
 def test_values_as_an_object_are_read_by_name() -> None:
     document = saved(node(1, "Sample", values={"steps": 8, "videopreview": {}}))
     assert inputs_of(document)["1"] == {"seed": 0, "steps": 8, "sampler": "euler"}
@@ -110,6 +144,7 @@ def test_widgets_that_editors_draw_in_their_own_way_have_values_too() -> None:
     box = {"x": 0, "y": 1, "width": 2, "height": 3}
     assert values("Box", box, "state", "cam.png") == {"box": box, "view": "state", "cam": "cam.png"}
     assert values("Upscale", 3) == {"scale": 3}
+    assert values("Compare") == {"compare_view": {"__value__": ["", ""]}, "view": ""}
 
 
 def test_arrays_are_wrapped_and_curves_say_what_they_are() -> None:

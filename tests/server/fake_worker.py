@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from execution.lifeline import tied_to_front_desk
 from execution.protocol import Wire, open_wire, pack, unpack
 
 # A PNG of one red pixel.
@@ -210,7 +211,8 @@ class FakeWorker:
 def main(pipe: Wire, output: str) -> None:
     """The child process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    FakeWorker(pipe, output).run()
+    with tied_to_front_desk(Path(output).parent / "user"):
+        FakeWorker(pipe, output).run()
 
 
 def in_a_process(output: Path) -> Callable[[], Any]:

@@ -43,8 +43,11 @@ def check(prompt: dict[str, Any], catalogue: Any, targets: list[str] | None) -> 
     return outputs, None, {}
 
 
-def convert(workflow: Any, catalogue: Any, seed: int | None) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """A saved form of the tests' own: each node says what it becomes, and `words` among which one is chosen."""
+def convert(workflow: Any, catalogue: Any, seed: int | None) -> tuple[dict[str, Any], list[dict[str, Any]], list[str]]:
+    """A saved form of the tests' own: each node says what it becomes, and `words` among which one is chosen.
+
+    What the workflow has as `notes` it says of the conversion.
+    """
     prompt = {str(node["id"]): dict(node["becomes"]) for node in workflow["nodes"]}
     chosen = []
     for node in workflow["nodes"]:
@@ -52,7 +55,7 @@ def convert(workflow: Any, catalogue: Any, seed: int | None) -> tuple[dict[str, 
             word, inputs = words[seed % len(words)], prompt[str(node["id"])]["inputs"]
             prompt[str(node["id"])]["inputs"] = {**inputs, "name": word}
             chosen.append({"node_id": str(node["id"]), "input_name": "name", "text": str(words), "chosen": word})
-    return prompt, chosen
+    return prompt, chosen, workflow.get("notes", [])
 
 
 def folders_at(base: Path) -> Folders:

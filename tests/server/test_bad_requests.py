@@ -420,6 +420,7 @@ async def real_words(desk: Desk) -> None:
     desk.parts.intake._convert = lambda workflow, records, seed: (
         to_prompt(workflow, Registry.from_catalogue(records), seed=seed),
         [],
+        [],
     )
 
 

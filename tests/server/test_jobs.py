@@ -184,6 +184,17 @@ async def test_a_saved_workflow_is_converted_and_rides_along_for_the_picture(des
     assert entry["prompt"][3]["extra_pnginfo"]["workflow"] == saved
 
 
+async def test_what_a_conversion_left_out_is_told_at_once_and_in_the_history(desk: Desk) -> None:
+    saved = {"nodes": [{"id": int(id), "becomes": GRAPH[id]} for id in GRAPH], "notes": ["node 7 was left out"]}
+    async with desk.post("/prompt", json={"prompt": saved}) as response:
+        answer = await response.json()
+    assert answer["notes"] == ["node 7 was left out"]
+    entry = await desk.ended(answer["prompt_id"])
+    assert entry["prompt"][3]["conversion_notes"] == answer["notes"]
+    async with desk.post("/prompt", json={"prompt": GRAPH}) as response:
+        assert "notes" not in await response.json()
+
+
 async def test_only_the_wanted_outputs_run(desk: Desk) -> None:
     graph = {**GRAPH, "3": {"class_type": "Save", "inputs": {}}}
     entry = await desk.ended(await desk.submit(graph, partial_execution_targets=["3"]))

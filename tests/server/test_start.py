@@ -40,6 +40,25 @@ def test_the_front_desk_imports_nothing_heavy() -> None:
     assert told.stdout.strip() == "[]"
 
 
+@pytest.mark.parametrize(
+    "kept",
+    [
+        b"\x00\xff{",
+        b"[" * 200_000,
+        b"[1]",
+        b'{"nodes": [1]}',
+        b'{"nodes": {"A": 5}}',
+        b'{"nodes": {"A": {"input": {"required": 5}}}}',
+        b'{"nodes": {"A": {"input": {"required": {"x": ["COMBO", {"options": {"files": []}}]}}}}}',
+    ],
+)
+async def test_a_damaged_catalogue_of_the_last_run_is_not_used(tmp_path: Path, kept: bytes) -> None:
+    (tmp_path / "user").mkdir()
+    (tmp_path / "user" / "catalogue.json").write_bytes(kept)
+    async with front_desk(tmp_path) as desk:
+        assert set(await desk.json("/object_info")) == set(CATALOGUE)
+
+
 def test_a_port_in_use_is_named_with_the_way_out() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

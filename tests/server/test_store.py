@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -11,11 +12,13 @@ import subprocess
 import sys
 from pathlib import Path
 from textwrap import dedent
+from typing import Any
 
 import pytest
 
 from heddle.graph.errors import SettingsError
-from server.store import DuplicateJob, NewJob, Store, StoreTrouble, schema
+from server.store import DuplicateJob, NewJob, Store, StoreTrouble, Which, schema
+from server.store.database import Database
 
 
 def new(job_id: str, **more: object) -> NewJob:
@@ -93,6 +96,30 @@ async def test_a_full_disk_refuses_new_jobs_and_loses_nothing(tmp_path: Path) ->
     await store.close()
 
 
+async def test_a_start_on_a_full_disk_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def recover(self: Any, db: sqlite3.Connection) -> None:
+        db.execute("PRAGMA max_page_count = 1")
+        db.execute("CREATE TABLE more (x)")
+
+    monkeypatch.setattr(Database, "_recover", recover)
+    with pytest.raises(SettingsError, match="free some space"):
+        await opened(tmp_path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a file that is open cannot be deleted there")
+async def test_no_job_is_accepted_into_a_database_that_was_deleted(tmp_path: Path) -> None:
+    store = await opened(tmp_path)
+    await store.accept(new("a"))
+    for path in tmp_path.glob("jobs.*"):
+        path.unlink()
+    with pytest.raises(StoreTrouble, match="moved or deleted"):
+        await store.accept(new("b"))
+    assert await store.claim() is not None
+    await store.finish("a", "success")  # what it has, it ends
+    assert [job.id for job in await store.history()] == ["a"]
+    await store.close()
+
+
 async def test_a_locked_database_is_busy_not_full(tmp_path: Path) -> None:
     store = await opened(tmp_path)
     other = sqlite3.connect(tmp_path / "jobs.sqlite", isolation_level=None)
@@ -117,7 +144,7 @@ async def test_a_second_front_desk_is_kept_out_of_the_same_folder(tmp_path: Path
 async def test_a_file_that_is_no_database_or_from_the_future_is_named(tmp_path: Path) -> None:
     path = tmp_path / "jobs.sqlite"
     path.write_bytes(b"no database at all" * 100)
-    with pytest.raises(SettingsError, match="cannot be opened"):
+    with pytest.raises(SettingsError, match=r"damaged .*move it away .*jobs\.sqlite-wal"):
         await opened(tmp_path)
     path.unlink()
     newer = sqlite3.connect(path)
@@ -378,6 +405,25 @@ async def test_only_the_last_jobs_keep_their_events_and_all_keep_their_outputs(t
     await store.close()
 
 
+@pytest.mark.parametrize(
+    "damage", ["UPDATE job_texts SET prompt = '{' WHERE job = 1", "DELETE FROM jobs WHERE seq = 1"]
+)
+async def test_a_job_that_cannot_be_read_any_more_holds_up_no_other(tmp_path: Path, damage: str) -> None:
+    store = await opened(tmp_path)
+    await store.accept(new("a"))
+    await store.accept(new("b"))
+    await store.close()
+    store = await opened(tmp_path)
+    with contextlib.closing(sqlite3.connect(tmp_path / "jobs.sqlite")) as damaging:
+        damaging.execute("PRAGMA foreign_keys = ON")
+        damaging.execute(damage)
+        damaging.commit()
+    assert await store.claim() is None
+    job = await store.claim()
+    assert job is not None and job.id == "b" and store.waiting == 1
+    await store.close()
+
+
 async def test_who_waits_for_a_job_hears_of_its_end(tmp_path: Path) -> None:
     store = await opened(tmp_path)
     await store.accept(new("a"))
@@ -386,6 +432,45 @@ async def test_who_waits_for_a_job_hears_of_its_end(tmp_path: Path) -> None:
     await store.claim()
     await store.finish("a", "success")
     assert await waiting and await store.wait_until_ended("a", 0)
+    await store.close()
+
+
+async def test_a_wait_that_is_over_when_it_is_broken_off_breaks_off(tmp_path: Path) -> None:
+    store = await opened(tmp_path)
+    job = await store.accept(new("a"))
+    for_its_end = asyncio.create_task(store.wait_until_ended("a", 10))
+    for_events = asyncio.create_task(store.wait_for_events(store.last_event, 10))
+    await store.claim()
+
+    def at_its_end(job_ids: list[str]) -> None:
+        asyncio.get_running_loop().call_soon(for_its_end.cancel)
+
+    store.jobs_ended = at_its_end
+    await store.finish("a", "success")
+    store.record(job.seq, "a", 1, 1, [{"kind": "job_started"}])
+    for_events.cancel()
+    await asyncio.wait([for_its_end, for_events])
+    assert for_its_end.cancelled() and for_events.cancelled()
+    assert store._log._waiters == [] and store._ended_waiters == {}
+    await store.close()
+
+
+async def test_words_that_are_no_whole_letters_end_their_job_and_hold_up_no_other(tmp_path: Path) -> None:
+    store = await opened(tmp_path)
+    odd = "\udcff.png"  # a file's name that is no UTF-8, as Python reads it
+    job = await store.accept(new("a"))
+    await store.accept(new("b"))
+    await store.claim()
+    events = [{"kind": "node_finished", "node_id": odd, "output": {"text": [odd]}}]
+    store.record(job.seq, "a", 1, 0, [*events, {"kind": "job_explained", "nodes": {odd: {"how": "ran"}}}])
+    await store.finish("a", "error", [["execution_error", {"node_id": odd}]], {"message": f"no file {odd}"})
+    await store.claim()
+    await store.finish("b", "success")
+    rows, _ = await store.list_jobs(Which(), 10, 0)
+    assert {row.id: (row.state, row.error) for row in rows} == {
+        "a": ("failed", "no file ?.png"),
+        "b": ("done", None),
+    }
     await store.close()
 
 

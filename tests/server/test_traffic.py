@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from aiohttp import WSMsgType
 
-from server.messages import Progress, ProgressState, TextMessage
+from server.messages import ExecutionError, NodeText, Progress, ProgressState, TextMessage
 from server.translate import EVERY_MS, JobTeller
 from tests.server.front_desk import Desk, is_over
 
@@ -150,6 +150,19 @@ def test_nodes_of_a_graph_that_unfolded_are_shown_at_the_node_that_they_stand_fo
     told = state.data()["nodes"]["2.0.1"]
     assert (told["display_node_id"], told["parent_node_id"], told["real_node_id"]) == ("2", "2", "2.0")
     assert executing.data() == {"node": "2.0.1", "display_node": "2", "prompt_id": JOB}
+
+
+def test_what_is_wrong_inside_a_graph_that_unfolded_is_told_of_a_node_that_clients_know() -> None:
+    teller = JobTeller(JOB, {"2": {"class_type": "Loop", "inputs": {}}}, ["2"])
+    inner = {"node_id": "2.0.1", "display_id": "2", "parent_id": "2", "real_id": "2"}
+    teller.tell({"kind": "node_started", **inner}, None, 0)
+    (note,) = teller.tell({"kind": "node_note", "node_id": "2.0.1", "text": "rounded"}, None, 0)
+    assert isinstance(note, NodeText) and note.node_id == "2"
+    failed = {"kind": "node_failed", "node_id": "2.0.1", "class_type": "Inner", "message": "node 2.0.1 (Inner): no"}
+    teller.tell(failed, None, 0)
+    (*_, told) = teller.tell({"kind": "job_finished", "status": "error"}, None, 0)
+    assert isinstance(told, ExecutionError)
+    assert (told.node_id, told.node_type, told.exception_message) == ("2", "Loop", "node 2.0.1 (Inner): no")
 
 
 async def test_a_job_that_runs_says_how_far_it_is(desk: Desk) -> None:

@@ -100,7 +100,8 @@ async def test_open_streams_do_not_hold_up_the_end_of_the_server(desk: Desk) -> 
     waiting = asyncio.create_task(desk.client.get(f"{JOBS}/{job_id}/wait?timeout_s=300"))
     for response in responses:
         assert await frames(response, 1)
-    await asyncio.wait_for(desk.client.server.close(), 20)
+    async with asyncio.timeout(20):
+        await desk.client.server.close()
     kinds = (WSMsgType.CLOSE, WSMsgType.CLOSED, WSMsgType.CLOSING, WSMsgType.ERROR, WSMsgType.TEXT)
     assert (await socket.receive(timeout=5)).type in kinds
     await asyncio.wait([waiting], timeout=5)

@@ -41,7 +41,8 @@ class Listener:
     async def until(self, count: int) -> list[dict[str, Any]]:
         while len(self.heard) < count:
             self.came.clear()
-            await asyncio.wait_for(self.came.wait(), 20)
+            async with asyncio.timeout(20):
+                await self.came.wait()
         return [json.loads(body) for _, body in self.heard]
 
 
