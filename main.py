@@ -26,9 +26,8 @@ from heddle.settings.brought_along import LEFT_OUT
 from heddle.settings.options import HOUSE, Settings, parse
 
 if TYPE_CHECKING:
-    from multiprocessing.connection import Connection
-
     from execution.pack_side import PackSide
+    from execution.protocol import Wire
     from execution.worker import Worker
     from heddle.graph.registry import Registry
     from heddle.settings.folders import Folders
@@ -225,6 +224,7 @@ def serve(settings: Settings) -> int:
     from execution.check import check_prompt
     from execution.convert import convert as convert_document
     from execution.fingerprints import Fingerprints
+    from execution.protocol import open_wire
     from heddle.graph.registry import Registry
     from heddle.settings.folders import Folders
     from server.serve import serve as open_front_desk
@@ -255,12 +255,12 @@ def serve(settings: Settings) -> int:
     spawn = get_context("spawn")  # a fork would carry the front desk's threads and sockets along
 
     def start_worker(device: str) -> Any:
-        ours, theirs = spawn.Pipe()
+        ours, theirs = open_wire()
         # The packs of a worker need not know what signs our words to others.
         told = replace(settings, webhook_secret=None)
         process = spawn.Process(target=work, args=(told, theirs, device), name="worker", daemon=True)
         process.start()
-        theirs.close()  # else the pipe would never tell that the worker is gone
+        theirs.close()  # else the socket would never tell that the worker is gone
         return ours, process
 
     starters = [partial(start_worker, device) for device in settings.worker_devices]
@@ -268,7 +268,7 @@ def serve(settings: Settings) -> int:
     return 0
 
 
-def work(settings: Settings, connection: Connection, device: str = "") -> None:
+def work(settings: Settings, connection: Wire, device: str = "") -> None:
     """The whole life of a worker process, started by the front desk with a pipe to it."""
     kind, _, index = device.partition(":")
     if index:  # the worker sees no other device than its own; torch, which counts them, is not imported yet

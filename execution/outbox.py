@@ -28,7 +28,7 @@ _Entry = tuple[str, Event] | tuple[dict[str, Any], bytes | None]
 
 
 class Connection(Protocol):
-    """A duplex pipe for whole messages, as multiprocessing makes them."""
+    """Both ways for whole messages: a `Wire`, or what multiprocessing makes."""
 
     def send_bytes(self, buf: bytes, /) -> None: ...
     def recv_bytes(self) -> bytes: ...

@@ -9,7 +9,6 @@ import struct
 import threading
 from collections.abc import AsyncIterator
 from io import BytesIO
-from multiprocessing import Pipe
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import pytest
 import pytest_asyncio
 from PIL import Image
 
+from execution.protocol import open_wire
 from server import catalogue
 from tests.server.fake_worker import PNG, FakeWorker, ThreadAsProcess
 from tests.server.front_desk import GRAPH, Desk, folders_at, front_desk, heard_until
@@ -50,7 +50,7 @@ class WorkerWithPacks(FakeWorker):
 
 def with_packs(output: Path, hello: dict[str, str], later: dict[str, str] | None = None) -> Any:
     def start() -> Any:
-        ours, theirs = Pipe()
+        ours, theirs = open_wire()
         worker = WorkerWithPacks(theirs, str(output), hello=hello, later=later)
         thread = threading.Thread(target=worker.run, daemon=True)
         thread.start()

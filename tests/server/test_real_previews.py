@@ -14,6 +14,7 @@ import pytest_asyncio
 from PIL import Image
 
 from benchmarks.starting import DEMO_CHECKPOINT, picture_prompt
+from execution.protocol import open_wire
 from heddle.settings.options import parse
 from main import work
 from server.transport import StartWorker
@@ -28,7 +29,7 @@ def real_worker(base: Path) -> StartWorker:
     def start() -> Any:
         settings = parse(["--base-directory", str(base), "--cpu", "--preview-size", "96"])
         spawn = get_context("spawn")
-        ours, theirs = spawn.Pipe()
+        ours, theirs = open_wire()
         process = spawn.Process(target=work, args=(settings, theirs), daemon=True)
         process.start()
         theirs.close()
