@@ -18,7 +18,7 @@ from aiohttp import web
 from heddle.graph.errors import FileProblem
 from heddle.graph.running import call_place, current_context, worker_side
 from heddle.settings.current import current_folders, current_settings
-from server.user_files import PERSON, UserFiles
+from server.people import HEADER, People, Person, UnknownPerson
 
 log = logging.getLogger(__name__)
 
@@ -57,11 +57,12 @@ class QueueView:
         )
 
 
-class People:
-    """Whose files a request is about: there is one person."""
+class PeopleView:
+    """Whose files a request is about."""
 
     def get_request_user_id(self, request: Any) -> str:
-        return PERSON
+        """The id of the person who asks. Raises: KeyError, for somebody who is not known."""
+        return self._person(request).id
 
     def get_request_user_filepath(
         self, request: Any, file: str | None, type: str = "userdata", create_dir: bool = True
@@ -70,11 +71,11 @@ class People:
 
         Args:
             create_dir: make the folder that it lies in.
-        Raises: KeyError, for another type of files.
+        Raises: KeyError, for another type of files, and for somebody who is not known.
         """
         if type != "userdata":
             raise KeyError(f"type {type!r}: there are no such files; userdata is what a person has")
-        files = UserFiles(current_folders())
+        files = self._person(request).files
         try:
             path = files.root if file is None else files.path(urllib.parse.unquote(str(file)))
         except FileProblem:
@@ -82,6 +83,15 @@ class People:
         if create_dir:
             (path if file is None else path.parent).mkdir(parents=True, exist_ok=True)
         return str(path)
+
+    def _person(self, request: Any) -> Person:
+        # Read anew each time: persons are added at the front desk.
+        people = People(current_folders(), 0, several=current_settings().multi_user)  # no settings are kept here
+        people.load()
+        try:
+            return people.person(None if request is None else request.headers.get(HEADER))
+        except UnknownPerson as error:
+            raise KeyError(error.message) from error
 
 
 class _TheOne:
@@ -106,7 +116,7 @@ class PromptServer:
         self.sockets: dict[str, Any] = {}
         self.sockets_metadata: dict[str, Any] = {}
         self.prompt_queue = QueueView()
-        self.user_manager = People()
+        self.user_manager = PeopleView()
         self.on_prompt_handlers: list[Callable[[Any], Any]] = []
         self.number = 0
         self._loop = loop

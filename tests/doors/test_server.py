@@ -7,6 +7,7 @@ import threading
 
 import pytest
 from aiohttp import web
+from aiohttp.test_utils import make_mocked_request
 from PIL import Image
 
 import server
@@ -14,6 +15,7 @@ from heddle.settings import current
 from heddle.settings.folders import Folders
 from heddle.settings.options import Settings
 from server import BinaryEventTypes, PromptServer
+from server.people import People
 from tests.doors.conftest import FrontDesk, RunningNode
 
 
@@ -73,6 +75,20 @@ def test_it_knows_where_the_front_desk_is_and_whose_files_a_request_means(
     assert (mine / "lists").is_dir()
     assert people.get_request_user_filepath(None, "../jobs.sqlite") is None
     assert server.web is web, "packs take it from there"
+
+
+def test_it_knows_whose_files_a_request_means_where_there_are_several_people(
+    folders: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(current, "_settings", Settings(multi_user=True))
+    ada = People(folders, 0, several=True).add("Ada")
+    people = PromptServer().user_manager
+    asked = make_mocked_request("GET", "/mine", headers={"comfy-user": ada})
+    assert people.get_request_user_id(asked) == ada
+    assert people.get_request_user_filepath(asked, "a.json") == str(folders.user / ada / "a.json")
+    for nobody in (None, make_mocked_request("GET", "/mine", headers={"comfy-user": "eve"})):
+        with pytest.raises(KeyError, match="no person"):
+            people.get_request_user_id(nobody)
 
 
 def test_routes_are_collected_and_answer_when_they_are_asked() -> None:

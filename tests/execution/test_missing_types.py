@@ -110,7 +110,8 @@ def test_where_nothing_can_run_for_lack_of_files_the_whole_list_is_the_first_thi
     assert "2 files are not here: 'a.safetensors' of the kind 'checkpoints' (node 1)" in found.error.message
     lone = check({"1": loading("Loader", "a.safetensors")}, LOADER)
     assert (
-        lone.error is not None and "mend what is said of its nodes: node 1 (Loader), name: found" in lone.error.message
+        lone.error is not None
+        and "mend what is said of these nodes: node 1 (Loader), name: found" in lone.error.message
     )
 
 
