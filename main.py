@@ -267,14 +267,23 @@ def work(settings: Settings, connection: Connection, device: str = "") -> None:
     for asked in (signal.SIGINT, getattr(signal, "SIGBREAK", None)):
         if asked is not None:
             signal.signal(asked, signal.SIG_IGN)  # Ctrl+C in the terminal is for the front desk, which tells us
-    logging.basicConfig(level=settings.log_level, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     from execution.collecting import collect_seldom  # a worker's rooms, see build_worker
+    from execution.printed import Printed
     from execution.worker import serve_connection
     from model_management.devices import describe_devices
 
+    printed = Printed()
+    sys.stdout, sys.stderr = printed.tee(sys.stdout), printed.tee(sys.stderr)
+    logging.basicConfig(level=settings.log_level, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     worker = build_worker(settings)
     collect_seldom()
-    serve_connection(worker, connection, lambda: describe_devices(worker.house.weights.device), ready=lambda: None)
+    serve_connection(
+        worker,
+        connection,
+        lambda: describe_devices(worker.house.weights.device),
+        ready=lambda: None,
+        printed=printed,
+    )
     # All is said and written. Taking torch down in order would take seconds, and whoever stopped us waits.
     logging.shutdown()
     for stream in (sys.stdout, sys.stderr):
