@@ -38,15 +38,21 @@ class Catalogue:
     """What `/object_info` shows. Lists of files are put in when somebody asks, from the folders as they are then."""
 
     def __init__(
-        self, path: Path, list_files: ListFiles, use_kinds: Callable[[Any], None] = lambda kinds: None
+        self,
+        path: Path,
+        list_files: ListFiles,
+        use_kinds: Callable[[Any], None] = lambda kinds: None,
+        expected: Records | None = None,
     ) -> None:
         """
         Args:
             use_kinds: has `list_files` know the folders that packs brought.
+            expected: records that the whole list shows where no node has their id.
         """
         self._path = path
         self._list_files = list_files
         self._use_kinds = use_kinds
+        self._expected = expected or {}
         self._arrived = asyncio.Event()
         self._records: Records | None = None
         self._answers = _Answers({}, list_files)
@@ -157,7 +163,7 @@ class Catalogue:
 
     def _take(self, nodes: Records) -> None:
         self._records = nodes
-        self._answers = _Answers(nodes, self._list_files, self._answers)
+        self._answers = _Answers({**self._expected, **nodes}, self._list_files, self._answers)
         self._arrived.set()
 
 
