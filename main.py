@@ -312,7 +312,7 @@ def _gather_nodes(settings: Settings, folders: Folders) -> Registry:
 def _pack_side(worker: Worker) -> PackSide:
     """How a worker asks its packs. What they left on `PromptServer` is there once one of them has imported it."""
     from execution.pack_side import PackSide, RunningJob  # with the worker's rooms
-    from nodes.door import EXTENSION_WEB_DIRS, LOADED_MODULE_DIRS
+    from nodes.door import EXTENSION_WEB_DIRS, LOADED_MODULE_DIRS, REPLACEMENTS
     from nodes.packs import read_packs_again
 
     folders, served = worker.house.folders, []
@@ -330,7 +330,12 @@ def _pack_side(worker: Worker) -> PackSide:
         }
 
     def tell() -> list[dict[str, Any]]:
-        server, told = prompt_server(), [{"type": "folders", "kinds": folders.changed_kinds()}]
+        server = prompt_server()
+        replacements = {old: list(records) for old, records in REPLACEMENTS.items()}
+        told: list[dict[str, Any]] = [
+            {"type": "folders", "kinds": folders.changed_kinds()},
+            {"type": "replacements", "nodes": replacements},
+        ]
         if server is not None and not served:
             from server.pack_routes import PackServer  # brings aiohttp, as the pack has done already
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from heddle.graph.registry import Registry
+from heddle.graph.schema.replacing import NodeReplace
 
 #: The largest width or height that nodes offer, px.
 MAX_RESOLUTION = 16384
@@ -17,6 +18,9 @@ MAX_RESOLUTION = 16384
 #: Pack -> the folder of its browser scripts; pack -> the folder of its code. `packs.py` fills them.
 EXTENSION_WEB_DIRS: dict[str, str] = {}
 LOADED_MODULE_DIRS: dict[str, str] = {}
+
+#: Id of an older node -> the nodes that may stand in for it, as front ends read them.
+REPLACEMENTS: dict[str, list[dict[str, Any]]] = {}
 
 _registry: Registry | None = None
 
@@ -35,6 +39,14 @@ def current_registry() -> Registry:
 
         _registry = built_in()
     return _registry
+
+
+def add_replacement(node_replace: NodeReplace) -> None:
+    """Take in what a pack says of an older node."""
+    record = node_replace.as_dict()
+    known = REPLACEMENTS.setdefault(str(node_replace.old_node_id), [])
+    if record not in known:  # said again when a pack is loaded again
+        known.append(record)
 
 
 class NodeClasses(MutableMapping[str, type]):

@@ -58,6 +58,7 @@ class Catalogue:
         self._answers = _Answers({}, list_files)
         self.web_directories: dict[str, str] = {}  # pack -> the folder of its scripts for the browser
         self.routes: list[re.Pattern[str]] = []  # paths that packs answer
+        self.replacements: dict[str, list[dict[str, Any]]] = {}  # of older nodes, as packs told
         self._told_routes: list[Any] = []
         self._told_kinds: dict[str, Any] = {}
         self._saving: asyncio.Task[None] | None = None
@@ -81,6 +82,7 @@ class Catalogue:
             self.take_web(kept.get("web_directories"))
             self.take_routes(kept.get("routes"))
             self.take_kinds(kept.get("kinds"))
+            self.take_replacements(kept.get("replacements"))
             self._take(nodes)
 
     def take_web(self, directories: Any) -> None:
@@ -112,6 +114,15 @@ class Catalogue:
         }
         self._use_kinds(self._told_kinds)
 
+    def take_replacements(self, nodes: Any) -> None:
+        """What a worker tells of older nodes, `{id: [{new_node_id, ...}]}`; kept with the next catalogue."""
+        if isinstance(nodes, dict):
+            self.replacements = {
+                old: [record for record in records if isinstance(record, dict)]
+                for old, records in nodes.items()
+                if isinstance(records, list)
+            }
+
     async def replace(self, nodes: Records) -> None:
         """Take a worker's catalogue and keep it for the next start."""
         self._take(nodes)
@@ -135,6 +146,7 @@ class Catalogue:
                 "web_directories": self.web_directories,
                 "routes": self._told_routes,
                 "kinds": self._told_kinds,
+                "replacements": self.replacements,
             }
         )
         try:

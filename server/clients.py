@@ -34,7 +34,7 @@ SERVER_FEATURES: dict[str, Any] = {
     "supports_preview_metadata": True,
     "supports_progress_text_metadata": True,
     "assets": False,  # no store of files by their hash: front ends then list files by name
-    "node_replacements": False,
+    "node_replacements": True,
 }
 LONGEST_LINE = 2_000  # messages that may wait for one connection
 PICTURES_IN_LINE = 16  # beyond this, previews are left out

@@ -465,7 +465,7 @@ class Supervisor:
                     answer.set_result(message.get("problems") or {})
             case "say":
                 self._pass_on(message, blob)
-            case "routes" | "folders" | "catalogue_changes" | "prompted":
+            case "routes" | "folders" | "replacements" | "catalogue_changes" | "prompted":
                 if worker is self._workers[0]:
                     self.packs.take(message)
             case "printed":

@@ -9,6 +9,7 @@ from heddle.graph.schema.node import (
     PriceBadgeDepends,
     Schema,
 )
+from heddle.graph.schema.replacing import NodeReplace
 from heddle.graph.schema.types import (
     BBOX,
     SEGS,
@@ -148,6 +149,7 @@ __all__ = [
     "MultiCombo",
     "MultiType",
     "NodeOutput",
+    "NodeReplace",
     "Noise",
     "NumberDisplay",
     "Output",
