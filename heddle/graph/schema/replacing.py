@@ -15,7 +15,7 @@ class NodeReplace:
 
     Attributes:
         old_widget_ids: the older node's inputs without a socket, in the order in which workflows keep their values.
-        input_mapping: `{new_id, old_id}` where an input goes on under a new name, `{new_id, set_value}` where it is fixed.
+        input_mapping: `{new_id, old_id}` for an input under a new name, `{new_id, set_value}` for a fixed value.
         output_mapping: `{new_idx, old_idx}` each.
     """
 
