@@ -279,8 +279,12 @@ def work(settings: Settings, connection: Wire, device: str = "") -> None:
     for asked in (signal.SIGINT, getattr(signal, "SIGBREAK", None)):
         if asked is not None:
             signal.signal(asked, signal.SIG_IGN)  # Ctrl+C in the terminal is for the front desk, which tells us
+    from execution.printed import Printed  # quick, and before what takes seconds
+
+    printed = Printed()
+    sys.stdout, sys.stderr = printed.tee(sys.stdout), printed.tee(sys.stderr)
     logging.basicConfig(level=settings.log_level, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
-    from execution.lifeline import tied_to_front_desk  # quick, and before what takes seconds
+    from execution.lifeline import tied_to_front_desk
     from heddle.settings.folders import Folders
 
     with tied_to_front_desk(Folders.from_settings(settings).user):
@@ -291,7 +295,13 @@ def work(settings: Settings, connection: Wire, device: str = "") -> None:
 
         worker = build_worker(settings, lambda name: connection.send_bytes(pack({"type": "loading", "pack": name})))
         collect_seldom()
-        serve_connection(worker, connection, lambda: describe_devices(worker.house.weights.device), ready=lambda: None)
+        serve_connection(
+            worker,
+            connection,
+            lambda: describe_devices(worker.house.weights.device),
+            ready=lambda: None,
+            printed=printed,
+        )
     # All is said and written. Taking torch down in order would take seconds, and whoever stopped us waits.
     logging.shutdown()
     for stream in (sys.stdout, sys.stderr):
@@ -322,7 +332,7 @@ def _gather_nodes(
 def _pack_side(worker: Worker) -> PackSide:
     """How a worker asks its packs. What they left on `PromptServer` is there once one of them has imported it."""
     from execution.pack_side import PackSide, RunningJob  # with the worker's rooms
-    from nodes.door import EXTENSION_WEB_DIRS, LOADED_MODULE_DIRS
+    from nodes.door import EXTENSION_WEB_DIRS, LOADED_MODULE_DIRS, REPLACEMENTS
     from nodes.packs import read_packs_again
 
     folders, served = worker.house.folders, []
@@ -340,7 +350,12 @@ def _pack_side(worker: Worker) -> PackSide:
         }
 
     def tell() -> list[dict[str, Any]]:
-        server, told = prompt_server(), [{"type": "folders", "kinds": folders.changed_kinds()}]
+        server = prompt_server()
+        replacements = {old: list(records) for old, records in REPLACEMENTS.items()}
+        told: list[dict[str, Any]] = [
+            {"type": "folders", "kinds": folders.changed_kinds()},
+            {"type": "replacements", "nodes": replacements},
+        ]
         if server is not None and not served:
             from server.pack_routes import PackServer  # brings aiohttp, as the pack has done already
 

@@ -125,6 +125,7 @@ def build_app(parts: Parts) -> web.Application:
     app[keys.PAGE_IS_OURS] = parts.page_is_ours
     app[keys.LIMITS] = parts.limits
     app[keys.LOGBOOK] = LogBook(parts.clients)
+    parts.supervisor.hear = app[keys.LOGBOOK].take
     app[keys.UPLOADING] = asyncio.Lock()
     app[keys.WEBHOOKS] = parts.webhooks
     app[STREAMS] = Streams()
