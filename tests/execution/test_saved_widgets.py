@@ -9,7 +9,7 @@ import pytest
 from execution.convert import to_prompt
 from heddle.graph.errors import GraphError
 from heddle.graph.registry import Registry
-from tests.execution.saved_files import CATALOGUE, inputs_of, node, registry, saved, slot
+from tests.execution.saved_files import CATALOGUE, inputs_of, node, registry, saved, slot, subgraph
 
 
 def values(kind: str, *list_of_values: Any, **more: Any) -> dict[str, Any]:
@@ -101,6 +101,23 @@ def test_the_entries_of_buttons_between_the_values_are_passed_over() -> None:
         "box": {"x": 1}, "view": "state", "cam": "cam.png",
     }  # fmt: skip
     assert values("Load", "clear") == {"name": "clear"}
+
+
+@pytest.mark.parametrize("named", [False, True])
+@pytest.mark.parametrize(("chosen", "place"), [("a", 0), ("b", 1), ("gone", 1)])
+def test_a_custom_combo_has_the_choices_that_a_person_wrote_and_the_place_of_the_chosen_one(
+    chosen: str, place: int, named: bool
+) -> None:
+    listed = {"choice": chosen, "index": 1, "option1": "a", "option2": "b", "option3": ""}
+    more = {"widgets_values_named": listed} if named else {}
+    combo = node(1, "CustomCombo", slot("choice", "COMBO", 1, True), values=[*listed.values()], **more)
+    assert inputs_of(saved(combo))["1"] == listed | {"index": place}
+    one = subgraph("one", combo, links=[(1, -10, 0, 1, 0)], inputs=["which"])
+    assert inputs_of(saved(node(5, "one", values=["b"]), subgraphs=[one]))["5:1"] == listed | {
+        "choice": "b",
+        "index": 1,
+    }
+    assert values("CustomCombo", "a") == {"choice": "a"}
 
 
 def test_values_as_an_object_are_read_by_name() -> None:
