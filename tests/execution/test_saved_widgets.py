@@ -94,6 +94,8 @@ def test_names_in_another_order_than_the_list_are_no_change() -> None:
     assert found == {"seed": 5, "steps": 6, "sampler": "heun"}
     boxed = values("Box", {"x": 1}, "s", "c", widgets_values_named={"box": {"x": 2}, "view": "s", "cam": "c"})
     assert boxed["box"] == {"x": 2}
+    boxed = values("Box", {"x": 1}, "new", "c", widgets_values_named={"box": {"x": 2}, "view": "s", "cam": "c"})
+    assert boxed == {"box": {"x": 2}, "view": "new", "cam": "c"}
 
 
 def test_the_entries_of_buttons_between_the_values_are_passed_over() -> None:
