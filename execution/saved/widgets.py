@@ -47,9 +47,6 @@ class _Habit(NamedTuple):
     filters: bool
 
 
-#: The node whose choices are written by the person who uses it.
-CUSTOM_COMBO = "CustomCombo"
-
 #: How current editors write; the first of the habits that are tried.
 CURRENT = _Habit(dummies=False, controls=True, uploads=True, filters=False)
 
@@ -81,23 +78,6 @@ def widget_values(record: Record, spec: NodeSpec, given: Mapping[str, Any] | Non
         if widget.type == DYNAMIC_COMBO and settings and settings[-1].widget is widget:
             waiting += reversed([each for each in inputs_of_choice(widget, settings[-1].value) if each.is_widget])
     return settings
-
-
-def written_choices(record: Record, chosen: Any) -> dict[str, Any]:
-    """What an editor's script adds to a Custom Combo: the choices that a person wrote, and the place of the one chosen.
-
-    They stand behind the choice in the list, the place first.
-    """
-    named, saved = named_values(record), record.get("widgets_values")
-    if named:
-        place, choices = named.get("index"), [each for name, each in named.items() if name.startswith("option")]
-    elif isinstance(saved, list) and len(saved) > 1:
-        place, choices = saved[1], saved[2:]
-    else:
-        return {}
-    if chosen in choices:  # an instance of the subgraph around it may have chosen another
-        place = choices.index(chosen)
-    return {"index": place} | {f"option{number}": each for number, each in enumerate(choices, 1)}
 
 
 def values_of_unknown(record: Record) -> dict[str, Any]:

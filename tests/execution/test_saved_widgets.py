@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from execution.check import check_prompt
 from execution.convert import to_prompt
 from heddle.graph.errors import GraphError
 from heddle.graph.registry import Registry
@@ -120,6 +121,24 @@ def test_a_custom_combo_has_the_choices_that_a_person_wrote_and_the_place_of_the
         "index": 1,
     }
     assert values("CustomCombo", "a") == {"choice": "a"}
+
+
+def test_the_rows_that_a_pack_s_script_adds_to_a_node_come_along_and_reach_it() -> None:
+    rows = [
+        {"on": True, "lora": "a.safetensors", "strength": 1},
+        {"on": False, "lora": "b.safetensors", "strength": 0.5},
+    ]
+    header = {"type": "PowerLoraLoaderHeaderWidget"}
+    kind = "Power Lora Loader (rgthree)"
+    model = {"input": {"optional": {"model": ["MODEL"]}}, "output": ["MODEL"], "output_node": True}
+    nodes = Registry.from_catalogue({kind: model | {"open_input": ["*", {}]}})
+    for saved_values in ([{}, header, *rows, {}, ""], {"head": header, "lora_1": rows[0], "lora_7": rows[1]}):
+        prompt = to_prompt(saved(node(1, kind, values=saved_values)), nodes)
+        assert {name: prompt["1"]["inputs"][name] for name in ("lora_1", "lora_2")} == dict(
+            zip(("lora_1", "lora_2"), rows, strict=True)
+        )
+        report = check_prompt(prompt, nodes, list_files=lambda kind: [], has_file=lambda kind, name: False)
+        assert report.plan is not None and report.plan.nodes["1"].values["lora_2"] == rows[1]
 
 
 def test_values_as_an_object_are_read_by_name() -> None:
