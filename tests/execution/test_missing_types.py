@@ -115,6 +115,12 @@ def test_where_nothing_can_run_for_lack_of_files_the_whole_list_is_the_first_thi
     )
 
 
+def test_a_node_that_an_editor_did_not_know_is_told_by_its_title_and_its_pack() -> None:
+    unknown = {"inputs": {}, "_meta": {"title": "Big saver", "cnr_id": "some-pack"}}
+    (message,) = check({"1": unknown, "2": PROMPT["2"]}, *NODES).messages
+    assert message.startswith("node 1 'Big saver': no class_type;") and message.endswith("from the pack 'some-pack'")
+
+
 def test_a_type_of_the_known_engine_itself_sends_nobody_to_look_for_a_pack() -> None:
     found = check({"1": loading("Strange", 1, cnr_id="comfy-core"), "2": loading("Stranger", 1, cnr_id="comfy-core")})
     assert found.error is not None and found.error.message.endswith("from comfy-core); no pack brings them")
