@@ -22,7 +22,7 @@ from typing import Any
 from execution.cache import Result, ResultCache
 from execution.calling import Call, calls_of, is_outside, links_in, merge, read_answer
 from execution.collecting import collect_after_failure
-from execution.disk_cache import WORTH_SECONDS, DiskCache
+from execution.disk_cache import DiskCache
 from execution.events import (
     Event,
     InnerNodeStarted,
@@ -404,9 +404,10 @@ class _JobRun:
             return
         self.house.cache.put(self.keys[node.id], result, seconds)
         # What writes files or shows them must do so again in another process.
-        disk = self.house.disk if not node.spec.is_output and cost_s >= WORTH_SECONDS else None
-        key = self.keys[node.id]
-        if disk is not None and not is_once(key) and disk.put(key, result, cost_s):
+        disk, key = self.house.disk, self.keys[node.id]
+        if disk is None or node.spec.is_output or cost_s < disk.worth_s:
+            return
+        if not is_once(key) and disk.put(key, result, cost_s):
             self.cost_s[node.id] = 0.0
 
     def _show_again(self, node_id: str) -> None:
