@@ -113,7 +113,12 @@ def build_worker(settings: Settings, about_to_load: Callable[[str], None] = lamb
         fingerprint=fingerprints.of,
         guard=node_guard,
         cache=ResultCache(cache_bytes, bytes_of, settings.cache_results),
-        disk=DiskCache(folders.user / "results", settings.disk_cache_bytes, Codec(to_bytes, read_value, bytes_of)),
+        disk=DiskCache(
+            folders.user / "results",
+            settings.disk_cache_bytes,
+            Codec(to_bytes, read_value, bytes_of),
+            settings.disk_cache_worth_s,
+        ),
         protection=Protection(seal_of, copy_of, memory_of),
         # Only a job of the queue is tried again.
         claims_of=lambda job_id: Claims(claims_path(folders.user, job_id)) if settings.command == "serve" else None,

@@ -15,7 +15,7 @@ from heddle.settings.folders import Folders
 from server import keys
 from server.catalogue import Catalogue
 from server.clients import SERVER_FEATURES, Clients
-from server.files import empty_temp
+from server.files import empty_temp, forget_drafts
 from server.guards import allow_origin, error_words, foreign_guard
 from server.intake import Intake
 from server.logbook import LogBook
@@ -158,6 +158,7 @@ async def _run_parts(app: web.Application) -> AsyncIterator[None]:
     app[keys.LOGBOOK].open()
     await app[keys.STORE].open()  # from here on, no other front desk uses this user folder
     await asyncio.to_thread(empty_temp, app[keys.FOLDERS])
+    await asyncio.to_thread(forget_drafts, app[keys.FOLDERS])
     user = app[keys.FOLDERS].user
     await asyncio.to_thread(forget_other_claims, user, app[keys.STORE].waiting_ids)
 
