@@ -31,6 +31,9 @@ PREVIEW, TEXT = 1, 3
 
 _PNG = b"\x89PNG"
 
+#: Made before any pack is imported: some of them change `json.dumps` for all.
+_encode = json.JSONEncoder().encode
+
 
 @dataclass
 class RunningJob:
@@ -192,6 +195,6 @@ class CatalogueChanges:
 def as_json(data: Any) -> Any:
     """A copy of the data as it is now, in the words of JSON. Raises: ValueError, for data that holds itself."""
     try:
-        return json.loads(json.dumps(data))
+        return json.loads(_encode(data))
     except (TypeError, ValueError, RecursionError):
         return plain(data)
