@@ -193,7 +193,8 @@ class NodeOutput:
 
 _hidden: ContextVar[HiddenHolder | None] = ContextVar("heddle_hidden", default=None)
 
-#: What the last call of each class that is not over sees, for threads that a node starts: they do not know where they came from.
+#: What the last call of each class sees that is not over, for threads that a node starts: they do not know where they
+#: came from.
 _hidden_last: WeakKeyDictionary[type, HiddenHolder] = WeakKeyDictionary()
 
 _NOTHING_HIDDEN = HiddenHolder()
