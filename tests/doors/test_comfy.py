@@ -43,6 +43,11 @@ def test_a_progress_bar_reports_from_a_thread_of_the_node(running: RunningNode) 
     assert running.told == [(1, 2)]
 
 
+def test_a_progress_bar_made_in_a_thread_of_a_node_is_the_workers_to_place(desk: FrontDesk) -> None:
+    comfy.utils.ProgressBar(2).update(1)
+    assert desk.progress == [(None, 1, 2, None)]
+
+
 def test_a_progress_bar_of_another_node_goes_to_the_worker(running: RunningNode, desk: FrontDesk) -> None:
     comfy.utils.ProgressBar(4, node_id="9").update(2)
     comfy.utils.ProgressBar(4, node_id="5").update(3)
