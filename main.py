@@ -17,7 +17,7 @@ import secrets
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -27,9 +27,8 @@ from heddle.settings.brought_along import LEFT_OUT
 from heddle.settings.options import HOUSE, Settings, parse
 
 if TYPE_CHECKING:
-    from multiprocessing.connection import Connection
-
     from execution.pack_side import PackSide
+    from execution.protocol import Wire
     from execution.worker import Worker
     from heddle.graph.registry import Registry
     from heddle.settings.folders import Folders
@@ -72,8 +71,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EXIT_FAILED
 
 
-def build_worker(settings: Settings) -> Worker:
-    """A worker with every node, nothing loaded yet."""
+def build_worker(settings: Settings, about_to_load: Callable[[str], None] = lambda pack: None) -> Worker:
+    """A worker with every node, nothing loaded yet.
+
+    Args:
+        about_to_load: is told the name of each pack before its code runs.
+    """
     # A worker's rooms bring torch; the front desk must not.
     from execution.cache import ResultCache
     from execution.code_versions import CodeVersions
@@ -100,7 +103,7 @@ def build_worker(settings: Settings) -> Worker:
     device = choose_device(cpu_only=settings.cpu)
     weights = Weights(device)
     keep_ledger(weights)
-    registry = _gather_nodes(settings, folders)
+    registry = _gather_nodes(settings, folders, about_to_load)
     fingerprints = Fingerprints(folders)
     cache_bytes = settings.cache_bytes
     if settings.cache_headroom is not None:
@@ -117,6 +120,7 @@ def build_worker(settings: Settings) -> Worker:
         claims_of=lambda job_id: Claims(claims_path(folders.user, job_id)) if settings.command == "serve" else None,
         # A terminal shows no pictures.
         preview_method="none" if settings.command == "run" else settings.preview_method,
+        previews_were_asked_for=settings.previews_were_asked_for,
         preview_px=settings.preview_px,
         code_version=CodeVersions([HOUSE / room for room in CODE_ROOMS], surroundings(device)).of,
     )
@@ -221,6 +225,7 @@ def serve(settings: Settings) -> int:
     from execution.check import check_prompt
     from execution.convert import convert as convert_document
     from execution.fingerprints import Fingerprints
+    from execution.protocol import open_wire
     from heddle.graph.registry import Registry
     from heddle.settings.folders import Folders
     from server.serve import serve as open_front_desk
@@ -251,12 +256,12 @@ def serve(settings: Settings) -> int:
     spawn = get_context("spawn")  # a fork would carry the front desk's threads and sockets along
 
     def start_worker(device: str) -> Any:
-        ours, theirs = spawn.Pipe()
+        ours, theirs = open_wire()
         # The packs of a worker need not know what signs our words to others.
         told = replace(settings, webhook_secret=None)
         process = spawn.Process(target=work, args=(told, theirs, device), name="worker", daemon=True)
         process.start()
-        theirs.close()  # else the pipe would never tell that the worker is gone
+        theirs.close()  # else the socket would never tell that the worker is gone
         return ours, process
 
     starters = [partial(start_worker, device) for device in settings.worker_devices]
@@ -264,7 +269,7 @@ def serve(settings: Settings) -> int:
     return 0
 
 
-def work(settings: Settings, connection: Connection, device: str = "") -> None:
+def work(settings: Settings, connection: Wire, device: str = "") -> None:
     """The whole life of a worker process, started by the front desk with a pipe to it."""
     kind, _, index = device.partition(":")
     if index:  # the worker sees no other device than its own; torch, which counts them, is not imported yet
@@ -300,15 +305,18 @@ def work(settings: Settings, connection: Connection, device: str = "") -> None:
 def _serve(settings: Settings, connection: Connection) -> None:
     """Work until the front desk says that it is enough."""
     from execution.collecting import collect_seldom  # a worker's rooms, see build_worker
+    from execution.protocol import pack
     from execution.worker import serve_connection
     from model_management.devices import describe_devices
 
-    worker = build_worker(settings)
+    worker = build_worker(settings, lambda name: connection.send_bytes(pack({"type": "loading", "pack": name})))
     collect_seldom()
     serve_connection(worker, connection, lambda: describe_devices(worker.house.weights.device), ready=lambda: None)
 
 
-def _gather_nodes(settings: Settings, folders: Folders) -> Registry:
+def _gather_nodes(
+    settings: Settings, folders: Folders, about_to_load: Callable[[str], None] = lambda pack: None
+) -> Registry:
     """The built-in nodes and those of the packs; a pack that fails is said and left out."""
     from heddle.settings.current import use as keep_folders
     from nodes import door
@@ -319,7 +327,7 @@ def _gather_nodes(settings: Settings, folders: Folders) -> Registry:
     keep_folders(settings, folders)  # packs ask for both while they are imported
     door.use(registry)
     only = settings.packs_only or (() if settings.no_packs else None)
-    for pack in load_packs(registry, folders.custom_nodes, only):
+    for pack in load_packs(registry, folders.custom_nodes, only, about_to_load):
         for failure in pack.failures:
             log.warning("%s", failure.message)
     return registry

@@ -75,7 +75,7 @@ class ProgressBar:
             report(self.node_id, self.current, self.total, encoded[0] if encoded is not None else None)
         elif self._context is not None:
             if encoded is not None:
-                self._context.preview(*encoded)
+                self._context.show(*encoded)
             self._context.progress(self.current, self.total)
 
 

@@ -166,7 +166,7 @@ def serve_connection(
         describe: the devices, as clients of /system_stats read them.
         ready: what is left to do before the first job, after the catalogue was sent.
     """
-    outbox = Outbox(connection)
+    outbox = Outbox(connection, lambda: os._exit(1))
     inbox: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
     asides = _Asides(worker, outbox)
 

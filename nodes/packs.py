@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 import tomllib
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -59,11 +59,17 @@ class Pack:
         return f"{PACKAGE}.{self.name.replace('.', '_x_')}"
 
 
-def load_packs(registry: Registry, folders: Iterable[Path], only: Collection[str] | None = None) -> list[Pack]:
+def load_packs(
+    registry: Registry,
+    folders: Iterable[Path],
+    only: Collection[str] | None = None,
+    about_to: Callable[[str], None] = lambda name: None,
+) -> list[Pack]:
     """Add the nodes of every pack in the folders to the registry.
 
     Args:
         only: names of the packs to load, with or without `.py`; None = all.
+        about_to: is told the name of each pack before its code runs, which may end the process.
     """
     folders = list(folders)
     packs = [Pack(path.stem if path.is_file() else path.name, path) for path in _pack_paths(folders)]
@@ -74,8 +80,10 @@ def load_packs(registry: Registry, folders: Iterable[Path], only: Collection[str
         _make_package(folders)
         hang_in()
     for pack in packs:  # all of them before the first pack, whose libraries they may have to prepare
+        about_to(pack.path.name)
         _run_prestartup(pack)
     for pack in packs:
+        about_to(pack.path.name)
         _load(pack, registry)
     return packs
 

@@ -1,17 +1,17 @@
 """Who listens on a websocket, and what each of them gets.
 
 Every client has an id that it keeps across reconnects. Messages about a job go to the client that queued it; while that
-client is away, those that matter wait for it for some minutes. A slow client never holds up another: each connection
-has its own line, pictures are left out when the line grows, and a client that does not read is let go.
+client is away, those that matter wait for it for some minutes. A slow client never holds up another: pictures are left
+out while much of what was said is not read, and a client that does not read at all is let go.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import struct
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from aiohttp import WSCloseCode, web
@@ -36,49 +36,81 @@ SERVER_FEATURES: dict[str, Any] = {
     "assets": False,  # no store of files by their hash: front ends then list files by name
     "node_replacements": False,
 }
-LONGEST_LINE = 2_000  # messages that may wait for one connection
-PICTURES_IN_LINE = 16  # beyond this, previews are left out
+MOST_UNREAD_BYTES = 8 << 20  # of one connection
+MOST_UNREAD_FOR_PICTURES = 512 << 10  # beyond this, previews are left out
 KEPT_MESSAGES = 256  # for a client that is away
 KEPT_S = 300.0
 KEPT_CLIENTS = 64
 
 
 class Connection:
-    """One open websocket: what it announced, and the line of messages towards it."""
+    """One open websocket: what it announced, and the way to it.
 
-    def __init__(self, socket: web.WebSocketResponse, client_id: str) -> None:
+    What is said in one go leaves in one write, each message as a frame of its own: a job of a thousand nodes says a
+    thousand words, and a write of each would cost more than all else that is done for it.
+    """
+
+    def __init__(self, socket: web.WebSocketResponse, transport: asyncio.Transport, client_id: str) -> None:
         self.socket = socket
         self.client_id = client_id
         self.features: dict[str, Any] = {}
         self.wants_logs = False
-        self._line: asyncio.Queue[str | bytes] = asyncio.Queue()
+        self._transport = transport
+        self._frames: list[bytes] = []  # said just now
+        self._frames_bytes = 0
         self._closing: asyncio.Task[Any] | None = None
 
-    def send(self, message: Message) -> None:
-        """Put a message into the line, in the form this client reads."""
-        waiting = self._line.qsize()
-        if isinstance(message, Preview | PreviewWithMetadata) and waiting > PICTURES_IN_LINE:
+    def send(self, message: Message, frame: bytes | None = None) -> None:
+        """Say something soon, in the form this client reads. Args: frame: a text message, framed already."""
+        unread = self._transport.get_write_buffer_size() + self._frames_bytes
+        if isinstance(message, Preview | PreviewWithMetadata) and unread > MOST_UNREAD_FOR_PICTURES:
             return
-        if waiting > LONGEST_LINE:
+        if unread > MOST_UNREAD_BYTES and self._transport.get_write_buffer_size():
             if self._closing is None:
-                goodbye = self.socket.close(code=WSCloseCode.TRY_AGAIN_LATER, message=b"too slow")
-                self._closing = asyncio.get_running_loop().create_task(goodbye)
+                self._closing = asyncio.get_running_loop().create_task(self._let_go())
             return
         if isinstance(message, PreviewWithMetadata) and not self.features.get("supports_preview_metadata"):
+            if not message.was_asked_for:
+                return
             message = message.plain()
         elif isinstance(message, NodeText) and not self.features.get("supports_progress_text_metadata"):
+            if not self.features:  # a program, which takes whatever binary frame comes for a picture
+                return
             message = NodeText(message.node_id, message.text)
-        self._line.put_nowait(message.encode())
+        if not self._frames:
+            asyncio.get_running_loop().call_soon(self._write)
+        frame = framed(message.encode()) if frame is None else frame
+        self._frames.append(frame)
+        self._frames_bytes += len(frame)
 
-    async def deliver(self) -> None:
-        """Send what is in the line, until the connection ends."""
-        with contextlib.suppress(ConnectionError, RuntimeError):  # the other side left while we wrote
-            while True:
-                data = await self._line.get() if self._line.empty() else self._line.get_nowait()
-                if isinstance(data, str):
-                    await self.socket.send_str(data)
-                else:
-                    await self.socket.send_bytes(data)
+    def _write(self) -> None:
+        frames = b"".join(self._frames)
+        self._frames.clear()
+        self._frames_bytes = 0
+        if not self.socket.closed and not self._transport.is_closing():
+            self._transport.write(frames)
+
+    async def _let_go(self) -> None:
+        await self.socket.close(code=WSCloseCode.TRY_AGAIN_LATER, message=b"too slow")
+        self._transport.abort()  # what it has not read is not kept for it
+
+
+def framed(data: str | bytes) -> bytes:
+    """A message as a frame of a websocket's server: whole, neither masked nor compressed (RFC 6455, section 5.2)."""
+    kind, payload = (0x81, data.encode()) if isinstance(data, str) else (0x82, data)
+    length = len(payload)
+    if length < 126:
+        return bytes((kind, length)) + payload
+    if length < 1 << 16:
+        return struct.pack(">BBH", kind, 126, length) + payload
+    return struct.pack(">BBQ", kind, 127, length) + payload
+
+
+def _tell_each(connections: Sequence[Connection], message: Message) -> None:
+    # A text is the same for all, so it is written down once.
+    frame = framed(message.encode()) if len(connections) > 1 and isinstance(message, TextMessage) else None
+    for connection in connections:
+        connection.send(message, frame)
 
 
 class Clients:
@@ -116,14 +148,12 @@ class Clients:
             return
         connections = self._connections.get(client_id)
         for message in messages:
-            for connection in connections or ():
-                connection.send(message)
+            _tell_each(connections or (), message)
             if not connections and isinstance(message, TextMessage):
                 self._keep(client_id, message)
 
     def tell_all(self, message: Message) -> None:
-        for connection in self._everyone():
-            connection.send(message)
+        _tell_each(self._everyone(), message)
 
     def want_logs(self, client_id: str, wanted: bool) -> None:
         """Begin or stop to send log lines to a client."""
@@ -131,9 +161,7 @@ class Clients:
             connection.wants_logs = wanted
 
     def tell_log_readers(self, message: Logs) -> None:
-        for connection in self._everyone():
-            if connection.wants_logs:
-                connection.send(message)
+        _tell_each([connection for connection in self._everyone() if connection.wants_logs], message)
 
     def greet(self, connection: Connection, data: Any) -> None:
         """Remember what a client can read and answer with what the server can do."""

@@ -88,6 +88,11 @@ def page_type(filename: str) -> str:
     return _PAGE_TYPES.get(ending) or mimetypes.guess_type(filename)[0] or "application/octet-stream"
 
 
+def page_headers(path: Path) -> dict[str, str]:
+    """The headers of one of a page's files: browsers ask each time whether it is still the same."""
+    return {"Content-Type": page_type(path.name), "X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache"}
+
+
 def clean_filename(name: str) -> str:
     """A name that every system can hold, from one that came with an upload.
 

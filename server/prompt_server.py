@@ -278,7 +278,7 @@ def _show_preview(data: Any, sid: str | None) -> None:
         log.warning("a preview of a pack cannot be encoded, so it is dropped", exc_info=True)
         return
     if context is not None:
-        context.preview(encoded, format)
+        context.show(encoded, format)
     else:
         number = 2 if format == "png" else 1
         worker_side().send(BinaryEventTypes.PREVIEW_IMAGE, number.to_bytes(4) + encoded, sid)

@@ -118,7 +118,7 @@ def gather_parts(
         clients=clients,
         supervisor=supervisor,
         intake=Intake(store, catalogue, clients, supervisor, check, convert),
-        workflows=WorkflowShelf(folders, workflows),
+        workflows=WorkflowShelf(workflows),
         page=settings.front_end or page,
         metrics=metrics,
         webhooks=Webhooks(
@@ -128,6 +128,7 @@ def gather_parts(
         limits=Limits(upload_bytes=settings.upload_bytes),
         private_names=own_names(settings.listen) if settings.is_private else None,
         cors_origin=settings.cors_origin,
+        several_people=settings.multi_user,
     )
 
 

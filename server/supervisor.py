@@ -205,7 +205,7 @@ class Supervisor:
         pause_s = FIRST_PAUSE_S
         while not self._stopping:
             worker.state, worker.gone, worker.ready_at, worker.ended_by_us = "starting", False, None, False
-            worker.holding, worker.memory_bytes = frozenset(), None
+            worker.holding, worker.memory_bytes, worker.loading = frozenset(), None, None
             worker.transport = worker.make_transport()
             try:
                 await worker.transport.start(lambda message, blob: self._take(worker, message, blob))
@@ -238,7 +238,13 @@ class Supervisor:
         worker.gone = True
         if worker is self._workers[0]:
             self.packs.leave()
-        worker.note, worker.signal = f"{worker.name} {ending.words}", ending.signal
+        how = ending.words
+        if worker.loading is not None:
+            how += (
+                f" while it loaded the pack {worker.loading}; should that happen again, take the pack out of "
+                "custom_nodes"
+            )
+        worker.note, worker.signal = f"{worker.name} {how}", ending.signal
         for asked, answer in self._questions.values():
             if asked is worker and not answer.done():
                 answer.set_result({})
@@ -249,7 +255,7 @@ class Supervisor:
         # Never cancelled: a job that is just being put back must not be lost on the way.
         if worker.working is not None:
             await worker.working
-        return ending.words
+        return how
 
     def _end_deaf(self, worker: Worker, run: JobRun) -> None:
         if worker.run is run and not run.ended.done() and not self._stopping:
@@ -461,8 +467,10 @@ class Supervisor:
                     self._publish(run, events, blob)
                 if closing is not None:
                     run.ended.set_result(closing)
+            case "loading":
+                worker.loading = str(message.get("pack"))
             case "hello":
-                worker.hello = message
+                worker.hello, worker.loading = message, None
                 self._catalogue.take_web(message.get("web_directories"))
             case "web":
                 self._catalogue.take_web(message.get("directories"))

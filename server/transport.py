@@ -1,26 +1,25 @@
-"""The wire to a worker: a child process at the other end of a pipe. The supervisor sees only `Transport`."""
+"""The wire to a worker: a child process at the other end of a socket. The supervisor sees only `Transport`."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import logging
-import queue
 import signal
+import socket
 import threading
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from multiprocessing import connection as pipes
 from typing import Any, Protocol
 
-from execution.protocol import pack, unpack
+from execution.protocol import Frames, framed, pack, unpack
 
 log = logging.getLogger("heddle.server.transport")
 
 Take = Callable[[dict[str, Any], bytes | None], None]
-_EXIT_S = 1.0  # between a closed pipe and the exit code
-MESSAGES_AHEAD = 512  # read from a pipe and not yet handled; then the worker has to wait
+_EXIT_S = 1.0  # between a closed socket and the exit code
+_SILENCE_S = 0.1  # after the last words of a dead worker
 
 
 class WorkerProcess(Protocol):
@@ -35,15 +34,7 @@ class WorkerProcess(Protocol):
     def kill(self) -> None: ...
 
 
-class WorkerPipe(Protocol):
-    """One end of `multiprocessing.Pipe()`."""
-
-    def send_bytes(self, buf: bytes) -> None: ...
-    def recv_bytes(self) -> bytes: ...
-    def close(self) -> None: ...
-
-
-StartWorker = Callable[[], tuple[WorkerPipe, WorkerProcess]]
+StartWorker = Callable[[], tuple[socket.socket, WorkerProcess]]  # our end of a wire to it, and its process
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,32 +65,36 @@ class Transport(Protocol):
         ...
 
 
-class PipeTransport:
-    """A child process on this machine. Reading and writing happen in threads: either may wait for the other side."""
+class PipeTransport(asyncio.Protocol):
+    """A child process on this machine, at the other end of a socket. Only starting and burying it happen in threads."""
 
     def __init__(self, start_worker: StartWorker) -> None:
         self._start_worker = start_worker
-        self._outgoing: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-        self._room = threading.Semaphore(MESSAGES_AHEAD)
-        self._end = asyncio.Event()
-        self._pipe: WorkerPipe | None = None
+        self._take: Take = lambda message, blob: None
+        self._frames = Frames()
+        self._wire: asyncio.Transport | None = None
         self._process: WorkerProcess | None = None
+        self._end = asyncio.Event()
+        self._silence: asyncio.TimerHandle | None = None
         self._complaint = ""
         self._burial = threading.Lock()
         self._how: Ending | None = None
 
     async def start(self, take: Take) -> None:
         loop = asyncio.get_running_loop()
-        self._pipe, self._process = await asyncio.to_thread(self._start_worker)
-        threading.Thread(target=self._read, args=(loop, take), name="worker-reader", daemon=True).start()
-        threading.Thread(target=self._write, name="worker-writer", daemon=True).start()
+        ours, self._process = await asyncio.to_thread(self._start_worker)
+        self._take = take
+        await loop.create_connection(lambda: self, sock=ours)
+        if (sentinel := getattr(self._process, "sentinel", None)) is not None:
+            threading.Thread(target=self._watch, args=(loop, sentinel), name="worker-watcher", daemon=True).start()
 
     def send(self, message: dict[str, Any]) -> None:
-        self._outgoing.put(pack(message))
+        if self._wire is not None and not self._wire.is_closing():
+            self._wire.write(framed(pack(message)))
 
     async def ended(self) -> Ending:
         await self._end.wait()
-        return await asyncio.to_thread(self._bury)
+        return await self._bury()
 
     async def stop(self, patience_s: float) -> None:
         if self._process is None:
@@ -108,53 +103,55 @@ class PipeTransport:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(patience_s):
                 await self._end.wait()
-        await asyncio.to_thread(self._bury, _EXIT_S if self._end.is_set() else 0.0)
+        await self._bury(_EXIT_S if self._end.is_set() else 0.0)
 
-    def _read(self, loop: asyncio.AbstractEventLoop, take: Take) -> None:
-        assert self._pipe is not None
-        # A dead worker's pipe stays open when a grandchild inherited its end, so its process is watched as well.
-        sentinel: Any = getattr(self._process, "sentinel", None)
-        pipe: Any = self._pipe
+    # What the event loop tells
 
-        arrived: deque[tuple[dict[str, Any], bytes | None]] = deque()
-        on_its_way = threading.Event()  # the loop is woken once for all that came until it looks
+    def connection_made(self, transport: Any) -> None:
+        self._wire = transport
 
-        def hand_over() -> None:
-            on_its_way.clear()
-            while arrived:
-                self._room.release()
-                try:
-                    take(*arrived.popleft())
-                except Exception:  # the next message is not this one's fault
-                    log.exception("a message of a worker cannot be dealt with")
+    def data_received(self, data: bytes) -> None:
+        for packed in self._frames.feed(data):
+            try:
+                message, blob = unpack(packed)
+            except ValueError as error:
+                self._complaint = f" after it sent something unreadable: {error}"
+                self._cut()
+                return
+            try:
+                self._take(message, blob)
+            except Exception:  # the next message is not this one's fault
+                log.exception("a message of a worker cannot be dealt with")
+        if self._silence is not None:
+            self._wait_for_silence()
 
-        try:
-            while True:
-                if sentinel is not None and pipe not in pipes.wait([pipe, sentinel]):
-                    break
-                message, blob = unpack(self._pipe.recv_bytes())
-                self._room.acquire()
-                arrived.append((message, blob))
-                if not on_its_way.is_set():
-                    on_its_way.set()
-                    loop.call_soon_threadsafe(hand_over)
-        except ValueError as error:
-            self._complaint = f" after it sent something unreadable: {error}"
-        except (EOFError, OSError, RuntimeError, TypeError):
-            # The other side, or our own loop, is gone. TypeError is how a pipe says that it was closed meanwhile.
-            pass
-        with contextlib.suppress(RuntimeError):
-            loop.call_soon_threadsafe(self._end.set)
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end.set()
 
-    def _write(self) -> None:
-        assert self._pipe is not None
-        with contextlib.suppress(OSError, ValueError, TypeError):
-            while (data := self._outgoing.get()) is not None:
-                self._pipe.send_bytes(data)
+    def _watch(self, loop: asyncio.AbstractEventLoop, sentinel: int) -> None:
+        # A dead worker's socket stays open when a grandchild inherited its end, so its process is watched as well.
+        pipes.wait([sentinel])
+        with contextlib.suppress(RuntimeError):  # our own loop is gone
+            loop.call_soon_threadsafe(self._wait_for_silence)
 
-    def _bury(self, exit_s: float = _EXIT_S) -> Ending:
-        """Make sure that the process is gone and nothing of it stays open."""
-        assert self._process is not None and self._pipe is not None
+    def _wait_for_silence(self) -> None:
+        """The process is dead: what it said last is still read."""
+        if self._silence is not None:
+            self._silence.cancel()
+        self._silence = asyncio.get_running_loop().call_later(_SILENCE_S, self._cut)
+
+    def _cut(self) -> None:
+        if self._wire is not None:
+            self._wire.abort()
+
+    async def _bury(self, exit_s: float = _EXIT_S) -> Ending:
+        how = await asyncio.to_thread(self._make_sure, exit_s)
+        self._cut()
+        return how
+
+    def _make_sure(self, exit_s: float) -> Ending:
+        """Have the process gone."""
+        assert self._process is not None
         with self._burial:  # two threads that wait for one child would take the exit code from each other
             if self._how is None:
                 self._process.join(exit_s)
@@ -162,9 +159,6 @@ class PipeTransport:
                 if must_be_killed:
                     self._process.kill()
                     self._process.join(5.0)
-                self._outgoing.put(None)
-                with contextlib.suppress(OSError):
-                    self._pipe.close()
                 how = Ending("was ended") if must_be_killed else _ending(self._process.exitcode)
                 self._how = replace(how, words=how.words + self._complaint)
             return self._how

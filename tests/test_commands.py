@@ -176,7 +176,7 @@ def test_convert_prints_the_api_form_with_nodes_from_a_catalogue_and_chosen_word
     assert done.stderr.startswith("node 1:7: there is no node type 'Sticker'; it is joined to nothing that runs")
     unknown = command("convert", file, base=base)
     assert json.loads(unknown.stdout)["1:5"]["inputs"] == {"x": ["1:3", 0]}
-    assert "node 1:5: there is no node type 'Elsewhere'" in unknown.stderr
+    assert "node 1:5 in 'U': there is no node type 'Elsewhere'" in unknown.stderr
     catalogue.write_text("[]")
     refused = command("convert", file, "--catalogue", catalogue, base=base)
     assert refused.returncode == 1 and "not a catalogue" in refused.stderr

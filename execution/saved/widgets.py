@@ -69,13 +69,12 @@ def widget_values(record: Record, spec: NodeSpec, given: Mapping[str, Any] | Non
     waiting = list(reversed(spec.widgets))
     while waiting:
         widget = waiting.pop()
-        for source in (given, named, listed):
-            if widget.name in source:
-                settings.append(Setting(widget, source[widget.name]))
-                break
-        else:
-            if (value := _default_of(widget)) is not None:
-                settings.append(Setting(widget, value))
+        value = next((source[widget.name] for source in (given, named, listed) if widget.name in source), NO_VALUE)
+        if value is NO_VALUE or value is None:  # editors write null where a widget holds nothing
+            default = _default_of(widget)
+            value = default if default is not None else value
+        if value is not NO_VALUE:
+            settings.append(Setting(widget, value))
         if widget.type == DYNAMIC_COMBO and settings and settings[-1].widget is widget:
             waiting += reversed([each for each in inputs_of_choice(widget, settings[-1].value) if each.is_widget])
     return settings

@@ -57,6 +57,7 @@ class Settings:
     cors_origin: str | None = None  # whose pages may use the server as well; * for all
     upload_bytes: int = UPLOAD_BYTES
     front_end: Path | None = None  # None: our own page
+    multi_user: bool = False  # several people, each with files and settings of their own
     base_directory: Path = HOUSE
     input_directory: Path | None = None
     output_directory: Path | None = None
@@ -72,6 +73,7 @@ class Settings:
     no_packs: bool = False
     packs_only: tuple[str, ...] = ()  # packs to load, all others left alone; also with no_packs
     preview_method: str = "auto"
+    previews_were_asked_for: bool = False  # on the command line; else they are for clients that say they read them
     preview_px: int = PREVIEW_PX  # the longer side
     worker_devices: tuple[str, ...] = ("",)  # one worker each: "cpu", "cuda:1"; "": the first accelerator, else the CPU
     job_durability: str = "full"
@@ -186,6 +188,9 @@ def _shared_options() -> _Parser:
     )
     net.add_argument("--max-upload-size", type=float, metavar="MB", help="largest file that is taken; default 100")
     net.add_argument("--front-end-root", metavar="DIR", help="serve the front end in DIR in place of our own page")
+    net.add_argument(
+        "--multi-user", action="store_true", help="keep settings and workflows of several people apart, by name"
+    )
     places = parser.add_argument_group("folders")
     places.add_argument("--base-directory", metavar="DIR", help="holds models, input, output, user ...; default: here")
     places.add_argument("--output-directory", metavar="DIR", help="where results go; default: BASE/output")
@@ -225,8 +230,7 @@ def _shared_options() -> _Parser:
     work.add_argument(
         "--preview-method",
         choices=PREVIEW_METHODS,
-        default="auto",
-        help="pictures of what is being sampled; default %(default)s: the best method there is",
+        help="pictures of what is being sampled; default auto: the best there is, for clients that read previews",
     )
     work.add_argument(
         "--preview-size",
@@ -336,6 +340,7 @@ def _settings(
         cors_origin=_origin(found.enable_cors_header),
         upload_bytes=_upload_bytes(found.max_upload_size),
         front_end=_front_end(found.front_end_root),
+        multi_user=found.multi_user,
         base_directory=base,
         input_directory=_folder(found.input_directory, "--input-directory"),
         output_directory=_folder(found.output_directory, "--output-directory"),
@@ -352,7 +357,8 @@ def _settings(
         disk_cache_bytes=_disk_cache_bytes(found),
         no_packs=found.disable_all_custom_nodes,
         packs_only=tuple(found.whitelist_custom_nodes or ()),
-        preview_method=found.preview_method,
+        preview_method=found.preview_method or "auto",
+        previews_were_asked_for=found.preview_method is not None,
         preview_px=_preview_px(found.preview_size),
         worker_devices=_worker_devices(found.workers, found.devices, cpu=found.cpu),
         job_durability=found.job_durability,

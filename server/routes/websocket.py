@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 import uuid
@@ -30,9 +29,10 @@ async def websocket(request: web.Request) -> web.StreamResponse:
     socket = web.WebSocketResponse(heartbeat=PING_EVERY_S, max_msg_size=LARGEST_MESSAGE, compress=False)
     await socket.prepare(request)
     clients = request.app[CLIENTS]
-    connection = Connection(socket, client_id)
+    if request.transport is None:  # gone already
+        return socket
+    connection = Connection(socket, request.transport, client_id)
     clients.add(connection, request.app[STORE].waiting)
-    delivering = asyncio.create_task(connection.deliver())
     try:
         async for received in socket:
             if received.type is not WSMsgType.TEXT:
@@ -43,5 +43,4 @@ async def websocket(request: web.Request) -> web.StreamResponse:
                     clients.greet(connection, said.get("data"))
     finally:
         clients.remove(connection)
-        delivering.cancel()
     return socket

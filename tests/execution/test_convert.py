@@ -144,6 +144,15 @@ def test_a_bypassed_node_passes_on_the_input_that_fits(slots: Any, outputs: Any,
     assert found == ([expected, 0] if expected else None)
 
 
+def test_a_type_that_is_still_open_fits_any_other_at_a_bypassed_node() -> None:
+    switch = record(5, "Switch", inputs=[("yes", 1)], mode=4)
+    switch["inputs"][0]["type"] = "COMFY_MATCHTYPE_V3"
+    switch["outputs"] = [{"name": "out", "type": "COMFY_MATCHTYPE_V3"}]
+    document = saved(MAKE, switch, record(2, "Show", inputs=[("thing", 2)]),
+                     links=[[1, 1, 0, 5, 0, "*"], [2, 5, 0, 2, 0, "*"]])  # fmt: skip
+    assert inputs_of(document, "2") == {"thing": ["1", 0]}
+
+
 def test_a_link_to_nowhere_is_dropped() -> None:
     document = saved(record(2, "Show", inputs=[("thing", 7)]), record(3, "Show", inputs=[("thing", 8)]),
                      links=[[8, 55, 0, 3, 0, "THING"]])  # fmt: skip

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execution.protocol import pack, unpack
+from execution.protocol import Frames, framed, open_wire, pack, unpack
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -54,3 +54,26 @@ def test_half_a_surrogate_pair_survives() -> None:
 def test_broken_bytes_are_a_value_error(data: bytes) -> None:
     with pytest.raises(ValueError):
         unpack(data)
+
+
+@given(st.lists(st.binary(max_size=40), max_size=6), st.integers(1, 50))
+def test_messages_come_apart_again_however_they_arrive(messages: list[bytes], piece: int) -> None:
+    stream, frames = b"".join(map(framed, messages)), Frames()
+    pieces = [stream[start : start + piece] for start in range(0, len(stream), piece)]
+    assert [message for each in pieces for message in frames.feed(each)] == messages
+
+
+def test_a_wire_carries_whole_messages_both_ways_until_one_end_is_closed() -> None:
+    ours, theirs = open_wire()
+    theirs.send_bytes(b"one")
+    theirs.send_bytes(b"")
+    assert list(Frames().feed(ours.recv(100))) == [b"one", b""]
+    ours.sendall(framed(b"two")[:5])
+    ours.sendall(framed(b"two")[5:])
+    assert theirs.recv_bytes() == b"two"
+    ours.close()
+    with pytest.raises(EOFError):
+        theirs.recv_bytes()
+    with pytest.raises(OSError):
+        theirs.send_bytes(b"three")
+    theirs.close()

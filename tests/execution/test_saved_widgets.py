@@ -47,6 +47,12 @@ def test_too_few_values_leave_defaults_the_first_choice_and_what_a_fresh_widget_
     assert values("Video") == {"codec": "auto", "after": "z"}
 
 
+def test_null_is_no_value_where_a_fresh_widget_holds_one() -> None:
+    assert values("Sample", None, "fixed", None, None) == values("Sample")
+    assert values("Sample", widgets_values_named={"steps": None}) == values("Sample")
+    assert values("Box", None, "s") == {"box": None, "view": "s"}
+
+
 def test_extra_values_of_the_editor_s_own_widgets_are_ignored() -> None:
     assert values("Load", "x", "refresh", None, {"a": 1}) == {"name": "x"}
 

@@ -13,12 +13,11 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 from execution.lifeline import tied_to_front_desk
-from execution.protocol import pack, unpack
+from execution.protocol import Wire, open_wire, pack, unpack
 
 # A PNG of one red pixel.
 PNG = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC")
@@ -55,7 +54,7 @@ class _Interrupted(Exception):
 class FakeWorker:
     """Answers messages on a pipe until it ends."""
 
-    def __init__(self, pipe: Connection, output: str, hello: bool = True) -> None:
+    def __init__(self, pipe: Wire, output: str, hello: bool = True) -> None:
         self._pipe = pipe
         self._output = Path(output)
         self._sending = threading.Lock()
@@ -181,7 +180,8 @@ class FakeWorker:
                     if self._interrupted.wait(pause_s) or self._interrupted.is_set():
                         raise _Interrupted
                     say("node_progress", node_id=node_id, value=step + 1, max=steps)
-                    say("node_preview", node_id=node_id, format="png", blob=PNG)
+                    unasked = {"was_asked_for": False} if inputs.get("unasked") else {}
+                    say("node_preview", node_id=node_id, format="png", blob=PNG, **unasked)
                 say("node_note", node_id=node_id, text="counted")
             case "Fail":
                 raise RuntimeError("it cannot be done")
@@ -209,7 +209,7 @@ class FakeWorker:
         return None
 
 
-def main(pipe: Connection, output: str) -> None:
+def main(pipe: Wire, output: str) -> None:
     """The child process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with tied_to_front_desk(Path(output).parent / "user"):
@@ -221,7 +221,7 @@ def in_a_process(output: Path) -> Callable[[], Any]:
 
     def start() -> Any:
         context = multiprocessing.get_context("spawn")
-        ours, theirs = context.Pipe()
+        ours, theirs = open_wire()
         process = context.Process(target=main, args=(theirs, str(output)), daemon=True)
         process.start()
         theirs.close()
@@ -236,7 +236,7 @@ class ThreadAsProcess:
     pid = None
     exitcode = 0
 
-    def __init__(self, thread: threading.Thread, pipe: Connection) -> None:
+    def __init__(self, thread: threading.Thread, pipe: Wire) -> None:
         self._thread = thread
         self._pipe = pipe
 
@@ -254,7 +254,7 @@ def in_a_thread(output: Path) -> Callable[[], Any]:
     """A `start_worker` that starts at once and cannot die."""
 
     def start() -> Any:
-        ours, theirs = multiprocessing.Pipe()
+        ours, theirs = open_wire()
         thread = threading.Thread(target=FakeWorker(theirs, str(output)).run, daemon=True)
         thread.start()
         return ours, ThreadAsProcess(thread, theirs)

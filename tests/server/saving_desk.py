@@ -49,6 +49,7 @@ def work(base: Path, pipe: Any) -> None:
 def main() -> None:
     import multiprocessing
 
+    from execution.protocol import open_wire
     from heddle.settings.folders import Folders
     from heddle.settings.options import Settings
     from server.serve import serve
@@ -57,7 +58,7 @@ def main() -> None:
     base = Path(sys.argv[1])
 
     def start() -> Any:
-        ours, theirs = spawn.Pipe()
+        ours, theirs = open_wire()
         process = spawn.Process(target=work, args=(base, theirs), daemon=True)
         process.start()
         theirs.close()

@@ -9,7 +9,6 @@ import struct
 import threading
 from collections.abc import AsyncIterator
 from io import BytesIO
-from multiprocessing import Pipe
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import pytest
 import pytest_asyncio
 from PIL import Image
 
+from execution.protocol import open_wire
 from server import catalogue
 from tests.server.fake_worker import PNG, FakeWorker, ThreadAsProcess
 from tests.server.front_desk import GRAPH, Desk, folders_at, front_desk, heard_until
@@ -50,7 +50,7 @@ class WorkerWithPacks(FakeWorker):
 
 def with_packs(output: Path, hello: dict[str, str], later: dict[str, str] | None = None) -> Any:
     def start() -> Any:
-        ours, theirs = Pipe()
+        ours, theirs = open_wire()
         worker = WorkerWithPacks(theirs, str(output), hello=hello, later=later)
         thread = threading.Thread(target=worker.run, daemon=True)
         thread.start()
@@ -353,3 +353,47 @@ async def test_pages_of_one_other_origin_may_ask_when_told_so(tmp_path: Path) ->
     ):
         assert response.status == 200 and response.headers["Access-Control-Allow-Origin"] == "*"
         assert "Access-Control-Allow-Credentials" not in response.headers
+
+
+async def test_packs_subgraphs_are_offered_with_their_workflows(tmp_path: Path) -> None:
+    folder = tmp_path / "custom_nodes" / "one" / "subgraphs"
+    text = json.dumps({"nodes": [], "definitions": {"subgraphs": [{"id": "a", "name": "Ünder"}]}})
+    put(folder / "Blur it.json", text)
+    put(folder / "broken.json", '{"definitions": ')
+    put(folder / "plain.json", '{"nodes": []}')
+    put(folder / "list.json", "[1]")
+    put(folder / "none.json", '{"definitions": {"subgraphs": []}}')
+    put(folder / ".hidden.json", text)
+    put(folder / "notes.txt", text)
+    (folder / "out.json").symlink_to(put(tmp_path / "secret.json", text))
+    put(tmp_path / "custom_nodes" / "off.disabled" / "subgraphs" / "a.json", text)
+    async with front_desk(tmp_path) as desk:
+        listed = await desk.json("/api/global_subgraphs")
+        record = {"source": "custom_node", "name": "Blur it", "info": {"node_pack": "custom_nodes.one"}, "data": text}
+        assert list(listed.values()) == [record]
+        (subgraph_id,) = listed
+        assert await desk.json(f"/api/global_subgraphs/{subgraph_id}") == record
+        for other in ("0", "..%2fsecret", subgraph_id.upper()):
+            async with desk.get(f"/global_subgraphs/{other}") as response:
+                assert response.status == 404
+        put(folder / "Another.json", text)
+        assert set(await desk.json("/global_subgraphs")) > {subgraph_id}
+
+
+async def test_a_front_end_without_templates_shows_the_workflows_that_ship(tmp_path: Path, built: Path) -> None:
+    put(tmp_path / "workflows" / "text_to_image.json", '{"nodes": [1]}')
+    (built / "templates" / "index.json").unlink()
+    async with front_desk(tmp_path, page=built, page_is_ours=False) as desk:
+        async with desk.get("/templates/index.json") as response:
+            assert response.status == 404  # it has some, and this is not among them
+        (built / "templates").rmdir()
+        for path in ("/templates/index.json", "/templates/index.zh-TW.json"):
+            async with desk.get(path) as response:
+                assert response.content_type == "application/json"
+                (module,) = await response.json()
+        assert [(each["name"], each["title"]) for each in module["templates"]] == [("text_to_image", "Text to image")]
+        assert await desk.json("/templates/text_to_image.json") == {"nodes": [1]}
+        assert await desk.json("/templates/index_logo.json") == {}
+        for file in ("text_to_image-1.webp", "none.json", "..%2findex.html", "..%2f..%2fuser%2fcatalogue.json"):
+            async with desk.get(f"/templates/{file}") as response:
+                assert response.status == 404, file

@@ -241,3 +241,19 @@ async def test_a_pack_that_never_answers_is_given_up(desk: Desk) -> None:
 
 async def _is_gone(path: Path) -> bool:
     return not await asyncio.to_thread(path.parent.exists)
+
+
+async def test_a_pack_that_ends_the_worker_while_it_is_loaded_is_named(tmp_path: Path) -> None:
+    (tmp_path / "custom_nodes").mkdir()
+    (tmp_path / "custom_nodes" / "good.py").write_text("NODE_CLASS_MAPPINGS = {}")
+    (tmp_path / "custom_nodes" / "later_than_good.py").write_text("import os; os._exit(7)")
+    async with front_desk(tmp_path, real_worker(tmp_path)) as desk:
+
+        async def note() -> str:
+            return (await desk.workers())[0]["note"]
+
+        said = await desk.until(note, timeout_s=120)
+        assert "exit code 7 while it loaded the pack later_than_good.py" in said
+        (tmp_path / "custom_nodes" / "later_than_good.py").unlink()
+        await desk.until(lambda: is_ready(desk), timeout_s=120)
+        assert (await desk.workers())[0]["note"] == ""

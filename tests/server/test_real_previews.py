@@ -14,6 +14,7 @@ import pytest_asyncio
 from PIL import Image
 
 from benchmarks.starting import DEMO_CHECKPOINT, picture_prompt
+from execution.protocol import open_wire
 from heddle.settings.options import parse
 from main import work
 from server.transport import StartWorker
@@ -28,7 +29,7 @@ def real_worker(base: Path) -> StartWorker:
     def start() -> Any:
         settings = parse(["--base-directory", str(base), "--cpu", "--preview-size", "96"])
         spawn = get_context("spawn")
-        ours, theirs = spawn.Pipe()
+        ours, theirs = open_wire()
         process = spawn.Process(target=work, args=(settings, theirs), daemon=True)
         process.start()
         theirs.close()
@@ -72,6 +73,10 @@ async def test_a_client_sees_what_the_demo_model_is_painting(real_desk: Desk) ->
     plain = await real_desk.socket("plain")
     prompt["sampler"]["inputs"]["seed"] = 4
     await real_desk.submit(prompt, client_id="plain")
+    assert [m for m in await heard_until(plain, is_over) if isinstance(m, bytes)] == []
+
+    prompt["sampler"]["inputs"]["seed"] = 6
+    await real_desk.submit(prompt, client_id="plain", extra_data={"preview_method": "auto"})
     frames = [m for m in await heard_until(plain, is_over) if isinstance(m, bytes)]
     assert frames and all(struct.unpack_from(">II", frame) == (1, 1) for frame in frames)
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from aiohttp import ClientWebSocketResponse, WSMsgType, WSServerHandshakeError
 
-from server.clients import LONGEST_LINE, PICTURES_IN_LINE, Connection
+from server.clients import MOST_UNREAD_BYTES, MOST_UNREAD_FOR_PICTURES, Connection
 from server.messages import Notification, Preview, Progress
 from server.routes.websocket import LARGEST_MESSAGE
 from tests.server.fake_worker import PNG
@@ -63,11 +63,27 @@ async def test_a_client_that_reads_metadata_gets_previews_with_it(desk: Desk) ->
     assert frames[-1] == struct.pack(">II", 3, len(raw)) + raw + struct.pack(">I", 1) + b"1" + b"counted"
 
 
+async def test_previews_that_nobody_asked_for_are_for_clients_that_read_them(desk: Desk) -> None:
+    """Programs take a binary frame for a result, such as the pictures that a node sends instead of saving them."""
+    reads, plain = await desk.socket("reads", supports_preview_metadata=True), await desk.socket("plain")
+    graph = {**GRAPH, "1": {"class_type": "Count", "inputs": {"unasked": True}}}
+    for client_id, socket, kinds in (("reads", reads, {4}), ("plain", plain, set())):
+        await desk.submit(graph, client_id=client_id)
+        frames = [m for m in await heard_until(socket, is_over) if isinstance(m, bytes)]
+        assert {kind for frame in frames if (kind := struct.unpack_from(">I", frame)[0]) != 3} == kinds
+
+
 async def test_a_client_that_says_nothing_gets_plain_previews(desk: Desk) -> None:
     socket = await desk.socket("me")
     await desk.submit(client_id="me")
     frames = [m for m in await heard_until(socket, is_over) if isinstance(m, bytes)]
-    assert frames[0] == struct.pack(">II", 1, 2) + PNG
+    assert frames and set(frames) == {struct.pack(">II", 1, 2) + PNG}
+
+
+async def test_a_page_that_does_not_know_whose_text_it_is_gets_it_without(desk: Desk) -> None:
+    socket = await desk.socket("me", supports_preview_metadata=True)
+    await desk.submit(client_id="me")
+    frames = [m for m in await heard_until(socket, is_over) if isinstance(m, bytes)]
     assert frames[-1] == struct.pack(">II", 3, 1) + b"1" + b"counted"
 
 
@@ -172,35 +188,66 @@ async def heard_until_after(socket: ClientWebSocketResponse, desk: Desk) -> None
 
 
 class Socket:
-    """A socket towards a client that reads nothing: what is sent never arrives, and closing is noted."""
+    """Both sides of a connection to a client that reads only what it is told to; closing is noted."""
 
     def __init__(self) -> None:
+        self.unread = b""
+        self.closed = False
         self.closed_with: int | None = None
+        self.is_cut = False
 
-    async def send_str(self, data: str) -> None:
-        await asyncio.Event().wait()
+    def write(self, data: bytes) -> None:
+        self.unread += data
+
+    def get_write_buffer_size(self) -> int:
+        return len(self.unread)
+
+    def is_closing(self) -> bool:
+        return self.is_cut
+
+    def abort(self) -> None:
+        self.is_cut = True
 
     async def close(self, *, code: int, message: bytes) -> None:
-        self.closed_with = code
+        self.closed, self.closed_with = True, code
 
 
-async def test_a_client_that_does_not_read_is_let_go_and_loses_pictures_first() -> None:
+async def test_a_client_that_does_not_read_loses_pictures_first_and_is_let_go() -> None:
     socket: Any = Socket()
-    connection = Connection(socket, "slow")
-    delivering = asyncio.create_task(connection.deliver())
-    for _ in range(LONGEST_LINE // 2):
-        connection.send(Notification("text"))
-        connection.send(Preview("png", PNG))
-    pictures = [data for data in connection._line._queue if isinstance(data, bytes)]  # type: ignore[attr-defined]
-    assert len(pictures) <= PICTURES_IN_LINE
-    for _ in range(2 * LONGEST_LINE):
-        connection.send(Notification("text"))
-    await asyncio.sleep(0)
-    assert connection._line.qsize() <= LONGEST_LINE + 1
-    while socket.closed_with is None:
+    connection = Connection(socket, socket, "slow")
+    picture = Preview("png", b"picture " * 10_000)
+    for _ in range(2 * MOST_UNREAD_FOR_PICTURES // len(picture.picture)):
+        connection.send(picture)
         await asyncio.sleep(0)
-    assert socket.closed_with == 1013  # try again later
-    delivering.cancel()
+    assert MOST_UNREAD_FOR_PICTURES < len(socket.unread) < MOST_UNREAD_FOR_PICTURES + 2 * len(picture.picture)
+    for _ in range(2 * MOST_UNREAD_BYTES // 10_000):
+        connection.send(Notification("x" * 10_000))
+        await asyncio.sleep(0)
+    assert len(socket.unread) < MOST_UNREAD_BYTES + 20_000
+    assert socket.closed_with == 1013 and socket.is_cut  # try again later
+
+
+async def test_much_that_is_said_at_once_is_no_sign_of_a_client_that_does_not_read() -> None:
+    socket: Any = Socket()
+    connection = Connection(socket, socket, "quick")
+    for _ in range(2 * MOST_UNREAD_BYTES // 10_000):
+        connection.send(Notification("x" * 10_000))
+    await asyncio.sleep(0)
+    assert len(socket.unread) > 2 * MOST_UNREAD_BYTES - 20_000
+    socket.unread = b""
+    connection.send(Notification("and more"))
+    await asyncio.sleep(0)
+    assert socket.unread and socket.closed_with is None
+
+
+@pytest.mark.parametrize("length", [8, 125, 126, 127, 65_535, 65_536, 100_000])
+async def test_messages_of_any_length_arrive_each_as_its_own(desk: Desk, length: int) -> None:
+    socket = await desk.socket("me")
+    said, preview = Notification("x" * length), Preview("png", b"y" * (length - 8))
+    for _ in range(2):
+        desk.parts.clients.tell("me", [said, preview])
+    heard = [await socket.receive(timeout=5) for _ in range(4)]
+    assert [each.data for each in heard] == [said.encode(), preview.encode()] * 2
 
 
 async def test_numbers_without_a_word_in_json_do_not_reach_a_browser() -> None:

@@ -269,6 +269,7 @@ def test_the_flags_of_other_engines_choose_what_is_kept():
 def test_previews_are_shown_unless_told_not_to():
     settings = parse([])
     assert (settings.preview_method, settings.preview_px) == ("auto", 512)
+    assert not settings.previews_were_asked_for and parse(["--preview-method", "auto"]).previews_were_asked_for
     settings = parse(["--preview-method", "none", "--preview-size", "256"])
     assert (settings.preview_method, settings.preview_px) == ("none", 256)
 
