@@ -302,7 +302,7 @@ def work(settings: Settings, connection: Wire, device: str = "") -> None:
     os._exit(code)
 
 
-def _serve(settings: Settings, connection: Connection) -> None:
+def _serve(settings: Settings, connection: Wire) -> None:
     """Work until the front desk says that it is enough."""
     from execution.collecting import collect_seldom  # a worker's rooms, see build_worker
     from execution.protocol import pack
