@@ -11,6 +11,7 @@ import contextlib
 import io
 import json
 import logging
+import multiprocessing
 import os
 import secrets
 import signal
@@ -27,6 +28,7 @@ from heddle.settings.options import HOUSE, Settings, parse
 
 if TYPE_CHECKING:
     from execution.pack_side import PackSide
+    from execution.printed import Printed
     from execution.protocol import Wire
     from execution.worker import Worker
     from heddle.graph.registry import Registry
@@ -292,27 +294,40 @@ def work(settings: Settings, connection: Wire, device: str = "") -> None:
     from execution.lifeline import tied_to_front_desk
     from heddle.settings.folders import Folders
 
-    with tied_to_front_desk(Folders.from_settings(settings).user):
-        from execution.collecting import collect_seldom  # a worker's rooms, see build_worker
-        from execution.protocol import pack
-        from execution.worker import serve_connection
-        from model_management.devices import describe_devices
-
-        worker = build_worker(settings, lambda name: connection.send_bytes(pack({"type": "loading", "pack": name})))
-        collect_seldom()
-        serve_connection(
-            worker,
-            connection,
-            lambda: describe_devices(worker.house.weights.device),
-            ready=lambda: None,
-            printed=printed,
-        )
+    multiprocessing.current_process().daemon = False  # or nodes could not start processes, such as loaders of data
+    code = 0
+    try:
+        with tied_to_front_desk(Folders.from_settings(settings).user):
+            _serve(settings, connection, printed)
+    except BaseException:  # a thread that a pack left behind must not keep a worker alive that works no more
+        log.exception("the worker cannot go on")
+        code = 1
+    for child in multiprocessing.active_children():  # what nodes left running
+        child.terminate()
     # All is said and written. Taking torch down in order would take seconds, and whoever stopped us waits.
     logging.shutdown()
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError, AttributeError):  # closed, or never there
             stream.flush()
-    os._exit(0)
+    os._exit(code)
+
+
+def _serve(settings: Settings, connection: Wire, printed: Printed) -> None:
+    """Work until the front desk says that it is enough."""
+    from execution.collecting import collect_seldom  # a worker's rooms, see build_worker
+    from execution.protocol import pack
+    from execution.worker import serve_connection
+    from model_management.devices import describe_devices
+
+    worker = build_worker(settings, lambda name: connection.send_bytes(pack({"type": "loading", "pack": name})))
+    collect_seldom()
+    serve_connection(
+        worker,
+        connection,
+        lambda: describe_devices(worker.house.weights.device),
+        ready=lambda: None,
+        printed=printed,
+    )
 
 
 def _gather_nodes(

@@ -27,8 +27,9 @@ from heddle.graph.errors import GraphError, HeddleError
 from heddle.graph.registry import Registry
 from heddle.graph.spec import NodeSpec
 from heddle.settings.current import current_folders, current_settings
+from nodes.classic_classes import class_for
 from nodes.closed_doors import closed_base, hang_in
-from nodes.door import EXTENSION_WEB_DIRS, LOADED_MODULE_DIRS, current_registry
+from nodes.door import EXTENSION_WEB_DIRS, LOADED_MODULE_DIRS, NODE_CLASS_MAPPINGS, current_registry
 
 log = logging.getLogger(__name__)
 
@@ -142,7 +143,7 @@ def _complain(packs: Iterable[Pack]) -> bool:
 
 
 def _load(pack: Pack, registry: Registry, but: Collection[str] = ()) -> None:
-    started = time.perf_counter()
+    started, before = time.perf_counter(), dict(registry)
     try:
         with _watched(pack):
             module = _import_pack(pack)
@@ -153,12 +154,13 @@ def _load(pack: Pack, registry: Registry, but: Collection[str] = ()) -> None:
         log.debug("pack %s", pack.name, exc_info=True)
         return
     LOADED_MODULE_DIRS[pack.name] = str(pack.path.absolute())
+    pack.node_ids += [id for id, spec in registry.items() if before.get(id) is not spec]  # it put them there itself
     try:
         pack.web = _web_folder(pack, module)
         if pack.web is not None:
             EXTENSION_WEB_DIRS[pack.name] = str(pack.web)
         with _watched(pack):
-            for spec in _read_nodes(pack, module):
+            for spec in _read_nodes(pack, module, registry):
                 if spec.id not in but:
                     _add(pack, spec, registry)
     except (Exception, SystemExit) as error:  # comfy_entrypoint and what it calls is the pack's code, too
@@ -282,17 +284,19 @@ def _web_folder(pack: Pack, module: ModuleType) -> Path | None:
     return None
 
 
-def _read_nodes(pack: Pack, module: ModuleType) -> Iterator[NodeSpec]:
+def _read_nodes(pack: Pack, module: ModuleType, registry: Registry) -> Iterator[NodeSpec]:
     place = f"{PACKAGE}.{pack.name}"
     classes: Any = getattr(module, "NODE_CLASS_MAPPINGS", None)
-    if classes is not None:
+    if classes is not None and classes is not NODE_CLASS_MAPPINGS:
         names: Any = getattr(module, "NODE_DISPLAY_NAME_MAPPINGS", None) or {}
         for id, cls in dict(classes).items():
-            yield from _read_node(pack, cls, str(id), str(names.get(id, "") or ""), place)
+            there = registry.get(str(id))
+            if there is None or class_for(there) is not cls:  # else it hands on what it found here
+                yield from _read_node(pack, cls, str(id), str(names.get(id, "") or ""), place)
     elif callable(entry := getattr(module, "comfy_entrypoint", None)):
         for cls in asyncio.run(_listed_by(entry)):
             yield from _read_node(pack, cls, "", "", place)
-    elif getattr(module, "WEB_DIRECTORY", None) is None and pack.web is None:
+    elif getattr(module, "WEB_DIRECTORY", None) is None and pack.web is None and not pack.node_ids:
         pack.failures.append(
             GraphError(f"pack {pack.name}: has neither NODE_CLASS_MAPPINGS nor comfy_entrypoint, so it brings no nodes")
         )

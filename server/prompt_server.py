@@ -18,7 +18,7 @@ from aiohttp import web
 from heddle.graph.errors import FileProblem
 from heddle.graph.running import call_place, current_context, worker_side
 from heddle.settings.current import current_folders, current_settings
-from server.people import HEADER, People, Person, UnknownPerson
+from server.people import HEADER, People, Person
 
 log = logging.getLogger(__name__)
 
@@ -57,25 +57,25 @@ class QueueView:
         )
 
 
-class PeopleView:
+class UserManager:
     """Whose files a request is about."""
 
-    def get_request_user_id(self, request: Any) -> str:
-        """The id of the person who asks. Raises: KeyError, for somebody who is not known."""
-        return self._person(request).id
+    def get_request_user_id(self, request: web.Request) -> str:
+        """Raises: UnknownPerson, for a request of somebody who was not added."""
+        return _person_of(request).id
 
     def get_request_user_filepath(
-        self, request: Any, file: str | None, type: str = "userdata", create_dir: bool = True
+        self, request: web.Request, file: str | None, type: str = "userdata", create_dir: bool = True
     ) -> str | None:
         """The path of a file of the person; of their folder without a name, None for a name that leads out of it.
 
         Args:
             create_dir: make the folder that it lies in.
-        Raises: KeyError, for another type of files, and for somebody who is not known.
+        Raises: KeyError, for another type of files; UnknownPerson.
         """
         if type != "userdata":
             raise KeyError(f"type {type!r}: there are no such files; userdata is what a person has")
-        files = self._person(request).files
+        files = _person_of(request).files
         try:
             path = files.root if file is None else files.path(urllib.parse.unquote(str(file)))
         except FileProblem:
@@ -84,14 +84,11 @@ class PeopleView:
             (path if file is None else path.parent).mkdir(parents=True, exist_ok=True)
         return str(path)
 
-    def _person(self, request: Any) -> Person:
-        # Read anew each time: persons are added at the front desk.
-        people = People(current_folders(), 0, several=current_settings().multi_user)  # no settings are kept here
-        people.load()
-        try:
-            return people.person(None if request is None else request.headers.get(HEADER))
-        except UnknownPerson as error:
-            raise KeyError(error.message) from error
+
+def _person_of(request: web.Request) -> Person:
+    people = People(current_folders(), 0, several=current_settings().multi_user)
+    people.load()  # anew each time: it is the front desk that adds persons
+    return people.person(request.headers.get(HEADER))
 
 
 class _TheOne:
@@ -116,7 +113,7 @@ class PromptServer:
         self.sockets: dict[str, Any] = {}
         self.sockets_metadata: dict[str, Any] = {}
         self.prompt_queue = QueueView()
-        self.user_manager = PeopleView()
+        self.user_manager = UserManager()
         self.on_prompt_handlers: list[Callable[[Any], Any]] = []
         self.number = 0
         self._loop = loop

@@ -84,12 +84,13 @@ class WorkerSide:
         send: a message for one client, or for all if None: a name with JSON, or the number of a binary frame with its
             bytes (3, a line of text, with {node_id, text}).
         stop: ask the job that runs to stop.
-        progress: how far another node than the one that runs is: node id, value, total, encoded JPEG or None.
+        progress: how far a node is that does not say so itself: node id (None = the one that began last), value, total,
+            encoded JPEG or None.
     """
 
     send: Callable[[str | int, Any, str | None], None] = _nobody_listens
     stop: Callable[[], None] = _nothing_to_stop
-    progress: Callable[[str, float, float, bytes | None], None] | None = None
+    progress: Callable[[str | None, float, float, bytes | None], None] | None = None
 
 
 _worker_side = WorkerSide()

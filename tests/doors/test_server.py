@@ -15,7 +15,7 @@ from heddle.settings import current
 from heddle.settings.folders import Folders
 from heddle.settings.options import Settings
 from server import BinaryEventTypes, PromptServer
-from server.people import People
+from server.people import People, UnknownPerson
 from tests.doors.conftest import FrontDesk, RunningNode
 
 
@@ -59,36 +59,29 @@ def test_outside_of_a_node_it_says_what_was_set_last() -> None:
     assert (server.last_node_id, server.client_id) == ("3", "c")
 
 
-def test_it_knows_where_the_front_desk_is_and_whose_files_a_request_means(
-    folders: Folders, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_it_knows_where_the_front_desk_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(current, "_settings", Settings(listen=("0.0.0.0", "::"), port=8200))
     one = PromptServer()
     assert (one.address, one.port, one.get_queue_info()) == ("0.0.0.0", 8200, {"exec_info": {"queue_remaining": 0}})
     with one.prompt_queue.mutex:
         assert one.prompt_queue.get_tasks_remaining() == 0
-    mine = folders.user / "default"
-    people = one.user_manager
-    assert people.get_request_user_id(None) == "default"
-    assert people.get_request_user_filepath(None, None) == str(mine) and mine.is_dir()
-    assert people.get_request_user_filepath(None, "lists%2Fa b.json") == str(mine / "lists/a b.json")
-    assert (mine / "lists").is_dir()
-    assert people.get_request_user_filepath(None, "../jobs.sqlite") is None
     assert server.web is web, "packs take it from there"
 
 
-def test_it_knows_whose_files_a_request_means_where_there_are_several_people(
-    folders: Folders, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_it_knows_whose_files_a_request_means(folders: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
+    mine, asked = folders.user / "default", make_mocked_request("GET", "/")
+    manager = PromptServer().user_manager
+    assert manager.get_request_user_id(asked) == "default"
+    assert manager.get_request_user_filepath(asked, None) == str(mine) and mine.is_dir()
+    assert manager.get_request_user_filepath(asked, "lists%2Fa b.json") == str(mine / "lists/a b.json")
+    assert (mine / "lists").is_dir()
+    assert manager.get_request_user_filepath(asked, "../jobs.sqlite") is None
     monkeypatch.setattr(current, "_settings", Settings(multi_user=True))
-    ada = People(folders, 0, several=True).add("Ada")
-    people = PromptServer().user_manager
-    asked = make_mocked_request("GET", "/mine", headers={"comfy-user": ada})
-    assert people.get_request_user_id(asked) == ada
-    assert people.get_request_user_filepath(asked, "a.json") == str(folders.user / ada / "a.json")
-    for nobody in (None, make_mocked_request("GET", "/mine", headers={"comfy-user": "eve"})):
-        with pytest.raises(KeyError, match="no person"):
-            people.get_request_user_id(nobody)
+    ann = People(folders, 0, several=True).add("Ann")
+    asked = make_mocked_request("GET", "/", {"comfy-user": ann})
+    assert manager.get_request_user_filepath(asked, "a.json") == str(folders.user / ann / "a.json")
+    with pytest.raises(UnknownPerson):
+        manager.get_request_user_id(make_mocked_request("GET", "/"))
 
 
 def test_routes_are_collected_and_answer_when_they_are_asked() -> None:

@@ -34,6 +34,19 @@ class Node:
 """
 
 
+SCHEMA_ENTRY = """
+from comfy_api.latest import ComfyExtension, io
+class Schematic(io.ComfyNode):
+    @classmethod
+    def define_schema(cls): return io.Schema("OfSchema", outputs=[io.Int.Output()])
+    @classmethod
+    def execute(cls): return io.NodeOutput(1)
+class All(ComfyExtension):
+    async def get_node_list(self): return [Schematic]
+def comfy_entrypoint(): return All()
+"""
+
+
 @pytest.fixture(autouse=True)
 def forget_packs() -> Iterator[None]:
     """Modules of one test's packs are not there in the next."""
@@ -98,6 +111,33 @@ def test_a_pack_finds_its_own_modules_and_those_of_other_packs(tmp_path: Path) -
     assert words_of([each for pack in packs.values() for each in pack.failures]) == ""
     assert list(registry) == ["Zeta", "Own", "1"], "zeta was imported once"
     assert registry["Zeta"].python_module == "custom_nodes.a-pack.v2"
+
+
+def test_a_pack_that_adds_to_the_mapping_of_all_brings_its_own_nodes_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(door, "_registry", registry := built_in())
+    ours = dict(registry)
+    found = "import nodes\nfrom nodes import NODE_CLASS_MAPPINGS\n"
+    write(
+        tmp_path,
+        {
+            "a_adds.py": found + NODE + "NODE_CLASS_MAPPINGS['Added'] = Node\n",
+            "b_joins.py": found + NODE + "NODE_CLASS_MAPPINGS = {**NODE_CLASS_MAPPINGS, 'Joined': Node}\n",
+            "c_entry.py": found + SCHEMA_ENTRY,
+            "d_replaces.py": NODE + "NODE_CLASS_MAPPINGS = {'SaveImage': Node}\n",
+        },
+    )
+    _, packs = load(tmp_path, registry)
+    assert {name: pack.node_ids for name, pack in packs.items()} == {
+        "a_adds": ["Added"],
+        "b_joins": ["Joined"],
+        "c_entry": ["OfSchema"],
+        "d_replaces": ["SaveImage"],
+    }
+    assert words_of([each for pack in packs.values() for each in pack.failures]) == ""
+    assert registry["Added"].python_module == "custom_nodes.a_adds"
+    assert [id for id in ours if registry[id] is not ours[id]] == ["SaveImage"]
 
 
 async def test_packs_that_look_after_others_load_one_more_and_one_again(

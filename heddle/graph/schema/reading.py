@@ -124,14 +124,14 @@ class _Caller:
             given = gather(self._declared, given)
         if choose is not None:
             given = choose(given)
-        with hidden_values(hidden):
+        with hidden_values(self._cls, hidden):
             answer = method(**given)
         if not inspect.isawaitable(answer):
             return read(answer)
 
         async def later() -> Any:
             # The body of an async method only begins to run here.
-            with hidden_values(hidden):
+            with hidden_values(self._cls, hidden):
                 return read(await answer)
 
         return later()

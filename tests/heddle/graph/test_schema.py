@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import Any
 
 import pytest
@@ -299,6 +300,23 @@ def test_hidden_values_are_none_where_nobody_asked_or_nothing_runs() -> None:
     spec = spec_of_schema(node_of(execute=lambda cls: NodeOutput(cls.hidden.unique_id, cls.hidden.something_new)))
     assert spec.call is not None and spec.call() == (None, None)
     assert ComfyNode.hidden.prompt is None
+
+
+def test_a_thread_that_a_node_starts_finds_the_hidden_values_of_its_call() -> None:
+    seen: list[Any] = []
+
+    def execute(cls: Any) -> NodeOutput:
+        thread = threading.Thread(target=lambda: seen.append(cls.hidden.unique_id))
+        thread.start()
+        thread.join()
+        return NodeOutput()
+
+    call = spec_of_schema(node_of({"hidden": [Hidden.unique_id]}, execute=execute)).call
+    other = spec_of_schema(node_of({"hidden": [Hidden.unique_id]}, execute=lambda cls: NodeOutput())).call
+    assert call is not None and other is not None
+    other(unique_id="8")
+    call(unique_id="3")
+    assert seen == ["3"] and ComfyNode.hidden.unique_id is None
 
 
 def test_hidden_values_are_no_lists_where_all_inputs_are() -> None:
