@@ -45,7 +45,7 @@ FIGURES = (
     Figure("small_jobs", "200 jobs / 2 durable writes each", "x", 1.0, measure_small_jobs),
     Figure("small_jobs_normal", "the same, not waiting for the disk", "s", 0.6, measure_small_jobs_normal),
     Figure("many_clients", "one of 640 jobs of 16 clients at once", "ms", 1.667, measure_many_clients),
-    Figure("many_waiting", "slowest of 5 requests, 100,000 waiting", "ms", 10.0, measure_many_waiting),
+    Figure("many_waiting", "slowest of 6 requests, 100,000 waiting", "ms", 10.0, measure_many_waiting),
     Figure("long_history", "slowest page of 100,000 ended jobs", "ms", 20.0, measure_long_history),
     Figure("events", "front desk's CPU, chain of 1,000 nodes", "ms", 50.0, measure_events),
     Figure("checkpoint_load", "SD 1.5 to its first step / plain read", "x", 1.3, measure_load),
