@@ -17,7 +17,7 @@ from benchmarks.checking import measure_check, measure_growth
 from benchmarks.checkpoint import measure_load, measure_memory
 from benchmarks.figures import Calibration, CannotMeasure, Figure, Place, calibrate, median_of
 from benchmarks.graphs import GRAPH_FIGURES
-from benchmarks.object_info import measure_object_info
+from benchmarks.object_info import measure_object_info, measure_object_info_of_packs
 from benchmarks.previewing import measure_share
 from benchmarks.starting import ROOT, measure_front_desk, measure_launch, measure_picture, measure_worker
 from benchmarks.submitting import (
@@ -36,6 +36,7 @@ FIGURES = (
     Figure("launch", "what launch.py adds to a second start", "s", 0.3, measure_launch),
     Figure("front_desk", "the server's first answer", "s", 0.7, measure_front_desk),
     Figure("object_info", "/object_info of 900 node types, gzipped", "ms", 5.0, measure_object_info),
+    Figure("object_info_packs", "the same, 300 nodes of packs read again", "ms", 5.0, measure_object_info_of_packs),
     Figure("worker_ready", "worker ready, all nodes known, warm", "s", 4.0, measure_worker),
     Figure("demo_picture", "first demo picture, 20 steps, cfg", "s", 5.0, measure_picture),
     Figure("previews_128", "previews / sampling, 128 px, 20 steps", "%", 5.0, measure_share(128, 20)),
