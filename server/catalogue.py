@@ -21,6 +21,8 @@ from server.plain_json import to_text
 
 log = logging.getLogger("heddle.server.catalogue")
 
+SAVE_AFTER_S = 1.0  # that a change came
+
 Records = Mapping[str, dict[str, Any]]
 ListFiles = Callable[[str], Iterable[str]]
 
@@ -138,7 +140,11 @@ class Catalogue:
             return
         self._take({id: record for id, record in {**before, **changed}.items() if id not in gone})
         if self._saving is None or self._saving.done():
-            self._saving = asyncio.get_running_loop().create_task(self._save())
+            self._saving = asyncio.get_running_loop().create_task(self._save_later())
+
+    async def _save_later(self) -> None:
+        await asyncio.sleep(SAVE_AFTER_S)  # whoever asked waits for an answer, and this holds it up
+        await self._save()
 
     async def _save(self) -> None:
         text = json.dumps(
@@ -157,6 +163,8 @@ class Catalogue:
 
     async def wait(self, timeout_s: float) -> Records | None:
         """The records, as soon as there are any; None if that takes too long."""
+        if self._records is not None:
+            return self._records
         try:
             async with asyncio.timeout(timeout_s):
                 await self._arrived.wait()

@@ -204,6 +204,7 @@ class NodeSpec:
         validation: see there.
         bind: makes the calls of one node of a graph, where a declaration keeps state between runs.
         extras: keys of the catalogue's record that only clients read, passed on unchanged.
+        declared: a mark of all that the class said of itself when it was read; None where none can be made.
     """
 
     id: str
@@ -232,6 +233,7 @@ class NodeSpec:
     fingerprint: Callable[..., Any] | None = field(default=None, compare=False, repr=False)
     bind: Callable[[], Calls] | None = field(default=None, compare=False, repr=False)
     classic: type | None = field(default=None, compare=False, repr=False)
+    declared: int | None = field(default=None, compare=False, repr=False)
 
     def input(self, name: str) -> InputSpec | None:
         return self._by_name.get(name)
