@@ -122,6 +122,8 @@ async def test_what_a_front_end_asks_at_its_start_is_answered(served: Desk) -> N
     assert await served.json("/api/extensions") == ["/extensions/core/maskeditor.js"]
     for path in ("i18n", "workflow_templates", "global_subgraphs", "node_replacements", "settings"):
         assert await served.json(f"/api/{path}") == {}
+    system = (await served.json("/api/system_stats"))["system"]
+    assert system["required_frontend_version"] == "1.27.10", "the oldest that was tried: those below it warn"
     features = await served.json("/api/features")
     assert features["supports_preview_metadata"] is True and features["assets"] is False
     assert features["max_upload_size"] == 100 * 2**20
