@@ -227,13 +227,18 @@ class JobTeller:
     def _error(self, failure: dict[str, Any], at_ms: int) -> ExecutionError:
         trace = failure.get("traceback") or []
         node_id = failure.get("node_id")
+        node_type = failure.get("class_type") or self._class_of(node_id)
+        exception_type = str(failure.get("exception_type", ""))
+        # Clients put the node and the type of the error before the words by themselves.
+        words = str(failure.get("message", "")).removeprefix(f"node {node_id} ({node_type}): ")
+        words = words.removeprefix(f"{exception_type.rpartition('.')[2]}: ")
         return ExecutionError(
             prompt_id=self.prompt_id,
             node_id=node_id,
-            node_type=failure.get("class_type") or self._class_of(node_id),
+            node_type=node_type,
             executed=list(self._executed),
-            exception_message=str(failure.get("message", "")),
-            exception_type=str(failure.get("exception_type", "")),
+            exception_message=words,
+            exception_type=exception_type,
             traceback=trace.splitlines(keepends=True) if isinstance(trace, str) else [str(line) for line in trace],
             current_inputs=failure.get("inputs") or {},
             current_outputs=list(self._executed),
