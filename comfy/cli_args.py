@@ -52,11 +52,15 @@ def _read(name: str) -> Any:
         case "whitelist_custom_nodes":
             return list(settings.packs_only)
         case "preview_method":
-            return LatentPreviewMethod.Auto
+            return LatentPreviewMethod(settings.preview_method)
         case "preview_size":
-            return 512
+            return settings.preview_px
         case "max_upload_size":
-            return 100.0
+            return settings.upload_bytes / 2**20
+        case "multi_user":
+            return settings.multi_user
+        case "front_end_root":
+            return None if settings.front_end is None else str(settings.front_end)
         case "fast":
             return set()
     return None
