@@ -396,7 +396,18 @@ async def test_a_front_end_without_templates_shows_the_workflows_that_ship(tmp_p
         assert [(each["name"], each["title"]) for each in module["templates"]] == [("text_to_image", "Text to image")]
         assert await desk.json("/templates/text_to_image.json") == {"nodes": [1]}
         assert await desk.json("/templates/index_logo.json") == {}
-        for file in ("text_to_image-1.webp", "none.json", "..%2findex.html", "..%2f..%2fuser%2fcatalogue.json"):
+        put(tmp_path / "workflows" / "text_to_image.webp", PNG)
+        async with desk.get("/templates/text_to_image-1.webp") as response:
+            assert response.content_type == "image/webp" and await response.read() == PNG
+        for file in (
+            "text_to_image-2.webp",
+            "none-1.webp",
+            "..%2fsecret-1.webp",
+            "text_to_image",
+            "none.json",
+            "..%2findex.html",
+            "..%2f..%2fuser%2fcatalogue.json",
+        ):
             async with desk.get(f"/templates/{file}") as response:
                 assert response.status == 404, file
 
