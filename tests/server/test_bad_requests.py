@@ -111,6 +111,7 @@ class Prober:
             error = json.loads(body)
             assert {"error", "node_errors"} <= set(error), place
             assert set(error["error"]) == {"type", "message", "details", "extra_info"}, place
+            assert error["error"]["details"] != error["error"]["message"], "front ends show both, one behind the other"
             assert b"Traceback" not in body, place
         self.statuses[response.status] = self.statuses.get(response.status, 0) + 1
 
