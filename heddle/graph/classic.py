@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -222,15 +223,15 @@ def _type_name(kind: Any) -> str:
 
 def _read_open_input(sections: Mapping[str, Any]) -> InputSpec | None:
     """What inputs of any name are, where a section claims to have every key."""
-    for section in ("optional", "required"):
+    for section in ("optional", "required", "hidden"):
         entries: Any = sections.get(section)
         # Not only dictionaries: some packs give an object that merely answers.
         can_tell = not is_listing(entries) and hasattr(entries, "__contains__") and hasattr(entries, "__getitem__")
         if can_tell and not isinstance(entries, (str, bytes)) and _NOBODYS_NAME in entries:
-            try:
-                entry = entries[_NOBODYS_NAME]
-            except Exception:  # it has every key, and no entry for this one: nothing is known of its type
-                entry = ("*",)
+            entry: Any = ("*",)
+            # A name that is taken without being shown has no type; nor has one that is there without an entry.
+            with suppress(Exception):
+                entry = entries[_NOBODYS_NAME] if section != "hidden" else entry
             return _read_input("*", entry, "optional")
     return None
 

@@ -232,7 +232,7 @@ def test_an_object_that_merely_answers_makes_the_node_open() -> None:
     assert (spec.open_input.type, spec.open_input.options) == ("IMAGE", {"tooltip": "any"})
 
 
-@pytest.mark.parametrize("section", ["required", "optional"])
+@pytest.mark.parametrize("section", ["required", "optional", "hidden"])
 def test_a_section_that_has_every_name_keeps_those_it_lists(section: str) -> None:
     sections = {section: EveryName(a=("INT", {"default": 3}))}
     spec = spec_of_class("X", made("X", INPUT_TYPES=classmethod(lambda cls: sections)))
