@@ -20,10 +20,13 @@ from heddle.graph.object_info import read_input
 from heddle.graph.plain import is_listing, plain, plain_options, plain_text
 from heddle.graph.schema.node import ComfyNode
 from heddle.graph.schema.reading import spec_of_schema
-from heddle.graph.spec import Calls, InputSpec, NodeSpec, OutputSpec, Section, Validation
+from heddle.graph.spec import SOCKET_ONLY, Calls, InputSpec, NodeSpec, OutputSpec, Section, Validation
 
 #: A key that no pack uses: a dictionary that has it has every key.
 _NOBODYS_NAME = "heddle asks whether any name will do"
+
+#: The types that packs' own may claim to be as well.
+_SHARED_TYPES = (*sorted(SOCKET_ONLY), "AUDIO", "VIDEO", "INT", "FLOAT", "STRING", "BOOLEAN")
 
 #: Attributes that only clients read, and their keys in the catalogue's record.
 _EXTRAS = {
@@ -212,10 +215,17 @@ def _read_input(name: str, entry: Any, section: Section) -> InputSpec:
 
 
 def _type_name(kind: Any) -> str:
-    """The name of a type as plain text; `*` for a text that claims to differ from nothing, and for None."""
+    """The name of a type as plain text; `*` for a text that claims to differ from nothing, and for None.
+
+    A text that claims not to differ from some other types is a union with those: packs let whole numbers into inputs
+    for any, or latents into those for images.
+    """
     if isinstance(kind, str):
-        answers_to_all = type(kind) is not str and not (kind != _NOBODYS_NAME)  # noqa: SIM202 - any-types change `!=` alone
-        return "*" if answers_to_all else plain_text(kind)
+        name = plain_text(kind)
+        if type(kind) is str:
+            return name
+        others = [each for each in (_NOBODYS_NAME, *_SHARED_TYPES) if not (kind != each)]  # noqa: SIM202 - they change `!=` alone
+        return "*" if _NOBODYS_NAME in others else ",".join(dict.fromkeys((name, *others)))
     if kind is None:
         return "*"
     return plain_text(getattr(kind, "value", None) or getattr(kind, "__name__", None) or kind)
