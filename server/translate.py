@@ -229,12 +229,13 @@ class JobTeller:
         node_id = failure.get("node_id")
         node_type = failure.get("class_type") or self._class_of(node_id)
         exception_type = str(failure.get("exception_type", ""))
-        # Clients put the node and the type of the error before the words by themselves.
-        words = str(failure.get("message", "")).removeprefix(f"node {node_id} ({node_type}): ")
-        words = words.removeprefix(f"{exception_type.rpartition('.')[2]}: ")
+        words = str(failure.get("message", ""))
         node = None if node_id is None else self._nodes.get(str(node_id))
         if node is not None and node.real_node_id != node_id:  # clients look for it in the graph that they sent
             node_id, node_type = node.real_node_id, self._class_of(node.real_node_id)
+        else:  # they put the node and the type of the error before the words by themselves
+            words = words.removeprefix(f"node {node_id} ({node_type}): ")
+            words = words.removeprefix(f"{exception_type.rpartition('.')[2]}: ")
         return ExecutionError(
             prompt_id=self.prompt_id,
             node_id=node_id,
