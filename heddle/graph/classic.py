@@ -19,7 +19,7 @@ from heddle.graph.object_info import read_input
 from heddle.graph.plain import is_listing, plain, plain_options, plain_text
 from heddle.graph.schema.node import ComfyNode
 from heddle.graph.schema.reading import spec_of_schema
-from heddle.graph.spec import Calls, InputSpec, NodeSpec, OutputSpec, Section, Validation
+from heddle.graph.spec import ANY_LINK, Calls, InputSpec, NodeSpec, OutputSpec, Section, Validation
 
 #: A key that no pack uses: a dictionary that has it has every key.
 _NOBODYS_NAME = "heddle asks whether any name will do"
@@ -210,17 +210,30 @@ def _read_input(name: str, entry: Any, section: Section) -> InputSpec:
     kind = parts[0] if parts else "*"
     options = next((each for each in parts[1:] if isinstance(each, Mapping)), {})
     wanted = [plain(each) for each in kind] if is_listing(kind) else _type_name(kind)
-    return read_input(name, (wanted, plain_options(options)), section)
+    more = {ANY_LINK: True} if is_listing(kind) and _differs_from_nothing(kind) else {}
+    return read_input(name, (wanted, plain_options(options) | more), section)
 
 
 def _type_name(kind: Any) -> str:
     """The name of a type as plain text; `*` for a text that claims to differ from nothing, and for None."""
     if isinstance(kind, str):
-        answers_to_all = type(kind) is not str and not (kind != _NOBODYS_NAME)  # noqa: SIM202 - any-types change `!=` alone
-        return "*" if answers_to_all else plain_text(kind)
+        return "*" if _differs_from_nothing(kind) else plain_text(kind)
     if kind is None:
         return "*"
     return plain_text(getattr(kind, "value", None) or getattr(kind, "__name__", None) or kind)
+
+
+def _differs_from_nothing(kind: Any) -> bool:
+    """True for a text or a list of a class of its own that claims to be what it is compared with."""
+    if type(kind) in (str, list, tuple) or not isinstance(kind, (str, list, tuple)):
+        return False
+    return not (kind != _NOBODYS_NAME)  # noqa: SIM202 - any-types change `!=` alone
+
+
+def _output_type(kind: Any) -> str:
+    if is_listing(kind):
+        return "*" if _differs_from_nothing(kind) else "COMBO"
+    return _type_name(kind)
 
 
 def _read_open_input(sections: Mapping[str, Any]) -> InputSpec | None:
@@ -247,7 +260,7 @@ def _read_outputs(cls: type) -> Iterable[OutputSpec]:
     are_lists = getattr(cls, "OUTPUT_IS_LIST", None)
     are_lists = [are_lists] * len(types) if isinstance(are_lists, bool) else list(are_lists or ())
     for position, kind in enumerate(types):
-        type_name = "COMBO" if is_listing(kind) else _type_name(kind)
+        type_name = _output_type(kind)
         name, tip = _at(names, position), _at(tips, position)
         yield OutputSpec(
             name=_text(name) if name else type_name,
@@ -266,7 +279,7 @@ def _read_open_output(cls: type) -> OutputSpec | None:
         kind = types[len(types)]
     except Exception:  # a class of a pack's own that answers for no more than it lists
         return None
-    return OutputSpec("more", "COMBO" if is_listing(kind) else _type_name(kind))
+    return OutputSpec("more", _output_type(kind))
 
 
 def _listed(value: Any) -> list[Any]:
