@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
 
     from execution.pack_side import PackSide
+    from execution.printed import Printed
     from execution.protocol import Wire
     from execution.worker import Worker
     from heddle.graph.registry import Registry
@@ -116,7 +117,12 @@ def build_worker(settings: Settings, about_to_load: Callable[[str], None] = lamb
         fingerprint=fingerprints.of,
         guard=node_guard,
         cache=ResultCache(cache_bytes, bytes_of, settings.cache_results),
-        disk=DiskCache(folders.user / "results", settings.disk_cache_bytes, Codec(to_bytes, read_value, bytes_of)),
+        disk=DiskCache(
+            folders.user / "results",
+            settings.disk_cache_bytes,
+            Codec(to_bytes, read_value, bytes_of),
+            settings.disk_cache_worth_s,
+        ),
         protection=Protection(seal_of, copy_of, memory_of),
         # Only a job of the queue is tried again.
         claims_of=lambda job_id: Claims(claims_path(folders.user, job_id)) if settings.command == "serve" else None,
@@ -282,15 +288,19 @@ def work(settings: Settings, connection: Wire, device: str = "") -> None:
     for asked in (signal.SIGINT, getattr(signal, "SIGBREAK", None)):
         if asked is not None:
             signal.signal(asked, signal.SIG_IGN)  # Ctrl+C in the terminal is for the front desk, which tells us
+    from execution.printed import Printed  # quick, and before what takes seconds
+
+    printed = Printed()
+    sys.stdout, sys.stderr = printed.tee(sys.stdout), printed.tee(sys.stderr)
     logging.basicConfig(level=settings.log_level, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
-    from execution.lifeline import tied_to_front_desk  # quick, and before what takes seconds
+    from execution.lifeline import tied_to_front_desk
     from heddle.settings.folders import Folders
 
     multiprocessing.current_process().daemon = False  # or nodes could not start processes, such as loaders of data
     code = 0
     try:
         with tied_to_front_desk(Folders.from_settings(settings).user):
-            _serve(settings, connection)
+            _serve(settings, connection, printed)
     except BaseException:  # a thread that a pack left behind must not keep a worker alive that works no more
         log.exception("the worker cannot go on")
         code = 1
@@ -304,7 +314,7 @@ def work(settings: Settings, connection: Wire, device: str = "") -> None:
     os._exit(code)
 
 
-def _serve(settings: Settings, connection: Wire) -> None:
+def _serve(settings: Settings, connection: Wire, printed: Printed) -> None:
     """Work until the front desk says that it is enough."""
     from execution.collecting import collect_seldom  # a worker's rooms, see build_worker
     from execution.protocol import pack
@@ -313,7 +323,13 @@ def _serve(settings: Settings, connection: Wire) -> None:
 
     worker = build_worker(settings, lambda name: connection.send_bytes(pack({"type": "loading", "pack": name})))
     collect_seldom()
-    serve_connection(worker, connection, lambda: describe_devices(worker.house.weights.device), ready=lambda: None)
+    serve_connection(
+        worker,
+        connection,
+        lambda: describe_devices(worker.house.weights.device),
+        ready=lambda: None,
+        printed=printed,
+    )
 
 
 def _gather_nodes(
@@ -345,7 +361,7 @@ def _packs_loop() -> AbstractEventLoop:
 def _pack_side(worker: Worker) -> PackSide:
     """How a worker asks its packs. What they left on `PromptServer` is there once one of them has imported it."""
     from execution.pack_side import PackSide, RunningJob  # with the worker's rooms
-    from nodes.door import EXTENSION_WEB_DIRS, LOADED_MODULE_DIRS
+    from nodes.door import EXTENSION_WEB_DIRS, LOADED_MODULE_DIRS, REPLACEMENTS
     from nodes.packs import read_packs_again
 
     folders, served = worker.house.folders, []
@@ -363,7 +379,12 @@ def _pack_side(worker: Worker) -> PackSide:
         }
 
     def tell() -> list[dict[str, Any]]:
-        server, told = prompt_server(), [{"type": "folders", "kinds": folders.changed_kinds()}]
+        server = prompt_server()
+        replacements = {old: list(records) for old, records in REPLACEMENTS.items()}
+        told: list[dict[str, Any]] = [
+            {"type": "folders", "kinds": folders.changed_kinds()},
+            {"type": "replacements", "nodes": replacements},
+        ]
         if server is not None and not served:
             from server.pack_routes import PackServer  # brings aiohttp, as the pack has done already
 

@@ -17,7 +17,7 @@ from benchmarks.checking import measure_check, measure_growth
 from benchmarks.checkpoint import measure_load, measure_memory
 from benchmarks.figures import Calibration, CannotMeasure, Figure, Place, calibrate, median_of
 from benchmarks.graphs import GRAPH_FIGURES
-from benchmarks.object_info import measure_object_info
+from benchmarks.object_info import measure_object_info, measure_object_info_of_packs
 from benchmarks.previewing import measure_share
 from benchmarks.starting import ROOT, measure_front_desk, measure_launch, measure_picture, measure_worker
 from benchmarks.submitting import (
@@ -36,6 +36,7 @@ FIGURES = (
     Figure("launch", "what launch.py adds to a second start", "s", 0.3, measure_launch),
     Figure("front_desk", "the server's first answer", "s", 0.7, measure_front_desk),
     Figure("object_info", "/object_info of 900 node types, gzipped", "ms", 5.0, measure_object_info),
+    Figure("object_info_packs", "the same, 300 nodes of packs read again", "ms", 5.0, measure_object_info_of_packs),
     Figure("worker_ready", "worker ready, all nodes known, warm", "s", 4.0, measure_worker),
     Figure("demo_picture", "first demo picture, 20 steps, cfg", "s", 5.0, measure_picture),
     Figure("previews_128", "previews / sampling, 128 px, 20 steps", "%", 5.0, measure_share(128, 20)),
@@ -45,7 +46,7 @@ FIGURES = (
     Figure("small_jobs", "200 jobs / 2 durable writes each", "x", 1.0, measure_small_jobs),
     Figure("small_jobs_normal", "the same, not waiting for the disk", "s", 0.6, measure_small_jobs_normal),
     Figure("many_clients", "one of 640 jobs of 16 clients at once", "ms", 1.667, measure_many_clients),
-    Figure("many_waiting", "slowest of 5 requests, 100,000 waiting", "ms", 10.0, measure_many_waiting),
+    Figure("many_waiting", "slowest of 6 requests, 100,000 waiting", "ms", 10.0, measure_many_waiting),
     Figure("long_history", "slowest page of 100,000 ended jobs", "ms", 20.0, measure_long_history),
     Figure("events", "front desk's CPU, chain of 1,000 nodes", "ms", 50.0, measure_events),
     Figure("checkpoint_load", "SD 1.5 to its first step / plain read", "x", 1.3, measure_load),

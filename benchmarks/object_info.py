@@ -1,4 +1,4 @@
-"""How long a page waits for the catalogue: `/object_info` of a front desk that knows 900 node types."""
+"""How long a page waits for the catalogue: `/object_info` of a front desk that knows 900 node types, or of packs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import gzip
 import http.client
 import json
+import shutil
 import socket
 import statistics
 import subprocess
@@ -16,14 +17,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
+from benchmarks import listing_nodes
 from benchmarks.figures import CannotMeasure, Measurement, Place
-from benchmarks.starting import ROOT
+from benchmarks.starting import ROOT, a_server
 from heddle.settings.folders import Folders
 from heddle.settings.options import Settings
+from server.pack_door import REFRESH_EVERY_S
 
 CLASSES = 900
 MODEL_FILES = 200
 REQUESTS = 50
+SECONDS = 5
 GIVE_UP_S = 30.0
 
 
@@ -85,6 +89,32 @@ def measure_object_info(place: Place, runs: int) -> Measurement:
             "after_a_new_file_ms": statistics.median(changed),
         },
     )
+
+
+def measure_object_info_of_packs(place: Place, runs: int) -> Measurement:
+    """Milliseconds for the first who asks in a second, for whom packs list their files again; beside it, for others."""
+    base = Path(tempfile.mkdtemp(dir=place.scratch))
+    packs = base / "custom_nodes"
+    packs.mkdir()
+    shutil.copy(listing_nodes.__file__, packs)
+    values, others, changed = [], [], []
+    with a_server(place.scratch, base / "user", "--base-directory", str(base)) as server:
+        server.wait_for_worker()
+        connection = http.client.HTTPConnection(server.address.removeprefix("http://"), timeout=GIVE_UP_S)
+        ask(connection)
+        for run in range(runs):
+            first = []
+            for _ in range(SECONDS):
+                time.sleep(1.1 * REFRESH_EVERY_S)
+                first.append(1000 * time_asking(connection))
+                others.append(1000 * time_asking(connection))
+            values.append(statistics.median(first))
+            (packs / f"file {run}").touch()
+            time.sleep(1.1 * REFRESH_EVERY_S)
+            changed.append(1000 * time_asking(connection))
+        connection.close()
+    notes = {"pack_classes": listing_nodes.NODES, "others_ms": statistics.median(others)}
+    return Measurement(tuple(values), notes | {"after_a_new_file_ms": statistics.median(changed)})
 
 
 def ask(connection: http.client.HTTPConnection, tag: str | None = None) -> tuple[bytes, str]:

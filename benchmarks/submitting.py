@@ -20,11 +20,12 @@ import aiohttp
 
 from benchmarks.figures import Measurement, Place, time_write
 from benchmarks.starting import GIVE_UP_S, ROOT, RunningServer, a_server
-from server.store import NewJob, Store, now_ms
+from server.store import NewJob, Store, Which, now_ms
+from server.store.records import ENDED
 
 SMALL_JOBS = 200
 CLIENTS, JOBS_PER_CLIENT = 16, 40
-MANY = 100_000
+MANY, LABELS = 100_000, 50
 TRIES = 20
 PICTURE = "benchmark.png"
 ONE_PIXEL = base64.b64decode(
@@ -169,13 +170,14 @@ def measure_many_clients(place: Place, runs: int) -> Measurement:
 
 
 def measure_many_waiting(place: Place, runs: int) -> Measurement:
-    """The slowest of submitting, listing a page, cancelling and moving, with many jobs in the queue."""
+    """The slowest of submitting, listing a page, moving and cancelling, with many jobs in the queue."""
 
     async def go(folder: Path) -> dict[str, list[float]]:
         store = Store(folder / "jobs.sqlite")
         await store.open()
         await asyncio.gather(*(store.accept(_row(i, CLIENTS)) for i in range(MANY)))
-        times: dict[str, list[float]] = {"submit": [], "page": [], "far_page": [], "cancel": [], "move": []}
+        names = ("submit", "page", "far_page", "move", "beside", "cancel")
+        times: dict[str, list[float]] = {name: [] for name in names}
         for run in range(runs):
             spans: dict[str, list[float]] = {name: [] for name in times}
             for i in range(TRIES):
@@ -185,6 +187,7 @@ def measure_many_waiting(place: Place, runs: int) -> Measurement:
                     ("page", lambda: store.waiting_page(100)),
                     ("far_page", lambda: store.waiting_page(100, MANY - 200)),
                     ("move", lambda job=job: store.move(job, number=MANY / 2)),
+                    ("beside", lambda job=job: store.move_beside(job, f"job {MANY // 2}", behind=True)),
                     ("cancel", lambda job=job: store.cancel_waiting([job])),
                 ):
                     spans[name].append(await _ms(work))
@@ -199,7 +202,7 @@ def measure_many_waiting(place: Place, runs: int) -> Measurement:
 
 
 def measure_long_history(place: Place, runs: int) -> Measurement:
-    """The slowest of a page of the newest, of one far back, and of the known interface's history, in a long one."""
+    """The slowest of a page of the newest, of those far back, and of the known interface's history, in a long one."""
 
     async def go(folder: Path) -> dict[str, list[float]]:
         store = Store(folder / "jobs.sqlite")
@@ -212,15 +215,22 @@ def measure_long_history(place: Place, runs: int) -> Measurement:
             for job in some:
                 store.record(job.seq, job.id, 1, now_ms(), [shown])
             await asyncio.gather(*(store.finish(job.id, "success") for job in some))
-        times: dict[str, list[float]] = {"newest": [], "far_back": [], "history": [], "history_far_back": []}
-        ended = ("done", "partial", "failed", "cancelled")
+        pages = {
+            "newest": (Which(ENDED), 0),
+            "far_back": (Which(ENDED), MANY - 200),
+            "client_far_back": (Which(client_id="client 3"), MANY // CLIENTS - 200),
+            "label_far_back": (Which(ENDED, label="label 3"), MANY // LABELS - 200),
+            "duration_far_back": (Which(ENDED, by_duration=True), MANY - 200),
+        }
+        works: dict[str, Callable[[], Awaitable[Any]]] = {
+            name: lambda which=which, offset=offset: store.list_jobs(which, 100, offset)
+            for name, (which, offset) in pages.items()
+        }
+        works["history"] = lambda: store.history(100)
+        works["history_far_back"] = lambda: store.history(100, MANY - 200)
+        times: dict[str, list[float]] = {name: [] for name in works}
         for _ in range(runs):
-            for name, work in (
-                ("newest", lambda: store.page(ended, 100)),
-                ("far_back", lambda: store.page(ended, 100, MANY - 200)),
-                ("history", lambda: store.history(100)),
-                ("history_far_back", lambda: store.history(100, MANY - 200)),
-            ):
+            for name, work in works.items():
                 times[name].append(statistics.median([await _ms(work) for _ in range(TRIES)]))
         await store.close()
         return times
@@ -243,7 +253,9 @@ def measure_events(place: Place, runs: int) -> Measurement:
 
 def _row(number: int, clients: int, job_id: str | None = None) -> NewJob:
     name = f"client {number % clients}"
-    return NewJob(job_id or f"job {number}", small_prompt(number), ["3"], {"client_id": name}, client_id=name)
+    label = f"label {number % LABELS}"
+    prompt = small_prompt(number)
+    return NewJob(job_id or f"job {number}", prompt, ["3"], {"client_id": name}, client_id=name, label=label)
 
 
 async def _ms(work: Callable[[], Awaitable[Any]]) -> float:

@@ -18,6 +18,7 @@ from execution.saved.definitions import Definitions
 from execution.saved.everywhere import add_unseen_links
 from execution.saved.places import Place, unfold
 from execution.saved.records import Record, link_of, mapping_in, name_of, read_graph, type_of
+from execution.saved.scripted import scripted_values
 from execution.saved.sources import Source, Sources, Value
 from execution.saved.texts import choose_words, fill_name
 from execution.saved.virtual import Role, roles_beside
@@ -124,6 +125,7 @@ class _Writer:
                     origin = values[widget.name].origin if widget.name in values else None
                     value = self._finish_text(place, node_id, Setting(widget, value), origin)
                 inputs[widget.name] = _wrapped(value, widget.type)
+            inputs |= {name: _wrapped(each) for name, each in scripted_values(record, spec.id, inputs).items()}
             for name, found in values.items():  # a promoted value is written to sockets as well
                 inputs.setdefault(name, _wrapped(found.value))
         for name, source in links.items():

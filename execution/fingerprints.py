@@ -11,33 +11,42 @@ from pathlib import Path
 from heddle.graph.errors import HeddleError
 from heddle.settings.folders import Folders
 
+#: Kinds of files that count with their content.
+_HASHED = frozenset({"input", "output", "temp"})
+
 
 class Fingerprints:
     """Texts that change with a file's content, remembered for as long as its size and time stay."""
 
     def __init__(self, folders: Folders) -> None:
         self._folders = folders
-        self._known: dict[tuple[Path, int, int], str] = {}
+        self._known: dict[str, str] = {}
 
     def of(self, kind: str, name: str) -> str:
         """The fingerprint of a file by kind and name; of one that is not there, that it is missing."""
         try:
-            is_input = kind in ("input", "output", "temp")
-            path = self._folders.annotated(name) if is_input else self._folders.find(kind, name)
+            path = self._path(kind, name)
             stat = path.stat()
         except (HeddleError, OSError):
             return "missing"
-        if not is_input:
-            return f"{path} {stat.st_size} {stat.st_mtime_ns}"
-        at = (path, stat.st_size, stat.st_mtime_ns)
+        at = f"{path} {stat.st_size} {stat.st_mtime_ns}"
+        if kind not in _HASHED:
+            return at
         if at not in self._known:
             try:
                 with path.open("rb") as file:
                     self._known[at] = hashlib.file_digest(file, "sha256").hexdigest()
             except OSError:  # there, but not for us to read, or gone just now: the node that reads it says why
-                return f"unreadable {path} {stat.st_size} {stat.st_mtime_ns}"
+                return f"unreadable {at}"
         return self._known[at]
 
     def is_there(self, kind: str, name: str) -> bool:
-        """True if `name` means a file of that kind; a name that would leave its folder means none."""
-        return self.of(kind, name) != "missing"
+        """True if `name` means a file of that kind; a name that would leave its folder means none. Reads nothing."""
+        try:
+            self._path(kind, name).stat()
+        except (HeddleError, OSError):
+            return False
+        return True
+
+    def _path(self, kind: str, name: str) -> Path:
+        return self._folders.annotated(name) if kind in _HASHED else self._folders.find(kind, name)

@@ -15,7 +15,7 @@ from heddle.settings.folders import Folders
 from server import keys
 from server.catalogue import Catalogue
 from server.clients import SERVER_FEATURES, Clients
-from server.files import empty_temp
+from server.files import empty_temp, forget_drafts
 from server.guards import allow_origin, error_words, foreign_guard
 from server.intake import Intake
 from server.logbook import LogBook
@@ -125,6 +125,7 @@ def build_app(parts: Parts) -> web.Application:
     app[keys.PAGE_IS_OURS] = parts.page_is_ours
     app[keys.LIMITS] = parts.limits
     app[keys.LOGBOOK] = LogBook(parts.clients)
+    parts.supervisor.hear = app[keys.LOGBOOK].take
     app[keys.UPLOADING] = asyncio.Lock()
     app[keys.WEBHOOKS] = parts.webhooks
     app[STREAMS] = Streams()
@@ -157,6 +158,7 @@ async def _run_parts(app: web.Application) -> AsyncIterator[None]:
     app[keys.LOGBOOK].open()
     await app[keys.STORE].open()  # from here on, no other front desk uses this user folder
     await asyncio.to_thread(empty_temp, app[keys.FOLDERS])
+    await asyncio.to_thread(forget_drafts, app[keys.FOLDERS])
     user = app[keys.FOLDERS].user
     await asyncio.to_thread(forget_other_claims, user, app[keys.STORE].waiting_ids)
 

@@ -34,7 +34,7 @@ SERVER_FEATURES: dict[str, Any] = {
     "supports_preview_metadata": True,
     "supports_progress_text_metadata": True,
     "assets": False,  # no store of files by their hash: front ends then list files by name
-    "node_replacements": False,
+    "node_replacements": True,
 }
 MOST_UNREAD_BYTES = 8 << 20  # of one connection
 MOST_UNREAD_FOR_PICTURES = 512 << 10  # beyond this, previews are left out

@@ -27,7 +27,6 @@ from server.transport import Transport
 from server.workplaces import JobRun, Worker, WorkerLimits, memory_of, place_of, texts_of
 
 log = logging.getLogger("heddle.server.supervisor")
-worker_log = logging.getLogger("heddle.worker")
 
 MOST_DEATHS = 2  # workers that may die over one job
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0  # between a death and the next start
@@ -71,6 +70,7 @@ class Supervisor:
         self._questions: dict[int, tuple[Worker, asyncio.Future[dict[str, Any]]]] = {}
         self._question_numbers = itertools.count(1)
         self.packs = PackDoor(catalogue)
+        self.hear: Callable[[str], None] = lambda line: None  # what workers print; set by the app
         clients.catch_up = self._catch_up
         store.line_changed = self.wake
 
@@ -492,12 +492,11 @@ class Supervisor:
                     answer.set_result(message.get("problems") or {})
             case "say":
                 self._pass_on(message, blob)
-            case "routes" | "folders" | "catalogue_changes" | "prompted":
+            case "routes" | "folders" | "replacements" | "catalogue_changes" | "prompted":
                 if worker is self._workers[0]:
                     self.packs.take(message)
-            case "log":
-                level = logging.getLevelName(str(message.get("level", "INFO")).upper())
-                worker_log.log(level if isinstance(level, int) else logging.INFO, "%s", message.get("text", ""))
+            case "printed":
+                self.hear(str(message.get("text", "")))
             case other:
                 log.debug("%s sent a message of unknown type %r", worker.name, other)
 

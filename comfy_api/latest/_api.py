@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 from comfy_execution.progress import get_progress_state
 from heddle.graph.errors import GraphError
 from heddle.graph.running import call_place
-
-log = logging.getLogger(__name__)
+from heddle.graph.schema.replacing import NodeReplace
+from nodes.door import add_replacement
 
 
 def _set_progress(value: float, max_value: float, node_id: str | None, preview_image: Any) -> None:
@@ -64,29 +63,24 @@ class _ExecutionSync:
         _set_progress(value, max_value, node_id, preview_image)
 
 
-def _take_replacement(node_replace: Any) -> None:
-    replaced, by = getattr(node_replace, "old_node_id", "?"), getattr(node_replace, "new_node_id", "?")
-    log.info("a pack says that %s stands in for %s; graphs with the older one are not rewritten yet", by, replaced)
-
-
 class _NodeReplacement:
-    """About nodes that stand in for older ones."""
+    """Nodes that stand in for older ones."""
 
-    async def register(self, node_replace: Any) -> None:
-        """Take in one `io.NodeReplace`."""
-        _take_replacement(node_replace)
+    async def register(self, node_replace: NodeReplace) -> None:
+        """Have front ends offer the new node where a workflow has the old one."""
+        add_replacement(node_replace)
 
 
 class _NodeReplacementSync:
-    """About nodes that stand in for older ones."""
+    """Nodes that stand in for older ones."""
 
-    def register(self, node_replace: Any) -> None:
-        """Take in one `io.NodeReplace`."""
-        _take_replacement(node_replace)
+    def register(self, node_replace: NodeReplace) -> None:
+        """Have front ends offer the new node where a workflow has the old one."""
+        add_replacement(node_replace)
 
 
 class ComfyAPI:
-    """For async nodes."""
+    """For async code."""
 
     Execution = _Execution
     NodeReplacement = _NodeReplacement
@@ -97,7 +91,7 @@ class ComfyAPI:
 
 
 class ComfyAPISync:
-    """For all other nodes."""
+    """For all other code."""
 
     Execution = _ExecutionSync
     NodeReplacement = _NodeReplacementSync

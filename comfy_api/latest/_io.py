@@ -5,11 +5,11 @@ from heddle.graph.schema.node import (
     Hidden,
     HiddenHolder,
     NodeOutput,
-    NodeReplace,
     PriceBadge,
     PriceBadgeDepends,
     Schema,
 )
+from heddle.graph.schema.replacing import NodeReplace
 from heddle.graph.schema.types import (
     BBOX,
     SEGS,

@@ -41,7 +41,8 @@ def missing_types(prompt: Mapping[str, Mapping[str, Any]], nodes: Mapping[str, N
                 hint = f"; near to it: {', '.join(near)}" if near else ""
                 message = f"{place}: there is no node type {short(class_type)}{hint}; {_step(pack)}"
         elif class_type is None:
-            message = f"{place}: no class_type; export the workflow again with all its node packs installed"
+            source = f"; the workflow has it from the pack {pack!r}" if pack and pack != CORE else ""
+            message = f"{place}: no class_type; export the workflow again with all its node packs installed{source}"
         else:
             message = f"{place}: its class_type is {short(class_type)}, wanted the name of a node type"
         name = carried(class_type) if isinstance(class_type, str) else short(class_type)

@@ -116,9 +116,8 @@ def _edits(named: Mapping[str, Any], values: Sequence[Any]) -> dict[str, Any]:
     behind = values[len(named) :]  # two widgets of one name have one entry among the names
     if len(values) < len(named) or not all(each == "" or is_control(each) for each in behind):
         return {}
-    pairs = [(name, old, new) for (name, old), new in zip(named.items(), values, strict=False) if old != new]
-    if not all(_is_plain(old) and _is_plain(new) for _, old, new in pairs):
-        return {}
+    both = zip(named.items(), values, strict=False)
+    pairs = [(name, old, new) for (name, old), new in both if _is_plain(old) and _is_plain(new) and old != new]
     gone = {(type(old), old) for _, old, _ in pairs}
     if any((type(new), new) in gone for *_, new in pairs):  # moved, not changed: the names are in another order
         return {}
@@ -131,12 +130,10 @@ def _is_plain(value: Any) -> bool:
 
 def first_value(record: Record) -> Any:
     """What the first widget of a virtual node holds, NO_VALUE if the file has none."""
-    for found in (record.get("widgets_values_named"), record.get("widgets_values")):
-        if isinstance(found, Mapping) and found:
-            return found["value"] if "value" in found else next(iter(found.values()))
-        if isinstance(found, list) and found:
-            return found[0]
-    return NO_VALUE
+    if named := named_values(record):
+        return named["value"] if "value" in named else next(iter(named.values()))
+    saved = record.get("widgets_values")
+    return saved[0] if isinstance(saved, list) and saved else NO_VALUE
 
 
 def read_joined(parts: Iterable[tuple[str, NodeSpec, Collection[str]]], values: Sequence[Any]) -> list[Any] | None:

@@ -8,17 +8,19 @@ the reader is lenient; what it hands on is plain data. `derived.py` goes the oth
 from __future__ import annotations
 
 import inspect
+import json
+import marshal
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from heddle.graph.answers import read_answer, read_names, when_ready
-from heddle.graph.asking import asking, positional, validation_by
+from heddle.graph.asking import asking, positional, takes_any_name, validation_by
 from heddle.graph.errors import GraphError
 from heddle.graph.object_info import read_input
 from heddle.graph.plain import is_listing, plain, plain_options, plain_text
 from heddle.graph.schema.node import ComfyNode
-from heddle.graph.schema.reading import spec_of_schema
+from heddle.graph.schema.reading import declared, spec_of_schema
 from heddle.graph.spec import ANY_LINK, Calls, InputSpec, NodeSpec, OutputSpec, Section, Validation
 
 #: A key that no pack uses: a dictionary that has it has every key.
@@ -31,6 +33,14 @@ _EXTRAS = {
     "HAS_INTERMEDIATE_OUTPUT": "has_intermediate_output",
     "ESSENTIALS_CATEGORY": "essentials_category",
 }
+
+#: Attributes beside INPUT_TYPES of which a spec is made.
+_SAID = (
+    *("RETURN_TYPES", "RETURN_NAMES", "OUTPUT_IS_LIST", "OUTPUT_TOOLTIPS", "OUTPUT_NODE", "INPUT_IS_LIST", "FUNCTION"),
+    *("CATEGORY", "DESCRIPTION", "SEARCH_ALIASES", "DEPRECATED", "EXPERIMENTAL", "NOT_IDEMPOTENT", *_EXTRAS),
+)
+
+_encode = json.JSONEncoder(check_circular=False).encode
 
 
 def spec_of_class(id: str, cls: type, *, display_name: str = "", python_module: str = "") -> NodeSpec:
@@ -85,6 +95,7 @@ def _read(id: str, cls: type, display_name: str, python_module: str) -> NodeSpec
         search_aliases=described.search_aliases,
         per_node=bool(getattr(cls, "NOT_IDEMPOTENT", False)),
         is_async=inspect.iscoroutinefunction(getattr(cls, function)),
+        takes_links=takes_any_name(getattr(cls, function)),
         open_input=_read_open_input(sections) or _read_open_input(_input_types_when_checked(cls)),
         open_output=_read_open_output(cls),
         validation=_read_validation(cls, inputs),
@@ -94,6 +105,7 @@ def _read(id: str, cls: type, display_name: str, python_module: str) -> NodeSpec
         fingerprint=_read_fingerprint(cls, inputs),
         bind=bind,
         classic=cls,
+        declared=_declared(cls, sections),
     )
 
 
@@ -102,10 +114,36 @@ def read_again(spec: NodeSpec) -> NodeSpec:
 
     Raises: GraphError, as `spec_of_class` does.
     """
-    if spec.classic is None:
+    if spec.classic is None or _says_the_same(spec):
         return spec
     fresh = spec_of_class(spec.id, spec.classic, display_name=spec.display_name, python_module=spec.python_module)
     return spec if fresh == spec else fresh
+
+
+def _says_the_same(spec: NodeSpec) -> bool:
+    """Whether a class says of itself, word for word, what it said before: that is found out sooner than read again."""
+    cls = spec.classic
+    if cls is None or spec.declared is None:
+        return False
+    try:
+        if issubclass(cls, ComfyNode):
+            return declared(cls.FINALIZE_SCHEMA()) == spec.declared
+        return _declared(cls, _input_types(cls)) == spec.declared
+    except Exception:  # a pack's own code; who reads the class says what is wrong with it
+        return False
+
+
+def _declared(cls: type, sections: Mapping[str, Any]) -> int | None:
+    """A mark of all that a class says of itself; None if something in it is no plain data."""
+    said = [sections, *(getattr(cls, name, None) for name in _SAID)]
+    try:
+        return hash(marshal.dumps(said, 2))  # several times as fast as JSON, and knows no subclass of a plain type
+    except ValueError:
+        pass
+    try:
+        return hash(_encode(said))
+    except (TypeError, ValueError, RecursionError):
+        return None
 
 
 class _Instance:

@@ -200,12 +200,14 @@ class NodeSpec:
         is_async: it waits without using the processor, so others run meanwhile.
         open_input: inputs of any other name are taken, too, and are like this one.
         open_output: it may give more outputs than are declared, and they are like this one.
+        takes_links: links to inputs of any other name are taken, though plain values there are not.
         ask_lazy: see `Calls`.
         fingerprint: takes the plain values and hidden inputs by name, None for what is linked; what it returns is
             part of the result's key, NaN for "always run". May be a coroutine function.
         validation: see there.
         bind: makes the calls of one node of a graph, where a declaration keeps state between runs.
         extras: keys of the catalogue's record that only clients read, passed on unchanged.
+        declared: a mark of all that the class said of itself when it was read; None where none can be made.
     """
 
     id: str
@@ -226,6 +228,7 @@ class NodeSpec:
     is_async: bool = False
     open_input: InputSpec | None = None
     open_output: OutputSpec | None = None
+    takes_links: bool = False
     validation: Validation | None = None
     extras: Mapping[str, Any] = field(default_factory=dict)
     call: Callable[..., Any] | None = field(default=None, compare=False, repr=False)
@@ -233,6 +236,7 @@ class NodeSpec:
     fingerprint: Callable[..., Any] | None = field(default=None, compare=False, repr=False)
     bind: Callable[[], Calls] | None = field(default=None, compare=False, repr=False)
     classic: type | None = field(default=None, compare=False, repr=False)
+    declared: int | None = field(default=None, compare=False, repr=False)
 
     def input(self, name: str) -> InputSpec | None:
         return self._by_name.get(name)
@@ -270,6 +274,7 @@ class NodeSpec:
         """True if what inputs it has depends on which are given."""
         return (
             self.open_input is not None
+            or self.takes_links
             or bool(self.open_hidden)
             or any(each.type in DYNAMIC_TYPES for each in self.inputs)
         )

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 import secrets
 from collections.abc import Collection
 from pathlib import Path
@@ -25,7 +26,8 @@ PASSING = ".part"
 
 def claims_path(user_folder: Path, job_id: str) -> Path:
     """Where a job's claims lie. Ids come from outside, so their digest is the name."""
-    return user_folder / FOLDER / f"{hashlib.sha256(job_id.encode('utf-8', 'replace')).hexdigest()[:32]}.jsonl"
+    digest = hashlib.sha256(job_id.encode("utf-8", "replace")).hexdigest()
+    return user_folder.joinpath(FOLDER, f"{digest[:32]}.jsonl")
 
 
 def forget_claims(user_folder: Path, job_id: str) -> None:
@@ -148,9 +150,10 @@ def _take_halves_away(claims: Path) -> None:
 
 
 def _forget(claims: Path) -> None:
-    _take_halves_away(claims)
-    with contextlib.suppress(OSError):
-        claims.unlink()
+    if os.path.lexists(claims):  # most jobs have none
+        _take_halves_away(claims)
+        with contextlib.suppress(OSError):
+            claims.unlink()
 
 
 def digest_of(data: bytes) -> str:

@@ -31,6 +31,7 @@ MOST_WORKERS = 64
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 CACHE_BYTES = 1 << 30
 DISK_CACHE_BYTES = 4 << 30
+DISK_CACHE_WORTH_S = 1.0
 HEADROOM_GB = 4
 UPLOAD_BYTES = 100 << 20
 PREVIEW_METHODS = ("none", "auto", "latent2rgb", "taesd")
@@ -70,6 +71,7 @@ class Settings:
     cache_results: int | None = None  # at most so many results, whatever their size up to cache_bytes
     cache_headroom: int | None = None  # bytes of free memory that the cache leaves; then cache_bytes does not count
     disk_cache_bytes: int = DISK_CACHE_BYTES
+    disk_cache_worth_s: float = DISK_CACHE_WORTH_S  # what a result took that is worth a file
     no_packs: bool = False
     packs_only: tuple[str, ...] = ()  # packs to load, all others left alone; also with no_packs
     preview_method: str = "auto"
@@ -220,6 +222,13 @@ def _shared_options() -> _Parser:
         metavar="SIZE",
         help="disk space for results that took long, so that a job goes on after a crash; 0 for none, default 4GB",
     )
+    work.add_argument(
+        "--disk-cache-worth-s",
+        type=float,
+        default=DISK_CACHE_WORTH_S,
+        metavar="S",
+        help="what a result must have taken, with all behind it that is not on disk, to get there; default %(default)s",
+    )
     work.add_argument("--disable-all-custom-nodes", action="store_true", help="load no packs")
     work.add_argument(
         "--whitelist-custom-nodes",
@@ -355,6 +364,7 @@ def _settings(
         cache_results=_cache_results(found),
         cache_headroom=None if found.cache_ram is None else _at_least_zero("--cache-ram", int(found.cache_ram * 2**30)),
         disk_cache_bytes=_disk_cache_bytes(found),
+        disk_cache_worth_s=_at_least(0, found.disk_cache_worth_s, "--disk-cache-worth-s"),
         no_packs=found.disable_all_custom_nodes,
         packs_only=tuple(found.whitelist_custom_nodes or ()),
         preview_method=found.preview_method or "auto",

@@ -1,4 +1,4 @@
-"""What front ends ask for at their start, where an empty answer is an answer."""
+"""What front ends ask for at their start, and what packs offer there."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from aiohttp import web
 
 from server import packs
 from server.files import page_headers
-from server.keys import FOLDERS
+from server.keys import CATALOGUE, FOLDERS
 from server.people import UnknownPerson
 from server.plain_json import to_text
 from server.routes.bodies import person
@@ -44,5 +44,5 @@ async def get_subgraph(request: web.Request) -> web.Response:
 
 @routes.get("/node_replacements")
 async def list_replacements(request: web.Request) -> web.Response:
-    """Nodes that stand in for older ones: none; the flag `node_replacements` says so."""
-    return web.json_response({})
+    """Nodes that stand in for older ones, as packs declared them."""
+    return web.json_response(request.app[CATALOGUE].replacements, dumps=to_text)

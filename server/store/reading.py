@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
-from server.store.records import Delivery, Job, JobRow, Which
+from server.store.records import STATES, Delivery, Job, JobRow, Which
 from server.store.rows import ROW, WHOLE_JOBS, marks, portions, read_job, read_results, row_values, tidy
 
 NARROWING = ("workflow_id", "label", "client_id")  # columns that a list may ask to have one value
@@ -34,40 +34,44 @@ def read_queue_items(db: sqlite3.Connection) -> dict[int, str]:
 
 
 def read_page(
-    db: sqlite3.Connection, which: Which, running: Sequence[int], limit: int, offset: int
+    db: sqlite3.Connection, which: Which, running: Sequence[int], limit: int, offset: int, *, is_most: bool
 ) -> tuple[list[JobRow], int | None]:
     """A page of a list, and how many jobs it has on all pages; None where the counts of the states say so.
 
     Args:
         running: the jobs that run now. The database may learn of it later and is not asked for their states.
+        is_most: most of all jobs are in these states.
     """
     order = "DESC" if which.newest_first else "ASC"
     asked = [state for state in which.states if state != "running"]
     at_work = list(running) if "running" in which.states else []
     apart, those = f"seq NOT IN ({marks(running)})", f"seq IN ({marks(at_work)})"
     narrow = {name: value for name in NARROWING if (value := getattr(which, name)) is not None}
-    wish, values = "".join(f" AND {name} = ?" for name in narrow), list(narrow.values())
     beyond = [] if which.beyond is None or which.by_duration else [which.beyond]
-    start = f" AND seq {'<' if which.newest_first else '>'} ?" if beyond else ""
-    # The states are only looked at (+), so that the index with the order of the list is the one that is walked.
-    chosen = f"(+state IN ({marks(asked)}) AND {apart} OR {those}){wish}"
-    chosen_values = [*asked, *running, *at_work, *values]
-    if which.by_duration:
-        index = "" if narrow else "INDEXED BY jobs_durations"
-        statement = f"SELECT seq FROM jobs {index} WHERE {chosen} ORDER BY {DURATION} {order}, seq {order}"
-        bound = chosen_values
-    elif narrow:
-        statement, bound = f"SELECT seq FROM jobs WHERE {chosen}{start} ORDER BY seq {order}", [*chosen_values, *beyond]
+    start = [f"seq {'<' if which.newest_first else '>'} ?"] if beyond else []
+    chosen, values = [f"{name} = ?" for name in narrow], list(narrow.values())
+    if len(which.states) < len(STATES):
+        # The states are only looked at (+), so that the index with the order of the list is the one that is walked.
+        chosen.append(f"(+state IN ({marks(asked)}) AND {apart} OR {those})")
+        values += [*asked, *running, *at_work]
+    if narrow or which.by_duration or (is_most and len(asked) > 1):
+        index = "INDEXED BY jobs_durations" if which.by_duration and not narrow else ""
+        by = f"{DURATION} {order}, seq {order}" if which.by_duration else f"seq {order}"
+        statement, bound = f"SELECT seq FROM jobs {index}{_where(chosen + start)} ORDER BY {by}", [*values, *beyond]
     else:  # one index answers for each state, and SQLite merges them
-        parts = [f"SELECT seq FROM jobs WHERE state = ? AND {apart}{start}"] * len(asked)
-        parts.append(f"SELECT seq FROM jobs WHERE {those}{start}")
+        parts = [f"SELECT seq FROM jobs{_where(['state = ?', apart, *start])}"] * len(asked)
+        parts.append(f"SELECT seq FROM jobs{_where([those, *start])}")
         bound = [value for state in asked for value in (state, *running, *beyond)] + [*at_work, *beyond]
         statement = f"{' UNION ALL '.join(parts)} ORDER BY seq {order}"
     found = db.execute(f"{statement} LIMIT ? OFFSET ?", (*bound, limit, offset))
     rows = read_rows(db, [row[0] for row in found])
     if not narrow:
         return rows, None
-    return rows, db.execute(f"SELECT count(*) FROM jobs WHERE {chosen}", chosen_values).fetchone()[0]
+    return rows, db.execute(f"SELECT count(*) FROM jobs{_where(chosen)}", values).fetchone()[0]
+
+
+def _where(conditions: Sequence[str]) -> str:
+    return f" WHERE {' AND '.join(conditions)}" if conditions else ""
 
 
 def read_due(db: sqlite3.Connection, at_ms: int, limit: int) -> list[Delivery]:

@@ -487,10 +487,18 @@ class Store:
         """
         await self._log.flush()
         running = {each.seq: each for each in self._running.values()}
-        known = sum(count for state, count in self.counts.items() if state in which.states)
+        counts = self.counts
+        # A state that no job has costs a list its share all the same.
+        there = (
+            which
+            if len(which.states) == len(counts)
+            else replace(which, states=[state for state in which.states if counts[state]])
+        )
+        known = sum(counts[state] for state in there.states)
         if not known:
             return [], 0
-        rows, total = await self._read(lambda db: read_page(db, which, list(running), limit, offset))
+        is_most = 2 * known > sum(counts.values())
+        rows, total = await self._read(lambda db: read_page(db, there, list(running), limit, offset, is_most=is_most))
         rows = [replace(row, state="running", ended_ms=None) if row.seq in running else row for row in rows]
         return rows, known if total is None else total
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from itertools import islice
 from math import floor
 
 #: Numbers that jobs get anew begin here at most: larger ones leave little room between two of them.
@@ -207,9 +208,8 @@ class Line:
         return None
 
     def _first_later(self, at: tuple[bool, int], client_id: str | None, number: float) -> Waiting | None:
-        for key in self._keys[bisect_left(self._keys, at) :]:
-            if key[:2] != at:
-                break
+        end = bisect_left(self._keys, (at[0], at[1] + 1))
+        for key in islice(self._keys, bisect_left(self._keys, at), end):
             if key[3] > number and self._jobs[key[-1]].client_id == client_id:
                 return self._jobs[key[-1]]
         return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from fractions import Fraction
 from typing import Any
 
@@ -22,6 +21,7 @@ from heddle.graph.running import call_of
 from heddle.graph.schema.reading import spec_of_schema
 from heddle.media.carriers import read_remaking
 from heddle.settings.folders import Folders
+from nodes import door
 from nodes.closed_doors import ClosedDoor
 from tests.doors.conftest import FrontDesk, RunningNode
 
@@ -86,13 +86,6 @@ def test_progress_is_told_in_both_ways(running: RunningNode, desk: FrontDesk) ->
     assert desk.progress == [("9", 3, 4, None)]
 
 
-def test_an_older_nodes_stand_in_is_taken_in_and_does_not_cost_the_pack(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO)
-    asyncio.run(ComfyAPI().node_replacement.register(io.NodeReplace("New", "Old", ["seed"])))
-    ComfyAPISync().node_replacement.register(io.NodeReplace("Newer", "Older"))
-    assert "New stands in for Old" in caplog.text and "Newer stands in for Older" in caplog.text
-
-
 def test_what_writes_sound_and_reads_videos_is_named_when_it_is_used() -> None:
     for use in (ui.PreviewAudio, comfy_api.input_impl.VideoFromFile, InputImpl.VideoFromFile):
         with pytest.raises(ClosedDoor, match=r"comfy_api\.\S+(PreviewAudio|VideoFromFile): packs know"):
@@ -116,3 +109,27 @@ def test_a_video_in_memory_knows_its_size_and_length() -> None:
     assert isinstance(video, latest.Input.Video)
     assert (video.get_dimensions(), video.get_frame_count(), video.get_duration()) == ((8, 4), 6, 2.0)
     assert "h264" in Types.VideoCodec.as_input() and Types.VideoContainer.get_extension("mp4") == "mp4"
+
+
+def test_a_node_that_stands_in_for_an_older_one_is_told_once() -> None:
+    says = io.NodeReplace(
+        new_node_id="New",
+        old_node_id="Old",
+        old_widget_ids=["size"],
+        input_mapping=[{"new_id": "width", "old_id": "size"}, {"new_id": "mode", "set_value": "fit"}],
+        output_mapping=[{"new_idx": 0, "old_idx": 0}],
+    )
+    try:
+        asyncio.run(ComfyAPI().node_replacement.register(says))
+        ComfyAPISync().node_replacement.register(says)
+        ComfyAPISync().node_replacement.register(io.NodeReplace("Newer", "Old"))
+        assert [each["new_node_id"] for each in door.REPLACEMENTS["Old"]] == ["New", "Newer"]
+        assert door.REPLACEMENTS["Old"][0] == {
+            "new_node_id": "New",
+            "old_node_id": "Old",
+            "old_widget_ids": ["size"],
+            "input_mapping": [{"new_id": "width", "old_id": "size"}, {"new_id": "mode", "set_value": "fit"}],
+            "output_mapping": [{"new_idx": 0, "old_idx": 0}],
+        }
+    finally:
+        door.REPLACEMENTS.clear()

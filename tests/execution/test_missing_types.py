@@ -110,8 +110,15 @@ def test_where_nothing_can_run_for_lack_of_files_the_whole_list_is_the_first_thi
     assert "2 files are not here: 'a.safetensors' of the kind 'checkpoints' (node 1)" in found.error.message
     lone = check({"1": loading("Loader", "a.safetensors")}, LOADER)
     assert (
-        lone.error is not None and "mend what is said of its nodes: node 1 (Loader), name: found" in lone.error.message
+        lone.error is not None
+        and "mend what is said of these nodes: node 1 (Loader), name: found" in lone.error.message
     )
+
+
+def test_a_node_that_an_editor_did_not_know_is_told_by_its_title_and_its_pack() -> None:
+    unknown = {"inputs": {}, "_meta": {"title": "Big saver", "cnr_id": "some-pack"}}
+    (message,) = check({"1": unknown, "2": PROMPT["2"]}, *NODES).messages
+    assert message.startswith("node 1 'Big saver': no class_type;") and message.endswith("from the pack 'some-pack'")
 
 
 def test_a_type_of_the_known_engine_itself_sends_nobody_to_look_for_a_pack() -> None:

@@ -107,7 +107,7 @@ class FakeWorker:
                         }
                         self.send({"type": "validated", "id": message["id"], "problems": problems})
                     elif message["type"] == "free":
-                        self.send({"type": "log", "level": "WARNING", "text": f"free {message['unload_models']}"})
+                        self.send({"type": "printed", "text": f"free {message['unload_models']}"})
                     self._wake.notify()
         except (EOFError, OSError, TypeError):
             pass

@@ -89,6 +89,15 @@ def texts(heard: list[Any], kind: str) -> list[Any]:
     return [each["data"] for each in heard if isinstance(each, dict) and each["type"] == kind]
 
 
+async def test_older_nodes_and_printed_lines_of_a_pack_reach_the_page(desk: Desk) -> None:
+    told = {"new_node_id": "TestTalk", "old_node_id": "TestSay", "old_widget_ids": ["what"]}
+    assert await desk.json("/api/node_replacements") == {
+        "TestSay": [{**told, "input_mapping": None, "output_mapping": None}]
+    }
+    lines = [entry["m"] for entry in (await desk.json("/internal/logs/raw"))["entries"]]
+    assert "talkative is here\n" in lines and any("pack talkative" in line for line in lines)
+
+
 async def test_messages_of_a_pack_reach_its_page_in_order_with_the_jobs_own(desk: Desk) -> None:
     mine = await desk.socket("mine", supports_preview_metadata=True, supports_progress_text_metadata=True)
     other = await desk.socket("other")

@@ -23,11 +23,11 @@ from tests.server.front_desk import Desk, front_desk, heard_until, is_over
 STEPS = 60  # some seconds: long enough for several
 
 
-def real_worker(base: Path) -> StartWorker:
+def real_worker(base: Path, *options: str) -> StartWorker:
     """The worker that main.py starts, with folders below `base`."""
 
     def start() -> Any:
-        settings = parse(["--base-directory", str(base), "--cpu", "--preview-size", "96"])
+        settings = parse(["--base-directory", str(base), "--cpu", "--preview-size", "96", *options])
         spawn = get_context("spawn")
         ours, theirs = open_wire()
         process = spawn.Process(target=work, args=(settings, theirs), daemon=True)

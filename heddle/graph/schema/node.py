@@ -74,20 +74,6 @@ class PriceBadge:
 
 
 @dataclass
-class NodeReplace:
-    """Which node stands in for an older one, and which of its inputs and outputs for which."""
-
-    new_node_id: str
-    old_node_id: str
-    old_widget_ids: list[str] | None = None
-    input_mapping: list[Any] | None = None
-    output_mapping: list[Any] | None = None
-
-    def as_dict(self) -> dict[str, Any]:
-        return vars(self).copy()
-
-
-@dataclass
 class Schema:
     """What a node is."""
 

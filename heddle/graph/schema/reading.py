@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from enum import Enum
 from typing import Any
 
 from heddle.graph.answers import read_answer, read_names
@@ -70,7 +72,28 @@ def _read(cls: type[ComfyNode], schema: Schema, id: str, display_name: str, pyth
         ask_lazy=caller.ask_lazy if overrides(cls, "check_lazy_status") else None,
         fingerprint=caller.asking("fingerprint_inputs") if overrides(cls, "fingerprint_inputs") else None,
         classic=cls,
+        declared=declared(schema),
     )
+
+
+def declared(schema: Schema) -> int | None:
+    """A mark of all that a schema says; None if something in it has no form in JSON that shows all of it."""
+    try:
+        return hash(_encode(schema))
+    except (TypeError, ValueError, RecursionError):
+        return None
+
+
+def _in_json(value: Any) -> Any:
+    if isinstance(value, Enum):
+        return value.value
+    if type(value).__module__ in _OURS:  # a pack's own object may hold more than it shows
+        return [type(value).__qualname__, getattr(value, "io_type", None), vars(value)]
+    raise TypeError
+
+
+_OURS = frozenset({Schema.__module__, Input.__module__})
+_encode = json.JSONEncoder(check_circular=False, default=_in_json).encode
 
 
 class _Caller:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from dataclasses import replace
+from itertools import combinations, product
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 
 from server.job_list import Wish, page_of_jobs
 from server.store import DuplicateJob, NewJob, State, Store, Which, key_in_batch
+from server.store.records import STATES
 from server.store.waiting import Line, Waiting
 
 PROMPT = {"1": {"class_type": "Save", "inputs": {}}}
@@ -62,6 +65,30 @@ async def test_lists_are_narrowed_and_sorted_by_the_database(tmp_path: Path) -> 
     await store.close()
 
 
+async def test_a_page_of_any_list_is_what_a_look_at_every_job_gives(tmp_path: Path) -> None:
+    store = await opened(tmp_path)
+    for i in range(14):
+        await store.accept(new(str(i), client_id="xy"[i % 2]))
+    for outcome in ("success", "error", "success", "partial", "success", "interrupted", "success", None, None):
+        job = await store.claim()
+        assert job is not None
+        if outcome is not None:
+            await store.finish(job.id, outcome)
+    every, _ = await store.list_jobs(Which(), 100)
+    assert len(every) == 14 and [row.seq for row in every] == sorted((row.seq for row in every), reverse=True)
+    for size in range(1, len(STATES) + 1):
+        for states in combinations(STATES, size):
+            for client, newest_first in product((None, "x"), (True, False)):
+                wanted = [r.id for r in every if r.state in states and client in (None, r.client_id)]
+                wanted = wanted if newest_first else wanted[::-1]
+                which = Which(states, client_id=client, newest_first=newest_first)
+                assert await ids(store, which, 3, 1) == (wanted[1:4], len(wanted)), which
+                beyond = replace(which, beyond=7)
+                wanted = [each for each in wanted if (int(each) + 1 < 7 if newest_first else int(each) + 1 > 7)]
+                assert (await ids(store, beyond))[0] == wanted, beyond
+    await store.close()
+
+
 async def test_a_job_whose_row_lags_is_listed_as_running_all_the_same(tmp_path: Path) -> None:
     store = await opened(tmp_path)
     for name in "abc":
@@ -95,7 +122,7 @@ async def test_what_clients_heard_of_a_failure_is_listed_also_from_an_older_data
     with sqlite3.connect(tmp_path / "jobs.sqlite") as db:  # back to how the last release left it
         for name in ("job_failures", "webhook_secrets", "deliveries"):
             db.execute(f"DROP TABLE {name}")
-        for name in ("jobs_of_workflows", "jobs_with_labels", "jobs_durations"):
+        for name in ("jobs_of_workflows", "jobs_with_labels", "jobs_of_clients", "jobs_durations"):
             db.execute(f"DROP INDEX {name}")
         for name in ("webhooks_of_states", "webhooks_of_the_removed"):
             db.execute(f"DROP TRIGGER {name}")
