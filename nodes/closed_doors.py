@@ -90,7 +90,7 @@ class ClosedDoor(HeddleError, NotImplementedError):
 class _Name(ABCMeta):
     """The class of all names behind closed doors. They are classes themselves, as that may be named most freely."""
 
-    def __call__(cls, *_: Any, **__: Any) -> NoReturn:
+    def __call__(cls, /, *_: Any, **__: Any) -> NoReturn:
         raise ClosedDoor(closed_base(cls) or cls.__qualname__)
 
     def __iter__(cls) -> Iterator[Any]:
