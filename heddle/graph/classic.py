@@ -22,7 +22,7 @@ from heddle.graph.object_info import read_input
 from heddle.graph.plain import is_listing, plain, plain_options, plain_text
 from heddle.graph.schema.node import ComfyNode
 from heddle.graph.schema.reading import declared, spec_of_schema
-from heddle.graph.spec import SOCKET_ONLY, Calls, InputSpec, NodeSpec, OutputSpec, Section, Validation
+from heddle.graph.spec import ANY_LINK, SOCKET_ONLY, Calls, InputSpec, NodeSpec, OutputSpec, Section, Validation
 
 #: A key that no pack uses: a dictionary that has it has every key.
 _NOBODYS_NAME = "heddle asks whether any name will do"
@@ -58,7 +58,10 @@ def spec_of_class(id: str, cls: type, *, display_name: str = "", python_module: 
         return _read(id, cls, display_name, python_module)
     except GraphError:
         raise
-    except Exception as error:  # a pack's own code: whatever it raises, the house stands without this node
+    except (
+        Exception,
+        SystemExit,
+    ) as error:  # a pack's own code: whatever it raises, the house stands without this node
         raise GraphError(
             f"node {id}: its class cannot list its inputs and outputs ({type(error).__name__}: {error})", class_type=id
         ) from error
@@ -249,7 +252,8 @@ def _read_input(name: str, entry: Any, section: Section) -> InputSpec:
     kind = parts[0] if parts else "*"
     options = next((each for each in parts[1:] if isinstance(each, Mapping)), {})
     wanted = [plain(each) for each in kind] if is_listing(kind) else _type_name(kind)
-    return read_input(name, (wanted, plain_options(options)), section)
+    more = {ANY_LINK: True} if is_listing(kind) and _differs_from_nothing(kind) else {}
+    return read_input(name, (wanted, plain_options(options) | more), section)
 
 
 def _type_name(kind: Any) -> str:
@@ -267,6 +271,19 @@ def _type_name(kind: Any) -> str:
     if kind is None:
         return "*"
     return plain_text(getattr(kind, "value", None) or getattr(kind, "__name__", None) or kind)
+
+
+def _differs_from_nothing(kind: Any) -> bool:
+    """True for a text or a list of a class of its own that claims to be what it is compared with."""
+    if type(kind) in (str, list, tuple) or not isinstance(kind, (str, list, tuple)):
+        return False
+    return not (kind != _NOBODYS_NAME)  # noqa: SIM202 - any-types change `!=` alone
+
+
+def _output_type(kind: Any) -> str:
+    if is_listing(kind):
+        return "*" if _differs_from_nothing(kind) else "COMBO"
+    return _type_name(kind)
 
 
 def _read_open_input(sections: Mapping[str, Any]) -> InputSpec | None:
@@ -293,7 +310,7 @@ def _read_outputs(cls: type) -> Iterable[OutputSpec]:
     are_lists = getattr(cls, "OUTPUT_IS_LIST", None)
     are_lists = [are_lists] * len(types) if isinstance(are_lists, bool) else list(are_lists or ())
     for position, kind in enumerate(types):
-        type_name = "COMBO" if is_listing(kind) else _type_name(kind)
+        type_name = _output_type(kind)
         name, tip = _at(names, position), _at(tips, position)
         yield OutputSpec(
             name=_text(name) if name else type_name,
@@ -312,7 +329,7 @@ def _read_open_output(cls: type) -> OutputSpec | None:
         kind = types[len(types)]
     except Exception:  # a class of a pack's own that answers for no more than it lists
         return None
-    return OutputSpec("more", "COMBO" if is_listing(kind) else _type_name(kind))
+    return OutputSpec("more", _output_type(kind))
 
 
 def _listed(value: Any) -> list[Any]:

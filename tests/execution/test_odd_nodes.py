@@ -262,3 +262,26 @@ def test_progress_in_numbers_of_other_libraries_can_be_sent() -> None:
     for event in heard:
         pack(event.as_message())
     assert [(each.value, each.max) for each in heard.of("node_progress")] == [(7.0, 7.0)]
+
+
+# Choices that claim to be what they are compared with
+
+
+class AnyChoice(list[str]):
+    def __ne__(self, other: object) -> bool:
+        return False
+
+
+def test_a_choice_that_is_of_every_type_takes_any_link_and_feeds_any_input() -> None:
+    choices = AnyChoice(["a", "b"])
+    outputs: Any = (choices,)
+    chosen = pack_node("Chosen", lambda choice: (choice,), outputs, takes={"choice": (choices, {})})
+    number = pack_node("Number", lambda number: (number,), ("INT",), takes={"number": ("INT", {})})
+    made = pack_worker(chosen, number)
+    nodes = graph(
+        n1=("Number", {"number": 5}), n2=("Chosen", {"choice": ["1", 0]}), n3=("Number", {"number": ["2", 0]})
+    )
+    assert run(made, nodes | graph(n4=show("3"))).shown() == ["5"]
+    assert chosen.inputs[0].choices == ("a", "b")
+    refused = run(made, graph(n2=("Chosen", {"choice": "c"}), n4=show("2")))
+    assert "found 'c', wanted one of: a, b" in refused.end.message
