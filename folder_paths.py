@@ -233,11 +233,12 @@ def annotated_filepath(name: str) -> tuple[str, str | None]:
 def get_annotated_filepath(name: str, default_dir: str | None = None) -> str:
     """The path that a name such as `a.png [output]` means; without a suffix in `default_dir`, else in the input folder.
 
+    A whole path is meant as it is: packs have nodes that take one. Those of the house do not come by here.
     Raises: FileProblem, for a name that leads out of its folder.
     """
     filename, place = annotated_filepath(name)
-    if place is None and default_dir is not None:
-        return os.path.join(default_dir, filename)
+    if place is None and (default_dir is not None or os.path.isabs(filename)):
+        return os.path.join(default_dir or "", filename)
     try:
         return str(current_folders().annotated(name))
     except FileProblem:
@@ -248,7 +249,7 @@ def get_annotated_filepath(name: str, default_dir: str | None = None) -> str:
 def exists_annotated_filepath(name: str) -> bool:
     """Whether the file that a name means is there."""
     try:
-        return current_folders().annotated(name).is_file()
+        return os.path.isfile(get_annotated_filepath(name))
     except FileProblem:
         return False
 

@@ -11,12 +11,13 @@ import contextlib
 import io
 import json
 import logging
+import multiprocessing
 import os
 import secrets
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ from heddle.settings.options import HOUSE, Settings, parse
 
 if TYPE_CHECKING:
     from execution.pack_side import PackSide
+    from execution.printed import Printed
     from execution.protocol import Wire
     from execution.worker import Worker
     from heddle.graph.registry import Registry
@@ -70,8 +72,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EXIT_FAILED
 
 
-def build_worker(settings: Settings) -> Worker:
-    """A worker with every node, nothing loaded yet."""
+def build_worker(settings: Settings, about_to_load: Callable[[str], None] = lambda pack: None) -> Worker:
+    """A worker with every node, nothing loaded yet.
+
+    Args:
+        about_to_load: is told the name of each pack before its code runs.
+    """
     # A worker's rooms bring torch; the front desk must not.
     from execution.cache import ResultCache
     from execution.code_versions import CodeVersions
@@ -98,7 +104,7 @@ def build_worker(settings: Settings) -> Worker:
     device = choose_device(cpu_only=settings.cpu)
     weights = Weights(device)
     keep_ledger(weights)
-    registry = _gather_nodes(settings, folders)
+    registry = _gather_nodes(settings, folders, about_to_load)
     fingerprints = Fingerprints(folders)
     cache_bytes = settings.cache_bytes
     if settings.cache_headroom is not None:
@@ -109,12 +115,18 @@ def build_worker(settings: Settings) -> Worker:
         fingerprint=fingerprints.of,
         guard=node_guard,
         cache=ResultCache(cache_bytes, bytes_of, settings.cache_results),
-        disk=DiskCache(folders.user / "results", settings.disk_cache_bytes, Codec(to_bytes, read_value, bytes_of)),
+        disk=DiskCache(
+            folders.user / "results",
+            settings.disk_cache_bytes,
+            Codec(to_bytes, read_value, bytes_of),
+            settings.disk_cache_worth_s,
+        ),
         protection=Protection(seal_of, copy_of, memory_of),
         # Only a job of the queue is tried again.
         claims_of=lambda job_id: Claims(claims_path(folders.user, job_id)) if settings.command == "serve" else None,
         # A terminal shows no pictures.
         preview_method="none" if settings.command == "run" else settings.preview_method,
+        previews_were_asked_for=settings.previews_were_asked_for,
         preview_px=settings.preview_px,
         code_version=CodeVersions([HOUSE / room for room in CODE_ROOMS], surroundings(device)).of,
     )
@@ -274,27 +286,53 @@ def work(settings: Settings, connection: Wire, device: str = "") -> None:
     for asked in (signal.SIGINT, getattr(signal, "SIGBREAK", None)):
         if asked is not None:
             signal.signal(asked, signal.SIG_IGN)  # Ctrl+C in the terminal is for the front desk, which tells us
+    from execution.printed import Printed  # quick, and before what takes seconds
+
+    printed = Printed()
+    sys.stdout, sys.stderr = printed.tee(sys.stdout), printed.tee(sys.stderr)
     logging.basicConfig(level=settings.log_level, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
-    from execution.lifeline import tied_to_front_desk  # quick, and before what takes seconds
+    from execution.lifeline import tied_to_front_desk
     from heddle.settings.folders import Folders
 
-    with tied_to_front_desk(Folders.from_settings(settings).user):
-        from execution.collecting import collect_seldom  # a worker's rooms, see build_worker
-        from execution.worker import serve_connection
-        from model_management.devices import describe_devices
-
-        worker = build_worker(settings)
-        collect_seldom()
-        serve_connection(worker, connection, lambda: describe_devices(worker.house.weights.device), ready=lambda: None)
+    multiprocessing.current_process().daemon = False  # or nodes could not start processes, such as loaders of data
+    code = 0
+    try:
+        with tied_to_front_desk(Folders.from_settings(settings).user):
+            _serve(settings, connection, printed)
+    except BaseException:  # a thread that a pack left behind must not keep a worker alive that works no more
+        log.exception("the worker cannot go on")
+        code = 1
+    for child in multiprocessing.active_children():  # what nodes left running
+        child.terminate()
     # All is said and written. Taking torch down in order would take seconds, and whoever stopped us waits.
     logging.shutdown()
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError, AttributeError):  # closed, or never there
             stream.flush()
-    os._exit(0)
+    os._exit(code)
 
 
-def _gather_nodes(settings: Settings, folders: Folders) -> Registry:
+def _serve(settings: Settings, connection: Wire, printed: Printed) -> None:
+    """Work until the front desk says that it is enough."""
+    from execution.collecting import collect_seldom  # a worker's rooms, see build_worker
+    from execution.protocol import pack
+    from execution.worker import serve_connection
+    from model_management.devices import describe_devices
+
+    worker = build_worker(settings, lambda name: connection.send_bytes(pack({"type": "loading", "pack": name})))
+    collect_seldom()
+    serve_connection(
+        worker,
+        connection,
+        lambda: describe_devices(worker.house.weights.device),
+        ready=lambda: None,
+        printed=printed,
+    )
+
+
+def _gather_nodes(
+    settings: Settings, folders: Folders, about_to_load: Callable[[str], None] = lambda pack: None
+) -> Registry:
     """The built-in nodes and those of the packs; a pack that fails is said and left out."""
     from heddle.settings.current import use as keep_folders
     from nodes import door
@@ -305,7 +343,7 @@ def _gather_nodes(settings: Settings, folders: Folders) -> Registry:
     keep_folders(settings, folders)  # packs ask for both while they are imported
     door.use(registry)
     only = settings.packs_only or (() if settings.no_packs else None)
-    for pack in load_packs(registry, folders.custom_nodes, only):
+    for pack in load_packs(registry, folders.custom_nodes, only, about_to_load):
         for failure in pack.failures:
             log.warning("%s", failure.message)
     return registry
@@ -314,7 +352,7 @@ def _gather_nodes(settings: Settings, folders: Folders) -> Registry:
 def _pack_side(worker: Worker) -> PackSide:
     """How a worker asks its packs. What they left on `PromptServer` is there once one of them has imported it."""
     from execution.pack_side import PackSide, RunningJob  # with the worker's rooms
-    from nodes.door import EXTENSION_WEB_DIRS, LOADED_MODULE_DIRS
+    from nodes.door import EXTENSION_WEB_DIRS, LOADED_MODULE_DIRS, REPLACEMENTS
     from nodes.packs import read_packs_again
 
     folders, served = worker.house.folders, []
@@ -332,7 +370,12 @@ def _pack_side(worker: Worker) -> PackSide:
         }
 
     def tell() -> list[dict[str, Any]]:
-        server, told = prompt_server(), [{"type": "folders", "kinds": folders.changed_kinds()}]
+        server = prompt_server()
+        replacements = {old: list(records) for old, records in REPLACEMENTS.items()}
+        told: list[dict[str, Any]] = [
+            {"type": "folders", "kinds": folders.changed_kinds()},
+            {"type": "replacements", "nodes": replacements},
+        ]
         if server is not None and not served:
             from server.pack_routes import PackServer  # brings aiohttp, as the pack has done already
 

@@ -47,6 +47,8 @@ def _read(name: str) -> Any:
             return None if path is None else str(path)
         case "extra_model_paths_config":
             return [[str(path)] for path in settings.extra_model_paths] or None
+        case "multi_user":
+            return settings.multi_user
         case "disable_all_custom_nodes":
             return settings.no_packs
         case "whitelist_custom_nodes":

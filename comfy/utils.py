@@ -50,7 +50,8 @@ class ProgressBar:
         self.current: float = 0
         self.node_id = None if node_id is None else str(node_id)
         self.hook = PROGRESS_BAR_HOOK
-        # Kept from the start: a node may report from a thread of its own, which does not know where it came from.
+        # Kept from the start: a node may report from a thread of its own, which does not know where it came from. A bar
+        # that is made there is of the node that began last.
         self._context = current_context.get()
         self._place = call_place.get()
 
@@ -69,11 +70,12 @@ class ProgressBar:
         encoded = None if preview is None else encode_preview(preview)
         own = self._place.node_id if self._place is not None else None
         report = worker_side().progress
-        if self.node_id is not None and self.node_id != own and report is not None:
+        is_other = self._context is None or (self.node_id is not None and self.node_id != own)
+        if is_other and report is not None:
             report(self.node_id, self.current, self.total, encoded[0] if encoded is not None else None)
         elif self._context is not None:
             if encoded is not None:
-                self._context.preview(*encoded)
+                self._context.show(*encoded)
             self._context.progress(self.current, self.total)
 
 

@@ -29,7 +29,7 @@ class ProgressRegistry:
             report(str(node_id), value, max_value, encoded[0] if encoded is not None else None)
         elif context is not None:
             if encoded is not None:
-                context.preview(*encoded)
+                context.show(*encoded)
             context.progress(value, max_value)
 
     def start_progress(self, node_id: str) -> None:

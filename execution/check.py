@@ -12,6 +12,7 @@ from typing import Any
 from execution.checks.missing import all_missing, missing_types
 from execution.checks.report import NodeProblems, Report, error_record
 from execution.checks.sockets import output_types, shared_types, shares_types
+from execution.checks.told import about, files_of, place_of, source_of
 from execution.checks.values import SCALARS, Files, HasFile, ListFiles, Unfit, Values, glance
 from execution.checks.words import Nearest, carried, input_problem
 from execution.plan import Link, Plan, PlannedNode, in_order
@@ -52,15 +53,10 @@ def check_prompt(
     """
     try:
         records = _read_records(prompt)
-        if missing := missing_types(records, nodes):
-            return Report(
-                error=all_missing(missing),
-                problems={
-                    node_id: NodeProblems(str(each.class_type), title_of(records[node_id]), [each])
-                    for node_id, each in missing.items()
-                },
-            )
         checker = _Checker(records, nodes, Values(Files(list_files, has_file), Nearest()), ask)
+        if missing := missing_types(records, nodes):
+            checker.blame_missing(missing)
+            return Report(error=all_missing(records, missing, checker.missing_files), problems=checker.problems)
         outputs = _choose_outputs(checker, targets)
     except GraphError as error:
         return Report(error=error)
@@ -73,8 +69,11 @@ def check_prompt(
     elif good:
         report.plan = in_order(checker.planned, good)
     else:
+        lacking = all_missing(records, {}, checker.missing_files)
+        more = f": {lacking.message}" if lacking else ""
         report.error = GraphError(
-            "no output of the workflow can run; mend what is said of its nodes", kind="prompt_outputs_failed_validation"
+            f"each output needs a node that has an error; mend what is said of these nodes{more}",
+            kind="prompt_outputs_failed_validation",
         )
     return report
 
@@ -166,6 +165,7 @@ class _Checker:
         self._ask = ask
         self._kinds: dict[str, _Kind] = {}
         self._output_types: dict[str, tuple[str, ...]] = {}
+        self.missing_files: list[GraphError] = []
         self._is_sound: dict[str, bool] = {}  # of nodes whose branch was walked to its end, which come first
         self._closing: set[str] = set()
 
@@ -245,8 +245,60 @@ class _Checker:
     def _blame(self, node_id: str, error: GraphError) -> None:
         if node_id not in self.problems:
             record = self.records[node_id]
-            self.problems[node_id] = NodeProblems(record["class_type"], title_of(record))
+            self.problems[node_id] = NodeProblems(str(error.class_type), title_of(record))
         self.problems[node_id].errors.append(error)
+
+    def blame_missing(self, types: Mapping[str, GraphError]) -> None:
+        """Note the unknown types and each file that is not there, whichever outputs need its node."""
+        for node_id, record in self.records.items():
+            if node_id in types:
+                self._blame(node_id, types[node_id])
+                self._blame_told_files(node_id, record)
+                continue
+            kind = self.kind(record["class_type"])
+            given = record.get("inputs", {})
+            inputs = resolve(kind.spec, given).inputs if kind.spec.is_dynamic else kind.inputs
+            for name, wanted in inputs.items():
+                if wanted.type_names[0] == "COMBO" and not kind.node_asks(name) and isinstance(given.get(name), str):
+                    try:
+                        self._values.read(wanted, given[name])
+                    except Unfit as error:
+                        if error.file is not None:
+                            self._blame_value(node_id, kind.spec, wanted, given[name], error)
+
+    def _blame_told_files(self, node_id: str, record: Mapping[str, Any]) -> None:
+        """Note the files that the workflow says it has for a node of which nothing else is known."""
+        for file in files_of(record):
+            kind, place = file.get("directory", ""), f"node {node_id}{about(record)}"
+            if not kind or self._values.files.has_anywhere(kind, file["name"]):
+                continue
+            source = f"; it comes from {file['url']}" if "url" in file else ""
+            words = f"{place}: there is no file {short(file['name'])} of the kind {kind!r}; put it there{source}"
+            facts = place_of(record) | {"missing_file": {"kind": kind, "near": [], **file}}
+            class_type = carried(record.get("class_type"))
+            error = GraphError(
+                words, node_id=node_id, class_type=class_type, found=file["name"], kind="missing_model", more=facts
+            )
+            self._blame(node_id, error)
+            self.missing_files.append(error)
+
+    def _blame_value(self, node_id: str, spec: NodeSpec, wanted: InputSpec, value: Any, error: Unfit) -> None:
+        facts: dict[str, Any] = {"linked_node": carried(value)} if is_link(value) else {}
+        words = error.words
+        if error.file is not None:
+            record = self.records[node_id]
+            source = source_of(record, error.found)
+            facts = place_of(record) | {"missing_file": {"name": carried(error.found), **error.file, **source}}
+            words += f"; it comes from {source['url']}" if "url" in source else ""
+        self._blame_input(node_id, spec, wanted, error.kind, error.found, words, **facts)
+        if error.file is not None:
+            self.missing_files.append(self.problems[node_id].errors[-1])
+
+    def _blame_input(
+        self, node_id: str, spec: NodeSpec, wanted: InputSpec, kind: str, found: Any, words: str, **more: Any
+    ) -> None:
+        place = about(self.records[node_id], spec)
+        self._blame(node_id, input_problem(node_id, spec, wanted, kind, found, words, about=place, **more))
 
     def _read_node(self, node_id: str, record: Mapping[str, Any], kind: _Kind) -> PlannedNode:
         """The node with its values and links; what is wrong with them is noted."""
@@ -264,7 +316,7 @@ class _Checker:
             for crowded, count in resolved.crowded:
                 most = crowded.options["template"]["max"]
                 words = f"found {count} elements, wanted {most} or less"
-                self._blame(node_id, input_problem(node_id, spec, crowded, "value_bigger_than_max", count, words))
+                self._blame_input(node_id, spec, crowded, "value_bigger_than_max", count, words)
         for wanted, own, low, high in glances:
             name = wanted.name
             value = given.get(name, _ABSENT)
@@ -275,7 +327,7 @@ class _Checker:
                 if wanted.section == "required":
                     step = "give it a value" if wanted.is_widget else "connect it"
                     words = f"nothing given, wanted {wanted.type}; {step}"
-                    self._blame(node_id, input_problem(node_id, spec, wanted, "required_input_missing", None, words))
+                    self._blame_input(node_id, spec, wanted, "required_input_missing", None, words)
                 continue
             try:
                 if type(value) not in SCALARS and is_link(value):
@@ -288,10 +340,7 @@ class _Checker:
                 else:
                     values[name] = self._values.read(wanted, value, node_asks=kind.node_asks(name))
             except Unfit as error:
-                facts = {"linked_node": carried(value)} if is_link(value) else {}
-                self._blame(
-                    node_id, input_problem(node_id, spec, wanted, error.kind, error.found, error.words, **facts)
-                )
+                self._blame_value(node_id, spec, wanted, value, error)
         node = PlannedNode(node_id, spec, values, links, title_of(record), raw or _NOTHING, more)
         self.planned[node_id] = node
         self._output_types[node_id] = kind.output_types
@@ -352,18 +401,15 @@ class _Checker:
         found = [link.source, link.output]
         wanted_input = node.input(name)
         assert wanted_input is not None
-        self._blame(
+        self._blame_input(
             node.id,
-            input_problem(
-                node.id,
-                node.spec,
-                wanted_input,
-                "return_type_mismatch",
-                found,
-                words,
-                received_type=given,
-                linked_node=found,
-            ),
+            node.spec,
+            wanted_input,
+            "return_type_mismatch",
+            found,
+            words,
+            received_type=given,
+            linked_node=found,
         )
 
     def _ask_node(self, node: PlannedNode, arriving: Mapping[str, str]) -> None:
@@ -375,10 +421,10 @@ class _Checker:
         if refusal is None:
             return
         kind = "custom_validation_failed"
-        about = node.input(next(iter(validation.names))) if len(validation.names) == 1 else None
-        if about is not None:
-            found = node.values.get(about.name)
-            self._blame(node.id, input_problem(node.id, node.spec, about, kind, found, refusal))
+        checked = node.input(next(iter(validation.names))) if len(validation.names) == 1 else None
+        if checked is not None:
+            found = node.values.get(checked.name)
+            self._blame_input(node.id, node.spec, checked, kind, found, refusal)
         else:
             words = f"node {node.id} ({node.spec.id}): {refusal}"
             self._blame(node.id, GraphError(words, node_id=node.id, class_type=node.spec.id, kind=kind))

@@ -12,10 +12,13 @@ from datetime import datetime
 from typing import Any
 
 from execution.checks.missing import all_missing, missing_types
+from execution.checks.told import dicts_in, may_be_repeated
+from execution.checks.words import file_name
 from execution.saved.definitions import Definitions
 from execution.saved.everywhere import add_unseen_links
 from execution.saved.places import Place, unfold
 from execution.saved.records import Record, link_of, mapping_in, name_of, read_graph, type_of
+from execution.saved.scripted import scripted_values
 from execution.saved.sources import Source, Sources, Value
 from execution.saved.texts import choose_words, fill_name
 from execution.saved.virtual import Role, roles_beside
@@ -23,7 +26,7 @@ from execution.saved.widgets import NO_VALUE, Setting, values_of_unknown, widget
 from heddle.graph.errors import GraphError
 from heddle.graph.quoting import short
 from heddle.graph.spec import NodeSpec
-from heddle.graph.workflow import Prompt, form_of, is_link, refuse_unreadable
+from heddle.graph.workflow import Prompt, form_of, is_instance, is_link, refuse_unreadable
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,7 @@ def convert(
         for node_id, node in document.items():
             refuse_unreadable(str(node_id), node)
         prompt = {str(node_id): dict(node) for node_id, node in document.items()}
-        return Converted(prompt, missing=all_missing(missing_types(prompt, nodes)))
+        return Converted(prompt, missing=all_missing(prompt, missing_types(prompt, nodes)))
     root = read_graph(document, "the workflow")
     add_unseen_links(root, document)
     definitions = Definitions(document, nodes)
@@ -81,11 +84,13 @@ def convert(
     roles = roles_beside(nodes)
     _, found = unfold(root, definitions, roles)
     writer = _Writer(nodes, roles, seed, now)
+    writer.sources_of_files = definitions.sources_of_files(document, root)
     for place, node_id, record in found:
         writer.write(place, node_id, record)
     writer.result.notes += [*root.notes, *definitions.notes]
     writer.leave_out_bystanders()
-    writer.result.missing = all_missing(missing_types(writer.result.prompt, nodes))
+    prompt = writer.result.prompt
+    writer.result.missing = all_missing(prompt, missing_types(prompt, nodes))
     return writer.result
 
 
@@ -100,6 +105,7 @@ class _Writer:
         self.seed = seed
         self.now = now
         self.result = Converted({})
+        self.sources_of_files: Mapping[str, Record] = {}
         self._bystanders: list[str] = []
         self._named: dict[Place, dict[str, str]] = {}
 
@@ -110,7 +116,7 @@ class _Writer:
         given = place.given.get(node_id, {}) | {name: found.value for name, found in values.items()}
         inputs: dict[str, Any] = {}
         if spec is None:
-            if not links and not values:
+            if not links and not values and not is_instance(kind):
                 self._bystanders.append(place.ids[node_id])
             inputs |= {name: _wrapped(value) for name, value in (values_of_unknown(record) | given).items()}
         else:
@@ -119,6 +125,7 @@ class _Writer:
                     origin = values[widget.name].origin if widget.name in values else None
                     value = self._finish_text(place, node_id, Setting(widget, value), origin)
                 inputs[widget.name] = _wrapped(value, widget.type)
+            inputs |= {name: _wrapped(each) for name, each in scripted_values(record, spec.id, inputs).items()}
             for name, found in values.items():  # a promoted value is written to sockets as well
                 inputs.setdefault(name, _wrapped(found.value))
         for name, source in links.items():
@@ -127,15 +134,30 @@ class _Writer:
                 inputs.pop(name, None)
             else:
                 inputs[name] = [written, source.output]
-        title = record.get("title") or (spec.display_name if spec else "") or kind
-        meta: dict[str, Any] = {"title": title if isinstance(title, str) else kind}
-        if mapping_in(record, "properties").get("cache") is False:  # the person wants it to run each time
-            meta["cache"] = False
         self.result.prompt[place.ids[node_id]] = {
             "class_type": spec.id if spec else kind,
             "inputs": inputs,
-            "_meta": meta,
+            "_meta": self._tell(place, record, spec, inputs),
         }
+
+    def _tell(self, place: Place, record: Record, spec: NodeSpec | None, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """What people are told of a node: its title, the subgraphs around it, its pack, where its files come from."""
+        properties = mapping_in(record, "properties")
+        title = record.get("title") or (spec.display_name if spec else "") or record["type"]
+        meta: dict[str, Any] = {"title": title if isinstance(title, str) else record["type"]}
+        if place.within:
+            meta["within"] = list(place.within)
+        meta |= {key: each for key in ("cnr_id", "aux_id", "ver") if may_be_repeated(each := properties.get(key))}
+        if self.sources_of_files:
+            named: list[Any] = [*inputs.values()]
+            if spec is None:  # its values may have no names, so what stands beside them has to do
+                named += (each.get("name") for each in dicts_in(properties.get("models")))
+            names = dict.fromkeys(file_name(each) for each in named if may_be_repeated(each))
+            if found := [self.sources_of_files[each] for each in names if each in self.sources_of_files]:
+                meta["models"] = found
+        if properties.get("cache") is False:  # the person wants it to run each time
+            meta["cache"] = False
+        return meta
 
     def leave_out_bystanders(self) -> None:
         """Take out the nodes of unknown types that are joined to nothing that runs: labels, bookmarks and their like.

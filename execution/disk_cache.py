@@ -23,10 +23,8 @@ from heddle.graph.errors import HeddleError
 
 log = logging.getLogger("heddle.execution.disk_cache")
 
-#: A result is worth a file if making it again would take this long, with all that is not on disk either.
-WORTH_SECONDS = 1.0
-
-#: ... and if writing it is quick beside that: what a plain disk takes, and the share of the time that may be spent.
+#: A result is worth a file if writing it is quick beside making it again: what a plain disk takes, and the share of
+#: the time that may be spent.
 DISK_BYTES_PER_S = 200e6
 WRITING_SHARE = 0.5
 
@@ -55,11 +53,15 @@ class Codec:
 
 
 class DiskCache:
-    """Holds results up to `limit_bytes` in a folder, which is made when the first is written."""
+    """Holds results up to `limit_bytes` in a folder, which is made when the first is written.
 
-    def __init__(self, folder: Path, limit_bytes: int, codec: Codec) -> None:
+    One is taken if making it again would take `worth_s`, with all that is not on disk either.
+    """
+
+    def __init__(self, folder: Path, limit_bytes: int, codec: Codec, worth_s: float) -> None:
         self.folder = folder
         self.limit_bytes = limit_bytes
+        self.worth_s = worth_s
         self._codec = codec
         self._sizes: dict[str, int] | None = None  # by key, the longest unused first
         self._seen_at = 0  # when the folder had changed last as it was looked at
@@ -103,7 +105,7 @@ class DiskCache:
         Args:
             seconds: what making it again would take.
         """
-        if key in self or seconds < WORTH_SECONDS:
+        if key in self or seconds < self.worth_s:
             return key in self
         size = self._codec.bytes_of(result.outputs)
         if size > self.limit_bytes or size / DISK_BYTES_PER_S > seconds * WRITING_SHARE:

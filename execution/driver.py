@@ -248,7 +248,8 @@ class _JobRun:
 
     def _place(self, run: NodeRun, call: Call) -> call_of:
         """Where what a node calls can find out who and where it is."""
-        return call_of(run.context, run.node.id, call.index or 0, self.job.id)
+        shown_at = self.graph.get_display_node_id(run.node.id)
+        return call_of(run.context, run.node.id, call.index or 0, self.job.id, shown_at)
 
     def _look_at_seals(self, node: PlannedNode) -> None:
         """After a call: throw away what the node changed although it belongs to others, too."""

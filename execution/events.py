@@ -61,15 +61,20 @@ class NodeProgress(Event):
 
 @dataclass(frozen=True)
 class NodePreview(Event):
-    """A picture of what is being made; `format` is "jpeg" or "png"."""
+    """A picture of what is being made; `format` is "jpeg" or "png".
+
+    Those that nobody asked for are for clients that say that they read previews: for others a binary frame is a result.
+    """
 
     kind: ClassVar[str] = "node_preview"
     node_id: str = ""
     format: str = "jpeg"
     picture: bytes = b""
+    was_asked_for: bool = True
 
     def as_message(self) -> dict[str, Any]:
-        return {"kind": self.kind, "node_id": self.node_id, "format": self.format}
+        told: dict[str, Any] = {"kind": self.kind, "node_id": self.node_id, "format": self.format}
+        return told if self.was_asked_for else {**told, "was_asked_for": False}
 
 
 @dataclass(frozen=True)

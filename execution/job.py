@@ -27,7 +27,8 @@ class House:
     stays from job to job.
 
     `claims_of` gives the names that a job took for its files (`heddle.media.claims`), None where no job is tried twice.
-    `preview_method` is one of `heddle.settings.options.PREVIEW_METHODS`; `preview_px` the longer side of previews.
+    `preview_method` is one of `heddle.settings.options.PREVIEW_METHODS`; `preview_px` the longer side of previews;
+    `previews_were_asked_for`: not only by default, see `NodePreview`.
     """
 
     folders: Any
@@ -40,6 +41,7 @@ class House:
     claims_of: Callable[[str], Any] = lambda job_id: None
     code_version: CodeVersion = lambda spec: ""
     preview_method: str = "none"
+    previews_were_asked_for: bool = False
     preview_px: int = 512
     last_time: LastTime = field(default_factory=LastTime)
     calls: dict[tuple[str, str], tuple[type | None, Calls]] = field(default_factory=dict)

@@ -8,7 +8,6 @@ from typing import Any
 
 from execution.cache import Result
 from execution.calling import is_outside
-from execution.disk_cache import WORTH_SECONDS
 from execution.events import NodeNote
 from execution.explain import How
 from execution.failures import in_words
@@ -136,9 +135,10 @@ class JobResults:
             return
         self._house.cache.put(self._keys[node.id], result, seconds)
         # What writes files or shows them must do so again in another process.
-        disk = self._house.disk if not node.spec.is_output and cost_s >= WORTH_SECONDS else None
-        key = self._keys[node.id]
-        if disk is not None and not is_once(key) and disk.put(key, result, cost_s):
+        disk, key = self._house.disk, self._keys[node.id]
+        if disk is None or node.spec.is_output or cost_s < disk.worth_s:
+            return
+        if not is_once(key) and disk.put(key, result, cost_s):
             self._cost_s[node.id] = 0.0
 
     def explain(self, node: PlannedNode, how: How, seconds: float) -> None:

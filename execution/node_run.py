@@ -29,6 +29,7 @@ class NodeContext:
         self.prompt = job.prompt
         self.extra_pnginfo = job.extra_pnginfo
         self.preview_px = 0 if (job.preview_method or house.preview_method) == "none" else house.preview_px
+        self._previews_were_asked_for = job.preview_method is not None or house.previews_were_asked_for
         self._stop = job.stop
         self._emit = emit
         self._told_at = 0.0
@@ -49,6 +50,9 @@ class NodeContext:
             self._emit(untold)
 
     def preview(self, picture: bytes, format: str) -> None:
+        self._emit(NodePreview(self.node_id, format, bytes(picture), self._previews_were_asked_for))
+
+    def show(self, picture: bytes, format: str) -> None:
         self._emit(NodePreview(self.node_id, format, bytes(picture)))
 
     def note(self, text: str) -> None:

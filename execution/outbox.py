@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
+import logging
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from execution.events import Event, JobFinished, NodeStarted
 from execution.protocol import pack
+
+log = logging.getLogger("heddle.worker")
 
 #: Events that go in one message at most.
 EVENTS_TOGETHER = 500
@@ -40,8 +43,13 @@ class Outbox:
     Waking it costs more than most events do, so it stays awake as long as they come.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, give_up: Callable[[], None]) -> None:
+        """
+        Args:
+            give_up: called when nothing can be said any more: a worker that is not heard would hold its job for ever.
+        """
         self._connection = connection
+        self._give_up = give_up
         self._waiting: deque[_Entry] = deque()
         self._sending = threading.Lock()
         self._wake = threading.Event()
@@ -86,10 +94,14 @@ class Outbox:
         self._send_all()
 
     def _send_all(self) -> None:
-        # Who sends takes along what others have put in. That the front desk went away is noticed by who reads.
-        with self._sending, contextlib.suppress(OSError):
-            while self._waiting:
-                self._send([self._waiting.popleft() for _ in range(min(len(self._waiting), EVENTS_TOGETHER))])
+        try:
+            with self._sending:  # who sends takes along what others have put in
+                while self._waiting:
+                    self._send([self._waiting.popleft() for _ in range(min(len(self._waiting), EVENTS_TOGETHER))])
+        except Exception as error:
+            if not isinstance(error, ConnectionError):  # that is a front desk that went away
+                log.exception("this worker cannot say any more what it does, so it ends")
+            self._give_up()
 
     def _send(self, entries: list[_Entry]) -> None:
         """Send entries, events of one job together."""

@@ -31,6 +31,9 @@ PREVIEW, TEXT = 1, 3
 
 _PNG = b"\x89PNG"
 
+#: Made before any pack is imported: some of them change `json.dumps` for all.
+_encode = json.JSONEncoder().encode
+
 
 @dataclass
 class RunningJob:
@@ -43,6 +46,7 @@ class RunningJob:
     stop: threading.Event
     send: Callable[[Event], None]
     follow: Callable[[RunningJob, str | None], None] = lambda job, node_id: None
+    node_id: str | None = None  # the node that began last
     _held: dict[str, NodeProgress] = field(default_factory=dict)
     _told_at: dict[str, float] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -50,7 +54,8 @@ class RunningJob:
     def emit(self, event: Event) -> None:
         """What the job says of itself."""
         if event.kind == NodeStarted.kind:
-            self.follow(self, getattr(event, "node_id", None))
+            self.node_id = getattr(event, "node_id", None)
+            self.follow(self, getattr(event, "display_id", None) or getattr(event, "node_id", None))
         elif isinstance(event, JobFinished):
             self._tell_held()
         self.send(event)
@@ -135,11 +140,11 @@ class PackVoice:
         if (job := self._running()) is not None:
             job.stop.set()
 
-    def progress(self, node_id: str, value: float, total: float, picture: bytes | None) -> None:
-        """How far a node of the running job is. Raises: Cancelled, in a node that should stop."""
+    def progress(self, node_id: str | None, value: float, total: float, picture: bytes | None) -> None:
+        """How far a node of the running job is, see `WorkerSide`. Raises: Cancelled, in a node that should stop."""
         if (context := current_context.get()) is not None:
             context.check_cancelled()
-        if (job := self._running()) is not None:
+        if (job := self._running()) is not None and (node_id := node_id or job.node_id) is not None:
             job.progress(str(node_id), as_json(value), as_json(total), picture)
 
     def _send_frame(self, kind: int, data: Any, client_id: str | None) -> None:
@@ -192,6 +197,6 @@ class CatalogueChanges:
 def as_json(data: Any) -> Any:
     """A copy of the data as it is now, in the words of JSON. Raises: ValueError, for data that holds itself."""
     try:
-        return json.loads(json.dumps(data))
+        return json.loads(_encode(data))
     except (TypeError, ValueError, RecursionError):
         return plain(data)

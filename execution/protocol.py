@@ -15,10 +15,13 @@ from typing import Any
 
 _LENGTH = struct.Struct(">I")
 
+#: Made before any pack is imported: some of them change `json.dumps` for all.
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
 
 def pack(message: dict[str, Any], blob: bytes | None = None) -> bytes:
     """The bytes to send for one message. NaN, infinities and integers of any size arrive as they left."""
-    text = json.dumps(message, separators=(",", ":")).encode("ascii")
+    text = _encode(message).encode("utf-8", "surrogatepass")
     return b"".join((_LENGTH.pack(len(text)), text, blob or b""))
 
 

@@ -21,6 +21,7 @@ from execution.job import House, Job
 from execution.outbox import Connection, Outbox
 from execution.own_check import ask_node
 from execution.pack_side import CatalogueChanges, PackSide, PackVoice, Put, RunningJob, as_json
+from execution.printed import Printed
 from execution.protocol import unpack
 from heddle.graph.registry import Registry
 from heddle.graph.running import hand_in, worker_side
@@ -156,7 +157,12 @@ class Worker:
 
 
 def serve_connection(
-    worker: Worker, connection: Connection, describe: Callable[[], dict[str, Any]], *, ready: Callable[[], None]
+    worker: Worker,
+    connection: Connection,
+    describe: Callable[[], dict[str, Any]],
+    *,
+    ready: Callable[[], None],
+    printed: Printed | None = None,
 ) -> None:
     """Serve a front desk at the other end of a pipe until it says stop or goes away.
 
@@ -165,8 +171,9 @@ def serve_connection(
     Args:
         describe: the devices, as clients of /system_stats read them.
         ready: what is left to do before the first job, after the catalogue was sent.
+        printed: what this process prints, for the front desk's log.
     """
-    outbox = Outbox(connection)
+    outbox = Outbox(connection, lambda: os._exit(1))
     inbox: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
     asides = _Asides(worker, outbox)
 
@@ -194,6 +201,8 @@ def serve_connection(
         threading.Thread(target=read, name="front desk", daemon=True).start()
         try:
             outbox.put({"type": "hello", "pid": os.getpid(), **describe(), **worker.packs.hello()})
+            if printed is not None:
+                printed.listen(lambda line: outbox.put({"type": "printed", "text": line}))
             asides.tell_all()
             ready()
             outbox.put({"type": "ready"})

@@ -36,6 +36,9 @@ class BareContext:
     def preview(self, picture: bytes, format: str) -> None:
         """Nobody watches."""
 
+    def show(self, picture: bytes, format: str) -> None:
+        """Nobody watches."""
+
     def note(self, text: str) -> None:
         log.info("%s", text)
 

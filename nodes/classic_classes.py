@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from heddle.graph.derived import class_of_spec
-from heddle.graph.errors import HeddleError
 from heddle.graph.registry import Registry
 from heddle.graph.running import current_context
 from heddle.graph.spec import NodeSpec
@@ -21,6 +20,7 @@ from heddle.settings.current import current_folders
 from nodes.bare_context import BareContext
 from nodes.catalogue import built_in
 from nodes.image.files import write_images
+from nodes.sampling.ksampler import sample_part
 
 
 class Method(NamedTuple):
@@ -100,17 +100,22 @@ def common_ksampler(
     last_step: int | None = None,
     force_full_denoise: bool = False,
 ) -> tuple[Any]:
-    """Sample as the node KSampler does; the latent in a tuple.
+    """Sample as the node KSampler does, or for some of the steps only; the latent in a tuple.
 
-    Raises: HeddleError, for a part of the steps or without noise, which KSampler cannot do.
+    Args:
+        disable_noise: the latent has its noise already.
+        start_step, last_step: from the one to just before the other; None = from the first, to the end.
+        force_full_denoise: no noise is left, even if steps are.
     """
-    if disable_noise or start_step or (last_step is not None and last_step < steps):
-        raise HeddleError(
-            "common_ksampler: sampling without noise or for a part of the steps is not there yet; "
-            "call it with disable_noise=False and all steps"
-        )
-    cls: Any = own_class("KSampler")
-    return cls().sample(model, seed, steps, cfg, sampler_name, scheduler, positive, negative, latent, denoise)
+    drawn = sample_part(
+        *(model, seed, steps, cfg, sampler_name, scheduler, positive, negative, latent, denoise),
+        current_context.get() or BareContext(),
+        first=start_step or 0,
+        last=last_step,
+        to_clean=force_full_denoise,
+        noised=disable_noise,
+    )
+    return (drawn,)
 
 
 def _derive(spec: NodeSpec) -> type:

@@ -40,6 +40,8 @@ PACKAGES = frozenset(f"comfy.{name}" for name in _PACKAGES.split()) | {"comfy_ex
 NAMES = {
     module: frozenset(names.split())
     for module, names in {
+        "comfy_api.input_impl": "VideoFromFile",
+        "comfy_api.latest._ui": "AudioSaveHelper PreviewAudio",
         "comfy.model_management": (
             "LoadedModel archive_model_dtypes cast_to cast_to_gpu controlnet_device get_offload_stream "
             "load_model_gpu load_models_gpu lora_compute_dtype pick_weight_dtype resolve_lowvram_weight set_vram_to "

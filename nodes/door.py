@@ -12,6 +12,7 @@ from typing import Any
 
 from heddle.graph.errors import GraphError
 from heddle.graph.registry import Registry
+from heddle.graph.schema.replacing import NodeReplace
 from nodes.closed_doors import behind
 
 log = logging.getLogger(__name__)
@@ -22,6 +23,9 @@ MAX_RESOLUTION = 16384
 #: Pack -> the folder of its browser scripts; pack -> the folder of its code. `packs.py` fills them.
 EXTENSION_WEB_DIRS: dict[str, str] = {}
 LOADED_MODULE_DIRS: dict[str, str] = {}
+
+#: Id of an older node -> the nodes that may stand in for it, as front ends read them.
+REPLACEMENTS: dict[str, list[dict[str, Any]]] = {}
 
 _registry: Registry | None = None
 
@@ -40,6 +44,14 @@ def current_registry() -> Registry:
 
         _registry = built_in()
     return _registry
+
+
+def add_replacement(node_replace: NodeReplace) -> None:
+    """Take in what a pack says of an older node."""
+    record = node_replace.as_dict()
+    known = REPLACEMENTS.setdefault(str(node_replace.old_node_id), [])
+    if record not in known:  # said again when a pack is loaded again
+        known.append(record)
 
 
 class NodeClasses(MutableMapping[str, type]):
@@ -113,7 +125,11 @@ def before_node_execution() -> None:
 
 
 def __getattr__(name: str) -> Any:
-    """The classic class of a built-in node, or `common_ksampler`, made when it is first asked for."""
+    """The classic class of a built-in node, or a function, made when it is first asked for."""
+    if name in ("init_extra_nodes", "load_custom_node"):
+        from nodes import packs  # it stands on this file
+
+        return getattr(packs, name)
     if name == "common_ksampler":
         from nodes import classic_classes  # brings torch
 

@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 import tomllib
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -26,8 +26,10 @@ from heddle.graph.classic import read_again, spec_of_class
 from heddle.graph.errors import GraphError, HeddleError
 from heddle.graph.registry import Registry
 from heddle.graph.spec import NodeSpec
+from heddle.settings.current import current_folders, current_settings
+from nodes.classic_classes import class_for
 from nodes.closed_doors import closed_base, hang_in
-from nodes.door import EXTENSION_WEB_DIRS, LOADED_MODULE_DIRS
+from nodes.door import EXTENSION_WEB_DIRS, LOADED_MODULE_DIRS, NODE_CLASS_MAPPINGS, current_registry
 
 log = logging.getLogger(__name__)
 
@@ -58,11 +60,17 @@ class Pack:
         return f"{PACKAGE}.{self.name.replace('.', '_x_')}"
 
 
-def load_packs(registry: Registry, folders: Iterable[Path], only: Collection[str] | None = None) -> list[Pack]:
+def load_packs(
+    registry: Registry,
+    folders: Iterable[Path],
+    only: Collection[str] | None = None,
+    about_to: Callable[[str], None] = lambda name: None,
+) -> list[Pack]:
     """Add the nodes of every pack in the folders to the registry.
 
     Args:
         only: names of the packs to load, with or without `.py`; None = all.
+        about_to: is told the name of each pack before its code runs, which may end the process.
     """
     folders = list(folders)
     packs = [Pack(path.stem if path.is_file() else path.name, path) for path in _pack_paths(folders)]
@@ -73,8 +81,10 @@ def load_packs(registry: Registry, folders: Iterable[Path], only: Collection[str
         _make_package(folders)
         hang_in()
     for pack in packs:  # all of them before the first pack, whose libraries they may have to prepare
+        about_to(pack.path.name)
         _run_prestartup(pack)
     for pack in packs:
+        about_to(pack.path.name)
         _load(pack, registry)
     return packs
 
@@ -96,8 +106,44 @@ def read_packs_again(registry: Registry) -> list[HeddleError]:
     return failures
 
 
-def _load(pack: Pack, registry: Registry) -> None:
-    started = time.perf_counter()
+async def load_custom_node(
+    module_path: str, ignore: Collection[str] = frozenset(), module_parent: str = PACKAGE
+) -> bool:
+    """Load one more pack, or one again whose files have changed, as packs do that look after others.
+
+    Args:
+        ignore: ids of nodes that are not to be replaced.
+        module_parent: known to packs; packs are always `custom_nodes`.
+    Returns: whether it is there; if not, the log says why.
+    """
+    path = Path(module_path).absolute()
+    pack = Pack(path.stem if path.is_file() else path.name, path)
+    _make_package([path.parent])
+    hang_in()
+    _forget(pack.module_name)
+    # An extension's entry is awaited on a loop of its own, and whoever calls this runs on one already.
+    await asyncio.to_thread(_load, pack, current_registry(), ignore)
+    return not _complain([pack])
+
+
+async def init_extra_nodes(init_custom_nodes: bool = True, init_api_nodes: bool = True) -> None:
+    """Load the packs, for scripts that import the house in place of starting it; in a worker they are there."""
+    settings, folders = current_settings(), current_folders()
+    if init_custom_nodes and not LOADED_MODULE_DIRS and not settings.no_packs:
+        only = settings.packs_only or None
+        _complain(await asyncio.to_thread(load_packs, current_registry(), folders.custom_nodes, only))
+
+
+def _complain(packs: Iterable[Pack]) -> bool:
+    """Say what could not be loaded. Returns: whether there was anything."""
+    failures = [failure for pack in packs for failure in pack.failures]
+    for failure in failures:
+        log.warning("%s", failure.message)
+    return bool(failures)
+
+
+def _load(pack: Pack, registry: Registry, but: Collection[str] = ()) -> None:
+    started, before = time.perf_counter(), dict(registry)
     try:
         with _watched(pack):
             module = _import_pack(pack)
@@ -108,13 +154,15 @@ def _load(pack: Pack, registry: Registry) -> None:
         log.debug("pack %s", pack.name, exc_info=True)
         return
     LOADED_MODULE_DIRS[pack.name] = str(pack.path.absolute())
+    pack.node_ids += [id for id, spec in registry.items() if before.get(id) is not spec]  # it put them there itself
     try:
         pack.web = _web_folder(pack, module)
         if pack.web is not None:
             EXTENSION_WEB_DIRS[pack.name] = str(pack.web)
         with _watched(pack):
-            for spec in _read_nodes(pack, module):
-                _add(pack, spec, registry)
+            for spec in _read_nodes(pack, module, registry):
+                if spec.id not in but:
+                    _add(pack, spec, registry)
     except (Exception, SystemExit) as error:  # comfy_entrypoint and what it calls is the pack's code, too
         pack.failures.append(
             HeddleError(f"pack {pack.name}: cannot list its nodes ({type(error).__name__}: {error}); see its own page")
@@ -236,17 +284,19 @@ def _web_folder(pack: Pack, module: ModuleType) -> Path | None:
     return None
 
 
-def _read_nodes(pack: Pack, module: ModuleType) -> Iterator[NodeSpec]:
+def _read_nodes(pack: Pack, module: ModuleType, registry: Registry) -> Iterator[NodeSpec]:
     place = f"{PACKAGE}.{pack.name}"
     classes: Any = getattr(module, "NODE_CLASS_MAPPINGS", None)
-    if classes is not None:
+    if classes is not None and classes is not NODE_CLASS_MAPPINGS:
         names: Any = getattr(module, "NODE_DISPLAY_NAME_MAPPINGS", None) or {}
         for id, cls in dict(classes).items():
-            yield from _read_node(pack, cls, str(id), str(names.get(id, "") or ""), place)
+            there = registry.get(str(id))
+            if there is None or class_for(there) is not cls:  # else it hands on what it found here
+                yield from _read_node(pack, cls, str(id), str(names.get(id, "") or ""), place)
     elif callable(entry := getattr(module, "comfy_entrypoint", None)):
         for cls in asyncio.run(_listed_by(entry)):
             yield from _read_node(pack, cls, "", "", place)
-    elif getattr(module, "WEB_DIRECTORY", None) is None and pack.web is None:
+    elif getattr(module, "WEB_DIRECTORY", None) is None and pack.web is None and not pack.node_ids:
         pack.failures.append(
             GraphError(f"pack {pack.name}: has neither NODE_CLASS_MAPPINGS nor comfy_entrypoint, so it brings no nodes")
         )

@@ -15,12 +15,13 @@ from heddle.settings.folders import Folders
 from server import keys
 from server.catalogue import Catalogue
 from server.clients import SERVER_FEATURES, Clients
-from server.files import empty_temp
+from server.files import empty_temp, forget_drafts
 from server.guards import allow_origin, error_words, foreign_guard
 from server.intake import Intake
 from server.logbook import LogBook
 from server.metrics import METRICS, Metrics, count_requests
 from server.pack_requests import pass_to_packs
+from server.people import People
 from server.routes import (
     catalogue,
     extensions,
@@ -35,6 +36,7 @@ from server.routes import (
     prompt,
     queue,
     system,
+    templates,
     upload,
     userdata,
     users,
@@ -44,7 +46,6 @@ from server.routes import (
 )
 from server.store import Store
 from server.supervisor import Supervisor
-from server.user_files import PersonSettings, UserFiles
 from server.v1 import description as v1_description
 from server.v1 import events as v1_events
 from server.v1 import jobs as v1_jobs
@@ -67,6 +68,7 @@ SUBJECTS = (
     users,
     userdata,
     workflows,
+    templates,
     extensions,
     front_end,
     internal,
@@ -94,6 +96,7 @@ class Parts:
     private_names: frozenset[str] | None = None  # None: other machines may ask, too
     page_is_ours: bool = True  # a front end that was built elsewhere gets fewer rules
     cors_origin: str | None = None
+    several_people: bool = False  # each with files and settings of their own
 
 
 def build_app(parts: Parts) -> web.Application:
@@ -117,12 +120,12 @@ def build_app(parts: Parts) -> web.Application:
     app[keys.SUPERVISOR] = parts.supervisor
     app[keys.INTAKE] = parts.intake
     app[keys.WORKFLOWS] = parts.workflows
-    app[keys.USER_FILES] = files = UserFiles(parts.folders)
-    app[keys.PERSON_SETTINGS] = PersonSettings(files, parts.limits.settings_bytes)
+    app[keys.PEOPLE] = People(parts.folders, parts.limits.settings_bytes, several=parts.several_people)
     app[keys.PAGE] = parts.page
     app[keys.PAGE_IS_OURS] = parts.page_is_ours
     app[keys.LIMITS] = parts.limits
     app[keys.LOGBOOK] = LogBook(parts.clients)
+    parts.supervisor.hear = app[keys.LOGBOOK].take
     app[keys.UPLOADING] = asyncio.Lock()
     app[keys.WEBHOOKS] = parts.webhooks
     app[STREAMS] = Streams()
@@ -155,6 +158,7 @@ async def _run_parts(app: web.Application) -> AsyncIterator[None]:
     app[keys.LOGBOOK].open()
     await app[keys.STORE].open()  # from here on, no other front desk uses this user folder
     await asyncio.to_thread(empty_temp, app[keys.FOLDERS])
+    await asyncio.to_thread(forget_drafts, app[keys.FOLDERS])
     user = app[keys.FOLDERS].user
     await asyncio.to_thread(forget_other_claims, user, app[keys.STORE].waiting_ids)
 
@@ -163,6 +167,7 @@ async def _run_parts(app: web.Application) -> AsyncIterator[None]:
             forget_claims(user, job_id)
 
     app[keys.STORE].jobs_ended = forget
+    await asyncio.to_thread(app[keys.PEOPLE].load)
     app[keys.CATALOGUE].load()
     await app[keys.SUPERVISOR].start()
 

@@ -40,20 +40,27 @@ class Catalogue:
     """What `/object_info` shows. Lists of files are put in when somebody asks, from the folders as they are then."""
 
     def __init__(
-        self, path: Path, list_files: ListFiles, use_kinds: Callable[[Any], None] = lambda kinds: None
+        self,
+        path: Path,
+        list_files: ListFiles,
+        use_kinds: Callable[[Any], None] = lambda kinds: None,
+        expected: Records | None = None,
     ) -> None:
         """
         Args:
             use_kinds: has `list_files` know the folders that packs brought.
+            expected: records that the whole list shows where no node has their id.
         """
         self._path = path
         self._list_files = list_files
         self._use_kinds = use_kinds
+        self._expected = expected or {}
         self._arrived = asyncio.Event()
         self._records: Records | None = None
         self._answers = _Answers({}, list_files)
         self.web_directories: dict[str, str] = {}  # pack -> the folder of its scripts for the browser
         self.routes: list[re.Pattern[str]] = []  # paths that packs answer
+        self.replacements: dict[str, list[dict[str, Any]]] = {}  # of older nodes, as packs told
         self._told_routes: list[Any] = []
         self._told_kinds: dict[str, Any] = {}
         self._saving: asyncio.Task[None] | None = None
@@ -78,6 +85,7 @@ class Catalogue:
         self.take_web(kept.get("web_directories"))
         self.take_routes(kept.get("routes"))
         self.take_kinds(kept.get("kinds"))
+        self.take_replacements(kept.get("replacements"))
         self._take(nodes)
 
     def take_web(self, directories: Any) -> None:
@@ -109,6 +117,15 @@ class Catalogue:
         }
         self._use_kinds(self._told_kinds)
 
+    def take_replacements(self, nodes: Any) -> None:
+        """What a worker tells of older nodes, `{id: [{new_node_id, ...}]}`; kept with the next catalogue."""
+        if isinstance(nodes, dict):
+            self.replacements = {
+                old: [record for record in records if isinstance(record, dict)]
+                for old, records in nodes.items()
+                if isinstance(records, list)
+            }
+
     async def replace(self, nodes: Records) -> None:
         """Take a worker's catalogue and keep it for the next start."""
         self._take(nodes)
@@ -136,6 +153,7 @@ class Catalogue:
                 "web_directories": self.web_directories,
                 "routes": self._told_routes,
                 "kinds": self._told_kinds,
+                "replacements": self.replacements,
             }
         )
         try:
@@ -167,7 +185,7 @@ class Catalogue:
 
     def _take(self, nodes: Records) -> None:
         self._records = nodes
-        self._answers = _Answers(nodes, self._list_files, self._answers)
+        self._answers = _Answers({**self._expected, **nodes}, self._list_files, self._answers)
         self._arrived.set()
 
 

@@ -34,7 +34,7 @@ SERVER_FEATURES: dict[str, Any] = {
     "supports_preview_metadata": True,
     "supports_progress_text_metadata": True,
     "assets": False,  # no store of files by their hash: front ends then list files by name
-    "node_replacements": False,
+    "node_replacements": True,
 }
 MOST_UNREAD_BYTES = 8 << 20  # of one connection
 MOST_UNREAD_FOR_PICTURES = 512 << 10  # beyond this, previews are left out
@@ -70,8 +70,12 @@ class Connection:
                 self._closing = asyncio.get_running_loop().create_task(self._let_go())
             return
         if isinstance(message, PreviewWithMetadata) and not self.features.get("supports_preview_metadata"):
+            if not message.was_asked_for:
+                return
             message = message.plain()
         elif isinstance(message, NodeText) and not self.features.get("supports_progress_text_metadata"):
+            if not self.features:  # a program, which takes whatever binary frame comes for a picture
+                return
             message = NodeText(message.node_id, message.text)
         if not self._frames:
             asyncio.get_running_loop().call_soon(self._write)

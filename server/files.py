@@ -9,12 +9,14 @@ import os
 import re
 import secrets
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
 from heddle.graph.errors import FileProblem
+from heddle.media.claims import PASSING
 from heddle.settings.folders import Folders, is_device_name
 
 log = logging.getLogger("heddle.server")
@@ -64,6 +66,8 @@ _PAGE_TYPES = {
     ".woff2": "font/woff2",
 }
 TEMP_MARK = ".heddle-empties-this-folder"
+DRAFT = ".unfinished-"  # begins the names of files that are still being received
+STALE_S = 3600.0  # a draft that has not grown for so long is nobody's any more
 _FORBIDDEN = re.compile(r'[\x00-\x1f\x7f<>:"|?*]')
 _LONGEST_NAME_BYTES = 200  # leaves room for " (123)" and a temporary ending below the usual 255
 
@@ -88,6 +92,11 @@ def page_type(filename: str) -> str:
     return _PAGE_TYPES.get(ending) or mimetypes.guess_type(filename)[0] or "application/octet-stream"
 
 
+def page_headers(path: Path) -> dict[str, str]:
+    """The headers of one of a page's files: browsers ask each time whether it is still the same."""
+    return {"Content-Type": page_type(path.name), "X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache"}
+
+
 def clean_filename(name: str) -> str:
     """A name that every system can hold, from one that came with an upload.
 
@@ -109,12 +118,26 @@ def clean_filename(name: str) -> str:
 def unfinished(folder: Path) -> Iterator[Path]:
     """A new empty file beside where it will lie; gone at the end, unless it was moved into place."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f".unfinished-{secrets.token_hex(8)}"
+    path = folder / f"{DRAFT}{secrets.token_hex(8)}"
     path.touch(exist_ok=False)
     try:
         yield path
     finally:
         path.unlink(missing_ok=True)
+
+
+def forget_drafts(folders: Folders) -> None:
+    """Take away what front desks that were killed left half received or half written.
+
+    Only what is old: another front desk, with a user folder of its own, may have the same folders.
+    """
+    for folder, beginning, ending in ((folders.input, DRAFT, ""), (folders.user, ".", PASSING)):
+        with suppress(OSError), os.scandir(folder) as entries:
+            for entry in entries:
+                is_draft = entry.name.startswith(beginning) and entry.name.endswith(ending)
+                if is_draft and time.time() - entry.stat(follow_symlinks=False).st_mtime > STALE_S:
+                    with suppress(OSError):
+                        os.unlink(entry.path)
 
 
 def empty_temp(folders: Folders) -> None:

@@ -17,6 +17,7 @@ from aiohttp.typedefs import Handler, Middleware
 from execution.check import error_record
 from heddle.graph.errors import FileProblem, GraphError, HeddleError, WeightsError
 from server.intake import NotReady, Refused
+from server.people import HEADER, UnknownPerson
 from server.store import DuplicateJob, StoreDamaged, StoreTrouble
 from server.user_files import Absent, Taken
 
@@ -36,7 +37,7 @@ _DEFAULT_PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 
 def answer_error(status: int, kind: str, message: str, *, details: str = "", **more: Any) -> web.Response:
     """An error in the one shape that clients read."""
-    error = {"type": kind, "message": message, "details": details or message, "extra_info": {}}
+    error = {"type": kind, "message": message, "details": details, "extra_info": {}}
     return web.json_response({"error": error, "node_errors": {}, **more}, status=status)
 
 
@@ -87,7 +88,7 @@ def allow_origin(cors_origin: str) -> Callable[[web.Request, web.StreamResponse]
         headers = response.headers
         headers["Access-Control-Allow-Origin"] = cors_origin
         headers["Access-Control-Allow-Methods"] = "POST, GET, DELETE, PUT, OPTIONS, PATCH"
-        headers["Access-Control-Allow-Headers"] = "Content-Type, Authorization"
+        headers["Access-Control-Allow-Headers"] = f"Content-Type, Authorization, {HEADER}"
         if cors_origin != "*":
             headers["Access-Control-Allow-Credentials"] = "true"
             headers.add("Vary", "Origin")
@@ -117,6 +118,8 @@ async def error_words(request: web.Request, handler: Handler) -> web.StreamRespo
         return response
     except Absent as error:
         return answer_error(404, "not_found", error.message)
+    except UnknownPerson as error:
+        return answer_error(401, "unknown_person", error.message)
     except Taken as error:
         return answer_error(409, "name_taken", error.message)
     except DuplicateJob as error:
@@ -139,9 +142,11 @@ async def error_words(request: web.Request, handler: Handler) -> web.StreamRespo
         return answer_error(400, "invalid_request", "the body is damaged or cut short", details=words)
     except RecursionError:
         return answer_error(400, "invalid_json", "the request is nested too deeply; no workflow is")
-    except OSError as error:
-        if isinstance(error, ConnectionError):
+    except ConnectionError:
+        if request.transport is not None and not request.transport.is_closing():
             raise
+        return web.Response(status=400)  # the client is gone: nobody reads this, and no log needs to know
+    except OSError as error:
         log.exception("%s %s failed", request.method, request.path)
         unknown = (500, "file_error", f"the server's disk refused ({error.strerror or error}); its log has the details")
         return answer_error(*_FILE_TROUBLES.get(error.errno or 0, unknown))

@@ -10,9 +10,11 @@ import secrets
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Any, Protocol
 
 from heddle.graph.errors import GraphError, HeddleError
+from heddle.graph.quoting import short
 from heddle.graph.workflow import form_of
 from server.catalogue import Catalogue, Records
 from server.clients import Clients
@@ -31,6 +33,7 @@ LONGEST_ID = 200
 LARGEST_NUMBER = 2.0**53
 LARGEST_PRIORITY = 1000
 FEW_NODES = 20
+MOST_NODE_ERRORS = 1000  # that one answer tells; nobody reads as many
 JOB_OPTIONS = ("stop_at_first_error", "cache")
 
 
@@ -177,13 +180,16 @@ class Intake:
             outputs, error, node_errors = await asyncio.to_thread(self._check, prompt, records, targets)
         if error is not None or not outputs:
             error = error or {"type": "prompt_no_outputs", "message": "Prompt has no outputs"}
+            first = dict(islice(node_errors.items(), MOST_NODE_ERRORS))
+            more = f"; what is wrong is said of the first {len(first)} nodes of {len(node_errors)}"
             raise Refused(
                 str(error.get("type", "invalid_prompt")),
                 str(error.get("message", "")),
-                str(error.get("details", "")),
+                str(error.get("details", "")) + (more if len(first) < len(node_errors) else ""),
                 extra_info=error.get("extra_info"),
-                node_errors=node_errors,
+                node_errors=first,
             )
+        node_errors = dict(islice(node_errors.items(), MOST_NODE_ERRORS))
         return await self._ask_nodes(prompt, records, outputs, node_errors)
 
     async def convert(self, workflow: Any) -> dict[str, Any]:
@@ -306,7 +312,8 @@ def _text_seed(extra_data: dict[str, Any], client_id: str | None, key: str | Non
 
 def _as_id(value: Any, name: str) -> str:
     if not isinstance(value, str) or not 0 < len(value) <= LONGEST_ID or not value.isprintable():
-        raise Refused("invalid_prompt", f"{name} must be a text of 1 to {LONGEST_ID} printable characters")
+        words = f"{name} must be a text of 1 to {LONGEST_ID} printable characters, found {short(value)}"
+        raise Refused("invalid_prompt", words)
     return value
 
 
@@ -325,7 +332,7 @@ def _as_priority(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or abs(value) > LARGEST_PRIORITY:
         raise Refused(
             "invalid_prompt",
-            f"priority must be a whole number from -{LARGEST_PRIORITY} to {LARGEST_PRIORITY}, found {str(value)[:40]}",
+            f"priority must be a whole number from -{LARGEST_PRIORITY} to {LARGEST_PRIORITY}, found {short(value)}",
         )
     return value
 
@@ -334,7 +341,7 @@ def _as_options(value: Any) -> dict[str, bool]:
     if value is None:
         return {}
     if not isinstance(value, dict) or not all(isinstance(each, bool) for each in value.values()):
-        raise Refused("invalid_prompt", "options must be a JSON object of true and false")
+        raise Refused("invalid_prompt", f"options must be a JSON object of true and false, found {short(value)}")
     if unknown := [name for name in value if name not in JOB_OPTIONS]:
         raise Refused("invalid_prompt", f"options knows {', '.join(JOB_OPTIONS)}, found {str(unknown[0])[:40]!r}")
     return dict(value)
@@ -343,8 +350,15 @@ def _as_options(value: Any) -> dict[str, bool]:
 def _as_targets(value: Any) -> list[str] | None:
     if value is None:
         return None
-    if not isinstance(value, list) or not all(isinstance(target, str | int) for target in value):
-        raise Refused("invalid_prompt", "partial_execution_targets must be a list of node ids")
+    if not isinstance(value, list):
+        raise Refused("invalid_prompt", f"partial_execution_targets must be a list of node ids, found {short(value)}")
+    for target in value:
+        if not isinstance(target, str | int) or isinstance(target, bool):
+            words = f"partial_execution_targets must hold ids of output nodes, found {short(target)}"
+            raise Refused("invalid_prompt", words)
+    if not value:
+        words = "partial_execution_targets is empty; name output nodes in it or leave it out"
+        raise Refused("prompt_no_outputs", words)
     return [str(target) for target in value]
 
 
@@ -356,7 +370,7 @@ def _as_number(value: Any) -> float | None:
     except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not abs(number) <= LARGEST_NUMBER:
-        raise Refused("invalid_prompt", f"number must be a number between -2^53 and 2^53, found {str(value)[:40]}")
+        raise Refused("invalid_prompt", f"number must be a number between -2^53 and 2^53, found {short(value)}")
     return number
 
 

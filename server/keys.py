@@ -13,9 +13,9 @@ from server.catalogue import Catalogue
 from server.clients import Clients
 from server.intake import Intake
 from server.logbook import LogBook
+from server.people import People
 from server.store import Store
 from server.supervisor import Supervisor
-from server.user_files import PersonSettings, UserFiles
 from server.webhooks import Webhooks
 from server.workflows import WorkflowShelf
 
@@ -38,8 +38,7 @@ LOGBOOK = web.AppKey("logbook", LogBook)
 INTAKE = web.AppKey("intake", Intake)
 WEBHOOKS = web.AppKey("webhooks", Webhooks)
 WORKFLOWS = web.AppKey("workflows", WorkflowShelf)
-USER_FILES = web.AppKey("user_files", UserFiles)
-PERSON_SETTINGS = web.AppKey("person_settings", PersonSettings)
+PEOPLE = web.AppKey("people", People)
 PAGE = web.AppKey("page", Path)  # the folder of our own page, or of the front end in its place
 PAGE_IS_OURS = web.AppKey("page_is_ours", bool)
 LIMITS = web.AppKey("limits", Limits)

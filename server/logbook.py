@@ -1,4 +1,4 @@
-"""The last lines of the log, for consoles in the browser."""
+"""The last lines of the log and of what workers print, for consoles in the browser."""
 
 from __future__ import annotations
 
@@ -34,7 +34,14 @@ class LogBook(logging.Handler):
         super().close()
 
     def emit(self, record: logging.LogRecord) -> None:
-        entry = {"t": datetime.fromtimestamp(record.created, UTC).isoformat(), "m": self.format(record) + "\n"}
+        self._enter(datetime.fromtimestamp(record.created, UTC), self.format(record))
+
+    def take(self, line: str) -> None:
+        """A line that a worker printed; the terminal has it already."""
+        self._enter(datetime.now(UTC), line)
+
+    def _enter(self, at: datetime, line: str) -> None:
+        entry = {"t": at.isoformat(), "m": f"{line}\n"}
         self.entries.append(entry)
         loop = self._loop
         if loop is not None and not loop.is_closed():

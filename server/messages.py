@@ -251,6 +251,7 @@ class PreviewWithMetadata:
     parent_node_id: str | None
     real_node_id: str
     prompt_id: str
+    was_asked_for: bool = True
 
     def encode(self) -> bytes:
         told = {

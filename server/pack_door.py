@@ -91,6 +91,8 @@ class PackDoor:
                     self._open.set()
             case "folders":
                 self._catalogue.take_kinds(message.get("kinds"))
+            case "replacements":
+                self._catalogue.take_replacements(message.get("nodes"))
             case "catalogue_changes":
                 self._catalogue.change(message.get("nodes"), message.get("removed"))
                 if self._refreshed is not None and not self._refreshed.done():

@@ -1,11 +1,12 @@
 """What packs bring for the browser, found by name in their folders; no pack is imported.
 
-Scripts lie where the worker says that a pack declared them (`web_directories`); translations, example workflows and
-their pictures in folders of known names. Everything here reads the disk, so it belongs into a thread.
+Scripts lie where the worker says that a pack declared them (`web_directories`); translations, example workflows,
+their pictures and subgraphs in folders of known names. Everything here reads the disk, so it belongs into a thread.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import os
@@ -21,7 +22,9 @@ log = logging.getLogger("heddle.server.packs")
 
 EXAMPLE_FOLDERS = ("example_workflows", "example", "examples", "workflow", "workflows")
 TRANSLATION_PARTS = ("nodeDefs", "commands", "settings")  # files of a locale, beside main.json
+SUBGRAPH_FOLDER = "subgraphs"
 MOST_SCRIPTS = 10_000
+LARGEST_SUBGRAPH = 8 << 20  # bytes
 
 
 def script_paths(web_directories: Mapping[str, str], front_end: Path) -> list[str]:
@@ -84,6 +87,38 @@ def find_example(folders: Folders, pack_name: str, name: str) -> Path:
                 except Absent:
                     continue
     raise Absent(f"the pack {pack_name[:80]!r} has no example {name[:200]!r}")
+
+
+def subgraphs(folders: Folders) -> dict[str, dict[str, Any]]:
+    """Id -> a subgraph that a pack offers as a node: `{source, name, info, data}`, data being the file's text."""
+    found: dict[str, dict[str, Any]] = {}
+    for pack in _packs(folders):
+        for path in sorted((pack / SUBGRAPH_FOLDER).glob("*.json")):
+            text = _read_subgraph(path)
+            if text is not None:
+                # The same id after a restart and wherever the pack lies: front ends make node types of it.
+                subgraph_id = hashlib.sha256(f"{pack.name}/{path.name}".encode(errors="replace")).hexdigest()
+                told = {"source": "custom_node", "name": path.stem, "info": {"node_pack": f"custom_nodes.{pack.name}"}}
+                found[subgraph_id] = {**told, "data": text}
+    return found
+
+
+def _read_subgraph(path: Path) -> str | None:
+    """The text of a workflow with a subgraph in it; None, with a line in the log, for anything else."""
+    try:
+        file = find_inside(path.parent, path.name)
+        if file.stat().st_size > LARGEST_SUBGRAPH:
+            raise ValueError(f"larger than {LARGEST_SUBGRAPH >> 20} MB")
+        text = file.read_text(encoding="utf-8")
+        workflow = json.loads(text)
+        if not workflow["definitions"]["subgraphs"]:
+            raise ValueError("no subgraph is defined in it")
+    except Absent:  # hidden, or a link that leads out
+        return None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        log.warning("the subgraph %s is left out: %s", path, error)
+        return None
+    return text
 
 
 def _packs(folders: Folders) -> Iterator[Path]:

@@ -9,13 +9,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import urllib.parse
 from collections.abc import Callable
 from typing import Any
 
 from aiohttp import web
 
+from heddle.graph.errors import FileProblem
 from heddle.graph.running import call_place, current_context, worker_side
-from heddle.settings.current import current_settings
+from heddle.settings.current import current_folders, current_settings
+from server.people import HEADER, People, Person
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +36,7 @@ class QueueView:
     """The queue as a worker sees it: the one job that runs. Waiting jobs are the front desk's business."""
 
     def __init__(self) -> None:
+        self.mutex = threading.RLock()
         self.currently_running: dict[Any, Any] = {}
         self.history: dict[str, Any] = {}
 
@@ -51,6 +55,40 @@ class QueueView:
             if prompt_id is None
             else {id: each for id, each in self.history.items() if id == prompt_id}
         )
+
+
+class UserManager:
+    """Whose files a request is about."""
+
+    def get_request_user_id(self, request: web.Request) -> str:
+        """Raises: UnknownPerson, for a request of somebody who was not added."""
+        return _person_of(request).id
+
+    def get_request_user_filepath(
+        self, request: web.Request, file: str | None, type: str = "userdata", create_dir: bool = True
+    ) -> str | None:
+        """The path of a file of the person; of their folder without a name, None for a name that leads out of it.
+
+        Args:
+            create_dir: make the folder that it lies in.
+        Raises: KeyError, for another type of files; UnknownPerson.
+        """
+        if type != "userdata":
+            raise KeyError(f"type {type!r}: there are no such files; userdata is what a person has")
+        files = _person_of(request).files
+        try:
+            path = files.root if file is None else files.path(urllib.parse.unquote(str(file)))
+        except FileProblem:
+            return None
+        if create_dir:
+            (path if file is None else path.parent).mkdir(parents=True, exist_ok=True)
+        return str(path)
+
+
+def _person_of(request: web.Request) -> Person:
+    people = People(current_folders(), 0, several=current_settings().multi_user)
+    people.load()  # anew each time: it is the front desk that adds persons
+    return people.person(request.headers.get(HEADER))
 
 
 class _TheOne:
@@ -75,15 +113,24 @@ class PromptServer:
         self.sockets: dict[str, Any] = {}
         self.sockets_metadata: dict[str, Any] = {}
         self.prompt_queue = QueueView()
+        self.user_manager = UserManager()
         self.on_prompt_handlers: list[Callable[[Any], Any]] = []
         self.number = 0
-        self.address, self.port = "127.0.0.1", 0
         self._loop = loop
         self._runs = loop is not None
         self._app: web.Application | None = None
         self._client_id: str | None = None
         self._last_node_id: str | None = None
         self._last_prompt_id: str | None = None
+
+    @property
+    def address(self) -> str:
+        """Where the front desk listens, the first place of several."""
+        return current_settings().listen[0]
+
+    @property
+    def port(self) -> int:
+        return current_settings().port
 
     @property
     def app(self) -> web.Application:
@@ -123,9 +170,9 @@ class PromptServer:
 
     @property
     def last_node_id(self) -> str | None:
-        """The node that runs, or what was set last."""
+        """The node that runs, as an editor shows it, or what was set last: packs tell pages where to look."""
         place = call_place.get()
-        return place.node_id if place is not None else self._last_node_id
+        return self._last_node_id if place is None else place.shown_at or place.node_id
 
     @last_node_id.setter
     def last_node_id(self, value: str | None) -> None:
@@ -179,6 +226,10 @@ class PromptServer:
         """Show a line of text on a node."""
         shown = text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
         worker_side().send(BinaryEventTypes.TEXT, {"node_id": str(node_id), "text": shown}, sid)
+
+    def get_queue_info(self) -> dict[str, Any]:
+        """How many jobs there are, as far as a worker knows."""
+        return {"exec_info": {"queue_remaining": self.prompt_queue.get_tasks_remaining()}}
 
     def queue_updated(self) -> None:
         """The front desk says so by itself."""
@@ -234,7 +285,7 @@ def _show_preview(data: Any, sid: str | None) -> None:
         log.warning("a preview of a pack cannot be encoded, so it is dropped", exc_info=True)
         return
     if context is not None:
-        context.preview(encoded, format)
+        context.show(encoded, format)
     else:
         number = 2 if format == "png" else 1
         worker_side().send(BinaryEventTypes.PREVIEW_IMAGE, number.to_bytes(4) + encoded, sid)

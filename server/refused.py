@@ -12,5 +12,5 @@ class Refused(HeddleError):
 
     def __init__(self, kind: str, message: str, details: str = "", *, extra_info: Any = None, node_errors: Any = None):
         super().__init__(message)
-        self.error = {"type": kind, "message": message, "details": details or message, "extra_info": extra_info or {}}
+        self.error = {"type": kind, "message": message, "details": details, "extra_info": extra_info or {}}
         self.node_errors = node_errors or {}

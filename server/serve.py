@@ -24,6 +24,7 @@ from heddle.settings.options import HOUSE, Settings
 from server.app import Parts, build_app
 from server.catalogue import Catalogue
 from server.clients import Clients
+from server.expected_nodes import EXPECTED
 from server.guards import own_names
 from server.intake import Check, Convert, Intake
 from server.keys import Limits
@@ -105,7 +106,8 @@ def gather_parts(
         waits_for_disk=settings.job_durability == "full",
         keep_events_of=settings.keep_events_of,
     )
-    catalogue = Catalogue(folders.user / "catalogue.json", folders.list_files, folders.take_kinds)
+    expected = EXPECTED if settings.front_end else {}
+    catalogue = Catalogue(folders.user / "catalogue.json", folders.list_files, folders.take_kinds, expected)
     clients = Clients()
     limits = WorkerLimits(settings.cancel_patience_s, settings.node_timeout_s, settings.worker_memory_bytes)
     metrics = Metrics()
@@ -118,7 +120,7 @@ def gather_parts(
         clients=clients,
         supervisor=supervisor,
         intake=Intake(store, catalogue, clients, supervisor, check, convert),
-        workflows=WorkflowShelf(folders, workflows),
+        workflows=WorkflowShelf(workflows),
         page=settings.front_end or page,
         metrics=metrics,
         webhooks=Webhooks(
@@ -128,6 +130,7 @@ def gather_parts(
         limits=Limits(upload_bytes=settings.upload_bytes),
         private_names=own_names(settings.listen) if settings.is_private else None,
         cors_origin=settings.cors_origin,
+        several_people=settings.multi_user,
     )
 
 

@@ -27,7 +27,6 @@ from server.transport import Transport
 from server.workplaces import JobRun, Worker, WorkerLimits, memory_of, place_of, texts_of
 
 log = logging.getLogger("heddle.server.supervisor")
-worker_log = logging.getLogger("heddle.worker")
 
 MOST_DEATHS = 2  # workers that may die over one job
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0  # between a death and the next start
@@ -71,6 +70,7 @@ class Supervisor:
         self._questions: dict[int, tuple[Worker, asyncio.Future[dict[str, Any]]]] = {}
         self._question_numbers = itertools.count(1)
         self.packs = PackDoor(catalogue)
+        self.hear: Callable[[str], None] = lambda line: None  # what workers print; set by the app
         clients.catch_up = self._catch_up
         store.line_changed = self.wake
 
@@ -205,7 +205,7 @@ class Supervisor:
         pause_s = FIRST_PAUSE_S
         while not self._stopping:
             worker.state, worker.gone, worker.ready_at, worker.ended_by_us = "starting", False, None, False
-            worker.holding, worker.memory_bytes = frozenset(), None
+            worker.holding, worker.memory_bytes, worker.loading = frozenset(), None, None
             worker.transport = worker.make_transport()
             try:
                 await worker.transport.start(lambda message, blob: self._take(worker, message, blob))
@@ -238,7 +238,13 @@ class Supervisor:
         worker.gone = True
         if worker is self._workers[0]:
             self.packs.leave()
-        worker.note, worker.signal = f"{worker.name} {ending.words}", ending.signal
+        how = ending.words
+        if worker.loading is not None:
+            how += (
+                f" while it loaded the pack {worker.loading}; should that happen again, take the pack out of "
+                "custom_nodes"
+            )
+        worker.note, worker.signal = f"{worker.name} {how}", ending.signal
         for asked, answer in self._questions.values():
             if asked is worker and not answer.done():
                 answer.set_result({})
@@ -249,7 +255,7 @@ class Supervisor:
         # Never cancelled: a job that is just being put back must not be lost on the way.
         if worker.working is not None:
             await worker.working
-        return ending.words
+        return how
 
     def _end_deaf(self, worker: Worker, run: JobRun) -> None:
         if worker.run is run and not run.ended.done() and not self._stopping:
@@ -461,8 +467,10 @@ class Supervisor:
                     self._publish(run, events, blob)
                 if closing is not None:
                     run.ended.set_result(closing)
+            case "loading":
+                worker.loading = str(message.get("pack"))
             case "hello":
-                worker.hello = message
+                worker.hello, worker.loading = message, None
                 self._catalogue.take_web(message.get("web_directories"))
             case "web":
                 self._catalogue.take_web(message.get("directories"))
@@ -484,12 +492,11 @@ class Supervisor:
                     answer.set_result(message.get("problems") or {})
             case "say":
                 self._pass_on(message, blob)
-            case "routes" | "folders" | "catalogue_changes" | "prompted":
+            case "routes" | "folders" | "replacements" | "catalogue_changes" | "prompted":
                 if worker is self._workers[0]:
                     self.packs.take(message)
-            case "log":
-                level = logging.getLevelName(str(message.get("level", "INFO")).upper())
-                worker_log.log(level if isinstance(level, int) else logging.INFO, "%s", message.get("text", ""))
+            case "printed":
+                self.hear(str(message.get("text", "")))
             case other:
                 log.debug("%s sent a message of unknown type %r", worker.name, other)
 

@@ -145,6 +145,7 @@ class JobTeller:
                         parent_node_id=node.parent_node_id,
                         real_node_id=node.real_node_id,
                         prompt_id=self.prompt_id,
+                        was_asked_for=event.get("was_asked_for") is not False,
                     )
                 ]
             case "node_note":

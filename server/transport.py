@@ -82,6 +82,7 @@ class PipeTransport(asyncio.Protocol):
 
     async def start(self, take: Take) -> None:
         loop = asyncio.get_running_loop()
+        # A worker ends with the thread that started it (execution/lifeline.py): this one lives as long as the loop.
         ours, self._process = await asyncio.to_thread(self._start_worker)
         self._take = take
         await loop.create_connection(lambda: self, sock=ours)

@@ -1,7 +1,7 @@
 """The files that front ends keep for a person: saved workflows, templates, styles, settings.
 
-They lie in `default` below the user folder, where this ecosystem's programs have them, so an existing folder goes on
-being used. No name leads out of it. Everything here touches the disk, so it belongs into a thread.
+They lie in one folder a person below the user folder, where this ecosystem's programs have them, so an existing folder
+goes on being used. No name leads out of it. Everything here touches the disk, so it belongs into a thread.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from heddle.settings.folders import Folders
 
 log = logging.getLogger("heddle.server.user_files")
 
-PERSON = "default"
 SETTINGS = "comfy.settings.json"
 MOST_LISTED = 50_000
 
@@ -40,9 +39,9 @@ class UserFiles:
     Raises: FileProblem, from every method, for a name that would lead out of the folder.
     """
 
-    def __init__(self, folders: Folders) -> None:
+    def __init__(self, folders: Folders, person_id: str) -> None:
         # The person's folder as a root of its own: a link in it must not lead to the job database beside it.
-        self._folders = replace(folders, user=folders.user / PERSON)
+        self._folders = replace(folders, user=folders.user / person_id)
 
     @property
     def root(self) -> Path:

@@ -2,42 +2,60 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
-from heddle.graph.errors import FileProblem
 from heddle.graph.workflow import read_document
-from heddle.settings.folders import Folders
+from server.user_files import Absent, UserFiles
 
-FOLDER = "default/workflows"  # below the user folder, where editors of this ecosystem save them
+_INDEX = re.compile(r"index(\.[\w-]+)?\.json")  # of one language
+_NO_PICTURE = {"mediaType": "image", "mediaSubtype": "webp"}  # front ends draw one where NAME-1.webp is missing
+FOLDER = "workflows"  # among a person's files, where editors of this ecosystem save them
 
 
 class WorkflowShelf:
     """Workflows by name. A person's own one hides a shipped one of the same name."""
 
-    def __init__(self, folders: Folders, shipped: Path) -> None:
-        self._folders = folders
+    def __init__(self, shipped: Path) -> None:
         self._shipped = shipped
 
-    def list(self) -> list[dict[str, Any]]:
-        """`{name, title, source}` of each, shipped ones first."""
+    def list(self, files: UserFiles | None) -> list[dict[str, Any]]:
+        """`{name, title, source}` of each, shipped ones first; without files, of nobody in particular, these alone."""
         found: dict[str, dict[str, Any]] = {}
-        for source, root in (("shipped", self._shipped), ("user", self._folders.user / FOLDER)):
+        roots = [("shipped", self._shipped)]
+        if files is not None:
+            roots.append(("user", files.root / FOLDER))
+        for source, root in roots:
             for path in sorted(root.rglob("*.json")) if root.is_dir() else ():
                 name = path.relative_to(root).with_suffix("").as_posix()
                 if not path.name.startswith("."):
                     found[name] = {"name": name, "title": _title(path.stem), "source": source}
         return list(found.values())
 
-    def read(self, name: str) -> Any:
-        """The workflow's JSON. Raises: FileProblem."""
-        own = self._folders.resolve("user", FOLDER, f"{name}.json")
-        if own.is_file():
+    def read(self, files: UserFiles | None, name: str) -> Any:
+        """The workflow's JSON. Raises: FileProblem, Absent."""
+        own = None if files is None else files.path(f"{FOLDER}/{name}.json")
+        if own is not None and own.is_file():
             return read_document(own)
         # Looked up among the names that exist, so that no text from outside becomes a path.
-        if any(each["name"] == name and each["source"] == "shipped" for each in self.list()):
+        if any(each["name"] == name and each["source"] == "shipped" for each in self.list(None)):
             return read_document(self._shipped / f"{name}.json")
-        raise FileProblem(f"there is no workflow {name!r}; choose one of the list", path=own)
+        raise Absent(f"there is no workflow {name!r}; choose one of the list")
+
+    def template(self, file: str) -> Any:
+        """What front ends ask for when they show templates: the list of what ships, or one of it. Raises: Absent."""
+        if _INDEX.fullmatch(file):
+            entries = [
+                {"name": each["name"], "title": each["title"], "description": "", **_NO_PICTURE}
+                for each in self.list(None)
+            ]
+            return [{"moduleName": "default", "title": "Heddle", "type": "image", "templates": entries}]
+        if file == "index_logo.json":
+            return {}
+        if not file.endswith(".json"):
+            raise Absent(f"there is no picture {file[:80]!r}")
+        return self.read(None, file.removesuffix(".json"))
 
 
 def _title(stem: str) -> str:

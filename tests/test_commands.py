@@ -176,7 +176,7 @@ def test_convert_prints_the_api_form_with_nodes_from_a_catalogue_and_chosen_word
     assert done.stderr.startswith("node 1:7: there is no node type 'Sticker'; it is joined to nothing that runs")
     unknown = command("convert", file, base=base)
     assert json.loads(unknown.stdout)["1:5"]["inputs"] == {"x": ["1:3", 0]}
-    assert "node 1:5: there is no node type 'Elsewhere'" in unknown.stderr
+    assert "node 1:5 in 'U': there is no node type 'Elsewhere'" in unknown.stderr
     catalogue.write_text("[]")
     refused = command("convert", file, "--catalogue", catalogue, base=base)
     assert refused.returncode == 1 and "not a catalogue" in refused.stderr
@@ -405,3 +405,15 @@ def test_a_terminal_is_shown_no_previews_and_a_server_as_many_as_asked_for(caplo
     house("--preview-method", "taesd")
     (line,) = [each.getMessage() for each in caplog.records if "TAESD" in each.getMessage()]
     assert "latent2rgb" in line
+
+
+def test_a_worker_that_cannot_go_on_ends_though_a_pack_left_a_thread_behind() -> None:
+    program = (
+        "import main, threading, time\n"
+        "threading.Thread(target=time.sleep, args=(3600,)).start()\n"
+        "def fail(*_): raise RuntimeError('no pipe')\n"
+        "main._serve = fail\n"
+        "main.work(main.parse([]), None)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=HOUSE, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and "the worker cannot go on" in done.stderr and "no pipe" in done.stderr

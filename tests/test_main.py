@@ -20,7 +20,7 @@ import atexit, sys, types
 import execution.worker, main
 from heddle.settings.options import Settings
 sys.modules["model_management.devices"] = types.SimpleNamespace(describe_devices=None)
-main.build_worker = lambda settings: None
+main.build_worker = lambda *parts: None
 execution.worker.serve_connection = lambda *parts, **more: print("served", end="")
 atexit.register(print, " torn down")
 main.work(Settings(), None)

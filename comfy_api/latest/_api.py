@@ -7,6 +7,8 @@ from typing import Any
 from comfy_execution.progress import get_progress_state
 from heddle.graph.errors import GraphError
 from heddle.graph.running import call_place
+from heddle.graph.schema.replacing import NodeReplace
+from nodes.door import add_replacement
 
 
 def _set_progress(value: float, max_value: float, node_id: str | None, preview_image: Any) -> None:
@@ -61,19 +63,39 @@ class _ExecutionSync:
         _set_progress(value, max_value, node_id, preview_image)
 
 
+class _NodeReplacement:
+    """Nodes that stand in for older ones."""
+
+    async def register(self, node_replace: NodeReplace) -> None:
+        """Have front ends offer the new node where a workflow has the old one."""
+        add_replacement(node_replace)
+
+
+class _NodeReplacementSync:
+    """Nodes that stand in for older ones."""
+
+    def register(self, node_replace: NodeReplace) -> None:
+        """Have front ends offer the new node where a workflow has the old one."""
+        add_replacement(node_replace)
+
+
 class ComfyAPI:
-    """For async nodes."""
+    """For async code."""
 
     Execution = _Execution
+    NodeReplacement = _NodeReplacement
 
     def __init__(self) -> None:
         self.execution = self.Execution()
+        self.node_replacement = self.NodeReplacement()
 
 
 class ComfyAPISync:
-    """For all other nodes."""
+    """For all other code."""
 
     Execution = _ExecutionSync
+    NodeReplacement = _NodeReplacementSync
 
     def __init__(self) -> None:
         self.execution = self.Execution()
+        self.node_replacement = self.NodeReplacement()

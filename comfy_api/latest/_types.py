@@ -8,6 +8,8 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict
 
+from nodes.closed_doors import behind
+
 if TYPE_CHECKING:
     from torch import Tensor
 else:
@@ -103,6 +105,9 @@ class VideoFromComponents(VideoInput):
         return self._components
 
 
+VideoFromFile: Any = behind("comfy_api.input_impl", "VideoFromFile")
+
+
 class Input:
     """What nodes are given."""
 
@@ -117,6 +122,7 @@ class InputImpl:
     """What nodes make."""
 
     VideoFromComponents = VideoFromComponents
+    VideoFromFile = VideoFromFile
 
 
 class Types:

@@ -8,6 +8,7 @@ from typing import Any
 
 from heddle.graph.running import current_context
 from heddle.graph.schema.types import FolderType
+from nodes.closed_doors import behind
 
 
 class SavedResult(dict[str, Any]):
@@ -108,6 +109,10 @@ class PreviewUI3D(_UIOutput):
 
     def as_dict(self) -> dict[str, Any]:
         return {"result": [self.model_file, self.camera_info, self.bg_image]}
+
+
+def __getattr__(name: str) -> Any:
+    return behind("comfy_api.latest._ui", name)
 
 
 class ImageSaveHelper:

@@ -69,6 +69,7 @@ def error_record(error: GraphError) -> dict[str, Any]:
 
 _HEADINGS = {
     "missing_node_type": "Unknown node type",
+    "missing_model": "A model file is missing",
     "invalid_prompt": "The workflow is not in a form that can be read",
     "prompt_no_outputs": "The workflow has no output node",
     "prompt_outputs_failed_validation": "No output of the workflow can run",

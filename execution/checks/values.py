@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from execution.checks.words import Nearest, quoted
+from execution.checks.words import Nearest, file_name, quoted
 from heddle.graph.dynamic import keys_of_choices, unwrapped
+from heddle.graph.errors import HeddleError
 from heddle.graph.quoting import short
 from heddle.graph.spec import DYNAMIC_COMBO, SOCKET_ONLY, InputSpec
 
@@ -23,6 +24,9 @@ MOST_DEPTH = 100
 
 #: What a plain value is in Python, and the type that it is of.
 SCALARS = {int: "INT", float: "FLOAT", str: "STRING", bool: "BOOLEAN"}
+
+#: How the names of model files end; a choice of such a name in a list that a pack made is a file as well.
+MODEL_ENDS = (".safetensors", ".sft", ".gguf", ".ckpt", ".pth", ".pt", ".bin", ".onnx")
 
 ListFiles = Callable[[str], Iterable[str]]
 #: `(kind, name)` -> is there such a file; for kinds whose names may carry a place, such as "a.png [output]".
@@ -49,13 +53,17 @@ def glance(wanted: InputSpec) -> tuple[type | None, Any, Any]:
 
 
 class Unfit(Exception):
-    """A value is not what its input asks for. `kind` is the word that clients look for."""
+    """A value is not what its input asks for. `kind` is the word that clients look for.
 
-    def __init__(self, kind: str, found: Any, words: str) -> None:
+    `file` tells of a file that is not there: its `kind`, None if nobody knows, and the names `near` to it.
+    """
+
+    def __init__(self, kind: str, found: Any, words: str, file: Mapping[str, Any] | None = None) -> None:
         super().__init__(words)
         self.kind = kind
         self.found = found
         self.words = words
+        self.file = file
 
 
 class Files:
@@ -65,6 +73,7 @@ class Files:
         self._list_files = list_files
         self._has_file = has_file
         self._lists: dict[str, tuple[str, ...]] = {}
+        self._names: dict[str, frozenset[str]] = {}
         self._has: dict[tuple[str, str], bool] = {}
 
     def of(self, kind: str) -> tuple[str, ...]:
@@ -80,13 +89,23 @@ class Files:
                 self._has[kind, name] = False
         return self._has[kind, name]
 
+    def has_anywhere(self, kind: str, name: str) -> bool:
+        """True if a file of this name lies in any folder of the kind, which may be one that nobody here knows."""
+        if kind not in self._names:
+            try:
+                self._names[kind] = frozenset(map(file_name, self.of(kind)))
+            except HeddleError:
+                self._names[kind] = frozenset()
+        return file_name(name) in self._names[kind]
+
 
 class Values:
     """Reads values in one check."""
 
     def __init__(self, files: Files, nearest: Nearest) -> None:
-        self._files = files
+        self.files = files
         self._nearest = nearest
+        self._stems: dict[str | int, tuple[object, dict[str, str], list[str]]] = {}
 
     def read(self, wanted: InputSpec, value: Any, *, node_asks: bool = False) -> Any:
         """The value as the node gets it.
@@ -116,44 +135,77 @@ class Values:
             _refuse_endless(name, value)
         elif name == "COMBO" or name == DYNAMIC_COMBO:
             if not node_asks:
-                self._check_choices(wanted, value)
+                value = self._read_choices(wanted, value)
         elif (value is not None or wanted.section == "required") and all(each in SOCKET_ONLY for each in names):
             raise Unfit("bad_linked_input", value, f"found {short(value)}, wanted a link to {wanted.type}")
         return value
 
-    def _check_choices(self, wanted: InputSpec, value: Any) -> None:
+    def _read_choices(self, wanted: InputSpec, value: Any) -> Any:
         options = wanted.options
         if options.get("remote"):
-            return  # a list that only the editor has
+            return value  # a list that only the editor has
         if (options.get("multi_select") or options.get("multiselect")) and isinstance(value, (list, tuple)):
-            for each in value:
-                self._check_choice(wanted, each)
-        else:
-            self._check_choice(wanted, value)
+            return [self._read_choice(wanted, each) for each in value]
+        return self._read_choice(wanted, value)
 
-    def _check_choice(self, wanted: InputSpec, value: Any) -> None:
+    def _read_choice(self, wanted: InputSpec, value: Any) -> Any:
+        if self._is_choice(wanted, value):
+            return value
+        if isinstance(value, str) and "\\" in value and self._is_choice(wanted, plain := value.replace("\\", "/")):
+            return plain  # saved under Windows, where folders stand so in the names of files
         files = wanted.files
         if files is not None:
-            also = wanted.extra_choices
-            if value in also or (isinstance(value, str) and self._files.has(files, value)):
-                return
-            choices = (*self._files.of(files), *also)
-        elif wanted.choices is None or (isinstance(value, str) and value in wanted.brought):
-            return
+            choices = (*self.files.of(files), *wanted.extra_choices)
         else:
-            choices = keys_of_choices(wanted) if wanted.type_names[0] == DYNAMIC_COMBO else wanted.choices
-            if value in choices:
-                return
-        if choices:
-            near = self._nearest.to(str(value), choices, wanted.options) if _is_word(value) else ()
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            missing = "which is not there; put it there, or choose" if files is not None else "wanted"
-            words = f"found {short(value)}, {missing} one of: {quoted(choices)}{hint}"
+            choices = keys_of_choices(wanted) if wanted.type_names[0] == DYNAMIC_COMBO else wanted.choices or ()
+        near = self._near(value, choices, wanted)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        if choices and files is not None:
+            step = f"put it among the files of the kind {files!r}"
+            words = f"which is not there; {step}, or choose one of: {quoted(choices)}{hint}"
+        elif choices:
+            words = f"wanted one of: {quoted(choices)}{hint}"
         elif files is not None:
-            words = f"found {short(value)}, but there is no file of the kind {files!r}; put one into that folder"
+            words = f"but there is no file of the kind {files!r}; put one into that folder"
         else:
-            words = f"found {short(value)}, but the node has nothing to choose from here"
-        raise Unfit("value_not_in_list", value, words)
+            words = "but the node has nothing to choose from here"
+        file = {"kind": files, "near": near} if _is_file(wanted, value) else None
+        raise Unfit("value_not_in_list", value, f"found {short(value)}, {words}", file)
+
+    def _is_choice(self, wanted: InputSpec, value: Any) -> bool:
+        files = wanted.files
+        if files is not None:
+            return value in wanted.extra_choices or (isinstance(value, str) and self.files.has(files, value))
+        if wanted.choices is None or (isinstance(value, str) and value in wanted.brought):
+            return True
+        return value in (keys_of_choices(wanted) if wanted.type_names[0] == DYNAMIC_COMBO else wanted.choices)
+
+    def _near(self, value: Any, choices: Sequence[Any], wanted: InputSpec) -> list[str]:
+        """The choice that is most likely meant: a file of that name in another folder, else the name most alike.
+
+        Files are compared without their folders and ends, which make all names alike.
+        """
+        if not choices or not _is_word(value):
+            return []
+        if not _is_file(wanted, value):
+            return self._nearest.to(str(value), choices, wanted.options)
+        owner = wanted.files or id(wanted.options)
+        if owner not in self._stems:
+            stems = {_stem(each): each for each in reversed(choices) if isinstance(each, str)}
+            self._stems[owner] = wanted.options, stems, list(stems)  # the options are kept, so that their id is, too
+        _, stems, names = self._stems[owner]
+        stem = _stem(value)
+        alike = [stem] if stem in stems else self._nearest.to(stem, names, stems)
+        return [stems[each] for each in alike if each in stems]
+
+
+def _is_file(wanted: InputSpec, value: Any) -> bool:
+    return isinstance(value, str) and (wanted.files is not None or value.lower().endswith(MODEL_ENDS))
+
+
+def _stem(path: str) -> str:
+    name = file_name(path)
+    return name.rpartition(".")[0] or name
 
 
 def _is_word(value: Any) -> bool:

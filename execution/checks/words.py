@@ -43,13 +43,21 @@ def _is_scalar(value: Any) -> bool:
 
 
 def input_problem(
-    node_id: str, spec: NodeSpec, wanted: InputSpec, kind: str, found: Any, words: str, **more: Any
+    node_id: str,
+    spec: NodeSpec,
+    wanted: InputSpec,
+    kind: str,
+    found: Any,
+    words: str,
+    *,
+    about: str = "",
+    **more: Any,
 ) -> GraphError:
-    """What is wrong with one input. `more` are further facts for clients."""
+    """What is wrong with one input. `about` says more of the node's place, `more` are further facts for clients."""
     name = wanted.name[:COMPARED_CHARS]
     options = {key: each for key, each in wanted.options.items() if _is_worth_carrying(key, each)}
     return GraphError(
-        f"node {node_id} ({spec.id}), {name}: {words}",
+        f"node {node_id} ({spec.id}{about}), {name}: {words}",
         node_id=node_id,
         class_type=spec.id,
         input_name=name,
@@ -96,6 +104,11 @@ def _near(name: str, names: Iterable[str], count: int) -> list[str]:
 
 def _plain(name: Any) -> str:
     return name[:COMPARED_CHARS] if isinstance(name, str) else short(name)
+
+
+def file_name(path: str) -> str:
+    """The name of a file without its folders, in small letters, whichever way the folders are written."""
+    return path.replace("\\", "/").rpartition("/")[2].lower()
 
 
 def quoted(names: Sequence[Any]) -> str:

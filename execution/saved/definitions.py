@@ -7,8 +7,11 @@ anything is unfolded.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Any
 
+from execution.checks.told import FILE_KEYS, dicts_in, may_be_repeated
+from execution.checks.words import file_name
 from execution.saved.everywhere import add_unseen_links
 from execution.saved.groups import PREFIXES, Group, read_group
 from execution.saved.records import (
@@ -58,6 +61,18 @@ class Definitions:
         """What the definitions that are used have to say."""
         return [note for graph in self._read.values() for note in graph.notes]
 
+    def sources_of_files(self, document: Record, root: Graph) -> dict[str, Record]:
+        """What the workflow says of the model files that it wants, by their names."""
+        lists = [document.get("models")]
+        for graph in (root, *self._read.values()):
+            lists += (mapping_in(record, "properties").get("models") for record in graph.nodes.values())
+        told: dict[str, Record] = {}
+        for each in chain.from_iterable(map(dicts_in, lists)):
+            if may_be_repeated(name := each.get("name")):
+                words = {key: text for key in FILE_KEYS if may_be_repeated(text := each.get(key))}
+                told.setdefault(file_name(name), words)
+        return told
+
     def __contains__(self, kind: str) -> bool:
         return kind in self._raw
 
@@ -72,6 +87,7 @@ class Definitions:
             else:
                 self._read[kind] = read_graph(raw, f"the subgraph {name[:80]!r}", is_definition=True)
                 add_unseen_links(self._read[kind], raw)
+            self._read[kind].name = name
         return self._read[kind]
 
     def hold(self, root: Graph) -> None:

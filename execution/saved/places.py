@@ -31,6 +31,10 @@ from execution.saved.widgets import named_values
 _DEEPER = re.compile(r"([^:\s]+): (.+)", re.DOTALL)
 
 
+#: How many of the instances around a node are named, and how long their names may be: every node inside repeats them.
+NAMED_AROUND, NAME_CHARS = 8, 80
+
+
 @dataclass(eq=False)
 class Place:
     """The workflow itself, or one instance of a definition.
@@ -60,6 +64,16 @@ class Place:
             open_names = [name for name in self.graph.inputs if name not in slots and name not in self.graph.marked]
             slots |= dict(zip(open_names, strangers, strict=False))
         return slots
+
+    @cached_property
+    def within(self) -> tuple[str, ...]:
+        """The names of the instances around what is here, from the outermost on."""
+        if self.above is None:
+            return ()
+        title = self.record.get("title")
+        name = title if isinstance(title, str) and title else self.graph.name
+        names = (*self.above.within, name[:NAME_CHARS])
+        return names if len(names) <= NAMED_AROUND else (*names[:3], "...", *names[-4:])
 
     def outlet(self, output: int) -> str | None:
         """The link inside that feeds one of the instance's outputs: found by its name, by its place if it has none."""

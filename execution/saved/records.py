@@ -14,6 +14,7 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from heddle.graph.errors import GraphError
+from heddle.graph.spec import MATCH_TYPE
 
 Record = Mapping[str, Any]
 
@@ -40,7 +41,8 @@ class Graph:
 
     `inputs` and `outputs` are the names a definition shows to the outside; the workflow itself has none. `promoted` are
     the inputs behind which there is a widget, `marked` those that the file calls widgets. `fed` are the links that the
-    file names for each input, in the order in which they were drawn. `notes` are for the person.
+    file names for each input, in the order in which they were drawn. `notes` are for the person,
+    as is the `name` of a definition.
     """
 
     title: str
@@ -52,6 +54,7 @@ class Graph:
     promoted: list[str] = field(default_factory=list)
     marked: set[str] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
+    name: str = ""
 
     @cached_property
     def ranked(self) -> list[tuple[str, Record]]:
@@ -174,11 +177,11 @@ def shown(value: Any) -> str:
 
 
 def type_of(slot: Record) -> str:
-    """A slot's type as a text; very old files have 0 or -1 for any, some have lists."""
+    """A slot's type as a text; very old files have 0 or -1 for any, some have lists, some a type that is still open."""
     kind = slot.get("type")
     if isinstance(kind, (list, tuple)):
         return ",".join(each for each in kind if isinstance(each, str)) or "*"
-    return kind if isinstance(kind, str) and kind else "*"
+    return kind if isinstance(kind, str) and kind and kind != MATCH_TYPE else "*"
 
 
 def opposite(record: Record, output: int, wanted: str) -> Record | None:

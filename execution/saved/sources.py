@@ -110,6 +110,8 @@ class Sources:
         """Through a node that is none of the result's, or to the end at one that is."""
         place, node_id, output, wanted = step
         mode, role = mode_of(record), self._roles.get(record["type"])
+        if role is Role.VALUE:  # it stands in the widget that it drives, whatever becomes of the node
+            return _value_of_primitive(place, node_id, record), None
         if mode == MUTED:
             return _Nothing(is_open=False), None
         if mode == BYPASSED:
@@ -121,8 +123,6 @@ class Sources:
             slot = _first_linked(record)
         elif role is Role.GETS:
             place, slot = self._find_setter(place, record)
-        elif role is Role.VALUE:
-            return _value_of_primitive(place, node_id, record), None
         elif role is Role.NOTHING:
             return _Nothing(is_open=False), None
         else:

@@ -42,6 +42,7 @@ _PACKS = {
     **dict.fromkeys(BROADCASTERS, Role.NOTHING),
     "Seed Everywhere": Role.VALUE,
     "Reroute (rgthree)": Role.PASSES,
+    "mxReroute": Role.PASSES,
     "Label (rgthree)": Role.NOTHING,
     "Bookmark (rgthree)": Role.NOTHING,
     "Fast Muter (rgthree)": Role.NOTHING,

@@ -69,13 +69,12 @@ def widget_values(record: Record, spec: NodeSpec, given: Mapping[str, Any] | Non
     waiting = list(reversed(spec.widgets))
     while waiting:
         widget = waiting.pop()
-        for source in (given, named, listed):
-            if widget.name in source:
-                settings.append(Setting(widget, source[widget.name]))
-                break
-        else:
-            if (value := _default_of(widget)) is not None:
-                settings.append(Setting(widget, value))
+        value = next((source[widget.name] for source in (given, named, listed) if widget.name in source), NO_VALUE)
+        if value is NO_VALUE or value is None:  # editors write null where a widget holds nothing
+            default = _default_of(widget)
+            value = default if default is not None else value
+        if value is not NO_VALUE:
+            settings.append(Setting(widget, value))
         if widget.type == DYNAMIC_COMBO and settings and settings[-1].widget is widget:
             waiting += reversed([each for each in inputs_of_choice(widget, settings[-1].value) if each.is_widget])
     return settings
@@ -117,9 +116,8 @@ def _edits(named: Mapping[str, Any], values: Sequence[Any]) -> dict[str, Any]:
     behind = values[len(named) :]  # two widgets of one name have one entry among the names
     if len(values) < len(named) or not all(each == "" or is_control(each) for each in behind):
         return {}
-    pairs = [(name, old, new) for (name, old), new in zip(named.items(), values, strict=False) if old != new]
-    if not all(_is_plain(old) and _is_plain(new) for _, old, new in pairs):
-        return {}
+    both = zip(named.items(), values, strict=False)
+    pairs = [(name, old, new) for (name, old), new in both if _is_plain(old) and _is_plain(new) and old != new]
     gone = {(type(old), old) for _, old, _ in pairs}
     if any((type(new), new) in gone for *_, new in pairs):  # moved, not changed: the names are in another order
         return {}
@@ -132,12 +130,10 @@ def _is_plain(value: Any) -> bool:
 
 def first_value(record: Record) -> Any:
     """What the first widget of a virtual node holds, NO_VALUE if the file has none."""
-    for found in (record.get("widgets_values_named"), record.get("widgets_values")):
-        if isinstance(found, Mapping) and found:
-            return found["value"] if "value" in found else next(iter(found.values()))
-        if isinstance(found, list) and found:
-            return found[0]
-    return NO_VALUE
+    if named := named_values(record):
+        return named["value"] if "value" in named else next(iter(named.values()))
+    saved = record.get("widgets_values")
+    return saved[0] if isinstance(saved, list) and saved else NO_VALUE
 
 
 def read_joined(parts: Iterable[tuple[str, NodeSpec, Collection[str]]], values: Sequence[Any]) -> list[Any] | None:

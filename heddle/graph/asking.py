@@ -42,6 +42,11 @@ def positional(function: Callable[..., Any]) -> list[str]:
     return [each.name for each in _parameters(function) if each.kind in kinds and each.default is each.empty]
 
 
+def takes_any_name(function: Callable[..., Any]) -> bool:
+    """True for a function with `**kwargs`."""
+    return any(each.kind is inspect.Parameter.VAR_KEYWORD for each in _parameters(function))
+
+
 def _parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
     try:
         return list(inspect.signature(function).parameters.values())

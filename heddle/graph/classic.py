@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from heddle.graph.answers import read_answer, read_names, when_ready
-from heddle.graph.asking import asking, positional, validation_by
+from heddle.graph.asking import asking, positional, takes_any_name, validation_by
 from heddle.graph.errors import GraphError
 from heddle.graph.object_info import read_input
 from heddle.graph.plain import is_listing, plain, plain_options, plain_text
@@ -92,6 +92,7 @@ def _read(id: str, cls: type, display_name: str, python_module: str) -> NodeSpec
         search_aliases=described.search_aliases,
         per_node=bool(getattr(cls, "NOT_IDEMPOTENT", False)),
         is_async=inspect.iscoroutinefunction(getattr(cls, function)),
+        takes_links=takes_any_name(getattr(cls, function)),
         open_input=_read_open_input(sections) or _read_open_input(_input_types_when_checked(cls)),
         open_output=_read_open_output(cls),
         validation=_read_validation(cls, inputs),

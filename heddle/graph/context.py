@@ -45,7 +45,11 @@ class Context(Protocol):
         ...
 
     def preview(self, picture: bytes, format: str) -> None:
-        """Show an encoded picture ("jpeg", "png") of what is being made."""
+        """Show an encoded picture ("jpeg", "png") on the way; programs that know nothing of previews get none."""
+        ...
+
+    def show(self, picture: bytes, format: str) -> None:
+        """Send an encoded picture to whoever listens: it is what the node is there for."""
         ...
 
     def note(self, text: str) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from heddle.graph.object_info import read_inputs
 from heddle.graph.spec import AUTOGROW, DYNAMIC_COMBO, DYNAMIC_GROUP, DYNAMIC_SLOT, DYNAMIC_TYPES, InputSpec, NodeSpec
+from heddle.graph.workflow import is_link
 
 
 @dataclass
@@ -65,10 +66,12 @@ def resolve(spec: NodeSpec, given: Mapping[str, Any]) -> Resolved:
     for name in spec.open_hidden:
         if name in given and name not in resolved.inputs:
             resolved.inputs[name] = resolved.added[name] = InputSpec(name, "*", "optional")
-    if spec.open_input is not None:
-        like = spec.open_input
-        for name in given:
-            if isinstance(name, str) and name not in resolved.inputs and name not in hidden:
+    if spec.open_input is not None or spec.takes_links:
+        like = spec.open_input or InputSpec("*", "*")
+        for name, value in given.items():
+            if not isinstance(name, str) or name in resolved.inputs or name in hidden:
+                continue
+            if spec.open_input is not None or is_link(value):
                 one = InputSpec(name, like.type, "optional", like.options)
                 resolved.inputs[name] = resolved.added[name] = one
     return resolved

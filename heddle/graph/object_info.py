@@ -45,6 +45,8 @@ def record_of(spec: NodeSpec) -> Record:
         known["was"] = list(spec.was)
     if spec.per_node:
         known["per_node"] = True
+    if spec.takes_links:
+        known["takes_links"] = True
     if opened is not None:
         known["open_input"] = [opened.type, dict(opened.options)]
     if more is not None:
@@ -62,7 +64,7 @@ def record_of(spec: NodeSpec) -> Record:
 _KNOWN = frozenset(
     {"input", "input_order", "is_input_list", "output", "output_is_list", "output_name", "output_tooltips", "name"}
     | {"display_name", "description", "python_module", "category", "output_node", "deprecated", "experimental"}
-    | {"search_aliases", "was", "per_node", "open_input", "open_output", "validates"}
+    | {"search_aliases", "was", "per_node", "takes_links", "open_input", "open_output", "validates"}
 )
 
 
@@ -94,6 +96,7 @@ def spec_of_record(id: str, record: Mapping[str, Any]) -> NodeSpec:
             was=tuple(map(str, record.get("was") or ())),
             search_aliases=tuple(record.get("search_aliases") or ()),
             per_node=bool(record.get("per_node")),
+            takes_links=bool(record.get("takes_links")),
             open_input=read_input("*", record["open_input"], "optional") if record.get("open_input") else None,
             open_output=_read_open_output(record.get("open_output")),
             validation=_read_validation(record.get("validates")),

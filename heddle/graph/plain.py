@@ -8,6 +8,8 @@ from enum import Enum
 from pathlib import PurePath
 from typing import Any
 
+from heddle.graph.quoting import MOST_BITS
+
 #: Options nested deeper than this lead in a circle.
 MAX_DEPTH = 32
 
@@ -19,8 +21,8 @@ def plain(value: Any) -> Any:
     """The value as JSON knows it.
 
     Texts of other classes lose their class, so that an any-type's `!=` bothers nobody; sets are sorted; paths become
-    texts, enum members their values, numpy's numbers Python's. Numbers that are not finite become None, and so does
-    what has no form in JSON; in a mapping their keys are left out.
+    texts, enum members their values, numpy's numbers Python's. Numbers that are not finite, or that Python does not
+    write out, become None, and so does what has no form in JSON; in a mapping their keys are left out.
     Raises: ValueError, for a value that holds itself.
     """
     made = _plain(value, 0)
@@ -52,7 +54,7 @@ def _plain(value: Any, depth: int) -> Any:
     if isinstance(value, str):
         return plain_text(value)
     if isinstance(value, int):
-        return int(value)
+        return int(value) if value.bit_length() <= MOST_BITS else _NOTHING
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else _NOTHING
     if isinstance(value, PurePath):

@@ -28,12 +28,14 @@ class CallPlace:
     Attributes:
         call_index: 0, or the number of the call where a list makes several.
         graphs: how many graphs this call has begun to build; it numbers them, so that their ids differ.
+        shown_at: where an editor shows what the node does, if not at the node itself.
     """
 
     node_id: str
     call_index: int = 0
     job_id: str = ""
     graphs: int = 0
+    shown_at: str = ""
 
     def next_graph(self) -> int:
         """The number of one more graph."""
@@ -50,8 +52,10 @@ class call_of:
 
     __slots__ = ("_before", "_context", "place")
 
-    def __init__(self, context: Context | None, node_id: str, call_index: int = 0, job_id: str = "") -> None:
-        self.place = CallPlace(node_id, call_index, job_id)
+    def __init__(
+        self, context: Context | None, node_id: str, call_index: int = 0, job_id: str = "", shown_at: str = ""
+    ) -> None:
+        self.place = CallPlace(node_id, call_index, job_id, shown_at=shown_at)
         self._context = context
 
     def __enter__(self) -> CallPlace:
@@ -80,12 +84,13 @@ class WorkerSide:
         send: a message for one client, or for all if None: a name with JSON, or the number of a binary frame with its
             bytes (3, a line of text, with {node_id, text}).
         stop: ask the job that runs to stop.
-        progress: how far another node than the one that runs is: node id, value, total, encoded JPEG or None.
+        progress: how far a node is that does not say so itself: node id (None = the one that began last), value, total,
+            encoded JPEG or None.
     """
 
     send: Callable[[str | int, Any, str | None], None] = _nobody_listens
     stop: Callable[[], None] = _nothing_to_stop
-    progress: Callable[[str, float, float, bytes | None], None] | None = None
+    progress: Callable[[str | None, float, float, bytes | None], None] | None = None
 
 
 _worker_side = WorkerSide()

@@ -197,6 +197,7 @@ class NodeSpec:
         is_async: it waits without using the processor, so others run meanwhile.
         open_input: inputs of any other name are taken, too, and are like this one.
         open_output: it may give more outputs than are declared, and they are like this one.
+        takes_links: links to inputs of any other name are taken, though plain values there are not.
         ask_lazy: see `Calls`.
         fingerprint: takes the plain values and hidden inputs by name, None for what is linked; what it returns is
             part of the result's key, NaN for "always run". May be a coroutine function.
@@ -224,6 +225,7 @@ class NodeSpec:
     is_async: bool = False
     open_input: InputSpec | None = None
     open_output: OutputSpec | None = None
+    takes_links: bool = False
     validation: Validation | None = None
     extras: Mapping[str, Any] = field(default_factory=dict)
     call: Callable[..., Any] | None = field(default=None, compare=False, repr=False)
@@ -269,6 +271,7 @@ class NodeSpec:
         """True if what inputs it has depends on which are given."""
         return (
             self.open_input is not None
+            or self.takes_links
             or bool(self.open_hidden)
             or any(each.type in DYNAMIC_TYPES for each in self.inputs)
         )

@@ -7,6 +7,7 @@ takes: node id -> class_type and inputs). `execution.convert` turns the first in
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -16,8 +17,23 @@ from heddle.graph.quoting import short
 
 Prompt = dict[str, dict[str, Any]]
 
+_INSTANCE = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|workflow[>/].+", re.IGNORECASE | re.DOTALL)
+
 #: A workflow of 5,000 nodes takes some 4 MB; past this size the file is something else.
 MAX_BYTES = 256 * 1024 * 1024
+
+
+#: A workflow of 10,000 nodes holds some 600,000 values. What small ones take in memory is many times their text.
+MOST_VALUES = 2_000_000
+
+
+def is_crowded(text: str | bytes) -> bool:
+    """Whether a JSON text may hold more values than any workflow does, told without reading it."""
+    if len(text) <= MOST_VALUES:
+        return False
+    if isinstance(text, bytes):
+        return text.count(b",") + text.count(b"{") + text.count(b"[") > MOST_VALUES
+    return text.count(",") + text.count("{") + text.count("[") > MOST_VALUES
 
 
 def read_document(path: Path) -> Any:
@@ -58,6 +74,11 @@ def form_of(document: Any) -> Literal["saved", "api"]:
         "not a workflow: found neither `nodes` (saved form) nor nodes with `class_type` (API form); "
         "save or export the workflow again from the editor"
     )
+
+
+def is_instance(kind: str) -> bool:
+    """True if a node's type is that of a subgraph or an older group node, which its own file has to define."""
+    return _INSTANCE.fullmatch(kind) is not None
 
 
 def is_link(value: Any) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import torch
 
 #: What a value without tensors is counted as: small, but not nothing, so that a cache of such values has an end.
@@ -12,7 +13,7 @@ SMALL_BYTES = 256
 
 
 def bytes_of(value: Any) -> int:
-    """The bytes of a value's tensors, each storage counted once, in lists and dictionaries too.
+    """The bytes of a value's tensors and arrays, each storage counted once, in lists and dictionaries too.
 
     A handle of a model counts as small: its weights belong to the ledger, not to whoever points at them.
     """
@@ -26,10 +27,12 @@ def bytes_of(value: Any) -> int:
             if storage.data_ptr() not in seen:
                 seen.add(storage.data_ptr())
                 total += storage.nbytes()
-        elif isinstance(each, Mapping):
-            waiting += each.values()
-        elif isinstance(each, (list, tuple)):
-            waiting += each
+        elif isinstance(each, (Mapping, list, tuple)):
+            if id(each) not in seen:  # one may hold itself
+                seen.add(id(each))
+                waiting += each.values() if isinstance(each, Mapping) else each
+        elif isinstance(each, np.ndarray):
+            total += each.nbytes
         elif isinstance(each, (str, bytes)):
             total += len(each)
         else:

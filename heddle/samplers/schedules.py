@@ -75,6 +75,21 @@ def sigmas_for(scheduler: Scheduler, schedule: NoiseSchedule, steps: int, denois
     return scheduler(schedule, whole)[-(steps + 1) :]
 
 
+def part_of(sigmas: Tensor, first: int = 0, last: int | None = None, to_clean: bool = False) -> Tensor:
+    """The levels of a run that takes only some of the steps, such as the second half of what another run began.
+
+    Args:
+        first, last: the steps from `first` to just before `last`, counted from 0; None = to the end.
+        to_clean: where the run ends early, its last step goes all the way to 0.
+    Returns: one level more than there are steps, or [0] when there is nothing to run.
+    """
+    if last is not None and last < len(sigmas) - 1:
+        sigmas = sigmas[: max(last, 0) + 1]
+        if to_clean:
+            sigmas = torch.cat((sigmas[:-1], sigmas.new_zeros(1)))
+    return sigmas[first:] if first < len(sigmas) - 1 else sigmas[:0]
+
+
 def _end_timesteps(schedule: NoiseSchedule) -> tuple[float, float]:
     noisy, clean = schedule.timestep(torch.tensor([schedule.sigma_max, schedule.sigma_min])).tolist()
     return noisy, clean

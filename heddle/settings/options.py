@@ -31,6 +31,7 @@ MOST_WORKERS = 64
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 CACHE_BYTES = 1 << 30
 DISK_CACHE_BYTES = 4 << 30
+DISK_CACHE_WORTH_S = 1.0
 HEADROOM_GB = 4
 UPLOAD_BYTES = 100 << 20
 PREVIEW_METHODS = ("none", "auto", "latent2rgb", "taesd")
@@ -57,6 +58,7 @@ class Settings:
     cors_origin: str | None = None  # whose pages may use the server as well; * for all
     upload_bytes: int = UPLOAD_BYTES
     front_end: Path | None = None  # None: our own page
+    multi_user: bool = False  # several people, each with files and settings of their own
     base_directory: Path = HOUSE
     input_directory: Path | None = None
     output_directory: Path | None = None
@@ -69,9 +71,11 @@ class Settings:
     cache_results: int | None = None  # at most so many results, whatever their size up to cache_bytes
     cache_headroom: int | None = None  # bytes of free memory that the cache leaves; then cache_bytes does not count
     disk_cache_bytes: int = DISK_CACHE_BYTES
+    disk_cache_worth_s: float = DISK_CACHE_WORTH_S  # what a result took that is worth a file
     no_packs: bool = False
     packs_only: tuple[str, ...] = ()  # packs to load, all others left alone; also with no_packs
     preview_method: str = "auto"
+    previews_were_asked_for: bool = False  # on the command line; else they are for clients that say they read them
     preview_px: int = PREVIEW_PX  # the longer side
     worker_devices: tuple[str, ...] = ("",)  # one worker each: "cpu", "cuda:1"; "": the first accelerator, else the CPU
     job_durability: str = "full"
@@ -186,6 +190,9 @@ def _shared_options() -> _Parser:
     )
     net.add_argument("--max-upload-size", type=float, metavar="MB", help="largest file that is taken; default 100")
     net.add_argument("--front-end-root", metavar="DIR", help="serve the front end in DIR in place of our own page")
+    net.add_argument(
+        "--multi-user", action="store_true", help="keep settings and workflows of several people apart, by name"
+    )
     places = parser.add_argument_group("folders")
     places.add_argument("--base-directory", metavar="DIR", help="holds models, input, output, user ...; default: here")
     places.add_argument("--output-directory", metavar="DIR", help="where results go; default: BASE/output")
@@ -215,6 +222,13 @@ def _shared_options() -> _Parser:
         metavar="SIZE",
         help="disk space for results that took long, so that a job goes on after a crash; 0 for none, default 4GB",
     )
+    work.add_argument(
+        "--disk-cache-worth-s",
+        type=float,
+        default=DISK_CACHE_WORTH_S,
+        metavar="S",
+        help="what a result must have taken, with all behind it that is not on disk, to get there; default %(default)s",
+    )
     work.add_argument("--disable-all-custom-nodes", action="store_true", help="load no packs")
     work.add_argument(
         "--whitelist-custom-nodes",
@@ -225,8 +239,7 @@ def _shared_options() -> _Parser:
     work.add_argument(
         "--preview-method",
         choices=PREVIEW_METHODS,
-        default="auto",
-        help="pictures of what is being sampled; default %(default)s: the best method there is",
+        help="pictures of what is being sampled; default auto: the best there is, for clients that read previews",
     )
     work.add_argument(
         "--preview-size",
@@ -336,6 +349,7 @@ def _settings(
         cors_origin=_origin(found.enable_cors_header),
         upload_bytes=_upload_bytes(found.max_upload_size),
         front_end=_front_end(found.front_end_root),
+        multi_user=found.multi_user,
         base_directory=base,
         input_directory=_folder(found.input_directory, "--input-directory"),
         output_directory=_folder(found.output_directory, "--output-directory"),
@@ -350,9 +364,11 @@ def _settings(
         cache_results=_cache_results(found),
         cache_headroom=None if found.cache_ram is None else _at_least_zero("--cache-ram", int(found.cache_ram * 2**30)),
         disk_cache_bytes=_disk_cache_bytes(found),
+        disk_cache_worth_s=_at_least(0, found.disk_cache_worth_s, "--disk-cache-worth-s"),
         no_packs=found.disable_all_custom_nodes,
         packs_only=tuple(found.whitelist_custom_nodes or ()),
-        preview_method=found.preview_method,
+        preview_method=found.preview_method or "auto",
+        previews_were_asked_for=found.preview_method is not None,
         preview_px=_preview_px(found.preview_size),
         worker_devices=_worker_devices(found.workers, found.devices, cpu=found.cpu),
         job_durability=found.job_durability,

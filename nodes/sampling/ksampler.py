@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
+import torch
 from torch import Tensor
 
 from heddle.graph.context import Context
@@ -13,7 +14,7 @@ from heddle.samplers.catalogue import SAMPLERS, SCHEDULERS
 from heddle.samplers.guidance import cfg as guided
 from heddle.samplers.noise import initial_noise, step_noise
 from heddle.samplers.run import run_sampler
-from heddle.samplers.schedules import sigmas_for
+from heddle.samplers.schedules import part_of, sigmas_for
 from heddle.wires import Conditioning, Latent, Model
 from model_management.denoiser import denoiser_for
 from nodes.sampling.watching import StepWatch
@@ -45,9 +46,37 @@ def ksampler(
 
     The positive conditioning says what to draw, the negative what to keep away from.
     """
+    return sample_part(model, seed, steps, cfg, sampler_name, scheduler, positive, negative, latent_image, denoise, ctx)
+
+
+def sample_part(
+    model: Model,
+    seed: int,
+    steps: int,
+    cfg: float,
+    sampler_name: str,
+    scheduler: str,
+    positive: Conditioning,
+    negative: Conditioning,
+    latent_image: Latent,
+    denoise: float,
+    ctx: Context,
+    *,
+    first: int = 0,
+    last: int | None = None,
+    to_clean: bool = False,
+    noised: bool = False,
+) -> Latent:
+    """Take all the steps of a run, or some of them, see `ksampler` and `heddle.samplers.schedules.part_of`.
+
+    Args:
+        noised: the latent has its noise already, as one that an earlier part left.
+    """
     latent = latent_image["samples"]
-    sigmas = sigmas_for(SCHEDULERS[scheduler], model.predicts.schedule, steps, denoise)
+    sigmas = part_of(sigmas_for(SCHEDULERS[scheduler], model.predicts.schedule, steps, denoise), first, last, to_clean)
     noise = initial_noise(seed, latent.shape, latent_image.get("batch_index"))
+    if noised:
+        noise = torch.zeros_like(noise)
     with ctx.weights.hold(model, on_part=lambda done, size: ctx.check_cancelled()) as net:
         denoiser = denoiser_for(model, net)
         samples = run_sampler(

@@ -1,4 +1,4 @@
-"""How routes read bodies, numbers and flags."""
+"""How routes read bodies, numbers, flags, and whose request it is."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from typing import Any
 
 from aiohttp import web
 
+from heddle.graph.quoting import short
+from heddle.graph.workflow import MOST_VALUES, is_crowded
 from server.intake import Refused
-from server.keys import LIMITS
+from server.keys import LIMITS, PEOPLE
+from server.people import HEADER, Person
 from server.plain_json import to_text
 
 _LONG_BODY_BYTES = 256 * 1024  # from here on, parsing would hold up everybody else
@@ -45,17 +48,69 @@ async def read_json(request: web.Request, *, default: Any = None, limit: int | N
 
 
 def parse(raw: bytes | str) -> Any:
-    """A JSON text from outside. Raises: Refused, if it is none or nested deeper than anything sensible."""
+    """A JSON text from outside.
+
+    Raises: Refused, if it is none, larger or deeper than anything sensible, or says something twice.
+    """
+    if is_crowded(raw):
+        raise Refused("invalid_json", f"the request holds more than {MOST_VALUES:,} values; no workflow does")
+    twice: list[_Twice] = []
+
+    def make_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        made = dict(pairs)
+        if len(made) < len(pairs):
+            made = _Twice(made, pairs)
+            twice.append(made)
+        return made
+
     try:
-        value = json.loads(raw)
+        value = json.loads(raw, object_pairs_hook=make_object)
     except ValueError as error:  # a UnicodeDecodeError is one, too
         raise Refused("invalid_json", "the request is not valid JSON", str(error)[:500]) from error
     except RecursionError as error:
         raise _too_deep() from error
+    if twice:
+        raise _two_faced(value, twice[-1])  # the outermost of those that lie in each other
     opening = raw.count(b"[") + raw.count(b"{") if isinstance(raw, bytes) else raw.count("[") + raw.count("{")
     if opening > DEEPEST:
         refuse_deep(value)
     return value
+
+
+class _Twice(dict[str, Any]):
+    """An object in which a name stands twice; readers disagree on which of the two counts."""
+
+    def __init__(self, made: dict[str, Any], pairs: list[tuple[str, Any]]) -> None:
+        super().__init__(made)
+        seen: set[str] = set()
+        self.name = next(name for name, _ in pairs if name in seen or seen.add(name))
+
+
+def _two_faced(value: Any, where: _Twice) -> Refused:
+    path = _path_to(value, where)
+    place = ".".join(map(str, path)) or "the request"
+    words = f"{place[:100]}: the name {where.name[:100]!r} stands there twice; leave one of them out"
+    node_errors: dict[str, Any] = {}
+    match [*path, where.name]:
+        case ["prompt", str(node_id), *below]:
+            name = str(below[1]) if below[:1] == ["inputs"] and len(below) > 1 else None
+            record = {"type": "invalid_json", "message": words, "details": words, "extra_info": {"input_name": name}}
+            node = value["prompt"].get(node_id)
+            class_type = node.get("class_type") if isinstance(node, dict) else None
+            node_errors = {node_id: {"errors": [record], "dependent_outputs": [], "class_type": class_type}}
+    return Refused("invalid_json", words, node_errors=node_errors)
+
+
+def _path_to(value: Any, wanted: _Twice) -> list[str | int]:
+    """The names and places that lead to an object inside a value."""
+    waiting: list[tuple[Any, tuple[str | int, ...]]] = [(value, ())]
+    while waiting:
+        holder, path = waiting.pop()
+        if holder is wanted:
+            return list(path)
+        inner = holder.items() if isinstance(holder, dict) else enumerate(holder)
+        waiting += [(each, (*path, name)) for name, each in inner if isinstance(each, dict | list)]
+    return []
 
 
 def refuse_deep(value: Any) -> None:
@@ -77,12 +132,19 @@ def _too_deep() -> Refused:
     return Refused("invalid_json", f"the request has more than {DEEPEST} lists and objects inside each other")
 
 
-async def read_object(request: web.Request, *, default: dict[str, Any] | None = None) -> dict[str, Any]:
+async def read_object(
+    request: web.Request, *, default: dict[str, Any] | None = None, limit: int | None = None
+) -> dict[str, Any]:
     """The request's JSON object. Raises: Refused."""
-    body = await read_json(request, default=default)
+    body = await read_json(request, default=default, limit=limit)
     if not isinstance(body, dict):
-        raise Refused("invalid_request", "the request must be a JSON object")
+        raise Refused("invalid_request", f"the request must be a JSON object, found {short(body)}")
     return body
+
+
+def person(request: web.Request) -> Person:
+    """Who asks. Raises: UnknownPerson."""
+    return request.app[PEOPLE].person(request.headers.get(HEADER))
 
 
 async def answer_json(data: Any) -> web.Response:
@@ -94,7 +156,7 @@ def id_list(body: dict[str, Any], key: str) -> list[str]:
     """Ids from a body such as `{"delete": [id]}`; what is no usable text cannot be an id and is left out."""
     found = body.get(key)
     if not isinstance(found, list):
-        raise Refused("invalid_request", f"`{key}` must be a list of ids")
+        raise Refused("invalid_request", f"`{key}` must be a list of ids, found {short(found)}")
     return [each for each in found if isinstance(each, str) and each.isprintable()]
 
 

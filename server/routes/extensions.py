@@ -8,7 +8,7 @@ from pathlib import Path
 from aiohttp import web
 
 from server import packs
-from server.files import page_type
+from server.files import page_headers
 from server.keys import CATALOGUE, FOLDERS, PAGE
 from server.plain_json import to_text
 
@@ -32,7 +32,7 @@ async def get_extension_file(request: web.Request) -> web.StreamResponse:
     folder = request.app[CATALOGUE].web_directories.get(pack)
     root = Path(folder) if folder is not None else request.app[PAGE] / "extensions"
     path = await asyncio.to_thread(packs.find_inside, root, name if folder is not None else f"{pack}/{name}")
-    return web.FileResponse(path, headers=_headers(path))
+    return web.FileResponse(path, headers=page_headers(path))
 
 
 @routes.get("/i18n")
@@ -52,8 +52,4 @@ async def get_example(request: web.Request) -> web.StreamResponse:
     """An example workflow (.json) or its picture."""
     asked = request.match_info
     path = await asyncio.to_thread(packs.find_example, request.app[FOLDERS], asked["pack"], asked["file"])
-    return web.FileResponse(path, headers=_headers(path))
-
-
-def _headers(path: Path) -> dict[str, str]:
-    return {"Content-Type": page_type(path.name), "X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache"}
+    return web.FileResponse(path, headers=page_headers(path))

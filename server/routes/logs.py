@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from heddle.graph.quoting import short
 from server.intake import Refused
 from server.keys import CLIENTS, LOGBOOK
 from server.messages import Logs
@@ -35,6 +36,6 @@ async def subscribe(request: web.Request) -> web.Response:
     body = await read_object(request)
     client_id = body.get("clientId")
     if not isinstance(client_id, str):
-        raise Refused("invalid_request", "clientId must be a text")
+        raise Refused("invalid_request", f"clientId must be a text, found {short(client_id)}")
     request.app[CLIENTS].want_logs(client_id, bool(body.get("enabled")))
     return web.Response()

@@ -6,7 +6,7 @@ import asyncio
 
 from aiohttp import web
 
-from server.files import page_type
+from server.files import page_headers
 from server.keys import PAGE, PAGE_IS_OURS
 from server.packs import find_inside
 from server.routes.described import described
@@ -26,7 +26,7 @@ async def get_page(request: web.Request) -> web.StreamResponse:
     """`index.html` for the bare address, else the file of that name."""
     path = request.match_info["path"] or "index.html"
     file = await asyncio.to_thread(find_inside, request.app[PAGE], path)
-    headers = {"Content-Type": page_type(file.name), "X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache"}
+    headers = page_headers(file)
     if file.suffix == ".html":
         headers |= {"Referrer-Policy": "same-origin"}
         if request.app[PAGE_IS_OURS]:

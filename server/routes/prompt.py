@@ -7,6 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
+from heddle.graph.quoting import short
 from heddle.media.carriers import read_remaking
 from server.intake import Refused
 from server.keys import FOLDERS, INTAKE, LIMITS, STORE, SUPERVISOR
@@ -50,7 +51,7 @@ async def interrupt(request: web.Request) -> web.Response:
     """Stop what runs: `{}` for all, `{"prompt_id": ID}` for one."""
     job_id = (await read_object(request, default={})).get("prompt_id")
     if job_id is not None and not isinstance(job_id, str):
-        raise Refused("invalid_request", "prompt_id must be a text")
+        raise Refused("invalid_request", f"prompt_id must be a text, found {short(job_id)}")
     await request.app[SUPERVISOR].interrupt([job_id] if job_id else None)
     return web.Response()
 

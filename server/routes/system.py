@@ -14,7 +14,8 @@ routes = web.RouteTableDef()
 
 # The release of the known interface whose shapes we answer with; clients read it to decide what they may ask.
 INTERFACE_VERSION = "0.33.0"
-FRONT_END_VERSION = "1.58.1"
+# The oldest front end that was tried with this server. Those below it warn; a later number would have good ones warn.
+FRONT_END_VERSION = "1.27.10"
 HEDDLE_VERSION = "0.1.0"
 
 _DEVICE = {

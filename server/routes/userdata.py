@@ -10,8 +10,8 @@ from aiohttp import web
 
 from server.files import content_headers
 from server.intake import Refused
-from server.keys import LIMITS, USER_FILES
-from server.routes.bodies import flag, read_bytes
+from server.keys import LIMITS
+from server.routes.bodies import flag, person, read_bytes
 from server.routes.described import described
 
 routes = web.RouteTableDef()
@@ -23,7 +23,7 @@ async def list_files(request: web.Request) -> web.Response:
     folder = request.query.get("dir", "")
     if not folder:
         raise Refused("invalid_request", "name a folder: ?dir=workflows")
-    files, full, split = request.app[USER_FILES], flag(request, "full_info"), flag(request, "split")
+    files, full, split = person(request).files, flag(request, "full_info"), flag(request, "split")
 
     def read() -> list[Any]:
         found = files.list(folder, recurse=flag(request, "recurse"))
@@ -38,13 +38,13 @@ async def list_files(request: web.Request) -> web.Response:
 @routes.get("/v2/userdata")
 async def list_entries(request: web.Request) -> web.Response:
     """Files and folders of the folder `path`: `{name, path, type}`, of files also size and time in seconds."""
-    return web.json_response(await asyncio.to_thread(request.app[USER_FILES].entries, request.query.get("path", "")))
+    return web.json_response(await asyncio.to_thread(person(request).files.entries, request.query.get("path", "")))
 
 
 @routes.get("/userdata/{file}")
 async def read_file(request: web.Request) -> web.StreamResponse:
     """One file, as it was sent."""
-    path = await asyncio.to_thread(request.app[USER_FILES].find, request.match_info["file"])
+    path = await asyncio.to_thread(person(request).files.find, request.match_info["file"])
     return web.FileResponse(path, headers=content_headers(path.name))
 
 
@@ -53,7 +53,7 @@ async def write_file(request: web.Request) -> web.Response:
     """Keep the body under this name. With `overwrite=false`, 409 if there is one already."""
     data = await read_bytes(request, request.app[LIMITS].upload_bytes)
     name, overwrite = request.match_info["file"], flag(request, "overwrite", default=True)
-    path = await asyncio.to_thread(request.app[USER_FILES].write, name, data, overwrite=overwrite)
+    path = await asyncio.to_thread(person(request).files.write, name, data, overwrite=overwrite)
     return await _tell(request, path)
 
 
@@ -62,20 +62,18 @@ async def move_file(request: web.Request) -> web.Response:
     """Give a file another name. With `overwrite=false`, 409 if that is taken."""
     name, wanted = request.match_info["file"], request.match_info["dest"]
     overwrite = flag(request, "overwrite", default=True)
-    return await _tell(
-        request, await asyncio.to_thread(request.app[USER_FILES].move, name, wanted, overwrite=overwrite)
-    )
+    return await _tell(request, await asyncio.to_thread(person(request).files.move, name, wanted, overwrite=overwrite))
 
 
 @routes.delete("/userdata/{file}")
 @described(statuses=(204,))
 async def delete_file(request: web.Request) -> web.Response:
     """Take a file away."""
-    await asyncio.to_thread(request.app[USER_FILES].delete, request.match_info["file"])
+    await asyncio.to_thread(person(request).files.delete, request.match_info["file"])
     return web.Response(status=204)
 
 
 async def _tell(request: web.Request, path: Path) -> web.Response:
-    files = request.app[USER_FILES]
+    files = person(request).files
     full = flag(request, "full_info")
     return web.json_response(await asyncio.to_thread(files.describe if full else files.name_of, path))

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from heddle.graph.errors import FileProblem
 from heddle.settings.folders import Folders, split_annotation
-from server.files import content_headers
+from server.files import DRAFT, content_headers
 from server.intake import Refused
 from server.keys import FOLDERS
 from server.previews import read_preview_wish, render_channel, render_preview
@@ -63,7 +63,7 @@ def find_file(folders: Folders, root_type: str, subfolder: str, filename: str) -
             path = folders.annotated(f"{subfolder}/{filename}".lstrip("/"))  # pictures that ship lie elsewhere
         except FileProblem as problem:
             raise web.HTTPNotFound(text=f"there is no file {filename!r} in {root_type}") from problem
-    if not path.is_file() or path.name.startswith(".unfinished-"):  # no folder, no pipe, nothing half written
+    if not path.is_file() or path.name.startswith(DRAFT):  # no folder, no pipe, nothing half written
         raise web.HTTPNotFound(text=f"there is no file {filename!r} in {root_type}")
     if not os.access(path, os.R_OK):
         raise web.HTTPForbidden(text=f"{filename!r} may not be read by the server")

@@ -6,10 +6,11 @@ import asyncio
 
 from aiohttp import web
 
-from heddle.graph.errors import FileProblem
 from server.keys import INTAKE, WORKFLOWS
-from server.routes.bodies import read_json
+from server.people import UnknownPerson
+from server.routes.bodies import person, read_json
 from server.routes.described import described
+from server.user_files import UserFiles
 
 routes = web.RouteTableDef()
 
@@ -17,17 +18,14 @@ routes = web.RouteTableDef()
 @routes.get("/heddle/workflows")
 async def list_workflows(request: web.Request) -> web.Response:
     """The workflows that ship and the person's own."""
-    return web.json_response(await asyncio.to_thread(request.app[WORKFLOWS].list))
+    return web.json_response(await asyncio.to_thread(request.app[WORKFLOWS].list, _files(request)))
 
 
 @routes.get("/heddle/workflows/{name:.+}")
 async def read_workflow(request: web.Request) -> web.Response:
     """One workflow, as it was saved."""
-    try:
-        return web.json_response(await asyncio.to_thread(request.app[WORKFLOWS].read, request.match_info["name"]))
-    except FileProblem as problem:
-        missing = problem.path is not None
-        raise (web.HTTPNotFound if missing else web.HTTPBadRequest)(text=problem.message) from problem
+    name = request.match_info["name"]
+    return web.json_response(await asyncio.to_thread(request.app[WORKFLOWS].read, _files(request), name))
 
 
 @routes.post("/heddle/convert")
@@ -35,3 +33,11 @@ async def read_workflow(request: web.Request) -> web.Response:
 async def convert(request: web.Request) -> web.Response:
     """The API form of a workflow in either form."""
     return web.json_response(await request.app[INTAKE].convert(await read_json(request)))
+
+
+def _files(request: web.Request) -> UserFiles | None:
+    """Whose workflows are meant besides those that ship; nobody's, where the page does not say who asks."""
+    try:
+        return person(request).files
+    except UnknownPerson:
+        return None

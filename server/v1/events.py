@@ -54,7 +54,7 @@ async def get_events(request: web.Request) -> web.StreamResponse:
     """Events of all jobs after number `since`; asked for as text/event-stream, they go on."""
     since, limit = _since(request), number(request, "limit", MOST_AT_ONCE)
     if limit is None or not 1 <= limit <= MOST_AT_ONCE:
-        raise Refused("invalid_request", f"limit must be from 1 to {MOST_AT_ONCE}")
+        raise Refused("invalid_request", f"limit must be from 1 to {MOST_AT_ONCE}, found {limit}")
     store = request.app[STORE]
     if _wants_stream(request):
         return await _stream(request, _of_all(store, since))

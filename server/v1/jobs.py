@@ -164,7 +164,7 @@ async def wait(request: web.Request) -> web.Response:
     """The job as soon as it has ended, or as it is after `timeout_s` seconds (60)."""
     timeout_s = number(request, "timeout_s", USUAL_WAIT_S)
     if timeout_s is None or not 0 <= timeout_s <= LONGEST_WAIT_S:
-        raise Refused("invalid_request", f"timeout_s must be from 0 to {LONGEST_WAIT_S}")
+        raise Refused("invalid_request", f"timeout_s must be from 0 to {LONGEST_WAIT_S}, found {timeout_s}")
     _wants_files(request)  # a wish that cannot be met is refused before the wait
     job = await _find(request)
     if job.ended_ms is None:

@@ -10,7 +10,7 @@ from typing import Any
 from aiohttp import web
 
 from server.refused import Refused
-from server.routes.bodies import read_json
+from server.routes.bodies import read_object
 
 MOST_PROBLEMS = 20  # that are told of one body
 
@@ -25,9 +25,7 @@ async def read_model(request: web.Request, name: str) -> Any:
     from pydantic import ValidationError  # see `shapes`
 
     model = getattr(await shapes(), name)
-    body = await read_json(request)
-    if not isinstance(body, dict):
-        raise Refused("invalid_request", "the request must be a JSON object")
+    body = await read_object(request)
     try:
         return model.model_validate(body)
     except ValidationError as error:

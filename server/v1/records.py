@@ -49,6 +49,8 @@ def job_record(job: JobRow, store: Store, supervisor: Supervisor) -> dict[str, A
     }
     if isinstance(job, Job) and isinstance(choices := job.extra_data.get("text_choices"), dict):
         told["text_choices"] = choices
+    if isinstance(job, Job) and isinstance(notes := job.extra_data.get("conversion_notes"), list):
+        told["conversion_notes"] = notes
     return told
 
 

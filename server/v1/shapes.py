@@ -121,6 +121,7 @@ class JobRecord(BaseModel):
     workflow_id: str | None
     outputs: list[Output]
     text_choices: dict[str, Any] | None = Field(None, description="The seed, and which words were chosen with it")
+    conversion_notes: list[Any] | None = Field(None, description="What was left out of a saved workflow")
 
 
 class Queued(BaseModel):

@@ -45,6 +45,9 @@ class RunningNode:
         self.told.append((value, total))
 
     def preview(self, picture: bytes, format: str) -> None:
+        raise AssertionError("a pack's own picture goes to everybody")
+
+    def show(self, picture: bytes, format: str) -> None:
         self.told.append((format, picture[:4]))
 
     def next_save(self) -> None:

@@ -78,7 +78,8 @@ def test_names_of_open_doors_too() -> None:
 @pytest.mark.parametrize("module", NAMES)
 def test_a_name_that_is_there_is_not_said_to_be_missing(module: str) -> None:
     open_door: Any = importlib.import_module(module)
-    assert [name for name in NAMES[module] if name in vars(open_door)] == []
+    there = [name for name in NAMES[module] if name in vars(open_door)]
+    assert [name for name in there if closed_base(vars(open_door)[name]) is None] == []
 
 
 @pytest.mark.parametrize("module", sorted(MODULES | PACKAGES))

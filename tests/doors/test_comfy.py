@@ -43,6 +43,11 @@ def test_a_progress_bar_reports_from_a_thread_of_the_node(running: RunningNode) 
     assert running.told == [(1, 2)]
 
 
+def test_a_progress_bar_made_in_a_thread_of_a_node_is_the_workers_to_place(desk: FrontDesk) -> None:
+    comfy.utils.ProgressBar(2).update(1)
+    assert desk.progress == [(None, 1, 2, None)]
+
+
 def test_a_progress_bar_of_another_node_goes_to_the_worker(running: RunningNode, desk: FrontDesk) -> None:
     comfy.utils.ProgressBar(4, node_id="9").update(2)
     comfy.utils.ProgressBar(4, node_id="5").update(3)
@@ -138,7 +143,7 @@ def test_options_are_read_when_they_are_asked_for(monkeypatch: pytest.MonkeyPatc
     assert (args.cpu, args.port, args.listen) == (True, 1, "0.0.0.0,::")
     assert (args.output_directory, args.input_directory) == (str(tmp_path), None)
     assert args.disable_all_custom_nodes is True
-    assert args.lowvram is None and not args.some_option_of_another_engine
+    assert args.multi_user is False and args.lowvram is None and not args.some_option_of_another_engine
     monkeypatch.setattr(current, "_settings", Settings(preview_method="none", preview_px=96, upload_bytes=3 << 20))
     assert args.cpu is False
     assert args.preview_method is comfy.cli_args.LatentPreviewMethod.NoPreviews

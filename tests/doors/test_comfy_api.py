@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import comfy_api.input
+import comfy_api.input_impl
 import comfy_api.util
 import comfy_api.v0_0_1
 import comfy_api.v0_0_2
@@ -20,6 +21,8 @@ from heddle.graph.running import call_of
 from heddle.graph.schema.reading import spec_of_schema
 from heddle.media.carriers import read_remaking
 from heddle.settings.folders import Folders
+from nodes import door
+from nodes.closed_doors import ClosedDoor
 from tests.doors.conftest import FrontDesk, RunningNode
 
 
@@ -83,6 +86,19 @@ def test_progress_is_told_in_both_ways(running: RunningNode, desk: FrontDesk) ->
     assert desk.progress == [("9", 3, 4, None)]
 
 
+def test_what_writes_sound_and_reads_videos_is_named_when_it_is_used() -> None:
+    for use in (ui.PreviewAudio, comfy_api.input_impl.VideoFromFile, InputImpl.VideoFromFile):
+        with pytest.raises(ClosedDoor, match=r"comfy_api\.\S+(PreviewAudio|VideoFromFile): packs know"):
+            use("a.mp4")
+    assert not isinstance(1, InputImpl.VideoFromFile)
+
+
+def test_names_of_values_stand_in_annotations() -> None:
+    for value in (io.Latent.LatentDict, io.Audio.AudioDict, io.Conditioning.CondList, io.Load3DCamera.CameraInfo):
+        assert value is Any
+    assert io.File3DGLB.Output().get_io_type() == "FILE_3D_GLB"
+
+
 def test_progress_outside_of_a_node_asks_which_is_meant() -> None:
     with pytest.raises(GraphError, match="name the one that is meant"):
         ComfyAPISync().execution.set_progress(1, 2)
@@ -93,3 +109,27 @@ def test_a_video_in_memory_knows_its_size_and_length() -> None:
     assert isinstance(video, latest.Input.Video)
     assert (video.get_dimensions(), video.get_frame_count(), video.get_duration()) == ((8, 4), 6, 2.0)
     assert "h264" in Types.VideoCodec.as_input() and Types.VideoContainer.get_extension("mp4") == "mp4"
+
+
+def test_a_node_that_stands_in_for_an_older_one_is_told_once() -> None:
+    says = io.NodeReplace(
+        new_node_id="New",
+        old_node_id="Old",
+        old_widget_ids=["size"],
+        input_mapping=[{"new_id": "width", "old_id": "size"}, {"new_id": "mode", "set_value": "fit"}],
+        output_mapping=[{"new_idx": 0, "old_idx": 0}],
+    )
+    try:
+        asyncio.run(ComfyAPI().node_replacement.register(says))
+        ComfyAPISync().node_replacement.register(says)
+        ComfyAPISync().node_replacement.register(io.NodeReplace("Newer", "Old"))
+        assert [each["new_node_id"] for each in door.REPLACEMENTS["Old"]] == ["New", "Newer"]
+        assert door.REPLACEMENTS["Old"][0] == {
+            "new_node_id": "New",
+            "old_node_id": "Old",
+            "old_widget_ids": ["size"],
+            "input_mapping": [{"new_id": "width", "old_id": "size"}, {"new_id": "mode", "set_value": "fit"}],
+            "output_mapping": [{"new_idx": 0, "old_idx": 0}],
+        }
+    finally:
+        door.REPLACEMENTS.clear()

@@ -97,6 +97,9 @@ def test_annotated_names_lead_to_their_folders_and_not_out_of_them(folders: Fold
     assert folder_paths.get_annotated_filepath("new.png") == str(tmp_path / "input/new.png")
     assert folder_paths.get_annotated_filepath("a.png", str(tmp_path / "x")) == str(tmp_path / "x/a.png")
     assert folder_paths.exists_annotated_filepath("a.png [output]")
+    whole = str(tmp_path / "output/a.png")
+    assert folder_paths.get_annotated_filepath(whole) == whole and folder_paths.exists_annotated_filepath(whole)
+    assert not folder_paths.exists_annotated_filepath(whole + ".jpg")
     assert not folder_paths.exists_annotated_filepath("a.png")
     with pytest.raises(FileProblem):
         folder_paths.get_annotated_filepath("../../etc/passwd")

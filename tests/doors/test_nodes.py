@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,14 +12,17 @@ import torch
 
 import nodes
 from heddle.graph.derived import class_of_spec
-from heddle.graph.errors import HeddleError
 from heddle.graph.running import call_of
 from heddle.graph.spec import InputSpec, NodeSpec
 from heddle.settings.folders import Folders
+from model_management.checkpoint import open_checkpoint
+from model_management.families.known import FAMILIES
+from model_management.weights import Weights
 from nodes import door
 from nodes.catalogue import built_in
 from nodes.classic_classes import METHODS, own_class
 from tests.doors.conftest import RunningNode
+from tests.tiny_checkpoint import write_tiny_checkpoint
 
 
 @pytest.fixture(autouse=True)
@@ -123,6 +127,26 @@ def test_the_mappings_are_those_of_the_worker_and_take_new_nodes() -> None:
     assert "Mine" not in door.current_registry()
 
 
-def test_common_ksampler_says_what_it_cannot_do() -> None:
-    with pytest.raises(HeddleError, match="part of the steps"):
-        nodes.common_ksampler(None, 1, 4, 1.0, "euler", "normal", None, None, None, start_step=2)
+def test_common_ksampler_takes_some_of_the_steps_and_another_call_goes_on(tmp_path: Path, folders: Folders) -> None:
+    model = open_checkpoint(write_tiny_checkpoint(tmp_path / "tiny.safetensors"), FAMILIES).model
+    chance = torch.Generator().manual_seed(1)
+    texts = [[[torch.randn(1, 77, 64, generator=chance), {}]] for _ in range(2)]
+    empty = {"samples": torch.zeros(1, 4, 6, 8)}
+    context = RunningNode(folders)
+    context.weights = Weights(torch.device("cpu"))
+
+    def sample(latent: dict[str, Any], **how: Any) -> dict[str, Any]:
+        (drawn,) = nodes.common_ksampler(model, 7, 6, 2.0, "euler", "normal", *texts, latent, **how)
+        return drawn
+
+    with torch.inference_mode(), call_of(context, "5"):
+        whole = sample(empty)
+        half = sample(empty, last_step=3)
+        rest = sample(half, disable_noise=True, start_step=3, last_step=10000)
+        cut = sample(empty, start_step=0, last_step=3, force_full_denoise=True)
+        nothing = sample(half, start_step=6)
+    assert torch.allclose(rest["samples"], whole["samples"], atol=1e-4)
+    assert not torch.allclose(half["samples"], whole["samples"], atol=1e-2)
+    assert not torch.allclose(cut["samples"], half["samples"], atol=1e-2), "its last step goes all the way"
+    assert nothing["samples"] is half["samples"]
+    assert context.told[-1] == (3, 3)

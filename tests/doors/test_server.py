@@ -5,10 +5,17 @@ from __future__ import annotations
 import asyncio
 import threading
 
+import pytest
 from aiohttp import web
+from aiohttp.test_utils import make_mocked_request
 from PIL import Image
 
+import server
+from heddle.settings import current
+from heddle.settings.folders import Folders
+from heddle.settings.options import Settings
 from server import BinaryEventTypes, PromptServer
+from server.people import People, UnknownPerson
 from tests.doors.conftest import FrontDesk, RunningNode
 
 
@@ -50,6 +57,31 @@ def test_outside_of_a_node_it_says_what_was_set_last() -> None:
     assert (server.last_node_id, server.last_prompt_id, server.client_id) == (None, None, None)
     server.last_node_id, server.client_id = "3", "c"
     assert (server.last_node_id, server.client_id) == ("3", "c")
+
+
+def test_it_knows_where_the_front_desk_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(current, "_settings", Settings(listen=("0.0.0.0", "::"), port=8200))
+    one = PromptServer()
+    assert (one.address, one.port, one.get_queue_info()) == ("0.0.0.0", 8200, {"exec_info": {"queue_remaining": 0}})
+    with one.prompt_queue.mutex:
+        assert one.prompt_queue.get_tasks_remaining() == 0
+    assert server.web is web, "packs take it from there"
+
+
+def test_it_knows_whose_files_a_request_means(folders: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
+    mine, asked = folders.user / "default", make_mocked_request("GET", "/")
+    manager = PromptServer().user_manager
+    assert manager.get_request_user_id(asked) == "default"
+    assert manager.get_request_user_filepath(asked, None) == str(mine) and mine.is_dir()
+    assert manager.get_request_user_filepath(asked, "lists%2Fa b.json") == str(mine / "lists/a b.json")
+    assert (mine / "lists").is_dir()
+    assert manager.get_request_user_filepath(asked, "../jobs.sqlite") is None
+    monkeypatch.setattr(current, "_settings", Settings(multi_user=True))
+    ann = People(folders, 0, several=True).add("Ann")
+    asked = make_mocked_request("GET", "/", {"comfy-user": ann})
+    assert manager.get_request_user_filepath(asked, "a.json") == str(folders.user / ann / "a.json")
+    with pytest.raises(UnknownPerson):
+        manager.get_request_user_id(make_mocked_request("GET", "/"))
 
 
 def test_routes_are_collected_and_answer_when_they_are_asked() -> None:

@@ -53,6 +53,7 @@ CATALOGUE: dict[str, Any] = {
         ("Curve", {"curve": ["CURVE", {"default": {"points": []}}], "color": ["COLOR", {"default": "#fff"}]}, {}, []),
         ("Box", {"box": ["BOUNDING_BOX", {}], "view": ["LOAD_3D", {}], "cam": ["WEBCAM", {}]}, {}, []),
         ("Compare", {"compare_view": ["IMAGECOMPARE", {"socketless": True}], "view": ["LOAD_3D"]}, {}, []),
+        ("CustomCombo", {"choice": ["COMBO", {"options": []}]}, {}, ["STRING", "INT"]),
         ("Pick", {"word": [["p", "q"], {"control_after_generate": True}], "sure": ["BOOLEAN", {}]}, {}, []),
         ("Named", {"n": ["INT", {"control_after_generate": "n_control"}], "size": ["INT", {"min": 8}]}, {}, []),
         ("Still", {"seed": ["INT", {"control_after_generate": False}], "how": [["fixed", "x"], {}]}, {}, []),

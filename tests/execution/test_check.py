@@ -224,4 +224,7 @@ def test_a_file_that_is_not_there_is_asked_for_or_for_another() -> None:
         has_file=lambda kind, name: False,
     ).problems
     message = problems["1"].errors[0].message
-    assert "found 'b.txt', which is not there; put it there, or choose one of: a.txt" in message
+    assert (
+        "found 'b.txt', which is not there; put it among the files of the kind 'input', or choose one of: a.txt"
+        in message
+    )

@@ -95,6 +95,13 @@ def test_a_reroute_s_socket_may_bear_the_mark_of_the_widget_that_it_leads_to() -
     assert inputs_of(document, "2") == {"thing": ["1", 0]}
 
 
+def test_a_primitive_s_value_that_was_changed_in_its_list_alone_is_the_one() -> None:
+    more = {"widgets_values_named": {"value": 41, "control_after_generate": "fixed"}}
+    document = saved(record(9, "PrimitiveNode", [42, "fixed"], **more), record(3, "Seeded", [5], inputs=[("seed", 1)]),
+                     links=[[1, 9, 0, 3, 0, "INT"]])  # fmt: skip
+    assert inputs_of(document, "3")["seed"] == 42
+
+
 def test_a_primitive_behind_reroutes_still_reaches_its_widget() -> None:
     document = saved(
         record(9, "PrimitiveNode", [[1, 2]]),
@@ -142,6 +149,15 @@ def test_a_bypassed_node_passes_on_the_input_that_fits(slots: Any, outputs: Any,
     )
     found = inputs_of(document, "2").get("thing")
     assert found == ([expected, 0] if expected else None)
+
+
+def test_a_type_that_is_still_open_fits_any_other_at_a_bypassed_node() -> None:
+    switch = record(5, "Switch", inputs=[("yes", 1)], mode=4)
+    switch["inputs"][0]["type"] = "COMFY_MATCHTYPE_V3"
+    switch["outputs"] = [{"name": "out", "type": "COMFY_MATCHTYPE_V3"}]
+    document = saved(MAKE, switch, record(2, "Show", inputs=[("thing", 2)]),
+                     links=[[1, 1, 0, 5, 0, "*"], [2, 5, 0, 2, 0, "*"]])  # fmt: skip
+    assert inputs_of(document, "2") == {"thing": ["1", 0]}
 
 
 def test_a_link_to_nowhere_is_dropped() -> None:

@@ -45,8 +45,6 @@ def costly(name: Annotated[str, Text()], *, after: Thing | None = None) -> Thing
 
 @pytest.fixture(autouse=True)
 def anything_is_worth_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(disk_cache, "WORTH_SECONDS", 0.0)
-    monkeypatch.setattr("execution.job_results.WORTH_SECONDS", 0.0)
     monkeypatch.setattr(disk_cache, "DISK_BYTES_PER_S", 1e12)
 
 
@@ -54,7 +52,7 @@ def a_worker(folder: Path, limit: int = 1 << 20) -> Worker:
     counts = dict(ran)
     made = worker(*specs(), spec_of(costly))
     ran.update(counts)
-    made.house.disk = DiskCache(folder, limit, CODEC)
+    made.house.disk = DiskCache(folder, limit, CODEC, 0.0)
     return made
 
 
@@ -107,7 +105,7 @@ def test_a_job_without_the_cache_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_the_longest_unused_goes_when_the_limit_is_reached(tmp_path: Path) -> None:
-    cache = DiskCache(tmp_path, 300, CODEC)
+    cache = DiskCache(tmp_path, 300, CODEC, 0.0)
     for number, name in enumerate("abc"):
         assert cache.put(name, Result(([name * 100],)), 1.0)
         cache.flush()
@@ -120,10 +118,10 @@ def test_the_longest_unused_goes_when_the_limit_is_reached(tmp_path: Path) -> No
 
 
 def test_a_second_cache_knows_what_the_first_left(tmp_path: Path) -> None:
-    first = DiskCache(tmp_path, 1000, CODEC)
+    first = DiskCache(tmp_path, 1000, CODEC, 0.0)
     first.put("k", Result(([1],), {"text": ["x"]}), 1.0)
     first.flush()
-    assert DiskCache(tmp_path, 1000, CODEC).get("k") == Result(([1],), {"text": ["x"]})
+    assert DiskCache(tmp_path, 1000, CODEC, 0.0).get("k") == Result(([1],), {"text": ["x"]})
     (tmp_path / "k.result").unlink()
     assert first.get("k") is None and "k" not in first
 
@@ -131,17 +129,16 @@ def test_a_second_cache_knows_what_the_first_left(tmp_path: Path) -> None:
 def test_what_cannot_be_written_down_or_is_not_worth_it_is_left_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cache = DiskCache(tmp_path, 1000, CODEC)
+    cache = DiskCache(tmp_path, 1000, CODEC, 0.0)
     cache.put("k", Result(([object()],)), 1.0)
     cache.flush()
     assert "k" not in cache
-    monkeypatch.setattr(disk_cache, "WORTH_SECONDS", 2.0)
-    assert not cache.put("k", Result(([1],)), 1.0)
+    assert not DiskCache(tmp_path, 1000, CODEC, 2.0).put("k", Result(([1],)), 1.0)
 
 
-def test_what_many_nodes_share_counts_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("execution.job_results.WORTH_SECONDS", 60.0)
+def test_what_many_nodes_share_counts_once(tmp_path: Path) -> None:
     made = a_worker(tmp_path)
+    made.house.disk = DiskCache(tmp_path, 1 << 20, CODEC, 60.0)
     nodes: dict[str, Any] = {"n0": ("Count", {"value": 0}), "n1": ("Count", {"value": 1})}
     for number in range(2, 100):  # each fed by the two before it: millions of ways lead from the last to the first
         nodes[f"n{number}"] = ("Add", {"a": [f"{number - 1}", 0], "b": [f"{number - 2}", 0]})
@@ -151,7 +148,7 @@ def test_what_many_nodes_share_counts_once(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_a_result_that_is_dropped_while_it_is_written_stays_away(tmp_path: Path) -> None:
-    cache = DiskCache(tmp_path, 1000, CODEC)
+    cache = DiskCache(tmp_path, 1000, CODEC, 0.0)
     cache.put("k", Result(([1],)), 1.0)
     cache.drop("k")
     cache.flush()
@@ -165,5 +162,5 @@ def test_a_file_that_a_dying_worker_left_unfinished_is_cleared_away(tmp_path: Pa
     (tmp_path / "old.part").write_bytes(b"x")
     os.utime(tmp_path / "old.part", (1, 1))
     (tmp_path / "new.part").write_bytes(b"x")
-    assert "k" not in DiskCache(tmp_path, 1000, CODEC)
+    assert "k" not in DiskCache(tmp_path, 1000, CODEC, 0.0)
     assert [path.name for path in tmp_path.iterdir()] == ["new.part"]

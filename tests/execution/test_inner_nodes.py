@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from comfy_execution.utils import get_executing_context
 from heddle.graph.graph_builder import GraphBuilder
+from server import PromptServer
 from tests.execution.packs import pack_node, pack_worker, show
 from tests.execution.toys import Heard, graph, run
 
@@ -26,8 +28,7 @@ def first_heard(heard: Heard, node_id: str) -> Any:
 
 
 def test_a_display_inside_that_was_kept_is_shown_again_at_the_node_it_stands_for() -> None:
-    seeded = {"takes": {"seed": ("INT", {})}}
-    made = pack_worker(pack_node("Unfold", unfold("Make", text="kept"), **seeded))
+    made = pack_worker(pack_node("Unfold", unfold("Make", text="kept"), takes={"seed": ("INT", {})}))
     run(made, graph(n1=("Unfold", {"seed": 1}), n2=show("1")))
     heard = run(made, graph(n1=("Unfold", {"seed": 2}), n2=show("1")))
     (again,) = [each for each in heard.of("node_finished") if each.cached and each.output]
@@ -46,6 +47,20 @@ def test_an_inner_node_that_fails_before_it_begins_is_known_by_the_node_it_stand
     (failed,) = heard.of("node_failed")
     told = first_heard(heard, failed.node_id)
     assert (told.kind, told.real_id) == ("node_started", "1")
+
+
+def test_an_inner_node_tells_pages_to_look_at_the_node_it_stands_for() -> None:
+    seen: list[tuple[str | None, str | None]] = []
+
+    def look(number: int) -> tuple[str]:
+        place = get_executing_context()
+        seen.append((PromptServer().last_node_id, place.node_id if place is not None else None))
+        return ("x",)
+
+    looks = pack_node("Look", look, takes={"number": ("INT", {})})
+    made = pack_worker(looks, pack_node("Unfold", unfold("Look", number=1)))
+    run(made, graph(n1=("Unfold", {}), n2=("Look", {"number": 2}), n3=show("1"), n4=show("2")))
+    assert sorted(seen) == [("1", "1.0.0.1"), ("2", "2")]
 
 
 def _two(kind: str) -> dict[str, Any]:

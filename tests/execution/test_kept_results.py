@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from execution import job_results
 from execution.cache import Result, ResultCache
 from execution.disk_cache import Codec, DiskCache
 from execution.keys import node_keys
@@ -82,7 +81,7 @@ def test_a_result_that_is_used_once_is_not_written_to_disk(tmp_path: Path, monke
         pack_node("New", lambda: (1,), IS_CHANGED=lambda **_: float("nan")), pack_node("Old", lambda: (1,))
     )
     codec = Codec(lambda value: repr(value).encode(), lambda path: eval(path.read_text()), lambda value: 1)
-    made.house.disk = DiskCache(tmp_path, 1 << 20, codec)
+    made.house.disk = DiskCache(tmp_path, 1 << 20, codec, 0.0)
     asked: list[str] = []
 
     def put(key: str, result: Result, seconds: float) -> bool:
@@ -90,7 +89,6 @@ def test_a_result_that_is_used_once_is_not_written_to_disk(tmp_path: Path, monke
         return False
 
     monkeypatch.setattr(made.house.disk, "put", put)
-    monkeypatch.setattr(job_results, "WORTH_SECONDS", 0.0)
     run(made, graph(n1=("New", {}), n2=("Tell", {"name": "a", "after": ["1", 0]}), n3=("Old", {}), n4=show("2"),
                     n5=show("3")))  # fmt: skip
     assert len(asked) == 1  # Old's
@@ -104,7 +102,7 @@ def test_another_workers_results_are_found_and_its_room_is_counted(tmp_path: Pat
             raise FileProblem(str(error)) from error
 
     codec = Codec(lambda value: repr(value).encode(), read, lambda value: 1)
-    mine, other = DiskCache(tmp_path, 1 << 20, codec), DiskCache(tmp_path, 1 << 20, codec)
+    mine, other = DiskCache(tmp_path, 1 << 20, codec, 0.0), DiskCache(tmp_path, 1 << 20, codec, 0.0)
     assert "k" not in mine
     other.put("k", Result(([1],)), 60.0)
     other.flush()

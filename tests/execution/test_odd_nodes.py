@@ -155,6 +155,28 @@ def test_a_node_that_takes_lists_is_called_with_an_empty_one_and_without_what_is
     assert run(made, prompt).shown() == ["{'a': []}"]
 
 
+def test_a_function_that_takes_any_name_gets_what_is_linked_to_inputs_that_nobody_declared() -> None:
+    """Scripts of packs give a node more sockets, `image_3` and on, and a count beside them."""
+    took: list[dict[str, Any]] = []
+
+    def any_name(count: int, **more: Any) -> Any:
+        took.append(more)
+        return (sorted(more),)
+
+    takes = {"count": ("INT", {"default": 2}), "image_1": ANY}
+    made = pack_worker(
+        pack_node("Many", any_name, takes=takes, hidden={"id": "UNIQUE_ID"}),
+        pack_node("Few", lambda count, image_1: (f"{count} {image_1}",), takes=takes),
+    )
+    given = {"count": 3, "image_1": ["1", 0], "image_2": ["2", 0], "image_3": ["1", 0], "label": "x", "id": ["1", 0]}
+    prompt = graph(n1=("Tell", {"name": "a"}), n2=("Tell", {"name": "b"}), n3=("Many", given), n4=show("3"),
+                   n5=("Few", given), n6=show("5"))  # fmt: skip
+    heard = run(made, prompt)
+    assert sorted(heard.shown()) == ["3 a", "['id', 'image_1', 'image_2', 'image_3']"]
+    assert {**took[0], "id": None} == {"image_1": "a", "image_2": "b", "image_3": "a", "id": None}
+    assert took[0]["id"] == "3"
+
+
 def test_nothing_sent_along_is_none_to_a_pack() -> None:
     made = pack_worker(pack_node("Extra", lambda x: (repr(x),), hidden={"x": "EXTRA_PNGINFO"}))
     prompt = graph(n1=("Extra", {}), n2=show("1"))

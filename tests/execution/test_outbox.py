@@ -5,9 +5,15 @@ from __future__ import annotations
 import threading
 from typing import Any
 
+import pytest
+
 from execution.events import Event, JobFinished, JobStarted, NodeFinished, NodePreview, NodeStarted
 from execution.outbox import Outbox
 from execution.protocol import unpack
+
+
+def fail() -> None:
+    raise AssertionError("nothing was wrong")
 
 
 class Pipe:
@@ -32,7 +38,7 @@ class Pipe:
 def test_events_messages_and_pictures_keep_their_order() -> None:
     pipe = Pipe()
     pipe.gate.set()
-    outbox = Outbox(pipe)
+    outbox = Outbox(pipe, fail)
     said: list[Any] = []
     for number in range(300):
         event: Event = NodeStarted(str(number)) if number % 50 else NodePreview(str(number), "png", b"picture")
@@ -56,7 +62,7 @@ def test_events_messages_and_pictures_keep_their_order() -> None:
 
 def test_what_comes_while_the_pipe_is_full_goes_together() -> None:
     pipe = Pipe()
-    outbox = Outbox(pipe)
+    outbox = Outbox(pipe, fail)
     other = threading.Thread(target=outbox.put, args=({"type": "say"},))
     other.start()  # held up in the pipe
     for number in range(200):
@@ -73,7 +79,7 @@ def test_what_comes_while_the_pipe_is_full_goes_together() -> None:
 def test_nothing_waits_for_more_to_come() -> None:
     pipe = Pipe()
     pipe.gate.set()
-    outbox = Outbox(pipe)
+    outbox = Outbox(pipe, fail)
     for number in range(50):
         outbox.put_event("a", NodeFinished(str(number)))
         assert pipe.arrived.acquire(timeout=10)  # each arrives although nothing follows it
@@ -83,7 +89,7 @@ def test_nothing_waits_for_more_to_come() -> None:
 def test_the_first_node_of_a_job_and_the_jobs_end_are_told_at_once_with_what_came_before() -> None:
     pipe = Pipe()
     pipe.gate.set()
-    outbox = Outbox(pipe)
+    outbox = Outbox(pipe, fail)
     for job in "ab":
         said: list[Event] = [JobStarted(), NodeStarted("1")]
         for event in said:
@@ -95,15 +101,13 @@ def test_the_first_node_of_a_job_and_the_jobs_end_are_told_at_once_with_what_cam
     outbox.close()
 
 
-def test_a_front_desk_that_is_gone_ends_nothing_but_the_telling() -> None:
-    pipe = Pipe()
-    pipe.gate.set()
-    outbox = Outbox(pipe)
+@pytest.mark.parametrize("said", [{"a": object()}, {"a": 10**5000}, {"a": "b"}])
+def test_a_worker_that_cannot_be_heard_any_more_gives_up(said: dict[str, Any]) -> None:
+    class Closed(Pipe):
+        def send_bytes(self, buf: bytes, /) -> None:
+            raise OSError(9, "Bad file descriptor")
 
-    def broken(buf: bytes, /) -> None:
-        raise BrokenPipeError
-
-    pipe.send_bytes = broken  # pyright: ignore[reportAttributeAccessIssue]
-    outbox.put_event("a", JobFinished())
-    outbox.put({"type": "say"})
-    outbox.close()
+    given_up = threading.Event()
+    outbox = Outbox(Closed(), given_up.set)
+    outbox.put(said)
+    assert given_up.wait(10)

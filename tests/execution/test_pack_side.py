@@ -46,6 +46,7 @@ class Talk:
             assert side.progress is not None
             for value in range(100):
                 side.progress("other", value, 99, None)
+            side.progress(None, 3, 4, None)
             side.send(3, {"node_id": "2", "text": "a line"}, client)
             side.send(3, {"node_id": "2", "text": "to another"}, "somebody else")
             side.send("last", {1: (2, {3})}, None)
@@ -157,7 +158,8 @@ def test_what_a_pack_sends_comes_in_order_with_the_events_of_the_job(served: Ser
     assert said["first"] == {"type": "say", "event": "first", "data": {"of": "c"}, "client_id": "c"}
     assert said["last"]["data"] == {"1": [2, [3]]}
     assert (said[3]["data"], said[3]["client_id"]) == ({"node_id": "2", "text": "to another"}, "somebody else")
-    values = [each["value"] for each in heard if each.get("kind") == "node_progress"]
+    assert ("node_progress", "2") in told, "what names no node is of the one that began last"
+    values = [each["value"] for each in heard if each.get("kind") == "node_progress" and each["node_id"] == "other"]
     assert values[0] == 0 and values[-1] == 99 and len(values) < 50, "often, but not every time; the last for certain"
 
 

@@ -41,6 +41,14 @@ def test_a_preview_goes_up_with_the_node_that_made_it() -> None:
     assert heard.shown() == ["40"]
 
 
+@pytest.mark.parametrize(("house", "job", "asked"), [(False, None, False), (True, None, True), (False, "auto", True)])
+def test_a_preview_tells_whether_anybody_asked_for_it(house: bool, job: str | None, asked: bool) -> None:
+    worker = a_worker("auto")
+    worker.house.previews_were_asked_for = house
+    (event,) = run(worker, **({} if job is None else {"preview_method": job})).of("node_preview")
+    assert event.as_message().get("was_asked_for", True) is asked
+
+
 def test_a_house_shows_none_unless_told_to() -> None:
     assert toys.worker().house.preview_method == "none"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import struct
 from typing import Any
@@ -33,6 +34,12 @@ def test_large_seeds_and_nan_survive() -> None:
     assert message["seed"] == 2**64 - 1
     assert math.isnan(message["value"])
     assert message["far"] == -math.inf
+
+
+def test_a_pack_that_changes_json_for_all_does_not_change_what_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(json, "dumps", lambda *_, **__: "{}")
+    monkeypatch.setattr(json.JSONEncoder, "default", lambda self, value: str(value))
+    assert unpack(pack({"text": "ü😀\udcff"})) == ({"text": "ü😀\udcff"}, None)
 
 
 def test_half_a_surrogate_pair_survives() -> None:

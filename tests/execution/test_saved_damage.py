@@ -27,7 +27,18 @@ WHOLE = saved(
     node(15, "level0", values=[5], properties={"proxyWidgets": [["25", "15: steps"], ["-1", "seed"]]}),
     node(16, "Video", values=["h264", "again", 30, "sRGB", "end"]),
     node(17, "Encode", values=["{a|b} /* c */"], properties={"Node name for S&R": "Encode"}),
+    node(18, "SetNode", slot("MODEL", "*", 14), values=["m"], outs=["*"]),
+    node(19, "GetNode", values=["m"], outs=["MODEL"]),
+    node(20, "Reroute (rgthree)", slot("", "*", 15), outs=["*"]),
+    node(21, "Stranger", slot("x", "*", 16), properties={"cnr_id": "p", "models": [{"name": "x", "url": "u"}]}),
+    node(22, "Anything Everywhere", slot("LATENT", "*", 7)),
+    node(
+        23, "Sample", slot("latent", "LATENT"), values=[7, "fixed", 6], widgets_values_named={"seed": 5, "c": "fixed"}
+    ),
     links=[
+        [14, 13, 0, 18, 0, "MODEL"],
+        [15, 19, 0, 20, 0, "*"],
+        [16, 20, 0, 21, 0, "*"],
         [7, 1, 0, 8, 0, "LATENT"],
         [8, 8, 0, 9, 0, "LATENT"],
         [9, 10, 0, 11, 0, "INT"],
@@ -37,7 +48,22 @@ WHOLE = saved(
         {"id": 13, "origin_id": 1, "origin_slot": "0", "target_id": 14, "target_slot": 0, "type": -1},
     ],
     subgraphs=nested(2),
-    extra={"groupNodes": {"Both": GROUP}, "reroutes": [{"id": 1}], "linkExtensions": [{"id": 7, "parentId": 1}]},
+    extra={
+        "groupNodes": {"Both": GROUP},
+        "reroutes": [{"id": 1}],
+        "linkExtensions": [{"id": 7, "parentId": 1}],
+        "ue_links": [
+            {
+                "downstream": 23,
+                "downstream_slot": 0,
+                "upstream": "1",
+                "upstream_slot": "0",
+                "controller": 22,
+                "type": "*",
+            }
+        ],
+    },
+    models=[{"name": "m", "directory": "checkpoints"}],
 )
 
 ODD: Any = st.one_of(
@@ -64,6 +90,7 @@ def test_the_whole_of_it_converts_and_is_left_as_it_was() -> None:
     made = to_prompt(WHOLE, registry(), seed=1)
     assert {"8:25:25:15", "14:1", "15:25:25:15"} <= set(made)
     assert made["12"]["inputs"]["seed"] == 4
+    assert made["21"]["_meta"]["models"] == [{"name": "x", "url": "u"}] and made["23"]["inputs"]["latent"] == ["1", 0]
     assert json.dumps(WHOLE) == before
 
 
@@ -169,7 +196,7 @@ def test_a_chain_of_reroutes_and_bypassed_nodes_may_be_as_long_as_it_likes() -> 
 
 @pytest.mark.parametrize(
     ("mode", "kind", "expected"),
-    [(2, "Reroute", None), (4, "Reroute", ["1", 0]), (2, "PrimitiveNode", None), (4, "PrimitiveNode", None)],
+    [(2, "Reroute", None), (4, "Reroute", ["1", 0]), (2, "PrimitiveNode", 3), (4, "PrimitiveNode", 3)],
 )
 def test_virtual_nodes_may_be_muted_and_bypassed_too(mode: int, kind: str, expected: Any) -> None:
     inputs = [slot("", "*", 1)] if kind == "Reroute" else []

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from execution.check import check_prompt
 from execution.convert import to_prompt
 from heddle.graph.errors import GraphError
 from heddle.graph.registry import Registry
-from tests.execution.saved_files import CATALOGUE, inputs_of, node, registry, saved, slot
+from tests.execution.saved_files import CATALOGUE, inputs_of, node, registry, saved, slot, subgraph
 
 
 def values(kind: str, *list_of_values: Any, **more: Any) -> dict[str, Any]:
@@ -45,6 +46,12 @@ def test_too_few_values_leave_defaults_the_first_choice_and_what_a_fresh_widget_
     assert values("Pick") == {"word": "p", "sure": False}
     assert values("Named") == {"n": 0, "size": 8}
     assert values("Video") == {"codec": "auto", "after": "z"}
+
+
+def test_null_is_no_value_where_a_fresh_widget_holds_one() -> None:
+    assert values("Sample", None, "fixed", None, None) == values("Sample")
+    assert values("Sample", widgets_values_named={"steps": None}) == values("Sample")
+    assert values("Box", None, "s") == {"box": None, "view": "s"}
 
 
 def test_extra_values_of_the_editor_s_own_widgets_are_ignored() -> None:
@@ -88,6 +95,8 @@ def test_names_in_another_order_than_the_list_are_no_change() -> None:
     assert found == {"seed": 5, "steps": 6, "sampler": "heun"}
     boxed = values("Box", {"x": 1}, "s", "c", widgets_values_named={"box": {"x": 2}, "view": "s", "cam": "c"})
     assert boxed["box"] == {"x": 2}
+    boxed = values("Box", {"x": 1}, "new", "c", widgets_values_named={"box": {"x": 2}, "view": "s", "cam": "c"})
+    assert boxed == {"box": {"x": 2}, "view": "new", "cam": "c"}
 
 
 def test_the_entries_of_buttons_between_the_values_are_passed_over() -> None:
@@ -95,6 +104,41 @@ def test_the_entries_of_buttons_between_the_values_are_passed_over() -> None:
         "box": {"x": 1}, "view": "state", "cam": "cam.png",
     }  # fmt: skip
     assert values("Load", "clear") == {"name": "clear"}
+
+
+@pytest.mark.parametrize("named", [False, True])
+@pytest.mark.parametrize(("chosen", "place"), [("a", 0), ("b", 1), ("gone", 1)])
+def test_a_custom_combo_has_the_choices_that_a_person_wrote_and_the_place_of_the_chosen_one(
+    chosen: str, place: int, named: bool
+) -> None:
+    listed = {"choice": chosen, "index": 1, "option1": "a", "option2": "b", "option3": ""}
+    more = {"widgets_values_named": listed} if named else {}
+    combo = node(1, "CustomCombo", slot("choice", "COMBO", 1, True), values=[*listed.values()], **more)
+    assert inputs_of(saved(combo))["1"] == listed | {"index": place}
+    one = subgraph("one", combo, links=[(1, -10, 0, 1, 0)], inputs=["which"])
+    assert inputs_of(saved(node(5, "one", values=["b"]), subgraphs=[one]))["5:1"] == listed | {
+        "choice": "b",
+        "index": 1,
+    }
+    assert values("CustomCombo", "a") == {"choice": "a"}
+
+
+def test_the_rows_that_a_pack_s_script_adds_to_a_node_come_along_and_reach_it() -> None:
+    rows = [
+        {"on": True, "lora": "a.safetensors", "strength": 1},
+        {"on": False, "lora": "b.safetensors", "strength": 0.5},
+    ]
+    header = {"type": "PowerLoraLoaderHeaderWidget"}
+    kind = "Power Lora Loader (rgthree)"
+    model = {"input": {"optional": {"model": ["MODEL"]}}, "output": ["MODEL"], "output_node": True}
+    nodes = Registry.from_catalogue({kind: model | {"open_input": ["*", {}]}})
+    for saved_values in ([{}, header, *rows, {}, ""], {"head": header, "lora_1": rows[0], "lora_7": rows[1]}):
+        prompt = to_prompt(saved(node(1, kind, values=saved_values)), nodes)
+        assert {name: prompt["1"]["inputs"][name] for name in ("lora_1", "lora_2")} == dict(
+            zip(("lora_1", "lora_2"), rows, strict=True)
+        )
+        report = check_prompt(prompt, nodes, list_files=lambda kind: [], has_file=lambda kind, name: False)
+        assert report.plan is not None and report.plan.nodes["1"].values["lora_2"] == rows[1]
 
 
 def test_values_as_an_object_are_read_by_name() -> None:

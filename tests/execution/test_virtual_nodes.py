@@ -69,11 +69,12 @@ def test_a_name_that_is_set_from_itself_is_refused() -> None:
         inputs_of(saved(*nodes, links=[(1, 5, 0, 4, 0, "*"), (9, 5, 0, 9, 0, "*")]))
 
 
-def test_a_reroute_of_a_pack_passes_on_and_nodes_that_steer_the_editor_leave_no_trace() -> None:
+@pytest.mark.parametrize("kind", ["Reroute (rgthree)", "mxReroute"])
+def test_a_reroute_of_a_pack_passes_on_and_nodes_that_steer_the_editor_leave_no_trace(kind: str) -> None:
     steering = [kind for kind in roles_beside({}) if kind.endswith("(rgthree)") and not kind.startswith("Reroute")]
     assert len(steering) == 11
-    nodes = (node(20 + n, kind, slot("", "*", 1), outs=["*"]) for n, kind in enumerate(steering))
-    reroute = node(5, "Reroute (rgthree)", slot("", "*", 1), outs=["*"])
+    nodes = (node(20 + n, each, slot("", "*", 1), outs=["*"]) for n, each in enumerate(steering))
+    reroute = node(5, kind, slot("", "*", 1), outs=["*"])
     converted = convert(
         saved(EMPTY, reroute, DECODE, *nodes, links=[(1, 1, 0, 5, 0, "*"), (9, 5, 0, 9, 0, "*")]), registry()
     )
@@ -177,6 +178,16 @@ def test_a_stranger_that_is_linked_is_missing(stranger: Any, links: Any) -> None
     converted = convert(saved(EMPTY, primitive, stranger, DECODE, links=links), registry())
     assert "7" in converted.prompt and not converted.notes
     assert converted.missing is not None and converted.missing.node_id == "7"
+
+
+@pytest.mark.parametrize("kind", ["0d6a4c2e-9a54-4c1c-8a3e-5f4d7a1b2c3d", "workflow>Lost", "workflow/Lost"])
+def test_a_lost_subgraph_is_never_left_out_and_no_pack_is_blamed(kind: str) -> None:
+    converted = convert(saved(EMPTY, node(7, kind)), registry())
+    assert converted.missing is not None and "7" in converted.prompt
+    assert converted.missing.message == (
+        f"node 7: the file does not hold the subgraph {kind!r} that this node stands for; save the workflow again "
+        "where it is whole"
+    )
 
 
 def test_strangers_stay_where_nothing_else_would_be_left() -> None:

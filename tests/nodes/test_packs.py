@@ -11,8 +11,12 @@ from typing import Any
 
 import pytest
 
+import nodes
 from heddle.graph.errors import HeddleError
 from heddle.graph.registry import Registry
+from heddle.settings import current
+from heddle.settings.folders import Folders
+from heddle.settings.options import Settings
 from nodes import door, packs
 from nodes.catalogue import built_in
 from nodes.packs import Pack, load_packs, read_packs_again
@@ -27,6 +31,19 @@ class Node:
     RETURN_TYPES = ("INT",)
     FUNCTION = "go"
     def go(self, a): return (a,)
+"""
+
+
+SCHEMA_ENTRY = """
+from comfy_api.latest import ComfyExtension, io
+class Schematic(io.ComfyNode):
+    @classmethod
+    def define_schema(cls): return io.Schema("OfSchema", outputs=[io.Int.Output()])
+    @classmethod
+    def execute(cls): return io.NodeOutput(1)
+class All(ComfyExtension):
+    async def get_node_list(self): return [Schematic]
+def comfy_entrypoint(): return All()
 """
 
 
@@ -94,6 +111,60 @@ def test_a_pack_finds_its_own_modules_and_those_of_other_packs(tmp_path: Path) -
     assert words_of([each for pack in packs.values() for each in pack.failures]) == ""
     assert list(registry) == ["Zeta", "Own", "1"], "zeta was imported once"
     assert registry["Zeta"].python_module == "custom_nodes.a-pack.v2"
+
+
+def test_a_pack_that_adds_to_the_mapping_of_all_brings_its_own_nodes_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(door, "_registry", registry := built_in())
+    ours = dict(registry)
+    found = "import nodes\nfrom nodes import NODE_CLASS_MAPPINGS\n"
+    write(
+        tmp_path,
+        {
+            "a_adds.py": found + NODE + "NODE_CLASS_MAPPINGS['Added'] = Node\n",
+            "b_joins.py": found + NODE + "NODE_CLASS_MAPPINGS = {**NODE_CLASS_MAPPINGS, 'Joined': Node}\n",
+            "c_entry.py": found + SCHEMA_ENTRY,
+            "d_replaces.py": NODE + "NODE_CLASS_MAPPINGS = {'SaveImage': Node}\n",
+        },
+    )
+    _, packs = load(tmp_path, registry)
+    assert {name: pack.node_ids for name, pack in packs.items()} == {
+        "a_adds": ["Added"],
+        "b_joins": ["Joined"],
+        "c_entry": ["OfSchema"],
+        "d_replaces": ["SaveImage"],
+    }
+    assert words_of([each for pack in packs.values() for each in pack.failures]) == ""
+    assert registry["Added"].python_module == "custom_nodes.a_adds"
+    assert [id for id in ours if registry[id] is not ours[id]] == ["SaveImage"]
+
+
+async def test_packs_that_look_after_others_load_one_more_and_one_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(door, "_registry", registry := Registry())
+    entry = "async def comfy_entrypoint():\n    return {}\n"
+    write(tmp_path, {"new/__init__.py": NODE + "NODE_CLASS_MAPPINGS = {'New': Node, 'Kept': Node}", "bad.py": entry})
+    assert await nodes.load_custom_node(str(tmp_path / "new"), {"Kept"})
+    assert list(registry) == ["New"]
+    write(tmp_path, {"new/__init__.py": NODE + "NODE_CLASS_MAPPINGS = {'Newer': Node}"})
+    assert await nodes.load_custom_node(str(tmp_path / "new"))
+    assert list(registry) == ["New", "Newer"]
+    assert not await nodes.load_custom_node(str(tmp_path / "bad.py"))
+    assert "pack bad: cannot list its nodes (AttributeError" in caplog.text, "and not that a loop runs already"
+
+
+async def test_a_script_that_imports_the_house_gets_its_packs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(door, "_registry", registry := Registry())
+    settings = Settings(base_directory=tmp_path)
+    monkeypatch.setattr(current, "_settings", settings)
+    monkeypatch.setattr(current, "_folders", Folders.from_settings(settings))
+    door.LOADED_MODULE_DIRS.clear()
+    write(tmp_path / "custom_nodes", {"own.py": NODE + "NODE_CLASS_MAPPINGS = {'Own': Node}"})
+    await nodes.init_extra_nodes()
+    await nodes.init_extra_nodes()
+    assert list(registry) == ["Own"]
 
 
 def test_one_that_fails_is_reported_and_the_others_are_there(tmp_path: Path) -> None:

@@ -107,7 +107,7 @@ class FakeWorker:
                         }
                         self.send({"type": "validated", "id": message["id"], "problems": problems})
                     elif message["type"] == "free":
-                        self.send({"type": "log", "level": "WARNING", "text": f"free {message['unload_models']}"})
+                        self.send({"type": "printed", "text": f"free {message['unload_models']}"})
                     self._wake.notify()
         except (EOFError, OSError, TypeError):
             pass
@@ -180,7 +180,8 @@ class FakeWorker:
                     if self._interrupted.wait(pause_s) or self._interrupted.is_set():
                         raise _Interrupted
                     say("node_progress", node_id=node_id, value=step + 1, max=steps)
-                    say("node_preview", node_id=node_id, format="png", blob=PNG)
+                    unasked = {"was_asked_for": False} if inputs.get("unasked") else {}
+                    say("node_preview", node_id=node_id, format="png", blob=PNG, **unasked)
                 say("node_note", node_id=node_id, text="counted")
             case "Fail":
                 raise RuntimeError("it cannot be done")

@@ -216,6 +216,24 @@ async def test_a_body_that_never_ends_holds_up_nobody(desk: Desk) -> None:
     await still_works(desk)
 
 
+async def test_clients_that_leave_in_the_middle_are_no_news(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    runner = web.AppRunner(build_app(parts_at(tmp_path)), access_log=None)  # a test's own server breaks handlers off
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    try:
+        for _ in range(5):
+            _, writer = await asyncio.open_connection(*runner.addresses[0])
+            writer.write(b"POST /prompt HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n{")
+            await writer.drain()
+            await asyncio.sleep(0.01)
+            writer.transport.abort()
+        await asyncio.sleep(0.1)
+    finally:
+        await runner.cleanup()
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
+
+
 @pytest.mark.parametrize(
     "request_line",
     [
@@ -299,6 +317,77 @@ async def test_nesting_that_could_be_read_and_not_written_is_refused(desk: Desk)
         "/prompt", json={"prompt": GRAPH, "extra_data": {"wide": many, "text": "[" * 5000}}
     ) as response:
         assert response.status == 200
+    await still_works(desk)
+
+
+@pytest.mark.parametrize(
+    ("body", "place", "name", "node_id", "input_name"),
+    [
+        ('{"prompt": {}, "prompt": {"1": {}}}', "the request", "prompt", None, None),
+        ('{"prompt": {"1": {"class_type": "A"}, "1": {"class_type": "B"}}}', "prompt", "1", "1", None),
+        ('{"prompt": {"1": {"class_type": "A", "class_type": "B"}}}', "prompt.1", "class_type", "1", None),
+        ('{"prompt": {"1": {"inputs": {"a": 1, "a": 2}}}}', "prompt.1.inputs", "a", "1", "a"),
+        ('{"prompt": {"1": {"inputs": {"a": [{"x": 1, "x": 1}]}}}}', "prompt.1.inputs.a.0", "x", "1", "a"),
+        (
+            '{"prompt": {"1": {}}, "extra_data": {"a": {"b": 1, "b": {"c": 1, "c": 2}}}}',
+            "extra_data.a",
+            "b",
+            None,
+            None,
+        ),
+    ],
+)
+async def test_what_stands_twice_in_a_request_is_named(
+    desk: Desk, body: str, place: str, name: str, node_id: str | None, input_name: str | None
+) -> None:
+    async with desk.post("/prompt", data=body) as response:
+        answer = await response.json()
+    assert response.status == 400 and answer["error"]["type"] == "invalid_json"
+    assert answer["error"]["message"] == f"{place}: the name {name!r} stands there twice; leave one of them out"
+    assert set(answer["node_errors"]) == ({node_id} if node_id else set())
+    for told in answer["node_errors"].values():
+        assert [error["extra_info"] for error in told["errors"]] == [{"input_name": input_name}]
+    for path in ("/settings", "/queue", "/api/v1/jobs"):
+        async with desk.post(path, data=body) as response:
+            assert response.status == 400
+
+
+async def test_of_very_many_broken_nodes_the_first_are_told(desk: Desk) -> None:
+    await desk.ready()
+    await real_words(desk)
+    many = {str(node): {"class_type": "Nope", "inputs": {}} for node in range(5000)}
+    async with desk.post("/prompt", json={"prompt": many}) as response:
+        answer = await response.json()
+    assert response.status == 400 and list(answer["node_errors"]) == [str(node) for node in range(1000)]
+    assert "the first 1000 nodes of 5000" in answer["error"]["details"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"client_id": 5}, "client_id must be a text of 1 to 200 printable characters, found 5"),
+        ({"prompt": {"a\nb": {}}}, r"a node id must be a text of 1 to 200 printable characters, found 'a\\nb'"),
+        ({"partial_execution_targets": 5}, "partial_execution_targets must be a list of node ids, found 5"),
+        ({"partial_execution_targets": ["2", True]}, "must hold ids of output nodes, found True"),
+        ({"partial_execution_targets": []}, "partial_execution_targets is empty"),
+        ({"number": [1] * 1000}, "number must be a number between .*, found \\[1, 1, "),
+        ({"options": [5]}, "options must be a JSON object of true and false, found \\[5\\]"),
+    ],
+)
+async def test_what_was_found_is_said(desk: Desk, wrong: dict[str, Any], said: str) -> None:
+    async with desk.post("/prompt", json={"prompt": GRAPH, **wrong}) as response:
+        assert response.status == 400
+        assert re.search(said, (await response.json())["error"]["message"])
+
+
+async def test_a_body_of_more_values_than_any_workflow_holds_is_not_read(desk: Desk) -> None:
+    small = b'{"prompt": [' + b"{}," * 1_100_000 + b"0]}"
+    async with desk.post("/prompt", data=small) as response:
+        assert response.status == 400 and "2,000,000 values" in (await response.json())["error"]["message"]
+    form = FormData()
+    form.add_field("file", small, filename="a.json")
+    async with desk.post("/prompt", data=form) as response:
+        assert response.status == 400 and "2,000,000 values" in await response.text()
     await still_works(desk)
 
 

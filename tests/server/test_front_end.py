@@ -353,3 +353,62 @@ async def test_pages_of_one_other_origin_may_ask_when_told_so(tmp_path: Path) ->
     ):
         assert response.status == 200 and response.headers["Access-Control-Allow-Origin"] == "*"
         assert "Access-Control-Allow-Credentials" not in response.headers
+
+
+async def test_packs_subgraphs_are_offered_with_their_workflows(tmp_path: Path) -> None:
+    folder = tmp_path / "custom_nodes" / "one" / "subgraphs"
+    text = json.dumps({"nodes": [], "definitions": {"subgraphs": [{"id": "a", "name": "Ünder"}]}})
+    put(folder / "Blur it.json", text)
+    put(folder / "broken.json", '{"definitions": ')
+    put(folder / "plain.json", '{"nodes": []}')
+    put(folder / "list.json", "[1]")
+    put(folder / "none.json", '{"definitions": {"subgraphs": []}}')
+    put(folder / ".hidden.json", text)
+    put(folder / "notes.txt", text)
+    (folder / "out.json").symlink_to(put(tmp_path / "secret.json", text))
+    put(tmp_path / "custom_nodes" / "off.disabled" / "subgraphs" / "a.json", text)
+    async with front_desk(tmp_path) as desk:
+        listed = await desk.json("/api/global_subgraphs")
+        record = {"source": "custom_node", "name": "Blur it", "info": {"node_pack": "custom_nodes.one"}, "data": text}
+        assert list(listed.values()) == [record]
+        (subgraph_id,) = listed
+        assert await desk.json(f"/api/global_subgraphs/{subgraph_id}") == record
+        for other in ("0", "..%2fsecret", subgraph_id.upper()):
+            async with desk.get(f"/global_subgraphs/{other}") as response:
+                assert response.status == 404
+        put(folder / "Another.json", text)
+        assert set(await desk.json("/global_subgraphs")) > {subgraph_id}
+
+
+async def test_a_front_end_without_templates_shows_the_workflows_that_ship(tmp_path: Path, built: Path) -> None:
+    put(tmp_path / "workflows" / "text_to_image.json", '{"nodes": [1]}')
+    (built / "templates" / "index.json").unlink()
+    async with front_desk(tmp_path, page=built, page_is_ours=False) as desk:
+        async with desk.get("/templates/index.json") as response:
+            assert response.status == 404  # it has some, and this is not among them
+        (built / "templates").rmdir()
+        for path in ("/templates/index.json", "/templates/index.zh-TW.json"):
+            async with desk.get(path) as response:
+                assert response.content_type == "application/json"
+                (module,) = await response.json()
+        assert [(each["name"], each["title"]) for each in module["templates"]] == [("text_to_image", "Text to image")]
+        assert await desk.json("/templates/text_to_image.json") == {"nodes": [1]}
+        assert await desk.json("/templates/index_logo.json") == {}
+        for file in ("text_to_image-1.webp", "none.json", "..%2findex.html", "..%2f..%2fuser%2fcatalogue.json"):
+            async with desk.get(f"/templates/{file}") as response:
+                assert response.status == 404, file
+
+
+async def test_a_front_end_is_told_of_the_loaders_that_it_takes_for_granted(tmp_path: Path, built: Path) -> None:
+    put(tmp_path / "models" / "loras" / "ink.safetensors")
+    async with front_desk(tmp_path, settings={"front_end": built}, page=built, page_is_ours=False) as desk:
+        await desk.ready()
+        told = await desk.json("/object_info")
+        assert {"Count", "LoraLoader", "GLIGENLoader"} <= set(told) and not told["Count"].get("deprecated")
+        assert told["LoraLoader"]["deprecated"] is True
+        assert told["LoraLoader"]["input"]["required"]["lora_name"][0] == ["ink.safetensors"]
+        assert await desk.json("/object_info/LoraLoader") == {}
+        async with desk.post("/prompt", json={"prompt": {"1": {"class_type": "LoraLoader", "inputs": {}}}}) as response:
+            assert response.status == 400 and (await response.json())["error"]["type"] == "missing_node_type"
+    async with front_desk(tmp_path) as desk:
+        assert "LoraLoader" not in await desk.json("/object_info")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.server.fake_worker import PNG
-from tests.server.front_desk import GRAPH, Desk, front_desk
+from tests.server.front_desk import GRAPH, Desk, front_desk, heard_until
 
 LONG = {
     "1": {"class_type": "Count", "inputs": {"steps": 1000, "pause_s": 0.02}},
@@ -226,12 +226,17 @@ async def test_jobs_are_cancelled_whether_they_wait_or_run(desk: Desk) -> None:
         assert await response.json() == {"cancelled": False}
 
 
-async def test_free_and_logs_of_a_worker(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+async def test_what_a_worker_prints_is_in_the_log_of_the_page(desk: Desk) -> None:
     await desk.ready()
+    reader = await desk.socket("reader")
+    async with desk.client.patch("/internal/logs/subscribe", json={"clientId": "reader", "enabled": True}) as response:
+        assert response.status == 200
     await desk.post("/free", json={"unload_models": True})
+    (told,) = [m for m in await heard_until(reader, lambda m: m["type"] == "logs") if m["type"] == "logs"]
+    assert [entry["m"] for entry in told["data"]["entries"]] == ["free True\n"]
 
     async def heard() -> bool:
-        return "free True" in caplog.text
+        return "free True" in await desk.json("/internal/logs")
 
     await desk.until(heard)
 

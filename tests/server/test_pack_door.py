@@ -122,6 +122,7 @@ async def test_routes_and_kinds_are_kept_for_the_next_start(catalogue: Catalogue
     voices = {"folders": [str(folders.base / "voices")], "extensions": [".voice"]}
     door.take({"type": "routes", "paths": [["GET", "/mine/[^/]+"], ["GET", "("], "odd"], "address": {}})
     door.take({"type": "folders", "kinds": {"voices": voices, "odd": {"folders": "x"}, "odder": 3}})
+    door.take({"type": "replacements", "nodes": {"Old": [{"new_node_id": "New"}, "odd"], "odd": 5}})
     await catalogue.replace(CATALOGUE)
     (folders.base / "voices").mkdir()
     (folders.base / "voices" / "deep.voice").touch()
@@ -130,6 +131,7 @@ async def test_routes_and_kinds_are_kept_for_the_next_start(catalogue: Catalogue
     later.load()
     assert [each.pattern for each in later.routes] == ["/mine/[^/]+"]
     assert fresh.list_files("voices") == ["deep.voice"] and "odd" not in fresh.places
+    assert later.replacements == {"Old": [{"new_node_id": "New"}]}
 
 
 async def test_changes_are_kept_for_the_next_start(catalogue: Catalogue, folders: Folders) -> None:

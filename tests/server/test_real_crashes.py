@@ -38,9 +38,7 @@ START_S = 120.0
 FAULTS = """
 import os, signal
 from pathlib import Path
-import execution.disk_cache, execution.job_results
 
-execution.disk_cache.WORTH_SECONDS = execution.job_results.WORTH_SECONDS = 0.0
 PLAN = Path(__file__).parents[1] / "die"
 RESULTS = Path(__file__).parents[1] / "user" / "results"
 link, fsync = os.link, os.fsync
@@ -212,7 +210,7 @@ async def test_a_worker_that_dies_beside_its_work_costs_no_work_and_no_second_fi
     (tmp_path / "custom_nodes").mkdir()
     (tmp_path / "custom_nodes" / "faults.py").write_text(FAULTS)
     plan, output = tmp_path / "die", tmp_path / "output"
-    async with front_desk(tmp_path, real_worker(tmp_path)) as desk:
+    async with front_desk(tmp_path, real_worker(tmp_path, "--disk-cache-worth-s", "0")) as desk:
         await desk.until(lambda: is_ready(desk), timeout_s=START_S)
         listener = await desk.socket("me")
         told: list[dict[str, Any]] = []

@@ -21,11 +21,35 @@ from tests.server.test_real_previews import is_ready, real_worker
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
+UNRULY = """
+import asyncio, functools, json, logging, multiprocessing, os, sys, threading, time, warnings
+logging.basicConfig(level=logging.DEBUG, force=True)
+json.dumps = functools.partial(json.dumps, default=str, ensure_ascii=False)
+os.chdir("/")
+warnings.simplefilter("ignore")
+asyncio.set_event_loop(asyncio.new_event_loop())
+threading.Thread(target=lambda: time.sleep(3600)).start()
+sys.stdout = open(os.devnull, "w")
+
+class Unruly:
+    INPUT_TYPES = {"required": {"numbers": ("STRING", {})}}
+    RETURN_TYPES = ()
+    FUNCTION = "count"
+    OUTPUT_NODE = True
+    def count(self, numbers):
+        with multiprocessing.get_context("fork").Pool(2) as pool:
+            return {"ui": {"text": pool.map(len, numbers.split())}}
+
+NODE_CLASS_MAPPINGS = {"TestUnruly": Unruly}
+"""
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def desk(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Desk]:
     """One worker for all tests here: it imports torch."""
     base = tmp_path_factory.mktemp("packs")
     shutil.copytree(PACKS / "talkative", base / "custom_nodes" / "talkative")
+    (base / "custom_nodes/unruly.py").write_text(UNRULY)
     for name in ("voices/deep.safetensors", "models/accents/mild.accent", "page/index.html", "page/talkative/own.js"):
         (base / name).parent.mkdir(parents=True, exist_ok=True)
         (base / name).write_text("")
@@ -40,6 +64,15 @@ def talk(what: str, **inputs: Any) -> dict[str, Any]:
 
 def texts(heard: list[Any], kind: str) -> list[Any]:
     return [each["data"] for each in heard if isinstance(each, dict) and each["type"] == kind]
+
+
+async def test_older_nodes_and_printed_lines_of_a_pack_reach_the_page(desk: Desk) -> None:
+    told = {"new_node_id": "TestTalk", "old_node_id": "TestSay", "old_widget_ids": ["what"]}
+    assert await desk.json("/api/node_replacements") == {
+        "TestSay": [{**told, "input_mapping": None, "output_mapping": None}]
+    }
+    lines = [entry["m"] for entry in (await desk.json("/internal/logs/raw"))["entries"]]
+    assert "talkative is here\n" in lines and any("pack talkative" in line for line in lines)
 
 
 async def test_messages_of_a_pack_reach_its_page_in_order_with_the_jobs_own(desk: Desk) -> None:
@@ -66,6 +99,11 @@ async def test_messages_of_a_pack_reach_its_page_in_order_with_the_jobs_own(desk
     overheard = await heard_until(other, lambda message: message["type"] == "talkative.thread")
     assert texts(overheard, "talkative.said") == [], "it was said to one client"
     assert texts(overheard, "executing") == [{"node": "mine"}]
+
+
+async def test_a_pack_that_changes_what_all_share_and_starts_processes_gets_its_results(desk: Desk) -> None:
+    graph = {"ü": {"class_type": "TestUnruly", "inputs": {"numbers": "ü 😀😀"}}}
+    assert (await desk.ended(await desk.submit(graph)))["outputs"] == {"ü": {"text": [1, 2]}}
 
 
 async def test_a_pack_may_stop_the_job_that_runs(desk: Desk) -> None:
@@ -212,3 +250,19 @@ async def test_a_pack_that_never_answers_is_given_up(desk: Desk) -> None:
 
 async def _is_gone(path: Path) -> bool:
     return not await asyncio.to_thread(path.parent.exists)
+
+
+async def test_a_pack_that_ends_the_worker_while_it_is_loaded_is_named(tmp_path: Path) -> None:
+    (tmp_path / "custom_nodes").mkdir()
+    (tmp_path / "custom_nodes" / "good.py").write_text("NODE_CLASS_MAPPINGS = {}")
+    (tmp_path / "custom_nodes" / "later_than_good.py").write_text("import os; os._exit(7)")
+    async with front_desk(tmp_path, real_worker(tmp_path)) as desk:
+
+        async def note() -> str:
+            return (await desk.workers())[0]["note"]
+
+        said = await desk.until(note, timeout_s=120)
+        assert "exit code 7 while it loaded the pack later_than_good.py" in said
+        (tmp_path / "custom_nodes" / "later_than_good.py").unlink()
+        await desk.until(lambda: is_ready(desk), timeout_s=120)
+        assert (await desk.workers())[0]["note"] == ""

@@ -23,11 +23,11 @@ from tests.server.front_desk import Desk, front_desk, heard_until, is_over
 STEPS = 60  # some seconds: long enough for several
 
 
-def real_worker(base: Path) -> StartWorker:
+def real_worker(base: Path, *options: str) -> StartWorker:
     """The worker that main.py starts, with folders below `base`."""
 
     def start() -> Any:
-        settings = parse(["--base-directory", str(base), "--cpu", "--preview-size", "96"])
+        settings = parse(["--base-directory", str(base), "--cpu", "--preview-size", "96", *options])
         spawn = get_context("spawn")
         ours, theirs = open_wire()
         process = spawn.Process(target=work, args=(settings, theirs), daemon=True)
@@ -73,6 +73,10 @@ async def test_a_client_sees_what_the_demo_model_is_painting(real_desk: Desk) ->
     plain = await real_desk.socket("plain")
     prompt["sampler"]["inputs"]["seed"] = 4
     await real_desk.submit(prompt, client_id="plain")
+    assert [m for m in await heard_until(plain, is_over) if isinstance(m, bytes)] == []
+
+    prompt["sampler"]["inputs"]["seed"] = 6
+    await real_desk.submit(prompt, client_id="plain", extra_data={"preview_method": "auto"})
     frames = [m for m in await heard_until(plain, is_over) if isinstance(m, bytes)]
     assert frames and all(struct.unpack_from(">II", frame) == (1, 1) for frame in frames)
 

@@ -297,3 +297,15 @@ def test_a_temp_folder_that_is_a_link_or_holds_results_is_left_alone(tmp_path: P
     (folders.temp / "a.png").write_bytes(b"x")
     empty_temp(folders)
     assert (folders.temp / "a.png").exists()
+
+
+async def test_what_a_killed_front_desk_half_received_goes_with_a_later_start(tmp_path: Path) -> None:
+    old = [tmp_path / "input" / ".unfinished-0a", tmp_path / "user" / ".0a.part"]
+    others = [tmp_path / "input" / ".unfinished-0b", tmp_path / "input" / "a.png", tmp_path / "user" / "note.part"]
+    for path in (*old, *others):
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    for path in (*old, *others[1:]):
+        os.utime(path, (0, 0))
+    async with front_desk(tmp_path):
+        assert [path.exists() for path in (*old, *others)] == [False, False, True, True, True]

@@ -63,11 +63,27 @@ async def test_a_client_that_reads_metadata_gets_previews_with_it(desk: Desk) ->
     assert frames[-1] == struct.pack(">II", 3, len(raw)) + raw + struct.pack(">I", 1) + b"1" + b"counted"
 
 
+async def test_previews_that_nobody_asked_for_are_for_clients_that_read_them(desk: Desk) -> None:
+    """Programs take a binary frame for a result, such as the pictures that a node sends instead of saving them."""
+    reads, plain = await desk.socket("reads", supports_preview_metadata=True), await desk.socket("plain")
+    graph = {**GRAPH, "1": {"class_type": "Count", "inputs": {"unasked": True}}}
+    for client_id, socket, kinds in (("reads", reads, {4}), ("plain", plain, set())):
+        await desk.submit(graph, client_id=client_id)
+        frames = [m for m in await heard_until(socket, is_over) if isinstance(m, bytes)]
+        assert {kind for frame in frames if (kind := struct.unpack_from(">I", frame)[0]) != 3} == kinds
+
+
 async def test_a_client_that_says_nothing_gets_plain_previews(desk: Desk) -> None:
     socket = await desk.socket("me")
     await desk.submit(client_id="me")
     frames = [m for m in await heard_until(socket, is_over) if isinstance(m, bytes)]
-    assert frames[0] == struct.pack(">II", 1, 2) + PNG
+    assert frames and set(frames) == {struct.pack(">II", 1, 2) + PNG}
+
+
+async def test_a_page_that_does_not_know_whose_text_it_is_gets_it_without(desk: Desk) -> None:
+    socket = await desk.socket("me", supports_preview_metadata=True)
+    await desk.submit(client_id="me")
+    frames = [m for m in await heard_until(socket, is_over) if isinstance(m, bytes)]
     assert frames[-1] == struct.pack(">II", 3, 1) + b"1" + b"counted"
 
 

@@ -12,9 +12,10 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, ClassVar, Generic, TypeVar
+from weakref import WeakKeyDictionary
 
 from heddle.graph.results import ExecutionBlocker
-from heddle.graph.schema.types import DynamicCombo, Input, MatchType, Output, entries_of
+from heddle.graph.schema.types import DynamicInput, Input, MatchType, Output, entries_of
 
 T = TypeVar("T")
 
@@ -111,8 +112,8 @@ class Schema:
 
     @staticmethod
     def _always_there(one: Input) -> list[Input]:
-        """Options of a dynamic combo share names: only one of them is there at a time."""
-        return [one] if isinstance(one, DynamicCombo.Input) else one.get_all()
+        """What an input brings is named below it, and of a dynamic combo's options only one is there at a time."""
+        return [one] if isinstance(one, DynamicInput) else one.get_all()
 
     def finalize(self) -> None:
         """Fill in what was left open."""
@@ -176,27 +177,36 @@ class NodeOutput:
         return self.args, ui, self.expand
 
 
-_hidden: ContextVar[HiddenHolder] = ContextVar("heddle_hidden", default=HiddenHolder())  # noqa: B039 - never changed
+_hidden: ContextVar[HiddenHolder | None] = ContextVar("heddle_hidden", default=None)
+
+#: What the last call of each class sees that is not over, for threads that a node starts: they do not know where they
+#: came from.
+_hidden_last: WeakKeyDictionary[type, HiddenHolder] = WeakKeyDictionary()
+
+_NOTHING_HIDDEN = HiddenHolder()
 
 
 @contextmanager
-def hidden_values(values: Mapping[str, Any]) -> Iterator[None]:
+def hidden_values(cls: type, values: Mapping[str, Any]) -> Iterator[None]:
     """What `cls.hidden` gives inside the block. Two calls at once each see their own."""
     holder = HiddenHolder()
     for name, value in values.items():
         setattr(holder, name, value)
+    _hidden_last[cls] = holder
     token = _hidden.set(holder)
     try:
         yield
     finally:
         _hidden.reset(token)
+        if _hidden_last.get(cls) is holder:  # the graph in it would stay in memory
+            del _hidden_last[cls]
 
 
 class _HiddenOfTheCall:
     """Reads `cls.hidden` of the call that runs right now, on a class as well as on an object."""
 
     def __get__(self, instance: Any, owner: type) -> HiddenHolder:
-        return _hidden.get()
+        return _hidden.get() or _hidden_last.get(owner, _NOTHING_HIDDEN)
 
 
 class class_property(Generic[T]):

@@ -15,7 +15,7 @@ from heddle.graph.errors import GraphError
 from heddle.graph.object_info import read_input
 from heddle.graph.plain import plain, plain_options, plain_text
 from heddle.graph.schema.node import ComfyNode, Schema, hidden_values, overrides
-from heddle.graph.schema.types import Autogrow, DynamicCombo, Input
+from heddle.graph.schema.types import Autogrow, DynamicCombo, DynamicInput, DynamicSlot, Input
 from heddle.graph.spec import InputSpec, NodeSpec, OutputSpec, Section, Validation
 
 
@@ -103,7 +103,7 @@ class _Caller:
         self._outputs = len(schema.outputs)
         self._choose_lazy: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None
         self._takes_lists = bool(schema.is_input_list)
-        self._grows = any(isinstance(each, (Autogrow.Input, DynamicCombo.Input)) for each in schema.inputs)
+        self._grows = any(isinstance(each, DynamicInput) for each in schema.inputs)
 
     def run(self, **inputs: Any) -> Any:
         return self._ask(self._cls.execute, inputs, lambda answer: read_answer(answer, self._outputs))
@@ -147,14 +147,14 @@ class _Caller:
             given = gather(self._declared, given)
         if choose is not None:
             given = choose(given)
-        with hidden_values(hidden):
+        with hidden_values(self._cls, hidden):
             answer = method(**given)
         if not inspect.isawaitable(answer):
             return read(answer)
 
         async def later() -> Any:
             # The body of an async method only begins to run here.
-            with hidden_values(hidden):
+            with hidden_values(self._cls, hidden):
                 return read(await answer)
 
         return later()
@@ -163,7 +163,8 @@ class _Caller:
 def gather(declared: Iterable[Input], flat: Mapping[str, Any], before: str = "") -> dict[str, Any]:
     """The inputs as `execute` takes them: what arrives as `<input>.<name>` in a dictionary of its input.
 
-    A growing input becomes {name: value}, a dynamic combo {its own name: choice, name: value}.
+    A growing input becomes {name: value}, a dynamic combo {its own name: choice, name: value}, and so does a slot that
+    brings inputs.
     """
     made: dict[str, Any] = {}
     used: set[str] = set()
@@ -187,6 +188,8 @@ def gather(declared: Iterable[Input], flat: Mapping[str, Any], before: str = "")
             key = choice[0] if isinstance(choice, list) and choice else choice  # a list where all inputs are lists
             option = next((option for option in each.options if option.key == key), None)
             made[each.id] = {each.id: choice} | gather(option.inputs if option else (), flat, inside)
+        elif isinstance(each, DynamicSlot.Input) and path in flat:
+            made[each.id] = {each.id: flat[path]} | gather(each.inputs, flat, inside)
         elif path in flat:
             made[each.id] = flat[path]
         used |= {name for name in flat if name == path or name.startswith(inside)}

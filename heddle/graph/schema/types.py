@@ -11,7 +11,7 @@ from enum import Enum, StrEnum
 from typing import Any, ClassVar, TypeVar
 
 from heddle.graph.plain import is_listing, plain_text
-from heddle.graph.spec import DYNAMIC_COMBO
+from heddle.graph.spec import DYNAMIC_COMBO, DYNAMIC_SLOT
 
 AUTOGROW = "COMFY_AUTOGROW_V3"
 MATCH_TYPE = "COMFY_MATCHTYPE_V3"
@@ -497,14 +497,18 @@ class ImageCompare(ComfyTypeI):
 # Wires
 
 
-def _wire(io_type: str) -> Any:
-    return Custom(io_type)
+def _wire(io_type: str, *values: str) -> Any:
+    """A type without a widget. Args: values: what packs call the Python types of its values in annotations."""
+    made = Custom(io_type)
+    for each in values:
+        setattr(made, each, Any)
+    return made
 
 
 Image = _wire("IMAGE")
 Mask = _wire("MASK")
-Latent = _wire("LATENT")
-Conditioning = _wire("CONDITIONING")
+Latent = _wire("LATENT", "LatentDict")
+Conditioning = _wire("CONDITIONING", "CondList", "PooledDict")
 Sampler = _wire("SAMPLER")
 Sigmas = _wire("SIGMAS")
 Noise = _wire("NOISE")
@@ -522,7 +526,7 @@ UpscaleModel = _wire("UPSCALE_MODEL")
 LatentUpscaleModel = _wire("LATENT_UPSCALE_MODEL")
 LoraModel = _wire("LORA_MODEL")
 LossMap = _wire("LOSS_MAP")
-Audio = _wire("AUDIO")
+Audio = _wire("AUDIO", "AudioDict")
 AudioEncoder = _wire("AUDIO_ENCODER")
 AudioEncoderOutput = _wire("AUDIO_ENCODER_OUTPUT")
 AudioRecord = _wire("AUDIO_RECORD")
@@ -530,19 +534,27 @@ Video = _wire("VIDEO")
 SVG = _wire("SVG")
 Voxel = _wire("VOXEL")
 Mesh = _wire("MESH")
-Load3D = _wire("LOAD_3D")
-Load3DAnimation = _wire("LOAD_3D_ANIMATION")
-Load3DCamera = _wire("LOAD3D_CAMERA")
+Load3D = _wire("LOAD_3D", "Model3DDict")
+Load3DAnimation = _wire("LOAD_3D_ANIMATION", "Model3DDict")
+Load3DCamera = _wire("LOAD3D_CAMERA", "CameraInfo")
+File3DAny = _wire("FILE_3D")
+File3DGLB = _wire("FILE_3D_GLB")
+File3DGLTF = _wire("FILE_3D_GLTF")
+File3DFBX = _wire("FILE_3D_FBX")
+File3DOBJ = _wire("FILE_3D_OBJ")
+File3DSTL = _wire("FILE_3D_STL")
+File3DUSDZ = _wire("FILE_3D_USDZ")
 Hooks = _wire("HOOKS")
 HookKeyframes = _wire("HOOK_KEYFRAMES")
 TimestepsRange = _wire("TIMESTEPS_RANGE")
 LatentOperation = _wire("LATENT_OPERATION")
 FlowControl = _wire("FLOW_CONTROL")
-Accumulation = _wire("ACCUMULATION")
+Accumulation = _wire("ACCUMULATION", "AccumulationDict")
 WanCameraEmbedding = _wire("WAN_CAMERA_EMBEDDING")
-Tracks = _wire("TRACKS")
+Tracks = _wire("TRACKS", "TrackDict")
 Photomaker = _wire("PHOTOMAKER")
 Point = _wire("POINT")
+Histogram = _wire("HISTOGRAM")
 FaceAnalysis = _wire("FACE_ANALYSIS")
 BBOX = _wire("BBOX")
 SEGS = _wire("SEGS")
@@ -688,6 +700,27 @@ class DynamicCombo(ComfyTypeI):
 
         def as_dict(self) -> dict[str, Any]:
             return super().as_dict() | {"options": [each.as_dict() for each in self.options]}
+
+
+@comfytype(DYNAMIC_SLOT)
+class DynamicSlot(ComfyTypeI):
+    """An input that brings others once it is linked; the node gets a dictionary of its value and of theirs."""
+
+    Type = dict
+
+    class Input(DynamicInput):
+        def __init__(self, slot: Input, inputs: Sequence[Input], *args: Any, **more: Any) -> None:
+            said = {"display_name": slot.display_name, "optional": slot.optional, "tooltip": slot.tooltip}
+            super().__init__(slot.id, *args, **said | more)
+            self.slot = slot
+            self.inputs = list(inputs)
+
+        def get_all(self) -> list[Input]:
+            return [self, *self.inputs]
+
+        def as_dict(self) -> dict[str, Any]:
+            slot = {"slotType": self.slot.get_io_type(), "inputs": entries_of(self.inputs), "forceInput": True}
+            return super().as_dict() | slot
 
 
 def entries_of(inputs: Iterable[Input]) -> dict[str, dict[str, Any]]:

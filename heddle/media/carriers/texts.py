@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from heddle.graph.errors import GraphError
-from heddle.graph.workflow import form_of
+from heddle.graph.workflow import MOST_VALUES, form_of, is_crowded
 from heddle.media.carriers.spans import Damage, Order, Texts
 
 KNOWN = ("templates", "workflow", "prompt", "parameters")
@@ -47,8 +47,10 @@ def decode_file(data: bytes) -> str:
 def parse(text: str | bytes) -> Any:
     """JSON, where NaN and Infinity may stand bare.
 
-    Raises: ValueError, also if it is nested too deeply or larger than memory.
+    Raises: ValueError, also if it is nested too deeply, holds more than any workflow does or more than memory.
     """
+    if is_crowded(text):
+        raise ValueError(f"it holds more than {MOST_VALUES:,} values, which no workflow does")
     try:
         return json.loads(text)
     except RecursionError as error:

@@ -40,6 +40,7 @@ def test_a_spec_comes_back_from_its_record_as_it_was_but_for_its_functions() -> 
         was=("Older",),
         search_aliases=("all",),
         per_node=True,
+        takes_links=True,
         open_input=InputSpec("*", "STRING", "optional", {"multiline": True}),
         validation=Validation(frozenset({"b", "a"}), takes_types=True, ask=lambda **inputs: True),
         extras=EXTRAS,
@@ -53,7 +54,7 @@ def test_a_spec_comes_back_from_its_record_as_it_was_but_for_its_functions() -> 
 
 def test_a_record_says_only_what_is_special_of_a_node() -> None:
     record = record_of(NodeSpec("Plain"))
-    assert {"per_node", "open_input", "validates", "was"}.isdisjoint(record)
+    assert {"per_node", "takes_links", "open_input", "validates", "was"}.isdisjoint(record)
     assert record["api_node"] is False
     assert travelled(NodeSpec("Plain")) == NodeSpec("Plain", display_name="Plain")
 

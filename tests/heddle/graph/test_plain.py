@@ -38,6 +38,7 @@ class Colour(enum.Enum):
         ({1: {"x": None}}, {"1": {"x": None}}),
         ([float("nan"), print], [None, None]),
         (float("inf"), None),
+        ([10**4000, 10**5000], [10**4000, None]),
         (2**70, 2**70),
     ],
 )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import Any
 
 import pytest
 
 from heddle.graph.classic import spec_of_class
+from heddle.graph.dynamic import resolve_inputs
 from heddle.graph.errors import GraphError
 from heddle.graph.object_info import record_of
 from heddle.graph.results import ExecutionBlocker, Expanded, Shown
@@ -248,6 +250,18 @@ def test_dynamic_inputs_nest_as_deep_as_they_are_declared() -> None:
     assert gather([inner], {"how": ["x"], "how.n": [1]}) == {"how": {"how": ["x"], "n": [1]}}
 
 
+def test_a_slot_brings_inputs_when_it_is_linked() -> None:
+    slot = io.DynamicSlot.Input(io.Image.Input("image", optional=True), [io.Int.Input("width", default=8)])
+    spec = spec_of_schema(node_of({"inputs": [slot]}))
+    (declared,) = spec.inputs
+    assert (declared.name, declared.type, declared.section) == ("image", "COMFY_DYNAMICSLOT_V3", "optional")
+    assert list(resolve_inputs(spec, {})) == ["image"]
+    linked = resolve_inputs(spec, {"image": ["1", 0]})
+    assert {name: each.type for name, each in linked.items()} == {"image": "IMAGE", "image.width": "INT"}
+    assert gather([slot], {"image": "I", "image.width": 4}) == {"image": {"image": "I", "width": 4}}
+    assert gather([slot], {}) == {}
+
+
 def test_questions_get_nested_inputs_hidden_values_and_only_what_they_name() -> None:
     combo = io.DynamicCombo.Input("mode", options=[io.DynamicCombo.Option("m", [io.Int.Input("n", lazy=True)])])
     seen: list[Any] = []
@@ -286,6 +300,23 @@ def test_hidden_values_are_none_where_nobody_asked_or_nothing_runs() -> None:
     spec = spec_of_schema(node_of(execute=lambda cls: NodeOutput(cls.hidden.unique_id, cls.hidden.something_new)))
     assert spec.call is not None and spec.call() == (None, None)
     assert ComfyNode.hidden.prompt is None
+
+
+def test_a_thread_that_a_node_starts_finds_the_hidden_values_of_its_call() -> None:
+    seen: list[Any] = []
+
+    def execute(cls: Any) -> NodeOutput:
+        thread = threading.Thread(target=lambda: seen.append(cls.hidden.unique_id))
+        thread.start()
+        thread.join()
+        return NodeOutput()
+
+    call = spec_of_schema(node_of({"hidden": [Hidden.unique_id]}, execute=execute)).call
+    other = spec_of_schema(node_of({"hidden": [Hidden.unique_id]}, execute=lambda cls: NodeOutput())).call
+    assert call is not None and other is not None
+    other(unique_id="8")
+    call(unique_id="3")
+    assert seen == ["3"] and ComfyNode.hidden.unique_id is None
 
 
 def test_hidden_values_are_no_lists_where_all_inputs_are() -> None:

@@ -6,7 +6,7 @@ import torch
 from heddle.graph.errors import HeddleError
 from heddle.samplers.catalogue import SCHEDULERS
 from heddle.samplers.noise_schedules import ContinuousEdm, FlowSchedule, scaled_linear
-from heddle.samplers.schedules import karras_sigmas, sigmas_for
+from heddle.samplers.schedules import karras_sigmas, part_of, sigmas_for
 
 SCHEDULES = {"sd1": scaled_linear(0.00085, 0.012), "edm": ContinuousEdm(0.002, 80.0), "flow": FlowSchedule(3.0)}
 
@@ -45,6 +45,23 @@ def test_part_of_the_way_is_the_end_of_a_longer_schedule() -> None:
     assert torch.equal(sigmas_for(normal, sd1, 20, 1.0), normal(sd1, 20))
     assert torch.equal(sigmas_for(normal, sd1, 20, 0.99999), normal(sd1, 20))
     assert sigmas_for(normal, sd1, 20, 0.0).shape == (0,)
+
+
+def test_parts_of_a_run_meet_at_one_level() -> None:
+    whole = torch.tensor([8.0, 4.0, 2.0, 1.0, 0.0])
+    for first, last, to_clean, levels in (
+        (0, None, False, [8, 4, 2, 1, 0]),
+        (0, 2, False, [8, 4, 2]),
+        (2, None, False, [2, 1, 0]),
+        (2, 10_000, True, [2, 1, 0]),
+        (0, 2, True, [8, 4, 0]),
+        (1, 3, False, [4, 2, 1]),
+        (4, None, False, []),
+        (3, 2, False, []),
+        (0, 0, False, []),
+    ):
+        assert part_of(whole, first, last, to_clean).tolist() == levels
+    assert whole.tolist() == [8, 4, 2, 1, 0]
 
 
 def test_a_sliver_of_the_way_is_refused_before_it_fills_the_memory() -> None:

@@ -264,11 +264,15 @@ def test_the_flags_of_other_engines_choose_what_is_kept():
     assert parse(["--cache-ram", "run", "w.json"]).cache_headroom == 4 << 30
     assert parse(["--cache-ram", "1.5"]).cache_headroom == 3 << 29
     assert parse(["--disk-cache-size", "10MB"]).disk_cache_bytes == 10 << 20
+    assert parse([]).disk_cache_worth_s == 1.0 and parse(["--disk-cache-worth-s", "0.2"]).disk_cache_worth_s == 0.2
+    with pytest.raises(SettingsError, match="--disk-cache-worth-s"):
+        parse(["--disk-cache-worth-s", "-1"])
 
 
 def test_previews_are_shown_unless_told_not_to():
     settings = parse([])
     assert (settings.preview_method, settings.preview_px) == ("auto", 512)
+    assert not settings.previews_were_asked_for and parse(["--preview-method", "auto"]).previews_were_asked_for
     settings = parse(["--preview-method", "none", "--preview-size", "256"])
     assert (settings.preview_method, settings.preview_px) == ("none", 256)
 

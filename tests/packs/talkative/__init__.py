@@ -12,11 +12,14 @@ from aiohttp import web
 import folder_paths
 from comfy.model_management import interrupt_current_processing
 from comfy.utils import ProgressBar
+from comfy_api.latest import ComfyAPISync, io
 from comfy_execution.progress import get_progress_state
 from server import BinaryEventTypes, PromptServer
 
 server = PromptServer.instance
 state = {"tasks": 0}
+ComfyAPISync().node_replacement.register(io.NodeReplace("TestTalk", "TestSay", old_widget_ids=["what"]))
+print("talkative is here")
 going_on = asyncio.Event()
 
 

@@ -111,6 +111,14 @@ async def test_a_request_that_is_sent_again_makes_no_second_job(desk: Desk) -> N
     assert (await desk.json(JOBS))["total"] == 6
 
 
+async def test_what_a_conversion_left_out_stands_in_the_job(desk: Desk) -> None:
+    saved = {"nodes": [{"id": int(id), "becomes": GRAPH[id]} for id in GRAPH], "notes": ["node 7 was left out"]}
+    (job_id,) = await submitted(desk, workflow=saved)
+    assert (await desk.json(f"{JOBS}/{job_id}"))["conversion_notes"] == ["node 7 was left out"]
+    (plain,) = await submitted(desk, workflow=GRAPH)
+    assert "conversion_notes" not in await desk.json(f"{JOBS}/{plain}")
+
+
 async def test_words_are_chosen_by_a_seed_and_recorded(desk: Desk) -> None:
     words = ["red", "green", "blue"]
     saved = {"nodes": [{"id": 1, "becomes": GRAPH["1"], "words": words}, {"id": 2, "becomes": GRAPH["2"]}]}
