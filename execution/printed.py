@@ -6,7 +6,6 @@ program prints more than anybody reads.
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 from collections import deque
@@ -16,8 +15,6 @@ from typing import Any, TextIO, cast
 KEPT_BEFORE = 1000  # lines until somebody listens: packs print while they are imported
 LONGEST_LINE = 2000  # characters
 MOST_A_SECOND = 100  # lines
-
-_ENDS = re.compile(r"[\r\n]+")  # bars of progress begin each time anew with \r
 
 
 class Printed:
@@ -46,9 +43,10 @@ class Printed:
     def take(self, source: int, text: str) -> None:
         """What one stream printed; a line is told once it has ended."""
         with self._using:
-            *lines, rest = _ENDS.split(self._open.get(source, "") + text)
-            self._open[source] = rest[:LONGEST_LINE]
-            for line in lines:
+            *lines, rest = (self._open.get(source, "") + text).split("\n")
+            end = "\r" if rest.endswith("\r") else ""
+            self._open[source] = _last_state(rest)[:LONGEST_LINE] + end
+            for line in map(_last_state, lines):
                 if line.strip():
                     self._tell(line[:LONGEST_LINE])
 
@@ -65,6 +63,11 @@ class Printed:
 
     def _hand_on(self, line: str) -> None:
         (self._lines.append if self._put is None else self._put)(line)
+
+
+def _last_state(line: str) -> str:
+    """What of a line is to be seen in the end: bars of progress write it again and again, each time behind a \\r."""
+    return line.rstrip("\r").rpartition("\r")[2]
 
 
 class _Tee:

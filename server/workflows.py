@@ -58,7 +58,10 @@ class WorkflowShelf:
 
     def picture(self, file: str) -> Path:
         """The picture `NAME-1.webp` of one that ships, which lies beside it as `NAME.webp`. Raises: Absent."""
-        return find_inside(self._shipped, file.removesuffix("-1.webp") + ".webp")
+        name = file.removesuffix("-1.webp")
+        if name == file:
+            raise Absent(f"there is no file {file[:80]!r}")
+        return find_inside(self._shipped, f"{name}.webp")
 
 
 def _title(stem: str) -> str:
