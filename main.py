@@ -285,7 +285,17 @@ def work(settings: Settings, connection: Connection, device: str = "") -> None:
         from execution.worker import serve_connection
         from model_management.devices import describe_devices
 
-        worker = build_worker(settings, lambda name: connection.send_bytes(pack({"type": "loading", "pack": name})))
+        def tell(**message: Any) -> None:
+            connection.send_bytes(pack(message))
+
+        try:
+            worker = build_worker(settings, lambda name: tell(type="loading", pack=name))
+            if kind and kind != worker.house.weights.device.type:
+                raise SettingsError(f"--devices {device}: torch finds none here; name another, or mend its driver")
+        except SettingsError as error:
+            log.error("%s", error.message)
+            tell(type="failing", why=error.message)
+            sys.exit(EXIT_MISUSED)
         collect_seldom()
         serve_connection(worker, connection, lambda: describe_devices(worker.house.weights.device), ready=lambda: None)
     # All is said and written. Taking torch down in order would take seconds, and whoever stopped us waits.
