@@ -90,6 +90,7 @@ class PipeTransport:
 
     async def start(self, take: Take) -> None:
         loop = asyncio.get_running_loop()
+        # The loop's own threads live as long as it does: a worker ends with the thread that started it (`lifeline.py`).
         self._pipe, self._process = await asyncio.to_thread(self._start_worker)
         threading.Thread(target=self._read, args=(loop, take), name="worker-reader", daemon=True).start()
         threading.Thread(target=self._write, name="worker-writer", daemon=True).start()
