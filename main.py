@@ -300,7 +300,7 @@ def work(settings: Settings, connection: Wire, device: str = "") -> None:
     code = 0
     try:
         with tied_to_front_desk(Folders.from_settings(settings).user):
-            _serve(settings, connection, printed)
+            code = _serve(settings, connection, printed, device)
     except BaseException:  # a thread that a pack left behind must not keep a worker alive that works no more
         log.exception("the worker cannot go on")
         code = 1
@@ -314,14 +314,24 @@ def work(settings: Settings, connection: Wire, device: str = "") -> None:
     os._exit(code)
 
 
-def _serve(settings: Settings, connection: Wire, printed: Printed) -> None:
-    """Work until the front desk says that it is enough."""
+def _serve(settings: Settings, connection: Wire, printed: Printed, device: str) -> int:
+    """Work until the front desk says that it is enough. Returns: the exit code."""
     from execution.collecting import collect_seldom  # a worker's rooms, see build_worker
     from execution.protocol import pack
     from execution.worker import serve_connection
     from model_management.devices import describe_devices
 
-    worker = build_worker(settings, lambda name: connection.send_bytes(pack({"type": "loading", "pack": name})))
+    def tell(**message: Any) -> None:
+        connection.send_bytes(pack(message))
+
+    try:
+        worker = build_worker(settings, lambda name: tell(type="loading", pack=name))
+        if device and device.partition(":")[0] != worker.house.weights.device.type:
+            raise SettingsError(f"--devices {device}: torch finds none here; name another, or mend its driver")
+    except SettingsError as error:
+        log.error("%s", error.message)
+        tell(type="failing", why=error.message)
+        return EXIT_MISUSED
     collect_seldom()
     serve_connection(
         worker,
@@ -330,6 +340,7 @@ def _serve(settings: Settings, connection: Wire, printed: Printed) -> None:
         ready=lambda: None,
         printed=printed,
     )
+    return 0
 
 
 def _gather_nodes(

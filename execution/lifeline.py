@@ -57,7 +57,8 @@ def _connect(user_folder: Path) -> sqlite3.Connection:
 
 
 def _end_with_parent() -> None:
-    # Elsewhere the end of the pipe must do, which is not noticed while a node holds the interpreter, or is suspended.
+    # Linux ends us with the thread that started us. Elsewhere the end of the pipe must do, which is not noticed while a
+    # node holds the interpreter, or the process is suspended.
     if sys.platform != "linux" or (parent := multiprocessing.parent_process()) is None:
         return
     import ctypes  # for this alone

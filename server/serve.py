@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from execution.lifeline import is_worker_alive
 from heddle.graph.errors import SettingsError
@@ -246,6 +247,7 @@ async def _serve_until_stopped(
 ) -> None:
     stop = asyncio.Event()
     _stop_on_signals(stop)
+    logging.getLogger("aiohttp.server").addFilter(is_news)
     runner = web.AppRunner(build_app(parts), access_log=None, shutdown_timeout=GOODBYE_S)
     try:
         await runner.setup()
@@ -257,6 +259,11 @@ async def _serve_until_stopped(
         log.info("stopping")
     finally:
         await runner.cleanup()
+
+
+def is_news(record: logging.LogRecord) -> bool:
+    """Whether something that aiohttp says is for the log: words that are hardly HTTP are their sender's business."""
+    return record.exc_info is None or not isinstance(record.exc_info[1], HttpProcessingError)
 
 
 def greeting(sockets: Sequence[socket.socket], settings: Settings) -> list[str]:

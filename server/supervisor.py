@@ -205,7 +205,7 @@ class Supervisor:
         pause_s = FIRST_PAUSE_S
         while not self._stopping:
             worker.state, worker.gone, worker.ready_at, worker.ended_by_us = "starting", False, None, False
-            worker.holding, worker.memory_bytes, worker.loading = frozenset(), None, None
+            worker.holding, worker.memory_bytes, worker.loading, worker.failing = frozenset(), None, None, None
             worker.transport = worker.make_transport()
             try:
                 await worker.transport.start(lambda message, blob: self._take(worker, message, blob))
@@ -239,7 +239,9 @@ class Supervisor:
         if worker is self._workers[0]:
             self.packs.leave()
         how = ending.words
-        if worker.loading is not None:
+        if worker.failing is not None:
+            how += f": {worker.failing}"
+        elif worker.loading is not None:
             how += (
                 f" while it loaded the pack {worker.loading}; should that happen again, take the pack out of "
                 "custom_nodes"
@@ -476,6 +478,8 @@ class Supervisor:
                     run.ended.set_result(closing)
             case "loading":
                 worker.loading = str(message.get("pack"))
+            case "failing":
+                worker.failing = str(message.get("why"))
             case "hello":
                 worker.hello, worker.loading = message, None
                 self._catalogue.take_web(message.get("web_directories"))

@@ -57,6 +57,7 @@ class Worker:
     closing: asyncio.Task[None] | None = None  # writes the end of the job before; until then nothing later is told
     backlog: list[tuple[dict[str, Any], bytes | None]] = field(default_factory=list)  # what it said meanwhile
     loading: str | None = None  # the pack whose code it is about to run
+    failing: str | None = None  # why it cannot work, in its own words
     ready_at: float | None = None
     idle_since: float = 0.0
     gone: bool = False

@@ -16,19 +16,20 @@ from main import main
 
 # A worker whose rooms are empty: it is told to stop at once. Taking torch down in order stands for itself as an atexit.
 STOPPED_WORKER = """
-import atexit, sys, types
+import atexit, pathlib, sys, types
 import execution.worker, main
 from heddle.settings.options import Settings
 sys.modules["model_management.devices"] = types.SimpleNamespace(describe_devices=None)
 main.build_worker = lambda *parts: None
 execution.worker.serve_connection = lambda *parts, **more: print("served", end="")
 atexit.register(print, " torn down")
-main.work(Settings(), None)
+main.work(Settings(base_directory=pathlib.Path(sys.argv[1])), None)
 """
 
 
-def test_a_worker_that_was_told_to_stop_ends_at_once_with_all_it_said() -> None:
-    ended = subprocess.run([sys.executable, "-c", STOPPED_WORKER], cwd=HOUSE, capture_output=True, text=True)
+def test_a_worker_that_was_told_to_stop_ends_at_once_with_all_it_said(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", STOPPED_WORKER, str(tmp_path)]
+    ended = subprocess.run(command, cwd=HOUSE, capture_output=True, text=True)
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "served", "")
 
 

@@ -108,9 +108,15 @@ class KilledHouse:
                     break
                 time.sleep(0.05)
 
+    def has_a_worker(self) -> bool:
+        status = self.ask("GET", "/heddle/status") or {"workers": []}
+        return any(worker["state"] in ("ready", "busy") for worker in status["workers"])
+
     def kill_something(self) -> None:
         """End a worker, the front desk or both, at once and without a word, and start the front desk if it is gone."""
         assert self.desk is not None
+        if self.chance.random() < 0.25:  # on a busy machine, no worker would ever come to its first job
+            self.until(self.has_a_worker, "a worker is ready")
         time.sleep(self.chance.random() * 0.4)
         what = self.chance.choice(["worker", "desk", "both"])
         status = self.ask("GET", "/heddle/status") or {"workers": []}

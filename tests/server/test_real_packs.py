@@ -291,3 +291,12 @@ async def test_a_pack_that_ends_the_worker_while_it_is_loaded_is_named(tmp_path:
         (tmp_path / "custom_nodes" / "later_than_good.py").unlink()
         await desk.until(lambda: is_ready(desk), timeout_s=120)
         assert (await desk.workers())[0]["note"] == ""
+
+
+async def test_a_device_that_is_not_there_is_named_and_none_takes_its_place(tmp_path: Path) -> None:
+    async with front_desk(tmp_path, real_worker(tmp_path, device="cuda:99")) as desk:
+
+        async def note() -> str:
+            return (await desk.workers())[0]["note"]
+
+        assert "ended with exit code 2: --devices cuda:99: torch finds none" in await desk.until(note, timeout_s=120)

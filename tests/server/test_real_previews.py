@@ -23,14 +23,14 @@ from tests.server.front_desk import Desk, front_desk, heard_until, is_over
 STEPS = 60  # some seconds: long enough for several
 
 
-def real_worker(base: Path, *options: str) -> StartWorker:
+def real_worker(base: Path, *options: str, device: str = "cpu") -> StartWorker:
     """The worker that main.py starts, with folders below `base`."""
 
     def start() -> Any:
-        settings = parse(["--base-directory", str(base), "--cpu", "--preview-size", "96", *options])
+        settings = parse(["--base-directory", str(base), "--preview-size", "96", *options])
         spawn = get_context("spawn")
         ours, theirs = open_wire()
-        process = spawn.Process(target=work, args=(settings, theirs), daemon=True)
+        process = spawn.Process(target=work, args=(settings, theirs, device), daemon=True)
         process.start()
         theirs.close()
         return ours, process

@@ -71,6 +71,18 @@ def test_the_limit_of_open_files_is_raised_as_far_as_it_goes() -> None:
     assert told.stdout.strip() == "(300, 300)"
 
 
+def test_words_that_are_hardly_http_do_not_fill_the_log(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with a_server(tmp_path) as (url, _):
+        host, port = url.removeprefix("http://").split(":")
+        for _ in range(3):
+            with socket.create_connection((host, int(port))) as connection:
+                connection.sendall(b"GET /prompt HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                assert connection.recv(1000).startswith(b"HTTP/1.1 200")
+                connection.sendall(b"\x00\x01 /prompt HTTP/1.1\r\n\r\n")
+                assert b" 400 " in connection.recv(1000)
+    assert "Traceback" not in capfd.readouterr().err
+
+
 def test_a_port_in_use_is_named_with_the_way_out() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
