@@ -156,7 +156,9 @@ def _load(
     try:
         with _watched(pack):
             module = _import_pack(pack)
-    except (Exception, SystemExit) as error:  # a pack may raise anything at import, and must not take the house along
+    except KeyboardInterrupt:  # somebody at a terminal, who need not wait for the rest
+        raise
+    except BaseException as error:  # a pack may raise anything at import, and must not take the house along
         pack.failures.append(
             HeddleError(f"pack {pack.path.name}: cannot be loaded ({type(error).__name__}: {error}); see its own page")
         )
@@ -172,7 +174,9 @@ def _load(
             for spec in _read_nodes(pack, module, registry, asyncio.run if loop is None else loop.run_until_complete):
                 if spec.id not in but:
                     _add(pack, spec, registry)
-    except (Exception, SystemExit) as error:  # comfy_entrypoint and what it calls is the pack's code, too
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # comfy_entrypoint and what it calls is the pack's code, too
         pack.failures.append(
             HeddleError(f"pack {pack.name}: cannot list its nodes ({type(error).__name__}: {error}); see its own page")
         )
@@ -265,7 +269,9 @@ def _run_prestartup(pack: Pack) -> None:
     try:
         with _watched(pack):
             _run_file(script, name)
-    except (Exception, SystemExit) as error:  # a pack's own code
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a pack's own code
         pack.failures.append(
             HeddleError(f"pack {pack.name}: its prestartup_script.py failed ({type(error).__name__}: {error})")
         )

@@ -175,6 +175,7 @@ def test_one_that_fails_is_reported_and_the_others_are_there(tmp_path: Path) -> 
             "half/__init__.py": "from . import part\nraise RuntimeError('no card')",
             "half/part.py": "",
             "leaves.py": "import sys; sys.exit(3)",
+            "skips.py": "class Skipped(BaseException): pass\nraise Skipped('no tests here')",
             "nothing.py": "X = 1",
             "some.py": NODE + "class Broken(Node):\n    FUNCTION = 'gone'\n"
             "class Leaves(Node):\n    @classmethod\n    def INPUT_TYPES(cls): raise SystemExit(3)\n"
@@ -193,6 +194,7 @@ def test_one_that_fails_is_reported_and_the_others_are_there(tmp_path: Path) -> 
     assert "RuntimeError: no card" in words_of(packs["half"].failures)
     assert not [name for name in sys.modules if name.startswith("custom_nodes.half")]
     assert "SystemExit: 3" in words_of(packs["leaves"].failures)
+    assert "Skipped: no tests here" in words_of(packs["skips"].failures)
     assert "neither NODE_CLASS_MAPPINGS nor comfy_entrypoint" in words_of(packs["nothing"].failures)
     assert "node Broken: FUNCTION names 'gone'" in words_of(packs["some"].failures)
     assert "node Leaves: " in words_of(packs["some"].failures)
