@@ -305,7 +305,7 @@ def _read_nodes(
     place = f"{PACKAGE}.{pack.name}"
     classes: Any = getattr(module, "NODE_CLASS_MAPPINGS", None)
     if classes is not None and classes is not NODE_CLASS_MAPPINGS:
-        names: Any = getattr(module, "NODE_DISPLAY_NAME_MAPPINGS", None) or {}
+        names = _display_names(module)
         for id, cls in dict(classes).items():
             there = registry.get(str(id))
             if there is None or class_for(there) is not cls:  # else it hands on what it found here
@@ -317,6 +317,13 @@ def _read_nodes(
         pack.failures.append(
             GraphError(f"pack {pack.name}: has neither NODE_CLASS_MAPPINGS nor comfy_entrypoint, so it brings no nodes")
         )
+
+
+def _display_names(module: ModuleType) -> dict[Any, Any]:
+    try:
+        return dict(getattr(module, "NODE_DISPLAY_NAME_MAPPINGS", None) or {})
+    except (TypeError, ValueError):  # nothing of the kind: the nodes are there under their ids
+        return {}
 
 
 async def _listed_by(entry: Any) -> list[Any]:

@@ -54,10 +54,7 @@ def spec_of_class(id: str, cls: type, *, display_name: str = "", python_module: 
         return _read(id, cls, display_name, python_module)
     except GraphError:
         raise
-    except (
-        Exception,
-        SystemExit,
-    ) as error:  # a pack's own code: whatever it raises, the house stands without this node
+    except (Exception, SystemExit) as error:  # whatever a pack's code raises, the house stands without this node
         raise GraphError(
             f"node {id}: its class cannot list its inputs and outputs ({type(error).__name__}: {error})", class_type=id
         ) from error

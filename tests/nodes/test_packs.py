@@ -201,6 +201,13 @@ def test_one_that_fails_is_reported_and_the_others_are_there(tmp_path: Path) -> 
     assert "node None:" in words_of(packs["some"].failures)
 
 
+@pytest.mark.parametrize(("names", "shown"), [("[('Own', 'My own')]", "My own"), ("5", "Own"), ("None", "Own")])
+def test_odd_display_names_cost_no_nodes(tmp_path: Path, names: str, shown: str) -> None:
+    mappings = f"NODE_CLASS_MAPPINGS = {{'Own': Node}}\nNODE_DISPLAY_NAME_MAPPINGS = {names}\n"
+    registry, packs = load(write(tmp_path, {"own.py": NODE + mappings}))
+    assert (registry["Own"].display_name, packs["own"].failures) == (shown, [])
+
+
 def test_prestartup_scripts_run_before_the_first_pack_and_one_that_fails_stops_no_pack(tmp_path: Path) -> None:
     tell = "import sys; sys.modules.setdefault('told_by_test', []).append(%r)"
     body = NODE + "NODE_CLASS_MAPPINGS = {__name__[-1]: Node}\n"
