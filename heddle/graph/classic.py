@@ -154,11 +154,11 @@ class _Instance:
         self._made: Any = None
         self._ask_lazy: Callable[..., Any] | None = None
 
-    def run(self, **inputs: Any) -> Any:
+    def run(self, /, **inputs: Any) -> Any:
         answer = getattr(self._object(), self._function)(**inputs)
         return when_ready(answer, lambda got: read_answer(got, self._outputs))
 
-    def ask_lazy(self, **inputs: Any) -> Any:
+    def ask_lazy(self, /, **inputs: Any) -> Any:
         if self._ask_lazy is None:
             self._ask_lazy = asking(self._object().check_lazy_status)
         return when_ready(self._ask_lazy(**inputs), read_names)

@@ -105,10 +105,10 @@ class _Caller:
         self._takes_lists = bool(schema.is_input_list)
         self._grows = any(isinstance(each, DynamicInput) for each in schema.inputs)
 
-    def run(self, **inputs: Any) -> Any:
+    def run(self, /, **inputs: Any) -> Any:
         return self._ask(self._cls.execute, inputs, lambda answer: read_answer(answer, self._outputs))
 
-    def ask_lazy(self, **inputs: Any) -> Any:
+    def ask_lazy(self, /, **inputs: Any) -> Any:
         if self._choose_lazy is None:
             self._choose_lazy = chooser(self._cls.check_lazy_status)
         return self._ask(self._cls.check_lazy_status, inputs, read_names, self._choose_lazy)
