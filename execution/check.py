@@ -20,7 +20,7 @@ from heddle.graph.dynamic import resolve
 from heddle.graph.errors import GraphError
 from heddle.graph.quoting import short
 from heddle.graph.spec import ANY_LINK, MATCH_TYPE, InputSpec, NodeSpec, types_match
-from heddle.graph.workflow import is_link, refuse_unreadable, title_of
+from heddle.graph.workflow import is_kept, is_link, refuse_unreadable, title_of
 
 __all__ = ["Ask", "NodeProblems", "Report", "check_prompt", "error_record"]
 
@@ -341,7 +341,7 @@ class _Checker:
                     values[name] = self._values.read(wanted, value, node_asks=kind.node_asks(name))
             except Unfit as error:
                 self._blame_value(node_id, spec, wanted, value, error)
-        node = PlannedNode(node_id, spec, values, links, title_of(record), raw or _NOTHING, more)
+        node = PlannedNode(node_id, spec, values, links, title_of(record), raw or _NOTHING, more, is_kept(record))
         self.planned[node_id] = node
         self._output_types[node_id] = kind.output_types
         return node

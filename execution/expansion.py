@@ -14,7 +14,7 @@ from heddle.graph.errors import GraphError
 from heddle.graph.quoting import short
 from heddle.graph.results import Expanded
 from heddle.graph.spec import NodeSpec
-from heddle.graph.workflow import is_link, refuse_unreadable, title_of
+from heddle.graph.workflow import is_kept, is_link, refuse_unreadable, title_of
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def _read_node(parent_id: str, node_id: str, graph: DynamicPrompt, known_types: 
             raw[name] = Link(str(value[0]), int(value[1]))
         else:
             links[name] = Link(str(value[0]), int(value[1]))
-    return PlannedNode(node_id, spec, values, links, title_of(record), raw, resolved.added)
+    return PlannedNode(node_id, spec, values, links, title_of(record), raw, resolved.added, is_kept(record))
 
 
 def _problem(parent_id: str, words: str) -> GraphError:

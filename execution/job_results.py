@@ -49,16 +49,11 @@ class JobResults:
         asking = [node for node in nodes if node.spec.fingerprint is not None]
         if asking:
             self._ask_fingerprints(asking)
-        self._told |= {node.id: unique_token() for node in nodes if self._is_uncached(node)}
+        self._told |= {node.id: unique_token() for node in nodes if not node.is_kept}
         if self._job.use_cache:
             node_keys(nodes, self._house.fingerprint, self._house.code_version, self._told, self._keys)
         else:
             self._keys |= {node.id: unique_token() for node in nodes}
-
-    def _is_uncached(self, node: PlannedNode) -> bool:
-        """True if the graph says `"_meta": {"cache": false}` of a node: it runs each time."""
-        meta = self._graph.get_node(node.id).get("_meta") if self._graph.has_node(node.id) else None
-        return isinstance(meta, Mapping) and meta.get("cache") is False
 
     def _ask_fingerprints(self, nodes: Iterable[PlannedNode]) -> None:
         """Ask nodes whether what they read has changed. One that cannot say counts as changed."""

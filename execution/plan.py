@@ -43,6 +43,7 @@ class PlannedNode:
         links: inputs that get another node's output; those that are lazy only when the node asks for them.
         raw: inputs that get the link itself (`rawLink`), as [source, output]; nothing behind runs for them.
         more: what inputs are like that stand in no declaration: those of a dynamic combo, of a list that grows, ....
+        is_kept: its result serves later jobs.
     """
 
     id: str
@@ -52,6 +53,7 @@ class PlannedNode:
     title: str = ""
     raw: Mapping[str, Link] = field(default_factory=dict)
     more: Mapping[str, InputSpec] = field(default_factory=dict)
+    is_kept: bool = True
 
     def input(self, name: str) -> InputSpec | None:
         return self.more.get(name) or self.spec.input(name)

@@ -25,14 +25,15 @@ def missing_types(prompt: Mapping[str, Mapping[str, Any]], nodes: Mapping[str, N
     are_known: dict[str, bool] = {}
     found: dict[str, GraphError] = {}
     for node_id, record in prompt.items():
-        near: list[str] = []
         class_type = record.get("class_type")
-        place, pack = f"node {node_id}{about(record)}", pack_of(record)
         if isinstance(class_type, str):
             if class_type not in are_known:
                 are_known[class_type] = class_type in nodes
             if are_known[class_type]:
                 continue
+        near: list[str] = []
+        place, pack = f"node {node_id}{about(record)}", pack_of(record)
+        if isinstance(class_type, str):
             if is_instance(class_type):
                 lost = f"the file does not hold the subgraph {short(class_type)} that this node stands for"
                 message = f"{place}: {lost}; save the workflow again where it is whole"

@@ -11,6 +11,7 @@ import inspect
 import json
 import marshal
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,10 +22,13 @@ from heddle.graph.object_info import read_input
 from heddle.graph.plain import is_listing, plain, plain_options, plain_text
 from heddle.graph.schema.node import ComfyNode
 from heddle.graph.schema.reading import declared, spec_of_schema
-from heddle.graph.spec import ANY_LINK, Calls, InputSpec, NodeSpec, OutputSpec, Section, Validation
+from heddle.graph.spec import ANY_LINK, SOCKET_ONLY, Calls, InputSpec, NodeSpec, OutputSpec, Section, Validation
 
 #: A key that no pack uses: a dictionary that has it has every key.
 _NOBODYS_NAME = "heddle asks whether any name will do"
+
+#: The types that packs' own may claim to be as well.
+_SHARED_TYPES = (*sorted(SOCKET_ONLY), "AUDIO", "VIDEO", "INT", "FLOAT", "STRING", "BOOLEAN")
 
 #: Attributes that only clients read, and their keys in the catalogue's record.
 _EXTRAS = {
@@ -250,9 +254,17 @@ def _read_input(name: str, entry: Any, section: Section) -> InputSpec:
 
 
 def _type_name(kind: Any) -> str:
-    """The name of a type as plain text; `*` for a text that claims to differ from nothing, and for None."""
+    """The name of a type as plain text; `*` for a text that claims to differ from nothing, and for None.
+
+    A text that claims not to differ from some other types is a union with those: packs let whole numbers into inputs
+    for any, or latents into those for images.
+    """
     if isinstance(kind, str):
-        return "*" if _differs_from_nothing(kind) else plain_text(kind)
+        name = plain_text(kind)
+        if type(kind) is str:
+            return name
+        others = [each for each in (_NOBODYS_NAME, *_SHARED_TYPES) if not (kind != each)]  # noqa: SIM202 - they change `!=` alone
+        return "*" if _NOBODYS_NAME in others else ",".join(dict.fromkeys((name, *others)))
     if kind is None:
         return "*"
     return plain_text(getattr(kind, "value", None) or getattr(kind, "__name__", None) or kind)
@@ -273,15 +285,15 @@ def _output_type(kind: Any) -> str:
 
 def _read_open_input(sections: Mapping[str, Any]) -> InputSpec | None:
     """What inputs of any name are, where a section claims to have every key."""
-    for section in ("optional", "required"):
+    for section in ("optional", "required", "hidden"):
         entries: Any = sections.get(section)
         # Not only dictionaries: some packs give an object that merely answers.
         can_tell = not is_listing(entries) and hasattr(entries, "__contains__") and hasattr(entries, "__getitem__")
         if can_tell and not isinstance(entries, (str, bytes)) and _NOBODYS_NAME in entries:
-            try:
-                entry = entries[_NOBODYS_NAME]
-            except Exception:  # it has every key, and no entry for this one: nothing is known of its type
-                entry = ("*",)
+            entry: Any = ("*",)
+            # A name that is taken without being shown has no type; nor has one that is there without an entry.
+            with suppress(Exception):
+                entry = entries[_NOBODYS_NAME] if section != "hidden" else entry
             return _read_input("*", entry, "optional")
     return None
 

@@ -103,6 +103,12 @@ def refuse_unreadable(node_id: str, record: Any) -> None:
         )
 
 
+def is_kept(node: Mapping[str, Any]) -> bool:
+    """False if a node of the API form says `"_meta": {"cache": false}`: it runs each time."""
+    meta = node.get("_meta")
+    return meta is None or not isinstance(meta, Mapping) or meta.get("cache") is not False
+
+
 def title_of(node: Mapping[str, Any]) -> str:
     """The title that a person gave a node of the API form, or its class."""
     meta = node.get("_meta")

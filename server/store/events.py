@@ -7,18 +7,19 @@ import contextlib
 import json
 import logging
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from server.store.records import StoredEvent
-from server.store.rows import storable
+from server.store.rows import marks, storable
 from server.store.writer import GroupWriter
 
 log = logging.getLogger("heddle.server.store")
 
 
 FLUSH_AFTER_S = 0.01  # a small job ends in this time, and then its events are written with its end
+ROWS_AT_ONCE = 100  # in one statement; older SQLite takes 999 values
 FEW_NODES = 50  # whose rows take no time that anybody notices
 
 
@@ -216,21 +217,34 @@ def write_events(db: sqlite3.Connection, unwritten: Unwritten) -> None:
                 shown = None if output is None else json.dumps(output)
                 finished.append((storable(body.get("node_id")), how, shown, batch.at_ms, batch.job))
     # The time of the first end stays: a node that an earlier try of the job finished is only told of again.
-    db.executemany(
-        "INSERT INTO node_results (node_id, how, output, finished_ms, job)"
-        " SELECT ?, ?, ?, ?, seq FROM jobs WHERE seq = ?"
-        " ON CONFLICT (job, node_id) DO UPDATE SET output = coalesce(excluded.output, output),"
-        " finished_ms = coalesce(finished_ms, excluded.finished_ms)",
+    _write_nodes(
+        db,
+        "node_id, how, output, finished_ms, job",
+        "output = coalesce(excluded.output, output), finished_ms = coalesce(finished_ms, excluded.finished_ms)",
         finished,
     )
-    db.executemany(
-        "INSERT INTO node_results (node_id, how, seconds, why, job) SELECT ?, ?, ?, ?, seq FROM jobs WHERE seq = ?"
-        " ON CONFLICT (job, node_id) DO UPDATE SET how = excluded.how, seconds = excluded.seconds, why = excluded.why",
+    _write_nodes(
+        db,
+        "node_id, how, seconds, why, job",
+        "how = excluded.how, seconds = excluded.seconds, why = excluded.why",
         explained,
     )
     db.executemany(
         "UPDATE jobs SET progress = ? WHERE seq = ?", [(percent, seq) for seq, percent in unwritten.progress.items()]
     )
+
+
+def _write_nodes(db: sqlite3.Connection, columns: str, change: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Write what is known of nodes of jobs that are there. Each statement gives up Python's lock: many rows in one."""
+    for start in range(0, len(rows), ROWS_AT_ONCE):
+        some = rows[start : start + ROWS_AT_ONCE]
+        values = ", ".join([f"({marks(some[0])})"] * len(some))
+        db.execute(
+            f"INSERT INTO node_results ({columns})"
+            f" SELECT given.* FROM (VALUES {values}) AS given JOIN jobs ON jobs.seq = given.column{len(some[0])}"
+            f" WHERE true ON CONFLICT (job, node_id) DO UPDATE SET {change}",
+            [value for row in some for value in row],
+        )
 
 
 def read_since(db: sqlite3.Connection, job_id: str, since: int) -> list[StoredEvent] | None:

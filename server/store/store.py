@@ -111,6 +111,7 @@ class Store:
         self._reader = ThreadPoolExecutor(1, "job-store-reader")
         self._line = Line()
         self._running: dict[str, Waiting] = {}
+        self._leaving: set[str] = set()  # not in the line any more, and on disk they are still
         self._counts: dict[State, int] = dict.fromkeys(STATES, 0)
         self._next_seq = 1
         self._fresh: dict[int, tuple[Job, int]] = {}  # with the length of its prompt
@@ -362,7 +363,11 @@ class Store:
         """Take jobs that have not started out of the queue; all of them, when no ids are given. Returns: how many."""
         removed = self._leave_line(job_ids)
         seqs = [(each.seq,) for each in removed]
-        await self._write_for(removed, lambda db: db.executemany("DELETE FROM jobs WHERE seq = ?", seqs))
+        await self._write_for(
+            removed,
+            lambda db: db.executemany("DELETE FROM jobs WHERE seq = ?", seqs),
+            lambda: self._tell_ended([each.id for each in removed]),
+        )
         return len(removed)
 
     async def cancel_waiting(self, job_ids: Iterable[str]) -> list[str]:
@@ -526,7 +531,7 @@ class Store:
 
     async def wait_until_ended(self, job_id: str, timeout_s: float) -> bool:
         """Wait for a job's end. Returns: whether it does not wait or run any more."""
-        if job_id in self._line or job_id in self._running:
+        if self._is_under_way(job_id):
             ended = asyncio.get_running_loop().create_future()
             waiters = self._ended_waiters.setdefault(job_id, [])
             waiters.append(ended)
@@ -539,7 +544,10 @@ class Store:
                     waiters.remove(ended)
                 if not waiters and self._ended_waiters.get(job_id) is waiters:
                     del self._ended_waiters[job_id]
-        return job_id not in self._line and job_id not in self._running
+        return not self._is_under_way(job_id)
+
+    def _is_under_way(self, job_id: str) -> bool:
+        return job_id in self._line or job_id in self._running or job_id in self._leaving
 
     async def delete_history(self, job_ids: Iterable[str] | None = None) -> int:
         """Forget jobs that ended; all of them, when no ids are given. Their pictures stay. Returns: how many."""
@@ -646,6 +654,7 @@ class Store:
         else:
             removed = [job for each in job_ids if (job := self._line.remove(each)) is not None]
         for each in removed:
+            self._leaving.add(each.id)
             _, size = self._fresh.pop(each.seq, (None, 0))
             self._fresh_bytes -= size
         return removed
@@ -654,19 +663,22 @@ class Store:
         self,
         removed: list[Waiting],
         write: Callable[[sqlite3.Connection], Any],
-        then: Callable[[], None] = lambda: None,
+        then: Callable[[], None],
     ) -> None:
         """Write a change of jobs that have left the line; they are in it again if that fails."""
         if not removed:
             return
 
+        ids = [each.id for each in removed]
+
         def gone(_: None) -> None:
+            self._leaving.difference_update(ids)
             then()
-            self._tell_ended([each.id for each in removed])
 
         try:
             await self._write(write, then=gone)
         except HeddleError:
+            self._leaving.difference_update(ids)
             for each in removed:
                 self._line.add(each)
             raise

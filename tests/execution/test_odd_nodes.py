@@ -177,6 +177,27 @@ def test_a_function_that_takes_any_name_gets_what_is_linked_to_inputs_that_nobod
     assert took[0]["id"] == "3"
 
 
+class EveryName(dict[str, Any]):
+    def __contains__(self, name: object) -> bool:
+        return True
+
+    def __getitem__(self, name: str) -> Any:
+        return self.get(name, (None, {}))
+
+
+def test_hidden_inputs_that_have_every_name_let_values_of_any_name_through() -> None:
+    """A video's format brings widgets that only a script knows; the node takes what they hold."""
+    node = pack_node(
+        "Combine",
+        lambda format, **more: (f"{format} {sorted(more.items())}",),
+        takes={"format": (["gif", "mp4"], {"default": "gif"})},
+        hidden=EveryName(id="UNIQUE_ID"),
+    )
+    given = {"format": "mp4", "crf": 19, "pix_fmt": "yuv420p"}
+    heard = run(pack_worker(node), graph(n1=("Combine", given), n2=show("1")))
+    assert heard.shown() == ["mp4 [('crf', 19), ('id', '1'), ('pix_fmt', 'yuv420p')]"]
+
+
 def test_nothing_sent_along_is_none_to_a_pack() -> None:
     made = pack_worker(pack_node("Extra", lambda x: (repr(x),), hidden={"x": "EXTRA_PNGINFO"}))
     prompt = graph(n1=("Extra", {}), n2=show("1"))

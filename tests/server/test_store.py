@@ -435,6 +435,25 @@ async def test_who_waits_for_a_job_hears_of_its_end(tmp_path: Path) -> None:
     await store.close()
 
 
+@pytest.mark.parametrize("how", ["cancelled", "deleted"])
+async def test_a_waiting_job_has_ended_once_that_is_on_disk(tmp_path: Path, how: str) -> None:
+    store = await opened(tmp_path)
+    await store.accept(new("a"))
+    told: list[str] = []
+    store.jobs_ended = told.extend
+    leaving = asyncio.create_task(store.cancel_waiting(["a"]) if how == "cancelled" else store.delete_pending(["a"]))
+    await asyncio.sleep(0)  # it is out of the line now, and being written
+    assert await store.claim() is None
+    ended = await store.wait_until_ended("a", 0)
+    job = await store.job("a")
+    assert not ended or job is None or job.state == "cancelled"
+    await leaving
+    job = await store.job("a")
+    assert await store.wait_until_ended("a", 0) and (None if job is None else job.state) != "queued"
+    assert told == ["a"]
+    await store.close()
+
+
 async def test_a_wait_that_is_over_when_it_is_broken_off_breaks_off(tmp_path: Path) -> None:
     store = await opened(tmp_path)
     job = await store.accept(new("a"))
