@@ -264,7 +264,8 @@ def _type_name(kind: Any) -> str:
         if type(kind) is str:
             return name
         others = [each for each in (_NOBODYS_NAME, *_SHARED_TYPES) if not (kind != each)]  # noqa: SIM202 - they change `!=` alone
-        return "*" if _NOBODYS_NAME in others else ",".join(dict.fromkeys((name, *others)))
+        own = [each.strip() for each in name.split(",")]
+        return "*" if _NOBODYS_NAME in others else ",".join((name, *(each for each in others if each not in own)))
     if kind is None:
         return "*"
     return plain_text(getattr(kind, "value", None) or getattr(kind, "__name__", None) or kind)
