@@ -7,6 +7,7 @@ from it.
 from __future__ import annotations
 
 import gc
+import sys
 from collections.abc import Iterable
 from enum import Enum
 from typing import Any
@@ -57,8 +58,16 @@ def __getattr__(name: str) -> Any:
             return psutil.virtual_memory().total / (1 << 20)
         case "xpu_available":
             return kind == "xpu"
-        case "XFORMERS_IS_AVAILABLE" | "lowvram_available" | "directml_enabled":
+        case "XFORMERS_IS_AVAILABLE" | "XFORMERS_ENABLED_VAE" | "lowvram_available" | "directml_enabled":
             return False
+        case "DISABLE_SMART_MEMORY" | "FORCE_FP32" | "FORCE_FP16" | "ALLOW_SHARED":
+            return False
+        case "ENABLE_PYTORCH_ATTENTION":
+            return True
+        case "EXTRA_RESERVED_VRAM":
+            return extra_reserved_memory()
+        case "WINDOWS":
+            return sys.platform == "win32"
         case "current_loaded_models":
             return [file for file, _, _ in current_weights().residents]
     return behind("comfy.model_management", name)
@@ -235,12 +244,37 @@ def device_supports_non_blocking(device: Any) -> bool:
     return is_device_cuda(device)
 
 
+def device_should_use_non_blocking(device: Any) -> bool:
+    return False
+
+
+def force_channels_last() -> bool:
+    return False
+
+
 def xformers_enabled() -> bool:
+    return False
+
+
+def xformers_enabled_vae() -> bool:
+    return False
+
+
+def sage_attention_enabled() -> bool:
+    return False
+
+
+def flash_attention_enabled() -> bool:
     return False
 
 
 def pytorch_attention_enabled() -> bool:
     return True
+
+
+def pytorch_attention_flash_attention() -> bool:
+    """Whether torch's attention may take its flash kernel."""
+    return is_nvidia()
 
 
 # Memory
@@ -285,6 +319,17 @@ def soft_empty_cache(force: bool = False) -> None:
         torch.xpu.empty_cache()
     elif device.type == "mps":
         torch.mps.empty_cache()
+
+
+def loaded_models(only_currently_used: bool = False) -> list[Any]:
+    """None that a pack could use: handles of nets belong to the ledger."""
+    return []
+
+
+def debug_memory_summary() -> str:
+    """What torch says of the device's memory; nothing for a CPU."""
+    device = get_torch_device()
+    return torch.cuda.memory_summary(device) if is_device_cuda(device) else ""
 
 
 def free_memory(memory_required: float, device: Any, keep_loaded: Any = (), **_: Any) -> list[Any]:

@@ -38,10 +38,7 @@ def ask_node(node: PlannedNode, input_types: Mapping[str, str]) -> str | None:
         answer = validation.ask(**named)
         if inspect.isawaitable(answer):
             answer = asyncio.run(_result_of(answer))
-    except (
-        Exception,
-        SystemExit,
-    ) as error:  # whatever a pack's code raises, it could not take the graph
+    except (Exception, SystemExit, asyncio.CancelledError) as error:  # a pack's code could not take the graph
         return f"the node's own check of its inputs failed ({type(error).__name__}: {error})"
     if answer is True:
         return None

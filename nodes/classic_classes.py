@@ -6,7 +6,9 @@ The methods' names, and the order in which they take what is given by place, are
 from __future__ import annotations
 
 import dataclasses
+import logging
 import secrets
+from abc import ABCMeta
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,6 +23,8 @@ from nodes.bare_context import BareContext
 from nodes.catalogue import built_in
 from nodes.image.files import write_images
 from nodes.sampling.ksampler import sample_part
+
+log = logging.getLogger(__name__)
 
 
 class Method(NamedTuple):
@@ -46,6 +50,22 @@ METHODS = {
     "PreviewImage": Method("save_images"),
     "ImageScale": Method("upscale"),
 }
+
+
+class _Watched(ABCMeta):
+    """The class of our nodes' classes: says what packs change on them in vain. Packs' own subclasses are theirs."""
+
+    def __setattr__(cls, name: str, value: Any) -> None:
+        if not name.startswith("_") and _CLASSES.get(cls.__name__) is cls:
+            log.warning(
+                "a pack replaces nodes.%s.%s: who calls the class gets that, the node %s stays as it is; "
+                "a class of the pack's own in NODE_CLASS_MAPPINGS would replace the node",
+                cls.__name__,
+                name,
+                cls.__name__,
+            )
+        super().__setattr__(name, value)
+
 
 _OWN = Registry()
 _CLASSES: dict[str, type] = {}
@@ -73,7 +93,7 @@ def own_class(id: str) -> type:
             # The inputs are those of a preview; all else is a SaveImage, which packs test for.
             members = {name: made.__dict__[name] for name in ("INPUT_TYPES", "DESCRIPTION", "CATEGORY", "__doc__")}
             made = type("PreviewImage", (own_class("SaveImage"),), members | {"__init__": _begin_temp})
-        _CLASSES[spec.id] = made
+        _CLASSES[spec.id] = _Watched(made.__name__, (made,), {"__doc__": made.__doc__, "__module__": made.__module__})
     return _CLASSES[spec.id]
 
 

@@ -156,7 +156,9 @@ def _load(
     try:
         with _watched(pack):
             module = _import_pack(pack)
-    except (Exception, SystemExit) as error:  # a pack may raise anything at import, and must not take the house along
+    except KeyboardInterrupt:  # somebody at a terminal, who need not wait for the rest
+        raise
+    except BaseException as error:  # a pack may raise anything at import, and must not take the house along
         pack.failures.append(
             HeddleError(f"pack {pack.path.name}: cannot be loaded ({type(error).__name__}: {error}); see its own page")
         )
@@ -172,7 +174,9 @@ def _load(
             for spec in _read_nodes(pack, module, registry, asyncio.run if loop is None else loop.run_until_complete):
                 if spec.id not in but:
                     _add(pack, spec, registry)
-    except (Exception, SystemExit) as error:  # comfy_entrypoint and what it calls is the pack's code, too
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # comfy_entrypoint and what it calls is the pack's code, too
         pack.failures.append(
             HeddleError(f"pack {pack.name}: cannot list its nodes ({type(error).__name__}: {error}); see its own page")
         )
@@ -265,7 +269,9 @@ def _run_prestartup(pack: Pack) -> None:
     try:
         with _watched(pack):
             _run_file(script, name)
-    except (Exception, SystemExit) as error:  # a pack's own code
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a pack's own code
         pack.failures.append(
             HeddleError(f"pack {pack.name}: its prestartup_script.py failed ({type(error).__name__}: {error})")
         )
@@ -299,7 +305,7 @@ def _read_nodes(
     place = f"{PACKAGE}.{pack.name}"
     classes: Any = getattr(module, "NODE_CLASS_MAPPINGS", None)
     if classes is not None and classes is not NODE_CLASS_MAPPINGS:
-        names: Any = getattr(module, "NODE_DISPLAY_NAME_MAPPINGS", None) or {}
+        names = _display_names(module)
         for id, cls in dict(classes).items():
             there = registry.get(str(id))
             if there is None or class_for(there) is not cls:  # else it hands on what it found here
@@ -311,6 +317,13 @@ def _read_nodes(
         pack.failures.append(
             GraphError(f"pack {pack.name}: has neither NODE_CLASS_MAPPINGS nor comfy_entrypoint, so it brings no nodes")
         )
+
+
+def _display_names(module: ModuleType) -> dict[Any, Any]:
+    try:
+        return dict(getattr(module, "NODE_DISPLAY_NAME_MAPPINGS", None) or {})
+    except (TypeError, ValueError):  # nothing of the kind: the nodes are there under their ids
+        return {}
 
 
 async def _listed_by(entry: Any) -> list[Any]:

@@ -58,10 +58,7 @@ def spec_of_class(id: str, cls: type, *, display_name: str = "", python_module: 
         return _read(id, cls, display_name, python_module)
     except GraphError:
         raise
-    except (
-        Exception,
-        SystemExit,
-    ) as error:  # a pack's own code: whatever it raises, the house stands without this node
+    except (Exception, SystemExit) as error:  # whatever a pack's code raises, the house stands without this node
         raise GraphError(
             f"node {id}: its class cannot list its inputs and outputs ({type(error).__name__}: {error})", class_type=id
         ) from error
@@ -161,11 +158,11 @@ class _Instance:
         self._made: Any = None
         self._ask_lazy: Callable[..., Any] | None = None
 
-    def run(self, **inputs: Any) -> Any:
+    def run(self, /, **inputs: Any) -> Any:
         answer = getattr(self._object(), self._function)(**inputs)
         return when_ready(answer, lambda got: read_answer(got, self._outputs))
 
-    def ask_lazy(self, **inputs: Any) -> Any:
+    def ask_lazy(self, /, **inputs: Any) -> Any:
         if self._ask_lazy is None:
             self._ask_lazy = asking(self._object().check_lazy_status)
         return when_ready(self._ask_lazy(**inputs), read_names)
@@ -267,7 +264,8 @@ def _type_name(kind: Any) -> str:
         if type(kind) is str:
             return name
         others = [each for each in (_NOBODYS_NAME, *_SHARED_TYPES) if not (kind != each)]  # noqa: SIM202 - they change `!=` alone
-        return "*" if _NOBODYS_NAME in others else ",".join(dict.fromkeys((name, *others)))
+        own = [each.strip() for each in name.split(",")]
+        return "*" if _NOBODYS_NAME in others else ",".join((name, *(each for each in others if each not in own)))
     if kind is None:
         return "*"
     return plain_text(getattr(kind, "value", None) or getattr(kind, "__name__", None) or kind)

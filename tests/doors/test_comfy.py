@@ -136,6 +136,15 @@ def test_devices_are_those_of_the_ledger(monkeypatch: pytest.MonkeyPatch) -> Non
     memory.unload_all_models()
 
 
+def test_what_packs_ask_of_attention_and_memory_has_an_answer() -> None:
+    kinds = ("xformers", "sage_attention", "flash_attention", "pytorch_attention")
+    assert [getattr(memory, f"{kind}_enabled")() for kind in kinds] == [False, False, False, True]
+    assert not memory.pytorch_attention_flash_attention() and not memory.xformers_enabled_vae()
+    assert (memory.loaded_models(), memory.debug_memory_summary()) == ([], "")
+    assert memory.extra_reserved_memory() == memory.EXTRA_RESERVED_VRAM and not memory.FORCE_FP32
+    assert not memory.force_channels_last() and not memory.device_should_use_non_blocking(torch.device("cpu"))
+
+
 def test_options_are_read_when_they_are_asked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     words = ["--cpu", "--listen", "--port", "1", "--output-directory", str(tmp_path), "--disable-all-custom-nodes"]
     words += ["--preview-method", "none", "--preview-size", "256", "--max-upload-size", "7", "--multi-user"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from abc import ABC
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -125,6 +126,19 @@ def test_the_mappings_are_those_of_the_worker_and_take_new_nodes() -> None:
     assert "Bad" not in nodes.NODE_CLASS_MAPPINGS and nodes.NODE_CLASS_MAPPINGS["Other"] is Mine
     del nodes.NODE_CLASS_MAPPINGS["Mine"]
     assert "Mine" not in door.current_registry()
+
+
+def test_what_a_pack_changes_on_our_classes_is_said(
+    folders: Folders, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Mine(nodes.SaveImage, ABC):
+        pass
+
+    Mine.CATEGORY = "mine"
+    assert caplog.text == "", "a subclass is the pack's own"
+    monkeypatch.setattr(nodes.EmptyLatentImage, "generate", lambda self, *_: "theirs")
+    assert "a pack replaces nodes.EmptyLatentImage.generate: who calls the class gets that" in caplog.text
+    assert nodes.EmptyLatentImage().generate(8, 8) == "theirs"
 
 
 def test_common_ksampler_takes_some_of_the_steps_and_another_call_goes_on(tmp_path: Path, folders: Folders) -> None:

@@ -264,6 +264,13 @@ def test_progress_in_numbers_of_other_libraries_can_be_sent() -> None:
     assert [(each.value, each.max) for each in heard.of("node_progress")] == [(7.0, 7.0)]
 
 
+def test_inputs_may_have_any_name_at_all() -> None:
+    names = ("self", "cls", "ctx", "inputs", "answer", "id", "not a name", "a.b")
+    odd = pack_node("Odd", lambda **given: (sorted(given),), takes={name: ("INT", {}) for name in names})
+    heard = run(pack_worker(odd), graph(n1=("Odd", dict.fromkeys(names, 1)), n2=show("1")))
+    assert heard.shown() == [str(sorted(names))], heard.of("node_failed")
+
+
 # Choices that claim to be what they are compared with
 
 

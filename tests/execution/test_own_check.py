@@ -84,6 +84,10 @@ def boom(**inputs: Any) -> Any:
     raise KeyError("size")
 
 
+async def give_up(**inputs: Any) -> Any:
+    raise asyncio.CancelledError
+
+
 @pytest.mark.parametrize(
     ("ask", "words"),
     [
@@ -93,6 +97,7 @@ def boom(**inputs: Any) -> Any:
         (lambda **inputs: 1, "the node refuses its inputs and does not say why"),
         (lambda **inputs: "", "the node refuses its inputs and does not say why"),
         (boom, "the node's own check of its inputs failed (KeyError: 'size')"),
+        (give_up, "the node's own check of its inputs failed (CancelledError: "),
         (lambda **inputs: sys.exit(3), "the node's own check of its inputs failed (SystemExit: 3)"),
         (lambda: True, "the node's own check of its inputs failed (TypeError: "),
     ],

@@ -175,6 +175,7 @@ def test_one_that_fails_is_reported_and_the_others_are_there(tmp_path: Path) -> 
             "half/__init__.py": "from . import part\nraise RuntimeError('no card')",
             "half/part.py": "",
             "leaves.py": "import sys; sys.exit(3)",
+            "skips.py": "class Skipped(BaseException): pass\nraise Skipped('no tests here')",
             "nothing.py": "X = 1",
             "some.py": NODE + "class Broken(Node):\n    FUNCTION = 'gone'\n"
             "class Leaves(Node):\n    @classmethod\n    def INPUT_TYPES(cls): raise SystemExit(3)\n"
@@ -193,10 +194,18 @@ def test_one_that_fails_is_reported_and_the_others_are_there(tmp_path: Path) -> 
     assert "RuntimeError: no card" in words_of(packs["half"].failures)
     assert not [name for name in sys.modules if name.startswith("custom_nodes.half")]
     assert "SystemExit: 3" in words_of(packs["leaves"].failures)
+    assert "Skipped: no tests here" in words_of(packs["skips"].failures)
     assert "neither NODE_CLASS_MAPPINGS nor comfy_entrypoint" in words_of(packs["nothing"].failures)
     assert "node Broken: FUNCTION names 'gone'" in words_of(packs["some"].failures)
     assert "node Leaves: " in words_of(packs["some"].failures)
     assert "node None:" in words_of(packs["some"].failures)
+
+
+@pytest.mark.parametrize(("names", "shown"), [("[('Own', 'My own')]", "My own"), ("5", "Own"), ("None", "Own")])
+def test_odd_display_names_cost_no_nodes(tmp_path: Path, names: str, shown: str) -> None:
+    mappings = f"NODE_CLASS_MAPPINGS = {{'Own': Node}}\nNODE_DISPLAY_NAME_MAPPINGS = {names}\n"
+    registry, packs = load(write(tmp_path, {"own.py": NODE + mappings}))
+    assert (registry["Own"].display_name, packs["own"].failures) == (shown, [])
 
 
 def test_prestartup_scripts_run_before_the_first_pack_and_one_that_fails_stops_no_pack(tmp_path: Path) -> None:

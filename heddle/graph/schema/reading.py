@@ -29,10 +29,7 @@ def spec_of_schema(cls: type[ComfyNode], *, id: str = "", display_name: str = ""
     place = id or cls.__name__
     try:
         return _read(cls, cls.FINALIZE_SCHEMA(), id, display_name, python_module)
-    except (
-        Exception,
-        SystemExit,
-    ) as error:  # a pack's own code: whatever it raises, the house stands without this node
+    except (Exception, SystemExit) as error:  # whatever a pack's code raises, the house stands without this node
         raise GraphError(
             f"node {place}: its class cannot list its inputs and outputs ({type(error).__name__}: {error})",
             class_type=place,
@@ -108,10 +105,10 @@ class _Caller:
         self._takes_lists = bool(schema.is_input_list)
         self._grows = any(isinstance(each, DynamicInput) for each in schema.inputs)
 
-    def run(self, **inputs: Any) -> Any:
+    def run(self, /, **inputs: Any) -> Any:
         return self._ask(self._cls.execute, inputs, lambda answer: read_answer(answer, self._outputs))
 
-    def ask_lazy(self, **inputs: Any) -> Any:
+    def ask_lazy(self, /, **inputs: Any) -> Any:
         if self._choose_lazy is None:
             self._choose_lazy = chooser(self._cls.check_lazy_status)
         return self._ask(self._cls.check_lazy_status, inputs, read_names, self._choose_lazy)

@@ -230,12 +230,13 @@ class OneOf(str):
 
 
 def test_a_type_that_does_not_differ_from_others_is_a_union_with_them() -> None:
-    rate, picture = OneOf("FLOAT"), OneOf("IMAGE")
+    rate, picture, either = OneOf("FLOAT"), OneOf("IMAGE"), OneOf("IMAGE,LATENT")
     rate.allowed, picture.allowed = ("FLOAT", "INT"), ("IMAGE", "LATENT")
-    sections = {"required": {"rate": (rate, {"default": 8.0}), "picture": (picture,)}}
+    either.allowed = picture.allowed
+    sections = {"required": {"rate": (rate, {"default": 8.0}), "picture": (picture,), "either": (either,)}}
     spec = spec_of_class("X", made("X", INPUT_TYPES=classmethod(lambda cls: sections)))
     assert [(each.name, each.type, each.is_widget) for each in spec.inputs] == [
-        ("rate", "FLOAT,INT", True), ("picture", "IMAGE,LATENT", False),
+        ("rate", "FLOAT,INT", True), ("picture", "IMAGE,LATENT", False), ("either", "IMAGE,LATENT", False),
     ]  # fmt: skip
     assert all(type(each.type) is str for each in spec.inputs)
 
