@@ -27,6 +27,8 @@ from heddle.settings.brought_along import LEFT_OUT
 from heddle.settings.options import HOUSE, Settings, parse
 
 if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+
     from execution.pack_side import PackSide
     from execution.printed import Printed
     from execution.protocol import Wire
@@ -343,10 +345,17 @@ def _gather_nodes(
     keep_folders(settings, folders)  # packs ask for both while they are imported
     door.use(registry)
     only = settings.packs_only or (() if settings.no_packs else None)
-    for pack in load_packs(registry, folders.custom_nodes, only, about_to_load):
+    for pack in load_packs(registry, folders.custom_nodes, only, about_to_load, _packs_loop):
         for failure in pack.failures:
             log.warning("%s", failure.message)
     return registry
+
+
+def _packs_loop() -> AbstractEventLoop:
+    """The loop that runs packs' tasks once they are all there."""
+    from server.prompt_server import PromptServer  # brings a web server's library, which a worker without packs spares
+
+    return PromptServer.instance.loop
 
 
 def _pack_side(worker: Worker) -> PackSide:

@@ -47,8 +47,6 @@ def _read(name: str) -> Any:
             return None if path is None else str(path)
         case "extra_model_paths_config":
             return [[str(path)] for path in settings.extra_model_paths] or None
-        case "multi_user":
-            return settings.multi_user
         case "disable_all_custom_nodes":
             return settings.no_packs
         case "whitelist_custom_nodes":
@@ -59,6 +57,10 @@ def _read(name: str) -> Any:
             return settings.preview_px
         case "max_upload_size":
             return settings.upload_bytes / 2**20
+        case "multi_user":
+            return settings.multi_user
+        case "front_end_root":
+            return None if settings.front_end is None else str(settings.front_end)
         case "fast":
             return set()
     return None

@@ -8,6 +8,7 @@ from heddle.graph.dynamic_prompt import DynamicPrompt as DynamicPrompt
 from heddle.graph.dynamic_prompt import NodeNotFoundError as NodeNotFoundError
 from heddle.graph.results import ExecutionBlocker as ExecutionBlocker
 from heddle.graph.workflow import is_link as is_link
+from nodes.closed_doors import behind
 
 
 class NodeInputError(Exception):
@@ -30,3 +31,7 @@ def get_input_info(
             parts = list(entry) if isinstance(entry, (list, tuple)) else [entry]
             return parts[0], section, parts[1] if len(parts) > 1 else {}
     return None, None, None
+
+
+def __getattr__(name: str) -> Any:
+    return behind("comfy_execution.graph", name)

@@ -7,6 +7,7 @@ from typing import Any
 
 from heddle.graph.running import call_place, current_context, worker_side
 from heddle.media.previews import encode_preview
+from nodes.closed_doors import behind
 
 
 class NodeState(Enum):
@@ -44,3 +45,7 @@ _REGISTRY = ProgressRegistry()
 
 def get_progress_state() -> ProgressRegistry:
     return _REGISTRY
+
+
+def __getattr__(name: str) -> Any:
+    return behind("comfy_execution.progress", name)

@@ -19,7 +19,7 @@ from execution.plan import Link, Plan, PlannedNode, in_order
 from heddle.graph.dynamic import resolve
 from heddle.graph.errors import GraphError
 from heddle.graph.quoting import short
-from heddle.graph.spec import MATCH_TYPE, InputSpec, NodeSpec, types_match
+from heddle.graph.spec import ANY_LINK, MATCH_TYPE, InputSpec, NodeSpec, types_match
 from heddle.graph.workflow import is_kept, is_link, refuse_unreadable, title_of
 
 __all__ = ["Ask", "NodeProblems", "Report", "check_prompt", "error_record"]
@@ -373,7 +373,8 @@ class _Checker:
         if kind.checks_types:
             for name, given in arriving.items():
                 wanted = node.more.get(name) or kind.inputs[name]
-                if given != wanted.type and not types_match(given, wanted.type):
+                fits = given == wanted.type or types_match(given, wanted.type)
+                if not fits and not wanted.options.get(ANY_LINK):
                     self._blame_link(node, name, links[name], given, wanted.type)
         if kind.shares_types:
             templates, mismatches = shared_types({**kind.inputs, **node.more}, arriving)

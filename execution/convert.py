@@ -22,7 +22,7 @@ from execution.saved.scripted import scripted_values
 from execution.saved.sources import Source, Sources, Value
 from execution.saved.texts import choose_words, fill_name
 from execution.saved.virtual import Role, roles_beside
-from execution.saved.widgets import NO_VALUE, Setting, values_of_unknown, widget_values
+from execution.saved.widgets import NO_VALUE, Setting, further_values, values_of_unknown, widget_values
 from heddle.graph.errors import GraphError
 from heddle.graph.quoting import short
 from heddle.graph.spec import NodeSpec
@@ -125,6 +125,9 @@ class _Writer:
                     origin = values[widget.name].origin if widget.name in values else None
                     value = self._finish_text(place, node_id, Setting(widget, value), origin)
                 inputs[widget.name] = _wrapped(value, widget.type)
+            if spec.open_input is not None:  # its script adds widgets: a video's format brings those of the encoder
+                further = further_values(record).items()
+                inputs = {name: _wrapped(each) for name, each in further if spec.input(name) is None} | inputs
             inputs |= {name: _wrapped(each) for name, each in scripted_values(record, spec.id, inputs).items()}
             for name, found in values.items():  # a promoted value is written to sockets as well
                 inputs.setdefault(name, _wrapped(found.value))

@@ -38,7 +38,10 @@ def ask_node(node: PlannedNode, input_types: Mapping[str, str]) -> str | None:
         answer = validation.ask(**named)
         if inspect.isawaitable(answer):
             answer = asyncio.run(_result_of(answer))
-    except Exception as error:  # a pack's own code: whatever it raises, the graph is what it could not take
+    except (
+        Exception,
+        SystemExit,
+    ) as error:  # whatever a pack's code raises, it could not take the graph
         return f"the node's own check of its inputs failed ({type(error).__name__}: {error})"
     if answer is True:
         return None

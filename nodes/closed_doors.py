@@ -33,7 +33,7 @@ _PACKAGES = (
 )
 
 #: Modules without anything behind them, and packages of such modules.
-MODULES = frozenset(f"comfy.{name}" for name in _MODULES.split())
+MODULES = frozenset(f"comfy.{name}" for name in _MODULES.split()) | {"comfy_execution.caching"}
 PACKAGES = frozenset(f"comfy.{name}" for name in _PACKAGES.split()) | {"comfy_extras.chainner_models"}
 
 #: Names without anything behind them in doors that are open.
@@ -42,6 +42,11 @@ NAMES = {
     for module, names in {
         "comfy_api.input_impl": "VideoFromFile",
         "comfy_api.latest._ui": "AudioSaveHelper PreviewAudio",
+        "comfy_execution.graph": "ExecutionList TopologicalSort",
+        "comfy_execution.progress": (
+            "CLIProgressHandler NodeProgressState ProgressHandler WebUIProgressHandler add_progress_handler "
+            "reset_progress_state"
+        ),
         "comfy.model_management": (
             "LoadedModel archive_model_dtypes cast_to cast_to_gpu controlnet_device get_offload_stream "
             "load_model_gpu load_models_gpu lora_compute_dtype pick_weight_dtype resolve_lowvram_weight set_vram_to "
@@ -85,7 +90,7 @@ class ClosedDoor(HeddleError, NotImplementedError):
 class _Name(ABCMeta):
     """The class of all names behind closed doors. They are classes themselves, as that may be named most freely."""
 
-    def __call__(cls, *_: Any, **__: Any) -> NoReturn:
+    def __call__(cls, /, *_: Any, **__: Any) -> NoReturn:
         raise ClosedDoor(closed_base(cls) or cls.__qualname__)
 
     def __iter__(cls) -> Iterator[Any]:

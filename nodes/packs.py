@@ -65,12 +65,14 @@ def load_packs(
     folders: Iterable[Path],
     only: Collection[str] | None = None,
     about_to: Callable[[str], None] = lambda name: None,
+    loop: Callable[[], asyncio.AbstractEventLoop] | None = None,
 ) -> list[Pack]:
     """Add the nodes of every pack in the folders to the registry.
 
     Args:
         only: names of the packs to load, with or without `.py`; None = all.
         about_to: is told the name of each pack before its code runs, which may end the process.
+        loop: gives the loop that will run packs' tasks, which they find when they ask asyncio for one; None = no such.
     """
     folders = list(folders)
     packs = [Pack(path.stem if path.is_file() else path.name, path) for path in _pack_paths(folders)]
@@ -83,9 +85,14 @@ def load_packs(
     for pack in packs:  # all of them before the first pack, whose libraries they may have to prepare
         about_to(pack.path.name)
         _run_prestartup(pack)
+    tasks_loop = loop() if packs and loop is not None else None
     for pack in packs:
         about_to(pack.path.name)
-        _load(pack, registry)
+        if tasks_loop is not None:
+            asyncio.set_event_loop(tasks_loop)  # anew for each: the one before may have run a loop of its own
+        _load(pack, registry, loop=tasks_loop)
+    if tasks_loop is not None:
+        asyncio.set_event_loop(asyncio.new_event_loop())  # for nodes: what they find they run themselves
     return packs
 
 
@@ -142,7 +149,9 @@ def _complain(packs: Iterable[Pack]) -> bool:
     return bool(failures)
 
 
-def _load(pack: Pack, registry: Registry, but: Collection[str] = ()) -> None:
+def _load(
+    pack: Pack, registry: Registry, but: Collection[str] = (), loop: asyncio.AbstractEventLoop | None = None
+) -> None:
     started, before = time.perf_counter(), dict(registry)
     try:
         with _watched(pack):
@@ -160,7 +169,7 @@ def _load(pack: Pack, registry: Registry, but: Collection[str] = ()) -> None:
         if pack.web is not None:
             EXTENSION_WEB_DIRS[pack.name] = str(pack.web)
         with _watched(pack):
-            for spec in _read_nodes(pack, module, registry):
+            for spec in _read_nodes(pack, module, registry, asyncio.run if loop is None else loop.run_until_complete):
                 if spec.id not in but:
                     _add(pack, spec, registry)
     except (Exception, SystemExit) as error:  # comfy_entrypoint and what it calls is the pack's code, too
@@ -284,7 +293,9 @@ def _web_folder(pack: Pack, module: ModuleType) -> Path | None:
     return None
 
 
-def _read_nodes(pack: Pack, module: ModuleType, registry: Registry) -> Iterator[NodeSpec]:
+def _read_nodes(
+    pack: Pack, module: ModuleType, registry: Registry, run: Callable[[Any], list[Any]]
+) -> Iterator[NodeSpec]:
     place = f"{PACKAGE}.{pack.name}"
     classes: Any = getattr(module, "NODE_CLASS_MAPPINGS", None)
     if classes is not None and classes is not NODE_CLASS_MAPPINGS:
@@ -294,7 +305,7 @@ def _read_nodes(pack: Pack, module: ModuleType, registry: Registry) -> Iterator[
             if there is None or class_for(there) is not cls:  # else it hands on what it found here
                 yield from _read_node(pack, cls, str(id), str(names.get(id, "") or ""), place)
     elif callable(entry := getattr(module, "comfy_entrypoint", None)):
-        for cls in asyncio.run(_listed_by(entry)):
+        for cls in run(_listed_by(entry)):
             yield from _read_node(pack, cls, "", "", place)
     elif getattr(module, "WEB_DIRECTORY", None) is None and pack.web is None and not pack.node_ids:
         pack.failures.append(

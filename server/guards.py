@@ -24,11 +24,15 @@ from server.user_files import Absent, Taken
 log = logging.getLogger("heddle.server")
 
 _FULL = (507, "disk_full", "the server's disk is full; free some space there and try again")
+_IN_THE_WAY = (400, "bad_file", "a file stands where a folder is needed, or the other way round; choose another name")
 _READ_ONLY = (403, "read_only", "the server may not write or read there; change the permissions of its folders")
 _FILE_TROUBLES = {
     errno.ENOSPC: _FULL,
     errno.EDQUOT: _FULL,
     errno.ENAMETOOLONG: (400, "bad_file", "the name is too long for the server's disk; shorten it"),
+    errno.EEXIST: _IN_THE_WAY,
+    errno.ENOTDIR: _IN_THE_WAY,
+    errno.EISDIR: _IN_THE_WAY,
     errno.EROFS: _READ_ONLY,
     errno.EACCES: _READ_ONLY,
 }
@@ -147,9 +151,11 @@ async def error_words(request: web.Request, handler: Handler) -> web.StreamRespo
             raise
         return web.Response(status=400)  # the client is gone: nobody reads this, and no log needs to know
     except OSError as error:
-        log.exception("%s %s failed", request.method, request.path)
         unknown = (500, "file_error", f"the server's disk refused ({error.strerror or error}); its log has the details")
-        return answer_error(*_FILE_TROUBLES.get(error.errno or 0, unknown))
+        answer = _FILE_TROUBLES.get(error.errno or 0, unknown)
+        if answer[0] != 400:
+            log.exception("%s %s failed", request.method, request.path)
+        return answer_error(*answer)
     except Exception as error:
         log.exception("%s %s failed", request.method, request.path)
         message = f"the server failed at this request ({type(error).__name__}: {error}); its log has the details"

@@ -110,7 +110,7 @@ class Intake:
         """
         [job], node_errors = await self.submit_all(body)
         notes = job.extra_data.get("conversion_notes")
-        told = {"notes": notes} if notes else {}
+        told = {"notes": notes} if isinstance(notes, list) and notes else {}  # a client may have sent anything there
         return {"prompt_id": job.id, "number": job.number, "node_errors": node_errors, **told}
 
     async def submit_all(self, body: Any, variants: Variants | None = None) -> tuple[list[Job], dict[str, Any]]:

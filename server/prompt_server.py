@@ -245,7 +245,7 @@ class PromptServer:
         for handler in self.on_prompt_handlers:
             try:
                 json_data = handler(json_data)
-            except Exception:  # a pack's own code, which must not keep others' jobs out
+            except (Exception, SystemExit):  # a pack's own code, which must not keep others' jobs out
                 log.warning("a pack's prompt handler failed; the request goes on without it", exc_info=True)
         return json_data
 

@@ -40,6 +40,7 @@ log = logging.getLogger("heddle.server")
 
 _MMAP_THRESHOLD = -3  # M_MMAP_THRESHOLD of malloc.h
 _LARGE_BLOCK_BYTES = 1 << 20
+MOST_FILES = 65_536
 GOODBYE_S = 2.0  # for requests that are being answered when the server stops
 
 
@@ -64,6 +65,7 @@ def serve(
     Raises: SettingsError, if an address or a folder cannot be used.
     """
     return_large_blocks()
+    allow_many_connections()
     refuse_read_only(folders)
     secure = read_certificate(settings)
     sockets = bind(settings.listen, settings.port)
@@ -89,6 +91,22 @@ def return_large_blocks() -> None:
 
     with contextlib.suppress(AttributeError, OSError):  # another C library
         ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, _LARGE_BLOCK_BYTES)
+
+
+def allow_many_connections() -> None:
+    """Have as many files open as the system lets us, up to `MOST_FILES`: each connection is one.
+
+    Where none is left, asyncio fills the log with its attempts to accept the next, until some are closed.
+    """
+    if sys.platform == "win32":  # it knows no such limit
+        return
+    import resource  # not there on Windows
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(OSError, ValueError):  # a system that has its own idea of the highest number
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def gather_parts(

@@ -306,6 +306,13 @@ class Supervisor:
                     f"so {worker.name} was ended; give it less to do or more time"
                 )
                 return node_id, words, "NodeTimeout"
+        # What holds the whole process keeps it from saying so, and nodes' own checks are asked before they begin.
+        if most_s is not None and not run.begun and time.monotonic() - run.heard > most_s:
+            words = (
+                f"{worker.name} said nothing for longer than the {most_s:g} s of --node-timeout-s while no node was "
+                "known to run, so it was ended; a node's own check may hang, or one that holds up the whole process"
+            )
+            return None, words, "NodeTimeout"
         return None
 
     # A job's life
@@ -521,6 +528,7 @@ class Supervisor:
         """Store events that came together, and translate them."""
         at_ms, now, teller = now_ms(), time.monotonic(), run.teller
         before = teller.percent
+        run.heard = now
         told: list[Message] = []
         kept: list[dict[str, Any]] = []
         for event in events:

@@ -226,17 +226,23 @@ class JobTeller:
 
     def _error(self, failure: dict[str, Any], at_ms: int) -> ExecutionError:
         trace = failure.get("traceback") or []
-        node_id, kind = failure.get("node_id"), failure.get("class_type")
+        node_id = failure.get("node_id")
+        node_type = failure.get("class_type") or self._class_of(node_id)
+        exception_type = str(failure.get("exception_type", ""))
+        words = str(failure.get("message", ""))
         node = None if node_id is None else self._nodes.get(str(node_id))
         if node is not None and node.real_node_id != node_id:  # clients look for it in the graph that they sent
-            node_id, kind = node.real_node_id, self._class_of(node.real_node_id)
+            node_id, node_type = node.real_node_id, self._class_of(node.real_node_id)
+        else:  # they put the node and the type of the error before the words by themselves
+            words = words.removeprefix(f"node {node_id} ({node_type}): ")
+            words = words.removeprefix(f"{exception_type.rpartition('.')[2]}: ")
         return ExecutionError(
             prompt_id=self.prompt_id,
             node_id=node_id,
-            node_type=kind or self._class_of(node_id),
+            node_type=node_type,
             executed=list(self._executed),
-            exception_message=str(failure.get("message", "")),
-            exception_type=str(failure.get("exception_type", "")),
+            exception_message=words,
+            exception_type=exception_type,
             traceback=trace.splitlines(keepends=True) if isinstance(trace, str) else [str(line) for line in trace],
             current_inputs=failure.get("inputs") or {},
             current_outputs=list(self._executed),

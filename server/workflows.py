@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from heddle.graph.workflow import read_document
+from server.packs import find_inside
 from server.user_files import Absent, UserFiles
 
 _INDEX = re.compile(r"index(\.[\w-]+)?\.json")  # of one language
-_NO_PICTURE = {"mediaType": "image", "mediaSubtype": "webp"}  # front ends draw one where NAME-1.webp is missing
+_PICTURE = {"mediaType": "image", "mediaSubtype": "webp"}  # front ends ask for NAME-1.webp
 FOLDER = "workflows"  # among a person's files, where editors of this ecosystem save them
 
 
@@ -47,15 +48,17 @@ class WorkflowShelf:
         """What front ends ask for when they show templates: the list of what ships, or one of it. Raises: Absent."""
         if _INDEX.fullmatch(file):
             entries = [
-                {"name": each["name"], "title": each["title"], "description": "", **_NO_PICTURE}
+                {"name": each["name"], "title": each["title"], "description": "", **_PICTURE}
                 for each in self.list(None)
             ]
             return [{"moduleName": "default", "title": "Heddle", "type": "image", "templates": entries}]
         if file == "index_logo.json":
             return {}
-        if not file.endswith(".json"):
-            raise Absent(f"there is no picture {file[:80]!r}")
         return self.read(None, file.removesuffix(".json"))
+
+    def picture(self, file: str) -> Path:
+        """The picture `NAME-1.webp` of one that ships, which lies beside it as `NAME.webp`. Raises: Absent."""
+        return find_inside(self._shipped, file.removesuffix("-1.webp") + ".webp")
 
 
 def _title(stem: str) -> str:

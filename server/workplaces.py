@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -35,6 +36,7 @@ class JobRun:
     verdict: dict[str, Any] | None = None  # the failure for which the supervisor ended the worker
     begun: dict[str, float] = field(default_factory=dict)  # running nodes -> seconds of the monotonic clock
     flushing: asyncio.TimerHandle | None = None
+    heard: float = field(default_factory=time.monotonic)  # when its worker last said anything of it
 
 
 @dataclass

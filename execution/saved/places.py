@@ -6,9 +6,11 @@ inputs, and values for widgets further in.
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Container, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -102,6 +104,9 @@ class Place:
 def proxies_of(record: Record) -> list[tuple[str, str]]:
     """The (node inside, widget) pairs that older instances show as their own widgets."""
     found = mapping_in(record, "properties").get("proxyWidgets")
+    if isinstance(found, str):  # some files have the list as a text
+        with suppress(ValueError, RecursionError):
+            found = json.loads(found)
     pairs = []
     for each in found if isinstance(found, list) else ():
         if isinstance(each, (list, tuple)) and len(each) >= 2 and isinstance(each[1], str):

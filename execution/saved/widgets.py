@@ -23,7 +23,7 @@ _UNTOUCHED = {"INT": 0, "FLOAT": 0.0, "STRING": "", "BOOLEAN": False, "LOAD_3D":
 _BUTTONS = frozenset({"upload3dmodel", "uploadExtraResources", "clear", "refresh"})
 
 #: Names of widgets that steer the editor and are no input of any node.
-_EDITOR_ONLY = frozenset({"control_after_generate", "control_filter_list", "upload", "audioUI"})
+_EDITOR_ONLY = frozenset({"control_after_generate", "control_filter_list", "upload", "audioUI", "videopreview"})
 
 
 #: Stands for the value that a widget has not, since null is one.
@@ -80,13 +80,18 @@ def widget_values(record: Record, spec: NodeSpec, given: Mapping[str, Any] | Non
     return settings
 
 
+def further_values(record: Record) -> dict[str, Any]:
+    """The values that a file has names for, whether or not the node declares them; without the editor's own."""
+    return {str(name): value for name, value in named_values(record).items() if name not in _EDITOR_ONLY}
+
+
 def values_of_unknown(record: Record) -> dict[str, Any]:
     """The values of a node whose type nobody knows, where the file has names for them.
 
     Its own sockets name the widgets of the list, if they are as many as the values.
     """
-    if named := named_values(record):
-        return {str(name): value for name, value in named.items() if name not in _EDITOR_ONLY}
+    if named := further_values(record):
+        return named
     saved = record.get("widgets_values")
     if not isinstance(saved, list):
         return {}

@@ -11,6 +11,7 @@ import inspect
 import json
 import marshal
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,10 +22,13 @@ from heddle.graph.object_info import read_input
 from heddle.graph.plain import is_listing, plain, plain_options, plain_text
 from heddle.graph.schema.node import ComfyNode
 from heddle.graph.schema.reading import declared, spec_of_schema
-from heddle.graph.spec import Calls, InputSpec, NodeSpec, OutputSpec, Section, Validation
+from heddle.graph.spec import ANY_LINK, SOCKET_ONLY, Calls, InputSpec, NodeSpec, OutputSpec, Section, Validation
 
 #: A key that no pack uses: a dictionary that has it has every key.
 _NOBODYS_NAME = "heddle asks whether any name will do"
+
+#: The types that packs' own may claim to be as well.
+_SHARED_TYPES = (*sorted(SOCKET_ONLY), "AUDIO", "VIDEO", "INT", "FLOAT", "STRING", "BOOLEAN")
 
 #: Attributes that only clients read, and their keys in the catalogue's record.
 _EXTRAS = {
@@ -54,7 +58,10 @@ def spec_of_class(id: str, cls: type, *, display_name: str = "", python_module: 
         return _read(id, cls, display_name, python_module)
     except GraphError:
         raise
-    except Exception as error:  # a pack's own code: whatever it raises, the house stands without this node
+    except (
+        Exception,
+        SystemExit,
+    ) as error:  # a pack's own code: whatever it raises, the house stands without this node
         raise GraphError(
             f"node {id}: its class cannot list its inputs and outputs ({type(error).__name__}: {error})", class_type=id
         ) from error
@@ -245,30 +252,51 @@ def _read_input(name: str, entry: Any, section: Section) -> InputSpec:
     kind = parts[0] if parts else "*"
     options = next((each for each in parts[1:] if isinstance(each, Mapping)), {})
     wanted = [plain(each) for each in kind] if is_listing(kind) else _type_name(kind)
-    return read_input(name, (wanted, plain_options(options)), section)
+    more = {ANY_LINK: True} if is_listing(kind) and _differs_from_nothing(kind) else {}
+    return read_input(name, (wanted, plain_options(options) | more), section)
 
 
 def _type_name(kind: Any) -> str:
-    """The name of a type as plain text; `*` for a text that claims to differ from nothing, and for None."""
+    """The name of a type as plain text; `*` for a text that claims to differ from nothing, and for None.
+
+    A text that claims not to differ from some other types is a union with those: packs let whole numbers into inputs
+    for any, or latents into those for images.
+    """
     if isinstance(kind, str):
-        answers_to_all = type(kind) is not str and not (kind != _NOBODYS_NAME)  # noqa: SIM202 - any-types change `!=` alone
-        return "*" if answers_to_all else plain_text(kind)
+        name = plain_text(kind)
+        if type(kind) is str:
+            return name
+        others = [each for each in (_NOBODYS_NAME, *_SHARED_TYPES) if not (kind != each)]  # noqa: SIM202 - they change `!=` alone
+        return "*" if _NOBODYS_NAME in others else ",".join(dict.fromkeys((name, *others)))
     if kind is None:
         return "*"
     return plain_text(getattr(kind, "value", None) or getattr(kind, "__name__", None) or kind)
 
 
+def _differs_from_nothing(kind: Any) -> bool:
+    """True for a text or a list of a class of its own that claims to be what it is compared with."""
+    if type(kind) in (str, list, tuple) or not isinstance(kind, (str, list, tuple)):
+        return False
+    return not (kind != _NOBODYS_NAME)  # noqa: SIM202 - any-types change `!=` alone
+
+
+def _output_type(kind: Any) -> str:
+    if is_listing(kind):
+        return "*" if _differs_from_nothing(kind) else "COMBO"
+    return _type_name(kind)
+
+
 def _read_open_input(sections: Mapping[str, Any]) -> InputSpec | None:
     """What inputs of any name are, where a section claims to have every key."""
-    for section in ("optional", "required"):
+    for section in ("optional", "required", "hidden"):
         entries: Any = sections.get(section)
         # Not only dictionaries: some packs give an object that merely answers.
         can_tell = not is_listing(entries) and hasattr(entries, "__contains__") and hasattr(entries, "__getitem__")
         if can_tell and not isinstance(entries, (str, bytes)) and _NOBODYS_NAME in entries:
-            try:
-                entry = entries[_NOBODYS_NAME]
-            except Exception:  # it has every key, and no entry for this one: nothing is known of its type
-                entry = ("*",)
+            entry: Any = ("*",)
+            # A name that is taken without being shown has no type; nor has one that is there without an entry.
+            with suppress(Exception):
+                entry = entries[_NOBODYS_NAME] if section != "hidden" else entry
             return _read_input("*", entry, "optional")
     return None
 
@@ -282,7 +310,7 @@ def _read_outputs(cls: type) -> Iterable[OutputSpec]:
     are_lists = getattr(cls, "OUTPUT_IS_LIST", None)
     are_lists = [are_lists] * len(types) if isinstance(are_lists, bool) else list(are_lists or ())
     for position, kind in enumerate(types):
-        type_name = "COMBO" if is_listing(kind) else _type_name(kind)
+        type_name = _output_type(kind)
         name, tip = _at(names, position), _at(tips, position)
         yield OutputSpec(
             name=_text(name) if name else type_name,
@@ -301,7 +329,7 @@ def _read_open_output(cls: type) -> OutputSpec | None:
         kind = types[len(types)]
     except Exception:  # a class of a pack's own that answers for no more than it lists
         return None
-    return OutputSpec("more", "COMBO" if is_listing(kind) else _type_name(kind))
+    return OutputSpec("more", _output_type(kind))
 
 
 def _listed(value: Any) -> list[Any]:

@@ -12,6 +12,9 @@ from typing import Any, Literal
 
 Section = Literal["required", "optional", "hidden"]
 
+#: The option of a choice that an output of any type may be linked to.
+ANY_LINK = "takesAnyLink"
+
 #: A choice that brings inputs of its own, one set for each option: `options = [{key, inputs}]`.
 DYNAMIC_COMBO = "COMFY_DYNAMICCOMBO_V3"
 

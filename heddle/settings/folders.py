@@ -104,6 +104,7 @@ _ANNOTATION = re.compile(r"(.*?)\s*\[(input|output|temp)\]\s*", re.DOTALL)
 # Names that Windows gives to devices, whatever their extension; a workflow must mean the same on every system.
 _DEVICE = re.compile(r"(?:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])\s*(?:\..*)?", re.IGNORECASE)
 _MAX_NAME_BYTES = 255
+_MOST_PARTS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -372,6 +373,8 @@ def _safe_parts(name: str, may_be_empty: bool = False) -> list[str]:
             raise FileProblem(f"{shown!r}: {part!r} is a device on Windows; rename the file")
         if len(part.encode()) > _MAX_NAME_BYTES:
             raise FileProblem(f"{shown!r}: longer than the {_MAX_NAME_BYTES} bytes a name may have; shorten it")
+    if len(parts) > _MOST_PARTS:  # Python makes folders by calling itself for each
+        raise FileProblem(f"{shown!r}: lies in more than {_MOST_PARTS - 1} folders inside each other; use fewer")
     if not parts and not may_be_empty:
         raise FileProblem(f"{shown!r}: the name of the file is missing")
     return parts

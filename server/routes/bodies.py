@@ -16,6 +16,7 @@ from server.people import HEADER, Person
 from server.plain_json import to_text
 
 _LONG_BODY_BYTES = 256 * 1024  # from here on, parsing would hold up everybody else
+LARGEST = 2**62  # of whole numbers in a query; the store adds to them, and counts to 2^63
 DEEPEST = 256  # lists and objects inside each other; a workflow has a dozen, and Python's own readers end near 1,000
 
 
@@ -168,9 +169,9 @@ def number(request: web.Request, name: str, default: int | None) -> int | None:
     try:
         value = int(text)
     except ValueError:
-        value = 2**63
-    if abs(value) >= 2**63:  # more than the store can count
-        raise Refused("invalid_request", f"{name} must be a whole number, found {text[:40]!r}")
+        value = LARGEST
+    if abs(value) >= LARGEST:
+        raise Refused("invalid_request", f"{name} must be a whole number below 2^62, found {text[:40]!r}")
     return value
 
 

@@ -18,9 +18,12 @@ routes = web.RouteTableDef()
 @routes.get("/templates/{file:.+}")
 @described(answer_types=("*/*",))
 async def get_template(request: web.Request) -> web.StreamResponse:
-    """A file of the front end's `templates` folder; if it has none, the list of what ships, or one workflow of it."""
-    file, folder = request.match_info["file"], request.app[PAGE] / "templates"
+    """A file of the front end's `templates` folder; without one, what ships: the list, a workflow, its picture."""
+    file, folder, shelf = request.match_info["file"], request.app[PAGE] / "templates", request.app[WORKFLOWS]
     if await asyncio.to_thread(folder.is_dir):
         path = await asyncio.to_thread(find_inside, folder, file)
-        return web.FileResponse(path, headers=page_headers(path))
-    return web.json_response(await asyncio.to_thread(request.app[WORKFLOWS].template, file), dumps=to_text)
+    elif file.endswith(".json"):
+        return web.json_response(await asyncio.to_thread(shelf.template, file), dumps=to_text)
+    else:
+        path = await asyncio.to_thread(shelf.picture, file)
+    return web.FileResponse(path, headers=page_headers(path))

@@ -31,7 +31,7 @@ def closed_doors() -> Iterator[None]:
     yield
     sys.meta_path[:] = [each for each in sys.meta_path if not isinstance(each, ClosedDoors)]
     for name in set(sys.modules) - before:
-        if name.startswith(("comfy.", "comfy_extras.", "custom_nodes")):
+        if name.startswith(("comfy.", "comfy_extras.", "comfy_execution.caching", "custom_nodes")):
             del sys.modules[name]
 
 

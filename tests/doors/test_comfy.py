@@ -138,16 +138,17 @@ def test_devices_are_those_of_the_ledger(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_options_are_read_when_they_are_asked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     words = ["--cpu", "--listen", "--port", "1", "--output-directory", str(tmp_path), "--disable-all-custom-nodes"]
+    words += ["--preview-method", "none", "--preview-size", "256", "--max-upload-size", "7", "--multi-user"]
     monkeypatch.setattr(current, "_settings", parse(words))
     args = comfy.cli_args.args
     assert (args.cpu, args.port, args.listen) == (True, 1, "0.0.0.0,::")
     assert (args.output_directory, args.input_directory) == (str(tmp_path), None)
     assert args.disable_all_custom_nodes is True
-    assert args.multi_user is False and args.lowvram is None and not args.some_option_of_another_engine
-    monkeypatch.setattr(current, "_settings", Settings(preview_method="none", preview_px=96, upload_bytes=3 << 20))
-    assert args.cpu is False
     assert args.preview_method is comfy.cli_args.LatentPreviewMethod.NoPreviews
-    assert (args.preview_size, args.max_upload_size) == (96, 3.0)
+    assert (args.preview_size, args.max_upload_size, args.multi_user) == (256, 7.0, True)
+    assert args.lowvram is None and not args.some_option_of_another_engine
+    monkeypatch.setattr(current, "_settings", Settings())
+    assert args.cpu is False
 
 
 def test_names_of_samplers_are_ours() -> None:

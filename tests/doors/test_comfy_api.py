@@ -89,7 +89,7 @@ def test_progress_is_told_in_both_ways(running: RunningNode, desk: FrontDesk) ->
 def test_what_writes_sound_and_reads_videos_is_named_when_it_is_used() -> None:
     for use in (ui.PreviewAudio, comfy_api.input_impl.VideoFromFile, InputImpl.VideoFromFile):
         with pytest.raises(ClosedDoor, match=r"comfy_api\.\S+(PreviewAudio|VideoFromFile): packs know"):
-            use("a.mp4")
+            use("a.mp4", cls=None, self=None)
     assert not isinstance(1, InputImpl.VideoFromFile)
 
 

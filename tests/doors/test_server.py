@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 
 import pytest
@@ -102,6 +103,7 @@ def test_prompt_handlers_change_requests_and_one_that_fails_is_passed_over() -> 
     server = PromptServer()
     server.add_on_prompt_handler(lambda data: {**data, "a": 1})
     server.add_on_prompt_handler(lambda data: data["gone"])
+    server.add_on_prompt_handler(lambda data: sys.exit(3))
     server.add_on_prompt_handler(lambda data: {**data, "b": data["a"]})
     assert server.trigger_on_prompt({}) == {"a": 1, "b": 1}
 

@@ -177,6 +177,27 @@ def test_a_function_that_takes_any_name_gets_what_is_linked_to_inputs_that_nobod
     assert took[0]["id"] == "3"
 
 
+class EveryName(dict[str, Any]):
+    def __contains__(self, name: object) -> bool:
+        return True
+
+    def __getitem__(self, name: str) -> Any:
+        return self.get(name, (None, {}))
+
+
+def test_hidden_inputs_that_have_every_name_let_values_of_any_name_through() -> None:
+    """A video's format brings widgets that only a script knows; the node takes what they hold."""
+    node = pack_node(
+        "Combine",
+        lambda format, **more: (f"{format} {sorted(more.items())}",),
+        takes={"format": (["gif", "mp4"], {"default": "gif"})},
+        hidden=EveryName(id="UNIQUE_ID"),
+    )
+    given = {"format": "mp4", "crf": 19, "pix_fmt": "yuv420p"}
+    heard = run(pack_worker(node), graph(n1=("Combine", given), n2=show("1")))
+    assert heard.shown() == ["mp4 [('crf', 19), ('id', '1'), ('pix_fmt', 'yuv420p')]"]
+
+
 def test_nothing_sent_along_is_none_to_a_pack() -> None:
     made = pack_worker(pack_node("Extra", lambda x: (repr(x),), hidden={"x": "EXTRA_PNGINFO"}))
     prompt = graph(n1=("Extra", {}), n2=show("1"))
@@ -241,3 +262,26 @@ def test_progress_in_numbers_of_other_libraries_can_be_sent() -> None:
     for event in heard:
         pack(event.as_message())
     assert [(each.value, each.max) for each in heard.of("node_progress")] == [(7.0, 7.0)]
+
+
+# Choices that claim to be what they are compared with
+
+
+class AnyChoice(list[str]):
+    def __ne__(self, other: object) -> bool:
+        return False
+
+
+def test_a_choice_that_is_of_every_type_takes_any_link_and_feeds_any_input() -> None:
+    choices = AnyChoice(["a", "b"])
+    outputs: Any = (choices,)
+    chosen = pack_node("Chosen", lambda choice: (choice,), outputs, takes={"choice": (choices, {})})
+    number = pack_node("Number", lambda number: (number,), ("INT",), takes={"number": ("INT", {})})
+    made = pack_worker(chosen, number)
+    nodes = graph(
+        n1=("Number", {"number": 5}), n2=("Chosen", {"choice": ["1", 0]}), n3=("Number", {"number": ["2", 0]})
+    )
+    assert run(made, nodes | graph(n4=show("3"))).shown() == ["5"]
+    assert chosen.inputs[0].choices == ("a", "b")
+    refused = run(made, graph(n2=("Chosen", {"choice": "c"}), n4=show("2")))
+    assert "found 'c', wanted one of: a, b" in refused.end.message

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -92,6 +93,7 @@ def boom(**inputs: Any) -> Any:
         (lambda **inputs: 1, "the node refuses its inputs and does not say why"),
         (lambda **inputs: "", "the node refuses its inputs and does not say why"),
         (boom, "the node's own check of its inputs failed (KeyError: 'size')"),
+        (lambda **inputs: sys.exit(3), "the node's own check of its inputs failed (SystemExit: 3)"),
         (lambda: True, "the node's own check of its inputs failed (TypeError: "),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import pairwise
 from typing import Any
 
@@ -188,6 +189,11 @@ def test_older_files_list_the_widgets_they_show_as_proxies() -> None:
     made = inputs_of(saved(node(8, "one", values=[3, 4, "euler"], properties=proxies), subgraphs=[plain]))
     assert made["8:15"] == {"seed": 5, "steps": 3, "sampler": "heun"}
     assert made["8:16"] == {"seed": 4, "steps": 6, "sampler": "euler"}
+    as_text = {"proxyWidgets": json.dumps(proxies["proxyWidgets"])}
+    assert inputs_of(saved(node(8, "one", values=[3, 4], properties=as_text), subgraphs=[plain]))["8:16"]["seed"] == 4
+    for broken in ("[[", "3", "[" * 100_000):
+        other = node(8, "one", values=[3, 4], properties={"proxyWidgets": broken})
+        assert inputs_of(saved(other, subgraphs=[plain]))["8:16"]["seed"] == 5
     named = node(8, "one", properties=proxies, widgets_values_named={"steps": 8})
     assert inputs_of(saved(named, subgraphs=[plain]))["8:15"]["steps"] == 8
 

@@ -123,6 +123,16 @@ def test_a_custom_combo_has_the_choices_that_a_person_wrote_and_the_place_of_the
     assert values("CustomCombo", "a") == {"choice": "a"}
 
 
+def test_a_node_that_takes_any_name_gets_the_values_that_the_file_has_names_for() -> None:
+    combine = {"input": {"required": {"format": [["gif", "mp4"], {}]}, "hidden": {"id": "UNIQUE_ID"}}, "output": []}
+    saved_values = {"format": "mp4", "crf": 19, "list": [1], "id": 3, "videopreview": {"a": 1}}
+    document = saved(node(1, "Combine", values=saved_values))
+    nodes = Registry.from_catalogue({"Combine": combine | {"open_input": ["*", {}]}})
+    assert to_prompt(document, nodes)["1"]["inputs"] == {"format": "mp4", "crf": 19, "list": {"__value__": [1]}}
+    plain = Registry.from_catalogue({"Combine": combine})
+    assert to_prompt(document, plain)["1"]["inputs"] == {"format": "mp4"}
+
+
 def test_the_rows_that_a_pack_s_script_adds_to_a_node_come_along_and_reach_it() -> None:
     rows = [
         {"on": True, "lora": "a.safetensors", "strength": 1},

@@ -177,7 +177,8 @@ def test_one_that_fails_is_reported_and_the_others_are_there(tmp_path: Path) -> 
             "leaves.py": "import sys; sys.exit(3)",
             "nothing.py": "X = 1",
             "some.py": NODE + "class Broken(Node):\n    FUNCTION = 'gone'\n"
-            "NODE_CLASS_MAPPINGS = {'Broken': Broken, 'Good': Node, 'None': None}",
+            "class Leaves(Node):\n    @classmethod\n    def INPUT_TYPES(cls): raise SystemExit(3)\n"
+            "NODE_CLASS_MAPPINGS = {'Broken': Broken, 'Leaves': Leaves, 'Good': Node, 'None': None}",
         },
     )
     registry, packs = load(tmp_path)
@@ -194,6 +195,7 @@ def test_one_that_fails_is_reported_and_the_others_are_there(tmp_path: Path) -> 
     assert "SystemExit: 3" in words_of(packs["leaves"].failures)
     assert "neither NODE_CLASS_MAPPINGS nor comfy_entrypoint" in words_of(packs["nothing"].failures)
     assert "node Broken: FUNCTION names 'gone'" in words_of(packs["some"].failures)
+    assert "node Leaves: " in words_of(packs["some"].failures)
     assert "node None:" in words_of(packs["some"].failures)
 
 

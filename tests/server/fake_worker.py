@@ -40,6 +40,7 @@ CATALOGUE = {
     "Save": record({"count": ["COUNT", {}]}, output_node=True),
     "Step": record({"count": ["COUNT", {}]}),  # does nothing; its events come in batches
     "Deaf": record({"count": ["COUNT", {}]}),  # does not hear an interruption
+    "Mute": record({}),  # is deaf, and its worker cannot even say that it began
     "Grow": record({"mb": ["INT", {}]}),  # takes memory and waits
     "Picky": record({"count": ["COUNT", {}]})
     | {"validates": {"names": ["count"], "all": False, "types": False}},  # takes no "bad"
@@ -146,6 +147,8 @@ class FakeWorker:
                 executed.append(node_id)
                 say("node_finished", node_id=node_id, output=None, cached=False, batched=True)
                 continue
+            if node["class_type"] == "Mute":
+                time.sleep(60)
             say("node_started", node_id=node_id)
             try:
                 output = self._run_node(job_id, node_id, node, say)

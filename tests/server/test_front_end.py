@@ -122,6 +122,8 @@ async def test_what_a_front_end_asks_at_its_start_is_answered(served: Desk) -> N
     assert await served.json("/api/extensions") == ["/extensions/core/maskeditor.js"]
     for path in ("i18n", "workflow_templates", "global_subgraphs", "node_replacements", "settings"):
         assert await served.json(f"/api/{path}") == {}
+    system = (await served.json("/api/system_stats"))["system"]
+    assert system["required_frontend_version"] == "1.27.10", "the oldest that was tried: those below it warn"
     features = await served.json("/api/features")
     assert features["supports_preview_metadata"] is True and features["assets"] is False
     assert features["max_upload_size"] == 100 * 2**20
@@ -394,7 +396,18 @@ async def test_a_front_end_without_templates_shows_the_workflows_that_ship(tmp_p
         assert [(each["name"], each["title"]) for each in module["templates"]] == [("text_to_image", "Text to image")]
         assert await desk.json("/templates/text_to_image.json") == {"nodes": [1]}
         assert await desk.json("/templates/index_logo.json") == {}
-        for file in ("text_to_image-1.webp", "none.json", "..%2findex.html", "..%2f..%2fuser%2fcatalogue.json"):
+        put(tmp_path / "workflows" / "text_to_image.webp", PNG)
+        async with desk.get("/templates/text_to_image-1.webp") as response:
+            assert response.content_type == "image/webp" and await response.read() == PNG
+        for file in (
+            "text_to_image-2.webp",
+            "none-1.webp",
+            "..%2fsecret-1.webp",
+            "text_to_image",
+            "none.json",
+            "..%2findex.html",
+            "..%2f..%2fuser%2fcatalogue.json",
+        ):
             async with desk.get(f"/templates/{file}") as response:
                 assert response.status == 404, file
 

@@ -166,6 +166,12 @@ async def test_a_deaf_node_costs_its_worker_and_nobody_else(tmp_path: Path) -> N
             "node 1 ran longer than the 0.3 s of --node-timeout-s",
         ),
         (
+            {"node_timeout_s": 0.3},
+            {"class_type": "Mute", "inputs": {}},
+            "NodeTimeout",
+            "said nothing for longer than the 0.3 s of --node-timeout-s while no node was known to run",
+        ),
+        (
             {"worker_memory_bytes": 200_000_000},
             {"class_type": "Grow", "inputs": {"mb": 300}},
             "WorkerMemoryExceeded",
@@ -181,7 +187,8 @@ async def test_a_node_beyond_its_budget_fails_with_the_numbers(
         job_id = await desk.submit({"1": node, "2": GRAPH["2"]})
         entry = await desk.ended(job_id)
         name, told = entry["status"]["messages"][-1]
-        assert name == "execution_error" and told["node_id"] == "1" and told["exception_type"] == kind
+        assert name == "execution_error" and told["exception_type"] == kind
+        assert told["node_id"] == (None if node["class_type"] == "Mute" else "1")
         assert said in told["exception_message"]
         job = await desk.parts.store.job(job_id)
         assert job is not None and job.failure["memory_bytes"] > 1_000_000 and job.error == told["exception_message"]

@@ -40,7 +40,29 @@ class Unruly:
         with multiprocessing.get_context("fork").Pool(2) as pool:
             return {"ui": {"text": pool.map(len, numbers.split())}}
 
-NODE_CLASS_MAPPINGS = {"TestUnruly": Unruly}
+    def wait(self, numbers):
+        return {"ui": {"text": [asyncio.get_event_loop().run_until_complete(asyncio.sleep(0, numbers))]}}
+
+class Waiting(Unruly):
+    FUNCTION = "wait"
+
+NODE_CLASS_MAPPINGS = {"TestUnruly": Unruly, "TestWaiting": Waiting}
+"""
+
+SCHEMATIC = """
+import asyncio, custom_nodes.talkative as talkative
+from comfy_api.latest import ComfyExtension
+
+asyncio.get_event_loop().create_task(talkative.count())
+
+class Extension(ComfyExtension):
+    async def on_load(self):
+        asyncio.create_task(talkative.count())
+
+    async def get_node_list(self):
+        return []
+
+comfy_entrypoint = Extension
 """
 
 
@@ -50,6 +72,7 @@ async def desk(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Desk]:
     base = tmp_path_factory.mktemp("packs")
     shutil.copytree(PACKS / "talkative", base / "custom_nodes" / "talkative")
     (base / "custom_nodes/unruly.py").write_text(UNRULY)
+    (base / "custom_nodes/with_task.py").write_text(SCHEMATIC)
     for name in ("voices/deep.safetensors", "models/accents/mild.accent", "page/index.html", "page/talkative/own.js"):
         (base / name).parent.mkdir(parents=True, exist_ok=True)
         (base / name).write_text("")
@@ -104,6 +127,8 @@ async def test_messages_of_a_pack_reach_its_page_in_order_with_the_jobs_own(desk
 async def test_a_pack_that_changes_what_all_share_and_starts_processes_gets_its_results(desk: Desk) -> None:
     graph = {"ü": {"class_type": "TestUnruly", "inputs": {"numbers": "ü 😀😀"}}}
     assert (await desk.ended(await desk.submit(graph)))["outputs"] == {"ü": {"text": [1, 2]}}
+    graph["ü"]["class_type"] = "TestWaiting"
+    assert (await desk.ended(await desk.submit(graph)))["outputs"] == {"ü": {"text": ["ü 😀😀"]}}
 
 
 async def test_a_pack_may_stop_the_job_that_runs(desk: Desk) -> None:
@@ -121,7 +146,7 @@ async def test_a_packs_scripts_are_listed_and_served(desk: Desk) -> None:
 async def test_a_packs_routes_answer_through_the_front_desk(desk: Desk, prefix: str) -> None:
     state = await desk.json(f"{prefix}/talkative/state?a=1&b=%C3%A4%2F")
     assert state["query"] == {"a": "1", "b": "ä/"} and state["on_loop"] is True
-    assert state["tasks"] == 1, "what a pack left on the loop at its import has run"
+    assert state["tasks"] == 3, "what a pack left on the loop, at its import and later, has run"
     async with desk.post(f"{prefix}/talkative/echo/a%20b", data=b"abc", headers={"X-Mine": "m"}) as response:
         assert (response.status, await response.read()) == (201, b"cba")
         told = response.headers
@@ -237,7 +262,7 @@ async def test_a_worker_that_is_away_is_said_and_its_successor_answers(desk: Des
     async with desk.get("/talkative/state") as response:
         assert response.status == 502 and "worker is away" in (await response.json())["error"]["message"]
     door._worker_patience_s = 120.0
-    assert (await desk.json("/talkative/state"))["tasks"] == 1
+    assert (await desk.json("/talkative/state"))["tasks"] == 3
 
 
 async def test_a_pack_that_never_answers_is_given_up(desk: Desk) -> None:

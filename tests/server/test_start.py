@@ -59,6 +59,18 @@ async def test_a_damaged_catalogue_of_the_last_run_is_not_used(tmp_path: Path, k
         assert set(await desk.json("/object_info")) == set(CATALOGUE)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="it knows no such limit")
+def test_the_limit_of_open_files_is_raised_as_far_as_it_goes() -> None:
+    program = """
+        import resource, server.serve
+        resource.setrlimit(resource.RLIMIT_NOFILE, (100, 300))
+        server.serve.allow_many_connections()
+        print(resource.getrlimit(resource.RLIMIT_NOFILE))
+    """
+    told = subprocess.run([sys.executable, "-c", dedent(program)], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "(300, 300)"
+
+
 def test_a_port_in_use_is_named_with_the_way_out() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

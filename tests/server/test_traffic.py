@@ -180,3 +180,22 @@ async def test_a_job_that_runs_says_how_far_it_is(desk: Desk) -> None:
     await desk.ended(job_id)
     job = await desk.parts.store.job(job_id)
     assert job is not None and job.progress == 100
+
+
+@pytest.mark.parametrize(
+    ("message", "kind", "words"),
+    [
+        ("node 9 (Cut): ValueError: too thin", "ValueError", "too thin"),
+        ("node 9 (Cut): Outer", "Outer", "Outer"),
+        ("node 9 (Cut): Inner: why", "Outer.Inner", "why"),
+        ("node 9 (Cut), image: 4 channels", "ShapeError", "node 9 (Cut), image: 4 channels"),
+        ("the worker ended", "", "the worker ended"),
+    ],
+)
+def test_an_errors_words_leave_out_what_stands_beside_them(message: str, kind: str, words: str) -> None:
+    teller = JobTeller("job", {"9": {"class_type": "Cut", "inputs": {}}})
+    failed = {"kind": "node_failed", "node_id": "9", "class_type": "Cut", "message": message, "exception_type": kind}
+    teller.tell(failed, None, 0)
+    (*_, last) = teller.tell({"kind": "job_finished", "status": "error"}, None, 1)
+    assert isinstance(last, ExecutionError)
+    assert (last.exception_message, last.exception_type, last.node_type) == (words, kind, "Cut")

@@ -53,6 +53,25 @@ async def test_a_taken_name_gets_a_number_unless_the_bytes_are_the_same(desk: De
     assert {p.name: p.read_bytes() for p in folder.iterdir()} == {"a.png": b"three", "a (1).png": b"two"}
 
 
+@pytest.mark.parametrize(
+    ("subfolder", "said"),
+    [
+        ("a.png", "a file stands where a folder is needed"),
+        ("a.png/below", "a file stands where a folder is needed"),
+        ("/".join("d" * 2000), "more than 63 folders inside each other"),
+    ],
+)
+async def test_a_folder_that_cannot_be_is_refused_in_words(
+    desk: Desk, subfolder: str, said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    await upload(desk)
+    async with desk.post("/upload/image", data=form(PNG, "b.png", subfolder=subfolder)) as response:
+        assert response.status == 400
+        told = (await response.json())["error"]["message"]
+    assert said in told and str(desk.parts.folders.base) not in told
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+
+
 @pytest.mark.parametrize("name", ["page.html", "drawing.svg", "feed.xml", "script.js"])
 async def test_an_uploaded_page_is_never_run(desk: Desk, name: str) -> None:
     await upload(desk, b"<script>alert(1)</script>", name)

@@ -29,6 +29,12 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def test_each_has_a_picture_that_front_ends_show_beside_its_name() -> None:
+    for path in SHIPPED:
+        with Image.open(path.with_suffix(".webp")) as picture:
+            assert (picture.format, picture.size) == ("WEBP", (256, 256)), path.name
+
+
 def test_the_three_first_workflows_ship() -> None:
     assert {path.stem for path in SHIPPED} >= set(SIZES)
 

@@ -29,7 +29,10 @@ def spec_of_schema(cls: type[ComfyNode], *, id: str = "", display_name: str = ""
     place = id or cls.__name__
     try:
         return _read(cls, cls.FINALIZE_SCHEMA(), id, display_name, python_module)
-    except Exception as error:  # a pack's own code: whatever it raises, the house stands without this node
+    except (
+        Exception,
+        SystemExit,
+    ) as error:  # a pack's own code: whatever it raises, the house stands without this node
         raise GraphError(
             f"node {place}: its class cannot list its inputs and outputs ({type(error).__name__}: {error})",
             class_type=place,

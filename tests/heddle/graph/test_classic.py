@@ -219,6 +219,27 @@ class Growing(Plain):
         return {"required": {"select": ("INT", {"default": 1})}, "optional": optional}
 
 
+class OneOf(str):
+    """A type of a pack that stands for several."""
+
+    __hash__ = str.__hash__
+    allowed: tuple[str, ...] = ()
+
+    def __ne__(self, other: object) -> bool:
+        return other not in self.allowed
+
+
+def test_a_type_that_does_not_differ_from_others_is_a_union_with_them() -> None:
+    rate, picture = OneOf("FLOAT"), OneOf("IMAGE")
+    rate.allowed, picture.allowed = ("FLOAT", "INT"), ("IMAGE", "LATENT")
+    sections = {"required": {"rate": (rate, {"default": 8.0}), "picture": (picture,)}}
+    spec = spec_of_class("X", made("X", INPUT_TYPES=classmethod(lambda cls: sections)))
+    assert [(each.name, each.type, each.is_widget) for each in spec.inputs] == [
+        ("rate", "FLOAT,INT", True), ("picture", "IMAGE,LATENT", False),
+    ]  # fmt: skip
+    assert all(type(each.type) is str for each in spec.inputs)
+
+
 def test_a_class_that_looks_at_its_callers_lists_one_input_and_takes_all() -> None:
     spec = spec_of_class("X", Growing)
     assert [each.name for each in spec.inputs] == ["select", "input1"]
@@ -232,7 +253,7 @@ def test_an_object_that_merely_answers_makes_the_node_open() -> None:
     assert (spec.open_input.type, spec.open_input.options) == ("IMAGE", {"tooltip": "any"})
 
 
-@pytest.mark.parametrize("section", ["required", "optional"])
+@pytest.mark.parametrize("section", ["required", "optional", "hidden"])
 def test_a_section_that_has_every_name_keeps_those_it_lists(section: str) -> None:
     sections = {section: EveryName(a=("INT", {"default": 3}))}
     spec = spec_of_class("X", made("X", INPUT_TYPES=classmethod(lambda cls: sections)))
