@@ -220,6 +220,7 @@ def measure_long_history(place: Place, runs: int) -> Measurement:
             "far_back": (Which(ENDED), MANY - 200),
             "client_far_back": (Which(client_id="client 3"), MANY // CLIENTS - 200),
             "label_far_back": (Which(ENDED, label="label 3"), MANY // LABELS - 200),
+            "client_and_label": (Which(client_id="client 3", label="label 3"), 0),
             "duration_far_back": (Which(ENDED, by_duration=True), MANY - 200),
         }
         works: dict[str, Callable[[], Awaitable[Any]]] = {

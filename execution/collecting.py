@@ -6,7 +6,7 @@ import gc
 
 #: Objects made before the youngest are looked through, and how many such looks make one at the older ones. Python's own
 #: 700 has a graph of 10,000 nodes looked through hundreds of times, each time all of what was made so far.
-THRESHOLDS = (20_000, 20, 20)
+THRESHOLDS = (100_000, 20, 20)
 
 
 def collect_seldom() -> None:

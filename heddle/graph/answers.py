@@ -17,7 +17,7 @@ def read_answer(answer: Any, outputs: int) -> Any:
     Known are: tuples and lists of the outputs; dictionaries with `ui`, `result` and `expand`; objects with these as
     attributes (`NodeOutput`); None; and a bare value, which is taken for the one output.
     """
-    if isinstance(answer, (Shown, Expanded, ExecutionBlocker)):
+    if type(answer) is tuple or isinstance(answer, (Shown, Expanded, ExecutionBlocker)):
         return answer
     if isinstance(answer, Mapping) and (any(part in answer for part in _PARTS) or not (answer and outputs == 1)):
         return _join(answer.get("result"), answer.get("ui"), answer.get("expand"), outputs)
@@ -32,7 +32,8 @@ def read_answer(answer: Any, outputs: int) -> Any:
 
 def when_ready(answer: Any, read: Callable[[Any], Any]) -> Any:
     """What `read` makes of an answer: now, or once it has been awaited."""
-    return _later(answer, read) if inspect.isawaitable(answer) else read(answer)
+    # Most answers are tuples, and to ask whether one can be awaited takes longer than many a node.
+    return _later(answer, read) if type(answer) is not tuple and inspect.isawaitable(answer) else read(answer)
 
 
 def read_names(answer: Any) -> Sequence[str]:

@@ -137,8 +137,8 @@ def encode_jpeg(pixels: NDArray[np.uint8], quality: int = 85) -> bytes:
 
 def to_bytes(values: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
     """0..1 to 0..255, to the nearest. What is no number becomes 0."""
-    tidy = np.nan_to_num(values, nan=0.0, posinf=1.0, neginf=0.0)
-    return (np.clip(tidy, 0, 1) * 255 + 0.5).astype(np.uint8)
+    tidy = np.fmin(np.fmax(values, 0), 1)  # of a number and none, these two give the number
+    return (tidy * 255 + 0.5).astype(np.uint8)
 
 
 def remaking_texts(prompt: Any, extra: Mapping[str, Any] | None) -> dict[str, str]:

@@ -183,8 +183,8 @@ STEPS = (
     DROP INDEX jobs_of_workflows;
     DROP INDEX jobs_with_labels;
     DROP INDEX jobs_durations;
-    CREATE INDEX jobs_of_workflows ON jobs (workflow_id, seq, state) WHERE workflow_id IS NOT NULL;
-    CREATE INDEX jobs_with_labels ON jobs (label, seq, state) WHERE label IS NOT NULL;
+    CREATE INDEX jobs_with_labels ON jobs (label, seq, state, client_id, workflow_id) WHERE label IS NOT NULL;
+    CREATE INDEX jobs_of_workflows ON jobs (workflow_id, seq, state, client_id) WHERE workflow_id IS NOT NULL;
     CREATE INDEX jobs_of_clients ON jobs (client_id, seq, state) WHERE client_id IS NOT NULL;
     CREATE INDEX jobs_durations ON jobs (coalesce(ended_ms - started_ms, 0), seq, state);
     """,

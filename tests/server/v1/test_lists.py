@@ -89,6 +89,40 @@ async def test_a_page_of_any_list_is_what_a_look_at_every_job_gives(tmp_path: Pa
     await store.close()
 
 
+@pytest.mark.parametrize("states", [STATES, ("done", "failed", "queued")])
+@pytest.mark.parametrize(
+    "wish",
+    [
+        {"client_id": "x"},
+        {"label": "a"},
+        {"workflow_id": "w"},
+        {"client_id": "x", "label": "a"},
+        {"client_id": "x", "workflow_id": "w"},
+        {"client_id": "x", "workflow_id": "w", "label": "a"},
+    ],
+    ids=str,
+)
+async def test_no_row_is_looked_at_that_is_not_on_the_page(
+    tmp_path: Path, states: tuple[State, ...], wish: dict[str, Any]
+) -> None:
+    store = await opened(tmp_path)
+    for name, outcome in (("done", "success"), ("failed", "error"), ("queued", None)):
+        await store.accept(new(name))
+        if outcome is not None and (job := await store.claim()) is not None:
+            await store.finish(job.id, outcome)
+    asked: list[str] = []
+    reading = store._database.reading
+    reading.set_trace_callback(asked.append)
+    await store.list_jobs(Which(states, **wish), 10)
+    reading.set_trace_callback(None)
+    lists = [each for each in asked if each.startswith(("SELECT seq FROM jobs", "SELECT count"))]
+    assert lists
+    for each in lists:
+        plans = [row["detail"] for row in reading.execute(f"EXPLAIN QUERY PLAN {each}")]
+        assert any("USING COVERING INDEX" in plan for plan in plans), (each, plans)
+    await store.close()
+
+
 async def test_a_job_whose_row_lags_is_listed_as_running_all_the_same(tmp_path: Path) -> None:
     store = await opened(tmp_path)
     for name in "abc":
