@@ -14,9 +14,11 @@ class Streams:
 
     def __init__(self) -> None:
         self.tasks: set[asyncio.Task[object]] = set()
+        self.is_over = False
 
     def end(self) -> None:
         """Break them off; clients come back with the last number that they heard."""
+        self.is_over = True
         for task in self.tasks:
             task.cancel()
 
@@ -30,6 +32,8 @@ def held(request: web.Request) -> Iterator[None]:
     tasks, task = request.app[STREAMS].tasks, asyncio.current_task()
     assert task is not None, "requests are answered in tasks"
     tasks.add(task)
+    if request.app[STREAMS].is_over:  # it came when the others had been broken off
+        task.cancel()
     try:
         yield
     finally:

@@ -6,8 +6,10 @@ import asyncio
 import json
 from typing import Any
 
-from aiohttp import ClientResponse, WSMsgType
+import pytest
+from aiohttp import ClientError, ClientResponse, WSMsgType
 
+from server.v1.streams import STREAMS
 from tests.server.front_desk import GRAPH, Desk
 from tests.server.test_jobs import LONG
 from tests.server.v1.test_jobs import JOBS, asked, submitted
@@ -106,3 +108,13 @@ async def test_open_streams_do_not_hold_up_the_end_of_the_server(desk: Desk) -> 
     assert (await socket.receive(timeout=5)).type in kinds
     await asyncio.wait([waiting], timeout=5)
     assert waiting.done() and waiting.exception() is not None
+
+
+async def test_a_request_that_comes_when_the_server_stops_is_not_held(desk: Desk) -> None:
+    [job_id] = await submitted(desk, workflow=LONG)
+    app = desk.client.app
+    assert app is not None
+    app[STREAMS].end()
+    async with asyncio.timeout(20):
+        with pytest.raises(ClientError):
+            await desk.get(f"{JOBS}/{job_id}/wait?timeout_s=300")
