@@ -136,7 +136,10 @@ def _says_the_same(spec: NodeSpec) -> bool:
 
 def _declared(cls: type, sections: Mapping[str, Any]) -> int | None:
     """A mark of all that a class says of itself; None if something in it is no plain data."""
-    said = [sections, *(getattr(cls, name, None) for name in _SAID)]
+    try:
+        said = [sections, *(vars(base).get(name) for base in cls.__mro__[:-1] for name in _SAID)]
+    except AttributeError:  # some packs put an object in the place of a class
+        return None
     try:
         return hash(marshal.dumps(said, 2))  # several times as fast as JSON, and knows no subclass of a plain type
     except ValueError:
