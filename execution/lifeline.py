@@ -30,7 +30,7 @@ def tied_to_front_desk(user_folder: Path) -> Iterator[None]:
             connection = stack.enter_context(contextlib.closing(_connect(user_folder)))
             connection.execute("BEGIN")
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # this takes a shared lock
-        except (OSError, sqlite3.Error) as error:  # no reason not to work: it only ends later than it could
+        except (OSError, sqlite3.Error) as error:  # no reason not to work
             log.warning("this worker cannot be seen by the next front desk (%s: %s)", user_folder, error)
         yield
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import logging
 import math
 import secrets
@@ -33,6 +34,7 @@ LONGEST_ID = 200
 LARGEST_NUMBER = 2.0**53
 LARGEST_PRIORITY = 1000
 FEW_NODES = 20
+MOST_BATCH_BYTES = 256 << 20  # of the jobs of one request together: each is checked and written with all of its graph
 MOST_NODE_ERRORS = 1000  # that one answer tells; nobody reads as many
 JOB_OPTIONS = ("stop_at_first_error", "cache")
 
@@ -143,6 +145,8 @@ class Intake:
         for node_id in prompt:
             _as_id(node_id, "a node id")
         changes = [{}] if variants is None else variants(prompt, records, seed)
+        if len(changes) > 1:
+            await _refuse_heavy(len(changes), prompt, extra_data)
         batch: list[NewJob] = []
         node_errors: dict[str, Any] = {}
         for place, change in enumerate(changes):
@@ -267,6 +271,15 @@ class Intake:
             notes = "; ".join(w["note"] for w in self._supervisor.workers() if w["note"])
             raise NotReady("no worker is ready yet; try again in a few seconds" + (f" ({notes})" if notes else ""))
         return records
+
+
+async def _refuse_heavy(count: int, prompt: dict[str, Any], extra_data: dict[str, Any]) -> None:
+    """Raises: Refused, if so many copies of a graph, and of what comes with it, are more than a request may ask for."""
+    one = len(await asyncio.to_thread(json.dumps, [prompt, extra_data]))
+    if one * count > MOST_BATCH_BYTES:
+        fits = max(1, MOST_BATCH_BYTES // one)
+        words = f"{count} jobs of {one / 1e6:.1f} MB each are too much for one request; ask for up to {fits} at a time"
+        raise Refused("invalid_batch", words)
 
 
 def with_changes(prompt: dict[str, Any], changes: Mapping[tuple[str, str], Any]) -> dict[str, Any]:

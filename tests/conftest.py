@@ -1,4 +1,4 @@
-"""What every test shares: the --slow option, and one computing thread.
+"""What every test shares: the --slow option, one computing thread, and no deadline for examples.
 
 Nets in tests are tiny. Threads of torch that wait for each other on a busy machine make them ten times slower, in this
 process and in those that tests start, which inherit its environment.
@@ -7,8 +7,14 @@ process and in those that tests start, which inherit its environment.
 import os
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when torch is imported, which no test module has done yet
+
+
+# A test says what is right, not how fast: on a busy machine any example may take long.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from heddle.graph.errors import SettingsError
-from server.store.records import StoreDamaged, StoreTrouble
+from server.store.records import MissingRow, StoreDamaged, StoreTrouble
 from server.store.rows import cancel
 from server.store.schema import upgrade
 
@@ -27,7 +27,6 @@ class Database:
         self.writing: sqlite3.Connection
         self.reading: sqlite3.Connection
         self.next_event = 1
-        self._file: os.stat_result
 
     def open(self) -> None:
         """Make or upgrade the database and put jobs that were running when everything ended back into the queue.
@@ -41,7 +40,6 @@ class Database:
             upgrade(self.writing, self._path)
             self.reading = self._connect("NORMAL")
             self._recover(self.writing)
-            self._file = os.stat(self._path)
         except SettingsError:
             self.close()
             raise
@@ -62,12 +60,8 @@ class Database:
             self._connections.pop().close()
 
     def refuse_lost(self) -> None:
-        """Raises: StoreTrouble, if the file that is open is not the one that the next start will find."""
-        try:
-            is_there = os.path.samestat(self._file, os.stat(self._path))
-        except OSError:
-            is_there = False
-        if not is_there:
+        """Raises: StoreTrouble, if the next start will not find the file that is open."""
+        if not os.path.exists(self._path):
             raise StoreTrouble(
                 f"{self._path} was moved or deleted while the server runs, so what is queued now would be lost; "
                 "start the server again",
@@ -86,7 +80,7 @@ class Database:
                 else f"the job database {self._path} cannot be used now ({error}); try again",
                 full=_is_full(error),
             ) from error
-        except (sqlite3.DatabaseError, json.JSONDecodeError) as error:
+        except (sqlite3.DatabaseError, json.JSONDecodeError, MissingRow) as error:
             raise StoreDamaged(self._words_on_damage(error)) from error
 
     def _words_on_damage(self, error: Exception) -> str:

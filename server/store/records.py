@@ -44,6 +44,10 @@ class StoreDamaged(StoreTrouble):
         super().__init__(message, full=False)
 
 
+class MissingRow(LookupError):
+    """A job is known and not in the database."""
+
+
 def key_in_batch(key: str | None, place: int) -> str | None:
     """The idempotency key of one of several jobs that were asked for together; the first, 0, has the client's own."""
     return key if key is None or place == 0 else f"{key}\x1f{place}"  # a sign that clients' keys cannot have

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from server.store.records import DuplicateJob, Job, NewJob, key_in_batch, now_ms
+from server.store.records import DuplicateJob, Job, MissingRow, NewJob, key_in_batch, now_ms
 from server.store.waiting import Waiting
 
 T = TypeVar("T")
@@ -91,7 +91,7 @@ def read_again(db: sqlite3.Connection, seq: int) -> Job:
     """A job that is not in memory, with what an earlier try of it has done."""
     row = db.execute(f"{WHOLE_JOBS} WHERE seq = ?", (seq,)).fetchone()
     if row is None:
-        raise sqlite3.DatabaseError("a job that waits is not in it")
+        raise MissingRow("a job that waits is not in it")
     job = read_job(row)
     (last,) = db.execute(
         "SELECT coalesce(max(first_number + count - 1), 0) FROM event_batches WHERE job = ?", (seq,)

@@ -280,7 +280,10 @@ class Store:
                 await self._log.flush()  # what an earlier try finished may have come just now
                 try:
                     job = await self._read(lambda db: read_again(db, taken.seq))
-                except StoreDamaged as damage:  # it cannot run, and others wait behind it
+                except StoreDamaged as damage:
+                    if isinstance(damage.__cause__, sqlite3.DatabaseError):  # that is not about this job alone
+                        raise
+                    # It cannot run, and others wait behind it.
                     log.error("job %s is given up: %s", taken.id, damage.message)
                     await self.finish(taken.id, "error", failure={"message": damage.message})
                     return None

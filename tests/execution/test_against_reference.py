@@ -239,7 +239,7 @@ def _too_long(prompt: dict[str, Any]) -> bool:
     return max(lengths.values()) > 16
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(prompts(), st.booleans())
 def test_the_executor_agrees_with_a_recursion(prompt: dict[str, Any], again: bool) -> None:
     if _too_long(prompt):

@@ -126,20 +126,20 @@ IDS = st.sampled_from([*GOOD, "1", 1, "new", "8:25:1", ""]) | st.one_of(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.dictionaries(IDS, RECORDS, max_size=3), st.sampled_from(sorted(GOOD)), INPUTS)
 def test_a_damaged_graph_gives_a_report(records: dict[Any, Any], node: str, inputs: dict[Any, Any]) -> None:
     changed = {**GOOD[node], "inputs": {**GOOD[node]["inputs"], **inputs}}
     looked_at({**GOOD, node: changed, **records})
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(VALUES | st.dictionaries(IDS, RECORDS, max_size=4))
 def test_anything_at_all_gives_a_report(prompt: Any) -> None:
     looked_at(prompt)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.dictionaries(
         st.sampled_from(["input", "output", "output_name", "output_matchtypes", "validates", "open_input", "was"])

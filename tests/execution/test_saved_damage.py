@@ -94,7 +94,7 @@ def test_the_whole_of_it_converts_and_is_left_as_it_was() -> None:
     assert json.dumps(WHOLE) == before
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.data())
 def test_a_document_with_anything_anywhere_is_converted_or_refused_in_words(data: st.DataObject) -> None:
     document = copy.deepcopy(WHOLE)
@@ -115,7 +115,7 @@ def test_a_document_with_anything_anywhere_is_converted_or_refused_in_words(data
             assert not isinstance(value, list) or value[0] in made
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.recursive(ODD, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=3), inner)))
 def test_anything_at_all_as_nodes_links_definitions_or_extra_is_converted_or_refused(odd: Any) -> None:
     for document in (

@@ -424,6 +424,25 @@ async def test_a_job_that_cannot_be_read_any_more_holds_up_no_other(tmp_path: Pa
     await store.close()
 
 
+async def test_a_database_that_is_damaged_as_a_whole_gives_up_no_job(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = await opened(tmp_path)
+    await store.accept(new("a"))
+    store._fresh.clear()  # as after a restart
+
+    def fail(db: sqlite3.Connection, seq: int) -> Any:
+        raise sqlite3.DatabaseError("database disk image is malformed")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("server.store.store.read_again", fail)
+        with pytest.raises(StoreTrouble, match="malformed"):
+            await store.claim()
+    job = await store.claim()
+    assert job is not None and job.id == "a"
+    await store.close()
+
+
 async def test_who_waits_for_a_job_hears_of_its_end(tmp_path: Path) -> None:
     store = await opened(tmp_path)
     await store.accept(new("a"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from server.store.waiting import Line, Waiting
@@ -78,7 +78,6 @@ ACTIONS = st.lists(
 
 
 @given(ACTIONS)
-@settings(deadline=None)
 def test_whatever_is_done_places_pages_and_turns_agree(actions: list) -> None:
     line = Line()
     waiting: dict[str, Waiting] = {}

@@ -55,7 +55,7 @@ INPUT_TYPES = VALUES | st.fixed_dictionaries(
 )
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(inputs=INPUT_TYPES, outputs=VALUES, names=VALUES, lists=VALUES, words=VALUES)
 def test_an_odd_class_is_plain_or_left_out(inputs: Any, outputs: Any, names: Any, lists: Any, words: Any) -> None:
     members = {

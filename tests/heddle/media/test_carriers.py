@@ -13,7 +13,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
@@ -131,7 +131,7 @@ class TestEveryCarrier:
             max_size=6,
         ),
     )
-    @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=150)
     def test_a_file_with_random_damage_is_no_crash(self, example: str, changes: list[tuple[float, bytes, bool]]):
         data = bytearray(EXAMPLES[example][1])
         for place, new, insert in changes:
@@ -144,7 +144,7 @@ class TestEveryCarrier:
             assert problem.message.startswith("x: ")
 
     @given(st.sampled_from([data[:12] for _, data in EXAMPLES.values()]), st.binary(max_size=80))
-    @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=150)
     def test_noise_behind_a_true_beginning_is_no_crash(self, head: bytes, noise: bytes):
         read_carried(head + noise)
 

@@ -242,7 +242,7 @@ class TestRefusing:
             read_picture(data[: len(data) // 2])
 
     @given(st.data())
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=150)
     @pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow tells of the damage too
     def test_damage_is_shown_or_explained_and_nothing_else(self, data: st.DataObject):
         format = data.draw(st.sampled_from(["PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP", "ICO", "TGA"]))

@@ -6,6 +6,9 @@ import base64
 import json
 from typing import Any
 
+import pytest
+
+from server import intake
 from tests.server.fake_worker import PNG
 from tests.server.front_desk import GRAPH, Desk
 from tests.server.test_jobs import LONG
@@ -97,6 +100,18 @@ async def test_a_batch_makes_many_jobs_or_none(desk: Desk) -> None:
         answer = await asked(desk, "POST", JOBS, 400, {"workflow": SEEDED, **body})
         assert said in answer["error"]["message"] + str(answer["error"]["details"]), answer
     assert (await desk.json(JOBS))["total"] == before
+
+
+async def test_a_batch_of_more_than_the_server_should_hold_at_once_is_refused(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake, "MOST_BATCH_BYTES", 1000)
+    assert len(await submitted(desk, workflow=SEEDED, count=2)) == 2
+    answer = await asked(desk, "POST", JOBS, 400, {"workflow": SEEDED, "count": 100})
+    assert answer["error"]["type"] == "invalid_batch" and "at a time" in answer["error"]["message"]
+    large = {"extra_pnginfo": {"note": "x" * 600}}
+    await asked(desk, "POST", JOBS, 400, {"workflow": SEEDED, "count": 2, "extra_data": large})
+    assert len(await submitted(desk, workflow=SEEDED, extra_data=large)) == 1
 
 
 async def test_a_request_that_is_sent_again_makes_no_second_job(desk: Desk) -> None:

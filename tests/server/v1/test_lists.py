@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from server.job_list import Wish, page_of_jobs
@@ -214,7 +214,6 @@ async def test_jobs_move_beside_others_and_stay_there_after_a_restart(tmp_path: 
 numbers = st.sampled_from([0.0, -0.5, 1.0, 2.0, 2.0**53, -(2.0**53)])
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(numbers, st.integers(0, 2), st.booleans()), min_size=2, max_size=12), st.data())
 def test_a_job_stands_right_beside_the_other_one_whatever_the_line_holds(
     jobs: list[tuple[float, int, bool]], data: st.DataObject
