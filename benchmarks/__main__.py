@@ -24,11 +24,13 @@ from benchmarks.submitting import (
     measure_events,
     measure_executing,
     measure_executing_normal,
+    measure_executing_slow,
     measure_long_history,
     measure_many_clients,
     measure_many_waiting,
     measure_small_jobs,
     measure_small_jobs_normal,
+    measure_small_jobs_slow,
 )
 from benchmarks.watching import WATCHING_FIGURES
 
@@ -42,8 +44,10 @@ FIGURES = (
     Figure("previews_128", "previews / sampling, 128 px, 20 steps", "%", 5.0, measure_share(128, 20)),
     Figure("previews_512", "previews / sampling, 512 px, 5 steps", "%", 5.0, measure_share(512, 5)),
     Figure("executing", "job handed in until its first node runs", "ms", 9.0, measure_executing),
+    Figure("executing_slow", "the same, a durable write takes 5 ms", "ms", 9.0, measure_executing_slow),
     Figure("executing_normal", "the same, not waiting for the disk", "ms", 4.0, measure_executing_normal),
     Figure("small_jobs", "200 jobs / 2 durable writes each", "x", 1.0, measure_small_jobs),
+    Figure("small_jobs_slow", "the same, a durable write takes 5 ms", "x", 1.0, measure_small_jobs_slow),
     Figure("small_jobs_normal", "the same, not waiting for the disk", "s", 0.6, measure_small_jobs_normal),
     Figure("many_clients", "one of 640 jobs of 16 clients at once", "ms", 1.667, measure_many_clients),
     Figure("many_waiting", "slowest of 6 requests, 100,000 waiting", "ms", 10.0, measure_many_waiting),

@@ -110,22 +110,26 @@ class RunningServer:
 
 
 @contextlib.contextmanager
-def a_server(scratch: Path, user: Path, *options: str) -> Iterator[RunningServer]:
+def a_server(scratch: Path, user: Path, *options: str, write_ms: float = 0.0) -> Iterator[RunningServer]:
     """A server on a free port, its results in a folder that is removed; `user` stays for the next one.
 
     What a server leaves in the user folder is part of a warm start: the job store, and the nodes known last time.
+
+    Args:
+        write_ms: how long each of its durable writes takes at least; 0 = as the disk does.
     """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     folder = Path(tempfile.mkdtemp(dir=scratch))
-    command = [sys.executable, str(ROOT / "main.py"), "--port", str(port), "--cpu", "--user-directory", str(user)]
+    program = ["-m", "benchmarks.slow_disk", str(write_ms)] if write_ms else [str(ROOT / "main.py")]
+    command = [sys.executable, *program, "--port", str(port), "--cpu", "--user-directory", str(user)]
     for kind in ("output", "temp", "input"):
         command += [f"--{kind}-directory", str(folder / kind)]
     command += options
     log = (folder / "log.txt").open("wb")
     started = time.perf_counter()
-    process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+    process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd=ROOT)
     try:
         yield RunningServer(f"http://127.0.0.1:{port}", started)
         if process.poll() is not None:

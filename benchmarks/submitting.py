@@ -27,6 +27,7 @@ SMALL_JOBS = 200
 CLIENTS, JOBS_PER_CLIENT = 16, 40
 MANY, LABELS = 100_000, 50
 TRIES = 20
+SLOW_WRITE_MS = 5.0  # a durable write on the disk that the limits of `executing` and `small_jobs` were set on
 PICTURE = "benchmark.png"
 ONE_PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC"
@@ -69,11 +70,11 @@ class Desk:
 
 
 @contextlib.asynccontextmanager
-async def a_desk(place: Place, durability: str) -> AsyncIterator[Desk]:
+async def a_desk(place: Place, durability: str, write_ms: float) -> AsyncIterator[Desk]:
     """A server with a worker that has run a job."""
     with (
         tempfile.TemporaryDirectory(dir=place.scratch) as user,
-        a_server(place.scratch, Path(user), "--job-durability", durability) as server,
+        a_server(place.scratch, Path(user), "--job-durability", durability, write_ms=write_ms) as server,
     ):
         await asyncio.to_thread(server.wait_for_worker)
         async with aiohttp.ClientSession() as session:
@@ -136,9 +137,11 @@ async def time_many_clients(desk: Desk) -> float:
     return 1000 * took / (CLIENTS * JOBS_PER_CLIENT)
 
 
-def _on_desks(place: Place, runs: int, durability: str, measure: Callable[[Desk], Awaitable[float]]) -> list[float]:
+def _on_desks(
+    place: Place, runs: int, durability: str, measure: Callable[[Desk], Awaitable[float]], write_ms: float = 0.0
+) -> list[float]:
     async def go() -> list[float]:
-        async with a_desk(place, durability) as desk:
+        async with a_desk(place, durability, write_ms) as desk:
             return [await measure(desk) for _ in range(runs)]
 
     return asyncio.run(go())
@@ -148,15 +151,27 @@ def measure_executing(place: Place, runs: int) -> Measurement:
     return Measurement(tuple(_on_desks(place, runs, "full", time_to_executing)))
 
 
+def measure_executing_slow(place: Place, runs: int) -> Measurement:
+    return Measurement(tuple(_on_desks(place, runs, "full", time_to_executing, SLOW_WRITE_MS)))
+
+
 def measure_executing_normal(place: Place, runs: int) -> Measurement:
     return Measurement(tuple(_on_desks(place, runs, "normal", time_to_executing)))
 
 
 def measure_small_jobs(place: Place, runs: int) -> Measurement:
     """Against the time that the disk itself needs for two writes a job, with 15 % and 0.2 s for everything else."""
-    allowed_s = 2 * SMALL_JOBS * time_write(place.scratch) * 1.15 + 0.2
+    return _small_jobs(place, runs, time_write(place.scratch))
+
+
+def measure_small_jobs_slow(place: Place, runs: int) -> Measurement:
+    return _small_jobs(place, runs, SLOW_WRITE_MS / 1000, SLOW_WRITE_MS)
+
+
+def _small_jobs(place: Place, runs: int, write_s: float, write_ms: float = 0.0) -> Measurement:
+    allowed_s = 2 * SMALL_JOBS * write_s * 1.15 + 0.2
     # Each on a server of its own: the node that shows pictures takes longer for a name the more there are.
-    seconds = [_on_desks(place, 1, "full", time_small_jobs)[0] for _ in range(runs)]
+    seconds = [_on_desks(place, 1, "full", time_small_jobs, write_ms)[0] for _ in range(runs)]
     return Measurement(tuple(each / allowed_s for each in seconds), {"seconds": seconds, "allowed_s": allowed_s})
 
 
