@@ -231,6 +231,7 @@ def serve(settings: Settings) -> int:
     from multiprocessing import get_context
 
     from execution.check import check_prompt
+    from execution.collecting import FRONT_DESK_OBJECTS, collect_seldom
     from execution.convert import convert as convert_document
     from execution.fingerprints import Fingerprints
     from execution.protocol import open_wire
@@ -273,6 +274,7 @@ def serve(settings: Settings) -> int:
         return ours, process
 
     starters = [partial(start_worker, device) for device in settings.worker_devices]
+    collect_seldom(FRONT_DESK_OBJECTS)
     open_front_desk(settings, folders, starters, check, convert)
     return 0
 
@@ -316,7 +318,7 @@ def work(settings: Settings, connection: Wire, device: str = "") -> None:
 
 def _serve(settings: Settings, connection: Wire, printed: Printed, device: str) -> int:
     """Work until the front desk says that it is enough. Returns: the exit code."""
-    from execution.collecting import collect_seldom  # a worker's rooms, see build_worker
+    from execution.collecting import WORKER_OBJECTS, collect_seldom  # a worker's rooms, see build_worker
     from execution.protocol import pack
     from execution.worker import serve_connection
     from model_management.devices import describe_devices
@@ -332,7 +334,7 @@ def _serve(settings: Settings, connection: Wire, printed: Printed, device: str) 
         log.error("%s", error.message)
         tell(type="failing", why=error.message)
         return EXIT_MISUSED
-    collect_seldom()
+    collect_seldom(WORKER_OBJECTS)
     serve_connection(
         worker,
         connection,

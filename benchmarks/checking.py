@@ -10,6 +10,7 @@ from typing import Any
 
 from benchmarks.figures import CannotMeasure, Measurement, Place
 from execution.check import check_prompt
+from execution.collecting import FRONT_DESK_OBJECTS, collect_seldom
 from heddle.graph.registry import Registry
 from heddle.graph.spec import InputSpec, NodeSpec, OutputSpec
 
@@ -82,6 +83,7 @@ SHAPES: dict[str, Callable[[int], Graph]] = {"chain": chain, "wide": wide, "grid
 
 def measure_check(place: Place, runs: int) -> Measurement:
     """Milliseconds for a chain of 1,000 nodes; beside it the other shapes and 10,000 nodes."""
+    collect_seldom(FRONT_DESK_OBJECTS)
     values, notes = _time_check(chain(NODES), runs), {}
     for name, shape in SHAPES.items():
         for nodes in (NODES, MANY_NODES):
@@ -91,6 +93,7 @@ def measure_check(place: Place, runs: int) -> Measurement:
 
 def measure_growth(place: Place, runs: int) -> Measurement:
     """How often longer ten times the nodes take, in the shape where it is most; the two are timed in turn."""
+    collect_seldom(FRONT_DESK_OBJECTS)
     ratios: dict[str, list[float]] = {name: [] for name in SHAPES}
     for name, shape in SHAPES.items():
         few, many = shape(NODES), shape(MANY_NODES)

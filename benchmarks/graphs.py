@@ -14,7 +14,7 @@ from typing import Any
 from benchmarks.figures import Figure, Measurement, Place
 from benchmarks.trivial_nodes import NODE_CLASS_MAPPINGS
 from execution.cache import ResultCache
-from execution.collecting import collect_seldom
+from execution.collecting import WORKER_OBJECTS, collect_seldom
 from execution.events import Event
 from execution.fingerprints import Fingerprints
 from execution.job import House
@@ -102,7 +102,7 @@ def _no_guard() -> Iterator[None]:
 
 def make_worker() -> Worker:
     """A worker with nothing but the trivial nodes."""
-    collect_seldom()
+    collect_seldom(WORKER_OBJECTS)
     specs = (spec_of_class(id, cls) for id, cls in NODE_CLASS_MAPPINGS.items())
     folders: Any = _NoFolders()
     fingerprints = Fingerprints(folders)

@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from execution.calling import Call, calls_of, checked_answer, is_outside, links_in, merge
-from execution.collecting import collect_after_failure
 from execution.events import (
     Event,
     InnerNodeStarted,
@@ -115,14 +114,15 @@ class _JobRun:
         self.spoiled: list[str] = []
 
     def run(self) -> JobFinished:
+        self.house.garbage.job_begins()
         self.emit(JobStarted())
         try:
             return self._run()
         finally:
             self._forget_old_calls()
             self.results.drop_once()
-            if any(each["how"] == "failed" for each in self.results.how.values()):
-                collect_after_failure()
+            failed = any(each["how"] == "failed" for each in self.results.how.values())
+            self.house.garbage.job_ends(failed=failed)
 
     def _run(self) -> JobFinished:
         try:
@@ -285,6 +285,7 @@ class _JobRun:
             return self._failed(run, error)
         run.context.tell_progress()
         seconds = run.seconds
+        self.house.garbage.node_ends()
         self.results.by_node[node.id] = result
         self.results.executed[node.id] = None
         if run.all_blocked and run.answers:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from execution.cache import ResultCache
+from execution.collecting import Garbage
 from execution.disk_cache import DiskCache
 from execution.events import Event
 from execution.explain import LastTime
@@ -44,6 +45,7 @@ class House:
     previews_were_asked_for: bool = False
     preview_px: int = 512
     last_time: LastTime = field(default_factory=LastTime)
+    garbage: Garbage = field(default_factory=Garbage)
     calls: dict[tuple[str, str], tuple[type | None, Calls]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import sys
 import threading
 import time
+import weakref
 from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
 
+from execution import collecting
 from execution.protocol import pack, unpack
 from execution.worker import serve_connection
 from heddle.graph.classic import spec_of_class
@@ -337,3 +340,29 @@ def test_a_file_that_may_not_be_read_fails_its_node_and_not_the_worker(
     heard = run(worker(path=tmp_path), graph(n1=("Read", {"name": "secret.txt"}), n2=("Show", {"thing": ["1", 0]})))
     assert heard.end.status == "error"
     assert "node 1 (Read): PermissionError" in heard.of("node_failed")[0].message
+
+
+def test_what_nodes_leave_in_circles_goes_once_they_have_computed_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    left: list[weakref.ref[Any]] = []
+
+    class Circle(set[Any]):
+        """May be pointed at weakly."""
+
+    @node("Leave", category="test")
+    def leave(count: Annotated[int, Number()] = 1) -> Thing:
+        circle: set[Any] = Circle()
+        circle.add(lambda: circle)
+        left.append(weakref.ref(circle))
+        return str(count)
+
+    def remaining(seconds: float) -> int:
+        left.clear()
+        monkeypatch.setattr(collecting, "LOOK_EVERY_S", seconds)
+        run(worker(spec_of(leave)), graph(n1=("Leave", {"count": 1}), n2=("Show", {"thing": ["1", 0]})))
+        return sum(each() is not None for each in left)
+
+    gc.disable()
+    try:
+        assert (remaining(60.0), remaining(0.0)) == (1, 0)
+    finally:
+        gc.enable()
