@@ -16,8 +16,10 @@ WORKER_OBJECTS = 300_000
 #: So many looks at the younger objects make one at the older ones.
 LOOKS = 20
 
-#: Nodes may have left much in a few circles by then. A look takes some milliseconds.
+#: Nodes that computed this long may have left much in a few circles. A look takes some milliseconds, in a worker that
+#: keeps very many results more: then nodes compute so many times as long before the next.
 LOOK_EVERY_S = 1.0
+LOOKS_COST = 20
 
 
 def collect_seldom(objects: int) -> None:
@@ -28,26 +30,20 @@ def collect_seldom(objects: int) -> None:
 
 
 class Garbage:
-    """What nodes leave behind, looked for by the time that jobs have taken since the last look."""
+    """What nodes leave behind, looked for by the time that they computed since the last look."""
 
     def __init__(self) -> None:
-        self._carried_s = 0.0  # of the jobs that ended since then
-        self._began = 0.0
+        self._computed_s = 0.0
+        self._look_s = 0.0
 
-    def job_begins(self) -> None:
-        self._began = time.perf_counter()
-
-    def node_ends(self) -> None:
-        """Look if jobs have taken long enough."""
-        if self._carried_s + time.perf_counter() - self._began >= LOOK_EVERY_S:
-            self.look()
-
-    def job_ends(self, *, failed: bool) -> None:
-        """Look after a failure: an error holds the frames it went through, with the tensors in them."""
-        self._carried_s += time.perf_counter() - self._began
-        if failed:
+    def computed(self, seconds: float) -> None:
+        """A node has computed; look if that was long enough, with those before it."""
+        self._computed_s += seconds
+        if self._computed_s >= max(LOOK_EVERY_S, LOOKS_COST * self._look_s):
             self.look()
 
     def look(self) -> None:
+        """Look now. After a failure, too: an error holds the frames it went through, with the tensors in them."""
+        start = time.perf_counter()
         gc.collect()
-        self._carried_s, self._began = 0.0, time.perf_counter()
+        self._computed_s, self._look_s = 0.0, time.perf_counter() - start

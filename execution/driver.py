@@ -114,15 +114,14 @@ class _JobRun:
         self.spoiled: list[str] = []
 
     def run(self) -> JobFinished:
-        self.house.garbage.job_begins()
         self.emit(JobStarted())
         try:
             return self._run()
         finally:
             self._forget_old_calls()
             self.results.drop_once()
-            failed = any(each["how"] == "failed" for each in self.results.how.values())
-            self.house.garbage.job_ends(failed=failed)
+            if any(each["how"] == "failed" for each in self.results.how.values()):
+                self.house.garbage.look()
 
     def _run(self) -> JobFinished:
         try:
@@ -241,6 +240,7 @@ class _JobRun:
                 else:
                     answer = checked_answer(node.spec, node.id, answer)
             run.answers.append(answer)
+        self.house.garbage.computed(run.seconds)
         if outside:
             self.waiting.begin(run, outside)
             return Waiting(node.id)
@@ -285,7 +285,6 @@ class _JobRun:
             return self._failed(run, error)
         run.context.tell_progress()
         seconds = run.seconds
-        self.house.garbage.node_ends()
         self.results.by_node[node.id] = result
         self.results.executed[node.id] = None
         if run.all_blocked and run.answers:
