@@ -1,15 +1,14 @@
 /** What a person can do, by name: each can be bound to keys, found in the palette, and put into a menu. */
 
 /**
- * @typedef {{
- *   id: string,                     "edit.undo"
- *   title: string,                  key of its message
- *   keys?: string[],                "ctrl+z": modifiers in the order ctrl, alt, shift, then the key; ctrl is also Command
- *   when?: () => boolean,           whether it makes sense now
- *   inText?: boolean,               also while a text is being typed
- *   isHidden?: boolean,             not in the palette: it needs to be told something
- *   run: (argument?: any) => unknown,
- * }} Command
+ * @typedef {object} Command
+ * @property {string} id  "edit.undo"
+ * @property {string} title  key of its message
+ * @property {string[]} [keys]  "ctrl+z": modifiers in the order ctrl, alt, shift, then the key; ctrl is also Command
+ * @property {() => boolean} [when]  whether it makes sense now
+ * @property {boolean} [inText]  also while a text is being typed
+ * @property {boolean} [isHidden]  not in the palette: it needs to be told something
+ * @property {(argument?: any) => unknown} run
  */
 
 export class Commands {

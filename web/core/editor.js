@@ -19,20 +19,18 @@ import { WidgetKinds } from "./widgets.js";
 
 /**
  * A part of the editor that can be taken out.
- * @typedef {{
- *   name: string,
- *   needs?: string[],                                        names of features that are installed before it
- *   install: (editor: Editor) => (() => void) | void | Promise<(() => void) | void>,
- * }} Feature
+ * @typedef {object} Feature
+ * @property {string} name
+ * @property {string[]} [needs]  names of features that are installed before it
+ * @property {(editor: Editor) => (() => void) | void | Promise<(() => void) | void>} install
  *
- * @typedef {{
- *   document: Document,                   another one is shown
- *   documents: null,                      one was opened or closed
- *   graph: Graph,                         another graph of the document is shown
- *   selection: null,
- *   change: Document,                     a step was done, undone or redone
- *   catalogue: null,                      node types or lists of files are other ones now
- * }} EditorEvents
+ * @typedef {object} EditorEvents
+ * @property {Document} document  another one is shown
+ * @property {null} documents  one was opened or closed
+ * @property {Graph} graph  another graph of the document is shown
+ * @property {null} selection
+ * @property {Document} change  a step was done, undone or redone
+ * @property {null} catalogue  node types or lists of files are other ones now
  *
  * What a menu shows depends on where it was opened.
  * @typedef {(press: Press) => MenuItem[]} MenuPart

@@ -29,7 +29,7 @@ export class InputSlot {
   /**
    * @param {string} name
    * @param {string} type
-   * @param {Partial<Pick<InputSlot, "widget" | "label" | "raw" | "implicit">>} [more]
+   * @param {{widget?: string, label?: string, raw?: any, implicit?: boolean}} [more]
    */
   constructor(name, type, more = {}) {
     this.name = name;
@@ -50,7 +50,7 @@ export class OutputSlot {
   /**
    * @param {string} name
    * @param {string} type
-   * @param {Partial<Pick<OutputSlot, "label" | "raw" | "implicit">>} [more]
+   * @param {{label?: string, raw?: any, implicit?: boolean}} [more]
    */
   constructor(name, type, more = {}) {
     this.name = name;

@@ -17,11 +17,10 @@ import { Emitter } from "./emitter.js";
  * was, so that undo can go there.
  * @typedef {{label: string, steps: Step[], owners: Set<object>, place: any}} Entry
  *
- * @typedef {{
- *   touch: object,
- *   commit: Entry,
- *   travel: {entry: Entry, direction: "undo" | "redo"},
- * }} JournalEvents  `touch`: something of this owner changed just now, also in the middle of a gesture
+ * @typedef {object} JournalEvents
+ * @property {object} touch  something of this owner changed just now, also in the middle of a gesture
+ * @property {Entry} commit
+ * @property {{entry: Entry, direction: "undo" | "redo"}} travel
  */
 
 const DEPTH = 500; // gestures that can be undone

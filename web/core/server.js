@@ -17,12 +17,11 @@ export class Refusal extends Error {
 }
 
 /**
- * @typedef {{
- *   message: {type: string, data: any},            of the websocket
- *   binary: {kind: number, data: DataView},
- *   preview: {picture: Blob, about: any},          of what is being sampled
- *   state: "connecting" | "open" | "away",
- * }} ServerEvents
+ * @typedef {object} ServerEvents
+ * @property {{type: string, data: any}} message  of the websocket
+ * @property {{kind: number, data: DataView}} binary
+ * @property {{picture: Blob, about: any}} preview  of what is being sampled
+ * @property {"connecting" | "open" | "away"} state
  */
 
 const LONGEST_WAIT_MS = 5000;
@@ -129,7 +128,7 @@ export class Server {
     });
   }
 
-  /** @param {DataView} view */
+  /** @param {DataView<ArrayBuffer>} view */
   #hear(view) {
     const kind = view.getUint32(0);
     if (kind === 4) {

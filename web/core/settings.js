@@ -5,15 +5,16 @@ import { Emitter } from "./emitter.js";
 const PREFIX = "Heddle."; // other front ends keep theirs in the same file
 
 /**
- * @typedef {{
- *   id: string,
- *   title: string,                  key of the message; its hint is the same with ".hint"
- *   section: string,                key of the message
- *   kind: "boolean" | "number" | "choice" | "text" | "keys",
- *   fallback: any,
- *   options?: {value: any, title: string}[],
- *   low?: number, high?: number, step?: number,
- * }} Setting
+ * @typedef {object} Setting
+ * @property {string} id
+ * @property {string} title  key of the message; its hint is the same with ".hint"
+ * @property {string} section  key of the message
+ * @property {"boolean" | "number" | "choice" | "text" | "keys"} kind
+ * @property {any} fallback
+ * @property {{value: any, title: string}[]} [options]
+ * @property {number} [low]
+ * @property {number} [high]
+ * @property {number} [step]
  */
 
 export class Settings {

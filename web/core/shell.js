@@ -8,24 +8,17 @@ import { h, icon } from "./dom.js";
 /** @import { Messages } from "./messages.js" */
 
 /**
- * @typedef {{
- *   id: string,
- *   title: string,                              key of the message
- *   icon: string,                               path of a drawing, 24 by 24
- *   side: "left" | "right",
- *   order: number,
- *   open: (body: HTMLElement) => (() => void) | void,   fills the body; what it returns is called when it closes
- * }} Panel
+ * @typedef {object} Panel
+ * @property {string} id
+ * @property {string} title  key of the message
+ * @property {string} icon  path of a drawing, 24 by 24
+ * @property {"left" | "right"} side
+ * @property {number} order
+ * @property {(body: HTMLElement) => (() => void) | void} open  fills the body; what it returns is called when it closes
  *
- * @typedef {{
- *   text?: string,                              shown; or `title`, a key
- *   title?: string,
- *   keys?: string,
- *   isDisabled?: boolean,
- *   isChecked?: boolean,
- *   run?: () => unknown,
- *   children?: MenuItem[],
- * } | "line"} MenuItem
+ * One entry: its words are `text`, or the message that `title` names.
+ * @typedef {{text?: string, title?: string, keys?: string, isDisabled?: boolean, isChecked?: boolean,
+ *   run?: () => unknown, children?: MenuItem[]} | "line"} MenuItem
  */
 
 const NOTE_MS = 6000;

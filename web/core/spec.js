@@ -7,33 +7,31 @@ import { socketType } from "./types.js";
 
 /**
  * One input of a node type. With `widget` it can hold a value; every input can also be linked, but companions.
- * @typedef {{
- *   name: string,
- *   type: string,
- *   widget: string | null,  what edits it: "INT", "FLOAT", "STRING", "BOOLEAN", "COMBO", "CONTROL", "UPLOAD" ...
- *   options: Record<string, any>,
- *   section: "required" | "optional",
- *   companionOf?: string,   a control or upload button: it has a place in `widgets_values`, none in a prompt
- *   grows?: boolean,        one of a list of sockets that grows
- * }} InputSpec
+ * @typedef {object} InputSpec
+ * @property {string} name
+ * @property {string} type
+ * @property {string | null} widget  what edits it: "INT", "FLOAT", "STRING", "BOOLEAN", "COMBO", "CONTROL", "UPLOAD" ...
+ * @property {Record<string, any>} options
+ * @property {"required" | "optional"} section
+ * @property {string} [companionOf]  a control or upload button: it has a place in `widgets_values`, none in a prompt
+ * @property {boolean} [grows]  one of a list of sockets that grows
  *
  * @typedef {{name: string, type: string, isList: boolean, tip: string}} OutputSpec
  *
- * @typedef {{
- *   type: string,
- *   title: string,
- *   category: string,
- *   doc: string,
- *   pack: string,
- *   inputs: InputSpec[],    as declared: dynamic ones are not unfolded yet
- *   outputs: OutputSpec[],
- *   isOutput: boolean,
- *   isDeprecated: boolean,
- *   isExperimental: boolean,
- *   aliases: string[],
- *   isDynamic: boolean,     which inputs there are depends on values and links
- *   definition?: any,       the subgraph that it stands for
- * }} NodeSpec
+ * @typedef {object} NodeSpec
+ * @property {string} type
+ * @property {string} title
+ * @property {string} category
+ * @property {string} doc
+ * @property {string} pack
+ * @property {InputSpec[]} inputs  as declared: dynamic ones are not unfolded yet
+ * @property {OutputSpec[]} outputs
+ * @property {boolean} isOutput
+ * @property {boolean} isDeprecated
+ * @property {boolean} isExperimental
+ * @property {string[]} aliases
+ * @property {boolean} isDynamic  which inputs there are depends on values and links
+ * @property {any} [definition]  the subgraph that it stands for
  */
 
 export const DYNAMIC_COMBO = "COMFY_DYNAMICCOMBO_V3";

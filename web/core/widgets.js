@@ -9,15 +9,13 @@
 
 /**
  * One kind. All places are in graph px.
- * @typedef {{
- *   height: (node: Node, input: InputSpec, width: number) => number,
- *   grows?: (node: Node, input: InputSpec) => boolean,   takes what height the node has to spare
- *   draw: (pen: Pen, node: Node, input: InputSpec, box: Box) => void,
- *   press?: (editor: Editor, node: Node, input: InputSpec, box: Box, press: Press) => Drag | boolean | void,
- *   control?: (editor: Editor, node: Node, input: InputSpec) => HTMLElement,
- *      the same as an element, for the form view, the outline and people who use no pointer
- *   text?: (value: any) => string,                       what is found by a search
- * }} WidgetKind
+ * @typedef {object} WidgetKind
+ * @property {(node: Node, input: InputSpec, width: number) => number} height
+ * @property {(node: Node, input: InputSpec) => boolean} [grows]  takes what height the node has to spare
+ * @property {(pen: Pen, node: Node, input: InputSpec, box: Box) => void} draw
+ * @property {(editor: Editor, node: Node, input: InputSpec, box: Box, press: Press) => Drag | boolean | void} [press]
+ * @property {(editor: Editor, node: Node, input: InputSpec) => HTMLElement} [control]  the same as an element, for the form view, the outline and people who use no pointer
+ * @property {(value: any) => string} [text]  what is found by a search
  */
 
 export class WidgetKinds {

@@ -23,16 +23,15 @@ const MIN_WIDTH = 140;
 
 /**
  * @typedef {{input: InputSpec, slot: number, top: number, height: number}} WidgetPlace  `slot`: index of its socket or -1
- * @typedef {{
- *   width: number,
- *   height: number,
- *   inputs: Float32Array,    y of each input's centre; NaN: not shown
- *   outputs: Float32Array,
- *   widgets: WidgetPlace[],
- *   extraTop: number,        where previews begin
- *   extraHeight: number,
- *   isCollapsed: boolean,
- * }} Layout
+ * @typedef {object} Layout
+ * @property {number} width
+ * @property {number} height
+ * @property {Float32Array} inputs  y of each input's centre; NaN: not shown
+ * @property {Float32Array} outputs
+ * @property {WidgetPlace[]} widgets
+ * @property {number} extraTop  where previews begin
+ * @property {number} extraHeight
+ * @property {boolean} isCollapsed
  */
 
 export class Layouts {

@@ -7,22 +7,24 @@
 /** @import { CanvasView } from "./view.js" */
 
 /**
- * @typedef {{
- *   x: number, y: number,                 graph px
- *   screenX: number, screenY: number,     CSS px from the canvas' corner
- *   hit: Hit,
- *   button: number,
- *   ctrl: boolean, shift: boolean, alt: boolean,
- *   kind: string,                         "mouse", "pen" or "touch"
- * }} Press
+ * @typedef {object} Press
+ * @property {number} x  graph px
+ * @property {number} y
+ * @property {number} screenX  CSS px from the canvas' corner
+ * @property {number} screenY
+ * @property {Hit} hit
+ * @property {number} button
+ * @property {boolean} ctrl
+ * @property {boolean} shift
+ * @property {boolean} alt
+ * @property {string} kind  "mouse", "pen" or "touch"
  *
  * What goes on while the pointer stays down. `cancel` puts everything back.
- * @typedef {{
- *   move?: (press: Press) => void,
- *   end?: (press: Press, moved: boolean) => void,
- *   cancel?: () => void,
- *   cursor?: string,
- * }} Drag
+ * @typedef {object} Drag
+ * @property {(press: Press) => void} [move]
+ * @property {(press: Press, moved: boolean) => void} [end]
+ * @property {() => void} [cancel]
+ * @property {string} [cursor]
  *
  * @typedef {(press: Press) => Drag | boolean | void} PressHandler  true: taken, nothing more to do
  */

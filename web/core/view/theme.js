@@ -1,19 +1,13 @@
 /** Colours and text of the canvas, taken from the style sheet, so that a theme is one file of CSS. */
 
-/**
- * @typedef {{
- *   ground: string, grid: string, node: string, nodeEdge: string, title: string, text: string, faint: string,
- *   field: string, fieldText: string, accent: string, error: string, good: string, selected: string, shadow: string,
- *   link: string, groupText: string, font: string, mono: string,
- * }} Theme
- */
-
 const NAMES = /** @type {const} */ ({
   ground: "--canvas-ground", grid: "--canvas-grid", node: "--node-body", nodeEdge: "--node-edge", title: "--node-title",
   text: "--node-text", faint: "--node-faint", field: "--node-field", fieldText: "--node-field-text", accent: "--accent",
   error: "--error", good: "--good", selected: "--selected", shadow: "--node-shadow", link: "--link", groupText: "--group-text",
   font: "--font", mono: "--font-mono",
 });
+
+/** @typedef {Record<keyof typeof NAMES, string>} Theme */
 
 /** @param {Element} root @returns {Theme} */
 export function readTheme(root) {
