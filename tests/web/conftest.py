@@ -191,6 +191,14 @@ def page(context: BrowserContext) -> Page:
     return context.new_page()
 
 
+@pytest.fixture
+def editor_page(page: Page) -> Page:
+    """The page with the editor ready; `page.evaluate("heddle.editor...")` reaches into it."""
+    page.goto("/")
+    page.locator("body[data-ready]").wait_for()
+    return page
+
+
 @pytest.fixture(scope="package")
 def axe_script() -> str:
     """axe-core's source, which finds what hinders people with a screen reader, a keyboard, or weak eyes."""
