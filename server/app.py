@@ -20,6 +20,7 @@ from server.guards import allow_origin, error_words, foreign_guard
 from server.intake import Intake
 from server.logbook import LogBook
 from server.metrics import METRICS, Metrics, count_requests
+from server.own_page import OwnPage
 from server.pack_requests import pass_to_packs
 from server.people import People
 from server.routes import (
@@ -122,7 +123,8 @@ def build_app(parts: Parts) -> web.Application:
     app[keys.WORKFLOWS] = parts.workflows
     app[keys.PEOPLE] = People(parts.folders, parts.limits.settings_bytes, several=parts.several_people)
     app[keys.PAGE] = parts.page
-    app[keys.PAGE_IS_OURS] = parts.page_is_ours
+    if parts.page_is_ours:
+        app[keys.OWN_PAGE] = OwnPage(parts.page)
     app[keys.LIMITS] = parts.limits
     app[keys.LOGBOOK] = LogBook(parts.clients)
     parts.supervisor.hear = app[keys.LOGBOOK].take

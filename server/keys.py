@@ -13,6 +13,7 @@ from server.catalogue import Catalogue
 from server.clients import Clients
 from server.intake import Intake
 from server.logbook import LogBook
+from server.own_page import OwnPage
 from server.people import People
 from server.store import Store
 from server.supervisor import Supervisor
@@ -40,6 +41,6 @@ WEBHOOKS = web.AppKey("webhooks", Webhooks)
 WORKFLOWS = web.AppKey("workflows", WorkflowShelf)
 PEOPLE = web.AppKey("people", People)
 PAGE = web.AppKey("page", Path)  # the folder of our own page, or of the front end in its place
-PAGE_IS_OURS = web.AppKey("page_is_ours", bool)
+OWN_PAGE = web.AppKey("own_page", OwnPage)  # absent, if it is a front end that was built elsewhere
 LIMITS = web.AppKey("limits", Limits)
 UPLOADING = web.AppKey("uploading", asyncio.Lock)  # two uploads of one name must not take the same free number
