@@ -25,6 +25,7 @@ from server.pack_requests import pass_to_packs
 from server.people import People
 from server.routes import (
     catalogue,
+    drafts,
     extensions,
     front_end,
     history,
@@ -43,6 +44,7 @@ from server.routes import (
     users,
     view,
     websocket,
+    workflow_files,
     workflows,
 )
 from server.store import Store
@@ -69,6 +71,8 @@ SUBJECTS = (
     users,
     userdata,
     workflows,
+    workflow_files,
+    drafts,
     templates,
     extensions,
     front_end,
@@ -121,7 +125,13 @@ def build_app(parts: Parts) -> web.Application:
     app[keys.SUPERVISOR] = parts.supervisor
     app[keys.INTAKE] = parts.intake
     app[keys.WORKFLOWS] = parts.workflows
-    app[keys.PEOPLE] = People(parts.folders, parts.limits.settings_bytes, several=parts.several_people)
+    app[keys.PEOPLE] = People(
+        parts.folders,
+        parts.limits.settings_bytes,
+        several=parts.several_people,
+        versions=parts.limits.versions,
+        drafts=parts.limits.drafts,
+    )
     app[keys.PAGE] = parts.page
     if parts.page_is_ours:
         app[keys.OWN_PAGE] = OwnPage(parts.page)

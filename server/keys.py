@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from aiohttp import web
@@ -12,6 +12,7 @@ from heddle.settings.folders import Folders
 from server.catalogue import Catalogue
 from server.clients import Clients
 from server.intake import Intake
+from server.kept import DraftLimits, VersionLimits
 from server.logbook import LogBook
 from server.own_page import OwnPage
 from server.people import People
@@ -28,6 +29,9 @@ class Limits:
     json_bytes: int = 64 * 2**20  # a workflow of a thousand nodes takes 0.7 MB, one with pictures inside tens
     upload_bytes: int = 100 * 2**20
     settings_bytes: int = 4 * 2**20  # all that a front end remembers
+    thumbnail_bytes: int = 2**20
+    versions: VersionLimits = field(default_factory=VersionLimits)
+    drafts: DraftLimits = field(default_factory=DraftLimits)
 
 
 FOLDERS = web.AppKey("folders", Folders)
