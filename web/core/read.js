@@ -43,7 +43,7 @@ export function readWorkflow(saved, catalogue) {
  * @param {any} saved
  * @param {Damage[]} damage
  */
-function readDefinitions(document, saved, damage) {
+export function readDefinitions(document, saved, damage) {
   /** @type {any[]} */
   const records = [];
   /** @param {any} holder */
@@ -112,19 +112,13 @@ function readGraph(graph, saved, damage) {
   for (const record of saved.nodes) readNode(graph, record, damage);
   const extensions = new Map(listIn(saved.extra?.linkExtensions).map((each) => [each?.id, each?.parentId]));
   for (const record of listIn(saved.links)) readLink(graph, record, extensions, damage);
-  for (const record of listIn(saved.groups)) {
-    const [x, y, width, height] = numbers(record?.bounding, 4);
-    const group = new Group(record?.id, String(record?.title ?? ""), x, y, width, height);
-    group.color = record?.color;
-    group.flags = record?.flags ?? {};
-    group.raw = record;
-    graph.groups.push(group);
-  }
+  for (const record of listIn(saved.groups)) graph.groups.push(makeGroup(record));
   for (const record of listIn(saved.reroutes ?? saved.extra?.reroutes)) {
     const [x, y] = numbers(record?.pos, 2);
     const reroute = new Reroute(Number(record?.id), x, y);
     reroute.parentId = record?.parentId ?? undefined;
     reroute.raw = record;
+    reroute.rank = ++graph.lastRank;
     graph.reroutes.set(reroute.id, reroute);
   }
   for (const node of graph.nodes.values()) {
@@ -149,6 +143,19 @@ function readNode(graph, record, damage) {
     damage.push({ key: "damage.node-twice", at: String(id) });
     return;
   }
+  const node = makeNode(graph, record, id);
+  node.rank = ++graph.lastRank;
+  graph.nodes.set(node.key, node);
+}
+
+/**
+ * A node as a record has it, without its links, not yet in the graph.
+ * @param {Graph} graph
+ * @param {any} record
+ * @param {import("./graph.js").NodeId} id
+ * @returns {Node}
+ */
+export function makeNode(graph, record, id) {
   const node = new Node(graph, id, record.type);
   [node.x, node.y] = numbers(record.pos, 2);
   [node.width, node.height] = numbers(record.size, 2);
@@ -157,6 +164,7 @@ function readNode(graph, record, damage) {
   node.flags = record.flags && typeof record.flags === "object" ? record.flags : {};
   node.color = record.color;
   node.bgcolor = record.bgcolor;
+  node.shape = record.shape;
   node.properties = record.properties && typeof record.properties === "object" ? record.properties : {};
   node.raw = record;
   node.spec = graph.document.specOf(record.type);
@@ -168,8 +176,17 @@ function readNode(graph, record, damage) {
     node.outputs.push(new OutputSlot(String(each?.name ?? ""), socketType(each?.type), { label: each?.label, raw: each }));
   }
   readValues(node, record);
-  node.rank = ++graph.lastRank;
-  graph.nodes.set(node.key, node);
+  return node;
+}
+
+/** @param {any} record @returns {Group} */
+export function makeGroup(record) {
+  const [x, y, width, height] = numbers(record?.bounding, 4);
+  const group = new Group(record?.id, String(record?.title ?? ""), x, y, width, height);
+  group.color = record?.color;
+  group.flags = record?.flags ?? {};
+  group.raw = record;
+  return group;
 }
 
 /**

@@ -16,7 +16,8 @@ import { socketType } from "./types.js";
  * @property {string} [companionOf]  a control or upload button: it has a place in `widgets_values`, none in a prompt
  * @property {boolean} [grows]  one of a list of sockets that grows
  *
- * @typedef {{name: string, type: string, isList: boolean, tip: string}} OutputSpec
+ * @typedef {{name: string, type: string, isList: boolean, tip: string, template?: string}} OutputSpec  `template`: it has
+ *   the type of what feeds the inputs of this template
  *
  * @typedef {object} NodeSpec
  * @property {string} type
@@ -62,6 +63,7 @@ export function readSpec(type, record) {
     type: socketType(record.output_matchtypes?.[i] ? "*" : each),
     isList: Boolean(record.output_is_list?.[i]),
     tip: String(record.output_tooltips?.[i] ?? ""),
+    ...(record.output_matchtypes?.[i] ? { template: String(record.output_matchtypes[i]) } : {}),
   }));
   return {
     type,

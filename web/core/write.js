@@ -3,6 +3,7 @@
  * was. Source: workflow_format.
  */
 
+import { socketType } from "./types.js";
 import { writeValues } from "./values.js";
 
 /** @import { Definition, Document } from "./document.js" */
@@ -33,7 +34,7 @@ export function writeWorkflow(document) {
 }
 
 /** @param {Definition} definition */
-function writeDefinition(definition) {
+export function writeDefinition(definition) {
   const { graph, raw } = definition;
   const ends = graph.boundary;
   return {
@@ -64,7 +65,7 @@ function writeDefinition(definition) {
       type: link.type,
       ...(link.parentId === undefined ? {} : { parentId: link.parentId }),
     })),
-    ...(graph.reroutes.size ? { reroutes: [...graph.reroutes.values()].map((each) => writeReroute(graph, each)) } : {}),
+    ...(graph.reroutes.size ? { reroutes: reroutesInOrder(graph).map((each) => writeReroute(graph, each)) } : {}),
   };
 }
 
@@ -75,7 +76,8 @@ function bounding(node) {
 
 /** @param {InputSlot | OutputSlot} slot */
 function plainSlot(slot) {
-  return { name: slot.name, type: slot.raw?.type ?? slot.type, ...(slot.label === undefined ? {} : { label: slot.label }) };
+  const had = slot.raw?.type; // written again as it was, unless it is another one now
+  return { name: slot.name, type: had !== undefined && socketType(had) === slot.type ? had : slot.type, ...(slot.label === undefined ? {} : { label: slot.label }) };
 }
 
 /**
@@ -102,7 +104,7 @@ export function writeNode(node) {
   if (inputs.length || raw?.inputs) record.inputs = inputs.map(writeInput);
   const outputs = node.outputs.filter((slot) => !slot.implicit);
   if (outputs.length || raw?.outputs) record.outputs = outputs.map(writeOutput);
-  for (const key of /** @type {const} */ (["title", "color", "bgcolor"])) {
+  for (const key of /** @type {const} */ (["title", "color", "bgcolor", "shape"])) {
     if (node[key] === undefined) delete record[key];
     else record[key] = node[key];
   }
@@ -120,7 +122,7 @@ function writeOutput(slot) {
 }
 
 /** @param {Group} group */
-function writeGroup(group) {
+export function writeGroup(group) {
   /** @type {any} */
   const record = { ...group.raw, title: group.title, bounding: [group.x, group.y, group.width, group.height] };
   if (group.id !== undefined) record.id = group.id;
@@ -134,14 +136,19 @@ function linksInOrder(graph) {
   return [...graph.links.values()].sort((a, b) => a.rank - b.rank);
 }
 
+/** @param {Graph} graph */
+function reroutesInOrder(graph) {
+  return [...graph.reroutes.values()].sort((a, b) => a.rank - b.rank);
+}
+
 /** Slots that are not written do not count. @param {Graph} graph @param {Link} link */
-function writtenInput(graph, link) {
+export function writtenInput(graph, link) {
   const slots = graph.node(link.to)?.inputs ?? [];
   return link.toSlot - count(slots, link.toSlot);
 }
 
 /** @param {Graph} graph @param {Link} link */
-function writtenOutput(graph, link) {
+export function writtenOutput(graph, link) {
   const slots = graph.node(link.from)?.outputs ?? [];
   return link.fromSlot - count(slots, link.fromSlot);
 }
@@ -156,7 +163,7 @@ function count(slots, before) {
 /** In schema 0.4 reroutes lie under `extra`. @param {Graph} graph @param {any} extra */
 function writeReroutes(graph, extra) {
   if (graph.reroutes.size || extra.reroutes) {
-    extra.reroutes = [...graph.reroutes.values()].map((each) => writeReroute(graph, each));
+    extra.reroutes = reroutesInOrder(graph).map((each) => writeReroute(graph, each));
   }
   const through = linksInOrder(graph).filter((link) => link.parentId !== undefined);
   if (through.length || extra.linkExtensions) extra.linkExtensions = through.map((link) => ({ id: link.id, parentId: link.parentId }));
