@@ -18,6 +18,7 @@ from benchmarks.checkpoint import measure_load, measure_memory
 from benchmarks.figures import Calibration, CannotMeasure, Figure, Place, calibrate, median_of
 from benchmarks.graphs import GRAPH_FIGURES
 from benchmarks.object_info import measure_object_info, measure_object_info_of_packs
+from benchmarks.page import PAGE_FIGURES
 from benchmarks.previewing import measure_share
 from benchmarks.starting import ROOT, measure_front_desk, measure_launch, measure_picture, measure_worker
 from benchmarks.submitting import (
@@ -59,6 +60,7 @@ FIGURES = (
     *WATCHING_FIGURES,
     Figure("check", "1,000 nodes in a chain, checked", "ms", 15.0, measure_check),
     Figure("check_growth", "10,000 nodes checked / 1,000 nodes", "x", 12.0, measure_growth),
+    *PAGE_FIGURES,
 )
 FEWEST_RUNS = 5
 
