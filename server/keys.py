@@ -13,6 +13,7 @@ from server.catalogue import Catalogue
 from server.clients import Clients
 from server.intake import Intake
 from server.logbook import LogBook
+from server.outputs.gallery import Gallery
 from server.people import People
 from server.store import Store
 from server.supervisor import Supervisor
@@ -35,6 +36,7 @@ CATALOGUE = web.AppKey("catalogue", Catalogue)
 CLIENTS = web.AppKey("clients", Clients)
 SUPERVISOR = web.AppKey("supervisor", Supervisor)
 LOGBOOK = web.AppKey("logbook", LogBook)
+GALLERY = web.AppKey("gallery", Gallery)
 INTAKE = web.AppKey("intake", Intake)
 WEBHOOKS = web.AppKey("webhooks", Webhooks)
 WORKFLOWS = web.AppKey("workflows", WorkflowShelf)
