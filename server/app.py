@@ -19,7 +19,9 @@ from server.files import empty_temp, forget_drafts
 from server.guards import allow_origin, error_words, foreign_guard
 from server.intake import Intake
 from server.logbook import LogBook
+from server.messages import OutputsChanged
 from server.metrics import METRICS, Metrics, count_requests
+from server.outputs.gallery import Gallery
 from server.own_page import OwnPage
 from server.pack_requests import pass_to_packs
 from server.people import People
@@ -34,6 +36,7 @@ from server.routes import (
     logs,
     metrics,
     models,
+    outputs,
     page,
     prompt,
     queue,
@@ -54,6 +57,7 @@ from server.v1 import events as v1_events
 from server.v1 import jobs as v1_jobs
 from server.v1.records import job_record
 from server.v1.streams import STREAMS, Streams
+from server.watchers import Watchers
 from server.webhooks import Webhooks
 from server.workflows import WorkflowShelf
 
@@ -65,6 +69,7 @@ SUBJECTS = (
     view,
     catalogue,
     models,
+    outputs,
     system,
     upload,
     websocket,
@@ -142,7 +147,11 @@ def build_app(parts: Parts) -> web.Application:
     app[keys.WEBHOOKS] = parts.webhooks
     app[STREAMS] = Streams()
     app[METRICS] = parts.metrics
-    parts.store.watcher = parts.metrics
+    gallery = Gallery(
+        parts.folders, parts.store, lambda places: parts.clients.tell_those_who_know(OutputsChanged(places))
+    )
+    app[keys.GALLERY] = gallery
+    parts.store.watcher = Watchers(parts.metrics, gallery)
     for subject in SUBJECTS:
         app.add_routes(_under_both_paths(subject.routes))
     for subject in V1_SUBJECTS:
@@ -191,5 +200,6 @@ async def _run_parts(app: web.Application) -> AsyncIterator[None]:
     yield
     await app[keys.WEBHOOKS].stop()
     await app[keys.SUPERVISOR].stop()
+    await app[keys.GALLERY].close()
     await app[keys.STORE].close()
     app[keys.LOGBOOK].close()

@@ -14,6 +14,7 @@ from server.clients import Clients
 from server.intake import Intake
 from server.kept import DraftLimits, VersionLimits
 from server.logbook import LogBook
+from server.outputs.gallery import Gallery
 from server.own_page import OwnPage
 from server.people import People
 from server.store import Store
@@ -40,6 +41,7 @@ CATALOGUE = web.AppKey("catalogue", Catalogue)
 CLIENTS = web.AppKey("clients", Clients)
 SUPERVISOR = web.AppKey("supervisor", Supervisor)
 LOGBOOK = web.AppKey("logbook", LogBook)
+GALLERY = web.AppKey("gallery", Gallery)
 INTAKE = web.AppKey("intake", Intake)
 WEBHOOKS = web.AppKey("webhooks", Webhooks)
 WORKFLOWS = web.AppKey("workflows", WorkflowShelf)

@@ -198,6 +198,14 @@ class Logs(TextMessage):
 
 
 @dataclass(frozen=True, slots=True)
+class OutputsChanged(TextMessage):
+    """Files came or went in these places; for clients that announced `heddle_outputs`."""
+
+    type: ClassVar[str] = "heddle_outputs"
+    places: list[str]
+
+
+@dataclass(frozen=True, slots=True)
 class PackEvent(TextMessage):
     """What a pack says to its own scripts in the browser, under a name of its own."""
 

@@ -222,6 +222,167 @@ class Moved(BaseModel):
     position: int | None
 
 
+Place = Literal["output", "input", "temp"]
+FileName = Annotated[str, Field(min_length=1, max_length=1000)]
+FolderName = Annotated[str, Field(max_length=4000)]
+MOST_FILES = 10_000  # of one request
+
+
+class FileTaken(Taken):
+    """A file of the folders of results."""
+
+    filename: FileName
+    subfolder: FolderName = ""
+    type: Place = "output"
+
+
+class UseAsInput(FileTaken):
+    """A result that nodes shall load."""
+
+    folder: FolderName = Field("", description="The folder below the input folder that it goes to")
+
+
+class DeleteOutputs(Taken):
+    """Results to take away."""
+
+    files: list[FileTaken] = Field(min_length=1, max_length=MOST_FILES)
+    forever: bool = Field(False, description="Not into the trash")
+
+
+class RestoreOutputs(Taken):
+    """What was deleted together, by the name that the answer gave it."""
+
+    trash: Word
+
+
+class EmptyTrash(Taken):
+    """One heap of the trash; all of them if not given."""
+
+    trash: Word | None = None
+
+
+class FileShown(BaseModel):
+    """A file of the folders of results."""
+
+    filename: str
+    subfolder: str
+    type: Place
+
+
+class OutputEntry(FileShown):
+    """A result. Sizes in pixels; what is null is not known, or not yet."""
+
+    kind: Literal["image", "video", "audio", "text", "3d", "other"]
+    width: int | None
+    height: int | None
+    duration_s: float | None
+    bytes: int
+    modified_ms: int
+    job_id: str | None
+    node_id: str | None
+    has_workflow: bool | None = Field(description="Whether it carries something that an editor can open")
+    url: str
+    thumbnail: str | None
+
+
+class OutputPage(BaseModel):
+    """A page of results, and the cursors to go on from."""
+
+    entries: list[OutputEntry]
+    total: int
+    total_bytes: int | None = Field(description="Null where files are chosen by text, job or time")
+    next_cursor: str | None = Field(description="For `after`; null at the end")
+    prev_cursor: str | None = Field(description="For `before`, also to hear of newer ones later")
+    has_prev: bool
+    scanning: bool = Field(description="The folder is being read for the first time in this run; more may come")
+
+
+class OutputFolder(BaseModel):
+    """A folder with files right in it."""
+
+    subfolder: str
+    kinds: dict[str, int]
+    bytes: int
+
+
+class OutputFolders(BaseModel):
+    """The folders that hold results."""
+
+    folders: list[OutputFolder]
+
+
+class OutputMetadata(OutputEntry):
+    """What is in a file."""
+
+    format: str | None
+    media_type: str
+    mode: str | None = Field(description="The colours of a picture as Pillow names them, such as RGBA")
+    frames: int | None
+    workflow: dict[str, Any] | None
+    prompt: dict[str, Any] | None
+    parameters: str | None
+    other_texts: list[str]
+    notes: list[str]
+
+
+class UsedAsInput(BaseModel):
+    """Where the copy lies; `value` is its name for nodes such as LoadImage."""
+
+    name: str
+    subfolder: str
+    type: str
+    value: str
+
+
+class FileKept(FileShown):
+    """A file that could not be taken away."""
+
+    reason: str
+
+
+class DeletedOutputs(BaseModel):
+    """What was taken away, and under which name it comes back; null where it does not."""
+
+    deleted: list[FileShown]
+    failed: list[FileKept]
+    trash: str | None
+
+
+class FileInTrash(FileShown):
+    bytes: int
+
+
+class Heap(BaseModel):
+    """What was deleted together."""
+
+    trash: str
+    deleted_ms: int
+    until_ms: int
+    files: list[FileInTrash]
+
+
+class Trash(BaseModel):
+    """What can be brought back, the latest first."""
+
+    heaps: list[Heap]
+
+
+class FileRestored(FileShown):
+    """A file that is back; `was` is the name that it had."""
+
+    was: str
+
+
+class RestoredOutputs(BaseModel):
+    restored: list[FileRestored]
+
+
+class EmptiedTrash(BaseModel):
+    """How many heaps were given up."""
+
+    emptied: int
+
+
 class ErrorWords(BaseModel):
     """What was wrong."""
 
