@@ -135,9 +135,7 @@ class Troubles:
             self.found.append(f"thrown: {error.error}")
 
         def take_request(request: Request) -> None:
-            inside = ("data:", "blob:", "about:", *(f"{address}/" for address in self._addresses))
-            websockets = tuple(f"{address.replace('http', 'ws', 1)}/" for address in self._addresses)
-            if not request.url.startswith((*inside, *websockets)):
+            if not request.url.startswith(("data:", "blob:", *(f"{address}/" for address in self._addresses))):
                 self.found.append(f"request: {request.url[:300]} is not on the server's address")
 
         context.on("console", hear)
