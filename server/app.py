@@ -24,6 +24,7 @@ from server.metrics import METRICS, Metrics, count_requests
 from server.outputs.gallery import Gallery
 from server.pack_requests import pass_to_packs
 from server.people import People
+from server.queue_news import QueueNews
 from server.routes import (
     catalogue,
     extensions,
@@ -38,6 +39,7 @@ from server.routes import (
     page,
     prompt,
     queue,
+    queue_panel,
     system,
     templates,
     upload,
@@ -61,6 +63,7 @@ from server.workflows import WorkflowShelf
 SUBJECTS = (
     prompt,
     queue,
+    queue_panel,
     history,
     jobs,
     view,
@@ -139,7 +142,8 @@ def build_app(parts: Parts) -> web.Application:
         parts.folders, parts.store, lambda places: parts.clients.tell_those_who_know(OutputsChanged(places))
     )
     app[keys.GALLERY] = gallery
-    parts.store.watcher = Watchers(parts.metrics, gallery)
+    app[keys.QUEUE_NEWS] = QueueNews(parts.store, parts.supervisor, parts.clients)
+    parts.store.watcher = Watchers(parts.metrics, gallery, app[keys.QUEUE_NEWS])
     for subject in SUBJECTS:
         app.add_routes(_under_both_paths(subject.routes))
     for subject in V1_SUBJECTS:
@@ -188,6 +192,7 @@ async def _run_parts(app: web.Application) -> AsyncIterator[None]:
     yield
     await app[keys.WEBHOOKS].stop()
     await app[keys.SUPERVISOR].stop()
+    app[keys.QUEUE_NEWS].close()
     await app[keys.GALLERY].close()
     await app[keys.STORE].close()
     app[keys.LOGBOOK].close()

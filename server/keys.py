@@ -15,6 +15,7 @@ from server.intake import Intake
 from server.logbook import LogBook
 from server.outputs.gallery import Gallery
 from server.people import People
+from server.queue_news import QueueNews
 from server.store import Store
 from server.supervisor import Supervisor
 from server.webhooks import Webhooks
@@ -37,6 +38,7 @@ CLIENTS = web.AppKey("clients", Clients)
 SUPERVISOR = web.AppKey("supervisor", Supervisor)
 LOGBOOK = web.AppKey("logbook", LogBook)
 GALLERY = web.AppKey("gallery", Gallery)
+QUEUE_NEWS = web.AppKey("queue_news", QueueNews)
 INTAKE = web.AppKey("intake", Intake)
 WEBHOOKS = web.AppKey("webhooks", Webhooks)
 WORKFLOWS = web.AppKey("workflows", WorkflowShelf)

@@ -68,6 +68,14 @@ class Move(Taken):
     background: bool | None = None
 
 
+class Retry(Taken):
+    """How a job runs again where it differs from the first time."""
+
+    client_id: Word | None = Field(None, description="Who hears of it; the first one's if not given")
+    front: bool = Field(False, description="Before all that wait with its priority")
+    priority: int | None = Field(None, ge=-1000, le=1000)
+
+
 class JobError(BaseModel):
     """The first thing that went wrong."""
 
@@ -122,6 +130,54 @@ class JobRecord(BaseModel):
     outputs: list[Output]
     text_choices: dict[str, Any] | None = Field(None, description="The seed, and which words were chosen with it")
     conversion_notes: list[Any] | None = Field(None, description="What was left out of a saved workflow")
+
+
+class NodeAtWork(BaseModel):
+    """The node that runs, and how far it is: `value` of `max`."""
+
+    node_id: str
+    class_type: str | None
+    value: float
+    max: float
+
+
+class OutputInQueue(Output):
+    thumbnail: str | None = Field(description="The address of a small picture, if there is one")
+
+
+class JobInQueue(BaseModel):
+    """A job as a panel shows it. Times in milliseconds since 1970."""
+
+    id: str
+    label: str | None
+    state: State
+    client_id: str | None
+    priority: int
+    background: bool
+    created_ms: int
+    started_ms: int | None
+    ended_ms: int | None
+    progress_percent: float
+    position: int | None
+    seconds_left: float | None
+    worker: str | None
+    node: NodeAtWork | None
+    error: JobError | None
+    workflow_id: str | None
+    outputs: list[OutputInQueue] = Field(description="The first few files, what was saved before the rest")
+    outputs_count: int
+
+
+class QueuePanel(BaseModel):
+    """Jobs that run, wait and ended."""
+
+    version: str = Field(description="The websocket's heddle_queue names another when this is out of date")
+    running: list[JobInQueue]
+    waiting: list[JobInQueue]
+    waiting_total: int
+    ended: list[JobInQueue]
+    ended_total: int
+    ended_cursor: str | None
 
 
 class Queued(BaseModel):
