@@ -19,8 +19,9 @@ from server.files import empty_temp, forget_drafts
 from server.guards import allow_origin, error_words, foreign_guard
 from server.intake import Intake
 from server.logbook import LogBook
-from server.messages import OutputsChanged
+from server.messages import ModelHashes, OutputsChanged
 from server.metrics import METRICS, Metrics, count_requests
+from server.model_shelf import ModelShelf
 from server.outputs.gallery import Gallery
 from server.pack_requests import pass_to_packs
 from server.people import People
@@ -142,6 +143,11 @@ def build_app(parts: Parts) -> web.Application:
         parts.folders, parts.store, lambda places: parts.clients.tell_those_who_know(OutputsChanged(places))
     )
     app[keys.GALLERY] = gallery
+    app[keys.MODELS] = ModelShelf(
+        parts.folders,
+        parts.folders.user / "models.sqlite",
+        lambda changed: parts.clients.tell_those_who_know(ModelHashes(changed)),
+    )
     app[keys.QUEUE_NEWS] = QueueNews(parts.store, parts.supervisor, parts.clients)
     parts.store.watcher = Watchers(parts.metrics, gallery, app[keys.QUEUE_NEWS])
     for subject in SUBJECTS:
@@ -193,6 +199,7 @@ async def _run_parts(app: web.Application) -> AsyncIterator[None]:
     await app[keys.WEBHOOKS].stop()
     await app[keys.SUPERVISOR].stop()
     app[keys.QUEUE_NEWS].close()
+    await app[keys.MODELS].close()
     await app[keys.GALLERY].close()
     await app[keys.STORE].close()
     app[keys.LOGBOOK].close()

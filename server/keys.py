@@ -13,6 +13,7 @@ from server.catalogue import Catalogue
 from server.clients import Clients
 from server.intake import Intake
 from server.logbook import LogBook
+from server.model_shelf import ModelShelf
 from server.outputs.gallery import Gallery
 from server.people import People
 from server.queue_news import QueueNews
@@ -39,6 +40,7 @@ SUPERVISOR = web.AppKey("supervisor", Supervisor)
 LOGBOOK = web.AppKey("logbook", LogBook)
 GALLERY = web.AppKey("gallery", Gallery)
 QUEUE_NEWS = web.AppKey("queue_news", QueueNews)
+MODELS = web.AppKey("models", ModelShelf)
 INTAKE = web.AppKey("intake", Intake)
 WEBHOOKS = web.AppKey("webhooks", Webhooks)
 WORKFLOWS = web.AppKey("workflows", WorkflowShelf)

@@ -198,6 +198,14 @@ class Logs(TextMessage):
 
 
 @dataclass(frozen=True, slots=True)
+class ModelHashes(TextMessage):
+    """Hashes of model files that moved; for clients that announced `heddle_models`."""
+
+    type: ClassVar[str] = "heddle_models"
+    models: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
 class QueueChanged(TextMessage):
     """How the jobs of all clients stand; for clients that announced `heddle_queue`."""
 

@@ -439,6 +439,70 @@ class EmptiedTrash(BaseModel):
     emptied: int
 
 
+class ModelNamed(Taken):
+    """A model file, by its kind and the name that lists give it."""
+
+    folder: Word
+    name: FileName
+
+
+class HashModels(Taken):
+    """Model files whose hash is wanted."""
+
+    models: list[ModelNamed] = Field(min_length=1, max_length=1000)
+
+
+class ModelHash(BaseModel):
+    """Where a hash stands."""
+
+    folder: str
+    name: str
+    state: Literal["waiting", "hashing", "known", "failed"]
+    percent: float
+    sha256: str | None
+    autov2: str | None = Field(description="Its first ten digits, as A1111 writes them into pictures")
+    reason: str | None
+
+
+class ModelHashes(BaseModel):
+    models: list[ModelHash]
+
+
+class ModelSummary(BaseModel):
+    """What the header of a model file says of it; null or empty where it says nothing."""
+
+    title: str | None
+    base_model: str | None
+    trigger_words: list[str]
+    tags: list[str] = Field(description="Its own, else those that it was trained with most")
+    resolution: str | None
+    description: str | None
+    author: str | None
+    license: str | None
+    usage_hint: str | None
+    network_dim: str | None
+
+
+class ModelShown(BaseModel):
+    """A model file. `path_index` says in which of its kind's folders it lies."""
+
+    name: str
+    path_index: int
+    bytes: int
+    modified_ms: int
+    created_ms: int
+    preview: str | None
+    metadata: ModelSummary | None
+    problem: str | None
+    sha256: str | None
+    autov2: str | None
+
+
+class ModelPage(BaseModel):
+    models: list[ModelShown]
+    total: int
+
+
 class ErrorWords(BaseModel):
     """What was wrong."""
 
