@@ -23,11 +23,13 @@ from server.messages import ModelHashes, OutputsChanged
 from server.metrics import METRICS, Metrics, count_requests
 from server.model_shelf import ModelShelf
 from server.outputs.gallery import Gallery
+from server.own_page import OwnPage
 from server.pack_requests import pass_to_packs
 from server.people import People
 from server.queue_news import QueueNews
 from server.routes import (
     catalogue,
+    drafts,
     extensions,
     front_end,
     history,
@@ -48,6 +50,7 @@ from server.routes import (
     users,
     view,
     websocket,
+    workflow_files,
     workflows,
 )
 from server.store import Store
@@ -77,6 +80,8 @@ SUBJECTS = (
     users,
     userdata,
     workflows,
+    workflow_files,
+    drafts,
     templates,
     extensions,
     front_end,
@@ -129,9 +134,16 @@ def build_app(parts: Parts) -> web.Application:
     app[keys.SUPERVISOR] = parts.supervisor
     app[keys.INTAKE] = parts.intake
     app[keys.WORKFLOWS] = parts.workflows
-    app[keys.PEOPLE] = People(parts.folders, parts.limits.settings_bytes, several=parts.several_people)
+    app[keys.PEOPLE] = People(
+        parts.folders,
+        parts.limits.settings_bytes,
+        several=parts.several_people,
+        versions=parts.limits.versions,
+        drafts=parts.limits.drafts,
+    )
     app[keys.PAGE] = parts.page
-    app[keys.PAGE_IS_OURS] = parts.page_is_ours
+    if parts.page_is_ours:
+        app[keys.OWN_PAGE] = OwnPage(parts.page)
     app[keys.LIMITS] = parts.limits
     app[keys.LOGBOOK] = LogBook(parts.clients)
     parts.supervisor.hear = app[keys.LOGBOOK].take

@@ -17,6 +17,7 @@ from aiohttp.typedefs import Handler, Middleware
 from execution.check import error_record
 from heddle.graph.errors import FileProblem, GraphError, HeddleError, WeightsError
 from server.intake import NotReady, Refused
+from server.kept import Changed, DraftsFull
 from server.people import HEADER, UnknownPerson
 from server.store import DuplicateJob, StoreDamaged, StoreTrouble
 from server.user_files import Absent, Taken
@@ -126,6 +127,10 @@ async def error_words(request: web.Request, handler: Handler) -> web.StreamRespo
         return answer_error(401, "unknown_person", error.message)
     except Taken as error:
         return answer_error(409, "name_taken", error.message)
+    except Changed as error:
+        return answer_error(409, "changed_meanwhile", error.message, current=error.current)
+    except DraftsFull as error:
+        return answer_error(507, "drafts_full", error.message)
     except DuplicateJob as error:
         return answer_error(409, "duplicate_prompt_id", error.message)
     except (FileProblem, WeightsError) as error:
@@ -143,7 +148,9 @@ async def error_words(request: web.Request, handler: Handler) -> web.StreamRespo
         return response
     except (web.RequestPayloadError, HttpProcessingError) as error:  # aiohttp, of a body it cannot take apart
         words = " ".join(str(error).split())[:300]
-        return answer_error(400, "invalid_request", "the body is damaged or cut short", details=words)
+        response = answer_error(400, "invalid_request", "the body is damaged or cut short", details=words)
+        response.force_close()  # what follows on this connection is the rest of that body
+        return response
     except RecursionError:
         return answer_error(400, "invalid_json", "the request is nested too deeply; no workflow is")
     except ConnectionError:

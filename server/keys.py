@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from aiohttp import web
@@ -12,9 +12,11 @@ from heddle.settings.folders import Folders
 from server.catalogue import Catalogue
 from server.clients import Clients
 from server.intake import Intake
+from server.kept import DraftLimits, VersionLimits
 from server.logbook import LogBook
 from server.model_shelf import ModelShelf
 from server.outputs.gallery import Gallery
+from server.own_page import OwnPage
 from server.people import People
 from server.queue_news import QueueNews
 from server.store import Store
@@ -30,6 +32,9 @@ class Limits:
     json_bytes: int = 64 * 2**20  # a workflow of a thousand nodes takes 0.7 MB, one with pictures inside tens
     upload_bytes: int = 100 * 2**20
     settings_bytes: int = 4 * 2**20  # all that a front end remembers
+    thumbnail_bytes: int = 2**20
+    versions: VersionLimits = field(default_factory=VersionLimits)
+    drafts: DraftLimits = field(default_factory=DraftLimits)
 
 
 FOLDERS = web.AppKey("folders", Folders)
@@ -46,6 +51,6 @@ WEBHOOKS = web.AppKey("webhooks", Webhooks)
 WORKFLOWS = web.AppKey("workflows", WorkflowShelf)
 PEOPLE = web.AppKey("people", People)
 PAGE = web.AppKey("page", Path)  # the folder of our own page, or of the front end in its place
-PAGE_IS_OURS = web.AppKey("page_is_ours", bool)
+OWN_PAGE = web.AppKey("own_page", OwnPage)  # absent, if it is a front end that was built elsewhere
 LIMITS = web.AppKey("limits", Limits)
 UPLOADING = web.AppKey("uploading", asyncio.Lock)  # two uploads of one name must not take the same free number

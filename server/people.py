@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from heddle.graph.errors import FileProblem, HeddleError
 from heddle.media.whole_files import write_whole
 from heddle.settings.folders import Folders
+from server.kept import DraftLimits, Drafts, VersionLimits, WorkflowFiles
+from server.kept.database import KeptDatabase
 from server.user_files import PersonSettings, UserFiles
 
 log = logging.getLogger("heddle.server.people")
@@ -37,22 +39,34 @@ class UnknownPerson(HeddleError):
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """One person's files and settings."""
+    """One person's files and settings, and what is kept beside them."""
 
     id: str
     files: UserFiles
     settings: PersonSettings
+    workflows: WorkflowFiles
+    drafts: Drafts
 
 
 class People:
     """The persons by id. What `load` and `add` do touches the disk, so it belongs into a thread."""
 
-    def __init__(self, folders: Folders, settings_bytes: int, *, several: bool = False) -> None:
+    def __init__(
+        self,
+        folders: Folders,
+        settings_bytes: int,
+        *,
+        several: bool = False,
+        versions: VersionLimits | None = None,
+        drafts: DraftLimits | None = None,
+    ) -> None:
         self.several = several
+        self._versions = versions or VersionLimits()
+        self._drafts = drafts or DraftLimits()
         self._folders = folders
         self._settings_bytes = settings_bytes
         self._names: dict[str, str] = {}
-        self._persons: dict[str, Person] = {}  # kept, since the settings of one person have one lock
+        self._persons: dict[str, Person] = {}  # kept, since what one person's parts share are locks
         self._using = threading.Lock()
 
     @property
@@ -87,7 +101,14 @@ class People:
         with self._using:
             if person_id not in self._persons:
                 files = UserFiles(self._folders, person_id)
-                self._persons[person_id] = Person(person_id, files, PersonSettings(files, self._settings_bytes))
+                database = KeptDatabase(files)
+                self._persons[person_id] = Person(
+                    person_id,
+                    files,
+                    PersonSettings(files, self._settings_bytes),
+                    WorkflowFiles(files, database, self._versions),
+                    Drafts(database, self._drafts),
+                )
             return self._persons[person_id]
 
     def add(self, name: str) -> str:

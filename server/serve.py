@@ -28,6 +28,7 @@ from server.clients import Clients
 from server.expected_nodes import EXPECTED
 from server.guards import own_names
 from server.intake import Check, Convert, Intake
+from server.kept import VersionLimits
 from server.keys import Limits
 from server.metrics import Metrics
 from server.store import Store
@@ -146,7 +147,10 @@ def gather_parts(
             store, secret=settings.webhook_secret, allow_private=settings.is_private or settings.private_webhooks
         ),
         page_is_ours=settings.front_end is None,
-        limits=Limits(upload_bytes=settings.upload_bytes),
+        limits=Limits(
+            upload_bytes=settings.upload_bytes,
+            versions=VersionLimits(settings.versions_each, settings.versions_days, settings.versions_bytes),
+        ),
         private_names=own_names(settings.listen) if settings.is_private else None,
         cors_origin=settings.cors_origin,
         several_people=settings.multi_user,
@@ -263,7 +267,8 @@ async def _serve_until_stopped(
 
 def is_news(record: logging.LogRecord) -> bool:
     """Whether something that aiohttp says is for the log: words that are hardly HTTP are their sender's business."""
-    return record.exc_info is None or not isinstance(record.exc_info[1], HttpProcessingError)
+    strange = (HttpProcessingError, web.RequestPayloadError)
+    return record.exc_info is None or not isinstance(record.exc_info[1], strange)
 
 
 def greeting(sockets: Sequence[socket.socket], settings: Settings) -> list[str]:

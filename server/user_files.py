@@ -42,6 +42,7 @@ class UserFiles:
     def __init__(self, folders: Folders, person_id: str) -> None:
         # The person's folder as a root of its own: a link in it must not lead to the job database beside it.
         self._folders = replace(folders, user=folders.user / person_id)
+        self.writing = threading.RLock()  # held by whoever compares what is there before writing
 
     @property
     def root(self) -> Path:
@@ -97,17 +98,18 @@ class UserFiles:
     def write(self, name: str, data: bytes, *, overwrite: bool) -> Path:
         """Write a file whole or not at all. Raises: Taken, if there is one and it may not be overwritten."""
         path = self._target(name)
-        if overwrite:
-            write_whole(path, data)
-            return path
-        if os.path.lexists(path):
-            raise Taken(f"there is already a file {name!r}")
-        try:
-            return write_new([path], data)
-        except FileProblem as problem:
-            if os.path.lexists(path):  # somebody else was quicker
-                raise Taken(f"there is already a file {name!r}") from problem
-            raise
+        with self.writing:
+            if overwrite:
+                write_whole(path, data)
+                return path
+            if os.path.lexists(path):
+                raise Taken(f"there is already a file {name!r}")
+            try:
+                return write_new([path], data)
+            except FileProblem as problem:
+                if os.path.lexists(path):  # somebody else was quicker
+                    raise Taken(f"there is already a file {name!r}") from problem
+                raise
 
     def move(self, name: str, wanted: str, *, overwrite: bool) -> Path:
         """Give a file another name. Raises: Absent, Taken."""
@@ -120,12 +122,14 @@ class UserFiles:
             target.parent.mkdir(parents=True, exist_ok=True)
         except (FileExistsError, NotADirectoryError) as error:
             raise FileProblem(f"{wanted!r}: a file stands where a folder is needed; choose another name") from error
-        os.replace(source, target)
+        with self.writing:
+            os.replace(source, target)
         return target
 
     def delete(self, name: str) -> None:
         """Take a file away. Raises: Absent."""
-        self.find(name).unlink()
+        with self.writing:
+            self.find(name).unlink()
 
     def _target(self, name: str) -> Path:
         path = self.path(name)

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from heddle.graph.workflow import read_document
+from server.kept.workflows import FOLDER
 from server.packs import find_inside
 from server.user_files import Absent, UserFiles
 
 _INDEX = re.compile(r"index(\.[\w-]+)?\.json")  # of one language
 _PICTURE = {"mediaType": "image", "mediaSubtype": "webp"}  # front ends ask for NAME-1.webp
-FOLDER = "workflows"  # among a person's files, where editors of this ecosystem save them
 
 
 class WorkflowShelf:

@@ -34,6 +34,8 @@ DISK_CACHE_BYTES = 4 << 30
 DISK_CACHE_WORTH_S = 1.0
 HEADROOM_GB = 4
 UPLOAD_BYTES = 100 << 20
+VERSIONS_EACH = 200
+VERSIONS_BYTES = 1 << 30
 PREVIEW_METHODS = ("none", "auto", "latent2rgb", "taesd")
 PREVIEW_PX = 512
 
@@ -59,6 +61,9 @@ class Settings:
     upload_bytes: int = UPLOAD_BYTES
     front_end: Path | None = None  # None: our own page
     multi_user: bool = False  # several people, each with files and settings of their own
+    versions_each: int = VERSIONS_EACH  # of one workflow
+    versions_days: int = 0  # how old they grow; 0: however old
+    versions_bytes: int = VERSIONS_BYTES  # of all of a person's workflows
     base_directory: Path = HOUSE
     input_directory: Path | None = None
     output_directory: Path | None = None
@@ -192,6 +197,19 @@ def _shared_options() -> _Parser:
     net.add_argument("--front-end-root", metavar="DIR", help="serve the front end in DIR in place of our own page")
     net.add_argument(
         "--multi-user", action="store_true", help="keep settings and workflows of several people apart, by name"
+    )
+    net.add_argument(
+        "--versions-each",
+        type=int,
+        default=VERSIONS_EACH,
+        metavar="N",
+        help="versions of one saved workflow that are kept; default %(default)s, at least 1",
+    )
+    net.add_argument(
+        "--versions-days", type=int, default=0, metavar="N", help="days that older versions are kept; default: no limit"
+    )
+    net.add_argument(
+        "--versions-size", metavar="SIZE", help="disk space for the versions of a person's workflows; default 1GB"
     )
     places = parser.add_argument_group("folders")
     places.add_argument("--base-directory", metavar="DIR", help="holds models, input, output, user ...; default: here")
@@ -350,6 +368,9 @@ def _settings(
         upload_bytes=_upload_bytes(found.max_upload_size),
         front_end=_front_end(found.front_end_root),
         multi_user=found.multi_user,
+        versions_each=_at_least(1, found.versions_each, "--versions-each"),
+        versions_days=_at_least(0, found.versions_days, "--versions-days"),
+        versions_bytes=VERSIONS_BYTES if found.versions_size is None else parse_size(found.versions_size),
         base_directory=base,
         input_directory=_folder(found.input_directory, "--input-directory"),
         output_directory=_folder(found.output_directory, "--output-directory"),

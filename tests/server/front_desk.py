@@ -14,6 +14,7 @@ from typing import Any
 
 from aiohttp import ClientWebSocketResponse, WSMsgType
 from aiohttp.test_utils import TestClient, TestServer
+from yarl import URL
 
 from heddle.settings.folders import Folders
 from heddle.settings.options import Settings
@@ -93,7 +94,7 @@ class Desk:
         self.get = client.get
         self.post = client.post
 
-    async def json(self, path: str, **options: Any) -> Any:
+    async def json(self, path: str | URL, **options: Any) -> Any:
         async with self.client.get(path, **options) as response:
             assert response.status == 200, await response.text()
             return json.loads(await response.text())

@@ -1,6 +1,7 @@
 """The kinds of golden sets that are known, one module each."""
 
 from tests.golden.kinds.chains import CHAINS
+from tests.golden.kinds.infotext import INFOTEXT
 from tests.golden.kinds.kind import Kind
 from tests.golden.kinds.node_sampling import NODE_SAMPLING
 from tests.golden.kinds.noise_levels import NOISE_LEVELS
@@ -10,6 +11,6 @@ from tests.golden.kinds.sd15 import SD15
 from tests.golden.kinds.text_inversion import TEXT_INVERSION
 from tests.golden.kinds.tokens import TOKENS
 
-KINDS = (NOISE_LEVELS, SAMPLING, NODE_SAMPLING, TOKENS, SD15, TEXT_INVERSION, OPERATIONS, CHAINS)
+KINDS = (NOISE_LEVELS, SAMPLING, NODE_SAMPLING, TOKENS, SD15, TEXT_INVERSION, OPERATIONS, CHAINS, INFOTEXT)
 
 __all__ = ["KINDS", "Kind"]

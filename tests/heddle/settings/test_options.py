@@ -53,6 +53,15 @@ def test_jobs_have_their_budgets():
     assert parse([]).worker_memory_bytes is None and parse([]).node_timeout_s is None
 
 
+def test_versions_of_workflows_have_their_limits():
+    assert (parse([]).versions_each, parse([]).versions_days, parse([]).versions_bytes) == (200, 0, 2**30)
+    settings = parse(["--versions-each", "1", "--versions-days", "30", "--versions-size", "5MB"])
+    assert (settings.versions_each, settings.versions_days, settings.versions_bytes) == (1, 30, 5 * 2**20)
+    for wrong in ("--versions-each=0", "--versions-days=-1", "--versions-size=many"):
+        with pytest.raises(SettingsError):
+            parse([wrong])
+
+
 def test_a_repeated_option_keeps_what_stood_before_the_command(tmp_path: Path):
     first, second = tmp_path / "a.yaml", tmp_path / "b.yaml"
     first.touch()
