@@ -117,6 +117,10 @@ export class Drafts {
 
   /** From now on every step is kept. */
   begin() {
+    whenIdle(() => void this.#editor.server.get("/heddle/drafts").then(
+      ({ drafts }) => drafts.forEach((/** @type {any} */ each) => this.#onServer.add(each.id)),
+      (error) => console.warn("the server's drafts are not known", error),
+    ));
     const { events } = this.#editor;
     const stop = new AbortController();
     this.#stop = [
@@ -241,6 +245,7 @@ export class Drafts {
       const body = await pack(JSON.stringify(this.#files.write(document)));
       try {
         await this.#editor.server.ask("PUT", `/heddle/drafts/${id}?${query}`, body.blob, body.headers);
+        this.#onServer.add(id);
       } catch (error) {
         console.warn("the draft could not be kept on the server", error);
         this.#unsent.add(document);
@@ -251,15 +256,14 @@ export class Drafts {
     }
   }
 
-  /** @type {Set<string>} drafts that the server may have */
-  #sent = new Set();
+  /** @type {Set<string>} ids of drafts that the server has */
+  #onServer = new Set();
 
   /** @param {Document} document */
   async #unsend(document) {
     const { id } = this.#files.stateOf(document);
-    if (this.#sent.has(id)) return;
-    this.#sent.add(id);
-    await this.#editor.server.ask("DELETE", `/heddle/drafts/${id}`).catch(() => {});
+    if (!this.#onServer.delete(id)) return;
+    await this.#editor.server.ask("DELETE", `/heddle/drafts/${id}`).catch((error) => console.warn("a draft stays on the server", error));
   }
 
   /** @param {Document} document  closed by the person */
@@ -268,7 +272,7 @@ export class Drafts {
     this.#stale.delete(document);
     this.#unsent.delete(document);
     if (this.#database) await this.#erase(id);
-    await this.#editor.server.ask("DELETE", `/heddle/drafts/${id}`).catch(() => {});
+    await this.#unsend(document);
   }
 
   /** @param {string} id */
