@@ -21,7 +21,7 @@ _LONGEST_NAME = 1000
 
 @routes.post("/heddle/open")
 @described(
-    query={"name": {"type": "string", "maxLength": _LONGEST_NAME}},
+    query={"name": TEXT},
     body={"description": "A workflow in either form, or another program's settings as a text"},
     form={"type": "object", "properties": {"file": {"type": "string", "format": "binary"}}, "required": ["file"]},
     answer={
