@@ -22,6 +22,7 @@ from server.logbook import LogBook
 from server.metrics import METRICS, Metrics, count_requests
 from server.pack_requests import pass_to_packs
 from server.people import People
+from server.readiness import Readiness
 from server.routes import (
     catalogue,
     drafts,
@@ -126,6 +127,7 @@ def build_app(parts: Parts) -> web.Application:
     app[keys.SUPERVISOR] = parts.supervisor
     app[keys.INTAKE] = parts.intake
     app[keys.WORKFLOWS] = parts.workflows
+    app[keys.READINESS] = Readiness(parts.folders)
     app[keys.PEOPLE] = People(
         parts.folders,
         parts.limits.settings_bytes,

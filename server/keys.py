@@ -15,6 +15,7 @@ from server.intake import Intake
 from server.kept import DraftLimits, VersionLimits
 from server.logbook import LogBook
 from server.people import People
+from server.readiness import Readiness
 from server.store import Store
 from server.supervisor import Supervisor
 from server.webhooks import Webhooks
@@ -41,6 +42,7 @@ SUPERVISOR = web.AppKey("supervisor", Supervisor)
 LOGBOOK = web.AppKey("logbook", LogBook)
 INTAKE = web.AppKey("intake", Intake)
 WEBHOOKS = web.AppKey("webhooks", Webhooks)
+READINESS = web.AppKey("readiness", Readiness)
 WORKFLOWS = web.AppKey("workflows", WorkflowShelf)
 PEOPLE = web.AppKey("people", People)
 PAGE = web.AppKey("page", Path)  # the folder of our own page, or of the front end in its place
