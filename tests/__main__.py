@@ -1,7 +1,8 @@
 """The whole test command: `python -m tests [pytest's options]`.
 
-First the tools that read the tree (formatting, types, floors), each with one line; what they found is shown when they
-found something. Then pytest, whose summary comes last. The exit code is 0 only when everything passed.
+First the tools that read the tree (formatting, types of Python and of the page, floors), each with one line; what they
+found is shown when they found something. Then pytest, whose summary comes last. The exit code is 0 only when everything
+passed.
 """
 
 import argparse
@@ -19,6 +20,7 @@ TOOLS: tuple[tuple[str, list[str], int], ...] = (
     ("ruff check", ["-m", "ruff", "check", "."], 300),
     ("ruff format", ["-m", "ruff", "format", "--check", "."], 300),
     ("pyright", ["-m", "pyright", "--pythonpath", sys.executable], 1800),
+    ("tsc", ["-m", "tests.web.node_tools", "tsc"], 900),
     ("import-linter", ["-c", LINT_IMPORTS], 300),
 )
 PYTEST_TIMEOUT_S = 80 * 60
@@ -61,7 +63,7 @@ def run_pytest(arguments: list[str]) -> int:
 def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m tests",
-        description="Runs ruff, pyright and import-linter over the tree, then pytest.",
+        description="Runs ruff, pyright, tsc and import-linter over the tree, then pytest.",
         epilog="Every other option goes to pytest: --slow also runs what takes long, -k WORDS chooses by name.",
     )
     parser.add_argument("--only-tools", action="store_true", help="read the tree and run no test")

@@ -351,6 +351,14 @@ def is_device_name(part: str) -> bool:
     return _DEVICE.fullmatch(part) is not None
 
 
+def is_usable_name(part: str) -> bool:
+    """Whether this may be the name of one file or folder to those who ask from outside: `Folders.resolve` takes it."""
+    try:
+        return _safe_parts(part) == [part]
+    except FileProblem:
+        return False
+
+
 def _safe_parts(name: str, may_be_empty: bool = False) -> list[str]:
     """The parts of a relative name that came from outside. Raises: FileProblem, if any part could lead elsewhere."""
     # The whole text, before it is taken apart: what a rule below strips must not hide from the one above it.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aiohttp import ETag, web
 
+from server.files import takes_gzip
 from server.keys import CATALOGUE, INTAKE, SUPERVISOR
 from server.plain_json import to_text
 from server.routes.described import described
@@ -26,7 +27,7 @@ async def get_object_info(request: web.Request) -> web.Response:
         response.set_status(304)
         return response
     response.content_type = "application/json"
-    if _takes_gzip(request.headers.get("Accept-Encoding", "")):
+    if takes_gzip(request.headers.get("Accept-Encoding", "")):
         response.headers["Content-Encoding"] = "gzip"
         response.body = answer.gzipped
     else:
@@ -41,12 +42,3 @@ async def get_object_info_of(request: web.Request) -> web.Response:
     await request.app[INTAKE].records()
     await request.app[SUPERVISOR].packs.refresh()
     return web.json_response(await request.app[CATALOGUE].one(request.match_info["class"]), dumps=to_text)
-
-
-def _takes_gzip(accepted: str) -> bool:
-    """Whether an Accept-Encoding header allows gzip: `gzip;q=0` does not."""
-    for part in accepted.lower().split(","):
-        name, _, weight = part.partition(";")
-        if name.strip() in ("gzip", "*"):
-            return weight.replace(" ", "").removeprefix("q=").strip("0.") != "" or not weight
-    return False

@@ -7,8 +7,8 @@ import asyncio
 from aiohttp import web
 
 from server.intake import Refused
-from server.keys import CATALOGUE, FOLDERS, INTAKE, LIMITS
-from server.opening import Opened, build, look_into
+from server.keys import CATALOGUE, FOLDERS, INTAKE, LIMITS, MODELS
+from server.opening import Opened, build, files_here, look_into
 from server.routes.bodies import answer_json, read_bytes, refuse_deep
 from server.routes.described import TEXT, described, one_of
 from server.routes.forms import received_form
@@ -60,7 +60,9 @@ async def _built(request: web.Request, opened: Opened) -> dict[str, object]:
         return {"kind": opened.kind, "name": opened.name, **opened.found, "notes": opened.notes}
     records = await request.app[INTAKE].records()
 
+    files = files_here(request.app[FOLDERS], request.app[MODELS])
+
     def make() -> dict[str, object]:
-        return build(opened, request.app[CATALOGUE].registry(records), request.app[FOLDERS])
+        return build(opened, request.app[CATALOGUE].registry(records), files)
 
     return await asyncio.to_thread(make)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import io
 import json
@@ -15,6 +16,8 @@ import pytest
 from aiohttp import FormData
 from PIL import Image
 
+import server.model_files
+from server import keys
 from server.keys import Limits
 from tests.heddle.media import carrier_files as made
 from tests.heddle.media.carrier_files import PROMPT, SETTINGS, TEXTS, WORKFLOW
@@ -115,7 +118,9 @@ async def test_settings_of_another_program_become_a_workflow(desk: Desk) -> None
     assert (await opened_text(desk, SETTINGS))["kind"] == "parameters"
 
 
-async def test_the_checkpoint_of_settings_is_found_by_its_hash(desk: Desk, tmp_path: Path) -> None:
+async def test_the_checkpoint_of_settings_is_found_by_its_hash(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await desk.ready()
     folder = tmp_path / "models" / "checkpoints"
     folder.mkdir(parents=True)
@@ -126,6 +131,15 @@ async def test_the_checkpoint_of_settings_is_found_by_its_hash(desk: Desk, tmp_p
     for wanted in (hashlib.sha256(data).hexdigest()[:10], old, old.upper()):
         found = await opened_text(desk, f"{SETTINGS}, Model: theirs, Model hash: {wanted}")
         assert found["prompt"]["1"]["inputs"]["ckpt_name"] == "mine.safetensors"
+    monkeypatch.setattr(server.model_files, "HASHED_BYTES", 0)  # from here on, only what is known already
+    wanted = hashlib.sha256(data).hexdigest()[:10]
+    found = await opened_text(desk, f"{SETTINGS}, Model: theirs, Model hash: {wanted}")
+    assert found["prompt"]["1"]["inputs"]["ckpt_name"] == "theirs.safetensors"
+    models = desk.client.app[keys.MODELS]
+    (asked,) = await models.ask([("checkpoints", "mine.safetensors")])
+    await desk.until(lambda: asyncio.sleep(0, asked.sha256))
+    found = await opened_text(desk, f"{SETTINGS}, Model: theirs, Model hash: {wanted}")
+    assert found["prompt"]["1"]["inputs"]["ckpt_name"] == "mine.safetensors"
     found = await opened_text(desk, f"{SETTINGS}, Model: mime, Model hash: 0123456789")
     assert any("mine.safetensors" in note for note in found["notes"])
 

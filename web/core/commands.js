@@ -1,0 +1,136 @@
+/** What a person can do, by name: each can be bound to keys, found in the palette, and put into a menu. */
+
+/**
+ * @typedef {object} Command
+ * @property {string} id  "edit.undo"
+ * @property {string} title  key of its message
+ * @property {string[]} [keys]  "ctrl+z": modifiers in the order ctrl, alt, shift, then the key; ctrl is also Command
+ * @property {() => boolean} [when]  whether it makes sense now
+ * @property {boolean} [inText]  also while a text is being typed
+ * @property {boolean} [isHidden]  not in the palette: it needs to be told something
+ * @property {(argument?: any) => unknown} run
+ */
+
+export class Commands {
+  /** @type {Map<string, Command>} */
+  #commands = new Map();
+  /** @type {Map<string, string[]> | null} keys -> ids */
+  #keys = null;
+  /** @type {() => Record<string, string[]>} what the person bound: id -> keys */
+  #bindings;
+  /** @type {(error: unknown) => void} */
+  onError = reportError;
+
+  /** @param {() => Record<string, string[]>} bindings */
+  constructor(bindings) {
+    this.#bindings = bindings;
+  }
+
+  /** @param {Command} command @returns {() => void} takes it away */
+  add(command) {
+    if (this.#commands.has(command.id)) throw new Error(`there is a command ${command.id} already`);
+    this.#commands.set(command.id, command);
+    this.#keys = null;
+    return () => {
+      this.#commands.delete(command.id);
+      this.#keys = null;
+    };
+  }
+
+  /** @param {Command[]} commands @returns {() => void} */
+  addAll(commands) {
+    const undo = commands.map((each) => this.add(each));
+    return () => undo.forEach((each) => each());
+  }
+
+  /** @returns {Command[]} */
+  get all() {
+    return [...this.#commands.values()];
+  }
+
+  /** @param {string} id */
+  get(id) {
+    return this.#commands.get(id);
+  }
+
+  /** @param {string} id */
+  isPossible(id) {
+    const command = this.#commands.get(id);
+    return Boolean(command && (command.when?.() ?? true));
+  }
+
+  /**
+   * @param {string} id
+   * @param {any} [argument]
+   * @returns {unknown} what it gives back; errors are told to the person, not thrown
+   */
+  run(id, argument) {
+    const command = this.#commands.get(id);
+    if (!command) throw new Error(`there is no command ${id}`);
+    if (command.when && !command.when()) return undefined;
+    try {
+      const result = command.run(argument);
+      if (result instanceof Promise) return result.catch(this.onError);
+      return result;
+    } catch (error) {
+      this.onError(error);
+      return undefined;
+    }
+  }
+
+  /** @param {string} id @returns {string[]} */
+  keysOf(id) {
+    return this.#bindings()[id] ?? this.#commands.get(id)?.keys ?? [];
+  }
+
+  /** Bindings changed. */
+  forgetKeys() {
+    this.#keys = null;
+  }
+
+  /**
+   * Runs what is bound to the keys of an event.
+   * @param {KeyboardEvent} event
+   * @returns {boolean} whether something was
+   */
+  press(event) {
+    if (event.isComposing) return false; // keys that make up a word of an input method are not ours
+    this.#keys ??= this.#readKeys();
+    const isTyping = isTextField(event.target);
+    for (const id of this.#keys.get(keysOf(event)) ?? []) {
+      const command = this.#commands.get(id);
+      if (!command || (isTyping && !command.inText) || !(command.when?.() ?? true)) continue;
+      event.preventDefault();
+      this.run(id);
+      return true;
+    }
+    return false;
+  }
+
+  #readKeys() {
+    /** @type {Map<string, string[]>} */
+    const keys = new Map();
+    for (const id of this.#commands.keys()) {
+      for (const each of this.keysOf(id)) keys.set(each, [...(keys.get(each) ?? []), id]);
+    }
+    return keys;
+  }
+}
+
+/** @param {KeyboardEvent} event @returns {string} "ctrl+shift+z" */
+export function keysOf(event) {
+  const parts = [];
+  if (event.ctrlKey || event.metaKey) parts.push("ctrl");
+  if (event.altKey) parts.push("alt");
+  if (event.shiftKey && event.key.length > 1) parts.push("shift");
+  else if (event.shiftKey && /^[a-z]$/i.test(event.key)) parts.push("shift");
+  const key = event.key === " " ? "space" : event.key.toLowerCase();
+  return [...parts, key].join("+");
+}
+
+/** @param {EventTarget | null} target */
+export function isTextField(target) {
+  if (!(target instanceof HTMLElement)) return false;
+  if (target.isContentEditable || target instanceof HTMLTextAreaElement || target instanceof HTMLSelectElement) return true;
+  return target instanceof HTMLInputElement && !["checkbox", "radio", "button", "range", "color", "file"].includes(target.type);
+}

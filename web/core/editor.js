@@ -1,0 +1,323 @@
+/** The editor: what is open, what is shown, what is chosen. Features hang on it and on nothing else. */
+
+import { Commands } from "./commands.js";
+import { Document } from "./document.js";
+import { Emitter } from "./emitter.js";
+import { Graph, Node } from "./graph.js";
+import { Selection } from "./selection.js";
+import { CanvasView } from "./view/view.js";
+import { WidgetKinds } from "./widgets.js";
+
+/** @import { Catalogue } from "./catalogue.js" */
+/** @import { Entry } from "./journal.js" */
+/** @import { Messages } from "./messages.js" */
+/** @import { Server } from "./server.js" */
+/** @import { Settings } from "./settings.js" */
+/** @import { MenuItem, Shell } from "./shell.js" */
+/** @import { Press } from "./view/pointer.js" */
+/** @import { Point } from "./view/links.js" */
+
+/**
+ * A part of the editor that can be taken out.
+ * @typedef {object} Feature
+ * @property {string} name
+ * @property {string[]} [needs]  names of features that are installed before it
+ * @property {(editor: Editor) => (() => void) | void | Promise<(() => void) | void>} install
+ *
+ * @typedef {object} EditorEvents
+ * @property {Document} document  another one is shown
+ * @property {null} documents  one was opened or closed
+ * @property {Graph} graph  another graph of the document is shown
+ * @property {null} selection
+ * @property {Document} change  a step was done, undone or redone
+ * @property {null} catalogue  node types or lists of files are other ones now
+ *
+ * What a menu shows depends on where it was opened.
+ * @typedef {(press: Press) => MenuItem[]} MenuPart
+ */
+
+export class Editor {
+  /** @type {Emitter<EditorEvents & Record<string, any>>} features tell of their own events, as "run:start", too */
+  events = new Emitter();
+  /** @type {Document[]} */
+  documents = [];
+  selection = new Selection();
+  kinds = new WidgetKinds();
+  /** @type {Node[]} instances of subgraphs that were opened, the outermost first */
+  path = [];
+  /** Objects that features offer to each other, by name. @type {Record<string, any>} */
+  services = {};
+  /** @type {Document} */
+  #document;
+  /** @type {WeakMap<Graph, {scale: number, offset: Point}>} where the person was looking */
+  #places = new WeakMap();
+  /** @type {WeakMap<Document, Node[]>} */
+  #paths = new WeakMap();
+  /** @type {{order: number, part: MenuPart}[]} */
+  #menuParts = [];
+  /** @type {WeakMap<Document, (() => void)[]>} */
+  #listening = new WeakMap();
+
+  /**
+   * @param {{shell: Shell, server: Server, catalogue: Catalogue, settings: Settings, messages: Messages}} rooms
+   */
+  constructor({ shell, server, catalogue, settings, messages }) {
+    this.shell = shell;
+    this.server = server;
+    this.catalogue = catalogue;
+    this.settings = settings;
+    this.messages = messages;
+    this.commands = new Commands(() => settings.read("keys", {}));
+    this.commands.onError = (error) => this.report(error);
+    this.#document = new Document(catalogue);
+    this.view = new CanvasView(shell.canvas, this.kinds, this.#document.root);
+    this.view.isSelected = (thing) => this.selection.has(thing);
+    this.selection.events.on("change", () => {
+      this.view.redraw();
+      this.events.emit("selection", null);
+    });
+    this.view.events.on("menu", (press) => this.#openMenu(press));
+    this.open(this.#document);
+  }
+
+  /** @param {string} name @param {Record<string, string | number>} [values] */
+  text(name, values) {
+    return this.messages.text(name, values);
+  }
+
+  /** Tells the person of an error. @param {unknown} error */
+  report(error) {
+    console.warn(error);
+    this.shell.note(error instanceof Error ? error.message : String(error), { kind: "error" });
+  }
+
+  // What is open.
+
+  /** The workflow that is shown. */
+  get document() {
+    return this.#document;
+  }
+
+  /** The graph that is shown: the root, or the inside of a subgraph. @returns {Graph} */
+  get graph() {
+    return this.view.graph;
+  }
+
+  /**
+   * Adds a document and shows it.
+   * @param {Document} document
+   */
+  open(document) {
+    if (!this.documents.includes(document)) {
+      this.documents.push(document);
+      document.journal.whereNow = () => ({ path: [...this.path] });
+      this.#listening.set(document, [
+        document.journal.events.on("commit", () => this.events.emit("change", document)),
+        document.journal.events.on("travel", ({ entry }) => this.#travelled(document, entry)),
+      ]);
+      this.events.emit("documents", null);
+    }
+    this.show(document);
+  }
+
+  /** Takes a document away; the one beside it is shown. @param {Document} document */
+  close(document) {
+    const at = this.documents.indexOf(document);
+    if (at < 0) return;
+    for (const stop of this.#listening.get(document) ?? []) stop();
+    this.documents.splice(at, 1);
+    if (!this.documents.length) this.open(new Document(this.catalogue));
+    else if (document === this.#document) this.show(this.documents[Math.min(at, this.documents.length - 1)]);
+    this.events.emit("documents", null);
+  }
+
+  /** @param {Document} document  one that is open */
+  show(document) {
+    this.#rememberPlace();
+    this.#document = document;
+    this.path = this.#paths.get(document) ?? [];
+    this.#showGraph();
+    this.events.emit("document", document);
+  }
+
+  /**
+   * Opens the inside of a subgraph, or goes out again.
+   * @param {Node[]} path  instances, the outermost first; empty: the root
+   */
+  enter(path) {
+    this.#rememberPlace();
+    this.path = path;
+    this.#paths.set(this.#document, path);
+    this.#showGraph();
+  }
+
+  #rememberPlace() {
+    this.#places.set(this.view.graph, { scale: this.view.scale, offset: { ...this.view.offset } });
+  }
+
+  #showGraph() {
+    const inner = this.path.at(-1);
+    const definition = inner && this.#document.definitions.get(inner.type);
+    const graph = definition?.graph ?? this.#document.root;
+    this.selection.clear();
+    this.view.show(graph);
+    const place = this.#places.get(graph) ?? placeIn(graph === this.#document.root ? this.#document.extra.ds : null);
+    if (place) this.view.moveTo(place.scale, place.offset);
+    else this.fitAll();
+    this.events.emit("graph", graph);
+  }
+
+  /** Zooms so that everything is seen. */
+  fitAll() {
+    const box = this.view.boxAround();
+    if (box) this.view.fit(box);
+    else this.view.moveTo(1, { x: this.view.width / 2, y: this.view.height / 2 });
+  }
+
+  /** @param {Document} document @param {Entry} entry */
+  #travelled(document, entry) {
+    if (document === this.#document) {
+      const path = /** @type {Node[]} */ (entry.place?.path ?? []);
+      const isThere = path.every((node) => node.graph.node(node.id) === node);
+      if (isThere && path.at(-1) !== this.path.at(-1)) this.enter(path);
+      const gone = this.selection.all.filter((each) => each instanceof Node && this.graph.node(each.id) !== each);
+      if (gone.length) this.selection.remove(gone);
+    }
+    this.events.emit("change", document);
+  }
+
+  /**
+   * One step of undo in the document that is shown.
+   * @template T
+   * @param {string} label  key of the message that names it
+   * @param {() => T} change
+   * @returns {T}
+   */
+  edit(label, change) {
+    return this.#document.edit(label, change);
+  }
+
+  /**
+   * Path of a node's id as the server has it: "8:25:15".
+   * @param {Node} node
+   * @param {Node[]} [path]
+   */
+  serverId(node, path = this.path) {
+    return [...path.map((each) => each.id), node.id].join(":");
+  }
+
+  /**
+   * The node of a server's id, with the instances that it is inside of.
+   * @param {string} id
+   * @param {Document} [document]
+   * @returns {{node: Node, path: Node[]} | null}
+   */
+  nodeOf(id, document = this.#document) {
+    let graph = document.root;
+    /** @type {Node[]} */
+    const path = [];
+    const parts = String(id).split(":");
+    for (let i = 0; i < parts.length; i++) {
+      const node = graph.node(parts[i]);
+      if (!node) return null;
+      if (i === parts.length - 1) return { node, path };
+      const definition = document.definitions.get(node.type);
+      if (!definition) return null;
+      path.push(node);
+      graph = definition.graph;
+    }
+    return null;
+  }
+
+  /** Shows a node: opens the subgraph that it is in, chooses it, brings it into view. @param {Node} node @param {Node[]} [path] */
+  goTo(node, path = this.path) {
+    if (node.graph !== this.graph) this.enter(path);
+    this.selection.set([node]);
+    const box = this.view.boxAround([node]);
+    if (box) this.view.fit(box, { largest: Math.max(1, this.view.scale), padding: 120 });
+    this.view.element.focus({ preventScroll: true });
+  }
+
+  // Menus.
+
+  /** @param {number} order @param {MenuPart} part  adds to the menu of the canvas @returns {() => void} */
+  addMenu(order, part) {
+    const entry = { order, part };
+    this.#menuParts.push(entry);
+    this.#menuParts.sort((a, b) => a.order - b.order);
+    return () => void this.#menuParts.splice(this.#menuParts.indexOf(entry), 1);
+  }
+
+  /** @param {Press} press */
+  #openMenu(press) {
+    const { hit } = press;
+    if ("node" in hit && !this.selection.has(hit.node)) this.selection.set([hit.node]);
+    /** @type {MenuItem[]} */
+    const items = [];
+    for (const { part } of this.#menuParts) {
+      const more = part(press);
+      if (more.length && items.length) items.push("line");
+      items.push(...more);
+    }
+    const area = this.view.element.getBoundingClientRect();
+    if (items.length) this.shell.menu(items, { x: area.left + press.screenX, y: area.top + press.screenY });
+  }
+
+  /**
+   * An entry of a menu that runs a command.
+   * @param {string} id
+   * @param {any} [argument]
+   * @returns {MenuItem}
+   */
+  menuItem(id, argument) {
+    const command = this.commands.get(id);
+    return {
+      text: this.text(command?.title ?? id),
+      keys: this.commands.keysOf(id)[0] ? keysText(this.commands.keysOf(id)[0]) : undefined,
+      isDisabled: !this.commands.isPossible(id),
+      run: () => this.commands.run(id, argument),
+    };
+  }
+
+  /**
+   * Installs features, each after those that it needs. One that fails is reported and the others go on.
+   * @param {Feature[]} features
+   */
+  async install(features) {
+    const names = new Set(features.map((each) => each.name));
+    /** @type {Set<string>} */
+    const installed = new Set();
+    /** @type {(() => void)[]} */
+    const undo = [];
+    let waiting = [...features];
+    while (waiting.length) {
+      const ready = waiting.filter((each) => (each.needs ?? []).every((name) => installed.has(name) || !names.has(name)));
+      if (!ready.length) throw new Error(`features need each other in a circle: ${waiting.map((each) => each.name).join(", ")}`);
+      for (const feature of ready) {
+        try {
+          const remove = await feature.install(this);
+          if (remove) undo.push(remove);
+        } catch (error) {
+          console.error(`feature ${feature.name}`, error);
+          this.report(error);
+        }
+        installed.add(feature.name);
+      }
+      waiting = waiting.filter((each) => !ready.includes(each));
+    }
+    return () => undo.reverse().forEach((each) => each());
+  }
+}
+
+/** @param {any} ds  of `extra` @returns {{scale: number, offset: Point} | null} */
+function placeIn(ds) {
+  const [x, y] = Array.isArray(ds?.offset) ? ds.offset : [ds?.offset?.[0], ds?.offset?.[1]];
+  if (![ds?.scale, x, y].every(Number.isFinite) || ds.scale <= 0) return null;
+  return { scale: ds.scale, offset: { x: x * ds.scale, y: y * ds.scale } };
+}
+
+/** How keys are written for people. @param {string} keys  "ctrl+shift+z" */
+export function keysText(keys) {
+  const isMac = /mac/i.test(navigator.platform);
+  return keys.split("+").map((each) => (each === "ctrl" && isMac ? "⌘" : each.length === 1 ? each.toUpperCase() : each[0].toUpperCase() + each.slice(1))).join(isMac ? "" : "+");
+}

@@ -1,0 +1,635 @@
+/**
+ * Nodes, links and groups of one graph: the root of a workflow or the inside of a subgraph. Knows no pixel beyond
+ * the places that files have, and no server.
+ *
+ * Reading is free; everything that changes goes through a method of `Graph`, inside `document.edit`, and so into the
+ * journal. Values that are objects (`flags`, `properties`, a value of a widget) are replaced, never changed in place.
+ */
+
+import { defaultOf, unfold } from "./spec.js";
+import { fits } from "./types.js";
+
+/** @import { Document } from "./document.js" */
+/** @import { InputSpec, NodeSpec } from "./spec.js" */
+
+/** @typedef {string | number} NodeId  as the file has it; two are the same if their texts are */
+
+export const NORMAL = 0;
+export const MUTED = 2;
+export const BYPASSED = 4;
+
+export const INPUT_BOUNDARY = -10; // the node inside a subgraph whose outputs are the subgraph's inputs
+export const OUTPUT_BOUNDARY = -20;
+
+/**
+ * Where a link ends. `raw` has what the file says of it; a slot that is `implicit` is known from the node's type alone
+ * and is not written until it is linked, so that a file that never listed it stays as it was.
+ */
+export class InputSlot {
+  /**
+   * @param {string} name
+   * @param {string} type
+   * @param {{widget?: string, label?: string, raw?: any, implicit?: boolean}} [more]
+   */
+  constructor(name, type, more = {}) {
+    this.name = name;
+    this.type = type;
+    /** @type {number | null} id of the link */
+    this.link = null;
+    /** @type {string | undefined} name of the widget that it stands for */
+    this.widget = more.widget;
+    /** @type {string | undefined} */
+    this.label = more.label;
+    /** @type {any} */
+    this.raw = more.raw;
+    this.implicit = more.implicit ?? false;
+  }
+}
+
+export class OutputSlot {
+  /**
+   * @param {string} name
+   * @param {string} type
+   * @param {{label?: string, raw?: any, implicit?: boolean}} [more]
+   */
+  constructor(name, type, more = {}) {
+    this.name = name;
+    this.type = type;
+    /** @type {number[]} ids of links */
+    this.links = [];
+    /** @type {string | undefined} */
+    this.label = more.label;
+    /** @type {any} */
+    this.raw = more.raw;
+    this.implicit = more.implicit ?? false;
+  }
+}
+
+export class Node {
+  /**
+   * @param {Graph} graph
+   * @param {NodeId} id
+   * @param {string} type
+   */
+  constructor(graph, id, type) {
+    this.graph = graph;
+    this.id = id;
+    this.type = type;
+    /** @type {string | undefined} what the person named it */
+    this.title = undefined;
+    this.x = 0;
+    this.y = 0; // of the body: the title bar lies above it
+    this.width = 0;
+    this.height = 0;
+    this.mode = NORMAL;
+    /** @type {Record<string, any>} `collapsed`, `pinned` ... */
+    this.flags = {};
+    /** @type {string | undefined} */
+    this.color = undefined;
+    /** @type {string | undefined} */
+    this.bgcolor = undefined;
+    /** @type {InputSlot[]} */
+    this.inputs = [];
+    /** @type {OutputSlot[]} */
+    this.outputs = [];
+    /** @type {Record<string, any>} of widgets, by name, companions too */
+    this.values = {};
+    /** @type {Record<string, any>} */
+    this.properties = {};
+    /** The record of the file, for all in it that the editor does not know. @type {any} */
+    this.raw = undefined;
+    /** Later ones lie above. */
+    this.rank = 0;
+    /** @type {NodeSpec | null} null: a type that is not known here; the node is kept as it is */
+    this.spec = null;
+    /** @type {InputSpec[] | null} */
+    this.unfolded = null;
+  }
+
+  get key() {
+    return String(this.id);
+  }
+
+  /** What is shown above it. */
+  get name() {
+    return this.title ?? this.spec?.title ?? this.type;
+  }
+
+  get isCollapsed() {
+    return Boolean(this.flags.collapsed);
+  }
+
+  get isPinned() {
+    return Boolean(this.flags.pinned);
+  }
+
+  /** @returns {InputSpec[]} its inputs now, of which those with a `widget` hold values */
+  get inputSpecs() {
+    if (!this.spec) return [];
+    if (!this.spec.isDynamic) return this.spec.inputs;
+    return (this.unfolded ??= unfold(this.spec, this.values, (name) => this.input(name)?.link != null));
+  }
+
+  /** @returns {InputSpec[]} */
+  get widgets() {
+    return this.inputSpecs.filter((each) => each.widget);
+  }
+
+  /** @param {string} name */
+  input(name) {
+    return this.inputs.find((slot) => slot.name === name);
+  }
+
+  /** @param {string} name */
+  output(name) {
+    return this.outputs.find((slot) => slot.name === name);
+  }
+
+  /** Whether the widget takes its value from a link. @param {string} name */
+  isDriven(name) {
+    return this.inputs.some((slot) => slot.link !== null && (slot.widget ?? slot.name) === name);
+  }
+}
+
+export class Link {
+  /**
+   * @param {number} id
+   * @param {NodeId} from
+   * @param {number} fromSlot  index into the outputs of `from`
+   * @param {NodeId} to
+   * @param {number} toSlot  index into the inputs of `to`
+   * @param {string} type
+   */
+  constructor(id, from, fromSlot, to, toSlot, type) {
+    this.id = id;
+    this.from = from;
+    this.fromSlot = fromSlot;
+    this.to = to;
+    this.toSlot = toSlot;
+    this.type = type;
+    /** @type {number | undefined} the reroute nearest to its end */
+    this.parentId = undefined;
+    /** @type {any} */
+    this.raw = undefined;
+    this.rank = 0; // place in the file
+  }
+}
+
+/** A point that links run through. It chains back towards the source by `parentId`. */
+export class Reroute {
+  /**
+   * @param {number} id
+   * @param {number} x
+   * @param {number} y
+   */
+  constructor(id, x, y) {
+    this.id = id;
+    this.x = x;
+    this.y = y;
+    /** @type {number | undefined} */
+    this.parentId = undefined;
+    /** @type {any} */
+    this.raw = undefined;
+  }
+}
+
+export class Group {
+  /**
+   * @param {number | undefined} id
+   * @param {string} title
+   * @param {number} x
+   * @param {number} y
+   * @param {number} width
+   * @param {number} height
+   */
+  constructor(id, title, x, y, width, height) {
+    this.id = id;
+    this.title = title;
+    this.x = x;
+    this.y = y;
+    this.width = width;
+    this.height = height;
+    /** @type {string | undefined} */
+    this.color = undefined;
+    /** @type {Record<string, any>} */
+    this.flags = {};
+    /** @type {any} */
+    this.raw = undefined;
+  }
+}
+
+/**
+ * @typedef {{color?: string, bgcolor?: string, title?: string, mode?: number, flags?: object, width?: number,
+ *   height?: number, properties?: object}} NodeLook
+ */
+
+export class Graph {
+  /**
+   * @param {Document} document
+   * @param {any} [definition]  the subgraph that this is the inside of
+   */
+  constructor(document, definition = null) {
+    this.document = document;
+    this.definition = definition;
+    /** @type {Map<string, Node>} by `key`; drawn and written in order of `rank` */
+    this.nodes = new Map();
+    /** @type {Map<number, Link>} */
+    this.links = new Map();
+    /** @type {Group[]} */
+    this.groups = [];
+    /** @type {Map<number, Reroute>} */
+    this.reroutes = new Map();
+    /** @type {{input: Node, output: Node} | null} the two ends of a subgraph: they cannot go and are never sent */
+    this.boundary = null;
+    this.lastNodeId = 0;
+    this.lastLinkId = 0;
+    this.lastRerouteId = 0;
+    this.lastRank = 0;
+    /** The file's record. @type {any} */
+    this.raw = undefined;
+  }
+
+  get #journal() {
+    return this.document.journal;
+  }
+
+  /**
+   * @param {NodeId} id
+   * @returns {Node | undefined}
+   */
+  node(id) {
+    const found = this.nodes.get(String(id));
+    if (found || !this.boundary) return found;
+    if (Number(id) === INPUT_BOUNDARY) return this.boundary.input;
+    return Number(id) === OUTPUT_BOUNDARY ? this.boundary.output : undefined;
+  }
+
+  /** @returns {Node[]} lowest first */
+  inOrder() {
+    return [...this.nodes.values()].sort((a, b) => a.rank - b.rank);
+  }
+
+  /** @param {number} id */
+  link(id) {
+    return this.links.get(id);
+  }
+
+  /**
+   * The link that ends in an input.
+   * @param {Node} node
+   * @param {number} slot
+   */
+  linkInto(node, slot) {
+    const id = node.inputs[slot]?.link;
+    return id == null ? undefined : this.links.get(id);
+  }
+
+  /** @param {Node} node @returns {Link[]} */
+  linksOf(node) {
+    /** @type {Link[]} */
+    const found = [];
+    for (const slot of node.inputs) {
+      const link = slot.link === null ? undefined : this.links.get(slot.link);
+      if (link) found.push(link);
+    }
+    for (const slot of node.outputs) {
+      for (const id of slot.links) {
+        const link = this.links.get(id);
+        if (link) found.push(link);
+      }
+    }
+    return found;
+  }
+
+  // Changes: each inside `document.edit`.
+
+  /**
+   * A new node with its type's default values. The size is the view's to find: 0 means "as it needs".
+   * @param {string} type
+   * @param {{x: number, y: number}} place
+   * @param {Record<string, any>} [values]
+   * @param {NodeLook} [look]
+   * @returns {Node}
+   */
+  addNode(type, place, values = {}, look = {}) {
+    const node = new Node(this, this.#nextNodeId(), type);
+    node.x = place.x;
+    node.y = place.y;
+    node.spec = this.document.specOf(type);
+    node.properties = { "Node name for S&R": type };
+    Object.assign(node, look);
+    for (let pass = 0; pass < 8; pass++) {  // an option of a dynamic combo may bring another one
+      const missing = node.widgets.filter((each) => node.values[each.name] === undefined);
+      if (!missing.length) break;
+      for (const each of missing) {
+        const value = values[each.name] ?? defaultOf(each);
+        if (value !== undefined) node.values[each.name] = value;
+      }
+      node.unfolded = null;
+    }
+    Object.assign(node.values, values);
+    addSlots(node, false);
+    this.insertNode(node);
+    return node;
+  }
+
+  /** Puts in a node that was made elsewhere, with an id that is free here. @param {Node} node */
+  insertNode(node) {
+    node.rank = this.#nextRank();
+    this.#journal.put(this, this.nodes, node.key, node);
+    this.#journal.set(node, node, "graph", this);
+  }
+
+  #nextNodeId() {
+    const id = this.document.nextNodeId(this);
+    this.#journal.set(this, this, "lastNodeId", Math.max(id, this.lastNodeId));
+    return id;
+  }
+
+  /** An id that no node of this graph has, taken. */
+  takeNodeId() {
+    return this.#nextNodeId();
+  }
+
+  #nextRank() {
+    this.lastRank += 1;
+    return this.lastRank;
+  }
+
+  /**
+   * Takes nodes out with their links.
+   * @param {Iterable<Node>} nodes
+   * @param {{reconnect?: boolean}} [how]  `reconnect`: what fed it feeds what it fed, where the types fit
+   */
+  removeNodes(nodes, { reconnect = false } = {}) {
+    for (const node of nodes) {
+      if (!this.nodes.has(node.key)) continue; // an end of a subgraph stays
+      if (reconnect) this.#bridge(node);
+      for (const link of this.linksOf(node)) this.disconnect(link);
+      this.#journal.put(this, this.nodes, node.key, undefined);
+    }
+  }
+
+  /** @param {Node} node */
+  #bridge(node) {
+    node.outputs.forEach((output, index) => {
+      const same = node.inputs[index];
+      const candidates = [...(same ? [same] : []), ...node.inputs].filter((slot) => slot.link !== null);
+      for (const id of [...output.links]) {
+        const out = this.links.get(id);
+        const target = out && this.node(out.to);
+        if (!out || !target) continue;
+        const wanted = target.inputs[out.toSlot]?.type ?? "*";
+        const source = candidates.find((slot) => fits(slot.type, output.type) && fits(slot.type, wanted));
+        const into = source && this.links.get(/** @type {number} */ (source.link));
+        const origin = into && this.node(into.from);
+        if (into && origin) this.connect(origin, into.fromSlot, target, out.toSlot);
+      }
+    });
+  }
+
+  /**
+   * Links an output to an input; the link that ended there goes. Types are the caller's to ask (`fits`).
+   * @param {Node} from
+   * @param {number} fromSlot
+   * @param {Node} to
+   * @param {number} toSlot
+   * @returns {Link}
+   */
+  connect(from, fromSlot, to, toSlot) {
+    const output = from.outputs[fromSlot];
+    const input = to.inputs[toSlot];
+    if (!output || !input) {
+      throw new RangeError(`link from output ${fromSlot} of node ${from.id} to input ${toSlot} of node ${to.id}: there is no such slot`);
+    }
+    const earlier = input.link === null ? undefined : this.links.get(input.link);
+    if (earlier && String(earlier.from) === from.key && earlier.fromSlot === fromSlot) return earlier;
+    if (earlier) this.disconnect(earlier);
+    const id = this.#nextLinkId();
+    const type = output.type === "*" ? input.type : output.type;
+    const link = new Link(id, from.id, fromSlot, to.id, toSlot, type);
+    link.rank = this.#nextRank();
+    this.#journal.put(this, this.links, id, link);
+    this.#journal.set(to, input, "link", id);
+    this.#journal.set(to, input, "implicit", false);
+    this.#journal.set(from, output, "links", [...output.links, id]);
+    this.#journal.set(from, output, "implicit", false);
+    this.#reshape(to);
+    return link;
+  }
+
+  #nextLinkId() {
+    const id = this.lastLinkId + 1;
+    this.#journal.set(this, this, "lastLinkId", id);
+    return id;
+  }
+
+  /** @param {Link} link */
+  disconnect(link) {
+    const from = this.node(link.from);
+    const to = this.node(link.to);
+    const output = from?.outputs[link.fromSlot];
+    if (from && output) this.#journal.set(from, output, "links", output.links.filter((id) => id !== link.id));
+    const input = to?.inputs[link.toSlot];
+    if (to && input?.link === link.id) this.#journal.set(to, input, "link", null);
+    this.#journal.put(this, this.links, link.id, undefined);
+    if (to) this.#reshape(to);
+  }
+
+  /**
+   * The value of a widget.
+   * @param {Node} node
+   * @param {string} name
+   * @param {any} value
+   */
+  setValue(node, name, value) {
+    this.#journal.set(node, node.values, name, value);
+    this.#reshape(node);
+  }
+
+  /**
+   * Any plain property of a node: `x`, `title`, `mode`, `flags`, `color` ...
+   * @template {"x" | "y" | "width" | "height" | "title" | "mode" | "flags" | "color" | "bgcolor" | "properties"} K
+   * @param {Node} node
+   * @param {K} key
+   * @param {Node[K]} value
+   */
+  setNode(node, key, value) {
+    this.#journal.set(node, node, key, value);
+  }
+
+  /**
+   * @param {Node} node
+   * @param {number} x
+   * @param {number} y
+   */
+  moveNode(node, x, y) {
+    this.#journal.set(node, node, "x", x);
+    this.#journal.set(node, node, "y", y);
+  }
+
+  /** Puts nodes above all others, in the order that they have. @param {Iterable<Node>} nodes */
+  raise(nodes) {
+    for (const node of [...nodes].sort((a, b) => a.rank - b.rank)) {
+      this.#journal.set(node, node, "rank", this.#nextRank());
+    }
+  }
+
+  /** @param {InputSlot | OutputSlot} slot @param {Node} node @param {string | undefined} label */
+  labelSlot(node, slot, label) {
+    this.#journal.set(node, slot, "label", label);
+  }
+
+  /** @param {Group} group */
+  addGroup(group) {
+    this.#journal.splice(this, this.groups, this.groups.length, 0, group);
+    return group;
+  }
+
+  /** @param {Group} group */
+  removeGroup(group) {
+    const at = this.groups.indexOf(group);
+    if (at >= 0) this.#journal.splice(this, this.groups, at, 1);
+  }
+
+  /**
+   * @template {"x" | "y" | "width" | "height" | "title" | "color" | "flags"} K
+   * @param {Group} group
+   * @param {K} key
+   * @param {Group[K]} value
+   */
+  setGroup(group, key, value) {
+    this.#journal.set(group, group, key, value);
+  }
+
+  /**
+   * @param {number} x
+   * @param {number} y
+   * @param {number | undefined} parentId
+   */
+  addReroute(x, y, parentId) {
+    const id = Math.max(0, this.lastRerouteId, ...this.reroutes.keys()) + 1;
+    this.#journal.set(this, this, "lastRerouteId", id);
+    const reroute = new Reroute(id, x, y);
+    reroute.parentId = parentId;
+    this.#journal.put(this, this.reroutes, id, reroute);
+    return reroute;
+  }
+
+  /** Takes a point out: what ran through it runs on from the one before. @param {Reroute} reroute */
+  removeReroute(reroute) {
+    for (const link of this.links.values()) {
+      if (link.parentId === reroute.id) this.#journal.set(link, link, "parentId", reroute.parentId);
+    }
+    for (const other of this.reroutes.values()) {
+      if (other.parentId === reroute.id) this.#journal.set(other, other, "parentId", reroute.parentId);
+    }
+    this.#journal.put(this, this.reroutes, reroute.id, undefined);
+  }
+
+  /**
+   * @template {"x" | "y" | "parentId"} K
+   * @param {Reroute} reroute
+   * @param {K} key
+   * @param {Reroute[K]} value
+   */
+  setReroute(reroute, key, value) {
+    this.#journal.set(reroute, reroute, key, value);
+  }
+
+  /** @param {Link} link @param {number | undefined} rerouteId */
+  routeThrough(link, rerouteId) {
+    this.#journal.set(link, link, "parentId", rerouteId);
+  }
+
+  /** Points of a link, from its start to its end. @param {Link} link @returns {Reroute[]} */
+  routeOf(link) {
+    /** @type {Reroute[]} */
+    const points = [];
+    for (let id = link.parentId; id !== undefined && points.length < 1000; ) {
+      const point = this.reroutes.get(id);
+      if (!point || points.includes(point)) break; // a circle in a damaged file
+      points.push(point);
+      id = point.parentId;
+    }
+    return points.reverse();
+  }
+
+  /**
+   * Slots and values follow the inputs that a dynamic node has now. What a person typed stays while it is hidden.
+   * @param {Node} node
+   */
+  #reshape(node) {
+    if (!node.spec?.isDynamic) return;
+    this.#journal.set(node, node, "unfolded", null);
+    const wanted = new Set(node.inputSpecs.map((each) => each.name));
+    for (let i = node.inputs.length - 1; i >= 0; i--) {
+      const slot = node.inputs[i];
+      if (wanted.has(slot.name)) continue;
+      const link = slot.link === null ? undefined : this.links.get(slot.link);
+      if (link) this.disconnect(link);
+      this.removeInput(node, i);
+    }
+    for (const each of node.inputSpecs) {
+      if (each.companionOf || node.input(each.name)) continue;
+      this.addInput(node, new InputSlot(each.name, each.type, { widget: each.widget ? each.name : undefined }));
+    }
+    for (const each of node.widgets) {
+      if (node.values[each.name] !== undefined) continue;
+      const value = defaultOf(each);
+      if (value !== undefined) this.#journal.set(node, node.values, each.name, value);
+    }
+  }
+
+  /** @param {Node} node @param {InputSlot} slot @param {number} [at] */
+  addInput(node, slot, at = node.inputs.length) {
+    this.#journal.splice(node, node.inputs, at, 0, slot);
+    this.#renumber(node, "inputs");
+  }
+
+  /** Takes out a slot without a link. @param {Node} node @param {number} at */
+  removeInput(node, at) {
+    this.#journal.splice(node, node.inputs, at, 1);
+    this.#renumber(node, "inputs");
+  }
+
+  /** @param {Node} node @param {OutputSlot} slot @param {number} [at] */
+  addOutput(node, slot, at = node.outputs.length) {
+    this.#journal.splice(node, node.outputs, at, 0, slot);
+    this.#renumber(node, "outputs");
+  }
+
+  /** Takes out a slot without links. @param {Node} node @param {number} at */
+  removeOutput(node, at) {
+    this.#journal.splice(node, node.outputs, at, 1);
+    this.#renumber(node, "outputs");
+  }
+
+  /** @param {Node} node @param {"inputs" | "outputs"} side */
+  #renumber(node, side) {
+    node[side].forEach((slot, index) => {
+      for (const id of slot instanceof InputSlot ? (slot.link === null ? [] : [slot.link]) : slot.links) {
+        const link = this.links.get(id);
+        if (link) this.#journal.set(link, link, side === "inputs" ? "toSlot" : "fromSlot", index);
+      }
+    });
+  }
+}
+
+/**
+ * Gives a node the slots that its type has and it lacks.
+ * @param {Node} node
+ * @param {boolean} implicit  whether they are left out of the file until they are linked
+ */
+export function addSlots(node, implicit) {
+  if (!node.spec) return;
+  const inputs = new Set(node.inputs.map((slot) => slot.name));
+  for (const each of node.inputSpecs) {
+    if (each.companionOf || inputs.has(each.name)) continue;
+    node.inputs.push(new InputSlot(each.name, each.type, { widget: each.widget ? each.name : undefined, implicit }));
+  }
+  for (let i = node.outputs.length; i < node.spec.outputs.length; i++) {
+    const each = node.spec.outputs[i];
+    node.outputs.push(new OutputSlot(each.name, each.type, { implicit }));
+  }
+}

@@ -1,0 +1,315 @@
+/**
+ * The page around the canvas: the bar at the top, panels at both sides, menus, dialogs, and short notes. Features put
+ * their elements in; what they look like is the style sheet's.
+ */
+
+import { h, icon } from "./dom.js";
+
+/** @import { Messages } from "./messages.js" */
+
+/**
+ * @typedef {object} Panel
+ * @property {string} id
+ * @property {string} title  key of the message
+ * @property {string} icon  path of a drawing, 24 by 24
+ * @property {"left" | "right"} side
+ * @property {number} order
+ * @property {(body: HTMLElement) => (() => void) | void} open  fills the body; what it returns is called when it closes
+ *
+ * One entry: its words are `text`, or the message that `title` names.
+ * @typedef {{text?: string, title?: string, keys?: string, isDisabled?: boolean, isChecked?: boolean,
+ *   run?: () => unknown, children?: MenuItem[]} | "line"} MenuItem
+ */
+
+const NOTE_MS = 6000;
+
+export class Shell {
+  /** @type {Map<string, {panel: Panel, button: HTMLButtonElement}>} */
+  #panels = new Map();
+  /** @type {Record<"left" | "right", {id: string, close: (() => void) | void} | null>} */
+  #open = { left: null, right: null };
+  #messages;
+  /** @type {() => void} */
+  #closeMenu = () => {};
+  /** Told when a panel opens or closes. @type {(side: "left" | "right", id: string | null) => void} */
+  onPanel = () => {};
+
+  /**
+   * @param {HTMLElement} root
+   * @param {Messages} messages
+   */
+  constructor(root, messages) {
+    this.#messages = messages;
+    this.root = root;
+    /** @param {string} name */
+    const t = (name) => messages.text(name);
+    this.barStart = h("div", { class: "bar-start" });
+    this.barMiddle = h("div", { class: "bar-middle" });
+    this.barEnd = h("div", { class: "bar-end" });
+    this.bar = h("header", { class: "bar" }, this.barStart, this.barMiddle, this.barEnd);
+    this.rails = { left: h("nav", { class: "rail rail-left", "aria-label": t("shell.panels-left") }), right: h("nav", { class: "rail rail-right", "aria-label": t("shell.panels-right") }) };
+    this.sides = { left: h("aside", { class: "side side-left", hidden: true }), right: h("aside", { class: "side side-right", hidden: true }) };
+    this.canvas = h("div", { class: "canvas", tabindex: "0", role: "application", "aria-label": t("shell.canvas") });
+    this.over = h("div", { class: "over" }); // elements that lie over the canvas: editors of texts, the minimap
+    this.stage = h("main", { class: "stage" }, this.canvas, this.over);
+    this.notes = h("div", { class: "notes", role: "status", "aria-live": "polite" });
+    root.append(this.bar, h("div", { class: "middle" }, this.rails.left, this.sides.left, this.stage, this.sides.right, this.rails.right), this.notes);
+  }
+
+  /** @param {Panel} panel @returns {() => void} takes it away */
+  addPanel(panel) {
+    const title = this.#messages.text(panel.title);
+    const button = h("button", {
+      type: "button", class: "rail-button", title, "aria-label": title, "aria-expanded": "false",
+      style: { order: panel.order }, on: { click: () => this.togglePanel(panel.id) },
+    }, icon(panel.icon), h("span", { class: "rail-name" }, title));
+    this.#panels.set(panel.id, { panel, button });
+    const rail = this.rails[panel.side];
+    const after = [...rail.children].find((each) => Number(/** @type {HTMLElement} */ (each).style.order) > panel.order);
+    rail.insertBefore(button, after ?? null);
+    return () => {
+      if (this.isPanelOpen(panel.id)) this.closePanel(panel.side);
+      this.#panels.delete(panel.id);
+      button.remove();
+    };
+  }
+
+  /** @param {string} id */
+  isPanelOpen(id) {
+    return this.#open.left?.id === id || this.#open.right?.id === id;
+  }
+
+  /** @param {string} id */
+  togglePanel(id) {
+    const panel = this.#panels.get(id)?.panel;
+    if (!panel) return;
+    if (this.isPanelOpen(id)) this.closePanel(panel.side);
+    else this.openPanel(id);
+  }
+
+  /** @param {string} id @returns {HTMLElement | null} its body */
+  openPanel(id) {
+    const found = this.#panels.get(id);
+    if (!found) return null;
+    const { panel, button } = found;
+    if (this.isPanelOpen(id)) return /** @type {HTMLElement} */ (this.sides[panel.side].querySelector(".side-body"));
+    this.closePanel(panel.side);
+    const side = this.sides[panel.side];
+    const title = this.#messages.text(panel.title);
+    const body = h("div", { class: "side-body", data: { panel: id } });
+    const close = h("button", { type: "button", class: "quiet", "aria-label": this.#messages.text("shell.close"), on: { click: () => this.closePanel(panel.side) } }, icon("M6 6l12 12M18 6L6 18"));
+    side.replaceChildren(h("header", { class: "side-head" }, h("h2", {}, title), close), body);
+    side.setAttribute("aria-label", title);
+    side.hidden = false;
+    button.setAttribute("aria-expanded", "true");
+    this.#open[panel.side] = { id, close: panel.open(body) };
+    this.onPanel(panel.side, id);
+    return body;
+  }
+
+  /** @param {"left" | "right"} name */
+  closePanel(name) {
+    const open = this.#open[name];
+    if (!open) return;
+    this.#open[name] = null;
+    open.close?.();
+    this.#panels.get(open.id)?.button.setAttribute("aria-expanded", "false");
+    this.sides[name].replaceChildren();
+    this.sides[name].hidden = true;
+    this.onPanel(name, null);
+  }
+
+  /**
+   * Says something that needs no answer.
+   * @param {string} text
+   * @param {{kind?: "plain" | "error" | "good", action?: {text: string, run: () => unknown}, lasts?: boolean}} [how]
+   * @returns {() => void} takes it away
+   */
+  note(text, { kind = "plain", action, lasts = kind === "error" } = {}) {
+    const remove = () => note.remove();
+    const note = h("div", { class: `note note-${kind}`, role: kind === "error" ? "alert" : null },
+      h("p", {}, text),
+      action && h("button", { type: "button", on: { click: () => { remove(); action.run(); } } }, action.text),
+      h("button", { type: "button", class: "quiet", "aria-label": this.#messages.text("shell.dismiss"), on: { click: remove } }, icon("M6 6l12 12M18 6L6 18")));
+    this.notes.append(note);
+    while (this.notes.children.length > 5) this.notes.firstElementChild?.remove();
+    if (!lasts) setTimeout(remove, NOTE_MS);
+    return remove;
+  }
+
+  /**
+   * A dialog over everything; Escape closes it. The keyboard goes back to where it was.
+   * @param {string} title
+   * @param {(body: HTMLElement, close: () => void) => void} fill
+   * @param {{kind?: string}} [how]  `kind`: class of the dialog
+   * @returns {Promise<void>} when it is closed
+   */
+  dialog(title, fill, { kind = "" } = {}) {
+    const before = document.activeElement;
+    const body = h("div", { class: "dialog-body" });
+    const close = () => dialog.close();
+    const dialog = h("dialog", { class: `dialog ${kind}`, "aria-label": title },
+      h("header", { class: "dialog-head" }, h("h2", {}, title), h("button", { type: "button", class: "quiet", "aria-label": this.#messages.text("shell.close"), on: { click: close } }, icon("M6 6l12 12M18 6L6 18"))),
+      body);
+    this.root.append(dialog);
+    fill(body, close);
+    dialog.showModal();
+    return new Promise((resolve) => {
+      dialog.addEventListener("close", () => {
+        dialog.remove();
+        if (before instanceof HTMLElement) before.focus({ preventScroll: true });
+        resolve();
+      }, { once: true });
+    });
+  }
+
+  /**
+   * Asks for one of several answers.
+   * @param {string} title
+   * @param {string} text
+   * @param {{id: string, text: string, isMain?: boolean, isDangerous?: boolean}[]} answers
+   * @returns {Promise<string | null>} null: closed without one
+   */
+  async ask(title, text, answers) {
+    /** @type {string | null} */
+    let chosen = null;
+    await this.dialog(title, (body, close) => {
+      body.append(h("p", { class: "dialog-text" }, text), h("div", { class: "dialog-actions" }, answers.map((each) =>
+        h("button", { type: "button", class: [each.isMain ? "main" : "", each.isDangerous ? "danger" : ""].join(" ").trim() || null, autofocus: each.isMain, on: { click: () => { chosen = each.id; close(); } } }, each.text))));
+    }, { kind: "dialog-ask" });
+    return chosen;
+  }
+
+  /**
+   * Asks for a text.
+   * @param {string} title
+   * @param {string} value  to begin with
+   * @returns {Promise<string | null>} null: cancelled
+   */
+  async askText(title, value) {
+    /** @type {string | null} */
+    let given = null;
+    await this.dialog(title, (body, close) => {
+      const field = h("input", { type: "text", value, autofocus: true, "aria-label": title });
+      const form = h("form", { method: "dialog", on: { submit: (/** @type {Event} */ event) => { event.preventDefault(); given = field.value; close(); } } },
+        field, h("div", { class: "dialog-actions" },
+          h("button", { type: "button", on: { click: close } }, this.#messages.text("shell.cancel")),
+          h("button", { type: "submit", class: "main" }, this.#messages.text("shell.ok"))));
+      body.append(form);
+      queueMicrotask(() => field.select());
+    }, { kind: "dialog-ask" });
+    return given;
+  }
+
+  /**
+   * A menu at a place of the page. Arrow keys, letters, Enter and Escape work in it.
+   * @param {MenuItem[]} items
+   * @param {{x: number, y: number}} place  CSS px of the page
+   */
+  menu(items, place) {
+    this.#closeMenu();
+    const before = document.activeElement;
+    const menu = this.#buildMenu(items, () => this.#closeMenu());
+    const stop = new AbortController();
+    this.#closeMenu = () => {
+      this.#closeMenu = () => {};
+      stop.abort();
+      const hadFocus = menu.contains(document.activeElement);
+      menu.remove();
+      if (hadFocus && before instanceof HTMLElement) before.focus({ preventScroll: true });
+    };
+    this.root.append(menu);
+    placeInside(menu, place.x, place.y);
+    /** @type {HTMLElement | null} */ (menu.querySelector("[role^=menuitem]:not([aria-disabled=true])"))?.focus();
+    addEventListener("pointerdown", (event) => {
+      if (!menu.contains(/** @type {globalThis.Node} */ (event.target))) this.#closeMenu();
+    }, { signal: stop.signal, capture: true });
+    addEventListener("blur", () => this.#closeMenu(), { signal: stop.signal });
+    addEventListener("wheel", (event) => {
+      if (!menu.contains(/** @type {globalThis.Node} */ (event.target))) this.#closeMenu();
+    }, { signal: stop.signal, capture: true, passive: true });
+  }
+
+  /** @param {MenuItem[]} items @param {() => void} close @returns {HTMLElement} */
+  #buildMenu(items, close) {
+    const menu = h("div", { class: "menu", role: "menu", tabindex: "-1" });
+    /** @type {HTMLElement | null} */
+    let opened = null;
+    for (const item of items) {
+      if (item === "line") {
+        menu.append(h("hr", { role: "separator" }));
+        continue;
+      }
+      const row = h("div", {
+        role: item.isChecked === undefined ? "menuitem" : "menuitemcheckbox", class: "menu-item", tabindex: "-1",
+        "aria-disabled": item.isDisabled ? "true" : null, "aria-checked": item.isChecked === undefined ? null : String(item.isChecked),
+        "aria-haspopup": item.children ? "menu" : null,
+      }, h("span", { class: "menu-text" }, item.text ?? this.#messages.text(item.title ?? "")), item.keys && h("kbd", {}, item.keys), item.children && h("span", { class: "menu-more", "aria-hidden": "true" }, "›"));
+      const open = () => {
+        opened?.remove();
+        opened = null;
+        if (!item.children || item.isDisabled) return;
+        opened = this.#buildMenu(item.children, close);
+        row.append(opened);
+        const area = row.getBoundingClientRect();
+        placeInside(opened, area.right - 2, area.top - 4, area.left);
+      };
+      row.addEventListener("pointerenter", () => { row.focus(); open(); });
+      row.addEventListener("click", (event) => {
+        event.stopPropagation();
+        if (item.isDisabled) return;
+        if (item.children) return open();
+        close();
+        item.run?.();
+      });
+      row.addEventListener("keydown", (event) => {
+        if (event.key === "ArrowRight" && item.children) {
+          open();
+          /** @type {HTMLElement | null} */ (opened?.querySelector("[role^=menuitem]"))?.focus();
+          event.stopPropagation();
+        } else if ((event.key === "Enter" || event.key === " ") && event.target === row) {
+          row.click();
+          event.stopPropagation();
+          event.preventDefault();
+        }
+      });
+      menu.append(row);
+    }
+    menu.addEventListener("keydown", (event) => {
+      const rows = /** @type {HTMLElement[]} */ ([...menu.children].filter((each) => each.getAttribute("role")?.startsWith("menuitem")));
+      const at = rows.indexOf(/** @type {HTMLElement} */ (document.activeElement));
+      if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+        rows[(at + (event.key === "ArrowDown" ? 1 : -1) + rows.length) % rows.length]?.focus();
+      } else if (event.key === "ArrowLeft" && menu.parentElement?.classList.contains("menu-item")) {
+        menu.parentElement.focus();
+        menu.remove();
+      } else if (event.key === "Escape") {
+        close();
+      } else if (event.key.length === 1) {
+        rows.slice(at + 1).concat(rows).find((each) => each.textContent?.toLowerCase().startsWith(event.key.toLowerCase()))?.focus();
+      } else {
+        return;
+      }
+      event.preventDefault();
+      event.stopPropagation();
+    });
+    return menu;
+  }
+}
+
+/**
+ * Puts an element at a place, so that all of it is on the page.
+ * @param {HTMLElement} element
+ * @param {number} x  CSS px of the page
+ * @param {number} y
+ * @param {number} [otherX]  where its right edge goes if there is no room at the right of `x`
+ */
+export function placeInside(element, x, y, otherX = x) {
+  element.style.position = "fixed";
+  element.style.left = "0px";
+  element.style.top = "0px";
+  const { width, height } = element.getBoundingClientRect();
+  const left = x + width > innerWidth - 4 ? otherX - width : x;
+  element.style.left = `${Math.max(4, left)}px`;
+  element.style.top = `${Math.max(4, Math.min(y, innerHeight - height - 4))}px`;
+}

@@ -1,0 +1,239 @@
+/**
+ * What a node type offers: its inputs, which of them are widgets, its outputs. Read from `/object_info`, or from a
+ * subgraph's definition. Source: workflow_format, section 3.1 and 3.2.
+ */
+
+import { socketType } from "./types.js";
+
+/**
+ * One input of a node type. With `widget` it can hold a value; every input can also be linked, but companions.
+ * @typedef {object} InputSpec
+ * @property {string} name
+ * @property {string} type
+ * @property {string | null} widget  what edits it: "INT", "FLOAT", "STRING", "BOOLEAN", "COMBO", "CONTROL", "UPLOAD" ...
+ * @property {Record<string, any>} options
+ * @property {"required" | "optional"} section
+ * @property {string} [companionOf]  a control or upload button: it has a place in `widgets_values`, none in a prompt
+ * @property {boolean} [grows]  one of a list of sockets that grows
+ *
+ * @typedef {{name: string, type: string, isList: boolean, tip: string}} OutputSpec
+ *
+ * @typedef {object} NodeSpec
+ * @property {string} type
+ * @property {string} title
+ * @property {string} category
+ * @property {string} doc
+ * @property {string} pack
+ * @property {InputSpec[]} inputs  as declared: dynamic ones are not unfolded yet
+ * @property {OutputSpec[]} outputs
+ * @property {boolean} isOutput
+ * @property {boolean} isDeprecated
+ * @property {boolean} isExperimental
+ * @property {string[]} aliases
+ * @property {boolean} isDynamic  which inputs there are depends on values and links
+ * @property {any} [definition]  the subgraph that it stands for
+ */
+
+export const DYNAMIC_COMBO = "COMFY_DYNAMICCOMBO_V3";
+export const AUTOGROW = "COMFY_AUTOGROW_V3";
+export const MATCH_TYPE = "COMFY_MATCHTYPE_V3";
+
+export const CONTROL_MODES = ["fixed", "increment", "decrement", "randomize"];
+const SEEDS = new Set(["seed", "noise_seed"]);
+const UPLOADS = ["image_upload", "video_upload", "audio_upload", "animated_image_upload", "file_upload", "model_upload"];
+
+/** Types whose inputs are widgets. Features and packs add theirs with `addWidgetType`. */
+const widgetTypes = new Set(["INT", "FLOAT", "STRING", "BOOLEAN", "COMBO", DYNAMIC_COMBO]);
+
+/** @param {string} type */
+export function addWidgetType(type) {
+  widgetTypes.add(type);
+}
+
+/**
+ * @param {string} type  class of the node
+ * @param {any} record  its entry in `/object_info`
+ * @returns {NodeSpec}
+ */
+export function readSpec(type, record) {
+  const inputs = readInputs(record.input ?? {}, record.input_order ?? {});
+  const outputs = (record.output ?? []).map((/** @type {unknown} */ each, /** @type {number} */ i) => ({
+    name: String(record.output_name?.[i] ?? each),
+    type: socketType(record.output_matchtypes?.[i] ? "*" : each),
+    isList: Boolean(record.output_is_list?.[i]),
+    tip: String(record.output_tooltips?.[i] ?? ""),
+  }));
+  return {
+    type,
+    title: record.display_name || type,
+    category: record.category ?? "",
+    doc: record.description ?? "",
+    pack: record.python_module ?? "",
+    inputs,
+    outputs,
+    isOutput: Boolean(record.output_node),
+    isDeprecated: Boolean(record.deprecated),
+    isExperimental: Boolean(record.experimental),
+    aliases: record.search_aliases ?? [],
+    isDynamic: inputs.some((each) => each.type === DYNAMIC_COMBO || each.type === AUTOGROW),
+  };
+}
+
+/**
+ * @param {Record<string, any>} sections  `required`, `optional`: name -> [type, options]
+ * @param {Record<string, string[]>} [order]
+ * @returns {InputSpec[]}
+ */
+export function readInputs(sections, order = {}) {
+  /** @type {InputSpec[]} */
+  const inputs = [];
+  for (const section of /** @type {const} */ (["required", "optional"])) {
+    /** @type {InputSpec[]} */
+    const uploads = [];
+    const declared = sections[section] ?? {};
+    const names = order[section]?.filter((name) => name in declared) ?? [];
+    for (const name of names.length ? names : Object.keys(declared)) {
+      const input = readInput(name, declared[name], section);
+      if (!input) continue;
+      inputs.push(input);
+      const control = controlOf(input);
+      if (control) inputs.push(control);
+      const upload = UPLOADS.find((each) => input.options[each]);
+      if (upload && input.widget === "COMBO") {
+        const options = { upload, folder: input.options.image_folder ?? "input", into: name };
+        uploads.push({ name: "upload", type: "UPLOAD", widget: "UPLOAD", options, section, companionOf: name });
+      }
+    }
+    inputs.push(...uploads);
+  }
+  return inputs;
+}
+
+/**
+ * @param {string} name
+ * @param {any} declared  [type or choices, options]
+ * @param {"required" | "optional"} section
+ * @returns {InputSpec | null}
+ */
+function readInput(name, declared, section) {
+  if (!Array.isArray(declared) || !declared.length) return null;
+  const [kind, given] = declared;
+  let options = given && typeof given === "object" ? given : {};
+  let type = socketType(kind);
+  if (Array.isArray(kind)) {
+    type = "COMBO";
+    options = { ...options, options: kind };
+  }
+  const first = type.split(",")[0];
+  const isWidget = widgetTypes.has(first) && !options.forceInput;
+  if (type === MATCH_TYPE) type = socketType(options.template?.allowed_types ?? "*");
+  return { name, type, widget: isWidget ? first : null, options, section };
+}
+
+/**
+ * The control that says what becomes of a number after a run.
+ * @param {InputSpec} input
+ * @returns {InputSpec | null}
+ */
+function controlOf(input) {
+  const asked = input.options.control_after_generate;
+  const isSeed = input.widget === "INT" && SEEDS.has(input.name) && asked !== false;
+  if (!input.widget || !(isSeed || asked)) return null;
+  const isMode = typeof asked !== "string" || CONTROL_MODES.includes(asked);
+  const modes = input.widget === "COMBO" ? [...CONTROL_MODES, "increment-wrap"] : CONTROL_MODES;
+  return {
+    name: isMode ? "control_after_generate" : asked,
+    type: "CONTROL",
+    widget: "CONTROL",
+    options: { options: modes, default: isMode && typeof asked === "string" ? asked : "randomize" },
+    section: input.section,
+    companionOf: input.name,
+  };
+}
+
+/**
+ * The inputs that a node of this type has now: the chosen option of a dynamic combo brings its own, and lists of
+ * sockets have one free end.
+ * @param {NodeSpec} spec
+ * @param {Record<string, any>} values  the node's, by widget name
+ * @param {(name: string) => boolean} isLinked
+ * @returns {InputSpec[]}
+ */
+export function unfold(spec, values, isLinked) {
+  return spec.isDynamic ? unfoldInputs(spec.inputs, "", values, isLinked) : spec.inputs;
+}
+
+/**
+ * @param {InputSpec[]} inputs
+ * @param {string} prefix
+ * @param {Record<string, any>} values
+ * @param {(name: string) => boolean} isLinked
+ * @returns {InputSpec[]}
+ */
+function unfoldInputs(inputs, prefix, values, isLinked) {
+  /** @type {InputSpec[]} */
+  const found = [];
+  for (const each of inputs) {
+    const name = prefix + each.name;
+    if (each.type === AUTOGROW) {
+      found.push(...grown({ ...each, name }, values, isLinked));
+      continue;
+    }
+    const companionOf = each.companionOf && prefix + each.companionOf;
+    found.push(prefix ? { ...each, name, ...(companionOf && { companionOf }) } : each);
+    if (each.type !== DYNAMIC_COMBO) continue;
+    const choices = each.options.options ?? [];
+    const chosen = choices.find((/** @type {any} */ option) => option.key === values[name]) ?? choices[0];
+    if (chosen?.inputs) found.push(...unfoldInputs(readInputs(chosen.inputs), `${name}.`, values, isLinked));
+  }
+  return found;
+}
+
+/**
+ * @param {InputSpec} input
+ * @param {Record<string, any>} values
+ * @param {(name: string) => boolean} isLinked
+ * @returns {InputSpec[]}
+ */
+function grown(input, values, isLinked) {
+  const template = input.options.template ?? {};
+  const [one] = readInputs(template.input ?? {});
+  if (!one) return [];
+  const low = Number(template.min ?? 0);
+  const fixed = Array.isArray(template.names) ? template.names : null;
+  const high = fixed ? fixed.length : Number(template.max ?? 100);
+  /** @param {number} i */
+  const nameOf = (i) => `${input.name}.${fixed ? fixed[i] : `${template.prefix ?? one.name}${i}`}`;
+  let used = 0;
+  for (let i = 0; i < high; i++) if (isLinked(nameOf(i)) || values[nameOf(i)] !== undefined) used = i + 1;
+  const count = Math.min(high, Math.max(used, low) + 1);
+  /** @type {InputSpec[]} */
+  const found = [];
+  for (let i = 0; i < count; i++) {
+    found.push({ ...one, name: nameOf(i), section: i < low ? "required" : "optional", grows: true });
+  }
+  return found;
+}
+
+/** @param {InputSpec} input @returns {any} the value of a new node's widget */
+export function defaultOf(input) {
+  const { options } = input;
+  if (options.default !== undefined) return Array.isArray(options.default) && !options.multiselect ? options.default[0] : options.default;
+  switch (input.widget) {
+    case "INT":
+    case "FLOAT":
+      return Math.max(0, options.min ?? 0);
+    case "STRING":
+      return "";
+    case "BOOLEAN":
+      return false;
+    case "COMBO":
+      return options.multiselect ? [] : options.options?.[0];
+    case DYNAMIC_COMBO:
+      return options.options?.[0]?.key;
+    case "UPLOAD":
+      return "image";
+    default:
+      return undefined;
+  }
+}

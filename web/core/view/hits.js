@@ -1,0 +1,82 @@
+/** What lies under the pointer. */
+
+import { SLOT_HEIGHT, TITLE_HEIGHT } from "./layout.js";
+
+/** @import { Group, Link, Node, Reroute } from "../graph.js" */
+/** @import { CanvasView } from "./view.js" */
+/** @import { WidgetPlace } from "./layout.js" */
+/** @import { Box } from "./spatial.js" */
+
+/**
+ * @typedef {{kind: "empty"}
+ *   | {kind: "title" | "body" | "resize", node: Node}
+ *   | {kind: "input" | "output", node: Node, slot: number}
+ *   | {kind: "widget", node: Node, place: WidgetPlace, box: Box}
+ *   | {kind: "link", link: Link}
+ *   | {kind: "reroute", reroute: Reroute}
+ *   | {kind: "group" | "group-title" | "group-resize", group: Group}} Hit
+ */
+
+export const GROUP_TITLE_HEIGHT = 30;
+const REACH = 12; // how near to a socket's centre is on it, graph px
+const CORNER = 14;
+
+/**
+ * @param {CanvasView} view
+ * @param {number} x  graph px
+ * @param {number} y
+ * @returns {Hit}
+ */
+export function findHit(view, x, y) {
+  const reach = REACH / Math.min(1, Math.max(view.scale, 0.5));
+  const around = { left: x - reach, top: y - reach, right: x + reach, bottom: y + reach };
+  const nodes = view.nodes.within(around).sort((a, b) => b.rank - a.rank);
+  for (const node of nodes) {
+    const hit = hitOfNode(view, node, x, y, reach);
+    if (hit) return hit;
+  }
+  for (const reroute of view.graph.reroutes.values()) {
+    if (Math.hypot(reroute.x - x, reroute.y - y) <= reach) return { kind: "reroute", reroute };
+  }
+  const links = view.links.within(around);
+  for (const link of links) if (view.isNearLink(link, x, y, 6 / view.scale)) return { kind: "link", link };
+  for (let i = view.graph.groups.length - 1; i >= 0; i--) {
+    const group = view.graph.groups[i];
+    if (x < group.x || x > group.x + group.width || y < group.y || y > group.y + group.height) continue;
+    if (x > group.x + group.width - CORNER && y > group.y + group.height - CORNER) return { kind: "group-resize", group };
+    return { kind: y <= group.y + GROUP_TITLE_HEIGHT ? "group-title" : "group", group };
+  }
+  return { kind: "empty" };
+}
+
+/**
+ * @param {CanvasView} view
+ * @param {Node} node
+ * @param {number} x
+ * @param {number} y
+ * @param {number} reach
+ * @returns {Hit | null}
+ */
+function hitOfNode(view, node, x, y, reach) {
+  const layout = view.layouts.of(node);
+  const [left, top] = [x - node.x, y - node.y];
+  for (const side of /** @type {const} */ (["input", "output"])) {
+    const heights = side === "input" ? layout.inputs : layout.outputs;
+    const edge = side === "input" ? 0 : layout.width;
+    for (let slot = 0; slot < heights.length; slot++) {
+      if (Number.isNaN(heights[slot])) continue;
+      const isOnDot = Math.abs(left - edge) <= reach && Math.abs(top - heights[slot]) <= SLOT_HEIGHT / 2;
+      const isWidget = side === "input" && layout.widgets.some((each) => each.slot === slot);
+      const isOnName = !isWidget && !layout.isCollapsed && Math.abs(top - heights[slot]) <= SLOT_HEIGHT / 2 &&
+        (side === "input" ? left >= -reach && left < Math.min(70, layout.width / 3) : left <= layout.width + reach && left > layout.width - Math.min(70, layout.width / 3));
+      if (isOnDot || isOnName) return { kind: side, node, slot };
+    }
+  }
+  if (left < 0 || left > layout.width || top < -TITLE_HEIGHT || top > layout.height) return null;
+  if (top < 0) return { kind: "title", node };
+  if (!node.isPinned && left > layout.width - CORNER && top > layout.height - CORNER) return { kind: "resize", node };
+  for (const place of layout.widgets) {
+    if (top >= place.top && top <= place.top + place.height) return { kind: "widget", node, place, box: view.widgetBox(node, place) };
+  }
+  return { kind: "body", node };
+}

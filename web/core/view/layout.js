@@ -1,0 +1,169 @@
+/**
+ * Where everything of a node lies: its sockets, its widgets, its previews. Numbers in graph px, relative to the
+ * node's `x` and `y`, which are the top left corner of the body; the title bar lies above it.
+ */
+
+import { BYPASSED } from "../graph.js";
+
+/** @import { Node } from "../graph.js" */
+/** @import { InputSpec } from "../spec.js" */
+/** @import { Box } from "./spatial.js" */
+/** @import { WidgetKinds } from "../widgets.js" */
+
+// Sizes in files come from editors that lay nodes out in these steps.
+export const TITLE_HEIGHT = 30;
+export const SLOT_HEIGHT = 20;
+export const WIDGET_HEIGHT = 20;
+export const WIDGET_GAP = 4;
+export const PADDING = 6;
+export const MARGIN = 15; // beside widgets
+export const COLLAPSED_WIDTH = 140;
+const LETTER = 6.6; // width of a letter of the text size used, on average: a measured one costs more than it is worth
+const MIN_WIDTH = 140;
+
+/**
+ * @typedef {{input: InputSpec, slot: number, top: number, height: number}} WidgetPlace  `slot`: index of its socket or -1
+ * @typedef {object} Layout
+ * @property {number} width
+ * @property {number} height
+ * @property {Float32Array} inputs  y of each input's centre; NaN: not shown
+ * @property {Float32Array} outputs
+ * @property {WidgetPlace[]} widgets
+ * @property {number} extraTop  where previews begin
+ * @property {number} extraHeight
+ * @property {boolean} isCollapsed
+ */
+
+export class Layouts {
+  /** @type {WeakMap<Node, Layout>} */
+  #known = new WeakMap();
+  #kinds;
+  /** Height that previews and texts want below the widgets, graph px. @type {(node: Node, width: number) => number} */
+  extraHeight = () => 0;
+
+  /** @param {WidgetKinds} kinds */
+  constructor(kinds) {
+    this.#kinds = kinds;
+  }
+
+  /** @param {Node} node @returns {Layout} */
+  of(node) {
+    let layout = this.#known.get(node);
+    if (!layout) this.#known.set(node, (layout = this.#make(node)));
+    return layout;
+  }
+
+  /** @param {Node} node */
+  forget(node) {
+    this.#known.delete(node);
+  }
+
+  /** All are made anew when asked for, as after another text size. */
+  forgetAll() {
+    this.#known = new WeakMap();
+  }
+
+  /** The box with the title bar. @param {Node} node @returns {Box} */
+  boxOf(node) {
+    const { width, height } = this.of(node);
+    return { left: node.x, top: node.y - TITLE_HEIGHT, right: node.x + width, bottom: node.y + height };
+  }
+
+  /**
+   * Where a link meets the node.
+   * @param {Node} node
+   * @param {number} slot
+   * @returns {{x: number, y: number}}
+   */
+  inputPoint(node, slot) {
+    const y = this.of(node).inputs[slot];
+    return { x: node.x, y: node.y + (Number.isNaN(y) || y === undefined ? -TITLE_HEIGHT / 2 : y) };
+  }
+
+  /** @param {Node} node @param {number} slot */
+  outputPoint(node, slot) {
+    const layout = this.of(node);
+    const y = layout.outputs[slot];
+    return { x: node.x + layout.width, y: node.y + (Number.isNaN(y) || y === undefined ? -TITLE_HEIGHT / 2 : y) };
+  }
+
+  /** @param {Node} node @returns {Layout} */
+  #make(node) {
+    const inputs = new Float32Array(node.inputs.length).fill(NaN);
+    const outputs = new Float32Array(node.outputs.length).fill(NaN);
+    if (node.isCollapsed) {
+      const width = Math.max(80, Math.min(300, node.name.length * LETTER + 50));
+      inputs.fill(-TITLE_HEIGHT / 2);
+      outputs.fill(-TITLE_HEIGHT / 2);
+      return { width, height: 0, inputs, outputs, widgets: [], extraTop: 0, extraHeight: 0, isCollapsed: true };
+    }
+    if (node.type === "Reroute") return this.#makeReroute(node, inputs, outputs);
+    const widgets = this.#widgetsOf(node);
+    const shown = new Set(widgets.map((each) => each.name));
+    /** @type {Map<string, number>} */
+    const socketOf = new Map();
+    let left = 0;
+    node.inputs.forEach((slot, i) => {
+      const widget = slot.widget ?? slot.name;
+      if (shown.has(widget)) socketOf.set(widget, i);
+      else if (!(slot.widget && node.spec && slot.link === null)) inputs[i] = PADDING + SLOT_HEIGHT * left++ + SLOT_HEIGHT / 2;
+    });
+    let right = 0;
+    node.outputs.forEach((_, i) => (outputs[i] = PADDING + SLOT_HEIGHT * right++ + SLOT_HEIGHT / 2));
+    const width = Math.max(node.width, this.#minWidth(node));
+    let y = PADDING + SLOT_HEIGHT * Math.max(left, right);
+    const heights = widgets.map((each) => this.#kinds.of(each.widget).height(node, each, width));
+    const growing = widgets.filter((each) => this.#kinds.of(each.widget).grows?.(node, each)).length;
+    const needed = y + heights.reduce((sum, each) => sum + each + WIDGET_GAP, 0) + PADDING;
+    const extra = this.extraHeight(node, width);
+    const spare = Math.max(0, node.height - needed - extra);
+    /** @type {WidgetPlace[]} */
+    const places = widgets.map((input, i) => {
+      const grows = growing > 0 && this.#kinds.of(input.widget).grows?.(node, input);
+      const height = heights[i] + (grows ? spare / growing : 0);
+      const slot = socketOf.get(input.name) ?? -1;
+      if (slot >= 0) inputs[slot] = y + Math.min(height, WIDGET_HEIGHT) / 2;
+      const place = { input, slot, top: y, height };
+      y += height + WIDGET_GAP;
+      return place;
+    });
+    const extraTop = y;
+    const height = Math.max(node.height, y + extra + PADDING);
+    return { width, height, inputs, outputs, widgets: places, extraTop, extraHeight: extra ? height - extraTop - PADDING : 0, isCollapsed: false };
+  }
+
+  /** @param {Node} node @param {Float32Array} inputs @param {Float32Array} outputs @returns {Layout} */
+  #makeReroute(node, inputs, outputs) {
+    inputs.fill(SLOT_HEIGHT / 2 + 3);
+    outputs.fill(SLOT_HEIGHT / 2 + 3);
+    return {
+      width: Math.max(node.width, 60), height: Math.max(node.height, 26), inputs, outputs, widgets: [], extraTop: 26, extraHeight: 0, isCollapsed: false,
+    };
+  }
+
+  /** @param {Node} node @returns {InputSpec[]} those that are shown now */
+  #widgetsOf(node) {
+    const all = node.widgets;
+    const isUnfolded = node.raw?.showAdvanced || node.flags.showAdvanced;
+    return all.filter((each) => !each.options.hidden && (isUnfolded || !each.options.advanced || node.isDriven(each.name)));
+  }
+
+  /** @param {Node} node */
+  #minWidth(node) {
+    let width = Math.min(400, node.name.length * LETTER + 60);
+    const rows = Math.max(node.inputs.length, node.outputs.length);
+    for (let i = 0; i < rows; i++) {
+      const input = node.inputs[i];
+      const output = node.outputs[i];
+      const left = input && !input.widget ? (input.label ?? input.name).length : 0;
+      const right = output ? (output.label ?? output.name).length : 0;
+      width = Math.max(width, Math.min(500, (left + right) * LETTER + 50));
+    }
+    return Math.max(MIN_WIDTH, width, node.widgets.length ? 200 : 0);
+  }
+}
+
+/** Whether a node counts when the graph runs. @param {Node} node */
+export function isActive(node) {
+  return node.mode !== BYPASSED && node.mode !== 2;
+}

@@ -1,0 +1,119 @@
+/** Draws the few shapes that nodes are made of, in graph px. */
+
+/** @import { Theme } from "./theme.js" */
+/** @import { Box } from "./spatial.js" */
+
+export const TEXT_PX = 12;
+const KEPT_TEXTS = 5000;
+
+export class Pen {
+  /** @type {Map<string, string>} text and width -> what of it fits */
+  #fitted = new Map();
+  scale = 1;
+
+  /**
+   * @param {CanvasRenderingContext2D} context
+   * @param {Theme} theme
+   */
+  constructor(context, theme) {
+    this.context = context;
+    this.theme = theme;
+  }
+
+  /** Whether text can be read at this zoom. */
+  get isNear() {
+    return this.scale >= 0.5;
+  }
+
+  /** @param {number} px @param {string} [weight] */
+  font(px, weight = "") {
+    const font = `${weight} ${px}px ${this.theme.font}`;
+    if (this.context.font !== font) this.context.font = font;
+  }
+
+  /**
+   * What of a text fits into a width, with an ellipsis where it was cut. In the font that is set.
+   * @param {string} text
+   * @param {number} width
+   */
+  fit(text, width) {
+    if (text.length * 3 < width && text.length < 12) return text;
+    const key = `${Math.round(width)} ${this.context.font.length} ${text.length > 300 ? text.slice(0, 300) : text}`;
+    let fitted = this.#fitted.get(key);
+    if (fitted === undefined) {
+      fitted = this.#cut(text, width);
+      if (this.#fitted.size > KEPT_TEXTS) this.#fitted.clear();
+      this.#fitted.set(key, fitted);
+    }
+    return fitted;
+  }
+
+  /** @param {string} text @param {number} width */
+  #cut(text, width) {
+    const line = text.length > 300 ? text.slice(0, 300) : text;
+    if (this.context.measureText(line).width <= width) return line;
+    let low = 0;
+    let high = line.length;
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if (this.context.measureText(`${line.slice(0, middle)}…`).width <= width) low = middle;
+      else high = middle - 1;
+    }
+    return low ? `${line.slice(0, low)}…` : "";
+  }
+
+  /**
+   * @param {string} text
+   * @param {number} x
+   * @param {number} y  of the middle of the line
+   * @param {{colour?: string, width?: number, align?: CanvasTextAlign, px?: number, weight?: string}} [how]
+   */
+  text(text, x, y, { colour = this.theme.text, width = Infinity, align = "left", px = TEXT_PX, weight = "" } = {}) {
+    const { context } = this;
+    this.font(px, weight);
+    context.fillStyle = colour;
+    context.textAlign = align;
+    context.textBaseline = "middle";
+    const shown = width === Infinity ? text : this.fit(text, width);
+    if (shown) context.fillText(shown, x, y);
+  }
+
+  /**
+   * @param {Box} box
+   * @param {string} fill
+   * @param {{radius?: number | number[], edge?: string, edgeWidth?: number}} [how]
+   */
+  box(box, fill, { radius = 0, edge, edgeWidth = 1 } = {}) {
+    const { context } = this;
+    context.beginPath();
+    context.roundRect(box.left, box.top, box.right - box.left, box.bottom - box.top, radius);
+    if (fill) {
+      context.fillStyle = fill;
+      context.fill();
+    }
+    if (edge) {
+      context.strokeStyle = edge;
+      context.lineWidth = edgeWidth;
+      context.stroke();
+    }
+  }
+
+  /**
+   * The usual look of a widget: a name at the left, its value at the right.
+   * @param {Box} box
+   * @param {string} name
+   * @param {string} value
+   * @param {{colour?: string}} [how]
+   */
+  field(box, name, value, { colour = this.theme.fieldText } = {}) {
+    this.box(box, this.theme.field, { radius: 6 });
+    if (!this.isNear) return;
+    const width = box.right - box.left - 20;
+    const y = (box.top + box.bottom) / 2;
+    this.font(TEXT_PX);
+    const shownName = this.fit(name, width * 0.6);
+    const taken = this.context.measureText(shownName).width;
+    this.text(shownName, box.left + 10, y, { colour: this.theme.faint });
+    this.text(value, box.right - 10, y, { colour, width: Math.max(20, width - taken - 12), align: "right" });
+  }
+}

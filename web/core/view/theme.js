@@ -1,0 +1,39 @@
+/** Colours and text of the canvas, taken from the style sheet, so that a theme is one file of CSS. */
+
+const NAMES = /** @type {const} */ ({
+  ground: "--canvas-ground", grid: "--canvas-grid", node: "--node-body", nodeEdge: "--node-edge", title: "--node-title",
+  text: "--node-text", faint: "--node-faint", field: "--node-field", fieldText: "--node-field-text", accent: "--accent",
+  error: "--error", good: "--good", selected: "--selected", shadow: "--node-shadow", link: "--link", groupText: "--group-text",
+  font: "--font", mono: "--font-mono",
+});
+
+/** @typedef {Record<keyof typeof NAMES, string>} Theme */
+
+/** @param {Element} root @returns {Theme} */
+export function readTheme(root) {
+  const style = getComputedStyle(root);
+  return /** @type {any} */ (Object.fromEntries(Object.entries(NAMES).map(([key, name]) => [key, style.getPropertyValue(name).trim() || "#888"])));
+}
+
+/** Sockets and links of well-known types. The hues are apart for people who see few colours, too. */
+const TYPE_COLOURS = new Map(Object.entries({
+  MODEL: "#b39ddb", CLIP: "#ffd54f", VAE: "#ff8a80", CONDITIONING: "#ffa931", LATENT: "#ff9cf9", IMAGE: "#64b5f6",
+  MASK: "#81c784", CONTROL_NET: "#6ee7b7", CLIP_VISION: "#a8dadc", CLIP_VISION_OUTPUT: "#ad7452", STYLE_MODEL: "#c2ffae",
+  NOISE: "#b0b0b0", GUIDER: "#66ffff", SAMPLER: "#ecb4b4", SIGMAS: "#cdffcd", UPSCALE_MODEL: "#9fa8da", AUDIO: "#f48fb1",
+  VIDEO: "#80cbc4", INT: "#90caf9", FLOAT: "#a5d6a7", STRING: "#c5e1a5", BOOLEAN: "#ef9a9a", COMBO: "#bcaaa4", "*": "#9e9e9e",
+}));
+
+/** @param {string} type @returns {string} */
+export function colourOfType(type) {
+  const known = TYPE_COLOURS.get(type);
+  if (known) return known;
+  const first = type.split(",")[0];
+  let colour = TYPE_COLOURS.get(first);
+  if (!colour) {
+    let hash = 0;
+    for (const letter of first) hash = (hash * 31 + letter.charCodeAt(0)) >>> 0;
+    colour = `hsl(${hash % 360} 55% 68%)`;
+  }
+  TYPE_COLOURS.set(type, colour);
+  return colour;
+}

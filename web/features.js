@@ -1,0 +1,16 @@
+/** The features of the editor, one a line. The order is theirs to say, with `needs`. */
+
+import { history } from "./features/history/history.js";
+import { keys } from "./features/keys/keys.js";
+import { move } from "./features/move/move.js";
+import { navigate } from "./features/navigate/navigate.js";
+
+/** @import { Feature } from "./core/editor.js" */
+
+/** @type {Feature[]} */
+export const features = [
+  history,
+  keys,
+  move,
+  navigate,
+];

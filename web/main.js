@@ -1,0 +1,27 @@
+/** The plan of the page: builds the editor and installs the features. */
+
+import { Catalogue } from "./core/catalogue.js";
+import { Editor } from "./core/editor.js";
+import { chooseLocale, Messages } from "./core/messages.js";
+import { Server } from "./core/server.js";
+import { Settings } from "./core/settings.js";
+import { Shell } from "./core/shell.js";
+import { features } from "./features.js";
+
+void start();
+
+async function start() {
+  const server = new Server();
+  const messages = new Messages();
+  const [values, records] = await Promise.all([server.get("/settings"), server.get("/object_info")]);
+  const settings = new Settings(values ?? {}, (changes) => server.post("/settings", changes));
+  const locale = settings.read("language") ?? chooseLocale(navigator.languages);
+  await messages.use(locale, async (name) => (await fetch(new URL(`./locales/${name}.json`, import.meta.url))).json());
+  document.documentElement.lang = locale;
+  const shell = new Shell(document.body, messages);
+  const editor = new Editor({ shell, server, catalogue: new Catalogue(records), settings, messages });
+  Object.assign(window, { heddle: { editor } }); // for benchmarks, tests and the console
+  await editor.install(features);
+  document.body.dataset.ready = "true";
+  performance.mark("interactive");
+}
