@@ -97,16 +97,27 @@ export function readInputs(sections, order = {}) {
       if (!input) continue;
       inputs.push(input);
       const control = controlOf(input);
-      if (control) inputs.push(control);
+      if (control) inputs.push(unlike(control, inputs));
       const upload = UPLOADS.find((each) => input.options[each]);
       if (upload && input.widget === "COMBO") {
         const options = { upload, folder: input.options.image_folder ?? "input", into: name };
-        uploads.push({ name: "upload", type: "UPLOAD", widget: "UPLOAD", options, section, companionOf: name });
+        uploads.push(unlike({ name: "upload", type: "UPLOAD", widget: "UPLOAD", options, section, companionOf: name }, [...inputs, ...uploads]));
       }
     }
     inputs.push(...uploads);
   }
   return inputs;
+}
+
+/**
+ * A companion under a name of its own: values go by name, and a node may have two seeds.
+ * @param {InputSpec} companion
+ * @param {InputSpec[]} others
+ * @returns {InputSpec}
+ */
+function unlike(companion, others) {
+  const isTaken = others.some((each) => each.name === companion.name);
+  return isTaken ? { ...companion, name: `${companion.companionOf}.${companion.name}` } : companion;
 }
 
 /**
@@ -131,14 +142,14 @@ function readInput(name, declared, section) {
 }
 
 /**
- * The control that says what becomes of a number after a run.
+ * The control that says what becomes of a value after a run.
  * @param {InputSpec} input
  * @returns {InputSpec | null}
  */
-function controlOf(input) {
+export function controlOf(input) {
   const asked = input.options.control_after_generate;
   const isSeed = input.widget === "INT" && SEEDS.has(input.name) && asked !== false;
-  if (!input.widget || !(isSeed || asked)) return null;
+  if ((input.widget !== "INT" && input.widget !== "COMBO") || !(isSeed || asked)) return null;
   const isMode = typeof asked !== "string" || CONTROL_MODES.includes(asked);
   const modes = input.widget === "COMBO" ? [...CONTROL_MODES, "increment-wrap"] : CONTROL_MODES;
   return {
