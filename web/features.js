@@ -5,6 +5,7 @@ import { history } from "./features/history/history.js";
 import { keys } from "./features/keys/keys.js";
 import { move } from "./features/move/move.js";
 import { navigate } from "./features/navigate/navigate.js";
+import { widgets } from "./features/widgets/widgets.js";
 
 /** @import { Feature } from "./core/editor.js" */
 
@@ -15,4 +16,5 @@ export const features = [
   keys,
   move,
   navigate,
+  widgets,
 ];

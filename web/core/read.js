@@ -157,6 +157,7 @@ function readNode(graph, record, damage) {
   node.flags = record.flags && typeof record.flags === "object" ? record.flags : {};
   node.color = record.color;
   node.bgcolor = record.bgcolor;
+  if (typeof record.showAdvanced === "boolean") node.showAdvanced = record.showAdvanced;
   node.properties = record.properties && typeof record.properties === "object" ? record.properties : {};
   node.raw = record;
   node.spec = graph.document.specOf(record.type);

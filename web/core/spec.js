@@ -42,8 +42,14 @@ export const CONTROL_MODES = ["fixed", "increment", "decrement", "randomize"];
 const SEEDS = new Set(["seed", "noise_seed"]);
 const UPLOADS = ["image_upload", "video_upload", "audio_upload", "animated_image_upload", "file_upload", "model_upload"];
 
-/** Types whose inputs are widgets. Features and packs add theirs with `addWidgetType`. */
-const widgetTypes = new Set(["INT", "FLOAT", "STRING", "BOOLEAN", "COMBO", DYNAMIC_COMBO]);
+/**
+ * Types whose inputs are widgets; the server has the same list. Packs add theirs with `addWidgetType`. Also what a type
+ * names as its `widgetType`, and what has no socket.
+ */
+const widgetTypes = new Set([
+  "INT", "FLOAT", "STRING", "BOOLEAN", "COMBO", DYNAMIC_COMBO, "COLOR", "COLORS", "CURVE", "BOUNDING_BOX", "BOUNDING_BOXES", "IMAGECOMPARE",
+  "COMPOSITOR", "PAINTER", "LOAD_3D", "LOAD_3D_ANIMATION", "PREVIEW_3D", "WEBCAM", "AUDIO_RECORD", "AUDIO_UI", "MARKDOWN",
+]);
 
 /** @param {string} type */
 export function addWidgetType(type) {
@@ -125,9 +131,10 @@ function readInput(name, declared, section) {
     options = { ...options, options: kind };
   }
   const first = type.split(",")[0];
-  const isWidget = widgetTypes.has(first) && !options.forceInput;
+  const named = typeof options.widgetType === "string" ? options.widgetType.split(",")[0] : "";
+  const isWidget = (widgetTypes.has(first) || named || options.socketless) && !options.forceInput;
   if (type === MATCH_TYPE) type = socketType(options.template?.allowed_types ?? "*");
-  return { name, type, widget: isWidget ? first : null, options, section };
+  return { name, type, widget: isWidget ? (widgetTypes.has(named) ? named : first) : null, options, section };
 }
 
 /**
@@ -218,7 +225,7 @@ function grown(input, values, isLinked) {
 /** @param {InputSpec} input @returns {any} the value of a new node's widget */
 export function defaultOf(input) {
   const { options } = input;
-  if (options.default !== undefined) return Array.isArray(options.default) && !options.multiselect ? options.default[0] : options.default;
+  if (options.default !== undefined) return Array.isArray(options.default) && input.widget === "COMBO" && !options.multiselect ? options.default[0] : options.default;
   switch (input.widget) {
     case "INT":
     case "FLOAT":

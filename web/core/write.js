@@ -102,7 +102,7 @@ export function writeNode(node) {
   if (inputs.length || raw?.inputs) record.inputs = inputs.map(writeInput);
   const outputs = node.outputs.filter((slot) => !slot.implicit);
   if (outputs.length || raw?.outputs) record.outputs = outputs.map(writeOutput);
-  for (const key of /** @type {const} */ (["title", "color", "bgcolor"])) {
+  for (const key of /** @type {const} */ (["title", "color", "bgcolor", "showAdvanced"])) {
     if (node[key] === undefined) delete record[key];
     else record[key] = node[key];
   }
