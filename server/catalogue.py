@@ -16,6 +16,7 @@ from typing import Any
 
 from heddle.graph.errors import FileProblem, SettingsError
 from heddle.graph.object_info import with_files
+from heddle.graph.registry import Registry
 from heddle.media.whole_files import write_whole
 from server.plain_json import to_text
 
@@ -57,6 +58,7 @@ class Catalogue:
         self._expected = expected or {}
         self._arrived = asyncio.Event()
         self._records: Records | None = None
+        self._registry: tuple[Records | None, Registry] = (None, Registry())
         self._answers = _Answers({}, list_files)
         self.web_directories: dict[str, str] = {}  # pack -> the folder of its scripts for the browser
         self.routes: list[re.Pattern[str]] = []  # paths that packs answer
@@ -69,6 +71,12 @@ class Catalogue:
     def records(self) -> Records | None:
         """As the worker sent them, the same object until the next ones arrive; None if none was ever seen."""
         return self._records
+
+    def registry(self, records: Records) -> Registry:
+        """The records as specs, read once for as long as they are the same object. Raises: GraphError."""
+        if self._registry[0] is not records:
+            self._registry = (records, Registry.from_catalogue(records))
+        return self._registry[1]
 
     def load(self) -> None:
         """Read the catalogue of the last run, if there is one that can be read."""

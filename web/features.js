@@ -6,6 +6,7 @@ import { keys } from "./features/keys/keys.js";
 import { move } from "./features/move/move.js";
 import { navigate } from "./features/navigate/navigate.js";
 import { widgets } from "./features/widgets/widgets.js";
+import { workflows } from "./features/workflows/workflows.js";
 
 /** @import { Feature } from "./core/editor.js" */
 
@@ -17,4 +18,5 @@ export const features = [
   move,
   navigate,
   widgets,
+  workflows,
 ];
