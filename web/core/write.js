@@ -206,6 +206,7 @@ export function writeNode(node) {
   putRecord(record, "flags", raw, node.flags);
   putRecord(record, "properties", raw, node.properties);
   if (!raw || (Number(raw.mode) || 0) !== node.mode) record.mode = node.mode;
+  if (typeof raw?.showAdvanced === "boolean" || node.showAdvanced !== undefined) put(record, "showAdvanced", node.showAdvanced);
   for (const key of /** @type {const} */ (["title", "color", "bgcolor"])) {
     if (typeof raw?.[key] === "string" || raw?.[key] === undefined || node[key] !== undefined) put(record, key, node[key]);
   }
