@@ -19,10 +19,15 @@ from server.files import empty_temp, forget_drafts
 from server.guards import allow_origin, error_words, foreign_guard
 from server.intake import Intake
 from server.logbook import LogBook
+from server.messages import ModelHashes, OutputsChanged
 from server.metrics import METRICS, Metrics, count_requests
+from server.model_shelf import ModelShelf
+from server.outputs.gallery import Gallery
 from server.own_page import OwnPage
 from server.pack_requests import pass_to_packs
 from server.people import People
+from server.queue_news import QueueNews
+from server.readiness import Readiness
 from server.routes import (
     catalogue,
     drafts,
@@ -34,9 +39,12 @@ from server.routes import (
     logs,
     metrics,
     models,
+    opening,
+    outputs,
     page,
     prompt,
     queue,
+    queue_panel,
     system,
     templates,
     upload,
@@ -54,17 +62,20 @@ from server.v1 import events as v1_events
 from server.v1 import jobs as v1_jobs
 from server.v1.records import job_record
 from server.v1.streams import STREAMS, Streams
+from server.watchers import Watchers
 from server.webhooks import Webhooks
 from server.workflows import WorkflowShelf
 
 SUBJECTS = (
     prompt,
     queue,
+    queue_panel,
     history,
     jobs,
     view,
     catalogue,
     models,
+    outputs,
     system,
     upload,
     websocket,
@@ -73,6 +84,7 @@ SUBJECTS = (
     workflows,
     workflow_files,
     drafts,
+    opening,
     templates,
     extensions,
     front_end,
@@ -125,6 +137,7 @@ def build_app(parts: Parts) -> web.Application:
     app[keys.SUPERVISOR] = parts.supervisor
     app[keys.INTAKE] = parts.intake
     app[keys.WORKFLOWS] = parts.workflows
+    app[keys.READINESS] = Readiness(parts.folders)
     app[keys.PEOPLE] = People(
         parts.folders,
         parts.limits.settings_bytes,
@@ -142,7 +155,17 @@ def build_app(parts: Parts) -> web.Application:
     app[keys.WEBHOOKS] = parts.webhooks
     app[STREAMS] = Streams()
     app[METRICS] = parts.metrics
-    parts.store.watcher = parts.metrics
+    gallery = Gallery(
+        parts.folders, parts.store, lambda places: parts.clients.tell_those_who_know(OutputsChanged(places))
+    )
+    app[keys.GALLERY] = gallery
+    app[keys.MODELS] = ModelShelf(
+        parts.folders,
+        parts.folders.user / "models.sqlite",
+        lambda changed: parts.clients.tell_those_who_know(ModelHashes(changed)),
+    )
+    app[keys.QUEUE_NEWS] = QueueNews(parts.store, parts.supervisor, parts.clients)
+    parts.store.watcher = Watchers(parts.metrics, gallery, app[keys.QUEUE_NEWS])
     for subject in SUBJECTS:
         app.add_routes(_under_both_paths(subject.routes))
     for subject in V1_SUBJECTS:
@@ -191,5 +214,8 @@ async def _run_parts(app: web.Application) -> AsyncIterator[None]:
     yield
     await app[keys.WEBHOOKS].stop()
     await app[keys.SUPERVISOR].stop()
+    app[keys.QUEUE_NEWS].close()
+    await app[keys.MODELS].close()
+    await app[keys.GALLERY].close()
     await app[keys.STORE].close()
     app[keys.LOGBOOK].close()

@@ -14,8 +14,12 @@ from server.clients import Clients
 from server.intake import Intake
 from server.kept import DraftLimits, VersionLimits
 from server.logbook import LogBook
+from server.model_shelf import ModelShelf
+from server.outputs.gallery import Gallery
 from server.own_page import OwnPage
 from server.people import People
+from server.queue_news import QueueNews
+from server.readiness import Readiness
 from server.store import Store
 from server.supervisor import Supervisor
 from server.webhooks import Webhooks
@@ -40,8 +44,12 @@ CATALOGUE = web.AppKey("catalogue", Catalogue)
 CLIENTS = web.AppKey("clients", Clients)
 SUPERVISOR = web.AppKey("supervisor", Supervisor)
 LOGBOOK = web.AppKey("logbook", LogBook)
+GALLERY = web.AppKey("gallery", Gallery)
+QUEUE_NEWS = web.AppKey("queue_news", QueueNews)
+MODELS = web.AppKey("models", ModelShelf)
 INTAKE = web.AppKey("intake", Intake)
 WEBHOOKS = web.AppKey("webhooks", Webhooks)
+READINESS = web.AppKey("readiness", Readiness)
 WORKFLOWS = web.AppKey("workflows", WorkflowShelf)
 PEOPLE = web.AppKey("people", People)
 PAGE = web.AppKey("page", Path)  # the folder of our own page, or of the front end in its place

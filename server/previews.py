@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 PREVIEW_SIDE_PX = 512
 LARGEST_PIXELS = 200_000_000  # decoded this takes 800 MB; larger pictures are served as files only
 PREVIEW_FORMS = ("webp", "jpeg", "png")
+# Named one by one: among Pillow's others is one that starts a program (EPS), whatever the file's name says.
+_READ = ("PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "ICO", "TGA", "PPM", "JPEG2000")
+_ORIENTATION = 0x0112  # its EXIF tag
 
 
 def read_preview_wish(wish: str) -> tuple[str, int]:
@@ -32,12 +35,12 @@ def read_preview_wish(wish: str) -> tuple[str, int]:
     return form, min(100, max(1, int(quality[:4] or 90)))
 
 
-def render_preview(path: Path | io.BytesIO, form: str, quality: int) -> bytes:
-    """The picture, at most 512 px wide and high."""
-    with _opened(path) as picture:
-        picture.draft("RGB", (2 * PREVIEW_SIDE_PX, 2 * PREVIEW_SIDE_PX))  # JPEG decodes smaller at once
+def render_preview(path: Path | io.BytesIO, form: str, quality: int, side_px: int = PREVIEW_SIDE_PX) -> bytes:
+    """The picture, at most `side_px` wide and high."""
+    with opened(path) as picture:
+        picture.draft("RGB", (2 * side_px, 2 * side_px))  # JPEG decodes smaller at once
         picture = _eight_bit(picture)
-        picture.thumbnail((PREVIEW_SIDE_PX, PREVIEW_SIDE_PX))
+        picture.thumbnail((side_px, side_px))
         picture = _upright(picture)
         small = picture.convert("RGB" if form == "jpeg" or not picture.has_transparency_data else "RGBA")
         return _encoded(small, form.upper(), quality=quality)
@@ -47,7 +50,7 @@ def render_channel(path: Path, channel: str) -> bytes:
     """A PNG of the picture's colours (`rgb`), or of its opacity (`a`)."""
     from PIL import Image  # see above
 
-    with _opened(path) as picture:
+    with opened(path) as picture:
         picture = _upright(_eight_bit(picture))
         if channel == "rgb":
             return _encoded(picture.convert("RGB"), "PNG")
@@ -62,8 +65,8 @@ def apply_mask(original: Path, mask: Path) -> None:
 
     Raises: FileProblem, if either is no picture or their sizes differ.
     """
-    with _opened(original) as opened, _opened(mask, "the mask") as masking:
-        picture = _upright(_eight_bit(opened))  # as it was looked at while the mask was drawn
+    with opened(original) as unmasked, opened(mask, "the mask") as masking:
+        picture = _upright(_eight_bit(unmasked))  # as it was looked at while the mask was drawn
         if picture.size != masking.size:
             raise FileProblem(
                 f"the mask is {masking.width}x{masking.height} px, the picture {picture.width}x{picture.height} px; "
@@ -74,21 +77,21 @@ def apply_mask(original: Path, mask: Path) -> None:
         from PIL.PngImagePlugin import PngInfo  # see above
 
         told = PngInfo()
-        for key, value in getattr(opened, "text", {}).items():  # the workflow stays with the picture
+        for key, value in getattr(unmasked, "text", {}).items():  # the workflow stays with the picture
             told.add_text(key, value)
     with mask.open("wb") as file:
         masked.save(file, "PNG", pnginfo=told)
 
 
 @contextmanager
-def _opened(source: Path | io.BytesIO, name: str = "") -> Iterator[Image]:
+def opened(source: Path | io.BytesIO, name: str = "") -> Iterator[Image]:
     """The picture, not decoded yet. Raises: FileProblem, which calls it by `name`, for whatever goes wrong inside."""
     path = source if isinstance(source, Path) else None
     name = name or (path.name if path else "the picture inside the file")
     from PIL import Image, UnidentifiedImageError  # see above
 
     try:
-        with Image.open(source) as picture:
+        with Image.open(source, formats=_READ) as picture:
             if picture.width * picture.height > LARGEST_PIXELS:
                 raise FileProblem(
                     f"{name} has {picture.width}x{picture.height} px, too many to decode here; download the file",
@@ -102,6 +105,12 @@ def _opened(source: Path | io.BytesIO, name: str = "") -> Iterator[Image]:
     except (SyntaxError, ValueError, OSError) as error:
         why = error.strerror or error if isinstance(error, OSError) else error
         raise FileProblem(f"{name} cannot be read as a picture ({why}); download the file", path=path) from error
+
+
+def shown_size(picture: Image) -> tuple[int, int]:
+    """Width and height in pixels, upright: four of the eight EXIF orientations lie on their side."""
+    lies = picture.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
+    return (picture.height, picture.width) if lies else (picture.width, picture.height)
 
 
 def _eight_bit(picture: Image) -> Image:

@@ -4,6 +4,7 @@ import { arrange } from "./features/arrange/arrange.js";
 import { choose } from "./features/choose/choose.js";
 import { clipboard } from "./features/clipboard/clipboard.js";
 import { commandPalette } from "./features/command-palette/command-palette.js";
+import { content } from "./features/content/content.js";
 import { find } from "./features/find/find.js";
 import { groups } from "./features/groups/groups.js";
 import { history } from "./features/history/history.js";
@@ -19,7 +20,9 @@ import { rename } from "./features/rename/rename.js";
 import { reroutes } from "./features/reroutes/reroutes.js";
 import { splice } from "./features/splice/splice.js";
 import { walk } from "./features/walk/walk.js";
+import { widgets } from "./features/widgets/widgets.js";
 import { wire } from "./features/wire/wire.js";
+import { workflows } from "./features/workflows/workflows.js";
 
 /** @import { Feature } from "./core/editor.js" */
 
@@ -29,6 +32,7 @@ export const features = [
   choose,
   clipboard,
   commandPalette,
+  content,
   find,
   groups,
   history,
@@ -44,5 +48,7 @@ export const features = [
   reroutes,
   splice,
   walk,
+  widgets,
   wire,
+  workflows,
 ];

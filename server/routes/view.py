@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from functools import partial
 from pathlib import Path
 
 from aiohttp import web
@@ -13,8 +14,10 @@ from heddle.settings.folders import Folders, split_annotation
 from server.files import DRAFT, content_headers
 from server.intake import Refused
 from server.keys import FOLDERS
+from server.outputs.thumbnails import key_of
 from server.previews import read_preview_wish, render_channel, render_preview
 from server.routes.described import TEXT, described, one_of
+from server.routes.pictures import answer_picture, in_a_thread
 
 routes = web.RouteTableDef()
 
@@ -44,15 +47,17 @@ async def view(request: web.Request) -> web.StreamResponse:
     wish, channel = query.get("preview"), query.get("channel", "rgba")
     if channel not in ("rgba", "rgb", "a"):
         raise Refused("invalid_request", f"channel must be rgba, rgb or a, found {channel[:20]!r}")
+    quality = 0
     if channel != "rgba":
-        body, content_type = await asyncio.to_thread(render_channel, path, channel), "image/png"
+        form, render = "png", partial(render_channel, path, channel)
     elif wish:
         form, quality = read_preview_wish(wish)
-        body, content_type = await asyncio.to_thread(render_preview, path, form, quality), f"image/{form}"
+        render = partial(render_preview, path, form, quality)
     else:
         return web.FileResponse(path, headers=content_headers(path.name))
-    name = f"{path.stem}.{content_type.partition('/')[2]}"
-    return web.Response(body=body, headers={**content_headers(name), "Content-Type": content_type})
+    key = await asyncio.to_thread(key_of, path, f"{channel} {form} {quality}")
+    headers = content_headers(f"{path.stem}.{form}")
+    return await answer_picture(request, key, in_a_thread(render), f"image/{form}", headers=headers)
 
 
 def find_file(folders: Folders, root_type: str, subfolder: str, filename: str) -> Path:

@@ -20,12 +20,15 @@ async def shapes() -> ModuleType:
     return await asyncio.to_thread(importlib.import_module, "server.v1.shapes")
 
 
-async def read_model(request: web.Request, name: str) -> Any:
-    """The request's JSON as the model of this name. Raises: Refused, saying every place where it is none."""
+async def read_model(request: web.Request, name: str, *, default: dict[str, Any] | None = None) -> Any:
+    """The request's JSON as the model of this name; `default` stands for an empty body.
+
+    Raises: Refused, saying every place where it is none.
+    """
     from pydantic import ValidationError  # see `shapes`
 
     model = getattr(await shapes(), name)
-    body = await read_object(request)
+    body = await read_object(request, default=default)
     try:
         return model.model_validate(body)
     except ValidationError as error:

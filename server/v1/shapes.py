@@ -68,6 +68,14 @@ class Move(Taken):
     background: bool | None = None
 
 
+class Retry(Taken):
+    """How a job runs again where it differs from the first time."""
+
+    client_id: Word | None = Field(None, description="Who hears of it; the first one's if not given")
+    front: bool = Field(False, description="Before all that wait with its priority")
+    priority: int | None = Field(None, ge=-1000, le=1000)
+
+
 class JobError(BaseModel):
     """The first thing that went wrong."""
 
@@ -122,6 +130,54 @@ class JobRecord(BaseModel):
     outputs: list[Output]
     text_choices: dict[str, Any] | None = Field(None, description="The seed, and which words were chosen with it")
     conversion_notes: list[Any] | None = Field(None, description="What was left out of a saved workflow")
+
+
+class NodeAtWork(BaseModel):
+    """The node that runs, and how far it is: `value` of `max`."""
+
+    node_id: str
+    class_type: str | None
+    value: float
+    max: float
+
+
+class OutputInQueue(Output):
+    thumbnail: str | None = Field(description="The address of a small picture, if there is one")
+
+
+class JobInQueue(BaseModel):
+    """A job as a panel shows it. Times in milliseconds since 1970."""
+
+    id: str
+    label: str | None
+    state: State
+    client_id: str | None
+    priority: int
+    background: bool
+    created_ms: int
+    started_ms: int | None
+    ended_ms: int | None
+    progress_percent: float
+    position: int | None
+    seconds_left: float | None
+    worker: str | None
+    node: NodeAtWork | None
+    error: JobError | None
+    workflow_id: str | None
+    outputs: list[OutputInQueue] = Field(description="The first few files, what was saved before the rest")
+    outputs_count: int
+
+
+class QueuePanel(BaseModel):
+    """Jobs that run, wait and ended."""
+
+    version: str = Field(description="The websocket's heddle_queue names another when this is out of date")
+    running: list[JobInQueue]
+    waiting: list[JobInQueue]
+    waiting_total: int
+    ended: list[JobInQueue]
+    ended_total: int
+    ended_cursor: str | None
 
 
 class Queued(BaseModel):
@@ -220,6 +276,231 @@ class Moved(BaseModel):
     """The place that a job has now: how many go before it."""
 
     position: int | None
+
+
+Place = Literal["output", "input", "temp"]
+FileName = Annotated[str, Field(min_length=1, max_length=1000)]
+FolderName = Annotated[str, Field(max_length=4000)]
+MOST_FILES = 10_000  # of one request
+
+
+class FileTaken(Taken):
+    """A file of the folders of results."""
+
+    filename: FileName
+    subfolder: FolderName = ""
+    type: Place = "output"
+
+
+class UseAsInput(FileTaken):
+    """A result that nodes shall load."""
+
+    folder: FolderName = Field("", description="The folder below the input folder that it goes to")
+
+
+class DeleteOutputs(Taken):
+    """Results to take away."""
+
+    files: list[FileTaken] = Field(min_length=1, max_length=MOST_FILES)
+    forever: bool = Field(False, description="Not into the trash")
+
+
+class RestoreOutputs(Taken):
+    """What was deleted together, by the name that the answer gave it."""
+
+    trash: Word
+
+
+class EmptyTrash(Taken):
+    """One heap of the trash; all of them if not given."""
+
+    trash: Word | None = None
+
+
+class FileShown(BaseModel):
+    """A file of the folders of results."""
+
+    filename: str
+    subfolder: str
+    type: Place
+
+
+class OutputEntry(FileShown):
+    """A result. Sizes in pixels; what is null is not known, or not yet."""
+
+    kind: Literal["image", "video", "audio", "text", "3d", "other"]
+    width: int | None
+    height: int | None
+    duration_s: float | None
+    bytes: int
+    modified_ms: int
+    job_id: str | None
+    node_id: str | None
+    has_workflow: bool | None = Field(description="Whether it carries something that an editor can open")
+    url: str
+    thumbnail: str | None
+
+
+class OutputPage(BaseModel):
+    """A page of results, and the cursors to go on from."""
+
+    entries: list[OutputEntry]
+    total: int
+    total_bytes: int | None = Field(description="Null where files are chosen by text, job or time")
+    next_cursor: str | None = Field(description="For `after`; null at the end")
+    prev_cursor: str | None = Field(description="For `before`, also to hear of newer ones later")
+    has_prev: bool
+    scanning: bool = Field(description="The folder is being read for the first time in this run; more may come")
+
+
+class OutputFolder(BaseModel):
+    """A folder with files right in it."""
+
+    subfolder: str
+    kinds: dict[str, int]
+    bytes: int
+
+
+class OutputFolders(BaseModel):
+    """The folders that hold results."""
+
+    folders: list[OutputFolder]
+
+
+class OutputMetadata(OutputEntry):
+    """What is in a file."""
+
+    format: str | None
+    media_type: str
+    mode: str | None = Field(description="The colours of a picture as Pillow names them, such as RGBA")
+    frames: int | None
+    workflow: dict[str, Any] | None
+    prompt: dict[str, Any] | None
+    parameters: str | None
+    other_texts: list[str]
+    notes: list[str]
+
+
+class UsedAsInput(BaseModel):
+    """Where the copy lies; `value` is its name for nodes such as LoadImage."""
+
+    name: str
+    subfolder: str
+    type: str
+    value: str
+
+
+class FileKept(FileShown):
+    """A file that could not be taken away."""
+
+    reason: str
+
+
+class DeletedOutputs(BaseModel):
+    """What was taken away, and under which name it comes back; null where it does not."""
+
+    deleted: list[FileShown]
+    failed: list[FileKept]
+    trash: str | None
+
+
+class FileInTrash(FileShown):
+    bytes: int
+
+
+class Heap(BaseModel):
+    """What was deleted together."""
+
+    trash: str
+    deleted_ms: int
+    until_ms: int
+    files: list[FileInTrash]
+
+
+class Trash(BaseModel):
+    """What can be brought back, the latest first."""
+
+    heaps: list[Heap]
+
+
+class FileRestored(FileShown):
+    """A file that is back; `was` is the name that it had."""
+
+    was: str
+
+
+class RestoredOutputs(BaseModel):
+    restored: list[FileRestored]
+
+
+class EmptiedTrash(BaseModel):
+    """How many heaps were given up."""
+
+    emptied: int
+
+
+class ModelNamed(Taken):
+    """A model file, by its kind and the name that lists give it."""
+
+    folder: Word
+    name: FileName
+
+
+class HashModels(Taken):
+    """Model files whose hash is wanted."""
+
+    models: list[ModelNamed] = Field(min_length=1, max_length=1000)
+
+
+class ModelHash(BaseModel):
+    """Where a hash stands."""
+
+    folder: str
+    name: str
+    state: Literal["waiting", "hashing", "known", "failed"]
+    percent: float
+    sha256: str | None
+    autov2: str | None = Field(description="Its first ten digits, as A1111 writes them into pictures")
+    reason: str | None
+
+
+class ModelHashes(BaseModel):
+    models: list[ModelHash]
+
+
+class ModelSummary(BaseModel):
+    """What the header of a model file says of it; null or empty where it says nothing."""
+
+    title: str | None
+    base_model: str | None
+    trigger_words: list[str]
+    tags: list[str] = Field(description="Its own, else those that it was trained with most")
+    resolution: str | None
+    description: str | None
+    author: str | None
+    license: str | None
+    usage_hint: str | None
+    network_dim: str | None
+
+
+class ModelShown(BaseModel):
+    """A model file. `path_index` says in which of its kind's folders it lies."""
+
+    name: str
+    path_index: int
+    bytes: int
+    modified_ms: int
+    created_ms: int
+    preview: str | None
+    metadata: ModelSummary | None
+    problem: str | None
+    sha256: str | None
+    autov2: str | None
+
+
+class ModelPage(BaseModel):
+    models: list[ModelShown]
+    total: int
 
 
 class ErrorWords(BaseModel):

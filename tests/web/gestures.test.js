@@ -27,7 +27,7 @@ for (const seed of seeds) {
     const one = (list) => list[whole(list.length)];
     const nodes = () => [...graph.nodes.values()];
     const some = () => nodes().filter(() => random() < 0.2);
-    const types = [...Object.keys(RECORDS), "Reroute", "Note"];
+    const types = [...Object.keys(RECORDS), "Reroute", "Note", "PrimitiveNode"];
     const place = () => ({ x: whole(2000), y: whole(1000) });
     const socketsOf = (node) => [...node.inputs.map((_, slot) => ({ node, side: "input", slot })), ...node.outputs.map((_, slot) => ({ node, side: "output", slot }))];
     const gestures = {

@@ -145,3 +145,19 @@ test("types are offered by how well they fit", () => {
   assert.equal(fitOfType(catalogue.spec("Save"), "output", "MODEL"), 0);
   assert.equal(fitOfType(catalogue.spec("Load"), "input", "VAE"), 3);
 });
+
+test("a primitive is the widget that it drives, and nothing without one", () => {
+  const document = inGraph((graph, add) => {
+    const [primitive, sample, picture] = [add("PrimitiveNode"), add("Sample"), add("Picture")];
+    graph.setValue(sample, "seed", 42);
+    const seed = sample.inputs.findIndex((slot) => slot.name === "seed");
+    assert.ok(mayLink(graph, out(primitive), into(sample, seed)));
+    graph.connect(primitive, 0, sample, seed);
+    assert.deepEqual([primitive.outputs[0].type, primitive.outputs[0].widget, primitive.values.value], ["INT", "seed", 42]);
+    assert.ok(!mayLink(graph, out(primitive), into(picture)), "it is a whole number now");
+    graph.disconnect(graph.linkInto(sample, seed));
+    assert.deepEqual([primitive.outputs[0].type, primitive.widgets], ["*", []]);
+  });
+  while (document.journal.undo());
+  assert.equal(document.root.nodes.size, 0);
+});

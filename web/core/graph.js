@@ -6,7 +6,9 @@
  * journal. Values that are objects (`flags`, `properties`, a value of a widget) are replaced, never changed in place.
  */
 
-import { defaultOf, unfold } from "./spec.js";
+import { proxyInputs } from "./instances.js";
+import { drivenBy, primitiveInputs, REROUTE } from "./virtual.js";
+import { defaultOf, PRIMITIVE, unfold } from "./spec.js";
 import { fits } from "./types.js";
 
 /** @import { Document } from "./document.js" */
@@ -36,6 +38,8 @@ export class InputSlot {
     this.type = type;
     /** @type {number | null} id of the link */
     this.link = null;
+    /** The link that it had in the file: as long as it is this one, the file's word is written, whatever that is. @type {any} */
+    this.readLink = undefined;
     /** @type {string | undefined} name of the widget that it stands for */
     this.widget = more.widget;
     /** @type {string | undefined} */
@@ -57,6 +61,10 @@ export class OutputSlot {
     this.type = type;
     /** @type {number[]} ids of links */
     this.links = [];
+    /** The same list as in the file: as long as it is this one, the file's is written. @type {number[] | undefined} */
+    this.readLinks = undefined;
+    /** @type {string | undefined} name of the widget that it drives */
+    this.widget = undefined;
     /** @type {string | undefined} */
     this.label = more.label;
     /** @type {any} */
@@ -90,6 +98,8 @@ export class Node {
     this.bgcolor = undefined;
     /** Of its corners, as files have it: 1 square, 2 round, 4 round at two corners. @type {number | undefined} */
     this.shape = undefined;
+    /** @type {boolean | undefined} whether widgets that few people need are unfolded */
+    this.showAdvanced = undefined;
     /** @type {InputSlot[]} */
     this.inputs = [];
     /** @type {OutputSlot[]} */
@@ -127,9 +137,12 @@ export class Node {
 
   /** @returns {InputSpec[]} its inputs now, of which those with a `widget` hold values */
   get inputSpecs() {
-    if (!this.spec) return [];
-    if (!this.spec.isDynamic) return this.spec.inputs;
-    return (this.unfolded ??= unfold(this.spec, this.values, (name) => this.input(name)?.link != null));
+    const { spec } = this;
+    if (!spec) return [];
+    if (spec.isDynamic) return (this.unfolded ??= unfold(spec, this.values, (name) => this.input(name)?.link != null));
+    if (spec.type === PRIMITIVE) return (this.unfolded ??= primitiveInputs(this));
+    if (spec.definition && this.properties.proxyWidgets) return (this.unfolded ??= [...spec.inputs, ...proxyInputs(this)]);
+    return spec.inputs;
   }
 
   /** @returns {InputSpec[]} */
@@ -173,6 +186,9 @@ export class Link {
     this.parentId = undefined;
     /** @type {any} */
     this.raw = undefined;
+    /** The slots that the file gave it: while it has them, the file's numbers are written, which may be others. */
+    this.readFrom = -1;
+    this.readTo = -1;
     this.rank = 0; // place in the file
   }
 }
@@ -193,6 +209,8 @@ export class Reroute {
     /** @type {any} */
     this.raw = undefined;
     this.rank = 0; // place in the file
+    /** The links that ran through it in the file. @type {number[] | undefined} */
+    this.readIds = undefined;
   }
 }
 
@@ -250,6 +268,12 @@ export class Graph {
     this.lastRank = 0;
     /** The file's record. @type {any} */
     this.raw = undefined;
+    /** What the file has and nobody can use: it is written back. @type {{rank: number, raw: any}[]} */
+    this.strayNodes = [];
+    /** These only as long as the input that they name has the link that it had. @type {{rank: number, raw: any, slot?: InputSlot}[]} */
+    this.strayLinks = [];
+    /** The highest numbers after reading. @type {{node: number, link: number, reroute: number} | null} */
+    this.readLast = null;
   }
 
   get #journal() {
@@ -423,6 +447,9 @@ export class Graph {
     this.#reshape(to);
     this.#prune(route);
     this.#followFeed(to);
+    this.#drive(from);
+    const former = earlier && this.node(earlier.from);
+    if (former) this.#drive(former);
     return link;
   }
 
@@ -438,6 +465,8 @@ export class Graph {
     const to = this.node(link.to);
     this.#unlink(link);
     this.#prune(route);
+    const from = this.node(link.from);
+    if (from) this.#drive(from);
     if (!to) return;
     this.#reshape(to);
     this.#followFeed(to);
@@ -452,6 +481,32 @@ export class Graph {
     const input = to?.inputs[link.toSlot];
     if (to && input?.link === link.id) this.#journal.set(to, input, "link", null);
     this.#journal.put(this, this.links, link.id, undefined);
+  }
+
+  /**
+   * A primitive is the widget that it drives, with that one's value; one that drives nothing is none.
+   * @param {Node} node  or a Reroute behind one
+   * @param {number} [depth]
+   */
+  #drive(node, depth = 0) {
+    if (node.type === REROUTE && depth < 1000) {
+      const link = this.linkInto(node, 0);
+      const source = link && this.node(link.from);
+      if (source) this.#drive(source, depth + 1);
+      return;
+    }
+    const [output] = node.outputs;
+    if (node.spec?.type !== PRIMITIVE || !output) return;
+    this.#journal.set(node, node, "unfolded", null);
+    const target = drivenBy(node).find((each) => each.input.widget);
+    this.#journal.set(node, output, "type", target?.input.type ?? "*");
+    this.#journal.set(node, output, "widget", target?.input.name);
+    if (!target) for (const name of Object.keys(node.values)) this.#journal.set(node, node.values, name, undefined);
+    else if (node.values.value === undefined) this.#journal.set(node, node.values, "value", target.node.values[target.input.name]);
+    for (const each of node.widgets) {
+      const value = node.values[each.name] === undefined ? defaultOf(each) : undefined;
+      if (value !== undefined) this.#journal.set(node, node.values, each.name, value);
+    }
   }
 
   /** Takes out those of the points that no link runs through any more. @param {Reroute[]} route */
@@ -506,9 +561,17 @@ export class Graph {
     this.#reshape(node);
   }
 
+  /** All widgets hold what a new node's would. @param {Node} node */
+  resetValues(node) {
+    for (const each of node.widgets) {
+      const value = defaultOf(each);
+      if (value !== undefined) this.setValue(node, each.name, value);
+    }
+  }
+
   /**
    * Any plain property of a node: `x`, `title`, `mode`, `flags`, `color` ...
-   * @template {"x" | "y" | "width" | "height" | "title" | "mode" | "flags" | "color" | "bgcolor" | "shape" | "properties"} K
+   * @template {"x" | "y" | "width" | "height" | "title" | "mode" | "flags" | "color" | "bgcolor" | "shape" | "properties" | "showAdvanced"} K
    * @param {Node} node
    * @param {K} key
    * @param {Node[K]} value
@@ -602,6 +665,22 @@ export class Graph {
     this.#journal.set(link, link, "parentId", rerouteId);
   }
 
+  /** The links through each point, in the order of their ranks. @returns {Map<Reroute, number[]>} */
+  linksThrough() {
+    /** @type {Map<Reroute, number[]>} */
+    const found = new Map();
+    if (!this.reroutes.size) return found;
+    for (const link of [...this.links.values()].sort((a, b) => a.rank - b.rank)) {
+      if (link.parentId === undefined) continue;
+      for (const point of this.routeOf(link)) {
+        const ids = found.get(point);
+        if (ids) ids.push(link.id);
+        else found.set(point, [link.id]);
+      }
+    }
+    return found;
+  }
+
   /** Points of a link, from its start to its end. @param {Link} link @returns {Reroute[]} */
   routeOf(link) {
     /** @type {Reroute[]} */
@@ -631,7 +710,7 @@ export class Graph {
       this.removeInput(node, i);
     }
     for (const each of node.inputSpecs) {
-      if (each.companionOf || node.input(each.name)) continue;
+      if (!hasSocket(each) || each.proxy || node.input(each.name)) continue;
       this.addInput(node, new InputSlot(each.name, each.type, { widget: each.widget ? each.name : undefined }));
     }
     for (const each of node.widgets) {
@@ -676,6 +755,11 @@ export class Graph {
   }
 }
 
+/** Whether a link may feed it. @param {InputSpec} input */
+function hasSocket(input) {
+  return !input.companionOf && !(input.options.socketless && input.widget);
+}
+
 /**
  * The inputs whose feed says what type an output has: of a Reroute, and where a type has such templates.
  * @param {Node} node
@@ -683,7 +767,7 @@ export class Graph {
  * @returns {InputSlot[] | null} null: its type is its own
  */
 export function followedBy(node, index) {
-  if (node.type === "Reroute") return node.inputs.slice(0, 1);
+  if (node.type === REROUTE) return node.inputs.slice(0, 1);
   const template = node.spec?.outputs[index]?.template;
   if (!template) return null;
   const names = new Set(node.inputSpecs.filter((each) => each.options.template?.template_id === template).map((each) => each.name));
@@ -699,7 +783,7 @@ export function addSlots(node, implicit) {
   if (!node.spec) return;
   const inputs = new Set(node.inputs.map((slot) => slot.name));
   for (const each of node.inputSpecs) {
-    if (each.companionOf || inputs.has(each.name)) continue;
+    if (!hasSocket(each) || each.proxy || inputs.has(each.name)) continue;
     node.inputs.push(new InputSlot(each.name, each.type, { widget: each.widget ? each.name : undefined, implicit }));
   }
   for (let i = node.outputs.length; i < node.spec.outputs.length; i++) {

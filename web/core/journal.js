@@ -21,6 +21,7 @@ import { Emitter } from "./emitter.js";
  * @property {object} touch  something of this owner changed just now, also in the middle of a gesture
  * @property {Entry} commit
  * @property {{entry: Entry, direction: "undo" | "redo"}} travel
+ * @property {null} aside  something was changed that is no step of undo
  */
 
 const DEPTH = 500; // gestures that can be undone
@@ -37,6 +38,8 @@ export class Journal {
   #depth = 0;
   #failed = false;
   #revision = 0;
+  /** What lies before the oldest step. @type {object} */
+  #ground = {};
 
   /** @type {Emitter<JournalEvents>} */
   events = new Emitter();
@@ -54,6 +57,11 @@ export class Journal {
   /** Counts up with every commit, undo and redo: who keeps something made from the document asks whether it is old. */
   get revision() {
     return this.#revision;
+  }
+
+  /** What was done last: a document is as it was saved while this is what it was then. @returns {object} */
+  get mark() {
+    return this.#done.at(-1) ?? this.#ground;
   }
 
   /** @returns {string | null} what undo would take back */
@@ -117,7 +125,7 @@ export class Journal {
     if (!steps.length) return;
     entry.steps = steps;
     this.#done.push(entry);
-    if (this.#done.length > DEPTH) this.#done.shift();
+    if (this.#done.length > DEPTH) this.#ground = /** @type {Entry} */ (this.#done.shift());
     this.#undone.length = 0;
     this.#revision++;
     this.events.emit("commit", entry);
@@ -155,6 +163,7 @@ export class Journal {
   clear() {
     this.#done.length = 0;
     this.#undone.length = 0;
+    this.#ground = {};
     this.#revision++;
   }
 
@@ -210,6 +219,20 @@ export class Journal {
     const removed = target.splice(at, count, ...added);
     entry.steps.push({ kind: "splice", target, at, removed, added });
     this.#touch(entry, owner);
+  }
+
+  /**
+   * Sets properties without a step of undo: what a run changes is not what the person did, and taking their last step
+   * back must not begin with a seed. Undo and redo of what they did still lead to where it led, since steps keep values
+   * and not differences. Also in the middle of a gesture.
+   * @param {{owner: object, target: any, key: string, value: any}[]} changes
+   */
+  setAside(changes) {
+    if (!changes.length) return;
+    for (const { target, key, value } of changes) write(target, key, value);
+    this.#revision++;
+    for (const { owner } of changes) this.events.emit("touch", owner);
+    this.events.emit("aside", null);
   }
 
   #opened() {

@@ -76,8 +76,9 @@ export const clipboard = {
         paste(part, withIncoming);
         return true;
       }
-      if (!text.trim() || !editor.services.open?.text) return false;
-      void editor.services.open.text(text);
+      if (!text.trim().startsWith("{") && !/^\s*(Steps: |.*\nSteps: )/s.test(text)) return false; // neither a graph nor settings of a picture
+      if (!editor.services.open) return false;
+      void editor.services.open(text);
       return true;
     }
 

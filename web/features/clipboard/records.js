@@ -1,6 +1,7 @@
 /** Parts of a graph as plain JSON, and such JSON into a graph: what copying, duplicating and moving between tabs go by. */
 
 import { addSlots, Group, Node, Reroute } from "../../core/graph.js";
+import { parseExactly, writeExactly } from "../../core/json.js";
 import { makeGroup, makeNode, readDefinitions } from "../../core/read.js";
 import { fits } from "../../core/types.js";
 import { same } from "../../core/values.js";
@@ -51,7 +52,7 @@ export function takePart(graph, things) {
     }
   }
   part.reroutes = [...points].map((each) => ({ id: each.id, ...(each.parentId === undefined ? {} : { parentId: each.parentId }), pos: [each.x, each.y] }));
-  part.subgraphs = definitionsOf(graph.document, nodes).map(writeDefinition);
+  part.subgraphs = definitionsOf(graph.document, nodes).map((each) => writeDefinition(graph.document, each));
   return part;
 }
 
@@ -111,7 +112,7 @@ export function putPart(graph, part, by, { withIncoming = false } = {}) {
   const added = [];
   for (const old of part.nodes) {
     const record = structuredClone({ ...old, type: types.get(old.type) ?? old.type });
-    const node = makeNode(graph, record, graph.takeNodeId());
+    const node = makeNode(graph, graph.takeNodeId(), unlinked(record));
     node.x += by.x;
     node.y += by.y;
     if (node.spec) addSlots(node, true);
@@ -131,6 +132,13 @@ export function putPart(graph, part, by, { withIncoming = false } = {}) {
     added.push(graph.addGroup(group));
   }
   return added;
+}
+
+/** A record that speaks of no link: those that it had are of another graph. @param {any} record */
+function unlinked(record) {
+  for (const slot of Array.isArray(record.inputs) ? record.inputs : []) if (slot) slot.link = null;
+  for (const slot of Array.isArray(record.outputs) ? record.outputs : []) if (slot) slot.links = null;
+  return record;
 }
 
 /**
@@ -191,7 +199,7 @@ function putDefinitions(graph, records) {
   const fresh = records.filter((record) => {
     const known = document.definitions.get(record.id);
     if (!known) return true;
-    if (same(plain(writeDefinition(known)), plain(record))) return false;
+    if (same(plain(writeDefinition(document, known)), plain(record))) return false;
     ids.set(record.id, crypto.randomUUID());
     return true;
   });
@@ -202,7 +210,10 @@ function putDefinitions(graph, records) {
     nodes: (record.nodes ?? []).map((/** @type {any} */ node) => ({ ...structuredClone(node), type: ids.get(node.type) ?? node.type })),
   }));
   const before = new Set(document.definitions.keys());
+  const listed = document.lists.get(document);
   readDefinitions(document, { definitions: { subgraphs: renamed } }, []);
+  if (listed) document.lists.set(document, listed); // where the file had its own
+  else document.lists.delete(document);
   for (const [id, definition] of [...document.definitions]) {
     if (before.has(id)) continue;
     document.definitions.delete(id); // read straight into the document: it goes in again as a step
@@ -213,5 +224,5 @@ function putDefinitions(graph, records) {
 
 /** @param {any} value */
 function plain(value) {
-  return JSON.parse(JSON.stringify(value));
+  return parseExactly(writeExactly(value)).value;
 }

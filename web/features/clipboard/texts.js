@@ -1,17 +1,19 @@
 /** A part of a graph as the system clipboard carries it: a text, and hidden in HTML as other editors write it. */
 
+import { parseExactly, writeExactly } from "../../core/json.js";
+
 /** @import { Part } from "./records.js" */
 
 const SIGN = "heddle/graph-part";
 
 /** @param {Part} part @returns {string} */
 export function textOf(part) {
-  return JSON.stringify({ type: SIGN, ...part });
+  return writeExactly({ type: SIGN, ...part });
 }
 
 /** The form in which other editors of such graphs keep theirs. @param {Part} part @returns {string} */
 export function htmlOf(part) {
-  const bytes = new TextEncoder().encode(JSON.stringify(part));
+  const bytes = new TextEncoder().encode(writeExactly(part));
   let letters = "";
   for (const byte of bytes) letters += String.fromCharCode(byte);
   return `<meta charset="utf-8"><div><span data-metadata="${btoa(letters)}"></span></div>`;
@@ -43,7 +45,7 @@ function readPart(text, isSigned) {
   /** @type {any} */
   let found;
   try {
-    found = JSON.parse(text);
+    found = parseExactly(text).value;
   } catch {
     return null;
   }

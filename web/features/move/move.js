@@ -27,7 +27,7 @@ export const move = {
         else editor.selection.set([hit.link]);
         return true;
       }
-      const thing = "node" in hit && hit.kind !== "input" && hit.kind !== "output" && hit.kind !== "widget" ? hit.node
+      const thing = "node" in hit && hit.kind !== "input" && hit.kind !== "output" ? hit.node
         : hit.kind === "reroute" ? hit.reroute : hit.kind === "group-title" ? hit.group : null;
       if (thing) return drag(editor, thing, press, guides);
       if ((hit.kind === "empty" || hit.kind === "group") && (press.ctrl || press.shift)) {

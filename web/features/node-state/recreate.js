@@ -22,7 +22,7 @@ export function recreate(graph, old) {
   }));
   const { inputs, outputs, ...record } = structuredClone(writeNode(old));
   const labels = new Map(old.inputs.map((slot) => [slot.name, slot.label]));
-  const node = makeNode(graph, record, old.id);
+  const node = makeNode(graph, old.id, record);
   addSlots(node, false);
   for (const slot of node.inputs) slot.label = labels.get(slot.name);
   if (node.spec?.isDynamic) {
