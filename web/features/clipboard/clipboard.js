@@ -78,8 +78,17 @@ export const clipboard = {
       }
       if (!text.trim().startsWith("{") && !/^\s*(Steps: |.*\nSteps: )/s.test(text)) return false; // neither a graph nor settings of a picture
       if (!editor.services.open) return false;
-      void editor.services.open(text);
+      void open(text);
       return true;
+    }
+
+    /** @param {File | string} what  a workflow, or what carries one */
+    async function open(what) {
+      try {
+        await editor.services.open(what);
+      } catch (error) {
+        editor.report(error);
+      }
     }
 
     addEventListener("keydown", (event) => (isShiftDown = event.shiftKey), { signal, capture: true });
@@ -96,9 +105,9 @@ export const clipboard = {
       const data = event.clipboardData;
       if (!data || !isOurs(event)) return;
       const files = [...data.files];
-      if (files.length && editor.services.open?.files) {
+      if (files.length && editor.services.open) {
         event.preventDefault();
-        void editor.services.open.files(files, view.pointer.last ?? undefined);
+        for (const file of files) void open(file);
         return;
       }
       if (take(data.getData("text/plain"), data.getData("text/html"), isShiftDown)) event.preventDefault();

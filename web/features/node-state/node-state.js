@@ -1,8 +1,7 @@
-/** What nodes are: bypassed, muted, pinned, folded, coloured, shaped; their values reset, themselves made anew. */
+/** What nodes are: bypassed, muted, pinned, folded, coloured, shaped, made anew. */
 
 import { COLOURS } from "../../core/colours.js";
 import { BYPASSED, MUTED, Node, NORMAL } from "../../core/graph.js";
-import { defaultOf } from "../../core/spec.js";
 import { recreate } from "./recreate.js";
 
 /** @import { Editor, Feature } from "../../core/editor.js" */
@@ -37,7 +36,6 @@ export const nodeState = {
         { id: "node.mute", title: "command.mute", keys: ["ctrl+m"], when: hasNodes, run: () => toggleMode(editor, nodes(), MUTED) },
         { id: "node.pin", title: "command.pin", keys: ["p"], when: () => hasNodes() || selection.groups.length > 0, run: () => toggleFlag(editor, [...nodes(), ...selection.groups], "pinned") },
         { id: "node.collapse", title: "command.collapse", keys: ["alt+c"], when: hasNodes, run: () => toggleFlag(editor, nodes(), "collapsed") },
-        { id: "node.reset", title: "command.reset-node", when: hasNodes, run: () => reset(editor, nodes()) },
         { id: "node.recreate", title: "command.recreate-node", when: () => nodes().some((node) => node.spec !== null), run: () => {
           const made = editor.edit("undo.recreate", () => nodes().map((node) => recreate(editor.graph, node)));
           selection.set(made);
@@ -64,7 +62,7 @@ export const nodeState = {
           { ...plain(editor.menuItem("node.collapse")), isChecked: nodes().every((each) => each.isCollapsed) },
           { title: "menu.colour", children: coloursMenu(editor) },
           { title: "menu.shape", children: SHAPES.map(({ key, value }) => ({ title: key, isChecked: first.shape === value, run: () => editor.edit("undo.shape", () => nodes().forEach((node) => editor.graph.setNode(node, "shape", value))) })) },
-          { title: "menu.more", children: ["node.fit-size", "node.reset", "node.recreate", "node.take-out", "node.properties"].map((id) => editor.menuItem(id)) },
+          { title: "menu.more", children: ["node.fit-size", "node.recreate", "node.take-out", "node.properties"].map((id) => editor.menuItem(id)) },
         ];
       }),
     ];
@@ -118,18 +116,6 @@ function toggleFlag(editor, things, flag) {
       const flags = isSet ? rest : { ...rest, [flag]: true };
       if (thing instanceof Node) editor.graph.setNode(thing, "flags", flags);
       else editor.graph.setGroup(thing, "flags", flags);
-    }
-  });
-}
-
-/** @param {Editor} editor @param {Node[]} nodes */
-function reset(editor, nodes) {
-  editor.edit("undo.reset", () => {
-    for (const node of nodes) {
-      for (const input of node.widgets) {
-        const value = defaultOf(input);
-        if (value !== undefined) editor.graph.setValue(node, input.name, value);
-      }
     }
   });
 }

@@ -208,10 +208,10 @@ function entriesOf(editor) {
 function insert(editor, entry, at, { fits, then }) {
   const { graph, view } = editor;
   const node = editor.edit("undo.add-node", () => {
-    const added = entry.insert(graph, at);
+    const added = entry.insert(graph, { x: Math.round(at.x), y: Math.round(at.y) });
     const { width, height } = view.layouts.of(added);
-    graph.setNode(added, "width", width);
-    graph.setNode(added, "height", height);
+    graph.setNode(added, "width", Math.ceil(width));
+    graph.setNode(added, "height", Math.ceil(height));
     if (fits) linkTo(editor, added, fits, at);
     then?.(added);
     return added;
@@ -235,5 +235,5 @@ function linkTo(editor, node, socket, at) {
   if (own.side === "input") graph.connect(socket.node, socket.slot, node, own.slot);
   else graph.connect(node, own.slot, socket.node, socket.slot);
   const point = own.side === "input" ? view.layouts.inputPoint(node, own.slot) : view.layouts.outputPoint(node, own.slot);
-  graph.moveNode(node, node.x + at.x - point.x, node.y + at.y - point.y);
+  graph.moveNode(node, Math.round(node.x + at.x - point.x), Math.round(node.y + at.y - point.y));
 }

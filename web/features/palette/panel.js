@@ -269,7 +269,7 @@ export function openPanel(editor, all, request) {
 
   shell.root.append(panel);
   refresh();
-  if (request.page) placeInside(panel, request.page.x, request.page.y);
+  if (request.page) placeInside(panel, request.page.x, request.page.y, innerWidth - 4);
   else panel.classList.add("is-central");
   field.focus();
   return { chosen, close: () => finish(null) };

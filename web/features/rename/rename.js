@@ -20,7 +20,7 @@ export const rename = {
       close();
       const { graph } = editor;
       const shown = thing instanceof Node ? thing.name : thing.title;
-      const field = h("input", { type: "text", value: shown, "aria-label": editor.text("command.rename"), style: { position: "absolute", "min-height": 0, padding: "0 8px", border: "2px solid var(--accent)", "border-radius": "6px" } });
+      const field = h("input", { type: "text", value: shown, "aria-label": editor.text("command.rename-node"), style: { position: "absolute", "min-height": 0, padding: "0 8px", border: "2px solid var(--accent)", "border-radius": "6px" } });
       let isOver = false;
       /** @param {boolean} isMeant */
       const end = (isMeant) => {
@@ -71,7 +71,7 @@ export const rename = {
         else if (hit.kind === "group-title") open(hit.group);
       }),
       editor.events.on("graph", () => close()),
-      editor.commands.add({ id: "edit.rename", title: "command.rename", keys: ["f2"], when: () => chosen() !== undefined, run: () => {
+      editor.commands.add({ id: "edit.rename", title: "command.rename-node", keys: ["f2"], when: () => chosen() !== undefined, run: () => {
         const thing = chosen();
         if (thing) open(thing);
       } }),
