@@ -4,6 +4,7 @@ import { history } from "./features/history/history.js";
 import { keys } from "./features/keys/keys.js";
 import { move } from "./features/move/move.js";
 import { navigate } from "./features/navigate/navigate.js";
+import { workflows } from "./features/workflows/workflows.js";
 
 /** @import { Feature } from "./core/editor.js" */
 
@@ -13,4 +14,5 @@ export const features = [
   keys,
   move,
   navigate,
+  workflows,
 ];

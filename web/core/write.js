@@ -10,19 +10,20 @@ import { writeValues } from "./values.js";
 
 /**
  * @param {Document} document
+ * @param {{withoutNodes?: boolean}} [how]  `withoutNodes`: all lists of nodes are empty, for whoever keeps those apart
  * @returns {any}
  */
-export function writeWorkflow(document) {
+export function writeWorkflow(document, { withoutNodes = false } = {}) {
   const { root } = document;
   const { hasExtra, hasDefinitions, definitions, ...rest } = document.raw ?? {};
-  const definitionRecords = [...document.definitions.values()].map(writeDefinition);
+  const definitionRecords = [...document.definitions.values()].map((each) => writeDefinition(each, withoutNodes));
   const extra = { ...document.extra };
   writeReroutes(root, extra);
   return {
     ...rest,
     last_node_id: root.lastNodeId,
     last_link_id: root.lastLinkId,
-    nodes: root.inOrder().map(writeNode),
+    nodes: withoutNodes ? [] : root.inOrder().map(writeNode),
     links: linksInOrder(root).map((link) => [link.id, link.from, writtenOutput(root, link), link.to, writtenInput(root, link), link.type]),
     groups: root.groups.map(writeGroup),
     ...(definitionRecords.length || hasDefinitions ? { definitions: { ...definitions, subgraphs: definitionRecords } } : {}),
@@ -32,8 +33,8 @@ export function writeWorkflow(document) {
   };
 }
 
-/** @param {Definition} definition */
-function writeDefinition(definition) {
+/** @param {Definition} definition @param {boolean} withoutNodes */
+function writeDefinition(definition, withoutNodes) {
   const { graph, raw } = definition;
   const ends = graph.boundary;
   return {
@@ -52,7 +53,7 @@ function writeDefinition(definition) {
     outputNode: ends && { ...ends.output.raw, id: ends.output.id, bounding: bounding(ends.output) },
     inputs: ends?.input.outputs.map((slot) => ({ ...slot.raw, ...plainSlot(slot), linkIds: [...slot.links] })) ?? [],
     outputs: ends?.output.inputs.map((slot) => ({ ...slot.raw, ...plainSlot(slot), linkIds: slot.link === null ? [] : [slot.link] })) ?? [],
-    nodes: graph.inOrder().map(writeNode),
+    nodes: withoutNodes ? [] : graph.inOrder().map(writeNode),
     groups: graph.groups.map(writeGroup),
     links: linksInOrder(graph).map((link) => ({
       ...(Array.isArray(link.raw) ? {} : link.raw),
