@@ -134,6 +134,17 @@ async def test_a_workflow_that_is_gone_is_not_brought_back_unasked(desk: Desk) -
     assert len(await versions(desk, "a.json")) == 2
 
 
+async def test_what_others_wrote_with_numbers_that_json_has_no_word_for_is_read_all_the_same(desk: Desk) -> None:
+    folder(desk).mkdir(parents=True)
+    (folder(desk) / "a.json").write_text('{"nodes": [], "x": [NaN, -Infinity, "NaN"]}')
+    assert await desk.json(at("a.json")) == {"nodes": [], "x": [None, None, "NaN"]}
+    (only,) = await versions(desk, "a.json")
+    assert (await desk.json(at("a.json", f"/versions/{only['id']}")))["x"] == [None, None, "NaN"]
+    (folder(desk) / "a.json").write_text('{"x": NaN')
+    async with desk.get(at("a.json")) as response:
+        assert await response.text() == '{"x": NaN'
+
+
 @pytest.mark.parametrize("way", ["userdata", "disk"])
 async def test_what_others_put_there_is_noticed_and_kept(desk: Desk, way: str) -> None:
     saved = await save(desk, "a.json", flow(1))
