@@ -16,8 +16,10 @@ from typing import Any
 from benchmarks.checking import measure_check, measure_growth
 from benchmarks.checkpoint import measure_load, measure_memory
 from benchmarks.figures import Calibration, CannotMeasure, Figure, Place, calibrate, median_of
+from benchmarks.gallery import measure_outputs_page
 from benchmarks.graphs import GRAPH_FIGURES
 from benchmarks.object_info import measure_object_info, measure_object_info_of_packs
+from benchmarks.page import PAGE_FIGURES
 from benchmarks.previewing import measure_share
 from benchmarks.starting import ROOT, measure_front_desk, measure_launch, measure_picture, measure_worker
 from benchmarks.submitting import (
@@ -52,6 +54,7 @@ FIGURES = (
     Figure("many_clients", "one of 640 jobs of 16 clients at once", "ms", 1.667, measure_many_clients),
     Figure("many_waiting", "slowest of 6 requests, 100,000 waiting", "ms", 10.0, measure_many_waiting),
     Figure("long_history", "slowest page of 100,000 ended jobs", "ms", 20.0, measure_long_history),
+    Figure("outputs_page", "first page of 100,000 results", "ms", 20.0, measure_outputs_page),
     Figure("events", "front desk's CPU, chain of 1,000 nodes", "ms", 50.0, measure_events),
     Figure("checkpoint_load", "SD 1.5 to its first step / plain read", "x", 1.3, measure_load),
     Figure("checkpoint_memory", "peak anonymous memory over weights", "GB", 1.0, measure_memory),
@@ -59,6 +62,7 @@ FIGURES = (
     *WATCHING_FIGURES,
     Figure("check", "1,000 nodes in a chain, checked", "ms", 15.0, measure_check),
     Figure("check_growth", "10,000 nodes checked / 1,000 nodes", "x", 12.0, measure_growth),
+    *PAGE_FIGURES,
 )
 FEWEST_RUNS = 5
 

@@ -19,12 +19,14 @@ from server.files import empty_temp, forget_drafts
 from server.guards import allow_origin, error_words, foreign_guard
 from server.intake import Intake
 from server.logbook import LogBook
-from server.messages import OutputsChanged
+from server.messages import ModelHashes, OutputsChanged
 from server.metrics import METRICS, Metrics, count_requests
+from server.model_shelf import ModelShelf
 from server.outputs.gallery import Gallery
 from server.own_page import OwnPage
 from server.pack_requests import pass_to_packs
 from server.people import People
+from server.queue_news import QueueNews
 from server.routes import (
     catalogue,
     drafts,
@@ -40,6 +42,7 @@ from server.routes import (
     page,
     prompt,
     queue,
+    queue_panel,
     system,
     templates,
     upload,
@@ -64,6 +67,7 @@ from server.workflows import WorkflowShelf
 SUBJECTS = (
     prompt,
     queue,
+    queue_panel,
     history,
     jobs,
     view,
@@ -151,7 +155,13 @@ def build_app(parts: Parts) -> web.Application:
         parts.folders, parts.store, lambda places: parts.clients.tell_those_who_know(OutputsChanged(places))
     )
     app[keys.GALLERY] = gallery
-    parts.store.watcher = Watchers(parts.metrics, gallery)
+    app[keys.MODELS] = ModelShelf(
+        parts.folders,
+        parts.folders.user / "models.sqlite",
+        lambda changed: parts.clients.tell_those_who_know(ModelHashes(changed)),
+    )
+    app[keys.QUEUE_NEWS] = QueueNews(parts.store, parts.supervisor, parts.clients)
+    parts.store.watcher = Watchers(parts.metrics, gallery, app[keys.QUEUE_NEWS])
     for subject in SUBJECTS:
         app.add_routes(_under_both_paths(subject.routes))
     for subject in V1_SUBJECTS:
@@ -200,6 +210,8 @@ async def _run_parts(app: web.Application) -> AsyncIterator[None]:
     yield
     await app[keys.WEBHOOKS].stop()
     await app[keys.SUPERVISOR].stop()
+    app[keys.QUEUE_NEWS].close()
+    await app[keys.MODELS].close()
     await app[keys.GALLERY].close()
     await app[keys.STORE].close()
     app[keys.LOGBOOK].close()

@@ -155,6 +155,10 @@ class Clients:
     def tell_all(self, message: Message) -> None:
         _tell_each(self._everyone(), message)
 
+    def knows(self, feature: str) -> bool:
+        """Whether anybody is there who announced this feature."""
+        return any(connection.features.get(feature) for connection in self._everyone())
+
     def tell_those_who_know(self, message: TextMessage) -> None:
         """Send to the clients that announced a feature named as this type of message: others would not read it."""
         _tell_each([each for each in self._everyone() if each.features.get(message.type)], message)

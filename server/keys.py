@@ -14,9 +14,11 @@ from server.clients import Clients
 from server.intake import Intake
 from server.kept import DraftLimits, VersionLimits
 from server.logbook import LogBook
+from server.model_shelf import ModelShelf
 from server.outputs.gallery import Gallery
 from server.own_page import OwnPage
 from server.people import People
+from server.queue_news import QueueNews
 from server.store import Store
 from server.supervisor import Supervisor
 from server.webhooks import Webhooks
@@ -42,6 +44,8 @@ CLIENTS = web.AppKey("clients", Clients)
 SUPERVISOR = web.AppKey("supervisor", Supervisor)
 LOGBOOK = web.AppKey("logbook", LogBook)
 GALLERY = web.AppKey("gallery", Gallery)
+QUEUE_NEWS = web.AppKey("queue_news", QueueNews)
+MODELS = web.AppKey("models", ModelShelf)
 INTAKE = web.AppKey("intake", Intake)
 WEBHOOKS = web.AppKey("webhooks", Webhooks)
 WORKFLOWS = web.AppKey("workflows", WorkflowShelf)

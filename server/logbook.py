@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections import deque
 from datetime import UTC, datetime
 
@@ -11,6 +12,13 @@ from server.clients import Clients
 from server.messages import Logs
 
 KEPT_LINES = 1000
+DESK = "desk"  # the source of our own lines; those of workers have a worker's name
+
+_LEVELS = {"DEBUG": "debug", "INFO": "info", "WARNING": "warning", "ERROR": "error", "CRITICAL": "error"}
+# What workers log has this form; what packs print may have any, and many write the level in brackets.
+_LEVEL = re.compile(r"\W{0,3}(DEBUG|INFO|WARNING|ERROR|CRITICAL)\b")
+_TRACEBACK = "Traceback (most recent call last):"
+_PACK = re.compile(r"custom_nodes[/\\]([^/\\\"']+)[/\\]")
 
 
 class LogBook(logging.Handler):
@@ -20,6 +28,7 @@ class LogBook(logging.Handler):
         super().__init__()
         self._clients = clients
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._tracing: set[str] = set()  # workers in the middle of a traceback
         self.entries: deque[dict[str, str]] = deque(maxlen=KEPT_LINES)
         self.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
 
@@ -34,14 +43,29 @@ class LogBook(logging.Handler):
         super().close()
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._enter(datetime.fromtimestamp(record.created, UTC), self.format(record))
+        level = _LEVELS.get(record.levelname, "info")
+        self._enter(datetime.fromtimestamp(record.created, UTC), self.format(record), level, DESK)
 
-    def take(self, line: str) -> None:
+    def take(self, worker: str, line: str) -> None:
         """A line that a worker printed; the terminal has it already."""
-        self._enter(datetime.now(UTC), line)
+        match = _PACK.search(line)
+        self._enter(datetime.now(UTC), line, self._level_of(worker, line), worker, match and match[1])
 
-    def _enter(self, at: datetime, line: str) -> None:
-        entry = {"t": at.isoformat(), "m": f"{line}\n"}
+    def _level_of(self, worker: str, line: str) -> str:
+        if line.startswith(_TRACEBACK):
+            self._tracing.add(worker)
+            return "error"
+        if worker in self._tracing:
+            if not line.startswith(" "):  # the error itself ends it
+                self._tracing.discard(worker)
+            return "error"
+        match = _LEVEL.match(line)
+        return "info" if match is None else _LEVELS[match[1]]
+
+    def _enter(self, at: datetime, line: str, level: str, source: str, pack: str | None = None) -> None:
+        entry = {"t": at.isoformat(), "m": f"{line}\n", "level": level, "source": source}
+        if pack is not None:
+            entry["pack"] = pack
         self.entries.append(entry)
         loop = self._loop
         if loop is not None and not loop.is_closed():

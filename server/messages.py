@@ -193,8 +193,26 @@ class Logs(TextMessage):
     """Lines of the log, for clients that asked for them."""
 
     type: ClassVar[str] = "logs"
-    entries: list[dict[str, str]]  # {"t": ISO time, "m": text}
+    entries: list[dict[str, str]]  # {"t": ISO time, "m": text, "level", "source"}, of packs also "pack"
     size: dict[str, int] = field(default_factory=lambda: {"cols": 120, "rows": 40})
+
+
+@dataclass(frozen=True, slots=True)
+class ModelHashes(TextMessage):
+    """Hashes of model files that moved; for clients that announced `heddle_models`."""
+
+    type: ClassVar[str] = "heddle_models"
+    models: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class QueueChanged(TextMessage):
+    """How the jobs of all clients stand; for clients that announced `heddle_queue`."""
+
+    type: ClassVar[str] = "heddle_queue"
+    version: str  # another one where `GET /heddle/queue` has another list to show
+    waiting: int
+    running: list[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)

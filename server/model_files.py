@@ -12,6 +12,7 @@ import json
 import struct
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from heddle.graph.errors import FileProblem, SettingsError, WeightsError
 from heddle.settings.folders import PICTURES, Folders
@@ -65,14 +66,17 @@ def find(folders: Folders, kind: str, name: str, path_index: int | None = None) 
     return places[path_index] / name
 
 
-def metadata_of(path: Path) -> dict[str, Any] | None:
-    """The `__metadata__` of a safetensors file; None if it has none. Raises: FileProblem, if it is damaged."""
+def metadata_of(path: Path, most_bytes: int = LARGEST_HEADER_BYTES) -> dict[str, Any] | None:
+    """The `__metadata__` of a safetensors file; None if it has none.
+
+    Raises: FileProblem, if it is damaged or its header is longer than `most_bytes`.
+    """
     if path.suffix.lower() not in (".safetensors", ".sft"):
         return None
     try:
         with path.open("rb") as file:
             (length,) = struct.unpack("<Q", file.read(8))
-            if length > LARGEST_HEADER_BYTES:
+            if length > most_bytes:
                 raise ValueError(f"a header of {length} bytes")
             header = json.loads(file.read(length))
         told = header.get("__metadata__")
@@ -83,11 +87,10 @@ def metadata_of(path: Path) -> dict[str, Any] | None:
 
 def picture_of(path: Path) -> Path | io.BytesIO | None:
     """The picture that shows what a model makes: beside it (NAME.preview.png, NAME.png ...), or inside its header."""
-    for middle in (".preview", ""):
-        for ending in sorted(PICTURES):
-            beside = path.with_name(f"{path.stem}{middle}{ending}")
-            if beside.is_file():
-                return beside
+    for name in picture_names(path):
+        beside = path.with_name(name)
+        if beside.is_file():
+            return beside
     thumbnail = (metadata_of(path) or {}).get("modelspec.thumbnail") or ""
     if not isinstance(thumbnail, str) or not thumbnail.startswith("data:image/") or len(thumbnail) > LARGEST_THUMBNAIL:
         return None
@@ -95,6 +98,17 @@ def picture_of(path: Path) -> Path | io.BytesIO | None:
         return io.BytesIO(base64.b64decode(thumbnail.partition(",")[2], validate=True))
     except binascii.Error:
         return None
+
+
+def picture_names(path: Path) -> list[str]:
+    """How a picture beside a model file may be called, the best first."""
+    return [f"{path.stem}{middle}{ending}" for middle in (".preview", "") for ending in sorted(PICTURES)]
+
+
+def picture_address(kind: str, path_index: int, name: str) -> str:
+    """Where the picture of a model file is to be had, if it has one."""
+    segments = "/".join(quote(part, safe="", errors="replace") for part in (kind, str(path_index)))
+    return f"/experiment/models/preview/{segments}/{quote(name, safe='/', errors='replace')}"
 
 
 def _places(folders: Folders, kind: str) -> list[Path]:

@@ -70,7 +70,7 @@ class Supervisor:
         self._questions: dict[int, tuple[Worker, asyncio.Future[dict[str, Any]]]] = {}
         self._question_numbers = itertools.count(1)
         self.packs = PackDoor(catalogue)
-        self.hear: Callable[[str], None] = lambda line: None  # what workers print; set by the app
+        self.hear: Callable[[str, str], None] = lambda worker, line: None  # what workers print; set by the app
         clients.catch_up = self._catch_up
         store.line_changed = self.wake
 
@@ -179,6 +179,24 @@ class Supervisor:
         for worker in self._workers:
             if worker.run is not None and worker.run.job.id == job_id:
                 return worker.run.teller.percent, worker.run.teller.seconds_left(now_ms())
+        return None
+
+    def at_work(self, job_id: str) -> dict[str, Any] | None:
+        """Where a running job is, for pages; None if it does not run.
+
+        Returns: `{id, client_id, progress_percent, seconds_left, node}`; `node` is the one that began last of those
+        that run, `{node_id, class_type, value, max}`, or None between two.
+        """
+        for worker in self._workers:
+            if worker.run is not None and worker.run.job.id == job_id:
+                teller = worker.run.teller
+                return {
+                    "id": job_id,
+                    "client_id": worker.run.job.client_id,
+                    "progress_percent": teller.percent,
+                    "seconds_left": teller.seconds_left(now_ms()),
+                    "node": teller.at_work,
+                }
         return None
 
     @property
@@ -507,7 +525,7 @@ class Supervisor:
                 if worker is self._workers[0]:
                     self.packs.take(message)
             case "printed":
-                self.hear(str(message.get("text", "")))
+                self.hear(worker.name, str(message.get("text", "")))
             case other:
                 log.debug("%s sent a message of unknown type %r", worker.name, other)
 

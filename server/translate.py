@@ -75,6 +75,15 @@ class JobTeller:
         return next(reversed(self._running), None)
 
     @property
+    def at_work(self) -> dict[str, Any] | None:
+        """The same node as clients know it, with how far it is: `{node_id, class_type, value, max}`."""
+        if (node_id := self.running_node) is None or (node := self._nodes.get(node_id)) is None:
+            return None
+        shown = self._prompt.get(node.display_node_id)
+        class_type = shown.get("class_type") if isinstance(shown, dict) else None
+        return {"node_id": node.display_node_id, "class_type": class_type, "value": node.value, "max": node.max}
+
+    @property
     def failure(self) -> dict[str, Any] | None:
         """The first thing that went wrong, as the worker told it."""
         return self._failures[0] if self._failures else None

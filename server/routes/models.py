@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import io
+from functools import partial
+from pathlib import Path
 
 from aiohttp import web
 
 from server import model_files
-from server.keys import FOLDERS
+from server.keys import FOLDERS, MODELS
+from server.outputs.thumbnails import key_of
 from server.plain_json import to_text
 from server.previews import render_preview
+from server.refused import Refused
+from server.routes.bodies import answer_json, number
+from server.routes.described import TEXT, described, one_of, whole
+from server.routes.pictures import answer_picture, in_a_thread
+from server.v1.reading import read_model
 
 routes = web.RouteTableDef()
+
+SORTS = ("name", "modified", "size")
+LONGEST_PAGE = 500
+USUAL_PAGE = 100
 
 
 @routes.get("/models")
@@ -54,15 +67,66 @@ async def get_model_preview(request: web.Request) -> web.Response:
     if not (asked["index"].isascii() and asked["index"].isdigit() and len(asked["index"]) < 10):
         raise web.HTTPNotFound(text="the number of the folder must be a number")
 
-    def render() -> bytes | None:
+    def find() -> tuple[Path | io.BytesIO, str]:
         path = model_files.find(request.app[FOLDERS], asked["folder"], asked["file"], int(asked["index"]))
         picture = model_files.picture_of(path)
-        return None if picture is None else render_preview(picture, "webp", 90)
+        if picture is None:
+            raise web.HTTPNotFound(text="this model has no picture")
+        return picture, key_of(picture if isinstance(picture, Path) else path, "model preview")
 
-    body = await asyncio.to_thread(render)
-    if body is None:
-        raise web.HTTPNotFound(text="this model has no picture")
-    return web.Response(body=body, content_type="image/webp", headers={"X-Content-Type-Options": "nosniff"})
+    picture, key = await asyncio.to_thread(find)
+    make = in_a_thread(partial(render_preview, picture, "webp", 90))
+    return await answer_picture(request, key, make, "image/webp")
+
+
+@routes.post("/heddle/models/hash")
+@described(body="HashModels", answer="ModelHashes")
+async def hash_models(request: web.Request) -> web.Response:
+    """Have the SHA-256 of model files computed, one after the other; those that are known are in the answer."""
+    wish = await read_model(request, "HashModels")
+    hashes = await request.app[MODELS].ask([(each.folder, each.name) for each in wish.models])
+    return await answer_json({"models": [each.told() for each in hashes]})
+
+
+@routes.get("/heddle/models/hash")
+@described(answer="ModelHashes")
+async def get_hashes(request: web.Request) -> web.Response:
+    """How far the hashes are that were asked for since the start."""
+    return await answer_json({"models": [each.told() for each in request.app[MODELS].hashes]})
+
+
+@routes.get("/heddle/models/{folder}")
+@described(
+    query={
+        "text": TEXT,
+        "sort": one_of(*SORTS),
+        "order": one_of("asc", "desc"),
+        "limit": whole(0, LONGEST_PAGE),
+        "offset": whole(0),
+    },
+    answer="ModelPage",
+)
+async def list_models(request: web.Request) -> web.Response:
+    """A page of the files of one kind, each with what its header says and its hash, if that is known."""
+    query = request.query
+    limit, offset = number(request, "limit", USUAL_PAGE), number(request, "offset", 0)
+    if limit is None or offset is None or limit < 0 or offset < 0:
+        raise Refused("invalid_request", "limit and offset must not be negative")
+    sort, order = query.get("sort") or "name", query.get("order") or "asc"
+    if sort not in SORTS:
+        raise Refused("invalid_request", f"sort must be among {', '.join(SORTS)}, found {sort[:40]!r}")
+    if order not in ("asc", "desc"):
+        raise Refused("invalid_request", f"order must be asc or desc, found {order[:40]!r}")
+    models, total = await asyncio.to_thread(
+        request.app[MODELS].page,
+        request.match_info["folder"],
+        text=query.get("text", ""),
+        sort=sort,
+        descending=order == "desc",
+        limit=min(limit, LONGEST_PAGE),
+        offset=offset,
+    )
+    return await answer_json({"models": models, "total": total})
 
 
 @routes.get("/view_metadata/{folder}")

@@ -120,6 +120,8 @@ class Store:
         self._ends = 0
         self._ended_waiters: dict[str, list[asyncio.Future[None]]] = {}
         self.line_changed: Callable[[], None] = lambda: None  # set by the supervisor
+        self.list_changed: Callable[[], None] = lambda: None  # told when `changes` has risen
+        self.changes = 0  # rises when lists of jobs show something else: one came, moved, began, ended, was forgotten
         self.jobs_ended: Callable[[list[str]], None] = lambda job_ids: None  # told what will never run again
         self.watcher: Watcher = Nobody()
         self.has_webhooks = False  # whether anybody wants to be told of jobs, or has not been told yet
@@ -247,7 +249,7 @@ class Store:
                 if len(self._fresh) < FRESH_JOBS and self._fresh_bytes + size < FRESH_BYTES:
                     self._fresh[job.seq] = (job, size)
                     self._fresh_bytes += size
-            self.line_changed()
+            self._tell_line()
             if any(new.webhook for new in batch):
                 self.has_webhooks = True
                 self.webhook_changed()
@@ -272,6 +274,7 @@ class Store:
         if taken is None:
             return None
         self._running[taken.id] = taken
+        self._tell_list()
         started_ms = now_ms()
         try:
             fresh, size = self._fresh.pop(taken.seq, (None, 0))
@@ -290,6 +293,7 @@ class Store:
         except BaseException:
             del self._running[taken.id]
             self._line.add(taken)
+            self._tell_list()
             raise
         worker = choose(job)
         self._log.record_start(taken.seq, started_ms, worker)
@@ -315,7 +319,7 @@ class Store:
         def then(deaths: int) -> None:
             if self._running.pop(job_id, None) is not None:
                 self._line.add(taken)
-                self.line_changed()
+                self._tell_line()
 
         return await self._write(write, durable=worker_died, then=then)
 
@@ -457,7 +461,7 @@ class Store:
                 self._line.add(before)
             self._line.put_back(spread)
             raise
-        self.line_changed()
+        self._tell_line()
         return True
 
     def position(self, job_id: str) -> int | None:
@@ -570,6 +574,7 @@ class Store:
         def then(removed: dict[State, int]) -> None:
             for state, count in removed.items():
                 self._counts[state] -= count
+            self._tell_list()
 
         return sum((await self._write(write, then=then)).values())
 
@@ -693,7 +698,16 @@ class Store:
         if self._ends // PRUNE_EVERY != before // PRUNE_EVERY:
             self._prune()
 
+    def _tell_line(self) -> None:
+        self.line_changed()
+        self._tell_list()
+
+    def _tell_list(self) -> None:
+        self.changes += 1
+        self.list_changed()
+
     def _tell_ended(self, job_ids: list[str]) -> None:
+        self._tell_list()
         self.jobs_ended(job_ids)
         if self.has_webhooks:
             self.webhook_changed()

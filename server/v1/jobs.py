@@ -69,7 +69,10 @@ async def submit(request: web.Request) -> web.Response:
         variants = lambda prompt, records, seed: by_seeds(wish.seeds, prompt, records)  # noqa: E731
     elif wish.count is not None:
         variants = lambda prompt, records, seed: by_seeds(seeds_by_chance(wish.count, seed), prompt, records)  # noqa: E731
-    jobs, node_errors = await request.app[INTAKE].submit_all(body, variants)
+    return _submitted(request, *await request.app[INTAKE].submit_all(body, variants))
+
+
+def _submitted(request: web.Request, jobs: list[Job], node_errors: dict[str, Any]) -> web.Response:
     store = request.app[STORE]
     told = [
         {"id": job.id, "state": job.state, "position": store.position(job.id), "url": f"/api/v1/jobs/{job.id}"}
@@ -180,6 +183,28 @@ async def cancel(request: web.Request) -> web.Response:
     """Take a waiting job out of the queue, or stop one that runs; it stays in the history as cancelled."""
     job = await _find(request)
     return web.json_response({"cancelled": await request.app[INTAKE].cancel([job.id])})
+
+
+@routes.post("/api/v1/jobs/{id}/retry")
+@described(body="Retry", body_may_be_left_out=True, answer="Submitted", statuses=(201,))
+async def retry(request: web.Request) -> web.Response:
+    """Queue a job that has ended once more, as a new one; 409 if it waits or runs. It tells no webhook."""
+    wish = await read_model(request, "Retry", default={})
+    job = await _find(request)
+    if job.ended_ms is None:
+        raise web.HTTPConflict(text="the job has not ended yet")
+    body = {
+        "prompt": job.prompt,
+        "client_id": job.client_id if wish.client_id is None else wish.client_id,
+        "label": job.label,
+        "priority": job.priority if wish.priority is None else wish.priority,
+        "background": job.background,
+        "front": wish.front,
+        "partial_execution_targets": job.targets,
+        "options": job.options or None,
+        "extra_data": {name: value for name, value in job.extra_data.items() if name != "client_id"},
+    }
+    return _submitted(request, *await request.app[INTAKE].submit_all(body))
 
 
 @routes.post("/api/v1/jobs/{id}/move")

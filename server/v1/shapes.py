@@ -68,6 +68,14 @@ class Move(Taken):
     background: bool | None = None
 
 
+class Retry(Taken):
+    """How a job runs again where it differs from the first time."""
+
+    client_id: Word | None = Field(None, description="Who hears of it; the first one's if not given")
+    front: bool = Field(False, description="Before all that wait with its priority")
+    priority: int | None = Field(None, ge=-1000, le=1000)
+
+
 class JobError(BaseModel):
     """The first thing that went wrong."""
 
@@ -122,6 +130,54 @@ class JobRecord(BaseModel):
     outputs: list[Output]
     text_choices: dict[str, Any] | None = Field(None, description="The seed, and which words were chosen with it")
     conversion_notes: list[Any] | None = Field(None, description="What was left out of a saved workflow")
+
+
+class NodeAtWork(BaseModel):
+    """The node that runs, and how far it is: `value` of `max`."""
+
+    node_id: str
+    class_type: str | None
+    value: float
+    max: float
+
+
+class OutputInQueue(Output):
+    thumbnail: str | None = Field(description="The address of a small picture, if there is one")
+
+
+class JobInQueue(BaseModel):
+    """A job as a panel shows it. Times in milliseconds since 1970."""
+
+    id: str
+    label: str | None
+    state: State
+    client_id: str | None
+    priority: int
+    background: bool
+    created_ms: int
+    started_ms: int | None
+    ended_ms: int | None
+    progress_percent: float
+    position: int | None
+    seconds_left: float | None
+    worker: str | None
+    node: NodeAtWork | None
+    error: JobError | None
+    workflow_id: str | None
+    outputs: list[OutputInQueue] = Field(description="The first few files, what was saved before the rest")
+    outputs_count: int
+
+
+class QueuePanel(BaseModel):
+    """Jobs that run, wait and ended."""
+
+    version: str = Field(description="The websocket's heddle_queue names another when this is out of date")
+    running: list[JobInQueue]
+    waiting: list[JobInQueue]
+    waiting_total: int
+    ended: list[JobInQueue]
+    ended_total: int
+    ended_cursor: str | None
 
 
 class Queued(BaseModel):
@@ -381,6 +437,70 @@ class EmptiedTrash(BaseModel):
     """How many heaps were given up."""
 
     emptied: int
+
+
+class ModelNamed(Taken):
+    """A model file, by its kind and the name that lists give it."""
+
+    folder: Word
+    name: FileName
+
+
+class HashModels(Taken):
+    """Model files whose hash is wanted."""
+
+    models: list[ModelNamed] = Field(min_length=1, max_length=1000)
+
+
+class ModelHash(BaseModel):
+    """Where a hash stands."""
+
+    folder: str
+    name: str
+    state: Literal["waiting", "hashing", "known", "failed"]
+    percent: float
+    sha256: str | None
+    autov2: str | None = Field(description="Its first ten digits, as A1111 writes them into pictures")
+    reason: str | None
+
+
+class ModelHashes(BaseModel):
+    models: list[ModelHash]
+
+
+class ModelSummary(BaseModel):
+    """What the header of a model file says of it; null or empty where it says nothing."""
+
+    title: str | None
+    base_model: str | None
+    trigger_words: list[str]
+    tags: list[str] = Field(description="Its own, else those that it was trained with most")
+    resolution: str | None
+    description: str | None
+    author: str | None
+    license: str | None
+    usage_hint: str | None
+    network_dim: str | None
+
+
+class ModelShown(BaseModel):
+    """A model file. `path_index` says in which of its kind's folders it lies."""
+
+    name: str
+    path_index: int
+    bytes: int
+    modified_ms: int
+    created_ms: int
+    preview: str | None
+    metadata: ModelSummary | None
+    problem: str | None
+    sha256: str | None
+    autov2: str | None
+
+
+class ModelPage(BaseModel):
+    models: list[ModelShown]
+    total: int
 
 
 class ErrorWords(BaseModel):

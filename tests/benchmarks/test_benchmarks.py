@@ -13,8 +13,10 @@ from benchmarks.checkpoint import published_layout
 from benchmarks.figures import CannotMeasure, Figure, Measurement, Place, calibrate
 from benchmarks.object_info import catalogue_of
 from benchmarks.previewing import measure_share
-from benchmarks.starting import ROOT, picture_prompt
+from benchmarks.starting import DEMO_CHECKPOINT, ROOT, picture_prompt
+from benchmarks.unit_workflows import units
 from execution.check import check_prompt
+from execution.convert import to_prompt
 from heddle.graph.registry import Registry
 
 
@@ -114,3 +116,24 @@ def test_the_share_of_previews_is_measured_beside_what_it_is_a_share_of(tmp_path
     assert len(measured.values) == 1 and 0 <= measured.values[0] < 100
     assert measured.notes["sampling_s"] > 0 and measured.notes["colours_s"] > 0
     assert measured.notes["previews"] in (0, 1)  # one step of two may be shown
+
+
+def test_a_workflow_of_units_is_whole_and_none_lies_upon_another() -> None:
+    workflow = units(1000)
+    assert len(workflow["nodes"]) == 1001 and len({node["id"] for node in workflow["nodes"]}) == 1001
+    boxes = [(*node["pos"], *node["size"]) for node in workflow["nodes"]]
+    for x, y, wide, high in boxes[:70]:
+        assert sum(x < b[0] + b[2] and b[0] < x + wide and y < b[1] + b[3] and b[1] < y + high for b in boxes) == 1
+
+
+def test_every_unit_becomes_the_graph_of_the_shipped_workflow() -> None:
+    prompt = to_prompt(units(14), Registry.from_catalogue(catalogue_of(900)))
+    assert len(prompt) == 14
+    wanted = sorted(node["class_type"] for node in picture_prompt("x", px=128, steps=20, seed=0).values())
+    for first in (1, 8):
+        unit = {str(first + place): prompt[str(first + place)] for place in range(7)}
+        assert sorted(node["class_type"] for node in unit.values()) == wanted
+        linked = [value for node in unit.values() for value in node["inputs"].values() if isinstance(value, list)]
+        assert len(linked) == 9 and {source for source, _ in linked} <= unit.keys()
+        assert unit[str(first)]["inputs"] == {"ckpt_name": DEMO_CHECKPOINT}
+        assert unit[str(first + 4)]["inputs"]["steps"] == 4

@@ -15,6 +15,21 @@ def test_the_page_opens_and_says_when_it_can_be_used(editor_page: Page) -> None:
     assert editor_page.evaluate("performance.getEntriesByName('interactive').length") == 1
 
 
+def test_an_idle_page_asks_for_no_frame(editor_page: Page) -> None:
+    editor_page.wait_for_load_state("networkidle")
+    asked = editor_page.evaluate("""async () => {
+      const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+      await wait(500); // whatever opening the page left to do
+      let asked = 0;
+      const ask = window.requestAnimationFrame;
+      window.requestAnimationFrame = (callback) => (asked++, ask.call(window, callback));
+      heddle.editor.view.redraw();
+      await wait(1000);
+      return asked;
+    }""")
+    assert asked == 1, "the frame that the test itself asked for"
+
+
 @pytest.mark.parametrize(
     ("doing", "said"),
     [

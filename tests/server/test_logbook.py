@@ -1,0 +1,62 @@
+"""What the console is told of each line: when, how grave, and who said it."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+
+import pytest
+
+from server.clients import Clients
+from server.logbook import LogBook
+from tests.server.front_desk import Desk
+
+
+@pytest.mark.parametrize(
+    ("line", "level"),
+    [
+        ("INFO heddle.nodes: ready", "info"),
+        ("WARNING heddle.nodes: hot", "warning"),
+        ("ERROR heddle: broken", "error"),
+        ("CRITICAL heddle: on fire", "error"),
+        ("DEBUG heddle: x", "debug"),
+        ("[ERROR] a pack: broken", "error"),
+        ("ERRORS were found: none", "info"),
+        ("just words", "info"),
+        ("", "info"),
+    ],
+)
+def test_the_level_of_a_printed_line_is_read_from_it(line: str, level: str) -> None:
+    book = LogBook(Clients())
+    book.take("worker 0", line)
+    assert [(e["level"], e["source"], e["m"]) for e in book.entries] == [(level, "worker 0", f"{line}\n")]
+    assert "pack" not in book.entries[0]
+
+
+def test_a_traceback_is_an_error_to_its_last_line_whatever_others_say() -> None:
+    book = LogBook(Clients())
+    said = [
+        *[("worker 0", "Traceback (most recent call last):"), ("worker 1", "INFO heddle: fine")],
+        ("worker 0", '  File "/somewhere/custom_nodes/a pack/nodes.py", line 3'),
+        *[("worker 0", "ValueError: no"), ("worker 0", "going on")],
+    ]
+    for worker, line in said:
+        book.take(worker, line)
+    assert [each["level"] for each in book.entries] == ["error", "info", "error", "error", "info"]
+    assert [each.get("pack") for each in book.entries] == [None, None, "a pack", None, None]
+
+
+async def test_a_console_gets_level_source_and_time(desk: Desk) -> None:
+    await desk.ready()
+    logging.getLogger("heddle.test").warning("a line of the desk")
+    await desk.post("/free", json={"unload_models": True})
+
+    async def printed() -> bool:
+        return "free True" in await desk.json("/internal/logs")
+
+    await desk.until(printed)
+    entries = (await desk.json("/internal/logs/raw"))["entries"]
+    (own,) = [each for each in entries if "a line of the desk" in each["m"]]
+    (theirs,) = [each for each in entries if "free True" in each["m"]]
+    assert (own["level"], own["source"], theirs["level"], theirs["source"]) == ("warning", "desk", "info", "worker 0")
+    assert datetime.fromisoformat(own["t"]) <= datetime.fromisoformat(theirs["t"])
