@@ -19,7 +19,7 @@ export class Refusal extends Error {
 /**
  * @typedef {object} ServerEvents
  * @property {{type: string, data: any}} message  of the websocket
- * @property {{kind: number, data: DataView}} binary
+ * @property {{kind: number, data: DataView<ArrayBuffer>}} binary
  * @property {{picture: Blob, about: any}} preview  of what is being sampled
  * @property {"connecting" | "open" | "away"} state
  */

@@ -10,7 +10,7 @@ import { chime } from "./chime.js";
 
 /** @import { Editor, Feature } from "../../core/editor.js" */
 
-const EVERY_MS = 250; // the title and the icon are drawn anew
+const EVERY_MS = 100;
 const LONG_MS = 3000; // a job that took less is not told of by a sound
 const SAY_EVERY_MS = 15_000;
 

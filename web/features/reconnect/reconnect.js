@@ -105,7 +105,7 @@ class Banner {
 
   get #isReady() {
     const workers = this.status?.workers ?? [];
-    return workers.some((/** @type {any} */ each) => each.state !== "starting" && each.state !== "dead" && each.pid);
+    return workers.some((/** @type {any} */ each) => each.state === "ready" || each.state === "busy");
   }
 
   show() {

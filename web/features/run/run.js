@@ -289,7 +289,7 @@ export class RunService {
   #stateChanged(job) {
     const { events, server } = this.#editor;
     if (job.state === "running" && job.document) job.wanted ??= nodesBehind(job.document, job.targets);
-    if (job.failure && job.hasEnded && job.failure.message && (job.state === "failed" || job.state === "partial")) events.emit("run:failed", job);
+    if (job.startedMs !== null && job.failure && (job.state === "failed" || job.state === "partial")) events.emit("run:failed", job);
     events.emit("run:job", job);
     if (!job.hasEnded) return;
     if (job.document && job.nodes.size && this.jobs.active.length < 20) void this.#explain(job);
@@ -316,6 +316,25 @@ export class RunService {
     } catch {
       // forgotten already, or the line broke: the page's own times stay
     }
+  }
+
+  /**
+   * A job that was queued in another way, as by trying one again.
+   * @param {string} id
+   * @param {Document | null} document  whose nodes show what it brings
+   * @param {string} name
+   */
+  adopt(id, document, name) {
+    const known = this.jobs.get(id);
+    if (known) {
+      known.document ??= document; // it was heard of before the answer came
+      known.name ||= name;
+      return;
+    }
+    const job = new Job(id, document, name);
+    job.state = "queued";
+    this.jobs.add(job);
+    if (document) this.#remember(document, id);
   }
 
   /** How far a job is. @param {Job} job @returns {{percent: number, secondsLeft: number | null}} */
