@@ -5,7 +5,7 @@
 
 import { addStyle } from "../../core/dom.js";
 import { Card } from "./card.js";
-import { readProblems } from "./problems.js";
+import { holderOf, readProblems } from "./problems.js";
 
 /** @import { Document } from "../../core/document.js" */
 /** @import { Editor, Feature } from "../../core/editor.js" */
@@ -172,13 +172,28 @@ export class Errors {
   #changed(document, entry) {
     const problems = this.list(document);
     if (!problems.length || !entry.steps.some((step) => step.kind !== "set" || !LOOKS.has(step.key))) return;
-    const left = problems.filter((problem) => {
-      if (problem.nodeId === null) return problem.kind === "run";
-      const found = this.#editor.nodeOf(problem.nodeId, document);
-      if (!found) return false;
-      return ![found.node, ...found.path].some((node) => entry.owners.has(node));
-    });
+    const left = problems.filter((problem) => !this.#isTouched(problem, entry));
     if (left.length !== problems.length) this.#set(document, left, this.isPartial(document));
+  }
+
+  /** @param {Problem} problem @param {Entry} entry @returns {boolean} */
+  #isTouched(problem, entry) {
+    const { document, nodeId, input } = problem;
+    if (nodeId === null) return problem.kind !== "run";
+    const found = this.#editor.nodeOf(nodeId, document);
+    if (!found) return true;
+    const { node, path } = found;
+    const around = [node, ...path];
+    const holder = input === null ? null : holderOf(this.#editor, document, nodeId, input);
+    return entry.steps.some((step) => {
+      if (step.kind !== "set") return around.some((each) => entry.owners.has(each));
+      if (LOOKS.has(step.key)) return false;
+      if (step.key === "mode") return around.includes(step.target);
+      if (input === null) return around.some((each) => entry.owners.has(each));
+      if (holder && step.target === holder.node.values) return step.key === holder.name;
+      if (step.target === node.values) return step.key === input;
+      return step.key === "link" && step.target === node.inputs.find((slot) => (slot.widget ?? slot.name) === input);
+    });
   }
 
   /** @param {Problem} problem */

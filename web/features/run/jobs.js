@@ -165,7 +165,9 @@ export class Jobs {
     job.startedMs = record.execution_start_time ?? job.startedMs;
     job.endedMs = record.execution_end_time ?? null;
     if (record.execution_error) job.failure = readFailure(record.execution_error);
-    this.setState(job, stateOf(record, job));
+    const state = stateOf(record, job);
+    if (state !== "running") stopNodes(this, job); // what ran when the line broke runs no more
+    this.setState(job, state);
   }
 
   /**
@@ -242,9 +244,15 @@ const HEARD = {
   },
 };
 
-/** Nothing of it runs any more. @param {Jobs} jobs @param {Job} job @param {any} data */
+/** @param {Jobs} jobs @param {Job} job @param {any} data */
 function finish(jobs, job, data) {
   job.endedMs = data.timestamp ?? Date.now();
+  stopNodes(jobs, job);
+}
+
+/** Nothing of it runs any more. @param {Jobs} jobs @param {Job} job */
+function stopNodes(jobs, job) {
+  job.running = null;
   for (const [id, node] of job.nodes) {
     if (node.state !== "running") continue;
     job.nodes.delete(id);

@@ -110,6 +110,8 @@ export class RunService {
   #isStale = false; // it changed while a job of it was under way
   /** @type {WeakMap<Document, string>} */
   #workflowIds = new WeakMap();
+  /** @type {WeakMap<Job, {percent: number, secondsLeft: number | null}>} while the line is broken nobody knows more */
+  #estimates = new WeakMap();
   /** @type {(() => void)[]} */
   #cleanups;
   /** @type {() => void} */
@@ -339,7 +341,12 @@ export class RunService {
 
   /** How far a job is. @param {Job} job @returns {{percent: number, secondsLeft: number | null}} */
   progressOf(job) {
-    return this.pace.estimate(job, this.jobs.now());
+    if (this.#editor.server.state !== "open" && !job.hasEnded) return this.#estimates.get(job) ?? { percent: 0, secondsLeft: null };
+    const estimate = this.pace.estimate(job, this.jobs.now());
+    const before = this.#estimates.get(job)?.percent ?? 0;
+    if (job.nodes.size) estimate.percent = Math.max(before, estimate.percent); // better known now, but it never goes back
+    this.#estimates.set(job, estimate);
+    return estimate;
   }
 
   /** The nodes on the canvas that stand for one of the server's. @param {Document | null} document @param {string} id */
