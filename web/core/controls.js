@@ -61,7 +61,7 @@ function change(document, isDue, random) {
         if (!input || node.isDriven(input.name)) continue;
         const mode = String(node.values[control.name] ?? control.options.default);
         const now = node.values[input.name];
-        const filter = inputs.find((each) => each.widget === "FILTER" && each.companionOf === input.name);
+        const filter = inputs.find((each) => each.name === "control_filter_list" && each.companionOf === input.name);
         const value = nextValue(input, now, mode, random, filter && String(node.values[filter.name] ?? ""));
         if (value !== now) changes.push({ owner: node, target: node.values, key: input.name, value });
       }
