@@ -1,12 +1,17 @@
 /** What a job was made with, taken up again. */
 
+import { parseExactly } from "../../core/json.js";
 import { readWorkflow } from "../../core/read.js";
+import { Refusal } from "../../core/server.js";
 
 /** @import { Editor } from "../../core/editor.js" */
 
 /** @param {Editor} editor @param {{id: string}} job @returns {Promise<any>} */
 async function detailOf(editor, job) {
-  return editor.server.get(`/jobs/${encodeURIComponent(job.id)}`);
+  const answer = await fetch(editor.server.address(`/jobs/${encodeURIComponent(job.id)}`));
+  const text = await answer.text();
+  if (!answer.ok) throw new Refusal(answer.status, editor.text("queue.gone"), text);
+  return parseExactly(text).value; // seeds have up to twenty digits
 }
 
 /**

@@ -5,6 +5,7 @@
 
 import { afterQueue, beforeQueue } from "../../core/controls.js";
 import { addStyle } from "../../core/dom.js";
+import { writeExactly } from "../../core/json.js";
 import { writeWorkflow } from "../../core/write.js";
 import { RunBar } from "./bar.js";
 import { Job, Jobs } from "./jobs.js";
@@ -178,7 +179,7 @@ export class RunService {
     job.targets = wish.targets;
     this.jobs.add(job);
     this.#remember(document, job.id);
-    const body = JSON.stringify({
+    const body = writeExactly({
       prompt: wish.workflow,
       client_id: this.#editor.server.clientId,
       prompt_id: job.id,
