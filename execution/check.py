@@ -291,6 +291,7 @@ class _Checker:
 
     def _blame_value(self, node_id: str, spec: NodeSpec, wanted: InputSpec, value: Any, error: Unfit) -> None:
         facts: dict[str, Any] = {"linked_node": carried(value)} if is_link(value) else {}
+        facts |= {"near": list(error.near)} if error.near and error.file is None else {}
         words = error.words
         if error.file is not None:
             record = self.records[node_id]

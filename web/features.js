@@ -5,6 +5,7 @@ import { choose } from "./features/choose/choose.js";
 import { clipboard } from "./features/clipboard/clipboard.js";
 import { commandPalette } from "./features/command-palette/command-palette.js";
 import { content } from "./features/content/content.js";
+import { errors } from "./features/errors/errors.js";
 import { find } from "./features/find/find.js";
 import { groups } from "./features/groups/groups.js";
 import { history } from "./features/history/history.js";
@@ -16,8 +17,12 @@ import { move } from "./features/move/move.js";
 import { navigate } from "./features/navigate/navigate.js";
 import { nodeState } from "./features/node-state/node-state.js";
 import { palette } from "./features/palette/palette.js";
+import { progress } from "./features/progress/progress.js";
+import { queue } from "./features/queue/queue.js";
+import { reconnect } from "./features/reconnect/reconnect.js";
 import { rename } from "./features/rename/rename.js";
 import { reroutes } from "./features/reroutes/reroutes.js";
+import { run } from "./features/run/run.js";
 import { splice } from "./features/splice/splice.js";
 import { walk } from "./features/walk/walk.js";
 import { widgets } from "./features/widgets/widgets.js";
@@ -33,6 +38,7 @@ export const features = [
   clipboard,
   commandPalette,
   content,
+  errors,
   find,
   groups,
   history,
@@ -44,8 +50,12 @@ export const features = [
   navigate,
   nodeState,
   palette,
+  progress,
+  queue,
+  reconnect,
   rename,
   reroutes,
+  run,
   splice,
   walk,
   widgets,
