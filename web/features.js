@@ -5,6 +5,7 @@ import { history } from "./features/history/history.js";
 import { keys } from "./features/keys/keys.js";
 import { move } from "./features/move/move.js";
 import { navigate } from "./features/navigate/navigate.js";
+import { tips } from "./features/tips/tips.js";
 import { widgets } from "./features/widgets/widgets.js";
 import { workflows } from "./features/workflows/workflows.js";
 
@@ -17,6 +18,7 @@ export const features = [
   keys,
   move,
   navigate,
+  tips,
   widgets,
   workflows,
 ];

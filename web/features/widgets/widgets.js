@@ -71,12 +71,14 @@ export class Widgets {
   edit(node, input) {
     const { view, kinds } = this.#editor;
     if (node.isDriven(input.name)) return false;
+    view.settle();
     const place = view.layouts.of(node).widgets.find((each) => each.input.name === input.name);
     return Boolean(place && kinds.of(input.widget).edit?.(node, input, view.widgetBox(node, place)));
   }
 
   /** Goes on to the next widget that is typed into. @param {Node} node @param {InputSpec} input @param {number} step  1 or -1 */
   editNext(node, input, step) {
+    this.#editor.view.settle();
     const places = this.#editor.view.layouts.of(node).widgets;
     for (let at = places.findIndex((each) => each.input.name === input.name) + step; places[at]; at += step) {
       const next = places[at].input;
@@ -139,6 +141,7 @@ export class Widgets {
   /** @param {Node} node @param {InputSpec} input */
   #placeOf(node, input) {
     const { view } = this.#editor;
+    view.settle();
     const area = view.element.getBoundingClientRect();
     const place = view.layouts.of(node).widgets.find((each) => each.input.name === input.name);
     const box = place ? view.widgetBox(node, place) : view.layouts.boxOf(node);
@@ -194,10 +197,10 @@ function advancedKind(editor) {
       context.moveTo(box.left + 4, y - 2 * up);
       context.lineTo(box.left + 8, y + 2 * up);
       context.lineTo(box.left + 12, y - 2 * up);
-      context.strokeStyle = pen.theme.faint;
+      context.strokeStyle = pen.onBodyFaint;
       context.lineWidth = 1.4;
       context.stroke();
-      pen.text(editor.text(node.showAdvanced ? "widgets.less" : "widgets.more"), box.left + 18, y, { colour: pen.theme.faint, px: 11, width: box.right - box.left - 20 });
+      pen.text(editor.text(node.showAdvanced ? "widgets.less" : "widgets.more"), box.left + 18, y, { colour: pen.onBodyFaint, px: 11, width: box.right - box.left - 20 });
     },
     press: (_, node) => ({ end: (__, moved) => void (moved || toggle(node)) }),
   };
