@@ -25,8 +25,6 @@ export class Widgets {
   /** Nodes that a file is on its way to. @type {Set<Node>} */
   uploading = new Set();
   #editor;
-  /** @type {{update: (choices: any[]) => void} | null} */
-  #chooser = null;
   /** @type {{node: Node, name: string, ms: number} | null} */
   #lastClick = null;
 
@@ -116,25 +114,23 @@ export class Widgets {
     const editor = this.#editor;
     const { openChooser } = await import("./chooser.js"); // only who opens a list needs it
     this.choices.refresh(input);
-    const pictures = await this.#picturesOf(node, input);
-    this.#chooser = openChooser({
+    const chooser = openChooser({
       title: `${node.name}: ${input.widget === "CONTROL" ? editor.text("widgets.control") : labelOf(node, input)}`,
       choices: this.choices.of(input),
       value: node.values[input.name],
       isMultiple: Boolean(input.options.multiselect),
       textOf: (value) => textOf(editor, input, value),
-      pictureOf: pictures,
       refresh: input.options.remote ? () => this.choices.refresh(input) : null,
       t: (name, values) => editor.text(name, values),
       beside: opener?.getBoundingClientRect() ?? this.#placeOf(node, input),
       root: editor.shell.root,
       choose: (value) => setValue(editor, node, input.name, value),
     });
-    const chooser = this.#chooser;
+    void this.#picturesOf(node, input).then((pictureOf) => pictureOf && chooser.illustrate(pictureOf)); // the list is not kept waiting
     const stop = editor.events.on("widget:choices", (changed) => {
       if (changed.options.remote?.route === input.options.remote?.route) chooser.update(this.choices.of(input));
     });
-    await /** @type {any} */ (chooser).closed;
+    await chooser.closed;
     stop();
   }
 
@@ -169,13 +165,10 @@ export class Widgets {
     const models = modelsOf(node, input);
     if (!models) return null;
     try {
-      /** @type {{name: string, pathIndex: number, has_preview?: boolean}[]} */
-      const files = await server.get(`/experiment/models/${models}`);
-      const known = new Map(files.filter((each) => each.has_preview).map((each) => [each.name, each]));
-      return (value) => {
-        const file = known.get(value);
-        return file ? server.address(`/experiment/models/preview/${models}/${file.pathIndex}/${file.name.split("/").map(encodeURIComponent).join("/")}`) : null;
-      };
+      /** @type {{models: {name: string, preview: string | null}[]}} */
+      const answer = await server.get(`/heddle/models/${models}?limit=500`);
+      const known = new Map(answer.models.map((each) => [each.name, each.preview]));
+      return (value) => known.get(value) ?? null;
     } catch {
       return null; // a list without pictures is as good
     }
