@@ -2,6 +2,7 @@
 
 import { Catalogue } from "./core/catalogue.js";
 import { Editor } from "./core/editor.js";
+import { letNumbersBeLong } from "./core/json.js";
 import { chooseLocale, Messages } from "./core/messages.js";
 import { Server } from "./core/server.js";
 import { Settings } from "./core/settings.js";
@@ -11,6 +12,7 @@ import { features } from "./features.js";
 void start();
 
 async function start() {
+  letNumbersBeLong();
   const server = new Server();
   const messages = new Messages();
   const [values, records] = await Promise.all([server.get("/settings"), server.get("/object_info")]);

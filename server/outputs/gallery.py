@@ -59,6 +59,7 @@ class Written:
     node_id: str
     files: list[tuple[str, str, str]]
     is_new: bool
+    prompt: dict[str, Any] | None
 
 
 class Gallery:
@@ -220,7 +221,10 @@ class Gallery:
         for body in bodies:
             if body.get("kind") == "node_finished" and (files := _files_of(body.get("output"))):
                 is_new = not body.get("cached")
-                self._written.append(Written(job_id, storable(body.get("node_id")), files, is_new))
+                prompt = self._prompts.get(job_id)
+                self._written.append(Written(job_id, storable(body.get("node_id")), files, is_new, prompt))
+            elif body.get("kind") == "job_finished":
+                self._prompts.pop(job_id, None)
         if self._written and self._taking is None and not self._is_closed:
             self._taking = asyncio.get_running_loop().call_later(TAKE_AFTER_S, self._take_soon)
 
@@ -236,9 +240,8 @@ class Gallery:
             seen = await asyncio.to_thread(seen_now, self._folders, each.files)
             if not seen:
                 continue
-            prompt = self._prompts.get(each.job_id)
-            if prompt is not None and each.job_id not in words:
-                words[each.job_id] = words_of(prompt)
+            if each.prompt is not None and each.job_id not in words:
+                words[each.job_id] = await asyncio.to_thread(words_of, each.prompt)
 
             def write(index: OutputIndex, each: Written = each, seen: Any = seen) -> None:
                 for place, subfolder, file in seen:

@@ -20,8 +20,12 @@ export class Definition {
     this.name = name;
     /** @type {Graph} */
     this.graph = /** @type {any} */ (null); // set right after: a graph knows its definition
-    /** @type {any} */
+    /** The file's record. @type {any} */
     this.raw = undefined;
+    /** What its instances offer; null: to be read from its inside. @type {NodeSpec | null} */
+    this.spec = null;
+    /** In the file without being used: it stays there. Others are not written once nobody uses them. */
+    this.isSpare = false;
   }
 }
 
@@ -33,12 +37,16 @@ export class Document {
     /** @type {Map<string, Definition>} by id */
     this.definitions = new Map();
     this.root = new Graph(this);
-    /** What the file has besides nodes and links. @type {any} */
+    /** The file's record. @type {any} */
     this.raw = undefined;
+    /** Where the file has its definitions: at the root or in another one, with what could not be read. @type {Map<object, any[]>} */
+    this.lists = new Map();
     /** @type {Record<string, any>} `extra` of the file */
     this.extra = {};
     /** @type {string | null} name of the saved file, without its ending */
     this.name = null;
+    /** Jobs that were queued from it last, the newest at the end. Kept with its draft, not in its file. @type {string[]} */
+    this.lastJobs = [];
   }
 
   /**
@@ -57,7 +65,7 @@ export class Document {
    */
   specOf(type) {
     const definition = this.definitions.get(type);
-    return definition ? this.catalogue.specOfDefinition(definition) : this.catalogue.spec(type);
+    return definition ? (definition.spec ??= this.catalogue.specOfDefinition(definition)) : this.catalogue.spec(type);
   }
 
   /** Every graph: the root, then the insides of subgraphs. @returns {Iterable<Graph>} */
@@ -95,6 +103,27 @@ export class Document {
   /** @param {Definition} definition @param {string} name */
   renameDefinition(definition, name) {
     this.journal.set(this, definition, "name", name);
+  }
+
+  /**
+   * Definitions that somebody uses, in the root or in others that are used.
+   * @param {Definition[] | null} [from]  only what these use, and they themselves; null: the root
+   * @returns {Set<Definition>}
+   */
+  usedDefinitions(from = null) {
+    /** @type {Set<Definition>} */
+    const used = new Set(from ?? []);
+    const waiting = from ? from.map((each) => each.graph) : [this.root];
+    for (let graph = waiting.pop(); graph; graph = waiting.pop()) {
+      if (!this.definitions.size) break;
+      for (const node of graph.nodes.values()) {
+        const definition = this.definitions.get(node.type);
+        if (!definition || used.has(definition)) continue;
+        used.add(definition);
+        waiting.push(definition.graph);
+      }
+    }
+    return used;
   }
 
   /** @param {Definition} definition @returns {Node[]} wherever in the workflow */

@@ -30,6 +30,7 @@ import { WidgetKinds } from "./widgets.js";
  * @property {Graph} graph  another graph of the document is shown
  * @property {null} selection
  * @property {Document} change  a step was done, undone or redone
+ * @property {Document} aside  something is another one now that is no step, as seeds after a run
  * @property {null} catalogue  node types or lists of files are other ones now
  *
  * What a menu shows depends on where it was opened.
@@ -113,6 +114,7 @@ export class Editor {
       document.journal.whereNow = () => ({ path: [...this.path] });
       this.#listening.set(document, [
         document.journal.events.on("commit", () => this.events.emit("change", document)),
+        document.journal.events.on("aside", () => this.events.emit("aside", document)),
         document.journal.events.on("travel", ({ entry }) => this.#travelled(document, entry)),
       ]);
       this.events.emit("documents", null);

@@ -6,7 +6,9 @@
  * journal. Values that are objects (`flags`, `properties`, a value of a widget) are replaced, never changed in place.
  */
 
-import { defaultOf, unfold } from "./spec.js";
+import { proxyInputs } from "./instances.js";
+import { primitiveInputs } from "./virtual.js";
+import { defaultOf, PRIMITIVE, unfold } from "./spec.js";
 import { fits } from "./types.js";
 
 /** @import { Document } from "./document.js" */
@@ -36,6 +38,8 @@ export class InputSlot {
     this.type = type;
     /** @type {number | null} id of the link */
     this.link = null;
+    /** The link that it had in the file: as long as it is this one, the file's word is written, whatever that is. @type {any} */
+    this.readLink = undefined;
     /** @type {string | undefined} name of the widget that it stands for */
     this.widget = more.widget;
     /** @type {string | undefined} */
@@ -57,6 +61,10 @@ export class OutputSlot {
     this.type = type;
     /** @type {number[]} ids of links */
     this.links = [];
+    /** The same list as in the file: as long as it is this one, the file's is written. @type {number[] | undefined} */
+    this.readLinks = undefined;
+    /** @type {string | undefined} name of the widget that it drives */
+    this.widget = undefined;
     /** @type {string | undefined} */
     this.label = more.label;
     /** @type {any} */
@@ -127,9 +135,12 @@ export class Node {
 
   /** @returns {InputSpec[]} its inputs now, of which those with a `widget` hold values */
   get inputSpecs() {
-    if (!this.spec) return [];
-    if (!this.spec.isDynamic) return this.spec.inputs;
-    return (this.unfolded ??= unfold(this.spec, this.values, (name) => this.input(name)?.link != null));
+    const { spec } = this;
+    if (!spec) return [];
+    if (spec.isDynamic) return (this.unfolded ??= unfold(spec, this.values, (name) => this.input(name)?.link != null));
+    if (spec.type === PRIMITIVE) return (this.unfolded ??= primitiveInputs(this));
+    if (spec.definition && this.properties.proxyWidgets) return (this.unfolded ??= [...spec.inputs, ...proxyInputs(this)]);
+    return spec.inputs;
   }
 
   /** @returns {InputSpec[]} */
@@ -173,6 +184,9 @@ export class Link {
     this.parentId = undefined;
     /** @type {any} */
     this.raw = undefined;
+    /** The slots that the file gave it: while it has them, the file's numbers are written, which may be others. */
+    this.readFrom = -1;
+    this.readTo = -1;
     this.rank = 0; // place in the file
   }
 }
@@ -192,6 +206,8 @@ export class Reroute {
     this.parentId = undefined;
     /** @type {any} */
     this.raw = undefined;
+    /** The links that ran through it in the file. @type {number[] | undefined} */
+    this.readIds = undefined;
   }
 }
 
@@ -249,6 +265,12 @@ export class Graph {
     this.lastRank = 0;
     /** The file's record. @type {any} */
     this.raw = undefined;
+    /** What the file has and nobody can use: it is written back. @type {{rank: number, raw: any}[]} */
+    this.strayNodes = [];
+    /** These only as long as the input that they name has the link that it had. @type {{rank: number, raw: any, slot?: InputSlot}[]} */
+    this.strayLinks = [];
+    /** The highest numbers after reading. @type {{node: number, link: number, reroute: number} | null} */
+    this.readLast = null;
   }
 
   get #journal() {
@@ -552,6 +574,22 @@ export class Graph {
     this.#journal.set(link, link, "parentId", rerouteId);
   }
 
+  /** The links through each point, in the order of their ranks. @returns {Map<Reroute, number[]>} */
+  linksThrough() {
+    /** @type {Map<Reroute, number[]>} */
+    const found = new Map();
+    if (!this.reroutes.size) return found;
+    for (const link of [...this.links.values()].sort((a, b) => a.rank - b.rank)) {
+      if (link.parentId === undefined) continue;
+      for (const point of this.routeOf(link)) {
+        const ids = found.get(point);
+        if (ids) ids.push(link.id);
+        else found.set(point, [link.id]);
+      }
+    }
+    return found;
+  }
+
   /** Points of a link, from its start to its end. @param {Link} link @returns {Reroute[]} */
   routeOf(link) {
     /** @type {Reroute[]} */
@@ -581,7 +619,7 @@ export class Graph {
       this.removeInput(node, i);
     }
     for (const each of node.inputSpecs) {
-      if (!hasSocket(each) || node.input(each.name)) continue;
+      if (!hasSocket(each) || each.proxy || node.input(each.name)) continue;
       this.addInput(node, new InputSlot(each.name, each.type, { widget: each.widget ? each.name : undefined }));
     }
     for (const each of node.widgets) {
@@ -640,7 +678,7 @@ export function addSlots(node, implicit) {
   if (!node.spec) return;
   const inputs = new Set(node.inputs.map((slot) => slot.name));
   for (const each of node.inputSpecs) {
-    if (!hasSocket(each) || inputs.has(each.name)) continue;
+    if (!hasSocket(each) || each.proxy || inputs.has(each.name)) continue;
     node.inputs.push(new InputSlot(each.name, each.type, { widget: each.widget ? each.name : undefined, implicit }));
   }
   for (let i = node.outputs.length; i < node.spec.outputs.length; i++) {

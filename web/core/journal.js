@@ -21,6 +21,7 @@ import { Emitter } from "./emitter.js";
  * @property {object} touch  something of this owner changed just now, also in the middle of a gesture
  * @property {Entry} commit
  * @property {{entry: Entry, direction: "undo" | "redo"}} travel
+ * @property {null} aside  something was changed that is no step of undo
  */
 
 const DEPTH = 500; // gestures that can be undone
@@ -218,6 +219,20 @@ export class Journal {
     const removed = target.splice(at, count, ...added);
     entry.steps.push({ kind: "splice", target, at, removed, added });
     this.#touch(entry, owner);
+  }
+
+  /**
+   * Sets properties without a step of undo: what a run changes is not what the person did, and taking their last step
+   * back must not begin with a seed. Undo and redo of what they did still lead to where it led, since steps keep values
+   * and not differences. Also in the middle of a gesture.
+   * @param {{owner: object, target: any, key: string, value: any}[]} changes
+   */
+  setAside(changes) {
+    if (!changes.length) return;
+    for (const { target, key, value } of changes) write(target, key, value);
+    this.#revision++;
+    for (const { owner } of changes) this.events.emit("touch", owner);
+    this.events.emit("aside", null);
   }
 
   #opened() {

@@ -467,16 +467,16 @@ async def test_a_result_becomes_an_input_under_a_free_name(desk: Desk) -> None:
 
 async def test_metadata_says_what_is_in_a_file(desk: Desk) -> None:
     output = desk.parts.folders.output
-    put(
-        output,
-        "a.png",
-        picture(5, 7, workflow='{"nodes": []}', prompt='{"1": {}}', parameters="a cat\nSteps: 2", more="x"),
-    )
+    texts = {"workflow": '{"nodes": []}', "prompt": '{"1": {}}', "more": "x"}
+    texts["parameters"] = "a cat\nNegative prompt: dog\nSteps: 2, Sampler: Euler, Seed: 5"
+    put(output, "a.png", picture(5, 7, **texts))
     told = await desk.json(f"{GALLERY}/metadata?filename=a.png")
     assert (told["format"], told["media_type"], told["mode"], told["frames"]) == ("PNG", "image/png", "RGB", 1)
-    assert (told["width"], told["height"], told["kind"], told["has_workflow"]) == (5, 7, "image", None)
+    assert (told["width"], told["height"], told["kind"], told["has_workflow"]) == (5, 7, "image", True)
     assert told["workflow"] == {"nodes": []} and told["prompt"] == {"1": {}}
-    assert told["parameters"] == "a cat\nSteps: 2" and told["other_texts"] == ["more"]
+    assert told["parameters"] == texts["parameters"] and told["other_texts"] == ["more"]
+    assert told["infotext"]["prompt"] == "a cat" and told["infotext"]["negative"] == "dog"
+    assert told["infotext"]["settings"] == {"Steps": "2", "Sampler": "Euler", "Seed": "5"}
     put(output, "turned.jpg", turned_jpeg())
     told = await desk.json(f"{GALLERY}/metadata?filename=turned.jpg")
     assert (told["width"], told["height"]) == (4, 10)

@@ -6,6 +6,7 @@
  */
 
 import { Node } from "../../core/graph.js";
+import { writeExactly } from "../../core/json.js";
 import { writeNode, writeWorkflow } from "../../core/write.js";
 import { randomId } from "./ids.js";
 
@@ -214,7 +215,7 @@ export class Drafts {
       for (const node of stale.nodes) {
         if (node.graph.node(node.id) !== node || !node.graph.nodes.has(node.key)) continue;
         kept.add(keyOf(node));
-        nodes.put({ key: [id, keyOf(node)], rank: node.rank, record: plain(writeNode(node)) });
+        nodes.put({ key: [id, keyOf(node)], rank: node.rank, record: writeNode(node) });
       }
       const place = this.#editor.documents.indexOf(document);
       /** @type {any} */
@@ -242,7 +243,7 @@ export class Drafts {
       if (!this.#editor.documents.includes(document) || !this.#files.isDirty(document)) continue;
       const { id, name, path, revision } = this.#files.stateOf(document);
       const query = new URLSearchParams({ name, ...(path ? { path } : {}), ...(revision ? { revision } : {}) });
-      const body = await pack(JSON.stringify(this.#files.write(document)));
+      const body = await pack(writeExactly(this.#files.write(document)));
       try {
         await this.#editor.server.ask("PUT", `/heddle/drafts/${id}?${query}`, body.blob, body.headers);
         this.#onServer.add(id);
@@ -333,12 +334,7 @@ function keyOf(node) {
 /** @param {Document} document */
 function frameOf(document) {
   const whole = writeWorkflow(document, { withoutNodes: true });
-  return plain(whole);
-}
-
-/** Only what JSON has: a database keeps more, a file does not. @param {any} value */
-function plain(value) {
-  return JSON.parse(JSON.stringify(value));
+  return structuredClone(whole); // it shares parts with the document, which goes on changing
 }
 
 /** @param {string} id */

@@ -2,6 +2,7 @@
 
 import { Document } from "../../core/document.js";
 import { Emitter } from "../../core/emitter.js";
+import { parseExactly, writeExactly } from "../../core/json.js";
 import { readWorkflow } from "../../core/read.js";
 import { Refusal } from "../../core/server.js";
 import { writeWorkflow } from "../../core/write.js";
@@ -144,7 +145,7 @@ export class Files {
   /** @param {string} text @param {string} name */
   #parse(text, name) {
     try {
-      return JSON.parse(text);
+      return parseExactly(text).value;
     } catch (error) {
       throw new Error(this.#editor.text("workflows.broken-json", { name, reason: error instanceof Error ? error.message : "" }));
     }
@@ -243,7 +244,7 @@ export class Files {
   async #put(document, path, revision) {
     const editor = this.#editor;
     const mark = document.journal.mark;
-    const body = JSON.stringify(this.write(document));
+    const body = writeExactly(this.write(document));
     /** @type {Record<string, string>} */
     const headers = revision === null ? {} : { "If-Match": revision === "*" ? "*" : `"${revision}"` };
     try {
@@ -288,7 +289,7 @@ export class Files {
 
   duplicate() {
     const { name } = this.stateOf(this.#editor.document);
-    const saved = JSON.parse(JSON.stringify(this.write(this.#editor.document)));
+    const saved = structuredClone(this.write(this.#editor.document));
     delete saved.id; // another workflow from now on
     const document = this.openSaved(saved, { name: this.#editor.text("workflows.copy-of", { name }), isUnsaved: true });
     return document;
@@ -297,13 +298,13 @@ export class Files {
   /** The file, as a download. */
   download() {
     const document = this.#editor.document;
-    offer(JSON.stringify(this.write(document), null, 2), `${this.stateOf(document).name}.json`);
+    offer(writeExactly(this.write(document), 2), `${this.stateOf(document).name}.json`);
   }
 
   /** What programs send to the server. */
   async downloadPrompt() {
     const document = this.#editor.document;
-    const prompt = await this.#editor.server.post("/heddle/convert", this.write(document));
+    const prompt = await this.#editor.server.post("/heddle/convert", writeExactly(this.write(document)));
     offer(JSON.stringify(prompt, null, 2), `${this.stateOf(document).name} (API).json`);
   }
 

@@ -19,7 +19,7 @@ export async function showVersions(editor, files) {
   if (path === null) return;
   const base = `/heddle/files/workflows/${encodeURIComponent(path)}`;
   const { versions } = await editor.server.get(`${base}/versions`);
-  const now = JSON.parse(JSON.stringify(files.write(document)));
+  const now = structuredClone(files.write(document));
   await editor.shell.dialog(editor.text("workflows.versions-of", { name: path.replace(/\.json$/, "") }), (body, close) => {
     const detail = h("div", { class: "version-detail" }, h("p", { class: "faint" }, editor.text("workflows.choose-version")));
     const rows = versions.map((/** @type {any} */ each) => h("button", { type: "button", class: "version", "aria-pressed": "false", on: { click: () => void choose(each) } },
