@@ -330,8 +330,13 @@ export class RunService {
   adopt(id, document, name) {
     const known = this.jobs.get(id);
     if (known) {
-      known.document ??= document; // it was heard of before the answer came
       known.name ||= name;
+      if (known.document || !document) return;
+      known.document = document; // it was heard of before the answer came
+      this.#remember(document, id);
+      for (const node of known.nodes.keys()) this.jobs.events.emit("node", { job: known, id: node });
+      for (const [node, output] of known.results) this.jobs.events.emit("result", { job: known, id: node, output });
+      if (known.state !== "queued") this.#stateChanged(known);
       return;
     }
     const job = new Job(id, document, name);
