@@ -10,6 +10,8 @@ import { progress } from "./features/progress/progress.js";
 import { queue } from "./features/queue/queue.js";
 import { reconnect } from "./features/reconnect/reconnect.js";
 import { run } from "./features/run/run.js";
+import { widgets } from "./features/widgets/widgets.js";
+import { workflows } from "./features/workflows/workflows.js";
 
 /** @import { Feature } from "./core/editor.js" */
 
@@ -25,4 +27,6 @@ export const features = [
   queue,
   reconnect,
   run,
+  widgets,
+  workflows,
 ];

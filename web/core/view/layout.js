@@ -6,7 +6,7 @@
 import { BYPASSED } from "../graph.js";
 import { TEXT_PX } from "./pen.js";
 
-/** @import { Node } from "../graph.js" */
+/** @import { InputSlot, Node, OutputSlot } from "../graph.js" */
 /** @import { InputSpec } from "../spec.js" */
 /** @import { Letters } from "./letters.js" */
 /** @import { Box } from "./spatial.js" */
@@ -22,6 +22,9 @@ export const MARGIN = 15; // beside widgets
 export const COLLAPSED_WIDTH = 140;
 export const TITLE_PX = 13;
 const MIN_WIDTH = 140;
+
+/** The line that unfolds what few people need. @type {InputSpec} */
+const ADVANCED = { name: "", type: "ADVANCED", widget: "ADVANCED", options: {}, section: "optional", companionOf: "" };
 
 /**
  * @typedef {{input: InputSpec, slot: number, top: number, height: number}} WidgetPlace  `slot`: index of its socket or -1
@@ -150,23 +153,39 @@ export class Layouts {
   /** @param {Node} node @returns {InputSpec[]} those that are shown now */
   #widgetsOf(node) {
     const all = node.widgets;
-    const isUnfolded = node.raw?.showAdvanced || node.flags.showAdvanced;
-    return all.filter((each) => !each.options.hidden && (isUnfolded || !each.options.advanced || node.isDriven(each.name)));
+    const isAdvanced = all.some((each) => each.options.advanced && !each.options.hidden);
+    const shown = all.filter((each) => !each.options.hidden && (node.showAdvanced || !each.options.advanced || node.isDriven(each.name)));
+    return isAdvanced ? [...shown, ADVANCED] : shown;
   }
 
-  /** @param {Node} node */
+  /**
+   * So wide that names of sockets do not meet; of a node that has no width yet, that its title and values can be read.
+   * @param {Node} node
+   */
   #minWidth(node) {
-    let width = Math.min(400, this.letters.width(node.name, TITLE_PX, "600") + 60);
-    const rows = Math.max(node.inputs.length, node.outputs.length);
-    for (let i = 0; i < rows; i++) {
-      const input = node.inputs[i];
+    const { letters } = this;
+    let width = node.width ? 80 : Math.max(MIN_WIDTH, Math.min(400, letters.width(node.name, TITLE_PX, "600") + 60));
+    const shown = node.spec ? new Set(node.widgets.map((each) => each.name)) : null;
+    const inputs = node.inputs.filter((slot) => !shown?.has(slot.widget ?? slot.name));
+    for (let i = 0; i < Math.max(inputs.length, node.outputs.length); i++) {
+      const input = inputs[i];
       const output = node.outputs[i];
-      const left = input && !input.widget ? this.letters.width(input.label ?? input.name, TEXT_PX) : 0;
-      const right = output ? this.letters.width(output.label ?? output.name, TEXT_PX) : 0;
-      width = Math.max(width, Math.min(500, left + right + 50));
+      const left = input ? letters.width(nameOfSlot(input), TEXT_PX) : 0;
+      const right = output ? letters.width(nameOfSlot(output), TEXT_PX) : 0;
+      width = Math.max(width, Math.min(500, left + right + (left && right ? 50 : 30)));
     }
-    return Math.max(MIN_WIDTH, width, node.widgets.length ? 200 : 0);
+    if (node.width) return width;
+    for (const each of node.widgets) {
+      const room = each.options.multiline ? 300 : letters.width(each.options.display_name ?? each.name, TEXT_PX) + (each.widget === "COMBO" ? 170 : 130);
+      width = Math.max(width, Math.min(360, Math.max(220, room)));
+    }
+    return width;
   }
+}
+
+/** What is written beside a socket. @param {InputSlot | OutputSlot} slot */
+export function nameOfSlot(slot) {
+  return slot.label ?? slot.raw?.localized_name ?? slot.name;
 }
 
 /** Whether a node counts when the graph runs. @param {Node} node */

@@ -105,12 +105,23 @@ export class Pen {
    */
   field(box, name, value, { colour = this.theme.fieldText } = {}) {
     this.box(box, this.theme.field, { radius: 6 });
-    if (!this.isNear) return;
+    if (this.isNear) this.pair(box, name, value, { colour });
+  }
+
+  /**
+   * A name at the left, its value at the right: whichever is long is cut, the name first.
+   * @param {Box} box
+   * @param {string} name
+   * @param {string} value
+   * @param {{colour?: string}} [how]
+   */
+  pair(box, name, value, { colour = this.theme.fieldText } = {}) {
     const width = box.right - box.left - 20;
     const y = (box.top + box.bottom) / 2;
-    const shownName = this.fit(name, width * 0.6);
+    const wanted = Math.min(this.letters.width(value, TEXT_PX), width * 0.65);
+    const shownName = this.fit(name, Math.max(width - wanted - 10, width * 0.35));
     const taken = this.letters.width(shownName, TEXT_PX);
     this.text(shownName, box.left + 10, y, { colour: this.theme.faint });
-    this.text(value, box.right - 10, y, { colour, width: Math.max(20, width - taken - 12), align: "right" });
+    this.text(value, box.right - 10, y, { colour, width: Math.max(20, width - taken - 10), align: "right" });
   }
 }

@@ -2,7 +2,7 @@
 
 const NAMES = /** @type {const} */ ({
   ground: "--canvas-ground", grid: "--canvas-grid", node: "--node-body", nodeEdge: "--node-edge", title: "--node-title",
-  text: "--node-text", faint: "--node-faint", field: "--node-field", fieldText: "--node-field-text", accent: "--accent",
+  text: "--node-text", faint: "--node-faint", field: "--node-field", fieldText: "--node-field-text", accent: "--accent", accentGround: "--accent-ground", slider: "--node-slider",
   error: "--error", errorGround: "--error-ground", good: "--good", selected: "--selected", shadow: "--node-shadow", link: "--link", groupText: "--group-text",
   font: "--font", mono: "--font-mono",
 });
