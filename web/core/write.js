@@ -128,6 +128,12 @@ function writeDefinition(document, definition, used, how) {
   return record;
 }
 
+/** One definition's record. @param {Document} document @param {Definition} definition @returns {any} */
+export function writeDefinitionOf(document, definition) {
+  const { definitions, ...record } = writeDefinition(document, definition, new Set(), {});
+  return record;
+}
+
 /** @param {Graph} graph @param {any} record @param {any} raw */
 function writeState(graph, record, raw) {
   const { readLast } = graph;
