@@ -82,8 +82,7 @@ class WorkflowFiles:
             paths = self._files.list(FOLDER, recurse=True)
         except Absent:
             return []
-        with self._database.reading() as db:
-            thumbnails = dict(db.execute("SELECT path, made_ms FROM thumbnails").fetchall())
+        thumbnails = self.thumbnails()
         found: list[dict[str, Any]] = []
         for path in paths:
             name = self._files.name_of(path, FOLDER)
@@ -274,6 +273,11 @@ class WorkflowFiles:
         if row is None:
             raise Absent(f"{name!r} has no thumbnail")
         return row["data"]
+
+    def thumbnails(self) -> dict[str, int]:
+        """When the picture of each workflow that has one was made, in ms since 1970."""
+        with self._database.reading() as db:
+            return dict(db.execute("SELECT path, made_ms FROM thumbnails").fetchall())
 
     def set_thumbnail(self, name: str, data: bytes) -> int:
         """Keep a picture of a workflow that is there; when it was made, in ms since 1970. Raises: Absent."""

@@ -31,6 +31,7 @@ from server.outputs.walking import is_settled, list_folder, seen_now, time_of
 from server.routes.records import items_of
 from server.store import Job, Store, StoreTrouble, Which, now_ms
 from server.store.records import ENDED
+from server.store.rows import storable
 
 log = logging.getLogger("heddle.server.outputs")
 
@@ -47,6 +48,7 @@ TELL_EVERY_S = 1.0
 MOST_PROMPTS = 64  # of jobs that run, kept for their words
 JOBS_AT_ONCE = 500
 CLEAN_EVERY_S = 86_400.0
+SIGNED = "signed jobs"  # up to which job the history has said what it wrote
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ class Written:
     node_id: str
     files: list[tuple[str, str, str]]
     is_new: bool
+    prompt: dict[str, Any] | None
 
 
 class Gallery:
@@ -175,9 +178,13 @@ class Gallery:
         async with self._removing:
             await asyncio.to_thread(remove, list(files))
 
+        by_folder: dict[tuple[str, str], list[str]] = {}
+        for each in gone:
+            by_folder.setdefault((each.place, each.subfolder), []).append(each.filename)
+
         def write(index: OutputIndex) -> None:
-            for each in gone:
-                index.remove(each.place, each.subfolder, [each.filename])
+            for (place, subfolder), filenames in by_folder.items():
+                index.remove(place, subfolder, filenames)
 
         await self._write(write)
         self._note(each.place for each in gone)
@@ -214,7 +221,10 @@ class Gallery:
         for body in bodies:
             if body.get("kind") == "node_finished" and (files := _files_of(body.get("output"))):
                 is_new = not body.get("cached")
-                self._written.append(Written(job_id, str(body.get("node_id")), files, is_new))
+                prompt = self._prompts.get(job_id)
+                self._written.append(Written(job_id, storable(body.get("node_id")), files, is_new, prompt))
+            elif body.get("kind") == "job_finished":
+                self._prompts.pop(job_id, None)
         if self._written and self._taking is None and not self._is_closed:
             self._taking = asyncio.get_running_loop().call_later(TAKE_AFTER_S, self._take_soon)
 
@@ -230,9 +240,8 @@ class Gallery:
             seen = await asyncio.to_thread(seen_now, self._folders, each.files)
             if not seen:
                 continue
-            prompt = self._prompts.get(each.job_id)
-            if prompt is not None and each.job_id not in words:
-                words[each.job_id] = words_of(prompt)
+            if each.prompt is not None and each.job_id not in words:
+                words[each.job_id] = await asyncio.to_thread(words_of, each.prompt)
 
             def write(index: OutputIndex, each: Written = each, seen: Any = seen) -> None:
                 for place, subfolder, file in seen:
@@ -300,6 +309,8 @@ class Gallery:
             )
             if listing is None:
                 is_different |= bool(known)
+                if not subfolder and walked:  # a disk that is not there now may be back: then say again whose they are
+                    await self._write(lambda index: index.put_number(SIGNED, 0))
                 await self._write(partial(OutputIndex.remove_folder, place=place, subfolder=subfolder))
                 continue
             for start in range(0, len(listing.changed), ROWS_AT_ONCE):
@@ -330,7 +341,7 @@ class Gallery:
 
     async def _sign_from_history(self) -> None:
         """Say of files from before which job wrote them, as far as the history knows it."""
-        last = await self._read(lambda index: index.number("signed jobs"))
+        last = await self._read(lambda index: index.number(SIGNED))
         while True:
             which = Which(ENDED, newest_first=False, beyond=last)
             rows, _ = await self._store.list_jobs(which, JOBS_AT_ONCE)
@@ -343,7 +354,7 @@ class Gallery:
                     for node_id, output in row.results.items():
                         if files := _files_of(output):
                             index.sign(row.id, node_id, files, is_new=False)
-                index.put_number("signed jobs", last)
+                index.put_number(SIGNED, last)
 
             await self._write(write)
 
@@ -458,14 +469,14 @@ def words_of(prompt: dict[str, Any]) -> str:
         inputs = node.get("inputs") if isinstance(node, dict) else None
         for name, value in inputs.items() if isinstance(inputs, dict) else ():
             if isinstance(value, str) and (" " in value.strip() or "text" in name or "prompt" in name):
-                found.append(value.encode("utf-8", "replace").decode())
+                found.append(storable(value))
     return "\n".join(dict.fromkeys(found))
 
 
 def _files_of(output: Any) -> list[tuple[str, str, str]]:
     """The files among what a node showed, as (place, subfolder, name)."""
     return [
-        (place, str(item.get("subfolder") or "").replace("\\", "/").strip("/"), item["filename"])
+        (place, storable(item.get("subfolder") or "").replace("\\", "/").strip("/"), storable(item["filename"]))
         for _, item in items_of(output)
         if isinstance(item, dict) and (place := str(item.get("type") or "output")) in PLACES
     ]

@@ -11,10 +11,12 @@ from typing import Any
 
 from heddle.graph.errors import FileProblem
 from heddle.media.carriers import Carried, read_carried
+from heddle.prompts.infotext import read_infotext
 from server.files import page_type
 from server.outputs.index import Look
 from server.previews import opened, shown_size
 
+LONGEST_INFOTEXT = 1 << 20  # characters; real ones have a few thousand
 REMAKING = ("workflow", "prompt", "parameters", "templates")  # an editor can open any of these
 _PNG_ONLY_TEXTS = {"PNG"}
 
@@ -54,6 +56,7 @@ def read_metadata(path: Path, kind: str) -> dict[str, Any]:
         "width": None,
         "height": None,
         "frames": None,
+        "has_workflow": carried.best() is not None,
         **_remaking(carried.values, carried.texts),
         "notes": list(carried.notes),
     }
@@ -70,10 +73,17 @@ def read_metadata(path: Path, kind: str) -> dict[str, Any]:
 
 
 def _remaking(values: Mapping[str, Any], texts: Mapping[str, str]) -> dict[str, Any]:
-    """The workflow and the prompt as JSON, A1111's parameters as they were written, and the names of other texts."""
+    """The workflow and the prompt as JSON, A1111's parameters as text and taken apart, and the names of other texts."""
+    parameters = texts.get("parameters")
     objects = {key: values[key] if isinstance(values.get(key), dict) else None for key in ("workflow", "prompt")}
     return {
         **objects,
-        "parameters": texts.get("parameters"),
+        "parameters": parameters,
+        "infotext": None if parameters is None or len(parameters) > LONGEST_INFOTEXT else _parts_of(parameters),
         "other_texts": sorted(key for key in texts if key not in REMAKING)[:100],
     }
+
+
+def _parts_of(parameters: str) -> dict[str, Any]:
+    read = read_infotext(parameters)
+    return {"prompt": read.prompt, "negative": read.negative, "settings": dict(read.settings)}

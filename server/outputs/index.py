@@ -279,14 +279,14 @@ class OutputIndex:
                 [
                     (
                         *(place, subfolder, each.filename, (prefix + each.filename).casefold()),
-                        *(kind_of(each.filename), _signed(each.inode), each.bytes, each.modified_ns),
+                        *(kind_of(each.filename), signed(each.inode), each.bytes, each.modified_ns),
                     )
                     for each in seen
                 ],
             )
             db.executemany(  # the same file on another disk
                 "UPDATE files SET inode = ? WHERE place = ? AND subfolder = ? AND filename = ? AND inode <> ?",
-                [(n := _signed(each.inode), place, subfolder, each.filename, n) for each in seen],
+                [(n := signed(each.inode), place, subfolder, each.filename, n) for each in seen],
             )
 
     def sign(self, job_id: str, node_id: str | None, files: Iterable[tuple[str, str, str]], *, is_new: bool) -> None:
@@ -377,10 +377,10 @@ def _where(wish: Wish) -> tuple[str, list[Any]]:
         bound.append(wish.job_id)
     if wish.since_ms is not None:
         chosen.append("modified_ns >= ?")
-        bound.append(_ns(wish.since_ms))
+        bound.append(bounded(wish.since_ms * 1_000_000))
     if wish.until_ms is not None:
         chosen.append("modified_ns < ?")
-        bound.append(_ns(wish.until_ms))
+        bound.append(bounded(wish.until_ms * 1_000_000))
     for word in wish.text.casefold().split():
         chosen.append("(instr(folded, ?) OR job_id IN (SELECT words.job_id FROM words WHERE instr(words.folded, ?)))")
         bound += [word, word]
@@ -395,11 +395,12 @@ def _below(subfolder: str, is_deep: bool) -> tuple[str, list[str]]:
     return "(subfolder = ? OR (subfolder > ? AND subfolder < ?))", [subfolder, f"{subfolder}/", f"{subfolder}0"]
 
 
-def _ns(ms: int) -> int:
-    return max(-(2**63), min(ms * 1_000_000, 2**63 - 1))
+def bounded(ns: int) -> int:
+    """A time as SQLite counts, to the year 2262; some disks go on beyond it."""
+    return max(-(2**63), min(ns, 2**63 - 1))
 
 
-def _signed(number: int) -> int:
+def signed(number: int) -> int:
     """An inode as SQLite counts: some file systems number theirs up to 2^64."""
     return number - 2**64 if number >= 2**63 else number
 
@@ -414,4 +415,4 @@ def _entry(row: Sequence[Any]) -> Entry:
 def seen_at(path: str | os.PathLike[str], filename: str) -> Seen:
     """A file as it is now. Raises: OSError."""
     state = os.stat(path)
-    return Seen(filename, _signed(state.st_ino), state.st_size, state.st_mtime_ns)
+    return Seen(filename, signed(state.st_ino), state.st_size, bounded(state.st_mtime_ns))

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from heddle.graph.errors import FileProblem
 from heddle.settings.folders import Folders, is_usable_name
-from server.outputs.index import Seen, seen_at
+from server.outputs.index import Seen, bounded, seen_at, signed
 
 MOST_DEEP = 60  # folders inside each other; a name may have 64 parts
 SETTLED_NS = 2_000_000_000  # a folder whose time is nearer to the look may change again without its time moving
@@ -39,7 +39,7 @@ def time_of(folder: Path) -> int | None:
         state = os.lstat(folder)
     except (OSError, ValueError):
         return None
-    return state.st_mtime_ns if stat.S_ISDIR(state.st_mode) else None
+    return bounded(state.st_mtime_ns) if stat.S_ISDIR(state.st_mode) else None
 
 
 def is_settled(modified_ns: int, walked_ns: int) -> bool:
@@ -92,7 +92,7 @@ def _take(
     name = entry.name
     before = known.get(name)
     with contextlib.suppress(OSError):  # gone while the folder was listed
-        if before is not None and not looks_at_all and entry.inode() == before.inode and not entry.is_symlink():
+        if before is not None and not looks_at_all and signed(entry.inode()) == before.inode and not entry.is_symlink():
             there.add(name)
             return
         if name.startswith(".") or (before is None and not is_usable_name(name)):

@@ -121,13 +121,10 @@ async def use_as_input(request: web.Request) -> web.Response:
     if target.is_dir():
         raise FileProblem(f"{target.name!r} is a folder there; choose another folder", path=target)
 
-    def copy() -> Path:
-        with unfinished(folders.input) as draft:
-            shutil.copyfile(path, draft)
-            return put_in_place(draft, target, overwrite=False)
-
-    async with request.app[UPLOADING]:
-        stored = await asyncio.to_thread(copy)
+    with unfinished(folders.input) as draft:
+        await asyncio.to_thread(shutil.copyfile, path, draft)
+        async with request.app[UPLOADING]:
+            stored = await asyncio.to_thread(put_in_place, draft, target, overwrite=False)
     below = stored.parent.relative_to(folders.input).as_posix()
     subfolder = "" if below == "." else below
     value = f"{subfolder}/{stored.name}" if subfolder else stored.name

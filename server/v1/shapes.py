@@ -367,6 +367,14 @@ class OutputFolders(BaseModel):
     folders: list[OutputFolder]
 
 
+class Infotext(BaseModel):
+    """A1111's text of settings, taken apart."""
+
+    prompt: str
+    negative: str
+    settings: dict[str, str]
+
+
 class OutputMetadata(OutputEntry):
     """What is in a file."""
 
@@ -377,6 +385,7 @@ class OutputMetadata(OutputEntry):
     workflow: dict[str, Any] | None
     prompt: dict[str, Any] | None
     parameters: str | None
+    infotext: Infotext | None = Field(description="The parameters taken apart")
     other_texts: list[str]
     notes: list[str]
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from server import model_files, model_shelf
+from server import keys, model_files, model_shelf
 from server.model_shelf import summarize
 from tests.server.front_desk import Desk, front_desk
 
@@ -183,9 +183,12 @@ async def test_clients_that_know_the_word_hear_of_hashes_and_the_end_waits_for_n
             heard += message["data"]["models"] if message["type"] == "heddle_models" else []
         path = put(desk, "loras", "large.pt", b"")
         with path.open("wb") as file:
-            file.truncate(200 << 30)  # takes no room, and minutes to read
+            file.truncate(16 << 30)  # takes no room, and ten seconds to read
         await asked(desk, "POST", f"{SHELF}/hash", {"models": [{"folder": "loras", "name": "large.pt"}]})
         await asyncio.sleep(0.05)
+        shelf = desk.client.server.app[keys.MODELS]  # type: ignore[union-attr]
+    (last,) = [each for each in shelf.hashes if each.name == "large.pt"]
+    assert (last.state, last.reason) == ("failed", "the server stops")
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,9 @@ import { readSpec } from "./spec.js";
 const OWN_TYPES = {
   Reroute: { input: { optional: { "": ["*"] } }, output: ["*"], output_name: [""], category: "utils" },
   PrimitiveNode: { output: ["*"], output_name: ["connect to widget input"], category: "utils", display_name: "Primitive" },
-  Note: { input: { required: { text: ["STRING", { multiline: true }] } }, output: [], category: "utils" },
+  Note: { input: { required: { text: ["STRING", { multiline: true, socketless: true }] } }, output: [], category: "utils" },
   MarkdownNote: {
-    input: { required: { text: ["STRING", { multiline: true, markdown: true }] } },
+    input: { required: { text: ["STRING", { multiline: true, markdown: true, socketless: true }] } },
     output: [],
     category: "utils",
     display_name: "Markdown Note",

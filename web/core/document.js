@@ -49,6 +49,8 @@ export class Document {
     this.extra = {};
     /** @type {string | null} name of the saved file, without its ending */
     this.name = null;
+    /** Jobs that were queued from it last, the newest at the end. Kept with its draft, not in its file. @type {string[]} */
+    this.lastJobs = [];
   }
 
   /**

@@ -96,6 +96,8 @@ export class Node {
     this.color = undefined;
     /** @type {string | undefined} */
     this.bgcolor = undefined;
+    /** @type {boolean | undefined} whether widgets that few people need are unfolded */
+    this.showAdvanced = undefined;
     /** @type {InputSlot[]} */
     this.inputs = [];
     /** @type {OutputSlot[]} */
@@ -583,9 +585,17 @@ export class Graph {
     this.#reshape(node);
   }
 
+  /** All widgets hold what a new node's would. @param {Node} node */
+  resetValues(node) {
+    for (const each of node.widgets) {
+      const value = defaultOf(each);
+      if (value !== undefined) this.setValue(node, each.name, value);
+    }
+  }
+
   /**
    * Any plain property of a node: `x`, `title`, `mode`, `flags`, `color` ...
-   * @template {"x" | "y" | "width" | "height" | "title" | "mode" | "flags" | "color" | "bgcolor" | "properties"} K
+   * @template {"x" | "y" | "width" | "height" | "title" | "mode" | "flags" | "color" | "bgcolor" | "properties" | "showAdvanced"} K
    * @param {Node} node
    * @param {K} key
    * @param {Node[K]} value
@@ -725,7 +735,7 @@ export class Graph {
       this.removeInput(node, i);
     }
     for (const each of node.inputSpecs) {
-      if (each.companionOf || each.proxy || node.input(each.name)) continue;
+      if (!hasSocket(each) || each.proxy || node.input(each.name)) continue;
       this.addInput(node, new InputSlot(each.name, each.type, { widget: each.widget ? each.name : undefined }));
     }
     for (const each of node.widgets) {
@@ -801,6 +811,11 @@ export class Graph {
   }
 }
 
+/** Whether a link may feed it. @param {InputSpec} input */
+function hasSocket(input) {
+  return !input.companionOf && !(input.options.socketless && input.widget);
+}
+
 /**
  * Gives a node the slots that its type has and it lacks.
  * @param {Node} node
@@ -810,7 +825,7 @@ export function addSlots(node, implicit) {
   if (!node.spec) return;
   const inputs = new Set(node.inputs.map((slot) => slot.name));
   for (const each of node.inputSpecs) {
-    if (each.companionOf || each.proxy || inputs.has(each.name)) continue;
+    if (!hasSocket(each) || each.proxy || inputs.has(each.name)) continue;
     node.inputs.push(new InputSlot(each.name, each.type, { widget: each.widget ? each.name : undefined, implicit }));
   }
   for (let i = node.outputs.length; i < node.spec.outputs.length; i++) {

@@ -38,6 +38,8 @@ export class Journal {
   #depth = 0;
   #failed = false;
   #revision = 0;
+  /** What lies before the oldest step. @type {object} */
+  #ground = {};
 
   /** @type {Emitter<JournalEvents>} */
   events = new Emitter();
@@ -57,6 +59,11 @@ export class Journal {
   /** Counts up with every commit, undo and redo: who keeps something made from the document asks whether it is old. */
   get revision() {
     return this.#revision;
+  }
+
+  /** What was done last: a document is as it was saved while this is what it was then. @returns {object} */
+  get mark() {
+    return this.#done.at(-1) ?? this.#ground;
   }
 
   /** @returns {string | null} what undo would take back */
@@ -129,7 +136,7 @@ export class Journal {
     if (!steps.length) return;
     entry.steps = steps;
     this.#done.push(entry);
-    if (this.#done.length > DEPTH) this.#done.shift();
+    if (this.#done.length > DEPTH) this.#ground = /** @type {Entry} */ (this.#done.shift());
     this.#undone.length = 0;
     this.#revision++;
     this.events.emit("commit", entry);
@@ -167,6 +174,7 @@ export class Journal {
   clear() {
     this.#done.length = 0;
     this.#undone.length = 0;
+    this.#ground = {};
     this.#revision++;
   }
 

@@ -260,6 +260,7 @@ function readNode(graph, id, record, rank, read) {
   node.color = textIn(record.color);
   node.bgcolor = textIn(record.bgcolor);
   if (isRecord(record.properties)) node.properties = record.properties;
+  if (typeof record.showAdvanced === "boolean") node.showAdvanced = record.showAdvanced;
   node.raw = record;
   // An instance in a circle of subgraphs stays as it is, like one of an unknown type.
   node.spec = read && document.definitions.has(record.type) && !read.has(record.type) ? null : document.specOf(record.type);

@@ -13,6 +13,7 @@ import { writeValues } from "./values.js";
 
 /**
  * @typedef {object} Writing
+ * @property {boolean} [withoutNodes]  for whoever keeps the nodes apart
  * @property {boolean} [forRun]  without the nodes of a damaged file that nobody can read: the server refuses these
  */
 
@@ -167,7 +168,7 @@ function writeEnd(slot, ids, isUntouched) {
  */
 function writeContents(graph, record, how, writeLink) {
   const { raw } = graph;
-  record.nodes = inOrder(graph.nodes.values(), how.forRun ? [] : graph.strayNodes, writeNode);
+  record.nodes = inOrder(how.withoutNodes ? [] : graph.nodes.values(), how.forRun ? [] : graph.strayNodes, writeNode);
   const strays = graph.strayLinks.filter((each) => !each.slot || each.slot.link === each.slot.readLink);
   if (graph.links.size || strays.length || !raw || raw.links !== undefined) record.links = inOrder(graph.links.values(), strays, writeLink);
   if (graph.groups.length || !raw || raw.groups !== undefined) record.groups = [...graph.groups.map(writeGroup), ...listIn(raw?.groups).filter((each) => !isRecord(each))];
@@ -211,6 +212,7 @@ export function writeNode(node) {
   putRecord(record, "flags", raw, node.flags);
   putRecord(record, "properties", raw, node.properties);
   if (!raw || (Number(raw.mode) || 0) !== node.mode) record.mode = node.mode;
+  if (typeof raw?.showAdvanced === "boolean" || node.showAdvanced !== undefined) put(record, "showAdvanced", node.showAdvanced);
   for (const key of /** @type {const} */ (["title", "color", "bgcolor"])) {
     if (typeof raw?.[key] === "string" || raw?.[key] === undefined || node[key] !== undefined) put(record, key, node[key]);
   }

@@ -300,6 +300,40 @@ async def test_a_damaged_index_is_made_anew_while_the_server_runs(desk: Desk, mo
     assert sorted(await names(desk)) == ["a.png", "b.png"]
 
 
+async def test_times_that_no_index_counts_are_listed_all_the_same(desk: Desk) -> None:
+    for name, ns in (("far.png", 15 * 10**18), ("old.png", -(10**18)), ("now.png", 17 * 10**17)):
+        path = put(desk.parts.folders.output, name)
+        os.utime(path, ns=(ns, ns))
+    os.utime(desk.parts.folders.output, ns=(15 * 10**18, 15 * 10**18))
+    assert await names(desk) == ["far.png", "now.png", "old.png"]
+    first = await desk.json(f"{GALLERY}?limit=1")
+    assert await names(desk, f"after={first['next_cursor']}") == ["now.png", "old.png"]
+    assert await names(desk, f"before={first['prev_cursor']}") == []
+    for each in (await desk.json(GALLERY))["entries"]:
+        async with desk.get(each["thumbnail"]) as response:
+            assert response.status == 200
+
+
+async def test_what_workers_say_of_files_is_not_believed(desk: Desk, tmp_path: Path) -> None:
+    put(desk.parts.folders.output, "kept.png")
+    secret = put(tmp_path / "elsewhere", "secret.png")
+    gallery = desk.client.server.app[keys.GALLERY]  # type: ignore[union-attr]
+    items: list[Any] = [
+        *({"filename": "../elsewhere/secret.png"}, {"filename": str(secret)}, {"filename": "\ud800.png"}, None, 3),
+        *({"filename": "kept.png", "type": "user"}, {"filename": "kept.png", "type": ["output"]}, {"filename": 5}),
+        *({"filename": "kept.png", "subfolder": 7}, {"filename": "a\0b", "subfolder": {"x": 1}}, "text", {}),
+    ]
+    gallery.take_events("job", 0, [{"kind": "node_finished", "node_id": "\ud800", "output": {"images": items}}])
+    gallery.take_events("job", 0, [{"kind": "node_finished", "output": output} for output in ("x", 3, [], {"a": 1})])
+    gallery.take_events("job", 0, [{"kind": "node_finished", "output": {"images": [{"filename": "kept.png"}]}}])
+
+    async def signed() -> bool:
+        return await names(desk, "job_id=job") == ["kept.png"]
+
+    await desk.until(signed)
+    assert await names(desk) == ["kept.png"]
+
+
 async def test_input_and_temp_are_places_of_their_own(desk: Desk) -> None:
     put(desk.parts.folders.input, "in.png")
     put(desk.parts.folders.temp, "passing.png")
@@ -433,16 +467,16 @@ async def test_a_result_becomes_an_input_under_a_free_name(desk: Desk) -> None:
 
 async def test_metadata_says_what_is_in_a_file(desk: Desk) -> None:
     output = desk.parts.folders.output
-    put(
-        output,
-        "a.png",
-        picture(5, 7, workflow='{"nodes": []}', prompt='{"1": {}}', parameters="a cat\nSteps: 2", more="x"),
-    )
+    texts = {"workflow": '{"nodes": []}', "prompt": '{"1": {}}', "more": "x"}
+    texts["parameters"] = "a cat\nNegative prompt: dog\nSteps: 2, Sampler: Euler, Seed: 5"
+    put(output, "a.png", picture(5, 7, **texts))
     told = await desk.json(f"{GALLERY}/metadata?filename=a.png")
     assert (told["format"], told["media_type"], told["mode"], told["frames"]) == ("PNG", "image/png", "RGB", 1)
-    assert (told["width"], told["height"], told["kind"], told["has_workflow"]) == (5, 7, "image", None)
+    assert (told["width"], told["height"], told["kind"], told["has_workflow"]) == (5, 7, "image", True)
     assert told["workflow"] == {"nodes": []} and told["prompt"] == {"1": {}}
-    assert told["parameters"] == "a cat\nSteps: 2" and told["other_texts"] == ["more"]
+    assert told["parameters"] == texts["parameters"] and told["other_texts"] == ["more"]
+    assert told["infotext"]["prompt"] == "a cat" and told["infotext"]["negative"] == "dog"
+    assert told["infotext"]["settings"] == {"Steps": "2", "Sampler": "Euler", "Seed": "5"}
     put(output, "turned.jpg", turned_jpeg())
     told = await desk.json(f"{GALLERY}/metadata?filename=turned.jpg")
     assert (told["width"], told["height"]) == (4, 10)
@@ -487,6 +521,49 @@ async def test_a_thumbnail_is_made_once_and_kept_by_version(desk: Desk, monkeypa
             assert response.status in (400, 404)
     put(desk.parts.folders.output, "a.txt", b"text")
     await asked(desk, "GET", "/heddle/thumbnails/output/a.txt", status=404)
+
+
+async def test_nothing_is_made_for_a_client_that_has_left(desk: Desk) -> None:
+    for i in range(3):
+        put(desk.parts.folders.output, f"{i}.png", picture(1000, 500))
+    thumbnails = desk.client.server.app[keys.GALLERY].thumbnails  # type: ignore[union-attr]
+    thumbnails._slots = asyncio.Semaphore(1)
+    await thumbnails._slots.acquire()
+    leaving = [asyncio.ensure_future(desk.get(f"/heddle/thumbnails/output/{i}.png")) for i in range(2)]
+    staying = asyncio.ensure_future(desk.get("/heddle/thumbnails/output/2.png"))
+
+    async def all_wait() -> bool:
+        return len(thumbnails._making) == 3
+
+    await desk.until(all_wait)
+    for each in leaving:
+        each.cancel()
+    await asyncio.gather(*leaving, return_exceptions=True)
+    await asyncio.sleep(0.05)  # until the server has seen the connections close
+    thumbnails._slots.release()
+    async with await staying as response:
+        assert response.status == 200
+
+    async def none_waits() -> bool:
+        return not thumbnails._making
+
+    await desk.until(none_waits)
+    assert thumbnails.made == 1
+
+
+async def test_a_folder_of_results_that_is_a_link_is_walked(tmp_path: Path) -> None:
+    put(tmp_path / "large disk", "sub/a.png")
+    (tmp_path / "output").symlink_to(tmp_path / "large disk")
+    async with front_desk(tmp_path) as desk:
+        assert await names(desk) == ["sub/a.png"]
+        put(tmp_path / "large disk", "sub/b.png")
+
+        async def is_there() -> bool:
+            return sorted(await names(desk)) == ["sub/a.png", "sub/b.png"]
+
+        await desk.until(is_there)
+        told = await asked(desk, "DELETE", GALLERY, {"files": [{"filename": "a.png", "subfolder": "sub"}]})
+        assert told["trash"] and (tmp_path / "large disk" / ".heddle-trash").is_dir()
 
 
 async def test_a_preview_of_view_is_made_once(desk: Desk) -> None:

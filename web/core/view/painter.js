@@ -129,6 +129,7 @@ export class Painter {
     }
     context.fillStyle = pen.theme.title;
     context.fill();
+    for (const paint of view.farPainters) for (const node of nodes) paint(pen, node, view.layouts.of(node));
     for (const node of nodes) if (view.isSelected(node)) this.#paintEdge(pen, node);
   }
 

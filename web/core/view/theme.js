@@ -2,8 +2,8 @@
 
 const NAMES = /** @type {const} */ ({
   ground: "--canvas-ground", grid: "--canvas-grid", node: "--node-body", nodeEdge: "--node-edge", title: "--node-title",
-  text: "--node-text", faint: "--node-faint", field: "--node-field", fieldText: "--node-field-text", accent: "--accent",
-  error: "--error", good: "--good", selected: "--selected", shadow: "--node-shadow", link: "--link", groupText: "--group-text",
+  text: "--node-text", faint: "--node-faint", field: "--node-field", fieldText: "--node-field-text", accent: "--accent", accentGround: "--accent-ground", slider: "--node-slider",
+  error: "--error", errorGround: "--error-ground", good: "--good", selected: "--selected", shadow: "--node-shadow", link: "--link", groupText: "--group-text",
   font: "--font", mono: "--font-mono",
 });
 

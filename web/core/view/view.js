@@ -8,6 +8,7 @@ import { Emitter } from "../emitter.js";
 import { Graph, Group, Link, Node, Reroute } from "../graph.js";
 import { findHit } from "./hits.js";
 import { Layouts, MARGIN, TITLE_HEIGHT } from "./layout.js";
+import { Letters } from "./letters.js";
 import { pointOn } from "./links.js";
 import { Painter } from "./painter.js";
 import { Pen } from "./pen.js";
@@ -23,8 +24,8 @@ import { readTheme } from "./theme.js";
 /** @import { WidgetKinds } from "../widgets.js" */
 
 /**
- * @typedef {{move: null, hover: Press, double: Press, menu: Press, graph: Graph, drawn: null}} ViewEvents
- *   `move`: the view was panned or zoomed; `graph`: another graph is shown
+ * @typedef {{move: null, hover: Press, click: Press, double: Press, menu: Press, graph: Graph, drawn: null}} ViewEvents
+ *   `move`: the view was panned or zoomed; `click`: the main button went down and up at one place; `graph`: another graph is shown
  * @typedef {(pen: Pen, view: CanvasView) => void} LayerPainter
  * @typedef {(pen: Pen, node: Node, layout: Layout) => void} NodePainter
  */
@@ -56,6 +57,8 @@ export class CanvasView {
   layerPainters = [];
   /** @type {NodePainter[]} */
   nodePainters = [];
+  /** @type {NodePainter[]} */
+  farPainters = [];
 
   /** @type {Set<Node>} */
   #stale = new Set();
@@ -77,12 +80,13 @@ export class CanvasView {
     this.element = element;
     this.kinds = kinds;
     this.graph = graph;
-    this.layouts = new Layouts(kinds);
     this.scene = canvasIn(element);
     this.overlay = canvasIn(element);
     this.theme = readTheme(element);
-    this.pen = new Pen(contextOf(this.scene), this.theme);
-    this.overlayPen = new Pen(contextOf(this.overlay), this.theme);
+    this.letters = new Letters(contextOf(this.scene), this.theme.font);
+    this.layouts = new Layouts(kinds, this.letters);
+    this.pen = new Pen(contextOf(this.scene), this.theme, this.letters);
+    this.overlayPen = new Pen(contextOf(this.overlay), this.theme, this.letters);
     this.painter = new Painter(this);
     this.pointer = new Pointer(this);
     this.#cleanups.push(this.pointer.listen(element));
@@ -103,9 +107,14 @@ export class CanvasView {
 
   /** The style sheet changed. */
   readTheme() {
+    const { font } = this.theme;
     this.theme = readTheme(this.element);
-    this.pen = new Pen(contextOf(this.scene), this.theme);
-    this.overlayPen = new Pen(contextOf(this.overlay), this.theme);
+    if (this.theme.font !== font) {
+      this.letters = this.layouts.letters = new Letters(contextOf(this.scene), this.theme.font);
+      this.touchAll();
+    }
+    this.pen = new Pen(contextOf(this.scene), this.theme, this.letters);
+    this.overlayPen = new Pen(contextOf(this.overlay), this.theme, this.letters);
     this.redraw();
   }
 
@@ -256,11 +265,16 @@ export class CanvasView {
     return () => void this.layerPainters.splice(this.layerPainters.indexOf(entry), 1);
   }
 
-  /** Draws more onto nodes that are near enough to be read. @param {NodePainter} paint */
-  addNodePainter(paint) {
-    this.nodePainters.push(paint);
+  /**
+   * Draws more onto nodes.
+   * @param {NodePainter} paint
+   * @param {{isFarToo?: boolean}} [how]  `isFarToo`: also onto those that are so far away that they are plain boxes
+   */
+  addNodePainter(paint, { isFarToo = false } = {}) {
+    const lists = isFarToo ? [this.nodePainters, this.farPainters] : [this.nodePainters];
+    for (const each of lists) each.push(paint);
     this.redraw();
-    return () => void this.nodePainters.splice(this.nodePainters.indexOf(paint), 1);
+    return () => lists.forEach((each) => each.splice(each.indexOf(paint), 1));
   }
 
   // Where things are.

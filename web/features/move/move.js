@@ -17,7 +17,7 @@ export const move = {
       if (press.button !== 0) return undefined;
       const { hit } = press;
       if (hit.kind === "resize") return resize(editor, hit.node, press);
-      const thing = "node" in hit && hit.kind !== "input" && hit.kind !== "output" && hit.kind !== "widget" ? hit.node
+      const thing = "node" in hit && hit.kind !== "input" && hit.kind !== "output" ? hit.node
         : hit.kind === "reroute" ? hit.reroute : hit.kind === "group-title" ? hit.group : null;
       if (thing) return drag(editor, thing, press);
       if ((hit.kind === "empty" || hit.kind === "group") && (press.ctrl || press.shift)) {
