@@ -10,6 +10,7 @@ import { progress } from "./features/progress/progress.js";
 import { queue } from "./features/queue/queue.js";
 import { reconnect } from "./features/reconnect/reconnect.js";
 import { run } from "./features/run/run.js";
+import { subgraphs } from "./features/subgraphs/subgraphs.js";
 import { widgets } from "./features/widgets/widgets.js";
 import { workflows } from "./features/workflows/workflows.js";
 
@@ -27,6 +28,7 @@ export const features = [
   queue,
   reconnect,
   run,
+  subgraphs,
   widgets,
   workflows,
 ];

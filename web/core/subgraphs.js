@@ -11,7 +11,7 @@ import { writeExactly } from "./json.js";
 import { PRIMITIVE } from "./spec.js";
 import { socketType } from "./types.js";
 import { REROUTE } from "./virtual.js";
-import { writeDefinitionOf, writeNode } from "./write.js";
+import { writeDefinition, writeNode } from "./write.js";
 
 /** @import { InputSpec } from "./spec.js" */
 
@@ -662,7 +662,7 @@ export function blueprintOf(instance) {
   const used = document.usedDefinitions([definition]);
   return {
     id: newId(), revision: 0, last_node_id: 1, last_link_id: 0, nodes: [{ ...node, id: 1, mode: 0 }], links: [], groups: [],
-    definitions: { subgraphs: [...used].map((each) => writeDefinitionOf(document, each)) },
+    definitions: { subgraphs: [...used].map((each) => writeDefinition(document, each)) },
     config: {}, extra: {}, version: 0.4,
   };
 }
@@ -680,7 +680,7 @@ export function takeDefinitions(document, other) {
   /** @param {Definition} definition */
   const isHere = (definition) => {
     const mine = document.definitions.get(definition.id);
-    return Boolean(mine) && writeExactly(writeDefinitionOf(document, /** @type {Definition} */ (mine))) === writeExactly(writeDefinitionOf(other, definition));
+    return Boolean(mine) && writeExactly(writeDefinition(document, /** @type {Definition} */ (mine))) === writeExactly(writeDefinition(other, definition));
   };
   const used = [...other.usedDefinitions()];
   const same = new Set(used.filter(isHere));

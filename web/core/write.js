@@ -92,12 +92,13 @@ function placedIn(document, used) {
 }
 
 /**
+ * One definition's record.
  * @param {Document} document
  * @param {Definition} definition
- * @param {Set<Definition>} used
- * @param {Writing} how
+ * @param {Set<Definition>} [used]  those of its nested ones that are written, if the file had some
+ * @param {Writing} [how]
  */
-function writeDefinition(document, definition, used, how) {
+export function writeDefinition(document, definition, used = new Set(), how = {}) {
   const { graph, raw } = definition;
   const ends = graph.boundary;
   /** @type {any} */
@@ -126,12 +127,6 @@ function writeDefinition(document, definition, used, how) {
     }
   }
   writeDefinitions(document, definition, record, used, how);
-  return record;
-}
-
-/** One definition's record. @param {Document} document @param {Definition} definition @returns {any} */
-export function writeDefinitionOf(document, definition) {
-  const { definitions, ...record } = writeDefinition(document, definition, new Set(), {});
   return record;
 }
 
@@ -268,7 +263,7 @@ function putWidget(record, slot) {
 }
 
 /** @param {Group} group */
-function writeGroup(group) {
+export function writeGroup(group) {
   const { raw } = group;
   /** @type {any} */
   const record = { ...raw };
@@ -325,13 +320,13 @@ function typeOf(link) {
 }
 
 /** Slots that are not written do not count. @param {Graph} graph @param {Link} link */
-function writtenInput(graph, link) {
+export function writtenInput(graph, link) {
   const slots = graph.node(link.to)?.inputs ?? [];
   return link.toSlot - count(slots, link.toSlot);
 }
 
 /** @param {Graph} graph @param {Link} link */
-function writtenOutput(graph, link) {
+export function writtenOutput(graph, link) {
   const slots = graph.node(link.from)?.outputs ?? [];
   return link.fromSlot - count(slots, link.fromSlot);
 }
