@@ -24,6 +24,8 @@ import { rename } from "./features/rename/rename.js";
 import { reroutes } from "./features/reroutes/reroutes.js";
 import { run } from "./features/run/run.js";
 import { splice } from "./features/splice/splice.js";
+import { subgraphs } from "./features/subgraphs/subgraphs.js";
+import { tips } from "./features/tips/tips.js";
 import { walk } from "./features/walk/walk.js";
 import { widgets } from "./features/widgets/widgets.js";
 import { wire } from "./features/wire/wire.js";
@@ -57,6 +59,8 @@ export const features = [
   reroutes,
   run,
   splice,
+  subgraphs,
+  tips,
   walk,
   widgets,
   wire,
