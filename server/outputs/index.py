@@ -19,6 +19,7 @@ from server.outputs.scratch import connect, open_scratch
 
 VERSION = 1
 ROWS_AT_ONCE = 500  # in one statement; older SQLite takes 999 values
+COUNTS_KEPT = 100
 LONGEST_WORDS = 2_000  # characters of a job's prompts that can be searched
 
 # The one index that lists walk holds all that they ask of a file, so that none is looked up that is not shown.
@@ -168,6 +169,8 @@ class OutputIndex:
         self._path = path
         self._writing: sqlite3.Connection
         self._reading: sqlite3.Connection
+        self._counted: dict[tuple[Any, ...], int] = {}  # what was asked -> how many
+        self._counted_at = -1
 
     def open(self) -> None:
         """Raises: sqlite3.Error, OSError."""
@@ -258,10 +261,21 @@ class OutputIndex:
 
     def _count(self, wish: Wish, where: str, values: Sequence[Any]) -> tuple[int, int | None]:
         if wish.text or wish.job_id is not None or wish.since_ms is not None or wish.until_ms is not None:
-            counted = f"SELECT count(*) FROM files INDEXED BY files_by_time WHERE {where}"
-            return self._reading.execute(counted, values).fetchone()[0], None
+            return self._count_all(where, values), None
         counted = f"SELECT coalesce(sum(files), 0), coalesce(sum(bytes), 0) FROM counts WHERE {where}"
         return self._reading.execute(counted, values).fetchone()
+
+    def _count_all(self, where: str, values: Sequence[Any]) -> int:
+        """How many files a walk of all finds: counted once for all pages, as long as nobody writes."""
+        (version,) = self._reading.execute("PRAGMA data_version").fetchone()
+        if version != self._counted_at or len(self._counted) >= COUNTS_KEPT:
+            self._counted.clear()
+            self._counted_at = version
+        asked = (where, *values)
+        if asked not in self._counted:
+            counted = f"SELECT count(*) FROM files INDEXED BY files_by_time WHERE {where}"
+            (self._counted[asked],) = self._reading.execute(counted, values).fetchone()
+        return self._counted[asked]
 
     # Writing
 
