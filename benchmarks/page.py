@@ -25,7 +25,6 @@ GIVE_UP_MS = 60_000
 MOVES = 120  # of the pointer in one drag
 MOVE_PX = 4
 AFTER_ACTION_MS = 1500  # in which what an action left to be done later is done
-LONG_TASK_MS = 50
 
 # In the page, before its own scripts. `timed` gives ms of script that a call and the frame that shows it take: of the
 # callbacks of one frame the first and the last are ours.

@@ -137,6 +137,13 @@ class _Kind:
         self.shares_types = shares_types(spec)
         self.checks_types = spec.validation is None or not spec.validation.takes_types
 
+    @classmethod
+    def of(cls, spec: NodeSpec) -> _Kind:
+        found = spec.worked_out.get(cls)
+        if found is None:
+            found = spec.worked_out[cls] = cls(spec)
+        return found
+
     def node_asks(self, name: str) -> bool:
         validation = self.spec.validation
         return validation is not None and validation.answers_for(name)
@@ -172,7 +179,7 @@ class _Checker:
     def kind(self, class_type: str) -> _Kind:
         found = self._kinds.get(class_type)
         if found is None:
-            found = self._kinds[class_type] = _Kind(self._nodes[class_type])
+            found = self._kinds[class_type] = _Kind.of(self._nodes[class_type])
         return found
 
     def is_sound(self, output: str) -> bool:
@@ -284,6 +291,7 @@ class _Checker:
 
     def _blame_value(self, node_id: str, spec: NodeSpec, wanted: InputSpec, value: Any, error: Unfit) -> None:
         facts: dict[str, Any] = {"linked_node": carried(value)} if is_link(value) else {}
+        facts |= {"near": list(error.near)} if error.near and error.file is None else {}
         words = error.words
         if error.file is not None:
             record = self.records[node_id]

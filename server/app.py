@@ -27,6 +27,7 @@ from server.own_page import OwnPage
 from server.pack_requests import pass_to_packs
 from server.people import People
 from server.queue_news import QueueNews
+from server.readiness import Readiness
 from server.routes import (
     catalogue,
     drafts,
@@ -38,6 +39,7 @@ from server.routes import (
     logs,
     metrics,
     models,
+    opening,
     outputs,
     page,
     prompt,
@@ -82,6 +84,7 @@ SUBJECTS = (
     workflows,
     workflow_files,
     drafts,
+    opening,
     templates,
     extensions,
     front_end,
@@ -134,6 +137,7 @@ def build_app(parts: Parts) -> web.Application:
     app[keys.SUPERVISOR] = parts.supervisor
     app[keys.INTAKE] = parts.intake
     app[keys.WORKFLOWS] = parts.workflows
+    app[keys.READINESS] = Readiness(parts.folders)
     app[keys.PEOPLE] = People(
         parts.folders,
         parts.limits.settings_bytes,

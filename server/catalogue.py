@@ -9,13 +9,14 @@ import json
 import logging
 import re
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from heddle.graph.errors import FileProblem, SettingsError
 from heddle.graph.object_info import with_files
+from heddle.graph.registry import Registry
 from heddle.media.whole_files import write_whole
 from server.plain_json import to_text
 
@@ -57,6 +58,8 @@ class Catalogue:
         self._expected = expected or {}
         self._arrived = asyncio.Event()
         self._records: Records | None = None
+        self._registry: tuple[Records | None, Registry] = (None, Registry())
+        self._changes = 0  # of what is shown, other than the files themselves
         self._answers = _Answers({}, list_files)
         self.web_directories: dict[str, str] = {}  # pack -> the folder of its scripts for the browser
         self.routes: list[re.Pattern[str]] = []  # paths that packs answer
@@ -69,6 +72,12 @@ class Catalogue:
     def records(self) -> Records | None:
         """As the worker sent them, the same object until the next ones arrive; None if none was ever seen."""
         return self._records
+
+    def registry(self, records: Records) -> Registry:
+        """The records as specs, read once for as long as they are the same object. Raises: GraphError."""
+        if self._registry[0] is not records:
+            self._registry = (records, Registry.from_catalogue(records))
+        return self._registry[1]
 
     def load(self) -> None:
         """Read the catalogue of the last run, if there is one that can be read."""
@@ -116,6 +125,7 @@ class Catalogue:
             if isinstance(told, dict) and all(_are_texts(told.get(key)) for key in ("folders", "extensions"))
         }
         self._use_kinds(self._told_kinds)
+        self._changes += 1
 
     def take_replacements(self, nodes: Any) -> None:
         """What a worker tells of older nodes, `{id: [{new_node_id, ...}]}`; kept with the next catalogue."""
@@ -179,12 +189,20 @@ class Catalogue:
             return {}
         return {class_type: await asyncio.to_thread(with_files, record, self._list_files)}
 
-    async def whole(self) -> Answer:
-        """`/object_info`, with the files that are there now."""
-        return await asyncio.to_thread(self._answers.whole)
+    async def whole(self, refreshed: Awaitable[None]) -> Answer:
+        """`/object_info`, with the files that are there now.
+
+        Args: refreshed: waits until packs were asked what has changed; meanwhile the files are listed here.
+        """
+        before = self._changes
+        listing = asyncio.get_running_loop().run_in_executor(None, self._answers.whole)
+        await refreshed
+        answer = await listing
+        return answer if self._changes == before else await asyncio.to_thread(self._answers.whole)
 
     def _take(self, nodes: Records) -> None:
         self._records = nodes
+        self._changes += 1
         self._answers = _Answers({**self._expected, **nodes}, self._list_files, self._answers)
         self._arrived.set()
 

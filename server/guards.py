@@ -93,7 +93,8 @@ def allow_origin(cors_origin: str) -> Callable[[web.Request, web.StreamResponse]
         headers = response.headers
         headers["Access-Control-Allow-Origin"] = cors_origin
         headers["Access-Control-Allow-Methods"] = "POST, GET, DELETE, PUT, OPTIONS, PATCH"
-        headers["Access-Control-Allow-Headers"] = f"Content-Type, Authorization, {HEADER}"
+        headers["Access-Control-Allow-Headers"] = f"Content-Type, Authorization, If-Match, If-None-Match, {HEADER}"
+        headers["Access-Control-Expose-Headers"] = "ETag"
         if cors_origin != "*":
             headers["Access-Control-Allow-Credentials"] = "true"
             headers.add("Vary", "Origin")

@@ -19,6 +19,7 @@ from server.outputs.gallery import Gallery
 from server.own_page import OwnPage
 from server.people import People
 from server.queue_news import QueueNews
+from server.readiness import Readiness
 from server.store import Store
 from server.supervisor import Supervisor
 from server.webhooks import Webhooks
@@ -48,6 +49,7 @@ QUEUE_NEWS = web.AppKey("queue_news", QueueNews)
 MODELS = web.AppKey("models", ModelShelf)
 INTAKE = web.AppKey("intake", Intake)
 WEBHOOKS = web.AppKey("webhooks", Webhooks)
+READINESS = web.AppKey("readiness", Readiness)
 WORKFLOWS = web.AppKey("workflows", WorkflowShelf)
 PEOPLE = web.AppKey("people", People)
 PAGE = web.AppKey("page", Path)  # the folder of our own page, or of the front end in its place

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import io
 import json
+import re
 import struct
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from heddle.graph.errors import FileProblem, SettingsError, WeightsError
 from heddle.settings.folders import PICTURES, Folders
 from server.user_files import Absent
 
+HASHED_BYTES = 512 << 20
 LARGEST_HEADER_BYTES = 100_000_000  # the format's own limit
 LARGEST_THUMBNAIL = 20 * 2**20  # characters
 HIDDEN_KINDS = ("configs", "custom_nodes")  # not models, though they are listed in the same places
@@ -98,6 +101,42 @@ def picture_of(path: Path) -> Path | io.BytesIO | None:
         return io.BytesIO(base64.b64decode(thumbnail.partition(",")[2], validate=True))
     except binascii.Error:
         return None
+
+
+def by_hash(folders: Folders, kind: str, wanted: str) -> str | None:
+    """The file of a kind that has a hash as A1111's web UI writes it; None if none has.
+
+    That is the first ten digits (or more) of the SHA-256, or in older texts eight digits for a piece of the file. Files
+    of some gigabytes take seconds to read, so of the longer hashes those are found that lie in `HASHED_BYTES` together,
+    the smallest first.
+    """
+    wanted = wanted.strip().lower()
+    if not re.fullmatch(r"[0-9a-f]{8}|[0-9a-f]{10,64}", wanted):
+        return None
+    paths: list[tuple[int, str, Path]] = []
+    for name in folders.list_files(kind):
+        try:
+            path = folders.find(kind, name)
+            paths.append((path.stat().st_size, name, path))
+        except (OSError, WeightsError):
+            continue
+    left = HASHED_BYTES
+    for size, name, path in sorted(paths):
+        try:
+            if len(wanted) == 8:
+                with path.open("rb") as file:
+                    file.seek(0x100000)
+                    found = hashlib.sha256(file.read(0x10000)).hexdigest()[:8]
+            elif (left := left - size) >= 0:
+                with path.open("rb") as file:
+                    found = hashlib.file_digest(file, "sha256").hexdigest()
+            else:
+                return None
+        except OSError:
+            continue
+        if found.startswith(wanted):
+            return name
+    return None
 
 
 def picture_names(path: Path) -> list[str]:

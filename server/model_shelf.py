@@ -183,6 +183,14 @@ class ModelShelf:
             self._hashing = asyncio.get_running_loop().create_task(self._work())
         return told
 
+    def with_hash(self, kind: str, beginning: str) -> str | None:
+        """The file of a kind whose SHA-256 is known and begins so. Reads the disk, so it belongs into a thread."""
+        for name in self._folders.list_files(kind):
+            found = self._look_up(kind, name).sha256
+            if found is not None and found.startswith(beginning):
+                return name
+        return None
+
     @property
     def hashes(self) -> list[Hash]:
         """Those that were asked for in this run, the latest last."""

@@ -22,6 +22,7 @@ from heddle.settings.folders import Folders
 log = logging.getLogger("heddle.server.user_files")
 
 SETTINGS = "comfy.settings.json"
+OURS = ".heddle"  # versions and drafts: not for those who write files by name
 MOST_LISTED = 50_000
 
 
@@ -55,7 +56,7 @@ class UserFiles:
     def find(self, name: str) -> Path:
         """The path of a file that is there. Raises: Absent."""
         path = self.path(name)
-        if not path.is_file():  # no folder, no pipe
+        if self._is_ours(path) or not path.is_file():  # no folder, no pipe
             raise Absent(f"there is no file {name!r}")
         return path
 
@@ -135,9 +136,14 @@ class UserFiles:
         path = self.path(name)
         if path == self.root or name.endswith(("/", "\\")):
             raise FileProblem(f"{name!r}: the name of the file is missing")
+        if self._is_ours(path):
+            raise FileProblem(f"{name!r}: {OURS} holds versions and drafts; choose another name")
         if path.is_dir():
             raise FileProblem(f"{name!r} is a folder; choose another name")
         return path
+
+    def _is_ours(self, path: Path) -> bool:
+        return [part.lower() for part in path.relative_to(self.root).parts[:1]] == [OURS]  # some disks know no case
 
     def _walk(self, place: Path, recurse: bool) -> Iterator[Path]:
         waiting, count = [place], 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +16,25 @@ _INDEX = re.compile(r"index(\.[\w-]+)?\.json")  # of one language
 _PICTURE = {"mediaType": "image", "mediaSubtype": "webp"}  # front ends ask for NAME-1.webp
 
 
+@dataclass(frozen=True, slots=True)
+class Shelved:
+    """One workflow; `source` is `shipped` or `user`."""
+
+    name: str
+    title: str
+    source: str
+    path: Path
+
+
 class WorkflowShelf:
     """Workflows by name. A person's own one hides a shipped one of the same name."""
 
     def __init__(self, shipped: Path) -> None:
         self._shipped = shipped
 
-    def list(self, files: UserFiles | None) -> list[dict[str, Any]]:
-        """`{name, title, source}` of each, shipped ones first; without files, of nobody in particular, these alone."""
-        found: dict[str, dict[str, Any]] = {}
+    def list(self, files: UserFiles | None) -> list[Shelved]:
+        """Shipped ones first; without files, of nobody in particular, these alone."""
+        found: dict[str, Shelved] = {}
         roots = [("shipped", self._shipped)]
         if files is not None:
             roots.append(("user", files.root / FOLDER))
@@ -31,7 +42,7 @@ class WorkflowShelf:
             for path in sorted(root.rglob("*.json")) if root.is_dir() else ():
                 name = path.relative_to(root).with_suffix("").as_posix()
                 if not path.name.startswith("."):
-                    found[name] = {"name": name, "title": _title(path.stem), "source": source}
+                    found[name] = Shelved(name, _title(path.stem), source, path)
         return list(found.values())
 
     def read(self, files: UserFiles | None, name: str) -> Any:
@@ -40,7 +51,7 @@ class WorkflowShelf:
         if own is not None and own.is_file():
             return read_document(own)
         # Looked up among the names that exist, so that no text from outside becomes a path.
-        if any(each["name"] == name and each["source"] == "shipped" for each in self.list(None)):
+        if any(each.name == name for each in self.list(None)):
             return read_document(self._shipped / f"{name}.json")
         raise Absent(f"there is no workflow {name!r}; choose one of the list")
 
@@ -48,8 +59,7 @@ class WorkflowShelf:
         """What front ends ask for when they show templates: the list of what ships, or one of it. Raises: Absent."""
         if _INDEX.fullmatch(file):
             entries = [
-                {"name": each["name"], "title": each["title"], "description": "", **_PICTURE}
-                for each in self.list(None)
+                {"name": each.name, "title": each.title, "description": "", **_PICTURE} for each in self.list(None)
             ]
             return [{"moduleName": "default", "title": "Heddle", "type": "image", "templates": entries}]
         if file == "index_logo.json":

@@ -2,6 +2,7 @@
 
 import { Catalogue } from "./core/catalogue.js";
 import { Editor } from "./core/editor.js";
+import { letNumbersBeLong } from "./core/json.js";
 import { chooseLocale, Messages } from "./core/messages.js";
 import { Server } from "./core/server.js";
 import { Settings } from "./core/settings.js";
@@ -11,6 +12,7 @@ import { features } from "./features.js";
 void start();
 
 async function start() {
+  letNumbersBeLong();
   const server = new Server();
   const messages = new Messages();
   const [values, records] = await Promise.all([server.get("/settings"), server.get("/object_info")]);
@@ -22,6 +24,8 @@ async function start() {
   const editor = new Editor({ shell, server, catalogue: new Catalogue(records), settings, messages });
   Object.assign(window, { heddle: { editor } }); // for benchmarks, tests and the console
   await editor.install(features);
-  document.body.dataset.ready = "true";
   performance.mark("interactive");
+  const later = await import("./later.js");
+  await editor.install(later.features);
+  document.body.dataset.ready = "true"; // every key and menu is there
 }

@@ -47,7 +47,7 @@ def missing_types(prompt: Mapping[str, Mapping[str, Any]], nodes: Mapping[str, N
         else:
             message = f"{place}: its class_type is {short(class_type)}, wanted the name of a node type"
         name = carried(class_type) if isinstance(class_type, str) else short(class_type)
-        more = place_of(record) | ({"pack": pack} if pack else {})
+        more = place_of(record) | ({"pack": pack} if pack else {}) | ({"near": near} if near else {})
         found[node_id] = GraphError(
             message,
             node_id=node_id,

@@ -55,15 +55,19 @@ def glance(wanted: InputSpec) -> tuple[type | None, Any, Any]:
 class Unfit(Exception):
     """A value is not what its input asks for. `kind` is the word that clients look for.
 
-    `file` tells of a file that is not there: its `kind`, None if nobody knows, and the names `near` to it.
+    `file` tells of a file that is not there: its `kind`, None if nobody knows, and the names `near` to it. `near`:
+    choices that may have been meant.
     """
 
-    def __init__(self, kind: str, found: Any, words: str, file: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, kind: str, found: Any, words: str, file: Mapping[str, Any] | None = None, near: Sequence[str] = ()
+    ) -> None:
         super().__init__(words)
         self.kind = kind
         self.found = found
         self.words = words
         self.file = file
+        self.near = near
 
 
 class Files:
@@ -170,7 +174,7 @@ class Values:
         else:
             words = "but the node has nothing to choose from here"
         file = {"kind": files, "near": near} if _is_file(wanted, value) else None
-        raise Unfit("value_not_in_list", value, f"found {short(value)}, {words}", file)
+        raise Unfit("value_not_in_list", value, f"found {short(value)}, {words}", file, near)
 
     def _is_choice(self, wanted: InputSpec, value: Any) -> bool:
         files = wanted.files

@@ -39,9 +39,9 @@ _EXTRAS = {
 }
 
 #: Attributes beside INPUT_TYPES of which a spec is made.
-_SAID = (
-    *("RETURN_TYPES", "RETURN_NAMES", "OUTPUT_IS_LIST", "OUTPUT_TOOLTIPS", "OUTPUT_NODE", "INPUT_IS_LIST", "FUNCTION"),
-    *("CATEGORY", "DESCRIPTION", "SEARCH_ALIASES", "DEPRECATED", "EXPERIMENTAL", "NOT_IDEMPOTENT", *_EXTRAS),
+_SAID = frozenset(
+    {"RETURN_TYPES", "RETURN_NAMES", "OUTPUT_IS_LIST", "OUTPUT_TOOLTIPS", "OUTPUT_NODE", "INPUT_IS_LIST", "FUNCTION"}
+    | {"CATEGORY", "DESCRIPTION", "SEARCH_ALIASES", "DEPRECATED", "EXPERIMENTAL", "NOT_IDEMPOTENT", *_EXTRAS}
 )
 
 _encode = json.JSONEncoder(check_circular=False).encode
@@ -137,7 +137,7 @@ def _says_the_same(spec: NodeSpec) -> bool:
 def _declared(cls: type, sections: Mapping[str, Any]) -> int | None:
     """A mark of all that a class says of itself; None if something in it is no plain data."""
     try:
-        said = [sections, *(vars(base).get(name) for base in cls.__mro__[:-1] for name in _SAID)]
+        said = [sections, *([each for each in vars(base).items() if each[0] in _SAID] for base in cls.__mro__[:-1])]
     except AttributeError:  # some packs put an object in the place of a class
         return None
     try:

@@ -250,6 +250,11 @@ class NodeSpec:
         return {spec.name: spec for spec in reversed(self.inputs)}
 
     @cached_property
+    def worked_out(self) -> dict[type, Any]:
+        """What others worked out of it once, by the class that holds it."""
+        return {}
+
+    @cached_property
     def lazy_names(self) -> frozenset[str]:
         """The inputs whose links are followed only when the node asks for them."""
         return frozenset(spec.name for spec in self.inputs if spec.options.get("lazy"))

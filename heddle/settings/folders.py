@@ -13,6 +13,7 @@ import re
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -193,10 +194,10 @@ class Folders:
 
     def changed_kinds(self) -> dict[str, dict[str, list[str]]]:
         """What packs made of the kinds: `{kind: {folders, extensions}}` of those that they added or changed."""
-        own, changed = self._own_kinds(), {}
+        changed = {}
         for kind, entry in list(self._live.items()):
             told = _told(entry)
-            if kind != _PACKS and told is not None and (kind not in own or told != _told(own[kind])):
+            if kind != _PACKS and told is not None and told != self._own_told.get(kind):
                 changed[str(kind)] = told
         return changed
 
@@ -223,6 +224,10 @@ class Folders:
             what = KINDS.get(kind, Kind((kind,)))
             kinds[kind] = ([str(path) for path in paths], {"folder"} if what.marker else set(what.extensions))
         return kinds
+
+    @cached_property
+    def _own_told(self) -> dict[str, dict[str, list[str]] | None]:
+        return {kind: _told(entry) for kind, entry in self._own_kinds().items()}
 
     def redirect(self, root_type: str, path: Path) -> None:
         """Give one of the four roots another place, as packs may."""

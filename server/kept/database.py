@@ -16,11 +16,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from heddle.graph.errors import FileProblem
-from server.user_files import UserFiles
+from server.user_files import OURS, UserFiles
 
 log = logging.getLogger("heddle.server.kept")
 
-NAME = ".heddle/kept.sqlite"
+NAME = f"{OURS}/kept.sqlite"
 BUSY_TIMEOUT_S = 10.0
 
 # The blob comes last: SQLite reads what stands before it without touching its pages.

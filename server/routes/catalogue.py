@@ -17,8 +17,7 @@ routes = web.RouteTableDef()
 async def get_object_info(request: web.Request) -> web.Response:
     """Every node: its inputs, outputs and where the menu shows it."""
     await request.app[INTAKE].records()  # a page that was told of no nodes would not ask again
-    await request.app[SUPERVISOR].packs.refresh()
-    answer = await request.app[CATALOGUE].whole()
+    answer = await request.app[CATALOGUE].whole(request.app[SUPERVISOR].packs.refresh())
     # Weak: the plain and the gzipped bytes mean the same.
     response = web.Response(headers={"Vary": "Accept-Encoding", "Cache-Control": "no-cache"})
     response.etag = ETag(answer.tag, is_weak=True)

@@ -56,7 +56,7 @@ async def read_draft(request: web.Request) -> web.Response:
 
 @routes.put("/heddle/drafts/{id}")
 @described(
-    query={key: {"type": "string", "maxLength": LONGEST_TEXT} for key in ("name", "path", "revision")},
+    query=dict.fromkeys(("name", "path", "revision"), TEXT),
     body={"type": "object", "description": "The workflow, or whatever the page keeps of its tab"},
     answer=_RECORD,
 )

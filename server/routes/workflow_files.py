@@ -6,6 +6,7 @@ What is written says which revision it replaces, so that nobody's work is overwr
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 from urllib.parse import quote
 
@@ -13,8 +14,9 @@ from aiohttp import web
 
 from server.intake import Refused
 from server.kept import Expected
-from server.kept.workflows import LONGEST_LABEL
+from server.kept.workflows import LONGEST_LABEL, count_nodes
 from server.keys import LIMITS
+from server.plain_json import to_text
 from server.routes.bodies import flag, parse, person, read_bytes, read_object
 from server.routes.described import TEXT, Schema, described
 
@@ -59,7 +61,7 @@ async def list_files(request: web.Request) -> web.Response:
 async def read_file(request: web.Request) -> web.Response:
     """A workflow as it was saved; its revision is the ETag."""
     data, revision, modified_ms = await asyncio.to_thread(person(request).workflows.read, _name(request))
-    return _content(request, data, revision, modified_ms)
+    return await _content(request, data, revision, modified_ms)
 
 
 @routes.put(_ROOT + "/{path}")
@@ -74,9 +76,11 @@ async def save_file(request: web.Request) -> web.Response:
     """Save the body in place of the revision of `If-Match`, and keep it as a version; 409 if another one is there."""
     expected, label = _expected(request), _label(request.query.get("label"))
     data = await read_bytes(request, request.app[LIMITS].json_bytes)
-    if not isinstance(await asyncio.to_thread(parse, data), dict):
+    document = await asyncio.to_thread(parse, data)
+    if not isinstance(document, dict):
         raise Refused("invalid_request", "a workflow is a JSON object")
-    return _saved(await asyncio.to_thread(person(request).workflows.save, _name(request), data, expected, label))
+    workflows, nodes = person(request).workflows, count_nodes(document)
+    return _saved(await asyncio.to_thread(workflows.save, _name(request), data, expected, label, nodes))
 
 
 @routes.delete(_ROOT + "/{path}")
@@ -128,7 +132,7 @@ async def read_version(request: web.Request) -> web.Response:
     """A workflow as one of its versions; the ETag is its revision."""
     name, number = _name(request), _number(request)
     data, revision, saved_ms = await asyncio.to_thread(person(request).workflows.version, name, number)
-    return _content(request, data, revision, saved_ms)
+    return await _content(request, data, revision, saved_ms)
 
 
 @routes.patch(_ROOT + "/{path}/versions/{version}")
@@ -222,12 +226,21 @@ def _expected(request: web.Request) -> Expected:
     return Expected(frozenset(tags))
 
 
-def _content(request: web.Request, data: bytes, revision: str, modified_ms: int) -> web.Response:
+async def _content(request: web.Request, data: bytes, revision: str, modified_ms: int) -> web.Response:
     headers = {"ETag": f'"{revision}"', "Cache-Control": "no-cache", "X-Heddle-Modified": str(modified_ms)}
     known = [each.strip().removeprefix("W/").strip('"') for each in request.headers.get("If-None-Match", "").split(",")]
     if revision in known:
         return web.Response(status=304, headers=headers)
+    if b"NaN" in data or b"Infinity" in data:  # written by others: no browser reads that as JSON
+        data = await asyncio.to_thread(_without_odd_numbers, data)
     return web.Response(body=data, content_type="application/json", headers=headers)
+
+
+def _without_odd_numbers(data: bytes) -> bytes:
+    try:
+        return to_text(json.loads(data)).encode("ascii")
+    except (ValueError, RecursionError):  # broken in other ways, too: as it is
+        return data
 
 
 def _saved(record: dict[str, Any]) -> web.Response:

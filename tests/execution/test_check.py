@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +119,25 @@ def test_a_chain_of_ten_thousand_nodes_is_no_trouble() -> None:
     plan = report(prompt).plan
     assert plan is not None
     assert len(plan.order) == 10_001
+
+
+def test_a_node_type_is_worked_out_once_and_what_replaces_it_anew() -> None:
+    nodes = registry()
+    prompt = shown(text="x", count=5, mode="plain")
+
+    def problems() -> dict[str, Any]:
+        return check_prompt(prompt, nodes, list_files=lambda kind: [], has_file=lambda kind, name: False).problems
+
+    assert not problems()
+    before = dict(nodes["Make"].worked_out)
+    assert not problems()
+    assert before and nodes["Make"].worked_out == before
+    inputs = (
+        replace(each, options={**each.options, "max": 3}) if each.name == "count" else each
+        for each in nodes["Make"].inputs
+    )
+    nodes.add(replace(nodes["Make"], inputs=tuple(inputs)))
+    assert [error.kind for error in problems()["1"].errors] == ["value_bigger_than_max"]
 
 
 def test_an_output_with_a_broken_branch_is_left_out_and_the_other_runs() -> None:

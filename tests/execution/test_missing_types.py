@@ -25,7 +25,9 @@ def test_all_unknown_types_are_told_at_once_and_each_at_its_node() -> None:
     outputs, error, node_errors = check(PROMPT, *NODES).as_answer()
     assert outputs == [] and error is not None
     assert error["type"] == "missing_node_type"
-    assert error["extra_info"] == {"node_id": "1", "class_type": "LoadImages", "node_title": "My picture"}
+    near = ["LoadImage", "SaveImage"]
+    told = {"node_id": "1", "class_type": "LoadImages", "node_title": "My picture", "near": near}
+    assert error["extra_info"] == told
     assert error["details"] == (
         "3 nodes are of 2 types that are not here: 'LoadImages' (node 1 'My picture', 8:25; near to it: LoadImage, "
         "SaveImage), 'Qwzx' (node 3); is a pack missing?"

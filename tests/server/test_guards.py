@@ -192,9 +192,8 @@ async def test_a_workflow_name_cannot_leave_its_folder(desk: Desk, tmp_path: Pat
     (tmp_path / "workflows").mkdir()
     (tmp_path / "workflows" / "text_to_image.json").write_text('{"nodes": [], "version": 0.4}')
     (tmp_path / "secret.json").write_text("{}")
-    assert await desk.json("/heddle/workflows") == [
-        {"name": "text_to_image", "title": "Text to image", "source": "shipped"}
-    ]
+    (listed,) = await desk.json("/heddle/workflows")
+    assert (listed["name"], listed["title"], listed["source"]) == ("text_to_image", "Text to image", "shipped")
     assert await desk.json("/heddle/workflows/text_to_image") == {"nodes": [], "version": 0.4}
     for name in ("..%2fsecret", "%2fetc%2fpasswd", "missing", "..%5csecret"):
         async with desk.get(f"/heddle/workflows/{name}") as response:

@@ -74,17 +74,34 @@ async def test_who_asks_waits_for_the_changes(catalogue: Catalogue, monkeypatch:
     monkeypatch.setattr(pack_door, "REFRESH_PATIENCE_S", 60.0)
     door = PackDoor(catalogue)
     await catalogue.replace(CATALOGUE)
-    await catalogue.whole()
+    await catalogue.whole(door.refresh())
 
     def send(message: dict[str, Any]) -> None:
         changes = {"nodes": {"New": record({"a": ["INT", {}]}), "Step": record({})}, "removed": ["Die"]}
         asyncio.get_running_loop().call_soon(door.take, {"type": "catalogue_changes", **changes})
 
     door.arrive(send, HELLO)
-    await door.refresh()
-    whole = json.loads((await catalogue.whole()).plain)
+    whole = json.loads((await catalogue.whole(door.refresh())).plain)
     assert set(whole) == {*CATALOGUE, "New"} - {"Die"}
     assert whole["Step"]["input"]["required"] == {} and "count" in whole["Save"]["input"]["required"]
+
+
+async def test_files_of_a_folder_that_a_pack_names_when_it_is_asked_are_listed(
+    catalogue: Catalogue, tmp_path: Path
+) -> None:
+    door = PackDoor(catalogue)
+    (tmp_path / "things").mkdir()
+    (tmp_path / "things" / "one.thing").touch()
+    await catalogue.replace({"Use": record({"thing": ["COMBO", {"options": {"files": "things"}}]})})
+
+    def send(message: dict[str, Any]) -> None:
+        kinds = {"things": {"folders": [str(tmp_path / "things")], "extensions": [".thing"]}}
+        asyncio.get_running_loop().call_later(0.05, door.take, {"type": "folders", "kinds": kinds})
+        asyncio.get_running_loop().call_later(0.06, door.take, {"type": "catalogue_changes"})
+
+    door.arrive(send, HELLO)
+    whole = json.loads((await catalogue.whole(door.refresh())).plain)
+    assert whole["Use"]["input"]["required"]["thing"][0] == ["one.thing"]
 
 
 async def test_a_worker_without_packs_is_not_asked(catalogue: Catalogue) -> None:

@@ -134,6 +134,17 @@ async def test_a_workflow_that_is_gone_is_not_brought_back_unasked(desk: Desk) -
     assert len(await versions(desk, "a.json")) == 2
 
 
+async def test_what_others_wrote_with_numbers_that_json_has_no_word_for_is_read_all_the_same(desk: Desk) -> None:
+    folder(desk).mkdir(parents=True)
+    (folder(desk) / "a.json").write_text('{"nodes": [], "x": [NaN, -Infinity, "NaN"]}')
+    assert await desk.json(at("a.json")) == {"nodes": [], "x": [None, None, "NaN"]}
+    (only,) = await versions(desk, "a.json")
+    assert (await desk.json(at("a.json", f"/versions/{only['id']}")))["x"] == [None, None, "NaN"]
+    (folder(desk) / "a.json").write_text('{"x": NaN')
+    async with desk.get(at("a.json")) as response:
+        assert await response.text() == '{"x": NaN'
+
+
 @pytest.mark.parametrize("way", ["userdata", "disk"])
 async def test_what_others_put_there_is_noticed_and_kept(desk: Desk, way: str) -> None:
     saved = await save(desk, "a.json", flow(1))
@@ -345,6 +356,21 @@ async def test_of_many_writers_at_once_one_wins_and_the_others_are_told(desk: De
     assert len(await versions(desk, "a.json")) == 2
 
 
+async def test_what_was_said_to_be_saved_is_kept_whatever_others_write_meanwhile(desk: Desk) -> None:
+    async def write(number: int) -> None:
+        if number % 3 == 0:
+            await answer(desk.post(userdata("a.json"), data=flow(number)), 200)
+        else:
+            await save(desk, "a.json", flow(number), ANY)
+
+    await asyncio.gather(*(write(number) for number in range(1, 25)))
+    found = set()
+    for each in await versions(desk, "a.json"):
+        async with desk.get(at("a.json", f"/versions/{each['id']}")) as response:
+            found.add(json.loads(await response.read())["extra"]["n"])
+    assert found >= {number for number in range(1, 25) if number % 3}
+
+
 async def test_people_do_not_see_each_other(tmp_path: Path) -> None:
     async with front_desk(tmp_path, several_people=True) as desk:
         ids = [await answer(desk.post("/users", json={"username": name}), 200) for name in ("ann", "bob")]
@@ -354,6 +380,18 @@ async def test_people_do_not_see_each_other(tmp_path: Path) -> None:
         await answer(desk.get(at("a.json", "/versions"), headers=bob), 404)
         await answer(desk.get(at()), 401)
         await answer(desk.client.put(at("a.json"), data=flow(1)), 401)
+
+
+async def test_what_is_kept_beside_is_not_for_those_who_write_files_by_name(desk: Desk) -> None:
+    await save(desk, "a.json", flow(1))
+    for name in (".heddle/kept.sqlite", "./.heddle/kept.sqlite", ".heddle/new.json", ".heddle"):
+        address = URL(f"/userdata/{quote(name, safe='')}", encoded=True)
+        for asked in (desk.get(address), desk.post(address, data=b"x"), desk.client.delete(address)):
+            async with asked as response:
+                assert response.status in (400, 404), name
+        moving = URL(f"/userdata/workflows%2Fa.json/move/{quote(name, safe='')}", encoded=True)
+        await answer(desk.post(moving), 400)
+    assert len(await versions(desk, "a.json")) == 1
 
 
 def shelf(base: Path, **limits: int) -> WorkflowFiles:

@@ -11,7 +11,7 @@ from tests.web.conftest import Troubles
 
 
 def test_the_page_opens_and_says_when_it_can_be_used(editor_page: Page) -> None:
-    expect(editor_page).to_have_title("Heddle")
+    expect(editor_page).to_have_title("text_to_image · Heddle")
     assert editor_page.evaluate("performance.getEntriesByName('interactive').length") == 1
 
 

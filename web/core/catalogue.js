@@ -3,6 +3,7 @@
 import { readSpec } from "./spec.js";
 
 /** @import { Definition } from "./document.js" */
+/** @import { Graph, OutputSlot } from "./graph.js" */
 /** @import { InputSpec, NodeSpec } from "./spec.js" */
 
 /**
@@ -12,9 +13,9 @@ import { readSpec } from "./spec.js";
 const OWN_TYPES = {
   Reroute: { input: { optional: { "": ["*"] } }, output: ["*"], output_name: [""], category: "utils" },
   PrimitiveNode: { output: ["*"], output_name: ["connect to widget input"], category: "utils", display_name: "Primitive" },
-  Note: { input: { required: { text: ["STRING", { multiline: true }] } }, output: [], category: "utils" },
+  Note: { input: { required: { text: ["STRING", { multiline: true, socketless: true }] } }, output: [], category: "utils" },
   MarkdownNote: {
-    input: { required: { text: ["STRING", { multiline: true, markdown: true }] } },
+    input: { required: { text: ["STRING", { multiline: true, markdown: true, socketless: true }] } },
     output: [],
     category: "utils",
     display_name: "Markdown Note",
@@ -31,8 +32,6 @@ export class Catalogue {
   #records;
   /** @type {Map<string, NodeSpec>} */
   #specs = new Map();
-  /** @type {WeakMap<Definition, NodeSpec>} */
-  #ofDefinitions = new WeakMap();
 
   /** @param {Record<string, any>} records  what `/object_info` answered */
   constructor(records) {
@@ -76,13 +75,12 @@ export class Catalogue {
   }
 
   /**
-   * What an instance of a subgraph offers: an input that feeds a widget inside is a widget outside, too.
+   * What an instance of a subgraph offers: an input that feeds a widget inside is a widget outside, too. Asked through
+   * `Document.specOf`, which keeps it.
    * @param {Definition} definition
    * @returns {NodeSpec}
    */
   specOfDefinition(definition) {
-    const known = this.#ofDefinitions.get(definition);
-    if (known) return known;
     const { graph } = definition;
     const ends = graph.boundary;
     /** @type {NodeSpec} */
@@ -101,37 +99,34 @@ export class Catalogue {
       isDynamic: false,
       definition,
     };
-    this.#ofDefinitions.set(definition, spec); // before its inside is read: a damaged file may hold itself
-    for (const slot of ends?.input.outputs ?? []) {
-      spec.inputs.push(insideOf(graph, slot.name, slot.type, slot.links, slot.label));
-    }
+    for (const slot of ends?.input.outputs ?? []) spec.inputs.push(...insideOf(graph, slot));
     for (const slot of ends?.output.inputs ?? []) {
       spec.outputs.push({ name: slot.name, type: slot.type, isList: false, tip: slot.label ?? "" });
     }
     return spec;
   }
-
-  /** A definition changed: its instances have other sockets from now on. @param {Definition} definition */
-  forgetDefinition(definition) {
-    this.#ofDefinitions.delete(definition);
-  }
 }
 
 /**
- * @param {import("./graph.js").Graph} graph
- * @param {string} name
- * @param {string} type
- * @param {number[]} links
- * @param {string | undefined} label
- * @returns {InputSpec}
+ * An input of a subgraph, with the control of the widget behind it: each instance has its own.
+ * @param {Graph} graph
+ * @param {OutputSlot} slot
+ * @returns {InputSpec[]}
  */
-function insideOf(graph, name, type, links, label) {
+function insideOf(graph, { name, type, label, links }) {
   for (const id of links) {
     const link = graph.link(id);
     const node = link && graph.node(link.to);
     const slot = node?.inputs[link?.toSlot ?? -1];
-    const inner = node && slot && node.inputSpecs.find((each) => each.name === (slot.widget ?? slot.name));
-    if (inner?.widget) return { ...inner, name, type: inner.type, options: { ...inner.options, label }, section: "optional" };
+    const inputs = node && slot ? node.inputSpecs : [];
+    const inner = inputs.find((each) => each.name === (slot?.widget ?? slot?.name));
+    if (!node || !inner?.widget) continue;
+    /** @type {InputSpec} */
+    const input = { name, type: inner.type, widget: inner.widget, options: { ...inner.options, label, default: node.values[inner.name] ?? inner.options.default }, section: "optional" };
+    const control = inputs.find((each) => each.widget === "CONTROL" && each.companionOf === inner.name);
+    if (!control) return [input];
+    const options = { ...control.options, default: node.values[control.name] ?? control.options.default };
+    return [input, { ...control, name: `${name}.control_after_generate`, companionOf: name, isUnlisted: true, options }];
   }
-  return { name, type, widget: null, options: { label }, section: "optional" };
+  return [{ name, type, widget: null, options: { label }, section: "optional" }];
 }

@@ -1,7 +1,8 @@
 /** One workflow that is open: its graphs, its journal, and what its types mean. */
 
-import { Graph } from "./graph.js";
+import { addSlots, Graph } from "./graph.js";
 import { Journal } from "./journal.js";
+import { readValues, same } from "./values.js";
 
 /** @import { Catalogue } from "./catalogue.js" */
 /** @import { Node } from "./graph.js" */
@@ -20,8 +21,12 @@ export class Definition {
     this.name = name;
     /** @type {Graph} */
     this.graph = /** @type {any} */ (null); // set right after: a graph knows its definition
-    /** @type {any} */
+    /** The file's record. @type {any} */
     this.raw = undefined;
+    /** What its instances offer; null: to be read from its inside. @type {NodeSpec | null} */
+    this.spec = null;
+    /** In the file without being used: it stays there. Others are not written once nobody uses them. */
+    this.isSpare = false;
   }
 }
 
@@ -30,15 +35,22 @@ export class Document {
   constructor(catalogue) {
     this.catalogue = catalogue;
     this.journal = new Journal();
+    this.journal.complete = () => this.#refreshChanged();
+    /** Definitions that offer something else since this gesture began. @type {Set<Definition>} */
+    this.changed = new Set();
     /** @type {Map<string, Definition>} by id */
     this.definitions = new Map();
     this.root = new Graph(this);
-    /** What the file has besides nodes and links. @type {any} */
+    /** The file's record. @type {any} */
     this.raw = undefined;
+    /** Where the file has its definitions: at the root or in another one, with what could not be read. @type {Map<object, any[]>} */
+    this.lists = new Map();
     /** @type {Record<string, any>} `extra` of the file */
     this.extra = {};
     /** @type {string | null} name of the saved file, without its ending */
     this.name = null;
+    /** Jobs that were queued from it last, the newest at the end. Kept with its draft, not in its file. @type {string[]} */
+    this.lastJobs = [];
   }
 
   /**
@@ -57,7 +69,7 @@ export class Document {
    */
   specOf(type) {
     const definition = this.definitions.get(type);
-    return definition ? this.catalogue.specOfDefinition(definition) : this.catalogue.spec(type);
+    return definition ? (definition.spec ??= this.catalogue.specOfDefinition(definition)) : this.catalogue.spec(type);
   }
 
   /** Every graph: the root, then the insides of subgraphs. @returns {Iterable<Graph>} */
@@ -95,6 +107,64 @@ export class Document {
   /** @param {Definition} definition @param {string} name */
   renameDefinition(definition, name) {
     this.journal.set(this, definition, "name", name);
+    this.changed.add(definition);
+  }
+
+  /**
+   * The instances of what was changed get the sockets and widgets that it offers now. Links are kept by the names of
+   * sockets, values by those of widgets.
+   */
+  #refreshChanged() {
+    for (let passes = 0; this.changed.size && passes < 10_000; passes++) {
+      const [definition] = this.changed;
+      this.changed.delete(definition);
+      const before = definition.spec;
+      const now = this.catalogue.specOfDefinition(definition);
+      if (before && same(before, now)) continue;
+      this.journal.set(definition.graph, definition, "spec", now);
+      for (const node of this.instancesOf(definition)) node.graph.refit(node, now);
+    }
+    this.changed.clear();
+  }
+
+  /**
+   * Node types may be other ones now, as when a pack was put in: nodes that were placeholders read what their record
+   * says, the others keep their values by name. No step of undo.
+   */
+  refreshSpecs() {
+    for (const definition of this.definitions.values()) definition.spec = null;
+    for (const graph of this.graphs()) {
+      for (const node of graph.nodes.values()) {
+        const before = node.spec;
+        node.spec = this.specOf(node.type);
+        node.unfolded = null;
+        if (!before && node.spec && node.raw) readValues(node, node.raw);
+        else if (before && node.spec && !same(before.inputs, node.spec.inputs)) node.isRefitted = true;
+        addSlots(node, true);
+        this.journal.events.emit("touch", node);
+      }
+    }
+  }
+
+  /**
+   * Definitions that somebody uses, in the root or in others that are used.
+   * @param {Definition[] | null} [from]  only what these use, and they themselves; null: the root
+   * @returns {Set<Definition>}
+   */
+  usedDefinitions(from = null) {
+    /** @type {Set<Definition>} */
+    const used = new Set(from ?? []);
+    const waiting = from ? from.map((each) => each.graph) : [this.root];
+    for (let graph = waiting.pop(); graph; graph = waiting.pop()) {
+      if (!this.definitions.size) break;
+      for (const node of graph.nodes.values()) {
+        const definition = this.definitions.get(node.type);
+        if (!definition || used.has(definition)) continue;
+        used.add(definition);
+        waiting.push(definition.graph);
+      }
+    }
+    return used;
   }
 
   /** @param {Definition} definition @returns {Node[]} wherever in the workflow */

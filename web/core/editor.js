@@ -30,6 +30,7 @@ import { WidgetKinds } from "./widgets.js";
  * @property {Graph} graph  another graph of the document is shown
  * @property {null} selection
  * @property {Document} change  a step was done, undone or redone
+ * @property {Document} aside  something is another one now that is no step, as seeds after a run
  * @property {null} catalogue  node types or lists of files are other ones now
  *
  * What a menu shows depends on where it was opened.
@@ -55,6 +56,8 @@ export class Editor {
   #paths = new WeakMap();
   /** @type {{order: number, part: MenuPart}[]} */
   #menuParts = [];
+  /** @type {Set<string>} names of features */
+  #installed = new Set();
   /** @type {WeakMap<Document, (() => void)[]>} */
   #listening = new WeakMap();
 
@@ -113,6 +116,7 @@ export class Editor {
       document.journal.whereNow = () => ({ path: [...this.path] });
       this.#listening.set(document, [
         document.journal.events.on("commit", () => this.events.emit("change", document)),
+        document.journal.events.on("aside", () => this.events.emit("aside", document)),
         document.journal.events.on("travel", ({ entry }) => this.#travelled(document, entry)),
       ]);
       this.events.emit("documents", null);
@@ -285,8 +289,7 @@ export class Editor {
    */
   async install(features) {
     const names = new Set(features.map((each) => each.name));
-    /** @type {Set<string>} */
-    const installed = new Set();
+    const installed = this.#installed;
     /** @type {(() => void)[]} */
     const undo = [];
     let waiting = [...features];
@@ -319,5 +322,5 @@ function placeIn(ds) {
 /** How keys are written for people. @param {string} keys  "ctrl+shift+z" */
 export function keysText(keys) {
   const isMac = /mac/i.test(navigator.platform);
-  return keys.split("+").map((each) => (each === "ctrl" && isMac ? "⌘" : each.length === 1 ? each.toUpperCase() : each[0].toUpperCase() + each.slice(1))).join(isMac ? "" : "+");
+  return keys.replace(/\+\+$/, "+plus").split("+").map((each) => (each === "plus" ? "+" : each)).map((each) => (each === "ctrl" && isMac ? "⌘" : each.length === 1 ? each.toUpperCase() : each[0].toUpperCase() + each.slice(1))).join(isMac ? "" : "+");
 }

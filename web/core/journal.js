@@ -21,6 +21,7 @@ import { Emitter } from "./emitter.js";
  * @property {object} touch  something of this owner changed just now, also in the middle of a gesture
  * @property {Entry} commit
  * @property {{entry: Entry, direction: "undo" | "redo"}} travel
+ * @property {null} aside  something was changed that is no step of undo
  */
 
 const DEPTH = 500; // gestures that can be undone
@@ -37,11 +38,15 @@ export class Journal {
   #depth = 0;
   #failed = false;
   #revision = 0;
+  /** What lies before the oldest step. @type {object} */
+  #ground = {};
 
   /** @type {Emitter<JournalEvents>} */
   events = new Emitter();
   /** @type {() => any} */
   whereNow = () => null;
+  /** Finishes a gesture with what follows from it, as part of it. @type {() => void} */
+  complete = () => {};
 
   get canUndo() {
     return this.#done.length > 0 && !this.#open;
@@ -54,6 +59,11 @@ export class Journal {
   /** Counts up with every commit, undo and redo: who keeps something made from the document asks whether it is old. */
   get revision() {
     return this.#revision;
+  }
+
+  /** What was done last: a document is as it was saved while this is what it was then. @returns {object} */
+  get mark() {
+    return this.#done.at(-1) ?? this.#ground;
   }
 
   /** @returns {string | null} what undo would take back */
@@ -106,18 +116,27 @@ export class Journal {
 
   #close() {
     const entry = /** @type {Entry} */ (this.#open);
+    /** @type {unknown} */
+    let problem;
+    try {
+      if (!this.#failed) this.complete();
+    } catch (error) {
+      problem = error;
+      this.#failed = true;
+    }
     this.#open = null;
     this.#sets.clear();
     if (this.#failed) {
       revert(entry.steps);
       for (const owner of entry.owners) this.events.emit("touch", owner);
+      if (problem) throw problem;
       return;
     }
     const steps = entry.steps.filter((step) => step.kind === "splice" || !Object.is(step.before, step.after));
     if (!steps.length) return;
     entry.steps = steps;
     this.#done.push(entry);
-    if (this.#done.length > DEPTH) this.#done.shift();
+    if (this.#done.length > DEPTH) this.#ground = /** @type {Entry} */ (this.#done.shift());
     this.#undone.length = 0;
     this.#revision++;
     this.events.emit("commit", entry);
@@ -155,6 +174,7 @@ export class Journal {
   clear() {
     this.#done.length = 0;
     this.#undone.length = 0;
+    this.#ground = {};
     this.#revision++;
   }
 
@@ -210,6 +230,20 @@ export class Journal {
     const removed = target.splice(at, count, ...added);
     entry.steps.push({ kind: "splice", target, at, removed, added });
     this.#touch(entry, owner);
+  }
+
+  /**
+   * Sets properties without a step of undo: what a run changes is not what the person did, and taking their last step
+   * back must not begin with a seed. Undo and redo of what they did still lead to where it led, since steps keep values
+   * and not differences. Also in the middle of a gesture.
+   * @param {{owner: object, target: any, key: string, value: any}[]} changes
+   */
+  setAside(changes) {
+    if (!changes.length) return;
+    for (const { target, key, value } of changes) write(target, key, value);
+    this.#revision++;
+    for (const { owner } of changes) this.events.emit("touch", owner);
+    this.events.emit("aside", null);
   }
 
   #opened() {

@@ -19,7 +19,7 @@ export class Refusal extends Error {
 /**
  * @typedef {object} ServerEvents
  * @property {{type: string, data: any}} message  of the websocket
- * @property {{kind: number, data: DataView}} binary
+ * @property {{kind: number, data: DataView<ArrayBuffer>}} binary
  * @property {{picture: Blob, about: any}} preview  of what is being sampled
  * @property {"connecting" | "open" | "away"} state
  */
@@ -35,6 +35,8 @@ export class Server {
   /** @type {WebSocket | null} */
   #socket = null;
   #tries = 0;
+  /** @type {Record<string, boolean>} what the page can read, as the server is told */
+  #features = { supports_preview_metadata: true };
 
   /**
    * @param {string} path
@@ -96,6 +98,12 @@ export class Server {
     return `/api/view?${query}`;
   }
 
+  /** The page reads messages that only those get who ask for them. @param {string} feature */
+  announce(feature) {
+    this.#features[feature] = true;
+    this.tell({ type: "feature_flags", data: this.#features });
+  }
+
   /** Opens the websocket and keeps it open. @param {string} clientId */
   listen(clientId) {
     this.clientId = clientId;
@@ -114,7 +122,7 @@ export class Server {
     this.#socket = socket;
     socket.addEventListener("open", () => {
       this.#tries = 0;
-      this.tell({ type: "feature_flags", data: { supports_preview_metadata: true } });
+      this.tell({ type: "feature_flags", data: this.#features });
       this.#say("open");
     });
     socket.addEventListener("message", ({ data }) => {

@@ -15,8 +15,11 @@ import { socketType } from "./types.js";
  * @property {"required" | "optional"} section
  * @property {string} [companionOf]  a control or upload button: it has a place in `widgets_values`, none in a prompt
  * @property {boolean} [grows]  one of a list of sockets that grows
+ * @property {boolean} [isUnlisted]  its value is kept by name alone and has no place in `widgets_values`
+ * @property {[string, string]} [proxy]  a widget of a node inside: its id and the widget's name; it has no socket
  *
- * @typedef {{name: string, type: string, isList: boolean, tip: string}} OutputSpec
+ * @typedef {{name: string, type: string, isList: boolean, tip: string, template?: string}} OutputSpec  `template`: it has
+ *   the type of what feeds the inputs of this template
  *
  * @typedef {object} NodeSpec
  * @property {string} type
@@ -38,12 +41,22 @@ export const DYNAMIC_COMBO = "COMFY_DYNAMICCOMBO_V3";
 export const AUTOGROW = "COMFY_AUTOGROW_V3";
 export const MATCH_TYPE = "COMFY_MATCHTYPE_V3";
 
+/** The node whose value is written into the widgets that it is linked to. */
+export const PRIMITIVE = "PrimitiveNode";
+
 export const CONTROL_MODES = ["fixed", "increment", "decrement", "randomize"];
 const SEEDS = new Set(["seed", "noise_seed"]);
-const UPLOADS = ["image_upload", "video_upload", "audio_upload", "animated_image_upload", "file_upload", "model_upload"];
+const UPLOADS = ["image_upload", "animated_image_upload", "video_upload", "audio_upload", "file_upload"];
 
-/** Types whose inputs are widgets. Features and packs add theirs with `addWidgetType`. */
-const widgetTypes = new Set(["INT", "FLOAT", "STRING", "BOOLEAN", "COMBO", DYNAMIC_COMBO]);
+/**
+ * Types whose inputs are widgets, with a place in the values of a file: the same as the server's, for it reads those by
+ * place. Packs add theirs with `addWidgetType`.
+ */
+const widgetTypes = new Set([
+  "INT", "FLOAT", "STRING", "BOOLEAN", "COMBO", DYNAMIC_COMBO, "COLOR", "COLORS", "CURVE", "BOUNDING_BOX", "BOUNDING_BOXES",
+  "IMAGECOMPARE", "COMPOSITOR", "PAINTER", "LOAD_3D", "LOAD_3D_ANIMATION", "PREVIEW_3D", "WEBCAM", "AUDIO_RECORD", "AUDIO_UI",
+  "MARKDOWN",
+]);
 
 /** @param {string} type */
 export function addWidgetType(type) {
@@ -62,6 +75,7 @@ export function readSpec(type, record) {
     type: socketType(record.output_matchtypes?.[i] ? "*" : each),
     isList: Boolean(record.output_is_list?.[i]),
     tip: String(record.output_tooltips?.[i] ?? ""),
+    ...(record.output_matchtypes?.[i] ? { template: String(record.output_matchtypes[i]) } : {}),
   }));
   return {
     type,
@@ -75,7 +89,7 @@ export function readSpec(type, record) {
     isDeprecated: Boolean(record.deprecated),
     isExperimental: Boolean(record.experimental),
     aliases: record.search_aliases ?? [],
-    isDynamic: inputs.some((each) => each.type === DYNAMIC_COMBO || each.type === AUTOGROW),
+    isDynamic: inputs.some((each) => each.widget === DYNAMIC_COMBO || each.type === AUTOGROW),
   };
 }
 
@@ -87,26 +101,44 @@ export function readSpec(type, record) {
 export function readInputs(sections, order = {}) {
   /** @type {InputSpec[]} */
   const inputs = [];
+  /** @type {InputSpec[]} */
+  const uploads = [];
+  let required = 0;
   for (const section of /** @type {const} */ (["required", "optional"])) {
-    /** @type {InputSpec[]} */
-    const uploads = [];
-    const declared = sections[section] ?? {};
-    const names = order[section]?.filter((name) => name in declared) ?? [];
-    for (const name of names.length ? names : Object.keys(declared)) {
+    const declared = isRecord(sections?.[section]) ? sections[section] : {};
+    const listed = Array.isArray(order?.[section]) ? order[section].filter((name) => Object.hasOwn(declared, name)) : [];
+    for (const name of listed.length ? listed : Object.keys(declared)) {
       const input = readInput(name, declared[name], section);
       if (!input) continue;
       inputs.push(input);
       const control = controlOf(input);
-      if (control) inputs.push(control);
+      if (control) inputs.push(unlike(control, inputs));
       const upload = UPLOADS.find((each) => input.options[each]);
       if (upload && input.widget === "COMBO") {
         const options = { upload, folder: input.options.image_folder ?? "input", into: name };
-        uploads.push({ name: "upload", type: "UPLOAD", widget: "UPLOAD", options, section, companionOf: name });
+        uploads.push(unlike({ name: "upload", type: "UPLOAD", widget: "UPLOAD", options, section: "required", companionOf: name }, [...inputs, ...uploads]));
       }
     }
-    inputs.push(...uploads);
+    if (section === "required") required = inputs.length;
   }
+  inputs.splice(required, 0, ...uploads); // files have them last among the required ones
   return inputs;
+}
+
+/** @param {unknown} value */
+function isRecord(value) {
+  return value !== null && typeof value === "object" && !Array.isArray(value);
+}
+
+/**
+ * A companion under a name of its own: values go by name, and a node may have two seeds.
+ * @param {InputSpec} companion
+ * @param {InputSpec[]} others
+ * @returns {InputSpec}
+ */
+function unlike(companion, others) {
+  const isTaken = others.some((each) => each.name === companion.name);
+  return isTaken ? { ...companion, name: `${companion.companionOf}.${companion.name}` } : companion;
 }
 
 /**
@@ -124,21 +156,30 @@ function readInput(name, declared, section) {
     type = "COMBO";
     options = { ...options, options: kind };
   }
-  const first = type.split(",")[0];
-  const isWidget = widgetTypes.has(first) && !options.forceInput;
+  const widget = holdsValue(type, options) && !options.forceInput ? options.widgetType || type.split(",")[0].trim() : null;
   if (type === MATCH_TYPE) type = socketType(options.template?.allowed_types ?? "*");
-  return { name, type, widget: isWidget ? first : null, options, section };
+  return { name, type, widget, options, section };
 }
 
 /**
- * The control that says what becomes of a number after a run.
+ * Whether a person sets values of this type, in a widget or, with `forceInput`, in another node's.
+ * @param {string} type
+ * @param {Record<string, any>} options
+ * @returns {boolean}
+ */
+export function holdsValue(type, options) {
+  return Boolean(widgetTypes.has(type.split(",")[0].trim()) || options.widgetType || options.socketless);
+}
+
+/**
+ * The control that says what becomes of a value after a run.
  * @param {InputSpec} input
  * @returns {InputSpec | null}
  */
-function controlOf(input) {
+export function controlOf(input) {
   const asked = input.options.control_after_generate;
   const isSeed = input.widget === "INT" && SEEDS.has(input.name) && asked !== false;
-  if (!input.widget || !(isSeed || asked)) return null;
+  if ((input.widget !== "INT" && input.widget !== "COMBO") || !(isSeed || asked)) return null;
   const isMode = typeof asked !== "string" || CONTROL_MODES.includes(asked);
   const modes = input.widget === "COMBO" ? [...CONTROL_MODES, "increment-wrap"] : CONTROL_MODES;
   return {
@@ -168,9 +209,10 @@ export function unfold(spec, values, isLinked) {
  * @param {string} prefix
  * @param {Record<string, any>} values
  * @param {(name: string) => boolean} isLinked
+ * @param {boolean} [isDeep]  whether dynamic combos among them are unfolded, too
  * @returns {InputSpec[]}
  */
-function unfoldInputs(inputs, prefix, values, isLinked) {
+function unfoldInputs(inputs, prefix, values, isLinked, isDeep = true) {
   /** @type {InputSpec[]} */
   const found = [];
   for (const each of inputs) {
@@ -181,12 +223,38 @@ function unfoldInputs(inputs, prefix, values, isLinked) {
     }
     const companionOf = each.companionOf && prefix + each.companionOf;
     found.push(prefix ? { ...each, name, ...(companionOf && { companionOf }) } : each);
-    if (each.type !== DYNAMIC_COMBO) continue;
-    const choices = each.options.options ?? [];
-    const chosen = choices.find((/** @type {any} */ option) => option.key === values[name]) ?? choices[0];
-    if (chosen?.inputs) found.push(...unfoldInputs(readInputs(chosen.inputs), `${name}.`, values, isLinked));
+    if (each.widget !== DYNAMIC_COMBO || !isDeep) continue;
+    found.push(...unfoldInputs(inputsOfChoice(each, values[name] ?? defaultOf(each)), `${name}.`, values, isLinked));
   }
   return found;
+}
+
+/** @type {WeakMap<object, InputSpec[]>} by the record of the choice */
+const ofChoices = new WeakMap();
+
+/**
+ * What a choice of a dynamic combo brings, by names without the combo's own in front.
+ * @param {InputSpec} combo
+ * @param {any} choice
+ * @returns {InputSpec[]}
+ */
+function inputsOfChoice(combo, choice) {
+  const choices = Array.isArray(combo.options.options) ? combo.options.options : [];
+  const record = choices.find((/** @type {any} */ each) => each?.key === choice);
+  if (!isRecord(record?.inputs)) return [];
+  let inputs = ofChoices.get(record);
+  if (!inputs) ofChoices.set(record, (inputs = readInputs(record.inputs)));
+  return inputs;
+}
+
+/**
+ * The inputs right behind a dynamic combo of this value, by their full names.
+ * @param {InputSpec} combo
+ * @param {any} choice
+ * @returns {InputSpec[]}
+ */
+export function inputsBehind(combo, choice) {
+  return unfoldInputs(inputsOfChoice(combo, choice), `${combo.name}.`, {}, () => false, false);
 }
 
 /**
@@ -201,16 +269,16 @@ function grown(input, values, isLinked) {
   if (!one) return [];
   const low = Number(template.min ?? 0);
   const fixed = Array.isArray(template.names) ? template.names : null;
-  const high = fixed ? fixed.length : Number(template.max ?? 100);
+  const high = Math.min(1000, fixed ? fixed.length : Number(template.max ?? 100)); // a list, not a flood
   /** @param {number} i */
   const nameOf = (i) => `${input.name}.${fixed ? fixed[i] : `${template.prefix ?? one.name}${i}`}`;
   let used = 0;
-  for (let i = 0; i < high; i++) if (isLinked(nameOf(i)) || values[nameOf(i)] !== undefined) used = i + 1;
+  for (let i = 0; i < high; i++) if (isLinked(nameOf(i))) used = i + 1;
   const count = Math.min(high, Math.max(used, low) + 1);
   /** @type {InputSpec[]} */
   const found = [];
   for (let i = 0; i < count; i++) {
-    found.push({ ...one, name: nameOf(i), section: i < low ? "required" : "optional", grows: true });
+    found.push({ ...one, name: nameOf(i), widget: null, section: i < low ? "required" : "optional", grows: true });
   }
   return found;
 }
@@ -218,19 +286,23 @@ function grown(input, values, isLinked) {
 /** @param {InputSpec} input @returns {any} the value of a new node's widget */
 export function defaultOf(input) {
   const { options } = input;
-  if (options.default !== undefined) return Array.isArray(options.default) && !options.multiselect ? options.default[0] : options.default;
+  if (options.default !== undefined && options.default !== null) return options.default;
+  const choices = Array.isArray(options.options) ? options.options : [];
   switch (input.widget) {
     case "INT":
     case "FLOAT":
-      return Math.max(0, options.min ?? 0);
+      return Math.max(0, Number(options.min ?? 0));
     case "STRING":
+    case "LOAD_3D":
       return "";
     case "BOOLEAN":
       return false;
     case "COMBO":
-      return options.multiselect ? [] : options.options?.[0];
+      return options.multiselect ? [] : choices[0];
     case DYNAMIC_COMBO:
-      return options.options?.[0]?.key;
+      return choices[0]?.key;
+    case "IMAGECOMPARE":
+      return ["", ""];
     case "UPLOAD":
       return "image";
     default:

@@ -14,6 +14,7 @@
  * @property {(node: Node, input: InputSpec) => boolean} [grows]  takes what height the node has to spare
  * @property {(pen: Pen, node: Node, input: InputSpec, box: Box) => void} draw
  * @property {(editor: Editor, node: Node, input: InputSpec, box: Box, press: Press) => Drag | boolean | void} [press]
+ * @property {(node: Node, input: InputSpec, box: Box) => boolean} [edit]  opens what one types or chooses in, by keyboard; false: there is nothing
  * @property {(editor: Editor, node: Node, input: InputSpec) => HTMLElement} [control]  the same as an element, for the form view, the outline and people who use no pointer
  * @property {(value: any) => string} [text]  what is found by a search
  */
@@ -52,6 +53,6 @@ const UNKNOWN = {
   height: () => 20,
   draw: (pen, node, input, box) => {
     const value = node.values[input.name];
-    pen.field(box, input.options.label ?? input.name, typeof value === "object" ? JSON.stringify(value) : String(value ?? ""));
+    pen.field(box, input.options.label ?? input.name, typeof value === "object" ? JSON.stringify(value)?.slice(0, 100) ?? "" : String(value ?? ""));
   },
 };

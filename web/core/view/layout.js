@@ -4,9 +4,11 @@
  */
 
 import { BYPASSED } from "../graph.js";
+import { TEXT_PX } from "./pen.js";
 
-/** @import { Node } from "../graph.js" */
+/** @import { InputSlot, Node, OutputSlot } from "../graph.js" */
 /** @import { InputSpec } from "../spec.js" */
+/** @import { Letters } from "./letters.js" */
 /** @import { Box } from "./spatial.js" */
 /** @import { WidgetKinds } from "../widgets.js" */
 
@@ -18,8 +20,11 @@ export const WIDGET_GAP = 4;
 export const PADDING = 6;
 export const MARGIN = 15; // beside widgets
 export const COLLAPSED_WIDTH = 140;
-const LETTER = 6.6; // width of a letter of the text size used, on average: a measured one costs more than it is worth
+export const TITLE_PX = 13;
 const MIN_WIDTH = 140;
+
+/** The line that unfolds what few people need. @type {InputSpec} */
+const ADVANCED = { name: "", type: "ADVANCED", widget: "ADVANCED", options: {}, section: "optional", companionOf: "" };
 
 /**
  * @typedef {{input: InputSpec, slot: number, top: number, height: number}} WidgetPlace  `slot`: index of its socket or -1
@@ -32,18 +37,32 @@ const MIN_WIDTH = 140;
  * @property {number} extraTop  where previews begin
  * @property {number} extraHeight
  * @property {boolean} isCollapsed
+ * @property {Uint8Array} marks  of each input: `OPTIONAL`, `MISSING`, `WIDGET`
  */
+
+export const OPTIONAL = 1; // it may stay without a link
+export const MISSING = 2; // it needs a link and has none
+export const WIDGET = 4; // a widget lies beside it
+
+/** Old reroutes have no title bar. @param {Node} node */
+export function titleHeight(node) {
+  return node.type === "Reroute" ? 0 : TITLE_HEIGHT;
+}
 
 export class Layouts {
   /** @type {WeakMap<Node, Layout>} */
   #known = new WeakMap();
   #kinds;
-  /** Height that previews and texts want below the widgets, graph px. @type {(node: Node, width: number) => number} */
+  /**
+   * Height that previews and texts want below the widgets, graph px. `spare`: what the node has left there.
+   * @type {(node: Node, width: number, spare: number) => number}
+   */
   extraHeight = () => 0;
 
-  /** @param {WidgetKinds} kinds */
-  constructor(kinds) {
+  /** @param {WidgetKinds} kinds @param {Letters} letters */
+  constructor(kinds, letters) {
     this.#kinds = kinds;
+    this.letters = letters;
   }
 
   /** @param {Node} node @returns {Layout} */
@@ -66,7 +85,7 @@ export class Layouts {
   /** The box with the title bar. @param {Node} node @returns {Box} */
   boxOf(node) {
     const { width, height } = this.of(node);
-    return { left: node.x, top: node.y - TITLE_HEIGHT, right: node.x + width, bottom: node.y + height };
+    return { left: node.x, top: node.y - titleHeight(node), right: node.x + width, bottom: node.y + height };
   }
 
   /**
@@ -92,10 +111,10 @@ export class Layouts {
     const inputs = new Float32Array(node.inputs.length).fill(NaN);
     const outputs = new Float32Array(node.outputs.length).fill(NaN);
     if (node.isCollapsed) {
-      const width = Math.max(80, Math.min(300, node.name.length * LETTER + 50));
+      const width = Math.max(80, Math.min(300, this.letters.width(node.name, TITLE_PX, "600") + (node.isPinned ? 52 : 36)));
       inputs.fill(-TITLE_HEIGHT / 2);
       outputs.fill(-TITLE_HEIGHT / 2);
-      return { width, height: 0, inputs, outputs, widgets: [], extraTop: 0, extraHeight: 0, isCollapsed: true };
+      return { width, height: 0, inputs, outputs, widgets: [], extraTop: 0, extraHeight: 0, isCollapsed: true, marks: new Uint8Array(inputs.length) };
     }
     if (node.type === "Reroute") return this.#makeReroute(node, inputs, outputs);
     const widgets = this.#widgetsOf(node);
@@ -115,21 +134,25 @@ export class Layouts {
     const heights = widgets.map((each) => this.#kinds.of(each.widget).height(node, each, width));
     const growing = widgets.filter((each) => this.#kinds.of(each.widget).grows?.(node, each)).length;
     const needed = y + heights.reduce((sum, each) => sum + each + WIDGET_GAP, 0) + PADDING;
-    const extra = this.extraHeight(node, width);
+    const extra = this.extraHeight(node, width, node.height - needed);
     const spare = Math.max(0, node.height - needed - extra);
+    const marks = marksOf(node);
     /** @type {WidgetPlace[]} */
     const places = widgets.map((input, i) => {
       const grows = growing > 0 && this.#kinds.of(input.widget).grows?.(node, input);
       const height = heights[i] + (grows ? spare / growing : 0);
       const slot = socketOf.get(input.name) ?? -1;
-      if (slot >= 0) inputs[slot] = y + Math.min(height, WIDGET_HEIGHT) / 2;
+      if (slot >= 0) {
+        inputs[slot] = y + Math.min(height, WIDGET_HEIGHT) / 2;
+        marks[slot] |= WIDGET;
+      }
       const place = { input, slot, top: y, height };
       y += height + WIDGET_GAP;
       return place;
     });
     const extraTop = y;
     const height = Math.max(node.height, y + extra + PADDING);
-    return { width, height, inputs, outputs, widgets: places, extraTop, extraHeight: extra ? height - extraTop - PADDING : 0, isCollapsed: false };
+    return { width, height, inputs, outputs, widgets: places, extraTop, extraHeight: extra ? height - extraTop - PADDING : 0, isCollapsed: false, marks };
   }
 
   /** @param {Node} node @param {Float32Array} inputs @param {Float32Array} outputs @returns {Layout} */
@@ -137,30 +160,60 @@ export class Layouts {
     inputs.fill(SLOT_HEIGHT / 2 + 3);
     outputs.fill(SLOT_HEIGHT / 2 + 3);
     return {
-      width: Math.max(node.width, 60), height: Math.max(node.height, 26), inputs, outputs, widgets: [], extraTop: 26, extraHeight: 0, isCollapsed: false,
+      width: Math.max(node.width, 60), height: Math.max(node.height, 26), inputs, outputs, widgets: [], extraTop: 26, extraHeight: 0, isCollapsed: false, marks: new Uint8Array(inputs.length),
     };
   }
 
   /** @param {Node} node @returns {InputSpec[]} those that are shown now */
   #widgetsOf(node) {
     const all = node.widgets;
-    const isUnfolded = node.raw?.showAdvanced || node.flags.showAdvanced;
-    return all.filter((each) => !each.options.hidden && (isUnfolded || !each.options.advanced || node.isDriven(each.name)));
+    const isAdvanced = all.some((each) => each.options.advanced && !each.options.hidden);
+    const shown = all.filter((each) => !each.options.hidden && (node.showAdvanced || !each.options.advanced || node.isDriven(each.name)));
+    return isAdvanced ? [...shown, ADVANCED] : shown;
   }
 
-  /** @param {Node} node */
+  /**
+   * So wide that names of sockets do not meet; of a node that has no width yet, that its title and values can be read.
+   * @param {Node} node
+   */
   #minWidth(node) {
-    let width = Math.min(400, node.name.length * LETTER + 60);
-    const rows = Math.max(node.inputs.length, node.outputs.length);
-    for (let i = 0; i < rows; i++) {
-      const input = node.inputs[i];
+    const { letters } = this;
+    let width = node.width ? 80 : Math.max(MIN_WIDTH, Math.min(400, letters.width(node.name, TITLE_PX, "600") + 60));
+    const shown = node.spec ? new Set(node.widgets.map((each) => each.name)) : null;
+    const inputs = node.inputs.filter((slot) => !shown?.has(slot.widget ?? slot.name));
+    for (let i = 0; i < Math.max(inputs.length, node.outputs.length); i++) {
+      const input = inputs[i];
       const output = node.outputs[i];
-      const left = input && !input.widget ? (input.label ?? input.name).length : 0;
-      const right = output ? (output.label ?? output.name).length : 0;
-      width = Math.max(width, Math.min(500, (left + right) * LETTER + 50));
+      const left = input ? letters.width(nameOfSlot(input), TEXT_PX) : 0;
+      const right = output ? letters.width(nameOfSlot(output), TEXT_PX) : 0;
+      width = Math.max(width, Math.min(500, left + right + (left && right ? 50 : 30)));
     }
-    return Math.max(MIN_WIDTH, width, node.widgets.length ? 200 : 0);
+    if (node.width) return width;
+    for (const each of node.widgets) {
+      const room = each.options.multiline ? 300 : letters.width(each.options.display_name ?? each.name, TEXT_PX) + (each.widget === "COMBO" ? 170 : 130);
+      width = Math.max(width, Math.min(360, Math.max(220, room)));
+    }
+    return width;
   }
+}
+
+/** @param {Node} node */
+function marksOf(node) {
+  const marks = new Uint8Array(node.inputs.length);
+  if (!node.spec || node.spec.definition) return marks;
+  for (const each of node.inputSpecs) {
+    if (each.widget) continue;
+    const at = node.inputs.findIndex((slot) => slot.name === each.name);
+    if (at < 0) continue;
+    if (each.section === "optional" || each.options.hidden) marks[at] = OPTIONAL;
+    else if (node.inputs[at].link === null) marks[at] = MISSING;
+  }
+  return marks;
+}
+
+/** What is written beside a socket. @param {InputSlot | OutputSlot} slot */
+export function nameOfSlot(slot) {
+  return slot.label ?? slot.raw?.localized_name ?? slot.name;
 }
 
 /** Whether a node counts when the graph runs. @param {Node} node */

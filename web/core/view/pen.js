@@ -1,5 +1,8 @@
 /** Draws the few shapes that nodes are made of, in graph px. */
 
+import { isLight } from "./theme.js";
+
+/** @import { Letters } from "./letters.js" */
 /** @import { Theme } from "./theme.js" */
 /** @import { Box } from "./spatial.js" */
 
@@ -7,17 +10,30 @@ export const TEXT_PX = 12;
 const KEPT_TEXTS = 5000;
 
 export class Pen {
-  /** @type {Map<string, string>} text and width -> what of it fits */
+  /** @type {Map<string, string>} size, width and text -> what of it fits */
   #fitted = new Map();
+  /** @type {Map<string, string[]>} weight -> by size */
+  #fonts = new Map();
   scale = 1;
+  /** Colours of text on the body that is being drawn. */
+  onBody = "";
+  onBodyFaint = "";
 
   /**
    * @param {CanvasRenderingContext2D} context
    * @param {Theme} theme
+   * @param {Letters} letters
    */
-  constructor(context, theme) {
+  constructor(context, theme, letters) {
     this.context = context;
     this.theme = theme;
+    this.letters = letters;
+  }
+
+  /** Colour of text that can be read on another. @param {string} ground */
+  on(ground) {
+    if (ground === this.theme.node || ground === this.theme.title) return this.theme.text;
+    return isLight(this.context, ground) ? "#16181c" : "#f4f5f7";
   }
 
   /** Whether text can be read at this zoom. */
@@ -27,39 +43,32 @@ export class Pen {
 
   /** @param {number} px @param {string} [weight] */
   font(px, weight = "") {
-    const font = `${weight} ${px}px ${this.theme.font}`;
-    if (this.context.font !== font) this.context.font = font;
+    // Setting the font that is set costs nothing; asking which one is set does.
+    let known = this.#fonts.get(weight);
+    if (!known) this.#fonts.set(weight, (known = []));
+    this.context.font = known[px] ??= `${weight} ${px}px ${this.theme.font}`;
   }
 
   /**
-   * What of a text fits into a width, with an ellipsis where it was cut. In the font that is set.
+   * What of a text fits into a width, with an ellipsis where it was cut.
    * @param {string} text
    * @param {number} width
+   * @param {number} [px]
+   * @param {string} [weight]
    */
-  fit(text, width) {
-    if (text.length * 3 < width && text.length < 12) return text;
-    const key = `${Math.round(width)} ${this.context.font.length} ${text.length > 300 ? text.slice(0, 300) : text}`;
+  fit(text, width, px = TEXT_PX, weight = "") {
+    const { letters } = this;
+    const line = text.length > 300 ? text.slice(0, 300) : text;
+    if (letters.width(line, px, weight) <= width) return line;
+    const key = `${Math.round(width)} ${px}${weight} ${line}`;
     let fitted = this.#fitted.get(key);
     if (fitted === undefined) {
-      fitted = this.#cut(text, width);
+      const count = letters.fitting(line, width - letters.width("…", px, weight), px, weight);
+      fitted = count ? `${line.slice(0, count)}…` : "";
       if (this.#fitted.size > KEPT_TEXTS) this.#fitted.clear();
       this.#fitted.set(key, fitted);
     }
     return fitted;
-  }
-
-  /** @param {string} text @param {number} width */
-  #cut(text, width) {
-    const line = text.length > 300 ? text.slice(0, 300) : text;
-    if (this.context.measureText(line).width <= width) return line;
-    let low = 0;
-    let high = line.length;
-    while (low < high) {
-      const middle = (low + high + 1) >> 1;
-      if (this.context.measureText(`${line.slice(0, middle)}…`).width <= width) low = middle;
-      else high = middle - 1;
-    }
-    return low ? `${line.slice(0, low)}…` : "";
   }
 
   /**
@@ -74,7 +83,7 @@ export class Pen {
     context.fillStyle = colour;
     context.textAlign = align;
     context.textBaseline = "middle";
-    const shown = width === Infinity ? text : this.fit(text, width);
+    const shown = width === Infinity ? text : this.fit(text, width, px, weight);
     if (shown) context.fillText(shown, x, y);
   }
 
@@ -107,13 +116,23 @@ export class Pen {
    */
   field(box, name, value, { colour = this.theme.fieldText } = {}) {
     this.box(box, this.theme.field, { radius: 6 });
-    if (!this.isNear) return;
+    if (this.isNear) this.pair(box, name, value, { colour });
+  }
+
+  /**
+   * A name at the left, its value at the right: whichever is long is cut, the name first.
+   * @param {Box} box
+   * @param {string} name
+   * @param {string} value
+   * @param {{colour?: string}} [how]
+   */
+  pair(box, name, value, { colour = this.theme.fieldText } = {}) {
     const width = box.right - box.left - 20;
     const y = (box.top + box.bottom) / 2;
-    this.font(TEXT_PX);
-    const shownName = this.fit(name, width * 0.6);
-    const taken = this.context.measureText(shownName).width;
+    const wanted = Math.min(this.letters.width(value, TEXT_PX), width * 0.65);
+    const shownName = this.fit(name, Math.max(width - wanted - 10, width * 0.35));
+    const taken = this.letters.width(shownName, TEXT_PX);
     this.text(shownName, box.left + 10, y, { colour: this.theme.faint });
-    this.text(value, box.right - 10, y, { colour, width: Math.max(20, width - taken - 12), align: "right" });
+    this.text(value, box.right - 10, y, { colour, width: Math.max(20, width - taken - 10), align: "right" });
   }
 }

@@ -8,6 +8,7 @@ import { Emitter } from "../emitter.js";
 import { Graph, Group, Link, Node, Reroute } from "../graph.js";
 import { findHit } from "./hits.js";
 import { Layouts, MARGIN, TITLE_HEIGHT } from "./layout.js";
+import { Letters } from "./letters.js";
 import { pointOn } from "./links.js";
 import { Painter } from "./painter.js";
 import { Pen } from "./pen.js";
@@ -15,6 +16,7 @@ import { Pointer } from "./pointer.js";
 import { SpatialIndex } from "./spatial.js";
 import { readTheme } from "./theme.js";
 
+/** @import { Socket } from "../flow.js" */
 /** @import { Hit } from "./hits.js" */
 /** @import { Layout, WidgetPlace } from "./layout.js" */
 /** @import { LinkStyle, Point } from "./links.js" */
@@ -23,8 +25,8 @@ import { readTheme } from "./theme.js";
 /** @import { WidgetKinds } from "../widgets.js" */
 
 /**
- * @typedef {{move: null, hover: Press, double: Press, menu: Press, graph: Graph, drawn: null}} ViewEvents
- *   `move`: the view was panned or zoomed; `graph`: another graph is shown
+ * @typedef {{move: null, hover: Press, click: Press, double: Press, menu: Press, graph: Graph, drawn: null}} ViewEvents
+ *   `move`: the view was panned or zoomed; `click`: the main button went down and up at one place; `graph`: another graph is shown
  * @typedef {(pen: Pen, view: CanvasView) => void} LayerPainter
  * @typedef {(pen: Pen, node: Node, layout: Layout) => void} NodePainter
  */
@@ -52,10 +54,14 @@ export class CanvasView {
   isSelected = () => false;
   /** Sockets that a link being drawn may not end in. @type {((node: Node, side: "input" | "output", slot: number) => boolean) | null} */
   isSlotDimmed = null;
+  /** Links that are being taken elsewhere. @type {((link: Link) => boolean) | null} */
+  isLinkHidden = null;
   /** @type {{layer: "back" | "overlay", order: number, paint: LayerPainter}[]} */
   layerPainters = [];
   /** @type {NodePainter[]} */
   nodePainters = [];
+  /** @type {NodePainter[]} */
+  farPainters = [];
 
   /** @type {Set<Node>} */
   #stale = new Set();
@@ -77,12 +83,13 @@ export class CanvasView {
     this.element = element;
     this.kinds = kinds;
     this.graph = graph;
-    this.layouts = new Layouts(kinds);
     this.scene = canvasIn(element);
     this.overlay = canvasIn(element);
     this.theme = readTheme(element);
-    this.pen = new Pen(contextOf(this.scene), this.theme);
-    this.overlayPen = new Pen(contextOf(this.overlay), this.theme);
+    this.letters = new Letters(contextOf(this.scene), this.theme.font);
+    this.layouts = new Layouts(kinds, this.letters);
+    this.pen = new Pen(contextOf(this.scene), this.theme, this.letters);
+    this.overlayPen = new Pen(contextOf(this.overlay), this.theme, this.letters);
     this.painter = new Painter(this);
     this.pointer = new Pointer(this);
     this.#cleanups.push(this.pointer.listen(element));
@@ -103,9 +110,14 @@ export class CanvasView {
 
   /** The style sheet changed. */
   readTheme() {
+    const { font } = this.theme;
     this.theme = readTheme(this.element);
-    this.pen = new Pen(contextOf(this.scene), this.theme);
-    this.overlayPen = new Pen(contextOf(this.overlay), this.theme);
+    if (this.theme.font !== font) {
+      this.letters = this.layouts.letters = new Letters(contextOf(this.scene), this.theme.font);
+      this.touchAll();
+    }
+    this.pen = new Pen(contextOf(this.scene), this.theme, this.letters);
+    this.overlayPen = new Pen(contextOf(this.overlay), this.theme, this.letters);
     this.redraw();
   }
 
@@ -256,11 +268,16 @@ export class CanvasView {
     return () => void this.layerPainters.splice(this.layerPainters.indexOf(entry), 1);
   }
 
-  /** Draws more onto nodes that are near enough to be read. @param {NodePainter} paint */
-  addNodePainter(paint) {
-    this.nodePainters.push(paint);
+  /**
+   * Draws more onto nodes.
+   * @param {NodePainter} paint
+   * @param {{isFarToo?: boolean}} [how]  `isFarToo`: also onto those that are so far away that they are plain boxes
+   */
+  addNodePainter(paint, { isFarToo = false } = {}) {
+    const lists = isFarToo ? [this.nodePainters, this.farPainters] : [this.nodePainters];
+    for (const each of lists) each.push(paint);
     this.redraw();
-    return () => void this.nodePainters.splice(this.nodePainters.indexOf(paint), 1);
+    return () => lists.forEach((each) => each.splice(each.indexOf(paint), 1));
   }
 
   // Where things are.
@@ -294,6 +311,12 @@ export class CanvasView {
     return { left: node.x + MARGIN, top: node.y + place.top, right: node.x + width - MARGIN, bottom: node.y + place.top + place.height };
   }
 
+  /** Where a socket is, graph px. @param {Socket} socket @returns {Point} */
+  pointOf({ node, side, slot }) {
+    this.settle();
+    return side === "input" ? this.layouts.inputPoint(node, slot) : this.layouts.outputPoint(node, slot);
+  }
+
   /**
    * The points that a link runs through.
    * @param {Link} link
@@ -320,6 +343,42 @@ export class CanvasView {
       }
     }
     return false;
+  }
+
+  /** Which piece of a link's way is nearest to a place: 0 is the first. @param {Link} link @param {number} x @param {number} y */
+  pieceOf(link, x, y) {
+    const points = this.pointsOf(link) ?? [];
+    let piece = 0;
+    let least = Infinity;
+    for (let i = 1; i < points.length; i++) {
+      let before = points[i - 1];
+      for (let step = 1; step <= 24; step++) {
+        const next = pointOn(points[i - 1], points[i], this.linkStyle, step / 24);
+        const away = distance(before, next, x, y);
+        if (away < least) [least, piece] = [away, i - 1];
+        before = next;
+      }
+    }
+    return piece;
+  }
+
+  /** What lies in a group: nodes by their middle, other groups as a whole. @param {Group} group @returns {(Node | Group | Reroute)[]} */
+  insideOf(group) {
+    this.settle();
+    const { graph } = this;
+    /** @param {number} x @param {number} y */
+    const isInside = (x, y) => x >= group.x && x <= group.x + group.width && y >= group.y && y <= group.y + group.height;
+    const box = { left: group.x, top: group.y, right: group.x + group.width, bottom: group.y + group.height };
+    /** @type {(Node | Group | Reroute)[]} */
+    const found = this.nodes.within(box).filter((node) => {
+      const each = this.layouts.boxOf(node);
+      return isInside((each.left + each.right) / 2, (each.top + each.bottom) / 2);
+    });
+    for (const other of graph.groups) {
+      if (other !== group && isInside(other.x, other.y) && isInside(other.x + other.width, other.y + other.height)) found.push(other);
+    }
+    for (const each of graph.reroutes.values()) if (isInside(each.x, each.y)) found.push(each);
+    return found;
   }
 
   // Moving the view.

@@ -1,0 +1,154 @@
+/** Jobs as the server tells of them, what they run, and how far they are. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { Catalogue } from "../../web/core/catalogue.js";
+import { readWorkflow } from "../../web/core/read.js";
+import { readProblems } from "../../web/features/errors/problems.js";
+import { Job, Jobs } from "../../web/features/run/jobs.js";
+import { Pace } from "../../web/features/run/pace.js";
+import { nodesBehind, targetsOf } from "../../web/features/run/reach.js";
+import { readOutput } from "../../web/features/run/showing.js";
+
+const RECORDS = {
+  Source: { input: {}, output: ["IMAGE"], output_name: ["IMAGE"] },
+  Change: { input: { required: { image: ["IMAGE"], by: ["INT", {}] } }, output: ["IMAGE"], output_name: ["IMAGE"] },
+  Show: { input: { required: { image: ["IMAGE"] } }, output: [], output_node: true },
+};
+
+/** @param {any[]} nodes @param {any[]} links @param {any[]} [subgraphs] */
+function open(nodes, links, subgraphs) {
+  const saved = { version: 0.4, last_node_id: 99, last_link_id: 99, nodes, links, groups: [], ...(subgraphs && { definitions: { subgraphs } }) };
+  return readWorkflow(saved, new Catalogue(RECORDS)).document;
+}
+
+/** @param {number} id @param {string} type @param {{input?: number | null, output?: number[], mode?: number}} [more] */
+function node(id, type, { input, output, mode = 0 } = {}) {
+  return {
+    id, type, mode, pos: [0, 0], size: [100, 50], flags: {}, properties: {},
+    inputs: input === undefined ? [] : [{ name: "image", type: "IMAGE", link: input }],
+    outputs: output === undefined ? [] : [{ name: "IMAGE", type: "IMAGE", links: output }],
+  };
+}
+
+test("a job's nodes go from running to done, and a word that comes late changes nothing", () => {
+  let now = 0;
+  const jobs = new Jobs(() => now);
+  const job = new Job("a", null, "");
+  jobs.add(job);
+  jobs.hear("execution_start", { prompt_id: "a", timestamp: 5 });
+  jobs.hear("execution_cached", { prompt_id: "a", nodes: ["1"] });
+  jobs.hear("executing", { prompt_id: "a", node: "2", display_node: "2" });
+  assert.equal(job.state, "running");
+  assert.equal(job.running, "2");
+  now = 40;
+  jobs.hear("progress_state", { prompt_id: "a", nodes: { 2: { node_id: "2", display_node_id: "2", state: "finished", value: 1, max: 1 } } });
+  assert.deepEqual([...job.nodes].map(([id, each]) => [id, each.state, each.ms]), [["1", "cached", undefined], ["2", "done", 40]]);
+  jobs.hear("executing", { prompt_id: "a", node: "2", display_node: "2" }); // a state of a moment ago
+  assert.equal(job.nodes.get("2")?.state, "done");
+  jobs.hear("executed", { prompt_id: "a", node: "2", display_node: "2", output: { images: [] } });
+  jobs.hear("execution_error", { prompt_id: "a", node_id: "3", node_type: "Show", exception_message: "no", exception_type: "ValueError", traceback: ["x\n", "y"], timestamp: 9 });
+  assert.equal(job.state, "partial");
+  assert.deepEqual(job.failure, { nodeId: "3", type: "Show", message: "no", kind: "ValueError", traceback: "x\ny" });
+  jobs.hear("execution_success", { prompt_id: "a" });
+  assert.equal(job.state, "partial");
+});
+
+test("what a node unfolds into counts for the node that the person sees", () => {
+  const jobs = new Jobs(() => 0);
+  jobs.hear("progress_state", { prompt_id: "b", nodes: { "7.0.1": { node_id: "7.0.1", display_node_id: "7", state: "running", value: 3, max: 9 } } });
+  const job = jobs.get("b");
+  assert.deepEqual([job?.nodes.get("7")?.state, job?.nodes.get("7")?.value], ["running", 3]);
+  jobs.hear("progress_state", { prompt_id: "b", nodes: { "7.0.1": { node_id: "7.0.1", display_node_id: "7", state: "finished", value: 9, max: 9 } } });
+  assert.equal(job?.nodes.get("7")?.state, "running"); // others of it may follow
+});
+
+test("a job that waits again after its server died shows no node as running", () => {
+  const jobs = new Jobs(() => 0);
+  jobs.hear("executing", { prompt_id: "c", node: "1" });
+  const job = /** @type {Job} */ (jobs.get("c"));
+  jobs.catchUp(job, { status: "pending", outputs: {} });
+  assert.equal(job.state, "queued");
+  assert.equal(job.nodes.size, 0);
+  jobs.catchUp(job, { status: "completed", outputs: { 4: { text: ["x"] } }, execution_end_time: 7 });
+  assert.deepEqual([job.state, [...job.results.keys()], job.endedMs], ["done", ["4"], 7]);
+});
+
+test("a job runs what its outputs are made from: not what is muted, and through what is bypassed", () => {
+  const document = open([
+    node(1, "Source", { output: [1, 4] }),
+    node(2, "Change", { input: 1, output: [2], mode: 4 }),
+    node(3, "Show", { input: 2 }),
+    node(4, "Source", { output: [] }), // feeds nothing
+    node(5, "Show", { input: 4, mode: 2 }),
+  ], [[1, 1, 0, 2, 0, "IMAGE"], [2, 2, 0, 3, 0, "IMAGE"], [4, 1, 0, 5, 0, "IMAGE"]]);
+  assert.deepEqual(Object.fromEntries(nodesBehind(document, null)), { 3: "Show", 1: "Source" });
+});
+
+test("nodes inside subgraphs are found from both sides of their ends, and named by the way to them", () => {
+  const inner = {
+    id: "11111111-1111-4111-8111-111111111111", version: 1, name: "Sub", state: { lastNodeId: 21, lastLinkId: 3 },
+    inputNode: { id: -10, bounding: [0, 0, 10, 10] }, outputNode: { id: -20, bounding: [0, 0, 10, 10] },
+    inputs: [{ id: "i", name: "image", type: "IMAGE", linkIds: [1] }], outputs: [{ id: "o", name: "IMAGE", type: "IMAGE", linkIds: [2] }],
+    nodes: [node(20, "Change", { input: 1, output: [2, 3] }), node(21, "Show", { input: 3 })],
+    links: [
+      { id: 1, origin_id: -10, origin_slot: 0, target_id: 20, target_slot: 0, type: "IMAGE" },
+      { id: 2, origin_id: 20, origin_slot: 0, target_id: -20, target_slot: 0, type: "IMAGE" },
+      { id: 3, origin_id: 20, origin_slot: 0, target_id: 21, target_slot: 0, type: "IMAGE" },
+    ],
+  };
+  const document = open([node(1, "Source", { output: [5] }), node(8, inner.id, { input: 5, output: [6] }), node(9, "Show", { input: 6 })],
+    [[5, 1, 0, 8, 0, "IMAGE"], [6, 8, 0, 9, 0, "IMAGE"]], [inner]);
+  assert.deepEqual([...nodesBehind(document, null).keys()].sort(), ["1", "8:20", "8:21", "9"]);
+  assert.deepEqual([...nodesBehind(document, ["8:21"]).keys()].sort(), ["1", "8:20", "8:21"]);
+  const one = /** @type {any} */ (document.root.node(1));
+  assert.deepEqual(targetsOf(document, [/** @type {any} */ (document.root.node(9))], []), ["9"]);
+  assert.deepEqual(targetsOf(document, [one], []).sort(), ["8:21", "9"]); // it saves nothing: what it feeds
+});
+
+test("how far a job is goes by how long its nodes take, and time is told only where it is known", () => {
+  const pace = new Pace();
+  const job = new Job("a", null, "");
+  job.state = "running";
+  job.wanted = new Map([["1", "Load"], ["2", "Sample"], ["3", "Save"]]);
+  job.nodes.set("1", { state: "done", value: 1, max: null, since: 0, ms: 100 });
+  job.nodes.set("2", { state: "running", value: 1, max: 20, since: 100 });
+  assert.equal(pace.estimate(job, 200).secondsLeft, null); // one step, nothing known from before
+  job.nodes.set("2", { state: "running", value: 10, max: 20, since: 100 });
+  const half = pace.estimate(job, 10_100);
+  assert.ok(half.percent > 45 && half.percent < 55, String(half.percent));
+  assert.ok(half.secondsLeft !== null && Math.abs(half.secondsLeft - 10) < 0.5);
+  job.nodes.clear();
+  for (const [type, ms] of /** @type {[string, number][]} */ ([["Load", 100], ["Sample", 1000], ["Save", 100]])) pace.learn(type, ms);
+  assert.equal(pace.estimate(job, 0).secondsLeft, 1.2);
+  job.state = "done";
+  assert.equal(pace.estimate(job, 0).percent, 100);
+});
+
+test("what a node brings is told apart: pictures, sounds, moving pictures, texts", () => {
+  const found = readOutput({
+    images: [{ filename: "a.png" }, { filename: "b.mp4" }], audio: [{ filename: "c.flac" }], text: ["one", "two"], animated: [true],
+  }, (file) => file.filename);
+  assert.deepEqual(found.pictures.map((each) => each.src), ["a.png"]);
+  assert.deepEqual(found.media.map((each) => [each.src, each.kind]), [["b.mp4", "video"], ["c.flac", "audio"]]);
+  assert.equal(found.text, "one\ntwo");
+});
+
+test("a refusal is read node by node, in words without the place, with what may have been meant", () => {
+  const document = open([node(1, "Change", { output: [] })], []);
+  const editor = /** @type {any} */ ({ nodeOf: (/** @type {string} */ id) => (id === "1" ? { node: document.root.node(1), path: [] } : null) });
+  const problems = readProblems(editor, document, {
+    error: { message: "No output of the workflow can run" },
+    node_errors: {
+      1: { class_type: "Change", errors: [{ type: "value_not_in_list", message: "m", details: "node 1 (Change), by: found 3, wanted 4", extra_info: { input_name: "by", near: ["4"] } }] },
+      "8:2": { class_type: "Gone", errors: [{ type: "missing_node_type", details: "node 8:2: there is no node type 'Gone'", extra_info: { node_title: "Was here" } }] },
+    },
+  });
+  assert.deepEqual(problems.map((each) => [each.nodeId, each.title, each.input, each.kind, each.message, each.near]), [
+    ["1", "Change", "by", "check", "Found 3, wanted 4", ["4"]],
+    ["8:2", "Was here", null, "type", "There is no node type 'Gone'", []],
+  ]);
+  const [general] = readProblems(editor, document, { error: { message: "No output", details: "add one" }, node_errors: {} });
+  assert.deepEqual([general.nodeId, general.message], [null, "No output: add one"]);
+});

@@ -1,0 +1,165 @@
+"""Workflows as files of the page: the first one, drafts that survive, saves that overwrite nobody, versions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import BrowserContext, Page, expect
+
+from tests.web.conftest import Troubles
+from tests.web.page_server import PageServer
+
+HOUSE = Path(__file__).resolve().parents[2]
+WRITE = "() => heddle.editor.services.workflows.write(heddle.editor.document)"
+RUN = "id => void heddle.editor.commands.run(id)"  # what a dialog is part of ends later
+SCATTER = """() => {
+  const { editor } = heddle;
+  editor.edit("undo.move", () => editor.graph.nodes.forEach((node) => editor.graph.moveNode(node, 5, 5)));
+}"""
+MOVE = """() => {
+  const { editor } = heddle;
+  const node = [...editor.graph.nodes.values()][0];
+  editor.edit("undo.move", () => editor.graph.moveNode(node, 1234, 567));
+  return String(node.id);
+}"""
+
+
+def open_page(context: BrowserContext) -> Page:
+    page = context.new_page()
+    page.goto("/")
+    page.locator("body[data-ready]").wait_for()
+    return page
+
+
+def place(page: Page, node: str) -> list[float]:
+    return page.evaluate("id => { const n = heddle.editor.graph.node(id); return [n.x, n.y]; }", node)
+
+
+def test_the_first_visit_shows_a_workflow_that_can_run(editor_page: Page) -> None:
+    expect(editor_page.get_by_role("tab", name="text_to_image")).to_have_attribute("aria-selected", "true")
+    assert editor_page.evaluate("heddle.editor.graph.nodes.size") > 5
+
+
+def test_what_was_not_saved_is_there_after_a_reload(editor_page: Page) -> None:
+    node = editor_page.evaluate(MOVE)
+    editor_page.evaluate(RUN, "file.new")
+    before = editor_page.evaluate("heddle.editor.documents.length")
+    editor_page.wait_for_timeout(1500)
+    editor_page.reload()
+    editor_page.locator("body[data-ready]").wait_for()
+    assert editor_page.evaluate("heddle.editor.documents.length") == before
+    editor_page.get_by_role("tab", name="text_to_image").click()
+    assert place(editor_page, node) == [1234, 567]
+    expect(editor_page.get_by_role("tab", name="text_to_image").get_by_label("Not saved")).to_be_visible()
+
+
+def test_a_browser_that_was_closed_finds_its_tabs_again(context: BrowserContext) -> None:
+    page = open_page(context)
+    node = page.evaluate(MOVE)
+    page.wait_for_timeout(1500)
+    page.close()
+    again = open_page(context)
+    assert place(again, node) == [1234, 567]
+
+
+def test_a_second_window_does_not_take_the_tabs_of_the_first(context: BrowserContext) -> None:
+    page = open_page(context)
+    node = page.evaluate(MOVE)
+    page.wait_for_timeout(1500)
+    other = open_page(context)
+    assert place(other, node) != [1234, 567]
+
+
+def test_a_save_is_a_file_that_is_read_back_the_same(editor_page: Page) -> None:
+    editor_page.evaluate(MOVE)
+    editor_page.keyboard.press("Control+s")
+    editor_page.get_by_role("textbox", name="Save as").fill("folder/first try")
+    editor_page.keyboard.press("Enter")
+    expect(editor_page.get_by_role("tab", name="first try")).to_be_visible()
+    expect(editor_page.get_by_label("Not saved")).to_have_count(0)
+    written = editor_page.evaluate(WRITE)
+    kept = editor_page.evaluate(
+        "async () => (await fetch('/api/heddle/files/workflows/' + encodeURIComponent('folder/first try.json'))).json()"
+    )
+    written["extra"].pop("ds"), kept["extra"].pop("ds")
+    assert kept == written
+
+
+def test_a_save_does_not_replace_what_another_window_saved(context: BrowserContext, troubles: Troubles) -> None:
+    troubles.allow("409")
+    first = open_page(context)
+    save_as(first, "shared")
+    second = open_page(context)
+    second.evaluate("heddle.editor.services.workflows.openPath('shared.json')")
+    expect(second.get_by_role("tab", name="shared")).to_be_visible()
+    second.evaluate(MOVE)
+    second.keyboard.press("Control+s")
+    expect(second.get_by_label("Not saved")).to_have_count(0)
+    first.evaluate(SCATTER)
+    first.keyboard.press("Control+s")
+    expect(first.get_by_role("dialog")).to_contain_text("saved elsewhere")
+    first.get_by_role("button", name="Save mine under another name").click()
+    first.get_by_role("textbox", name="Save as").fill("mine")
+    first.keyboard.press("Enter")
+    expect(first.get_by_role("tab", name="mine")).to_be_visible()
+    assert [1234, 567] in [node["pos"] for node in read_file(first, "shared.json")["nodes"]]
+
+
+def test_an_earlier_version_comes_back(editor_page: Page) -> None:
+    save_as(editor_page, "evolving")
+    before = read_file(editor_page, "evolving.json")
+    node = editor_page.evaluate(MOVE)
+    editor_page.keyboard.press("Control+s")
+    expect(editor_page.get_by_label("Not saved")).to_have_count(0)
+    editor_page.evaluate(RUN, "file.versions")
+    dialog = editor_page.get_by_role("dialog")
+    dialog.locator(".version").nth(1).click()
+    dialog.get_by_role("button", name="Restore").click()
+    expect(editor_page.get_by_text("This is the version of")).to_be_visible()
+    assert place(editor_page, node) != [1234, 567]
+    assert read_file(editor_page, "evolving.json")["nodes"] == before["nodes"]
+
+
+def test_a_broken_file_says_what_is_wrong_and_leaves_the_rest(
+    editor_page: Page, tmp_path: Path, troubles: Troubles
+) -> None:
+    troubles.allow("400|415|422")
+    before = editor_page.evaluate("heddle.editor.documents.length")
+    for name, content in (("broken.json", '{"nodes": ['), ("not a picture.png", "nothing"), ("list.json", "[1, 2]")):
+        file = tmp_path / name
+        file.write_text(content)
+        with editor_page.expect_file_chooser() as chooser:
+            editor_page.evaluate(RUN, "file.open")
+        chooser.value.set_files(str(file))
+        expect(editor_page.locator(".note-error").last).to_contain_text(name.split(".")[0])
+    assert editor_page.evaluate("heddle.editor.documents.length") == before
+
+
+def test_titles_and_notes_are_texts_whatever_is_in_them(editor_page: Page) -> None:
+    saved = json.loads((HOUSE / "workflows" / "text_to_image.json").read_text(encoding="utf-8"))
+    for node in saved["nodes"]:
+        node["title"] = "<img src=x onerror=alert(1)>"
+    saved["groups"] = [{"title": "<script>alert(1)</script>", "bounding": [0, 0, 300, 300]}]
+    editor_page.evaluate("saved => heddle.editor.services.workflows.openSaved(saved, {name: '<b>bold</b>'})", saved)
+    expect(editor_page.get_by_role("tab", name="<b>bold</b>")).to_be_visible()
+    assert editor_page.locator("img[src=x], b").count() == 0
+
+
+def test_the_tabs_speak_chinese(new_context: Callable[..., BrowserContext], server: PageServer) -> None:
+    page = open_page(new_context(server, locale="zh-CN"))
+    expect(page.get_by_role("tablist", name="打开的工作流")).to_be_visible()
+
+
+def save_as(page: Page, name: str) -> None:
+    page.evaluate(RUN, "file.save-as")
+    page.get_by_role("textbox", name="Save as").fill(name)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("tab", name=name)).to_be_visible()
+
+
+def read_file(page: Page, path: str) -> Any:
+    script = "async path => (await fetch('/api/heddle/files/workflows/' + encodeURIComponent(path))).json()"
+    return page.evaluate(script, path)

@@ -1,0 +1,257 @@
+/**
+ * What jobs brought, drawn on the nodes: pictures, live previews, texts, sounds, videos, progress, run time, errors.
+ * Others say what there is through `editor.services.content` (see `ContentStore`).
+ */
+
+import { addStyle } from "../../core/dom.js";
+import { keysOf } from "../../core/commands.js";
+import { overlap } from "../../core/view/spatial.js";
+import { filesOf } from "./inputs.js";
+import { MediaLayer } from "./media.js";
+import { paintContent, paintProgress } from "./paint.js";
+import { Pictures } from "./pictures.js";
+import { aspectOf, gridOf, measure, place } from "./shape.js";
+import { ContentStore } from "./store.js";
+
+/** @import { Editor, Feature } from "../../core/editor.js" */
+/** @import { Node } from "../../core/graph.js" */
+/** @import { MenuItem } from "../../core/shell.js" */
+/** @import { Layout } from "../../core/view/layout.js" */
+/** @import { Press } from "../../core/view/pointer.js" */
+/** @import { Box } from "../../core/view/spatial.js" */
+/** @import { Content, Picture } from "./store.js" */
+/** @import { Parts, Shown } from "./shape.js" */
+
+const SWEEP_MS = 20_000;
+
+/** Everything of a node that is drawn below its widgets, measured once. */
+export class ContentView {
+  /** @type {WeakMap<Node, {key: string, shown: Shown, parts: Parts}>} */
+  #measured = new WeakMap();
+  /** @type {Map<string, Set<Node>>} address -> nodes that show it */
+  #users = new Map();
+
+  /** @param {Editor} editor @param {ContentStore} store */
+  constructor(editor, store) {
+    this.editor = editor;
+    this.store = store;
+    this.pictures = new Pictures((src, isNew) => this.#arrived(src, isNew));
+  }
+
+  /** @param {string} src @param {boolean} isNew */
+  #arrived(src, isNew) {
+    const { view } = this.editor;
+    if (!isNew) return view.redraw();
+    for (const node of this.#users.get(src) ?? []) {
+      this.#measured.delete(node);
+      view.touchNode(node);
+    }
+    this.#users.delete(src);
+    view.redraw();
+  }
+
+  /** @param {Node} node @param {number} width @returns {{shown: Shown, parts: Parts} | null} null: it shows nothing */
+  of(node, width) {
+    const content = this.store.get(node);
+    const files = content?.pictures.length || content?.media.length ? null : filesOf(this.editor.server, node);
+    const notice = noticeOf(this.editor, node);
+    if (!files && !notice && (!content || isEmpty(content))) return null;
+    const key = `${content?.version ?? 0} ${Math.round(width)} ${files ? [...files.pictures, ...files.media].map((each) => each.src).join(" ") : ""}`;
+    let known = this.#measured.get(node);
+    if (known?.key !== key) {
+      const shown = { content, pictures: files?.pictures ?? content?.pictures ?? [], media: files?.media ?? content?.media ?? [], notice };
+      for (const { src } of shown.pictures) {
+        if (this.pictures.sizeOf(src)) continue;
+        const users = this.#users.get(src) ?? new Set();
+        this.#users.set(src, users.add(node));
+      }
+      known = { key, shown, parts: measure(shown, width, this.editor.view.letters, (src) => this.pictures.sizeOf(src)) };
+      this.#measured.set(node, known);
+    }
+    return known;
+  }
+
+  /** @param {Node} node @param {number} width @param {number} spare  what the node has left below its widgets */
+  heightOf(node, width, spare) {
+    const found = this.of(node, width);
+    if (!found) return 0;
+    const { parts, shown } = found;
+    const grows = node.height === 0 || (shown.content?.bornHeight === node.height && spare < parts.least);
+    return grows ? parts.ideal : parts.least;
+  }
+
+  /** Boxes of the pictures that are shown. @param {Node} node @param {Layout} layout @returns {{picture: Picture, index: number, box: Box}[]} */
+  cellsOf(node, layout) {
+    const found = layout.extraHeight > 0 ? this.of(node, layout.width) : null;
+    if (!found || found.shown.content?.preview) return [];
+    const { pictures, content } = found.shown;
+    const box = place(node, layout, found.parts, found.shown).pictures;
+    if (!box || !pictures.length) return [];
+    const enlarged = content?.pictures === pictures ? content.enlarged : pictures.length === 1 ? 0 : -1;
+    if (enlarged >= 0) return [{ picture: pictures[enlarged], index: enlarged, box }];
+    const aspect = aspectOf(pictures[0], (src) => this.pictures.sizeOf(src));
+    return gridOf(box, pictures.length, aspect).map((each, index) => ({ picture: pictures[index], index, box: each }));
+  }
+
+  /** @param {Press} press @returns {{node: Node, picture: Picture, index: number} | null} the picture under the pointer */
+  pictureAt({ hit, x, y }) {
+    if (hit.kind !== "body") return null;
+    const cells = this.cellsOf(hit.node, this.editor.view.layouts.of(hit.node));
+    const cell = cells.find(({ box }) => x >= box.left && x <= box.right && y >= box.top && y <= box.bottom);
+    return cell ? { node: hit.node, picture: cell.picture, index: cell.index } : null;
+  }
+}
+
+/** A type that is not known here: what it is, and which pack brings it. @param {Editor} editor @param {Node} node */
+function noticeOf(editor, node) {
+  if (node.spec || !node.graph.nodes.has(node.key)) return "";
+  const pack = node.properties.cnr_id ?? node.properties.aux_id;
+  return editor.text(typeof pack === "string" ? "content.unknown-pack" : "content.unknown", { type: node.type, pack: String(pack) });
+}
+
+/** @param {Content} content */
+function isEmpty(content) {
+  return !content.pictures.length && !content.preview && !content.text && !content.media.length && !content.errors.length;
+}
+
+/** @type {Feature} */
+export const content = {
+  name: "content",
+  async install(editor) {
+    const { view } = editor;
+    const removeStyle = await addStyle("./content.css", import.meta.url);
+    const store = new ContentStore();
+    const shown = new ContentView(editor, store);
+    const media = new MediaLayer(editor, shown);
+    editor.services.content = store;
+    view.layouts.extraHeight = (node, width, spare) => shown.heightOf(node, width, spare);
+    view.touchAll();
+    const stops = [
+      removeStyle,
+      store.events.on("change", ({ node, what }) => {
+        if (node.graph !== view.graph) {
+          if (what === "shape") view.layouts.forget(node);
+        } else if (what === "progress") {
+          view.redrawOverlay();
+        } else if (what === "shape") {
+          view.touchNode(node);
+        } else {
+          view.redraw();
+        }
+      }),
+      view.addLayer("back", -1000, () => media.begin()),
+      view.addNodePainter((pen, node, layout) => {
+        paintContent(pen, editor, shown, node, layout);
+        if (layout.extraHeight > 0) media.see(node, layout);
+      }, { isFarToo: true }),
+      view.events.on("drawn", () => media.settle()),
+      view.events.on("graph", () => media.clear()),
+      view.addLayer("overlay", 10, (pen) => {
+        for (const node of store.busy) {
+          if (node.graph === view.graph && overlap(view.layouts.boxOf(node), view.window)) paintProgress(pen, node, store, view.layouts.of(node));
+        }
+      }),
+      view.events.on("click", (press) => {
+        const found = shown.pictureAt(press);
+        const batch = found && store.get(found.node);
+        if (found && batch && batch.pictures.length > 1 && !press.ctrl && !press.shift) store.enlarge(found.node, batch.enlarged >= 0 ? -1 : found.index);
+      }),
+      editor.events.on("catalogue", () => shown.pictures.retry()),
+      editor.addMenu(5, (press) => menuOf(editor, shown, press)),
+      addCommands(editor, store, shown),
+    ];
+    const timer = setInterval(() => shown.pictures.sweep(), SWEEP_MS);
+    return () => {
+      clearInterval(timer);
+      stops.forEach((each) => each());
+      media.clear();
+      shown.pictures.clear();
+      view.layouts.extraHeight = () => 0;
+      delete editor.services.content;
+      view.touchAll();
+    };
+  },
+};
+
+/** @param {Editor} editor @param {ContentView} shown @param {Press} press @returns {MenuItem[]} */
+function menuOf(editor, shown, press) {
+  const found = shown.pictureAt(press);
+  if (found) {
+    return ["content.open", "content.copy", "content.save"].map((id) => editor.menuItem(id, found));
+  }
+  const { hit } = press;
+  if (hit.kind !== "body" && hit.kind !== "title") return [];
+  const text = shown.store.get(hit.node)?.text;
+  return text ? [editor.menuItem("content.copy-text", { text })] : [];
+}
+
+/** @param {Editor} editor @param {ContentStore} store @param {ContentView} shown */
+function addCommands(editor, store, shown) {
+  /** @returns {{node: Node, content: Content} | null} the one chosen node, if it has a batch of which one is large */
+  const enlarged = () => {
+    const [node, ...others] = editor.selection.nodes;
+    const content = node && !others.length ? store.get(node) : undefined;
+    return content && content.pictures.length > 1 && content.enlarged >= 0 ? { node, content } : null;
+  };
+  /** @param {number} step */
+  const turn = (step) => {
+    const found = enlarged();
+    if (!found) return;
+    const { pictures, enlarged: at } = found.content;
+    store.enlarge(found.node, (at + step + pictures.length) % pictures.length);
+  };
+  /** @param {any} argument @returns {{node: Node, picture: Picture, index: number} | null} */
+  const chosen = (argument) => {
+    if (argument?.picture) return argument;
+    const [node] = editor.selection.nodes;
+    const cells = node ? shown.cellsOf(node, editor.view.layouts.of(node)) : [];
+    return cells.length ? { node, picture: cells[0].picture, index: cells[0].index } : null;
+  };
+  const stop = new AbortController();
+  // Arrow keys also move nodes: while one of a batch is looked at, they turn its pages and nothing else.
+  addEventListener("keydown", (event) => {
+    if (document.activeElement !== editor.view.element || !enlarged()) return;
+    for (const id of ["content.next", "content.previous", "content.grid"]) {
+      if (!editor.commands.keysOf(id).includes(keysOf(event))) continue;
+      event.preventDefault();
+      event.stopPropagation();
+      editor.commands.run(id);
+    }
+  }, { capture: true, signal: stop.signal });
+  const remove = editor.commands.addAll([
+    { id: "content.next", title: "command.content-next", keys: ["arrowright"], when: () => enlarged() !== null, run: () => turn(1) },
+    { id: "content.previous", title: "command.content-previous", keys: ["arrowleft"], when: () => enlarged() !== null, run: () => turn(-1) },
+    { id: "content.grid", title: "command.content-grid", keys: ["escape"], when: () => enlarged() !== null, run: () => {
+      const found = enlarged();
+      if (found) store.enlarge(found.node, -1);
+    } },
+    { id: "content.open", title: "command.content-open", run: (argument) => {
+      const found = chosen(argument);
+      if (found) window.open(found.picture.src, "_blank", "noopener");
+    } },
+    { id: "content.save", title: "command.content-save", run: (argument) => {
+      const found = chosen(argument);
+      if (!found) return;
+      const link = Object.assign(document.createElement("a"), { href: found.picture.src, download: found.picture.file?.filename ?? "" });
+      link.click();
+    } },
+    { id: "content.copy", title: "command.content-copy", run: async (argument) => {
+      const found = chosen(argument);
+      if (found) await copyPicture(found.picture.src);
+    } },
+    { id: "content.copy-text", title: "command.content-copy-text", isHidden: true, run: ({ text }) => navigator.clipboard.writeText(text) },
+  ]);
+  return () => {
+    stop.abort();
+    remove();
+  };
+}
+
+/** The clipboard takes PNG alone. @param {string} src */
+async function copyPicture(src) {
+  const bitmap = await createImageBitmap(await (await fetch(src)).blob());
+  const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
+  canvas.getContext("2d")?.drawImage(bitmap, 0, 0);
+  bitmap.close();
+  await navigator.clipboard.write([new ClipboardItem({ "image/png": await canvas.convertToBlob({ type: "image/png" }) })]);
+}

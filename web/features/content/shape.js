@@ -1,0 +1,146 @@
+/** How high what a node shows wants to be, and where each part of it lies. All in graph px. */
+
+import { PADDING } from "../../core/view/layout.js";
+
+/** @import { Letters } from "../../core/view/letters.js" */
+/** @import { Layout } from "../../core/view/layout.js" */
+/** @import { Box } from "../../core/view/spatial.js" */
+/** @import { Node } from "../../core/graph.js" */
+/** @import { Content, Medium, Picture } from "./store.js" */
+
+export const CAPTION_HEIGHT = 18;
+export const LINE_HEIGHT = 16;
+export const SMALL_PX = 11;
+const LEAST_PICTURE = 64;
+const LARGEST_PICTURE = 420;
+const AUDIO_HEIGHT = 44;
+const MOST_LINES = 12; // of a text, while the node was not made higher
+const MOST_ERROR_LINES = 5;
+
+/**
+ * What a node shows now.
+ * @typedef {object} Shown
+ * @property {Content | undefined} content
+ * @property {Picture[]} pictures
+ * @property {Medium[]} media
+ * @property {string} notice  what is wrong with the node itself; "": nothing
+ *
+ * @typedef {object} Parts
+ * @property {string[]} errors  lines
+ * @property {number} errorHeight
+ * @property {string[]} lines  of the text
+ * @property {number} least  height without which nothing can be seen
+ * @property {number} ideal  height that it takes while the node may grow
+ */
+
+/**
+ * @param {Shown} shown
+ * @param {number} width  of the node
+ * @param {Letters} letters
+ * @param {(src: string) => {width: number, height: number} | null} sizeOf
+ * @returns {Parts}
+ */
+export function measure({ content, pictures, media, notice }, width, letters, sizeOf) {
+  const inner = width - 2 * PADDING;
+  const told = (content?.errors ?? []).map((each) => (each.input ? `${each.input}: ${each.message}` : each.message));
+  const errors = [...(notice ? [notice] : []), ...told].flatMap((each) => letters.wrap(each, inner - 16, SMALL_PX, MOST_ERROR_LINES)).slice(0, MOST_ERROR_LINES);
+  const errorHeight = errors.length ? errors.length * 14 + 10 : 0;
+  const lines = content?.text ? letters.wrap(content.text, inner - 16, 12, 2000) : [];
+  let least = errorHeight;
+  let ideal = errorHeight;
+  if (lines.length) {
+    least += LINE_HEIGHT * Math.min(2, lines.length) + 10;
+    ideal += LINE_HEIGHT * Math.min(MOST_LINES, lines.length) + 10;
+  }
+  const picture = pictureHeight(content, pictures, inner, sizeOf);
+  if (picture) {
+    least += LEAST_PICTURE;
+    ideal += picture;
+  }
+  for (const each of media) {
+    least += each.kind === "audio" ? AUDIO_HEIGHT : LEAST_PICTURE;
+    ideal += each.kind === "audio" ? AUDIO_HEIGHT : Math.min(LARGEST_PICTURE, (inner * 9) / 16);
+  }
+  return { errors, errorHeight, lines, least, ideal };
+}
+
+/**
+ * @param {Content | undefined} content
+ * @param {Picture[]} pictures
+ * @param {number} inner
+ * @param {(src: string) => {width: number, height: number} | null} sizeOf
+ */
+function pictureHeight(content, pictures, inner, sizeOf) {
+  if (content?.preview) return Math.min(LARGEST_PICTURE, (inner * content.preview.height) / content.preview.width);
+  if (!pictures.length) return 0;
+  const columns = Math.ceil(Math.sqrt(pictures.length));
+  const rows = Math.ceil(pictures.length / columns);
+  return Math.min(LARGEST_PICTURE, Math.max(LEAST_PICTURE, ((inner / columns) * rows) / aspectOf(pictures[0], sizeOf))) + CAPTION_HEIGHT;
+}
+
+/** @param {Picture} picture @param {(src: string) => {width: number, height: number} | null} sizeOf */
+export function aspectOf(picture, sizeOf) {
+  const size = picture.width && picture.height ? /** @type {{width: number, height: number}} */ (picture) : sizeOf(picture.src);
+  return size ? size.width / size.height : 1;
+}
+
+/**
+ * @param {Node} node
+ * @param {Layout} layout
+ * @param {Parts} parts
+ * @param {Shown} shown
+ * @returns {{errors: Box | null, text: Box | null, pictures: Box | null, media: Box[]}}
+ */
+export function place(node, layout, parts, { content, pictures, media }) {
+  const [left, right] = [node.x + PADDING, node.x + layout.width - PADDING];
+  let top = node.y + layout.extraTop;
+  const bottom = top + layout.extraHeight;
+  /** @param {number} height @returns {Box} */
+  const take = (height) => {
+    const box = { left, right, top, bottom: Math.min(bottom, top + height) };
+    top = box.bottom;
+    return box;
+  };
+  const hasPictures = pictures.length > 0 || Boolean(content?.preview);
+  const errors = parts.errorHeight ? take(parts.errorHeight) : null;
+  const audio = media.filter((each) => each.kind === "audio").length * AUDIO_HEIGHT;
+  const others = (hasPictures ? 1 : 0) + media.filter((each) => each.kind === "video").length;
+  const textHeight = parts.lines.length * LINE_HEIGHT + 10;
+  const room = bottom - top - audio;
+  const text = parts.lines.length ? take(others ? Math.min(textHeight, Math.max(LINE_HEIGHT * 2 + 10, room - LEAST_PICTURE * others), room / 2) : room) : null;
+  const each = others ? Math.max(0, bottom - top - audio) / others : 0;
+  const box = hasPictures ? take(each) : null;
+  return { errors, text, pictures: box, media: media.map(({ kind }) => take(kind === "audio" ? AUDIO_HEIGHT : each)) };
+}
+
+/**
+ * Cells of a batch, as large as they can be.
+ * @param {Box} box
+ * @param {number} count
+ * @param {number} aspect  width by height of one
+ * @returns {Box[]}
+ */
+export function gridOf(box, count, aspect) {
+  const [width, height] = [box.right - box.left, box.bottom - box.top];
+  let columns = 1;
+  let best = 0;
+  for (let each = 1; each <= count; each++) {
+    const size = Math.min(width / each / aspect, height / Math.ceil(count / each));
+    if (size > best) [best, columns] = [size, each];
+  }
+  const rows = Math.ceil(count / columns);
+  const [cellWidth, cellHeight] = [width / columns, height / rows];
+  return Array.from({ length: count }, (_, i) => {
+    const [x, y] = [box.left + (i % columns) * cellWidth, box.top + Math.floor(i / columns) * cellHeight];
+    return { left: x, top: y, right: x + cellWidth, bottom: y + cellHeight };
+  });
+}
+
+/** The largest box of an aspect inside another. @param {Box} box @param {number} aspect @returns {Box} */
+export function fitInto(box, aspect) {
+  const [width, height] = [box.right - box.left, box.bottom - box.top];
+  const wide = Math.min(width, height * aspect);
+  const high = wide / aspect;
+  const [x, y] = [box.left + (width - wide) / 2, box.top + (height - high) / 2];
+  return { left: x, top: y, right: x + wide, bottom: y + high };
+}

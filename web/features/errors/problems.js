@@ -1,0 +1,162 @@
+/** What keeps a workflow from running, read out of the server's answer, and what mends it. */
+
+import { INPUT_BOUNDARY, InputSlot, OutputSlot } from "../../core/graph.js";
+import { readValues } from "../../core/values.js";
+
+/** @import { Document } from "../../core/document.js" */
+/** @import { Editor } from "../../core/editor.js" */
+/** @import { Node } from "../../core/graph.js" */
+
+/**
+ * @typedef {object} Problem
+ * @property {Document} document
+ * @property {string | null} nodeId  on the server: "8:25"; null: of no node
+ * @property {string} title  of the node
+ * @property {string | null} input  name of the widget or socket
+ * @property {"check" | "type" | "file" | "run"} kind
+ * @property {string} message
+ * @property {string} [traceback]
+ * @property {string} [type]  class of the error, or of the node
+ * @property {string} [source]  address that the workflow has a missing file from
+ * @property {string[]} near  what may have been meant
+ * @property {string} [jobId]
+ */
+
+const MOST_NEAR = 3;
+
+/**
+ * @param {Editor} editor
+ * @param {Document} document
+ * @param {any} answer  of `POST /prompt`
+ * @returns {Problem[]}
+ */
+export function readProblems(editor, document, answer) {
+  /** @type {Problem[]} */
+  const problems = [];
+  for (const [nodeId, told] of /** @type {[string, any][]} */ (Object.entries(answer.node_errors ?? {}))) {
+    const found = editor.nodeOf(nodeId, document);
+    for (const error of told.errors ?? []) {
+      const more = error.extra_info ?? {};
+      const file = more.missing_file;
+      const input = typeof more.input_name === "string" ? more.input_name : null;
+      const kind = error.type === "missing_node_type" ? "type" : file ? "file" : "check";
+      problems.push({
+        document,
+        nodeId,
+        title: found?.node.name ?? more.node_title ?? told.class_type ?? nodeId,
+        input,
+        kind,
+        message: wordsOf(error, nodeId),
+        type: told.class_type,
+        source: typeof file?.url === "string" ? file.url : undefined,
+        near: nearOf(found?.node, input, kind, more),
+      });
+    }
+  }
+  if (!problems.length) {
+    const { error } = answer;
+    const nodeId = error?.extra_info?.node_id === undefined ? null : String(error.extra_info.node_id);
+    const words = [error?.message, error?.details].filter(Boolean).join(": ");
+    const title = nodeId ? (editor.nodeOf(nodeId, document)?.node.name ?? nodeId) : "";
+    problems.push({ document, nodeId, title, input: null, kind: "check", message: nodeId ? withoutPlace(words, nodeId) : words, near: [] });
+  }
+  return problems;
+}
+
+/** @param {any} error @param {string} nodeId */
+function wordsOf(error, nodeId) {
+  return withoutPlace(String(error.details || error.message || ""), nodeId);
+}
+
+/** Where it is, is shown beside it. @param {string} words @param {string} nodeId */
+function withoutPlace(words, nodeId) {
+  const at = words.startsWith(`node ${nodeId}`) ? words.indexOf(": ") : -1;
+  const rest = at < 0 ? words : words.slice(at + 2);
+  return rest.charAt(0).toUpperCase() + rest.slice(1);
+}
+
+/** @param {Node | undefined} node @param {string | null} input @param {string} kind @param {any} more @returns {string[]} */
+function nearOf(node, input, kind, more) {
+  const told = more.missing_file?.near ?? more.near;
+  if (Array.isArray(told) && told.length) return told.filter((each) => typeof each === "string").slice(0, MOST_NEAR);
+  if (kind !== "file" || !node || !input) return [];
+  const choices = node.inputSpecs.find((each) => each.name === input)?.options.options;
+  return Array.isArray(choices) && choices.length <= MOST_NEAR ? choices : []; // few: one of them will do
+}
+
+/**
+ * The widget that a value of a node comes from: inside a subgraph perhaps one of an instance around it.
+ * @param {Editor} editor
+ * @param {Document} document
+ * @param {string} nodeId
+ * @param {string} input
+ * @returns {{node: Node, path: Node[], name: string} | null} null: it comes from another node
+ */
+export function holderOf(editor, document, nodeId, input) {
+  const found = editor.nodeOf(nodeId, document);
+  if (!found) return null;
+  let { node, path } = found;
+  let name = input;
+  for (;;) {
+    const slot = node.inputs.find((each) => (each.widget ?? each.name) === name);
+    const link = slot?.link == null ? undefined : node.graph.link(slot.link);
+    if (!link) return { node, path, name };
+    const instance = path.at(-1);
+    if (Number(link.from) !== INPUT_BOUNDARY || !instance) return null;
+    name = node.graph.node(link.from)?.outputs[link.fromSlot]?.name ?? "";
+    [node, path] = [instance, path.slice(0, -1)];
+  }
+}
+
+/**
+ * Puts in what was meant.
+ * @param {Editor} editor
+ * @param {Problem} problem
+ * @param {string} choice
+ */
+export function mend(editor, problem, choice) {
+  const { document, nodeId, input, kind } = problem;
+  const found = nodeId === null ? null : editor.nodeOf(nodeId, document);
+  if (!found || !nodeId) return;
+  if (kind === "type") {
+    document.edit("undo.exchange", () => exchangeType(found.node, choice));
+    return;
+  }
+  const holder = input === null ? null : holderOf(editor, document, nodeId, input);
+  if (holder) document.edit("undo.value", () => holder.node.graph.setValue(holder.node, holder.name, choice));
+}
+
+/**
+ * Makes a node one of another type. Slots and values of the same name stay, what the file says of it too.
+ * @param {Node} node
+ * @param {string} type
+ */
+export function exchangeType(node, type) {
+  const { graph } = node;
+  const { document } = graph;
+  const { journal } = document;
+  const spec = document.specOf(type);
+  if (!spec) return;
+  const isNamedSo = node.title === node.type;
+  journal.set(node, node, "type", type);
+  journal.set(node, node, "spec", spec);
+  journal.set(node, node, "unfolded", null);
+  if (isNamedSo) journal.set(node, node, "title", undefined);
+  if (node.raw) {
+    // The values of the file, read with the type that they belong to.
+    const before = node.values;
+    node.values = {};
+    readValues(node, node.raw);
+    const values = { ...node.values, ...before };
+    node.values = before;
+    journal.set(node, node, "values", values);
+    journal.set(node, node, "unfolded", null);
+  }
+  for (const each of node.inputSpecs) {
+    if (each.companionOf || node.input(each.name)) continue;
+    graph.addInput(node, new InputSlot(each.name, each.type, { widget: each.widget ? each.name : undefined }));
+  }
+  for (let i = node.outputs.length; i < spec.outputs.length; i++) {
+    graph.addOutput(node, new OutputSlot(spec.outputs[i].name, spec.outputs[i].type));
+  }
+}

@@ -1,0 +1,415 @@
+/**
+ * What the panel shows, drawn from the server's own list, so that it has the jobs of every page and of programs, and
+ * those from before a restart.
+ */
+
+import { h, icon } from "../../core/dom.js";
+import { Refusal } from "../../core/server.js";
+import { durationText } from "../progress/durations.js";
+import { openWorkflowOf, seedsOf, useSeeds } from "./reuse.js";
+
+/** @import { Editor } from "../../core/editor.js" */
+/** @import { MenuItem } from "../../core/shell.js" */
+
+const PAGE = 30;
+const PAUSE_MS = 150; // several changes at once are drawn once
+const PRIORITIES = /** @type {const} */ ([["high", 10, false], ["normal", 0, false], ["low", -10, false], ["idle", 0, true]]);
+const ICONS = {
+  close: "M6 6l12 12M18 6L6 18",
+  front: "M5 4h14M12 20V9M7 13l5-5 5 5",
+  more: "M5 12h.01M12 12h.01M19 12h.01",
+  grip: "M9 6h.01M15 6h.01M9 12h.01M15 12h.01M9 18h.01M15 18h.01",
+};
+
+export class QueuePanel {
+  #editor;
+  /** @type {any} the server's latest answer */
+  #drawn = { running: [], waiting: [], ended: [], waiting_total: 0, ended_total: 0, ended_cursor: null };
+  /** @type {any[]} ended jobs of later pages */
+  #older = [];
+  /** @type {number | null} */
+  #cursor = null;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
+  #isBusy = false;
+  #isStale = false;
+  /** @type {Map<string, {bar: HTMLElement, words: HTMLElement, picture: HTMLImageElement}>} rows of running jobs */
+  #live = new Map();
+  /** @type {Map<string, string>} job -> address of its latest preview */
+  #previews = new Map();
+  /** @type {(() => void)[]} */
+  #cleanups;
+  /** @type {string | null} the job that is being dragged */
+  #dragged = null;
+
+  /** @param {Editor} editor @param {HTMLElement} body */
+  constructor(editor, body) {
+    this.#editor = editor;
+    this.running = h("div", {});
+    this.waiting = h("div", {});
+    this.ended = h("div", {});
+    body.classList.add("queue");
+    body.append(this.running, this.waiting, this.ended);
+    const { events, server } = editor;
+    this.#cleanups = [
+      server.events.on("message", ({ type, data }) => this.#hear(type, data)),
+      events.on("run:job", () => this.#soon()),
+      events.on("run:progress", () => this.#move()),
+      events.on("run:preview", ({ job, picture }) => this.#preview(job.id, picture)),
+      server.events.on("state", (state) => void (state === "open" && this.#soon())),
+    ];
+    void this.load();
+  }
+
+  dispose() {
+    clearTimeout(this.#timer);
+    this.#cleanups.forEach((each) => each());
+    for (const address of this.#previews.values()) URL.revokeObjectURL(address);
+  }
+
+  /** @param {string} name @param {Record<string, string | number>} [values] */
+  #t(name, values) {
+    return this.#editor.text(name, values);
+  }
+
+  /** @param {string} type @param {any} data */
+  #hear(type, data) {
+    if (type === "status") this.#soon();
+    if (type !== "heddle_queue") return;
+    if (data.version !== this.#drawn.version) this.#soon();
+    for (const each of data.running ?? []) {
+      const known = this.#drawn.running.find((/** @type {any} */ job) => job.id === each.id);
+      if (known) Object.assign(known, each);
+    }
+    this.#move();
+  }
+
+  #soon() {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      void this.load();
+    }, PAUSE_MS);
+  }
+
+  async load() {
+    if (this.#isBusy) return void (this.#isStale = true);
+    this.#isBusy = true;
+    do {
+      this.#isStale = false;
+      try {
+        this.#drawn = await this.#editor.server.get(`/heddle/queue?limit=${PAGE}`);
+        const ids = new Set(this.#drawn.ended.map((/** @type {any} */ each) => each.id));
+        this.#older = this.#older.filter((each) => !ids.has(each.id));
+        if (!this.#older.length) this.#cursor = this.#drawn.ended_cursor;
+        this.#draw();
+      } catch {
+        // the banner says that the server is away; what was drawn stays
+      }
+    } while (this.#isStale);
+    this.#isBusy = false;
+    return undefined;
+  }
+
+  async #more() {
+    const answer = await this.#editor.server.get(`/heddle/queue?parts=ended&limit=${PAGE}&cursor=${this.#cursor}`);
+    this.#older.push(...answer.ended);
+    this.#cursor = answer.ended_cursor;
+    this.#draw();
+  }
+
+  #draw() {
+    const focused = /** @type {HTMLElement | null} */ (document.activeElement)?.closest?.("[data-focus]")?.getAttribute("data-focus");
+    const { running, waiting, waiting_total: waitingTotal, ended, ended_total: endedTotal } = this.#drawn;
+    this.#live.clear();
+    for (const [id, address] of this.#previews) {
+      if (running.some((/** @type {any} */ job) => job.id === id)) continue;
+      URL.revokeObjectURL(address);
+      this.#previews.delete(id);
+    }
+    this.running.replaceChildren(
+      this.#head("queue.running", running.length),
+      running.length ? h("ul", { class: "queue-list" }, running.map((/** @type {any} */ job) => this.#runningRow(job))) : h("p", { class: "queue-empty" }, this.#t("queue.nothing-runs")),
+    );
+    this.waiting.replaceChildren(
+      this.#head("queue.waiting", waitingTotal, waitingTotal ? h("button", { type: "button", class: "quiet", on: { click: () => this.#editor.commands.run("run.clear") } }, this.#t("queue.clear")) : null),
+      waiting.length ? h("ul", { class: "queue-list" }, waiting.map((/** @type {any} */ job, /** @type {number} */ i) => this.#waitingRow(job, i))) : h("p", { class: "queue-empty" }, this.#t("queue.nothing-waits")),
+      waitingTotal > waiting.length ? h("p", { class: "queue-empty" }, this.#t("queue.more-wait", { count: waitingTotal - waiting.length })) : "",
+    );
+    const all = [...ended, ...this.#older];
+    this.ended.replaceChildren(
+      this.#head("queue.ended", endedTotal),
+      all.length ? h("ul", { class: "queue-list" }, all.map((job) => this.#endedRow(job))) : h("p", { class: "queue-empty" }, this.#t("queue.nothing-ended")),
+      this.#cursor !== null && all.length < endedTotal ? h("button", { type: "button", class: "queue-more", data: { focus: "more" }, on: { click: () => void this.#more().catch((error) => this.#editor.report(error)) } }, this.#t("queue.more")) : "",
+    );
+    this.#move();
+    if (focused) /** @type {HTMLElement | null} */ (this.ended.parentElement?.querySelector(`[data-focus="${CSS.escape(focused)}"]`))?.focus();
+  }
+
+  /** @param {string} name @param {number} count @param {HTMLElement | null} [button] */
+  #head(name, count, button = null) {
+    return h("header", { class: "queue-head" }, h("h3", {}, this.#t(name), h("span", { class: "queue-count" }, count)), button);
+  }
+
+  /** @param {any} job */
+  #name(job) {
+    return job.label || this.#editor.services.run.jobs.get(job.id)?.name || this.#t("run.untitled");
+  }
+
+  /**
+   * @param {string} focus  so that the keyboard stays where it was when the list is drawn anew
+   * @param {string} name
+   * @param {string} shape
+   * @param {() => unknown} run
+   */
+  #button(focus, name, shape, run) {
+    return h("button", { type: "button", class: "quiet", "aria-label": name, title: name, data: { focus }, on: { click: () => this.#do(run) } }, icon(shape));
+  }
+
+  /** @param {() => unknown} run */
+  async #do(run) {
+    try {
+      await run();
+    } catch (error) {
+      if (!(error instanceof Refusal && (error.status === 409 || error.status === 404))) this.#editor.report(error); // else it has moved on meanwhile
+    }
+    this.#soon();
+  }
+
+  /** @param {any} job */
+  #runningRow(job) {
+    const bar = h("div", { class: "queue-fill" });
+    const words = h("p", { class: "queue-words" });
+    const picture = h("img", { class: "queue-live", alt: "", hidden: true });
+    this.#live.set(job.id, { bar, words, picture });
+    return h("li", { class: "queue-job" }, picture,
+      h("div", { class: "queue-middle" }, h("p", { class: "queue-name" }, this.#name(job)), h("div", { class: "queue-bar" }, bar), words),
+      this.#button(`cancel ${job.id}`, this.#t("queue.cancel"), ICONS.close, () => this.#editor.server.post(`/v1/jobs/${encodeURIComponent(job.id)}/cancel`, undefined)));
+  }
+
+  /** What moves while jobs run. */
+  #move() {
+    const { run } = this.#editor.services;
+    for (const job of this.#drawn.running) {
+      const row = this.#live.get(job.id);
+      if (!row) continue;
+      const own = run.jobs.get(job.id);
+      const { percent, secondsLeft } = own?.wanted ? run.progressOf(own) : { percent: job.progress_percent, secondsLeft: job.seconds_left };
+      const nodeId = own?.running ?? job.node?.node_id ?? null;
+      const node = nodeId === null ? null : own?.document ? this.#editor.nodeOf(nodeId, own.document)?.node.name : null;
+      const name = node ?? this.#editor.catalogue.spec(job.node?.class_type)?.title ?? job.node?.class_type;
+      row.bar.style.width = `${percent}%`;
+      row.words.textContent = [
+        this.#t("run.percent", { percent: Math.floor(percent) }),
+        name,
+        secondsLeft === null ? null : this.#t("progress.left", { time: durationText(this.#editor, secondsLeft * 1000) }),
+      ].filter(Boolean).join(" · ");
+      const address = this.#previews.get(job.id);
+      row.picture.hidden = !address;
+      if (address && row.picture.src !== address) row.picture.src = address;
+    }
+  }
+
+  /** @param {string} id @param {Blob} picture */
+  #preview(id, picture) {
+    const before = this.#previews.get(id);
+    this.#previews.set(id, URL.createObjectURL(picture));
+    this.#move();
+    if (before) setTimeout(() => URL.revokeObjectURL(before), 1000); // it may still be read
+  }
+
+  /** @param {any} job @param {number} place */
+  #waitingRow(job, place) {
+    const name = this.#name(job);
+    const row = h("li", {
+      class: "queue-job queue-waits", draggable: "true", tabindex: "0", data: { job: job.id, focus: `row ${job.id}` },
+      "aria-label": this.#t("queue.waits", { place: place + 1, name }), title: this.#t("queue.move-hint"),
+      on: {
+        keydown: (/** @type {KeyboardEvent} */ event) => {
+          if (event.target !== row) return;
+          if (event.altKey && (event.key === "ArrowUp" || event.key === "ArrowDown")) this.#shift(job, place, event.key === "ArrowUp" ? -1 : 1);
+          else if (event.key === "Delete") void this.#do(() => this.#remove(job));
+          else return;
+          event.preventDefault();
+          event.stopPropagation();
+        },
+        dragstart: (/** @type {DragEvent} */ event) => {
+          this.#dragged = job.id;
+          event.dataTransfer?.setData("text/plain", name);
+          row.classList.add("is-dragged");
+        },
+        dragend: () => {
+          this.#dragged = null;
+          row.classList.remove("is-dragged");
+          for (const each of this.waiting.querySelectorAll(".is-before, .is-after")) each.classList.remove("is-before", "is-after");
+        },
+        dragover: (/** @type {DragEvent} */ event) => {
+          if (!this.#dragged || this.#dragged === job.id) return;
+          event.preventDefault();
+          const isAfter = isInLowerHalf(row, event);
+          row.classList.toggle("is-after", isAfter);
+          row.classList.toggle("is-before", !isAfter);
+        },
+        dragleave: () => row.classList.remove("is-before", "is-after"),
+        drop: (/** @type {DragEvent} */ event) => {
+          const dragged = this.#dragged;
+          if (!dragged || dragged === job.id) return;
+          event.preventDefault();
+          event.stopPropagation();
+          void this.#do(() => this.#place(dragged, isInLowerHalf(row, event) ? { after: job.id } : { before: job.id }));
+        },
+      },
+    }, h("span", { class: "queue-grip", "aria-hidden": "true" }, icon(ICONS.grip)),
+      h("div", { class: "queue-middle" }, h("p", { class: "queue-name" }, name), h("p", { class: "queue-words" }, [this.#t("queue.place", { place: place + 1 }), this.#priorityName(job)].filter(Boolean).join(" · "))),
+      this.#button(`front ${job.id}`, this.#t("queue.front"), ICONS.front, () => this.#place(job.id, { to: "front" })),
+      this.#menuButton(job, () => this.#waitingMenu(job)),
+      this.#button(`remove ${job.id}`, this.#t("queue.remove"), ICONS.close, () => this.#remove(job)));
+    return row;
+  }
+
+  /** @param {any} job */
+  #priorityName(job) {
+    const known = PRIORITIES.find(([, priority, background]) => priority === job.priority && background === job.background);
+    if (known) return known[0] === "normal" ? "" : this.#t(`queue.priority.${known[0]}`);
+    return this.#t("queue.priority", { priority: job.priority });
+  }
+
+  /** @param {any} job @param {number} place @param {1 | -1} step */
+  #shift(job, place, step) {
+    const other = this.#drawn.waiting[place + step];
+    if (other) void this.#do(() => this.#place(job.id, step < 0 ? { before: other.id } : { after: other.id }));
+  }
+
+  /** @param {string} id @param {any} where */
+  #place(id, where) {
+    return this.#editor.server.post(`/v1/jobs/${encodeURIComponent(id)}/move`, where);
+  }
+
+  /** @param {any} job */
+  async #remove(job) {
+    const own = this.#editor.services.run.jobs.get(job.id);
+    if (own) await this.#editor.services.run.cancel(own);
+    else await this.#editor.server.post(`/v1/jobs/${encodeURIComponent(job.id)}/cancel`, undefined);
+  }
+
+  /** @param {any} job @param {() => MenuItem[]} items */
+  #menuButton(job, items) {
+    const name = this.#t("queue.menu");
+    const button = h("button", {
+      type: "button", class: "quiet", "aria-label": name, title: name, "aria-haspopup": "menu", data: { focus: `menu ${job.id}` },
+      on: { click: () => {
+        const area = button.getBoundingClientRect();
+        this.#editor.shell.menu(items(), { x: area.left, y: area.bottom + 2 });
+      } },
+    }, icon(ICONS.more));
+    return button;
+  }
+
+  /** @param {any} job @returns {MenuItem[]} */
+  #waitingMenu(job) {
+    return [
+      { title: "queue.front", run: () => this.#do(() => this.#place(job.id, { to: "front" })) },
+      { title: "queue.back", run: () => this.#do(() => this.#place(job.id, { to: "back" })) },
+      "line",
+      ...PRIORITIES.map(([name, priority, background]) => ({
+        title: `queue.priority.${name}`, isChecked: job.priority === priority && job.background === background,
+        run: () => this.#do(() => this.#place(job.id, { priority, background })),
+      })),
+      "line",
+      { title: "queue.open", run: () => this.#do(() => openWorkflowOf(this.#editor, job)) },
+      { title: "queue.remove", run: () => this.#do(() => this.#remove(job)) },
+    ];
+  }
+
+  /** @param {any} job */
+  #endedRow(job) {
+    const isBad = job.state === "failed" || job.state === "partial";
+    const ms = job.started_ms && job.ended_ms ? job.ended_ms - job.started_ms : null;
+    const words = [
+      this.#t(`queue.state.${job.state}`),
+      ms === null ? null : durationText(this.#editor, ms),
+      job.ended_ms ? new Intl.DateTimeFormat(this.#editor.messages.locale, timeForm(job.ended_ms)).format(job.ended_ms) : null,
+    ];
+    return h("li", { class: `queue-job queue-${job.state}` },
+      h("div", { class: "queue-middle" },
+        h("p", { class: "queue-name" }, this.#name(job)),
+        h("p", { class: "queue-words" }, words.filter(Boolean).join(" · ")),
+        isBad && job.error && h("p", { class: "queue-reason", title: job.error.reason }, job.error.reason),
+        this.#thumbnails(job),
+        isBad ? h("div", { class: "queue-actions" }, this.#nodeButton(job), h("button", { type: "button", data: { focus: `retry ${job.id}` }, on: { click: () => this.#do(() => this.#retry(job)) } }, this.#t("queue.retry"))) : null),
+      this.#menuButton(job, () => this.#endedMenu(job)));
+  }
+
+  /** @param {any} job */
+  #nodeButton(job) {
+    const { document } = this.#editor.services.run.jobs.get(job.id) ?? {};
+    const id = job.error?.node_id;
+    const known = this.#documentOf(job) ?? document;
+    if (!id || !known || !this.#editor.nodeOf(id, known)) return null;
+    return h("button", { type: "button", data: { focus: `node ${job.id}` }, on: { click: () => {
+      if (known !== this.#editor.document) this.#editor.show(known);
+      const found = this.#editor.nodeOf(id, known);
+      if (found) this.#editor.goTo(found.node, found.path);
+    } } }, this.#t("queue.to-node"));
+  }
+
+  /** The open document that a job is of. @param {any} job */
+  #documentOf(job) {
+    const own = this.#editor.services.run.jobs.get(job.id)?.document;
+    if (own && this.#editor.documents.includes(own)) return own;
+    return this.#editor.documents.find((each) => job.workflow_id && each.raw?.id === job.workflow_id);
+  }
+
+  /** @param {any} job */
+  #thumbnails(job) {
+    const files = (job.outputs ?? []).filter((/** @type {any} */ each) => each.url);
+    if (!files.length) return null;
+    const more = (job.outputs_count ?? files.length) - files.length;
+    return h("div", { class: "queue-thumbs" },
+      files.map((/** @type {any} */ file) => h("a", {
+        class: "queue-thumb", href: `/api${file.url}`, target: "_blank", rel: "noopener", title: file.filename,
+        on: { click: (/** @type {MouseEvent} */ event) => {
+          const { viewer } = this.#editor.services; // shows a file large, where there is one
+          if (!viewer?.show || event.ctrlKey || event.metaKey) return;
+          event.preventDefault();
+          viewer.show(file);
+        } },
+      }, file.thumbnail ? h("img", { src: `/api${file.thumbnail}`, alt: file.filename, loading: "lazy" }) : h("span", { class: "queue-file" }, file.filename))),
+      more > 0 ? h("span", { class: "queue-rest" }, `+${more}`) : null);
+  }
+
+  /** @param {any} job @returns {MenuItem[]} */
+  #endedMenu(job) {
+    return [
+      { title: "queue.open", run: () => this.#do(() => openWorkflowOf(this.#editor, job)) },
+      { title: "queue.use-seed", run: () => this.#do(() => this.#useSeeds(job)) },
+      { title: "queue.retry", run: () => this.#do(() => this.#retry(job)) },
+      "line",
+      { title: "queue.forget", run: () => this.#do(() => this.#editor.server.ask("DELETE", `/v1/jobs/${encodeURIComponent(job.id)}`)) },
+    ];
+  }
+
+  /** @param {any} job */
+  async #useSeeds(job) {
+    const count = useSeeds(this.#editor, await seedsOf(this.#editor, job));
+    this.#editor.shell.note(this.#t(count ? "queue.seed-used" : "queue.no-seed"), { kind: count ? "good" : "plain" });
+  }
+
+  /** @param {any} job */
+  async #retry(job) {
+    const { server, services } = this.#editor;
+    const answer = await server.post(`/v1/jobs/${encodeURIComponent(job.id)}/retry`, { client_id: server.clientId });
+    for (const each of answer.jobs ?? []) services.run.adopt(each.id, this.#documentOf(job) ?? null, this.#name(job));
+  }
+}
+
+/** @param {HTMLElement} row @param {DragEvent} event */
+function isInLowerHalf(row, event) {
+  const { top, height } = row.getBoundingClientRect();
+  return event.clientY > top + height / 2;
+}
+
+/** @param {number} ms @returns {Intl.DateTimeFormatOptions} today's with their time, others with their day */
+function timeForm(ms) {
+  const isToday = new Date(ms).toDateString() === new Date().toDateString();
+  return isToday ? { hour: "2-digit", minute: "2-digit" } : { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" };
+}

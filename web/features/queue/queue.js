@@ -1,0 +1,44 @@
+/** The panel of jobs: what runs, waits, is done or failed, of this page and of all others. */
+
+import { addStyle } from "../../core/dom.js";
+
+/** @import { Feature } from "../../core/editor.js" */
+
+/** @type {Feature} */
+export const queue = {
+  name: "queue",
+  needs: ["run"],
+  async install(editor) {
+    const removeStyle = await addStyle("./queue.css", import.meta.url);
+    editor.server.announce("heddle_queue");
+    const stopPanel = editor.shell.addPanel({
+      id: "queue",
+      title: "queue.title",
+      icon: "M4 6h16M4 12h10M4 18h7M17 13v8l5-4z",
+      side: "right",
+      order: 10,
+      open(body) {
+        /** @type {(() => void) | null} */
+        let close = null;
+        let isClosed = false;
+        void import("./panel.js").then(({ QueuePanel }) => {
+          if (isClosed) return;
+          const panel = new QueuePanel(editor, body);
+          close = () => panel.dispose();
+        }, (error) => editor.report(error));
+        return () => {
+          isClosed = true;
+          close?.();
+        };
+      },
+    });
+    const stopCommands = editor.commands.addAll([
+      { id: "queue.toggle", title: "command.queue", keys: ["q"], run: () => editor.shell.togglePanel("queue") },
+    ]);
+    return () => {
+      stopPanel();
+      stopCommands();
+      removeStyle();
+    };
+  },
+};

@@ -1,0 +1,455 @@
+/**
+ * Running the workflow that is open. Other features and packs find `editor.services.run`; what happens is told as
+ * "run:job", "run:progress", "run:refused", "run:failed" and "run:trouble".
+ */
+
+import { afterQueue, beforeQueue } from "../../core/controls.js";
+import { addStyle } from "../../core/dom.js";
+import { writeExactly } from "../../core/json.js";
+import { writeWorkflow } from "../../core/write.js";
+import { RunBar } from "./bar.js";
+import { Job, Jobs } from "./jobs.js";
+import { Pace } from "./pace.js";
+import { nodesBehind, targetsOf } from "./reach.js";
+import { Sending } from "./sending.js";
+import { readOutput, Showing } from "./showing.js";
+
+/** @import { Document } from "../../core/document.js" */
+/** @import { Editor, Feature } from "../../core/editor.js" */
+/** @import { Entry } from "../../core/journal.js" */
+/** @import { Node } from "../../core/graph.js" */
+
+/**
+ * What is about to be queued. A hook may change `workflow`, which is the saved form, and what it returns false for, or
+ * throws for, is not queued.
+ * @typedef {{document: Document, workflow: any, targets: string[] | null, front: boolean, extraData: Record<string, any>}} Wish
+ * @typedef {(wish: Wish) => void | boolean | Promise<void | boolean>} BeforeHook
+ * @typedef {(job: Job) => void} AfterHook
+ */
+
+const MOST_AT_ONCE = 1000;
+const KEPT_IDS = 5; // jobs of a document that are looked up after a reload
+const CHANGE_PAUSE_MS = 400; // after a change, before it is run
+const LOOKS = new Set(["x", "y", "width", "height", "flags", "title", "color", "bgcolor", "rank", "label", "parentId", "lastNodeId", "lastLinkId", "lastRerouteId", "unfolded"]);
+
+/** @type {Feature} */
+export const run = {
+  name: "run",
+  async install(editor) {
+    const service = new RunService(editor);
+    editor.services.run = service;
+    const removeStyle = await addStyle("./run.css", import.meta.url);
+    const bar = new RunBar(editor, service);
+    const { server } = editor;
+    server.announce("supports_progress_text_metadata");
+    const cleanups = [
+      editor.settings.declare([
+        { id: "run.seeds", title: "run.seeds", section: "run.section", kind: "choice", fallback: "after", options: [{ value: "after", title: "run.seeds.after" }, { value: "before", title: "run.seeds.before" }] },
+      ]),
+      editor.commands.addAll([
+        { id: "run.queue", title: "command.run", keys: ["ctrl+enter"], inText: true, run: (count) => service.queue({ count }) },
+        { id: "run.front", title: "command.run-front", keys: ["ctrl+shift+enter"], inText: true, run: () => service.queue({ front: true }) },
+        { id: "run.selection", title: "command.run-selection", keys: ["alt+enter"], when: () => editor.selection.nodes.length > 0, run: (/** @type {Node | undefined} */ node) => service.queueSelection(node ? [node] : editor.selection.nodes) },
+        { id: "run.on-change", title: "command.run-on-change", run: () => service.setMode(service.mode === "change" ? "once" : "change") },
+        { id: "run.continuously", title: "command.run-continuously", run: () => service.setMode(service.mode === "always" ? "once" : "always") },
+        { id: "run.interrupt", title: "command.interrupt", keys: ["ctrl+alt+enter"], inText: true, when: () => service.jobs.active.length > 0, run: () => service.interrupt() },
+        { id: "run.clear", title: "command.clear-queue", run: () => service.clearQueue() },
+      ]),
+      editor.addMenu(30, ({ hit }) => ("node" in hit && editor.selection.nodes.length ? [editor.menuItem("run.selection")] : hit.kind === "empty" ? [editor.menuItem("run.queue")] : [])),
+      server.events.on("message", ({ type, data }) => service.hear(type, data)),
+      server.events.on("preview", ({ picture, about }) => service.hearPreview(picture, about)),
+      server.events.on("binary", ({ kind, data }) => service.hearBinary(kind, data)),
+      server.events.on("state", (state) => void (state === "open" && service.catchUp())),
+    ];
+    server.listen(clientIdOf(sessionStorage));
+    return () => {
+      cleanups.forEach((each) => each());
+      service.dispose();
+      bar.dispose();
+      removeStyle();
+      delete editor.services.run;
+    };
+  },
+};
+
+/**
+ * The same after a reload, so that the server tells what was missed meanwhile.
+ * @param {Storage} storage  of this tab
+ */
+function clientIdOf(storage) {
+  const known = storage.getItem("heddle.client");
+  if (known) return known;
+  const made = newId();
+  storage.setItem("heddle.client", made);
+  return made;
+}
+
+/** A random UUID. `crypto.randomUUID` is missing where the page comes over plain HTTP from another machine. */
+export function newId() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = (bytes[6] & 0x0f) | 0x40;
+  bytes[8] = (bytes[8] & 0x3f) | 0x80;
+  const digits = [...bytes].map((each) => each.toString(16).padStart(2, "0")).join("");
+  return [digits.slice(0, 8), digits.slice(8, 12), digits.slice(12, 16), digits.slice(16, 20), digits.slice(20)].join("-");
+}
+
+/** `editor.services.run` */
+export class RunService {
+  /** Before a job is written down for the server. @type {Hooks<BeforeHook>} */
+  before = new Hooks();
+  /** When the server has it. @type {Hooks<AfterHook>} */
+  after = new Hooks();
+  jobs = new Jobs();
+  pace = new Pace();
+  /** `change`: whenever the workflow changes; `always`: again and again @type {"once" | "change" | "always"} */
+  mode = "once";
+  /** How often the button queues. */
+  count = 1;
+  #editor;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #changeTimer;
+  #isStale = false; // it changed while a job of it was under way
+  /** @type {WeakMap<Document, string>} */
+  #workflowIds = new WeakMap();
+  /** @type {WeakMap<Job, {percent: number, secondsLeft: number | null}>} while the line is broken nobody knows more */
+  #estimates = new WeakMap();
+  /** @type {(() => void)[]} */
+  #cleanups;
+  /** @type {() => void} */
+  #unfollow = () => {};
+
+  /** @param {Editor} editor */
+  constructor(editor) {
+    this.#editor = editor;
+    this.sending = new Sending(editor.server);
+    this.sending.onTrouble = (trouble) => editor.events.emit("run:trouble", trouble);
+    this.showing = new Showing(editor, this.jobs);
+    this.#cleanups = [
+      this.sending.stop,
+      ...this.showing.cleanups,
+      this.jobs.events.on("state", (job) => this.#stateChanged(job)),
+      this.jobs.events.on("progress", (job) => editor.events.emit("run:progress", job)),
+      editor.events.on("document", (document) => this.#follow(document)),
+      editor.events.on("workflow:restored", (document) => void this.recall(document)),
+    ];
+    this.#follow(editor.document);
+  }
+
+  dispose() {
+    clearTimeout(this.#changeTimer);
+    this.#unfollow();
+    this.#cleanups.forEach((each) => each());
+  }
+
+  /**
+   * Puts the open workflow into the queue.
+   * @param {{count?: number, front?: boolean, targets?: string[] | null, document?: Document, extraData?: Record<string, any>}} [how]
+   *   `targets`: ids of outputs, all if not given
+   * @returns {Promise<Job[]>} those that were written down for the server
+   */
+  async queue({ count = this.count, front = false, targets = null, document = this.#editor.document, extraData = {} } = {}) {
+    const isBefore = this.#editor.settings.read("run.seeds") === "before";
+    /** @type {Job[]} */
+    const queued = [];
+    this.#editor.events.emit("run:asked", document);
+    for (let i = 0; i < Math.min(MOST_AT_ONCE, Math.max(1, Math.round(count) || 1)); i++) {
+      if (isBefore) this.#changeSeeds(document, beforeQueue);
+      /** @type {Wish} */
+      const wish = { document, workflow: this.#write(document), targets, front, extraData: { ...extraData } };
+      for (const hook of this.before.all) if ((await hook(wish)) === false) return queued;
+      queued.push(this.#send(wish));
+      if (!isBefore) this.#changeSeeds(document, afterQueue);
+      if (i % 10 === 9) await new Promise((resolve) => setTimeout(resolve)); // the page stays alive in a long batch
+    }
+    return queued;
+  }
+
+  /** @param {Document} document @param {(document: Document) => void} change */
+  #changeSeeds(document, change) {
+    change(document);
+    this.#editor.events.emit("values", document); // no step of undo, so it is told apart
+  }
+
+  /** What its tab says. @param {Document} document @returns {string} */
+  nameOf(document) {
+    return this.#editor.services.workflows?.stateOf(document).name ?? document.name ?? "";
+  }
+
+  /** @param {Document} document */
+  #write(document) {
+    const workflow = writeWorkflow(document);
+    if (workflow.id) return workflow;
+    let id = this.#workflowIds.get(document);
+    if (!id) this.#workflowIds.set(document, (id = newId()));
+    return { ...workflow, id };
+  }
+
+  /** @param {Wish} wish @returns {Job} */
+  #send(wish) {
+    const { document } = wish;
+    const job = new Job(newId(), document, this.nameOf(document));
+    job.targets = wish.targets;
+    this.jobs.add(job);
+    this.#remember(document, job.id);
+    const body = writeExactly({
+      prompt: wish.workflow,
+      client_id: this.#editor.server.clientId,
+      prompt_id: job.id,
+      idempotency_key: job.id,
+      ...(labelOf(job.name) ? { label: labelOf(job.name) } : {}),
+      ...(wish.front ? { front: true } : {}),
+      ...(wish.targets ? { partial_execution_targets: wish.targets } : {}),
+      extra_data: wish.extraData,
+    });
+    this.sending.send(job, body).then(
+      (answer) => this.#taken(job, answer),
+      (error) => this.#refused(job, error),
+    );
+    return job;
+  }
+
+  /** @param {Job} job @param {any} answer */
+  #taken(job, answer) {
+    if (job.state === "sending") this.jobs.setState(job, "queued"); // it may run already
+    if (job.hasEnded && job.state === "cancelled") void this.cancel(job); // taken back on its way
+    if (answer?.node_errors && Object.keys(answer.node_errors).length) {
+      this.#editor.events.emit("run:refused", { job, answer, isPartial: true });
+    }
+    for (const hook of this.after.all) hook(job);
+  }
+
+  /** @param {Job} job @param {any} error */
+  #refused(job, error) {
+    if (error?.name === "AbortError") return;
+    this.setMode("once");
+    job.failure = { nodeId: null, type: "", message: error.message, kind: "", traceback: "" };
+    this.jobs.setState(job, "failed");
+    this.#editor.events.emit("run:refused", { job, answer: error.body ?? { error: { message: error.message } }, isPartial: false });
+  }
+
+  /** @param {Document} document @param {string} id */
+  #remember(document, id) {
+    document.lastJobs = [...document.lastJobs, id].slice(-KEPT_IDS);
+    this.#editor.events.emit("run:jobs", document); // who keeps drafts keeps them, too
+  }
+
+  /** Runs the outputs among these nodes, or those that they feed. @param {Node[]} nodes */
+  async queueSelection(nodes) {
+    const { document, path, shell } = this.#editor;
+    const targets = targetsOf(document, nodes, path);
+    if (!targets.length) return void shell.note(this.#editor.text("run.no-outputs"));
+    return this.queue({ targets, count: 1 });
+  }
+
+  /** Stops what runs; if nothing does, the newest job that waits. */
+  async interrupt() {
+    const job = this.jobs.running ?? this.jobs.active.at(-1);
+    this.setMode("once");
+    if (job) await this.cancel(job);
+  }
+
+  /** @param {Job} job */
+  async cancel(job) {
+    if (job.state === "sending") {
+      this.sending.takeBack(job);
+      this.jobs.setState(job, "cancelled");
+      return;
+    }
+    await this.#editor.server.post("/jobs/cancel", { job_ids: [job.id] });
+    if (job.state === "queued") this.jobs.setState(job, "cancelled"); // the server tells of running ones
+  }
+
+  /** Takes out everything that waits, of this page and of others. */
+  async clearQueue() {
+    for (const job of this.jobs.active) {
+      if (job.state !== "sending") continue;
+      this.sending.takeBack(job);
+      this.jobs.setState(job, "cancelled");
+    }
+    await this.#editor.server.post("/queue", { clear: true });
+    for (const job of this.jobs.active) if (job.state === "queued") this.jobs.setState(job, "cancelled");
+  }
+
+  /** @param {"once" | "change" | "always"} mode */
+  setMode(mode) {
+    if (this.mode === mode) return;
+    this.mode = mode;
+    clearTimeout(this.#changeTimer);
+    this.#editor.events.emit("run:mode", mode);
+    if (mode !== "once" && !this.jobs.active.some((job) => job.document === this.#editor.document)) void this.queue({ count: 1 });
+  }
+
+  /** @param {Document} document */
+  #follow(document) {
+    this.#unfollow();
+    const { events } = document.journal;
+    const stops = [
+      events.on("commit", (entry) => this.#changed(entry)),
+      events.on("travel", ({ entry }) => this.#changed(entry)),
+    ];
+    this.#unfollow = () => stops.forEach((each) => each());
+  }
+
+  /** @param {Entry} entry */
+  #changed(entry) {
+    if (this.mode !== "change" || !entry.steps.some((step) => step.kind !== "set" || !LOOKS.has(step.key))) return;
+    clearTimeout(this.#changeTimer);
+    this.#changeTimer = setTimeout(() => {
+      if (this.jobs.active.some((job) => job.document === this.#editor.document)) this.#isStale = true;
+      else void this.queue({ count: 1 });
+    }, CHANGE_PAUSE_MS);
+  }
+
+  /** @param {Job} job */
+  #stateChanged(job) {
+    const { events, server } = this.#editor;
+    if (job.state === "running" && job.document) job.wanted ??= nodesBehind(job.document, job.targets);
+    if (job.startedMs !== null && job.failure && (job.state === "failed" || job.state === "partial")) events.emit("run:failed", job);
+    events.emit("run:job", job);
+    if (!job.hasEnded) return;
+    if (job.document && job.nodes.size && this.jobs.active.length < 20) void this.#explain(job);
+    const isOver = !this.jobs.active.some((each) => each.document === job.document);
+    if (!isOver || job.document !== this.#editor.document || server.state !== "open") return;
+    if (this.mode === "always" && job.state === "done") void this.queue({ count: 1 });
+    else if (this.mode === "always") this.setMode("once");
+    else if (this.mode === "change" && this.#isStale) {
+      this.#isStale = false;
+      void this.queue({ count: 1 });
+    }
+  }
+
+  /** Learns how long nodes ran. @param {Job} job */
+  async #explain(job) {
+    try {
+      const { nodes } = await this.#editor.server.get(`/v1/jobs/${encodeURIComponent(job.id)}/explain`);
+      for (const [id, { how, seconds }] of /** @type {[string, any][]} */ (Object.entries(nodes))) {
+        const type = job.wanted?.get(id);
+        if (type && how === "ran" && seconds !== null) this.pace.learn(type, seconds * 1000);
+      }
+      const latest = this.jobs.all.findLast((each) => each.document === job.document && each.startedMs !== null);
+      if (latest === job) this.showing.explain(job, nodes);
+    } catch {
+      // forgotten already, or the line broke: the page's own times stay
+    }
+  }
+
+  /**
+   * A job that was queued in another way, as by trying one again.
+   * @param {string} id
+   * @param {Document | null} document  whose nodes show what it brings
+   * @param {string} name
+   */
+  adopt(id, document, name) {
+    const known = this.jobs.get(id);
+    if (known) {
+      known.name ||= name;
+      if (known.document || !document) return;
+      known.document = document; // it was heard of before the answer came
+      this.#remember(document, id);
+      for (const node of known.nodes.keys()) this.jobs.events.emit("node", { job: known, id: node });
+      for (const [node, output] of known.results) this.jobs.events.emit("result", { job: known, id: node, output });
+      if (known.state !== "queued") this.#stateChanged(known);
+      return;
+    }
+    const job = new Job(id, document, name);
+    job.state = "queued";
+    this.jobs.add(job);
+    if (document) this.#remember(document, id);
+  }
+
+  /** How far a job is. @param {Job} job @returns {{percent: number, secondsLeft: number | null}} */
+  progressOf(job) {
+    if (this.#editor.server.state !== "open" && !job.hasEnded) return this.#estimates.get(job) ?? { percent: 0, secondsLeft: null };
+    const estimate = this.pace.estimate(job, this.jobs.now());
+    const before = this.#estimates.get(job)?.percent ?? 0;
+    if (job.nodes.size) estimate.percent = Math.max(before, estimate.percent); // better known now, but it never goes back
+    this.#estimates.set(job, estimate);
+    return estimate;
+  }
+
+  /** The nodes on the canvas that stand for one of the server's. @param {Document | null} document @param {string} id */
+  placesOf(document, id) {
+    return this.showing.placesOf(document, id);
+  }
+
+  /** What an output is to look at. @param {any} output */
+  readOutput(output) {
+    return readOutput(output, (file) => this.#editor.server.fileAddress(file));
+  }
+
+  /** @param {string} type @param {any} data */
+  hear(type, data) {
+    if (type === "notification" && data?.value) this.#editor.shell.note(String(data.value));
+    this.jobs.hear(type, data);
+  }
+
+  /** @param {Blob} picture @param {any} about */
+  hearPreview(picture, about) {
+    const job = this.jobs.get(about?.prompt_id);
+    if (!job || job.hasEnded) return;
+    this.#editor.events.emit("run:preview", { job, id: String(about.display_node_id ?? about.node_id), picture });
+    void this.showing.preview(job, String(about.display_node_id ?? about.node_id), picture);
+  }
+
+  /** @param {number} kind @param {DataView<ArrayBuffer>} data */
+  hearBinary(kind, data) {
+    if (kind === 3) this.jobs.hearText(data);
+    const job = this.jobs.running;
+    if (kind !== 1 || !job?.running) return; // a picture that does not say whose it is: of what runs
+    const type = data.getUint32(0) === 2 ? "image/png" : "image/jpeg";
+    this.hearPreview(new Blob([new Uint8Array(data.buffer, data.byteOffset + 4)], { type }), { prompt_id: job.id, node_id: job.running });
+  }
+
+  /** After the line was broken: where are the jobs that had not ended? */
+  async catchUp() {
+    await Promise.all(this.jobs.active.filter((job) => job.state !== "sending").map((job) => this.#look(job)));
+  }
+
+  /** @param {Job} job */
+  async #look(job) {
+    try {
+      const record = await this.#editor.server.get(`/heddle/jobs/${encodeURIComponent(job.id)}`);
+      if (!job.hasEnded) this.jobs.catchUp(job, record);
+    } catch (error) {
+      if (/** @type {any} */ (error)?.status === 404 && !job.hasEnded) this.jobs.setState(job, "cancelled");
+    }
+  }
+
+  /**
+   * After a reload: shows what the last jobs of a document brought, and goes on with those that run.
+   * @param {Document} document  with its `lastJobs`
+   */
+  async recall(document) {
+    for (const id of document.lastJobs) {
+      const known = this.jobs.get(id);
+      if (known?.document) continue;
+      let record;
+      try {
+        record = await this.#editor.server.get(`/heddle/jobs/${encodeURIComponent(id)}`);
+      } catch {
+        continue; // forgotten
+      }
+      const job = known ?? new Job(id, document, this.nameOf(document));
+      job.document = document;
+      if (!known) this.jobs.add(job);
+      if (!job.hasEnded || known) this.jobs.catchUp(job, record);
+    }
+  }
+}
+
+/** A list of functions that others add to. @template {Function} F */
+class Hooks {
+  /** @type {F[]} */
+  all = [];
+
+  /** @param {F} hook @returns {() => void} takes it away */
+  add(hook) {
+    this.all = [...this.all, hook];
+    return () => void (this.all = this.all.filter((each) => each !== hook));
+  }
+}
+
+/** The server takes a line of at most 200 characters. @param {string} name */
+function labelOf(name) {
+  return name.replace(/[^\P{C}]/gu, " ").trim().slice(0, 200);
+}

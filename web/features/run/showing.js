@@ -1,0 +1,267 @@
+/**
+ * What jobs bring, on the nodes that it belongs to: pictures, texts, previews, progress. Kept by the id that the server
+ * has for a node, so that it is there when the person comes back to a document or opens a subgraph whose inside several
+ * instances share.
+ */
+
+/** @import { Document } from "../../core/document.js" */
+/** @import { Editor } from "../../core/editor.js" */
+/** @import { Node } from "../../core/graph.js" */
+/** @import { Job, Jobs, NodeRun } from "./jobs.js" */
+
+/** @typedef {{output?: any, jobId?: string, text?: string, run?: {state: NodeRun["state"] | null, value: number, max: number | null, ms?: number}}} Shown */
+
+const VIDEO = /\.(mp4|webm|mov|mkv|m4v)$/i;
+const AUDIO = /\.(mp3|wav|flac|ogg|opus|m4a)$/i;
+
+export class Showing {
+  /** @type {WeakMap<Document, Map<string, Shown>>} */
+  #kept = new WeakMap();
+  /** @type {Map<string, number>} "job node": number of the latest preview, since they are read one beside the other */
+  #previews = new Map();
+  #editor;
+
+  /** @param {Editor} editor @param {Jobs} jobs */
+  constructor(editor, jobs) {
+    this.#editor = editor;
+    this.jobs = jobs;
+    this.cleanups = [
+      jobs.events.on("node", ({ job, id }) => this.#node(job, id)),
+      jobs.events.on("result", ({ job, id, output }) => this.#result(job, id, output)),
+      jobs.events.on("text", ({ job, id, text }) => this.#text(job, id, text)),
+      jobs.events.on("state", (job) => this.#state(job)),
+      editor.events.on("graph", () => this.showAgain()),
+    ];
+  }
+
+  get #content() {
+    return this.#editor.services.content;
+  }
+
+  /** @param {Document} document @param {string} id @returns {Shown} */
+  #of(document, id) {
+    let all = this.#kept.get(document);
+    if (!all) this.#kept.set(document, (all = new Map()));
+    let shown = all.get(id);
+    if (!shown) all.set(id, (shown = {}));
+    return shown;
+  }
+
+  /** Everything of the subgraph that is open now: its nodes are shared by all instances. */
+  showAgain() {
+    const { document, path, graph } = this.#editor;
+    if (!path.length) return;
+    const prefix = `${path.map((each) => each.id).join(":")}:`;
+    const kept = this.#kept.get(document) ?? new Map();
+    for (const node of graph.nodes.values()) {
+      this.#content?.clear(node);
+      const shown = kept.get(prefix + node.key);
+      if (!shown) continue;
+      if (shown.output) this.#paintOutput([node], shown.output, shown.jobId);
+      if (shown.text) this.#content?.setText(node, shown.text);
+      if (shown.run) this.#paintRun(node, shown.run);
+    }
+    this.#editor.events.emit("run:shown-again", null);
+  }
+
+  /**
+   * The nodes on the canvas that stand for a node of a job.
+   * @param {Document | null} document
+   * @param {string} id  on the server
+   * @returns {{node: Node | null, instances: {node: Node, rest: string[]}[]}}
+   *   `node`: null if it is inside of a subgraph that is not open; `instances`: those around it that can be seen, with
+   *   the way from there to the node
+   */
+  placesOf(document, id) {
+    if (!document) return { node: null, instances: [] };
+    const found = this.#editor.nodeOf(id, document);
+    if (!found) return { node: null, instances: [] };
+    const { path, node } = found;
+    const parts = id.split(":");
+    /** @param {Node[]} wanted */
+    const isOpen = (wanted) => !wanted.length || (document === this.#editor.document && wanted.length === this.#editor.path.length && wanted.every((each, i) => each === this.#editor.path[i]));
+    const instances = path.map((each, i) => ({ node: each, rest: parts.slice(i + 1), around: path.slice(0, i) })).filter((each) => isOpen(each.around));
+    return { node: isOpen(path) ? node : null, instances };
+  }
+
+  /** @param {Job} job @param {string} id */
+  #node(job, id) {
+    if (!job.document) return;
+    const run = job.nodes.get(id);
+    const shown = this.#of(job.document, id);
+    shown.run = run ? { state: run.state, value: run.value, max: run.max, ms: run.ms } : { state: null, value: 0, max: null };
+    const { node, instances } = this.placesOf(job.document, id);
+    if (node) this.#paintRun(node, shown.run);
+    for (const each of instances) this.#paintInstance(job, each.node, id.split(":").slice(0, -each.rest.length).join(":"));
+    if (run?.state !== "running") this.#dropPreview(job, id);
+  }
+
+  /** @param {Node} node @param {NonNullable<Shown["run"]>} run */
+  #paintRun(node, run) {
+    this.#content?.setState(node, { state: run.state, ms: run.ms });
+    if (run.state === "running" && run.max) this.#content?.setProgress(node, run.value, run.max);
+    else this.#content?.setProgress(node, null);
+  }
+
+  /** What its inside does, on the instance itself. @param {Job} job @param {Node} node @param {string} id */
+  #paintInstance(job, node, id) {
+    const inner = [...job.nodes].filter(([each]) => each.startsWith(`${id}:`)).map(([, run]) => run);
+    const running = inner.findLast((run) => run.state === "running");
+    const isWhole = job.wanted && [...job.wanted.keys()].filter((each) => each.startsWith(`${id}:`)).every((each) => ["done", "cached"].includes(job.nodes.get(each)?.state ?? ""));
+    /** @type {NodeRun["state"] | null} */
+    let state = null;
+    if (inner.some((run) => run.state === "error")) state = "error";
+    else if (isWhole) state = inner.every((run) => run.state === "cached") ? "cached" : "done";
+    else if (inner.length && !job.hasEnded) state = "running";
+    const ms = isWhole ? inner.reduce((sum, run) => sum + (run.ms ?? 0), 0) : undefined;
+    const run = { state, value: running?.value ?? 0, max: running?.max ?? null, ms };
+    if (job.document) this.#of(job.document, id).run = run;
+    this.#paintRun(node, run);
+  }
+
+  /** @param {Job} job @param {string} id @param {any} output */
+  #result(job, id, output) {
+    if (!job.document || !output) return;
+    Object.assign(this.#of(job.document, id), { output, jobId: job.id });
+    const { node, instances } = this.placesOf(job.document, id);
+    const nodes = instances.filter((each) => isExposed(each.node, each.rest)).map((each) => each.node);
+    for (const each of instances) {
+      const at = id.split(":").slice(0, -each.rest.length).join(":");
+      if (nodes.includes(each.node)) Object.assign(this.#of(job.document, at), { output, jobId: job.id });
+    }
+    this.#paintOutput(node ? [node, ...nodes] : nodes, output, job.id);
+  }
+
+  /** @param {Node[]} nodes @param {any} output  of a node: kind -> files or texts @param {string | undefined} jobId */
+  #paintOutput(nodes, output, jobId) {
+    const content = this.#content;
+    if (!content) return;
+    const { pictures, media, text } = readOutput(output, (file) => this.#editor.server.fileAddress(file, jobId ? { v: jobId.slice(0, 8) } : {}));
+    for (const node of nodes) {
+      content.setPreview(node, null);
+      if (pictures.length || content.get?.(node)?.pictures.length) content.setImages(node, pictures);
+      if (media.length || content.get?.(node)?.media.length) content.setMedia(node, media);
+      if (text || content.get?.(node)?.text) content.setText(node, text);
+    }
+  }
+
+  /** @param {Job} job @param {string} id @param {string} text */
+  #text(job, id, text) {
+    if (!job.document) return;
+    this.#of(job.document, id).text = text;
+    const { node } = this.placesOf(job.document, id);
+    if (node) this.#content?.setText(node, text);
+  }
+
+  /**
+   * What is being sampled.
+   * @param {Job} job
+   * @param {string} id
+   * @param {Blob} picture
+   */
+  async preview(job, id, picture) {
+    const key = `${job.id} ${id}`;
+    const number = (this.#previews.get(key) ?? 0) + 1;
+    this.#previews.set(key, number);
+    const { node, instances } = this.placesOf(job.document, id);
+    const nodes = instances.filter((each) => isExposed(each.node, each.rest)).map((each) => each.node);
+    for (const each of node ? [node, ...nodes] : nodes) {
+      const bitmap = await createImageBitmap(picture); // one each: who shows it closes it
+      if (this.#previews.get(key) === number && !job.hasEnded) this.#content?.setPreview(each, bitmap);
+      else bitmap.close();
+    }
+  }
+
+  /** @param {Job} job @param {string} id */
+  #dropPreview(job, id) {
+    if (!this.#previews.delete(`${job.id} ${id}`)) return;
+    const { node, instances } = this.placesOf(job.document, id);
+    for (const each of [...(node ? [node] : []), ...instances.map((each) => each.node)]) this.#content?.setPreview(each, null);
+  }
+
+  /** A job that starts takes away the marks of the one before; its pictures stay until there are new ones. @param {Job} job */
+  #state(job) {
+    const { document } = job;
+    if (!document) return;
+    if (job.state === "running" && !job.nodes.size) {
+      for (const [id, shown] of this.#kept.get(document) ?? []) {
+        if (!shown.run && !shown.text) continue;
+        shown.run = undefined;
+        const { node } = this.placesOf(document, id);
+        if (!node) continue;
+        this.#paintRun(node, { state: null, value: 0, max: null });
+        if (shown.text) this.#content?.setText(node, "");
+        shown.text = undefined;
+      }
+    }
+    if (job.hasEnded) {
+      for (const key of [...this.#previews.keys()]) if (key.startsWith(`${job.id} `)) this.#dropPreview(job, key.slice(job.id.length + 1));
+      /** @type {Set<string>} */
+      const around = new Set();
+      for (const id of job.nodes.keys()) {
+        const parts = id.split(":");
+        for (let i = 1; i < parts.length; i++) around.add(parts.slice(0, i).join(":"));
+      }
+      for (const id of around) {
+        const { node } = this.placesOf(document, id);
+        if (node) this.#paintInstance(job, node, id);
+      }
+    }
+  }
+
+  /** The server knows better than this page how long nodes ran. @param {Job} job @param {Record<string, {how: string | null, seconds: number | null}>} nodes */
+  explain(job, nodes) {
+    if (!job.document) return;
+    for (const [id, { how, seconds }] of Object.entries(nodes)) {
+      const state = how === "ran" ? "done" : how === "memory" || how === "disk" || how === "finished" ? "cached" : null;
+      if (!state) continue;
+      const run = { state: /** @type {NodeRun["state"]} */ (state), value: 0, max: null, ms: state === "done" && seconds !== null ? seconds * 1000 : undefined };
+      this.#of(job.document, id).run = run;
+      const { node } = this.placesOf(job.document, id);
+      if (node) this.#paintRun(node, run);
+    }
+  }
+}
+
+/**
+ * Whether a subgraph shows what a node inside it brings. Older files do not say: then it does.
+ * @param {Node} instance
+ * @param {string[]} rest  ids from there to the node
+ * @returns {boolean}
+ */
+function isExposed(instance, rest) {
+  const exposures = instance.properties.previewExposures;
+  if (!Array.isArray(exposures)) return true;
+  if (exposures.some((each) => String(each?.sourceNodeId) === rest.join(":"))) return true;
+  if (rest.length < 2 || !exposures.some((each) => String(each?.sourceNodeId) === rest[0])) return false;
+  const inner = instance.graph.document.definitions.get(instance.type)?.graph.node(rest[0]);
+  return Boolean(inner && isExposed(inner, rest.slice(1)));
+}
+
+/**
+ * @param {any} output  of a node: kind -> files or texts
+ * @param {(file: any) => string} address
+ * @returns {{pictures: {src: string, width?: number, height?: number, file: any}[], media: {src: string, kind: "audio" | "video", file: any}[], text: string}}
+ */
+export function readOutput(output, address) {
+  /** @type {ReturnType<typeof readOutput>} */
+  const found = { pictures: [], media: [], text: "" };
+  /** @type {string[]} */
+  const texts = [];
+  for (const [kind, items] of Object.entries(output ?? {})) {
+    if (typeof items === "string" && kind === "text") texts.push(items);
+    if (!Array.isArray(items)) continue;
+    for (const item of items) {
+      if (typeof item === "string") {
+        if (kind === "text") texts.push(item);
+      } else if (typeof item?.filename === "string") {
+        const src = address(item);
+        if (kind === "audio" || AUDIO.test(item.filename)) found.media.push({ src, kind: "audio", file: item });
+        else if (VIDEO.test(item.filename)) found.media.push({ src, kind: "video", file: item });
+        else if (kind === "images" || kind === "gifs" || kind === "animated_images") found.pictures.push({ src, width: item.width, height: item.height, file: item });
+      }
+    }
+  }
+  found.text = texts.join("\n");
+  return found;
+}

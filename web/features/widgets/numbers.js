@@ -1,0 +1,119 @@
+/** Numbers of widgets: what a typed text, a step or a drag makes of them, and how they are written. No DOM. */
+
+import { evaluate } from "./expression.js";
+
+/** @import { InputSpec } from "../../core/spec.js" */
+
+/** A whole number beyond 2^53 is kept as its digits: a JavaScript number would lose the last ones. */
+/** @typedef {number | string} NumberValue */
+
+const MOST_DECIMALS = 6;
+
+/** @param {InputSpec} input */
+export function isWhole(input) {
+  return input.widget === "INT";
+}
+
+/** @param {InputSpec} input @returns {number} one click of an arrow */
+export function stepOf(input) {
+  const step = Number(input.options.step);
+  if (isWhole(input)) return step >= 1 ? Math.round(step) : 1;
+  return step > 0 ? step : 0.1;
+}
+
+/** @param {InputSpec} input @returns {[number, number]} */
+export function rangeOf({ options }) {
+  const low = options.min === undefined || options.min === null ? -Infinity : Number(options.min);
+  const high = options.max === undefined || options.max === null ? Infinity : Number(options.max);
+  return [Number.isNaN(low) ? -Infinity : low, Number.isNaN(high) ? Infinity : high];
+}
+
+/** Digits behind the point that a number like 0.25 has. @param {number} value */
+function decimalsOf(value) {
+  for (let digits = 0; digits < MOST_DECIMALS; digits++) if (Math.abs(value * 10 ** digits - Math.round(value * 10 ** digits)) < 1e-9 * 10 ** digits) return digits;
+  return MOST_DECIMALS;
+}
+
+/** @param {InputSpec} input @param {number} value @returns {number} within its range, on its grid */
+export function tidy(input, value) {
+  const [low, high] = rangeOf(input);
+  let tidied = value;
+  if (isWhole(input)) {
+    const step = stepOf(input);
+    const start = Number.isFinite(low) ? low : 0;
+    tidied = step > 1 ? start + Math.round((value - start) / step) * step : Math.round(value);
+  } else {
+    const round = Number(input.options.round);
+    if (round > 0) tidied = Number((Math.round(value / round) * round).toFixed(decimalsOf(round)));
+    else tidied = Number(value.toPrecision(12)); // 0.1 + 0.2
+  }
+  return Math.min(high, Math.max(low, tidied));
+}
+
+/** On a multiple of its step, as a slider leaves it. @param {InputSpec} input @param {number} value */
+export function onGrid(input, value) {
+  const step = stepOf(input);
+  const [low] = rangeOf(input);
+  const start = Number.isFinite(low) ? low : 0;
+  return tidy(input, Number((start + Math.round((value - start) / step) * step).toFixed(MOST_DECIMALS)));
+}
+
+/**
+ * @param {InputSpec} input
+ * @param {string} text
+ * @returns {NumberValue | null} null: it is no number
+ */
+export function parse(input, text) {
+  const plain = text.trim().replaceAll(/[_\s]/g, "");
+  if (isWhole(input) && /^[-+]?\d{16,}$/.test(plain)) {
+    const exact = BigInt(plain.replace("+", ""));
+    const [low, high] = rangeOf(input);
+    if (BigInt(Number.MIN_SAFE_INTEGER) <= exact && exact <= BigInt(Number.MAX_SAFE_INTEGER)) return tidy(input, Number(exact));
+    // 2^64 - 1 is what a seed may be, and the number nearest to it is 2^64.
+    const most = high >= 2 ** 64 ? 2n ** 64n - 1n : Number.isFinite(high) ? BigInt(high) : exact;
+    const least = Number.isFinite(low) ? BigInt(low) : exact;
+    const kept = exact > most ? most : exact < least ? least : exact;
+    return kept > BigInt(Number.MAX_SAFE_INTEGER) || kept < BigInt(Number.MIN_SAFE_INTEGER) ? String(kept) : Number(kept);
+  }
+  const value = evaluate(text);
+  return value === null ? null : tidy(input, value);
+}
+
+/**
+ * @param {InputSpec} input
+ * @param {NumberValue} value
+ * @param {number} count  steps up; negative ones go down
+ * @returns {NumberValue}
+ */
+export function stepped(input, value, count) {
+  if (typeof value === "string" && /^-?\d+$/.test(value)) return parse(input, String(BigInt(value) + BigInt(Math.round(count)) * BigInt(stepOf(input)))) ?? value;
+  const number = Number(value);
+  return tidy(input, (Number.isFinite(number) ? number : 0) + count * stepOf(input));
+}
+
+/** @param {InputSpec} input @param {any} value @returns {string} */
+export function format(input, value) {
+  if (typeof value !== "number") return value === undefined || value === null ? "" : String(value);
+  if (!Number.isFinite(value) || Math.abs(value) >= 1e15) return Number.isInteger(value) ? BigInt(value).toString() : String(value);
+  if (isWhole(input)) return String(value);
+  const round = Number(input.options.round);
+  const usual = Math.min(MOST_DECIMALS, decimalsOf(stepOf(input)), round > 0 ? decimalsOf(round) : MOST_DECIMALS);
+  const own = decimalsOf(value);
+  if (value !== 0 && own === MOST_DECIMALS) return String(Number(value.toPrecision(6)));
+  return value.toFixed(Math.max(usual, own));
+}
+
+/** Whether the server would take it. @param {InputSpec} input @param {any} value */
+export function isValid(input, value) {
+  if (typeof value === "string" ? !/^\s*[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?\s*$/i.test(value) : typeof value !== "number" || Number.isNaN(value)) return false;
+  const [low, high] = rangeOf(input);
+  const number = Number(value);
+  return number >= low && number <= high && (!isWhole(input) || Number.isInteger(number));
+}
+
+/** Where it lies between its least and its largest, 0..1; null: it has no such ends. @param {InputSpec} input @param {any} value */
+export function shareOf(input, value) {
+  const [low, high] = rangeOf(input);
+  if (!Number.isFinite(high - low) || high <= low) return null;
+  return Math.min(1, Math.max(0, (Number(value) - low) / (high - low)));
+}

@@ -1,0 +1,62 @@
+/** Files and texts that are dropped on the page. */
+
+/** @import { Editor } from "../../core/editor.js" */
+/** @import { Files } from "./files.js" */
+
+/**
+ * @param {Editor} editor
+ * @param {Files} files
+ * @returns {() => void}
+ */
+export function listenForDrops(editor, files) {
+  const stop = new AbortController();
+  const { signal } = stop;
+  const { stage } = editor.shell;
+  let depth = 0;
+  /** @param {DragEvent} event */
+  const isOurs = (event) => [...(event.dataTransfer?.types ?? [])].some((type) => type === "Files" || type === "text/uri-list");
+  document.addEventListener("dragenter", (event) => {
+    if (isOurs(event) && depth++ === 0) stage.classList.add("is-drop-target");
+  }, { signal });
+  document.addEventListener("dragleave", (event) => {
+    if (isOurs(event) && --depth <= 0) stage.classList.remove("is-drop-target");
+  }, { signal });
+  document.addEventListener("dragover", (event) => {
+    if (isOurs(event)) event.preventDefault();
+  }, { signal });
+  document.addEventListener("drop", (event) => {
+    depth = 0;
+    stage.classList.remove("is-drop-target");
+    if (event.defaultPrevented || !isOurs(event)) return;
+    event.preventDefault();
+    const chosen = [...(event.dataTransfer?.files ?? [])];
+    if (chosen.length) {
+      void files.openFiles(chosen);
+      return;
+    }
+    const address = event.dataTransfer?.getData("text/uri-list").split("\n").find((line) => line && !line.startsWith("#"));
+    if (address) void openAddress(editor, files, address);
+  }, { signal });
+  return () => stop.abort();
+}
+
+/**
+ * A picture dragged out of the page itself, as from the gallery. Nothing is asked of another address.
+ * @param {Editor} editor
+ * @param {Files} files
+ * @param {string} address
+ */
+async function openAddress(editor, files, address) {
+  const url = URL.parse(address, location.href);
+  if (url?.origin !== location.origin) {
+    editor.shell.note(editor.text("workflows.foreign-address"), { kind: "error" });
+    return;
+  }
+  try {
+    const answer = await fetch(url);
+    const blob = await answer.blob();
+    await files.openAnything(new File([blob], url.searchParams.get("filename") ?? "picture.png", { type: blob.type }));
+  } catch (error) {
+    editor.report(error);
+  }
+}

@@ -1,0 +1,352 @@
+/** Opening and saving: which file each tab belongs to, and that no save overwrites what somebody else saved. */
+
+import { Document } from "../../core/document.js";
+import { Emitter } from "../../core/emitter.js";
+import { parseExactly, writeExactly } from "../../core/json.js";
+import { readWorkflow } from "../../core/read.js";
+import { Refusal } from "../../core/server.js";
+import { writeWorkflow } from "../../core/write.js";
+import { randomId } from "./ids.js";
+
+/** @import { Editor } from "../../core/editor.js" */
+
+/**
+ * What is known of one open document.
+ * @typedef {object} FileState
+ * @property {string} id  of its draft
+ * @property {string} name  on its tab
+ * @property {string | null} path  of its file below `workflows`; null: never saved
+ * @property {string | null} revision  of the file when it was read or saved
+ * @property {object} mark  of the journal at that time
+ * @property {boolean} isUnsaved  it was not saved before the page was loaded again
+ */
+
+const LARGEST_FILE = 64 * 1024 * 1024;
+
+export class Files {
+  /** @type {WeakMap<Document, FileState>} */
+  #states = new WeakMap();
+  /** @type {Emitter<{change: Document}>} a tab's name, file or dirt changed */
+  events = new Emitter();
+  #editor;
+  /** @type {(shelf?: "mine" | "examples") => Promise<void>} */
+  browse = async () => {};
+
+  /** @param {Editor} editor */
+  constructor(editor) {
+    this.#editor = editor;
+    editor.events.on("change", (/** @type {Document} */ document) => this.events.emit("change", document));
+  }
+
+  /** @param {Document} document @returns {FileState} */
+  stateOf(document) {
+    let state = this.#states.get(document);
+    if (!state) {
+      state = { id: randomId(), name: this.#freeName(), path: null, revision: null, mark: document.journal.mark, isUnsaved: false };
+      this.#states.set(document, state);
+    }
+    return state;
+  }
+
+  #freeName() {
+    const taken = new Set(this.#editor.documents.map((each) => this.#states.get(each)?.name));
+    const base = this.#editor.text("workflows.unnamed");
+    for (let i = 1; ; i++) {
+      const name = i === 1 ? base : `${base} ${i}`;
+      if (!taken.has(name)) return name;
+    }
+  }
+
+  /** @param {Document} document @param {Partial<FileState>} change */
+  setState(document, change) {
+    Object.assign(this.stateOf(document), change);
+    this.events.emit("change", document);
+  }
+
+  /** Whether there is something in it that its file does not have. @param {Document} document */
+  isDirty(document) {
+    const state = this.stateOf(document);
+    return state.isUnsaved || document.journal.mark !== state.mark;
+  }
+
+  /** An empty tab that nobody has done anything in. @param {Document} document */
+  isUntouched(document) {
+    return !this.isDirty(document) && this.stateOf(document).path === null && !document.root.nodes.size;
+  }
+
+  // Opening.
+
+  /** @returns {Document} */
+  openNew() {
+    const document = new Document(this.#editor.catalogue);
+    this.stateOf(document);
+    this.#editor.open(document);
+    return document;
+  }
+
+  /**
+   * A workflow's JSON in a tab of its own. What is damaged in it is told.
+   * @param {any} saved
+   * @param {Partial<FileState>} [state]
+   * @returns {Document}
+   */
+  openSaved(saved, state = {}) {
+    const { document, damage } = readWorkflow(saved, this.#editor.catalogue);
+    this.#states.set(document, { id: randomId(), name: this.#freeName(), path: null, revision: null, mark: document.journal.mark, isUnsaved: false, ...state });
+    const current = this.#editor.document;
+    const replaces = this.isUntouched(current) && this.#editor.documents.length === 1;
+    this.#editor.open(document);
+    if (replaces) this.#editor.close(current);
+    if (damage.length) {
+      const lines = damage.slice(0, 5).map((each) => this.#editor.text(each.key, { at: each.at }));
+      if (damage.length > 5) lines.push(this.#editor.text("workflows.more-damage", { count: damage.length - 5 }));
+      this.#editor.shell.note(lines.join("\n"), { kind: "error" });
+    }
+    this.#editor.events.emit("workflow:open", document);
+    return document;
+  }
+
+  /** One that ships, or the person's own by name. @param {string} name */
+  async openExample(name) {
+    const saved = await this.#editor.server.get(`/heddle/workflows/${name.split("/").map(encodeURIComponent).join("/")}`);
+    const document = this.openSaved(saved, { name: name.split("/").at(-1) ?? name });
+    this.#editor.fitAll(); // the place that it was saved at suits another window
+    return document;
+  }
+
+  /** @param {string} name  of a file, else of an example */
+  async openNamed(name) {
+    const path = name.endsWith(".json") ? name : `${name}.json`;
+    try {
+      return await this.openPath(path);
+    } catch (error) {
+      if (error instanceof Refusal && error.status === 404) return this.openExample(name);
+      throw error;
+    }
+  }
+
+  /**
+   * A file of the person's. One that is open already is shown.
+   * @param {string} path
+   * @returns {Promise<Document>}
+   */
+  async openPath(path) {
+    const open = this.#editor.documents.find((each) => this.stateOf(each).path === path);
+    if (open) {
+      this.#editor.show(open);
+      return open;
+    }
+    const answer = await fetch(this.#editor.server.address(`/heddle/files/workflows/${encodeURIComponent(path)}`), { cache: "no-cache" });
+    const text = await answer.text();
+    if (!answer.ok) throw new Refusal(answer.status, this.#editor.text("workflows.cannot-open", { name: path, reason: `HTTP ${answer.status}` }), null);
+    return this.openSaved(this.#parse(text, path), { name: nameOf(path), path, revision: revisionOf(answer) });
+  }
+
+  /** @param {string} text @param {string} name */
+  #parse(text, name) {
+    try {
+      return parseExactly(text).value;
+    } catch (error) {
+      throw new Error(this.#editor.text("workflows.broken-json", { name, reason: error instanceof Error ? error.message : "" }));
+    }
+  }
+
+  /** Asks for files of this machine. */
+  chooseFile() {
+    const field = document.createElement("input");
+    field.type = "file";
+    field.multiple = true;
+    field.accept = ".json,.png,.webp,.jpg,.jpeg,.avif,.flac,.mp3,.ogg,.opus,.mp4,.mov,.m4v,.webm,.mkv,.glb,.svg,.latent,.safetensors";
+    field.addEventListener("change", () => void this.openFiles([...(field.files ?? [])]));
+    field.click();
+  }
+
+  /** @param {File[]} chosen */
+  async openFiles(chosen) {
+    for (const each of chosen) {
+      try {
+        await this.openAnything(each);
+      } catch (error) {
+        this.#editor.report(error);
+      }
+    }
+  }
+
+  /**
+   * A file of any kind that carries a workflow, a text of JSON or of settings, or parsed JSON.
+   * @param {File | string | any} what
+   * @returns {Promise<Document | null>} null: nothing in it could be opened; the person was told
+   */
+  async openAnything(what) {
+    if (what && typeof what === "object" && !(what instanceof Blob)) return this.openSaved(what);
+    const name = what instanceof File ? what.name : this.#editor.text("workflows.pasted");
+    if (what instanceof Blob && what.size > LARGEST_FILE && /\.json$/i.test(name)) {
+      throw new Error(this.#editor.text("workflows.too-large", { name, megabytes: LARGEST_FILE / 2 ** 20 }));
+    }
+    const isJson = typeof what === "string" || /\.json$/i.test(name);
+    if (isJson) {
+      const text = typeof what === "string" ? what : await what.text();
+      if (/^\s*\{/.test(text)) {
+        const saved = this.#parse(text, name);
+        if (Array.isArray(saved?.nodes)) return this.openSaved(saved, { name: nameOf(name) });
+      }
+    }
+    const form = new FormData();
+    form.append("file", what instanceof Blob ? what : new Blob([what], { type: "text/plain" }), name);
+    const found = await this.#editor.server.ask("POST", "/heddle/open", form);
+    for (const note of found.notes ?? []) this.#editor.shell.note(typeof note === "string" ? note : (note.message ?? JSON.stringify(note)));
+    if (found.workflow) {
+      const document = this.openSaved(found.workflow, { name: nameOf(found.name ?? name) });
+      if (found.kind !== "workflow") document.journal.clear();
+      return document;
+    }
+    if (found.kind === "media" && what instanceof File && this.#editor.services.media?.place) {
+      await this.#editor.services.media.place(what);
+      return this.#editor.document;
+    }
+    this.#editor.shell.note(this.#editor.text("workflows.nothing-in-it", { name }), { kind: "error" });
+    return null;
+  }
+
+  // Saving.
+
+  /** @param {Document} document @returns {any} */
+  write(document) {
+    const saved = writeWorkflow(document);
+    if (document === this.#editor.document && this.#editor.graph === document.root) {
+      const { scale, offset } = this.#editor.view;
+      saved.extra = { ...saved.extra, ds: { scale, offset: [offset.x / scale, offset.y / scale] } };
+    }
+    return saved;
+  }
+
+  /** @returns {Promise<boolean>} whether it was saved */
+  async save(document = this.#editor.document) {
+    const state = this.stateOf(document);
+    if (state.path === null) return this.saveAs(document);
+    return this.#put(document, state.path, state.revision);
+  }
+
+  /** @returns {Promise<boolean>} */
+  async saveAs(document = this.#editor.document) {
+    const state = this.stateOf(document);
+    const given = await this.#editor.shell.askText(this.#editor.text("workflows.save-as"), state.name);
+    const path = given && pathOf(given);
+    return path ? this.#put(document, path, path === state.path ? state.revision : null) : false;
+  }
+
+  /**
+   * @param {Document} document
+   * @param {string} path
+   * @param {string | null} revision  that it replaces; null: there must be none; "*": any
+   * @returns {Promise<boolean>}
+   */
+  async #put(document, path, revision) {
+    const editor = this.#editor;
+    const mark = document.journal.mark;
+    const body = writeExactly(this.write(document));
+    /** @type {Record<string, string>} */
+    const headers = revision === null ? {} : { "If-Match": revision === "*" ? "*" : `"${revision}"` };
+    try {
+      const record = await editor.server.ask("PUT", `/heddle/files/workflows/${encodeURIComponent(path)}`, body, headers);
+      this.setState(document, { path, name: nameOf(path), revision: record.revision, mark, isUnsaved: false });
+      editor.events.emit("workflow:saved", document);
+      return true;
+    } catch (error) {
+      if (!(error instanceof Refusal) || error.status !== 409) throw error;
+    }
+    const answer = await editor.shell.ask(
+      editor.text("workflows.conflict-title"),
+      editor.text("workflows.conflict", { name: nameOf(path) }),
+      [
+        { id: "other", text: editor.text("workflows.conflict-other"), isMain: true },
+        { id: "theirs", text: editor.text("workflows.conflict-theirs") },
+        { id: "mine", text: editor.text("workflows.conflict-mine"), isDangerous: true },
+      ],
+    );
+    if (answer === "mine") return this.#put(document, path, "*");
+    if (answer === "other") return this.saveAs(document);
+    if (answer === "theirs") {
+      const response = await fetch(editor.server.address(`/heddle/files/workflows/${encodeURIComponent(path)}`), { cache: "no-cache" });
+      if (response.ok) this.openSaved(await response.json(), { name: `${nameOf(path)} *` });
+    }
+    return false;
+  }
+
+  async rename() {
+    const document = this.#editor.document;
+    const state = this.stateOf(document);
+    const given = await this.#editor.shell.askText(this.#editor.text("workflows.rename"), state.path === null ? state.name : state.path.replace(/\.json$/, ""));
+    const path = given && pathOf(given);
+    if (!path) return;
+    if (state.path === null) {
+      this.setState(document, { name: nameOf(path) });
+      return;
+    }
+    const record = await this.#editor.server.post(`/heddle/files/workflows/${encodeURIComponent(state.path)}/move`, { to: path });
+    this.setState(document, { path, name: nameOf(path), revision: record.revision });
+  }
+
+  duplicate() {
+    const { name } = this.stateOf(this.#editor.document);
+    const saved = structuredClone(this.write(this.#editor.document));
+    delete saved.id; // another workflow from now on
+    const document = this.openSaved(saved, { name: this.#editor.text("workflows.copy-of", { name }), isUnsaved: true });
+    return document;
+  }
+
+  /** The file, as a download. */
+  download() {
+    const document = this.#editor.document;
+    offer(writeExactly(this.write(document), 2), `${this.stateOf(document).name}.json`);
+  }
+
+  /** What programs send to the server. */
+  async downloadPrompt() {
+    const document = this.#editor.document;
+    const prompt = await this.#editor.server.post("/heddle/convert", writeExactly(this.write(document)));
+    offer(JSON.stringify(prompt, null, 2), `${this.stateOf(document).name} (API).json`);
+  }
+
+  /** @param {Document} document @returns {Promise<boolean>} whether it was closed */
+  async close(document) {
+    const editor = this.#editor;
+    if (this.isDirty(document)) {
+      const { name } = this.stateOf(document);
+      const answer = await editor.shell.ask(editor.text("workflows.close-title"), editor.text("workflows.close", { name }), [
+        { id: "save", text: editor.text("workflows.close-save"), isMain: true },
+        { id: "drop", text: editor.text("workflows.close-drop"), isDangerous: true },
+        { id: "stay", text: editor.text("shell.cancel") },
+      ]);
+      if (answer === "save" ? !(await this.save(document)) : answer !== "drop") return false;
+    }
+    editor.close(document);
+    editor.events.emit("workflow:closed", document);
+    return true;
+  }
+}
+
+/** @param {string} path  "faces/close up.json" */
+export function nameOf(path) {
+  return (path.split("/").at(-1) ?? path).replace(/\.[a-z0-9]{2,11}$/i, "");
+}
+
+/** @param {string} given  what a person typed @returns {string} "" if there is nothing to a name in it */
+export function pathOf(given) {
+  const parts = given.replaceAll("\\", "/").replace(/\.json$/i, "").split("/").map((part) => part.trim().replace(/^\.+/, "")).filter(Boolean);
+  return parts.length ? `${parts.join("/")}.json` : "";
+}
+
+/** @param {Response} answer */
+export function revisionOf(answer) {
+  return answer.headers.get("ETag")?.replace(/^(?:W\/)?"(.*)"$/, "$1") ?? null;
+}
+
+/** @param {string} text @param {string} name */
+function offer(text, name) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([text], { type: "application/json" }));
+  link.download = name.replaceAll(/[\\/:*?"<>|]/g, "_");
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}

@@ -1,0 +1,126 @@
+/** The list of the person's workflows and of the examples. */
+
+import { h, icon } from "../../core/dom.js";
+import { nameOf, pathOf } from "./files.js";
+
+/** @import { Editor } from "../../core/editor.js" */
+/** @import { Files } from "./files.js" */
+
+/**
+ * @param {Editor} editor
+ * @param {Files} files
+ * @param {HTMLElement} body
+ * @returns {() => void}
+ */
+export function fillPanel(editor, files, body) {
+  const search = h("input", { type: "search", placeholder: editor.text("workflows.search"), "aria-label": editor.text("workflows.search") });
+  const list = h("div", { class: "workflow-list" });
+  body.append(
+    h("div", { class: "panel-tools" }, search,
+      h("button", { type: "button", title: editor.text("command.new"), "aria-label": editor.text("command.new"), on: { click: () => editor.commands.run("file.new") } }, icon("M12 5v14M5 12h14")),
+      h("button", { type: "button", title: editor.text("command.open"), "aria-label": editor.text("command.open"), on: { click: () => editor.commands.run("file.open") } }, icon("M12 15V4m-5 5l5-5 5 5M5 15v5h14v-5"))),
+    list);
+  /** @type {any[]} */
+  let mine = [];
+  /** @type {any[]} */
+  let deleted = [];
+  /** @type {any[]} */
+  let examples = [];
+
+  const refresh = async () => {
+    try {
+      const [own, gone, all] = await Promise.all([
+        editor.server.get("/heddle/files/workflows"),
+        editor.server.get("/heddle/files/workflows?deleted=true"),
+        editor.server.get("/heddle/workflows"),
+      ]);
+      mine = own.workflows.sort((/** @type {any} */ a, /** @type {any} */ b) => b.modified - a.modified);
+      deleted = gone.workflows;
+      examples = all.filter((/** @type {any} */ each) => each.source !== "user");
+      render();
+    } catch (error) {
+      editor.report(error);
+    }
+  };
+
+  const render = () => {
+    const wanted = search.value.trim().toLowerCase();
+    /** @param {string} text */
+    const isWanted = (text) => !wanted || text.toLowerCase().includes(wanted);
+    list.replaceChildren(
+      section("workflows.mine", mine.filter((each) => isWanted(each.path)).map(ownRow), mine.length ? "workflows.none-found" : "workflows.none-yet"),
+      section("workflows.examples", examples.filter((each) => isWanted(`${each.name} ${each.title}`)).map(exampleRow), "workflows.none-found"),
+      ...(deleted.length ? [h("details", {}, h("summary", {}, editor.text("workflows.deleted", { count: deleted.length })), ...deleted.filter((each) => isWanted(each.path)).map(deletedRow))] : []),
+    );
+  };
+
+  /** @param {string} title @param {HTMLElement[]} rows @param {string} empty */
+  const section = (title, rows, empty) => h("section", {}, h("h3", {}, editor.text(title)), rows.length ? rows : h("p", { class: "faint" }, editor.text(empty)));
+
+  /** @param {any} each */
+  const ownRow = (each) => {
+    const row = h("div", { class: "workflow-row" },
+      h("button", { type: "button", class: "row-main", title: each.path, on: { click: () => attempt(() => files.openPath(each.path)) } },
+        each.thumbnail ? h("img", { src: each.thumbnail, alt: "", loading: "lazy" }) : h("span", { class: "no-picture" }, icon("M4 6h6v5H4zM14 13h6v5h-6zM10 8.5h5v7")),
+        h("span", { class: "row-texts" }, h("span", { class: "row-name" }, each.path.replace(/\.json$/, "")), h("span", { class: "row-note" }, timeText(editor, each.modified)))),
+      h("button", { type: "button", class: "quiet", "aria-label": editor.text("workflows.more", { name: nameOf(each.path) }), "aria-haspopup": "menu", on: { click: (/** @type {MouseEvent} */ event) => more(event, each) } }, icon("M12 6v.01M12 12v.01M12 18v.01")));
+    row.addEventListener("contextmenu", (event) => {
+      event.preventDefault();
+      more(event, each);
+    });
+    return row;
+  };
+
+  /** @param {MouseEvent} event @param {any} each */
+  const more = (event, each) => {
+    const at = /** @type {HTMLElement} */ (event.currentTarget).getBoundingClientRect();
+    editor.shell.menu([
+      { title: "workflows.open", run: () => attempt(() => files.openPath(each.path)) },
+      { title: "command.rename", run: () => attempt(async () => {
+        const given = await editor.shell.askText(editor.text("workflows.rename"), each.path.replace(/\.json$/, ""));
+        const path = given && pathOf(given);
+        if (path) await editor.server.post(`/heddle/files/workflows/${encodeURIComponent(each.path)}/move`, { to: path });
+      }) },
+      { title: "command.versions", run: () => attempt(async () => {
+        await files.openPath(each.path);
+        editor.commands.run("file.versions");
+      }) },
+      "line",
+      { title: "workflows.delete", run: () => attempt(() => editor.server.ask("DELETE", `/heddle/files/workflows/${encodeURIComponent(each.path)}`)) },
+    ], { x: event.type === "contextmenu" ? event.clientX : at.left, y: event.type === "contextmenu" ? event.clientY : at.bottom });
+  };
+
+  /** @param {any} each */
+  const exampleRow = (each) =>
+    h("div", { class: "workflow-row" }, h("button", { type: "button", class: "row-main", on: { click: () => attempt(() => files.openExample(each.name)) } },
+      each.thumbnail || each.source === "shipped" ? h("img", { src: each.thumbnail ?? `/templates/${encodeURIComponent(each.name)}-1.webp`, alt: "", loading: "lazy" }) : null,
+      h("span", { class: "row-texts" }, h("span", { class: "row-name" }, each.title ?? each.name), each.missing?.length ? h("span", { class: "row-note" }, editor.text("workflows.lacks")) : null)));
+
+  /** @param {any} each */
+  const deletedRow = (each) =>
+    h("div", { class: "workflow-row" }, h("span", { class: "row-texts" }, h("span", { class: "row-name" }, each.path.replace(/\.json$/, "")), h("span", { class: "row-note" }, timeText(editor, each.saved))),
+      h("button", { type: "button", on: { click: () => attempt(async () => {
+        await editor.server.post(`/heddle/files/workflows/${encodeURIComponent(each.path)}/versions/${each.version}/restore`, {});
+        await files.openPath(each.path);
+      }) } }, editor.text("workflows.restore")));
+
+  /** @param {() => Promise<unknown>} work */
+  const attempt = async (work) => {
+    try {
+      await work();
+    } catch (error) {
+      editor.report(error);
+    }
+    await refresh();
+  };
+
+  search.addEventListener("input", render);
+  const stop = editor.events.on("workflow:saved", () => void refresh());
+  void refresh();
+  return stop;
+}
+
+/** @param {Editor} editor @param {number} time  ms since 1970 */
+export function timeText(editor, time) {
+  return new Date(time).toLocaleString(editor.messages.locale, { dateStyle: "medium", timeStyle: "short" });
+}

@@ -1,0 +1,81 @@
+/** Earlier states of a workflow: a list, what each looked like, what is different now, and the way back. */
+
+import { h } from "../../core/dom.js";
+import { compareWorkflows } from "./compare.js";
+import { timeText } from "./panel.js";
+import { sketch } from "./sketch.js";
+
+/** @import { Editor } from "../../core/editor.js" */
+/** @import { Difference } from "./compare.js" */
+/** @import { Files } from "./files.js" */
+
+/**
+ * @param {Editor} editor
+ * @param {Files} files
+ */
+export async function showVersions(editor, files) {
+  const document = editor.document;
+  const { path } = files.stateOf(document);
+  if (path === null) return;
+  const base = `/heddle/files/workflows/${encodeURIComponent(path)}`;
+  const { versions } = await editor.server.get(`${base}/versions`);
+  const now = structuredClone(files.write(document));
+  await editor.shell.dialog(editor.text("workflows.versions-of", { name: path.replace(/\.json$/, "") }), (body, close) => {
+    const detail = h("div", { class: "version-detail" }, h("p", { class: "faint" }, editor.text("workflows.choose-version")));
+    const rows = versions.map((/** @type {any} */ each) => h("button", { type: "button", class: "version", "aria-pressed": "false", on: { click: () => void choose(each) } },
+      h("span", { class: "row-name" }, each.label || timeText(editor, each.saved)),
+      h("span", { class: "row-note" }, [each.label && timeText(editor, each.saved), editor.text("workflows.nodes", { count: each.nodes ?? 0 }), each.is_current && editor.text("workflows.current")].filter(Boolean).join(" · "))));
+
+    /** @param {any} each */
+    const choose = async (each) => {
+      rows.forEach((/** @type {HTMLElement} */ row, /** @type {number} */ i) => row.setAttribute("aria-pressed", String(versions[i] === each)));
+      try {
+        const then = await editor.server.get(`${base}/versions/${each.id}`);
+        const differences = compareWorkflows(then, now);
+        const kinds = new Map(differences.map((one) => [one.node, one.kind]));
+        /** @param {"added" | "removed" | "changed"} kind */
+        const colours = { added: "#4caf50", removed: "#e5534b", changed: "#e0a030" };
+        /** @param {any} node */
+        const colourOf = (node) => colours[/** @type {keyof typeof colours} */ (kinds.get(String(node.id)))] ?? null;
+        detail.replaceChildren(
+          h("div", { class: "sketches" },
+            h("figure", {}, sketch(then, { width: 320, height: 200, colourOf }), h("figcaption", {}, editor.text("workflows.then"))),
+            h("figure", {}, sketch(now, { width: 320, height: 200, colourOf }), h("figcaption", {}, editor.text("workflows.now")))),
+          h("ul", { class: "differences" }, differences.length ? differences.map((one) => h("li", { class: `is-${one.kind}` }, textOf(one))) : h("li", {}, editor.text("workflows.no-difference"))),
+          h("div", { class: "dialog-actions" },
+            h("button", { type: "button", on: { click: () => void label(each) } }, editor.text("workflows.label")),
+            h("button", { type: "button", on: { click: () => { close(); files.openSaved(then, { name: editor.text("workflows.version-name", { name: files.stateOf(document).name, time: timeText(editor, each.saved) }), isUnsaved: true }); } } }, editor.text("workflows.open-version")),
+            h("button", { type: "button", class: "main", on: { click: () => void restore(each, then) } }, editor.text("workflows.restore"))));
+      } catch (error) {
+        editor.report(error);
+      }
+    };
+
+    /** @param {Difference} one */
+    const textOf = (one) => editor.text(`workflows.difference-${one.kind}`, { node: one.title, what: one.what.join(", ") });
+
+    /** @param {any} each */
+    const label = async (each) => {
+      const given = await editor.shell.askText(editor.text("workflows.label"), each.label ?? "");
+      if (given === null) return;
+      await editor.server.ask("PATCH", `${base}/versions/${each.id}`, { label: given || null });
+      close();
+      await showVersions(editor, files);
+    };
+
+    /** @param {any} each @param {any} then */
+    const restore = async (each, then) => {
+      close();
+      if (files.isDirty(document) && !(await files.save(document))) return; // what stands here is a version, too
+      const { revision } = files.stateOf(document);
+      const record = await editor.server.ask("POST", `${base}/versions/${each.id}/restore`, {}, { "If-Match": `"${revision}"` });
+      const name = files.stateOf(document).name;
+      editor.close(document);
+      editor.events.emit("workflow:closed", document);
+      files.openSaved(then, { name, path, revision: record.revision });
+      editor.shell.note(editor.text("workflows.restored", { time: timeText(editor, each.saved) }), { kind: "good" });
+    };
+    body.append(h("div", { class: "versions" }, h("div", { class: "version-list" }, rows), detail));
+  }, { kind: "dialog-wide" });
+}
+

@@ -1,0 +1,116 @@
+/**
+ * Workflows as files: tabs, opening, saving with versions, and drafts that survive whatever happens to the browser.
+ * What is needed only when a person asks for it lies in modules of its own.
+ */
+
+import { addStyle } from "../../core/dom.js";
+import { Drafts } from "./drafts.js";
+import { listenForDrops } from "./drop.js";
+import { Files } from "./files.js";
+import { Tabs } from "./tabs.js";
+
+/** @import { Feature } from "../../core/editor.js" */
+
+const FIRST_CHOICES = ["text_to_image"];
+
+/** @type {Feature} */
+export const workflows = {
+  name: "workflows",
+  async install(editor) {
+    const removeStyle = await addStyle("./workflows.css", import.meta.url);
+    const files = new Files(editor);
+    editor.services.workflows = files;
+    editor.services.open = (/** @type {File | string | any} */ what) => files.openAnything(what);
+    const tabs = new Tabs(editor, files);
+    const drafts = new Drafts(editor, files);
+    const stopDrops = listenForDrops(editor, files);
+    const stopCommands = editor.commands.addAll([
+      { id: "file.new", title: "command.new", keys: ["alt+n"], run: () => files.openNew() },
+      { id: "file.open", title: "command.open", keys: ["ctrl+o"], run: () => files.chooseFile() },
+      { id: "file.browse", title: "command.browse", run: () => browse() },
+      { id: "file.save", title: "command.save", keys: ["ctrl+s"], inText: true, run: () => files.save() },
+      { id: "file.save-as", title: "command.save-as", keys: ["ctrl+shift+s"], inText: true, run: () => files.saveAs() },
+      { id: "file.rename", title: "command.rename", run: () => files.rename() },
+      { id: "file.duplicate", title: "command.duplicate-tab", run: () => files.duplicate() },
+      { id: "file.download", title: "command.download", run: () => files.download() },
+      { id: "file.download-prompt", title: "command.download-prompt", run: () => files.downloadPrompt() },
+      { id: "file.versions", title: "command.versions", when: () => files.stateOf(editor.document).path !== null, run: showVersions },
+      { id: "file.close", title: "command.close-tab", keys: ["alt+w"], run: () => files.close(editor.document) },
+      { id: "file.next", title: "command.next-tab", keys: ["alt+pagedown"], run: () => tabs.step(1) },
+      { id: "file.previous", title: "command.previous-tab", keys: ["alt+pageup"], run: () => tabs.step(-1) },
+    ]);
+
+    /** @param {"mine" | "examples"} [shelf] */
+    async function browse(shelf) {
+      const { showBrowser } = await import("./browser.js");
+      await showBrowser(editor, files, shelf);
+    }
+    files.browse = browse;
+
+    async function showVersions() {
+      const { showVersions: show } = await import("./versions.js");
+      await show(editor, files);
+    }
+
+    const removePanel = editor.shell.addPanel({
+      id: "workflows",
+      title: "workflows.panel",
+      icon: "M4 5h6l2 2h8v12H4z",
+      side: "left",
+      order: 10,
+      open(body) {
+        let isOpen = true;
+        /** @type {(() => void) | undefined} */
+        let close;
+        void import("./panel.js").then(({ fillPanel }) => {
+          if (isOpen) close = fillPanel(editor, files, body);
+        }).catch((error) => editor.report(error));
+        return () => {
+          isOpen = false;
+          close?.();
+        };
+      },
+    });
+    const stopToggle = editor.commands.add({ id: "panel.workflows", title: "command.panel-workflows", keys: ["w"], run: () => editor.shell.togglePanel("workflows") });
+
+    const empty = editor.document;
+    if (!(await drafts.restore())) await openFirst();
+    if (editor.documents.length > 1 && files.isUntouched(empty)) editor.close(empty);
+    drafts.begin();
+    const followAddress = () => void openAddressed();
+    addEventListener("hashchange", followAddress);
+    await openAddressed();
+
+    /** What runs at once on this machine, so that the first key press gives a picture. */
+    async function openFirst() {
+      const found = await editor.server.get("/heddle/workflows");
+      const ready = found.filter((/** @type {any} */ each) => each.runs !== false && each.can_run !== false && each.missing === undefined);
+      const names = (ready.length ? ready : found).map((/** @type {any} */ each) => each.name);
+      const name = FIRST_CHOICES.find((each) => names.includes(each)) ?? names[0];
+      if (name) await files.openExample(name);
+    }
+
+    /** `#workflow=NAME` opens one: an address that can be sent to somebody. */
+    async function openAddressed() {
+      const name = new URLSearchParams(location.hash.slice(1)).get("workflow");
+      if (!name) return;
+      window.history.replaceState(null, "", location.pathname + location.search);
+      try {
+        await files.openNamed(name);
+      } catch (error) {
+        editor.report(error);
+      }
+    }
+
+    return () => {
+      removeEventListener("hashchange", followAddress);
+      stopDrops();
+      stopCommands();
+      stopToggle();
+      removePanel();
+      drafts.dispose();
+      tabs.dispose();
+      removeStyle();
+    };
+  },
+};
