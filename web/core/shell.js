@@ -18,7 +18,7 @@ import { h, icon } from "./dom.js";
  *
  * One entry: its words are `text`, or the message that `title` names.
  * @typedef {{text?: string, title?: string, keys?: string, isDisabled?: boolean, isChecked?: boolean,
- *   run?: () => unknown, children?: MenuItem[]} | "line"} MenuItem
+ *   run?: () => unknown, children?: MenuItem[], colour?: string} | "line"} MenuItem  `colour`: shown before the words
  */
 
 const NOTE_MS = 6000;
@@ -46,7 +46,7 @@ export class Shell {
     this.barStart = h("div", { class: "bar-start" });
     this.barMiddle = h("div", { class: "bar-middle" });
     this.barEnd = h("div", { class: "bar-end" });
-    this.bar = h("header", { class: "bar" }, this.barStart, this.barMiddle, this.barEnd);
+    this.bar = h("header", { class: "bar" }, h("h1", { class: "unseen" }, t("shell.name")), this.barStart, this.barMiddle, this.barEnd);
     this.rails = { left: h("nav", { class: "rail rail-left", "aria-label": t("shell.panels-left") }), right: h("nav", { class: "rail rail-right", "aria-label": t("shell.panels-right") }) };
     this.sides = { left: h("aside", { class: "side side-left", hidden: true }), right: h("aside", { class: "side side-right", hidden: true }) };
     this.canvas = h("div", { class: "canvas", tabindex: "0", role: "application", "aria-label": t("shell.canvas") });
@@ -244,7 +244,7 @@ export class Shell {
         role: item.isChecked === undefined ? "menuitem" : "menuitemcheckbox", class: "menu-item", tabindex: "-1",
         "aria-disabled": item.isDisabled ? "true" : null, "aria-checked": item.isChecked === undefined ? null : String(item.isChecked),
         "aria-haspopup": item.children ? "menu" : null,
-      }, h("span", { class: "menu-text" }, item.text ?? this.#messages.text(item.title ?? "")), item.keys && h("kbd", {}, item.keys), item.children && h("span", { class: "menu-more", "aria-hidden": "true" }, "›"));
+      }, item.colour && h("i", { class: "menu-colour", style: { background: item.colour } }), h("span", { class: "menu-text" }, item.text ?? this.#messages.text(item.title ?? "")), item.keys && h("kbd", {}, item.keys), item.children && h("span", { class: "menu-more", "aria-hidden": "true" }, "›"));
       const open = () => {
         opened?.remove();
         opened = null;

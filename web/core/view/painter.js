@@ -1,5 +1,6 @@
 /** Draws a graph: what is in view, in as much detail as can be seen at this zoom. */
 
+import { lightened } from "../colours.js";
 import { BYPASSED, MUTED } from "../graph.js";
 import { GROUP_TITLE_HEIGHT } from "./hits.js";
 import { MISSING, nameOfSlot, OPTIONAL, SLOT_HEIGHT, TITLE_HEIGHT, TITLE_PX, titleHeight, WIDGET } from "./layout.js";
@@ -79,7 +80,7 @@ export class Painter {
     /** @type {Map<string, import("./links.js").Point[][]>} */
     const byColour = new Map();
     for (const link of view.links.within(view.window)) {
-      const points = view.pointsOf(link);
+      const points = view.isLinkHidden?.(link) ? null : view.pointsOf(link);
       if (!points) continue;
       const colour = view.isSelected(link) ? pen.theme.selected : colourOfType(typeof link.type === "string" ? link.type : "*");
       const ways = byColour.get(colour);
@@ -143,7 +144,7 @@ export class Painter {
   #bodyColour(pen, node) {
     if (node.mode === BYPASSED) return pen.theme.bypassed;
     if (isUnknown(node)) return pen.theme.unknown;
-    return node.bgcolor || pen.theme.node;
+    return own(pen, node.bgcolor) || pen.theme.node;
   }
 
   /** @param {Pen} pen @param {Node} node */
@@ -162,10 +163,10 @@ export class Painter {
     context.globalAlpha = node.mode === MUTED ? 0.4 : view.isDimmed(node) ? 0.35 : 1;
     const box = view.layouts.boxOf(node);
     const body = this.#bodyColour(pen, node);
-    const title = node.color || (isUnknown(node) ? theme.unknown : theme.title);
+    const title = own(pen, node.color) || (isUnknown(node) ? theme.unknown : theme.title);
     pen.onBody = pen.on(body);
     pen.onBodyFaint = body === theme.node ? theme.faint : pen.onBody;
-    const radius = RADII[node.raw?.shape] ?? RADIUS;
+    const radius = RADII[node.shape ?? 0] ?? RADIUS;
     if (layout.isCollapsed) {
       pen.box(box, title, { radius: TITLE_HEIGHT / 2, edge: theme.nodeEdge });
     } else {
@@ -282,6 +283,15 @@ export class Painter {
       context.globalAlpha = alpha;
     }
   }
+}
+
+/**
+ * A colour that a file gave a node. It was chosen for light texts.
+ * @param {Pen} pen
+ * @param {string | undefined} colour
+ */
+function own(pen, colour) {
+  return colour && pen.theme.isLight ? lightened(colour) : colour;
 }
 
 /** Of a type that is not known here; the ends of a subgraph have none. @param {Node} node */
