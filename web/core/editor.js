@@ -344,5 +344,5 @@ function placeIn(ds) {
 /** How keys are written for people. @param {string} keys  "ctrl+shift+z" */
 export function keysText(keys) {
   const isMac = /mac/i.test(navigator.platform);
-  return keys.split("+").map((each) => (each === "ctrl" && isMac ? "⌘" : each.length === 1 ? each.toUpperCase() : each[0].toUpperCase() + each.slice(1))).join(isMac ? "" : "+");
+  return keys.replace(/\+\+$/, "+plus").split("+").map((each) => (each === "plus" ? "+" : each)).map((each) => (each === "ctrl" && isMac ? "⌘" : each.length === 1 ? each.toUpperCase() : each[0].toUpperCase() + each.slice(1))).join(isMac ? "" : "+");
 }

@@ -7,7 +7,7 @@
  */
 
 import { proxyInputs } from "./instances.js";
-import { primitiveInputs } from "./virtual.js";
+import { drivenBy, primitiveInputs, REROUTE } from "./virtual.js";
 import { defaultOf, PRIMITIVE, unfold } from "./spec.js";
 import { fits } from "./types.js";
 
@@ -96,6 +96,8 @@ export class Node {
     this.color = undefined;
     /** @type {string | undefined} */
     this.bgcolor = undefined;
+    /** Of its corners, as files have it: 1 square, 2 round, 4 round at two corners. @type {number | undefined} */
+    this.shape = undefined;
     /** @type {boolean | undefined} whether widgets that few people need are unfolded */
     this.showAdvanced = undefined;
     /** @type {InputSlot[]} */
@@ -206,6 +208,7 @@ export class Reroute {
     this.parentId = undefined;
     /** @type {any} */
     this.raw = undefined;
+    this.rank = 0; // place in the file
     /** The links that ran through it in the file. @type {number[] | undefined} */
     this.readIds = undefined;
   }
@@ -388,14 +391,14 @@ export class Graph {
   removeNodes(nodes, { reconnect = false } = {}) {
     for (const node of nodes) {
       if (!this.nodes.has(node.key)) continue; // an end of a subgraph stays
-      if (reconnect) this.#bridge(node);
+      if (reconnect) this.bridge(node);
       for (const link of this.linksOf(node)) this.disconnect(link);
       this.#journal.put(this, this.nodes, node.key, undefined);
     }
   }
 
-  /** @param {Node} node */
-  #bridge(node) {
+  /** Feeds what a node feeds from what feeds it, where the types fit. @param {Node} node */
+  bridge(node) {
     node.outputs.forEach((output, index) => {
       const same = node.inputs[index];
       const candidates = [...(same ? [same] : []), ...node.inputs].filter((slot) => slot.link !== null);
@@ -418,9 +421,10 @@ export class Graph {
    * @param {number} fromSlot
    * @param {Node} to
    * @param {number} toSlot
+   * @param {number} [parentId]  the reroute that it runs through last
    * @returns {Link}
    */
-  connect(from, fromSlot, to, toSlot) {
+  connect(from, fromSlot, to, toSlot, parentId) {
     const output = from.outputs[fromSlot];
     const input = to.inputs[toSlot];
     if (!output || !input) {
@@ -428,10 +432,12 @@ export class Graph {
     }
     const earlier = input.link === null ? undefined : this.links.get(input.link);
     if (earlier && String(earlier.from) === from.key && earlier.fromSlot === fromSlot) return earlier;
-    if (earlier) this.disconnect(earlier);
+    const route = earlier ? this.routeOf(earlier) : [];
+    if (earlier) this.#unlink(earlier);
     const id = this.#nextLinkId();
     const type = output.type === "*" ? input.type : output.type;
     const link = new Link(id, from.id, fromSlot, to.id, toSlot, type);
+    link.parentId = parentId;
     link.rank = this.#nextRank();
     this.#journal.put(this, this.links, id, link);
     this.#journal.set(to, input, "link", id);
@@ -439,6 +445,11 @@ export class Graph {
     this.#journal.set(from, output, "links", [...output.links, id]);
     this.#journal.set(from, output, "implicit", false);
     this.#reshape(to);
+    this.#prune(route);
+    this.#followFeed(to);
+    this.#drive(from);
+    const former = earlier && this.node(earlier.from);
+    if (former) this.#drive(former);
     return link;
   }
 
@@ -448,8 +459,21 @@ export class Graph {
     return id;
   }
 
-  /** @param {Link} link */
+  /** Takes a link out, and the points that only it ran through. @param {Link} link */
   disconnect(link) {
+    const route = this.routeOf(link);
+    const to = this.node(link.to);
+    this.#unlink(link);
+    this.#prune(route);
+    const from = this.node(link.from);
+    if (from) this.#drive(from);
+    if (!to) return;
+    this.#reshape(to);
+    this.#followFeed(to);
+  }
+
+  /** @param {Link} link */
+  #unlink(link) {
     const from = this.node(link.from);
     const to = this.node(link.to);
     const output = from?.outputs[link.fromSlot];
@@ -457,7 +481,73 @@ export class Graph {
     const input = to?.inputs[link.toSlot];
     if (to && input?.link === link.id) this.#journal.set(to, input, "link", null);
     this.#journal.put(this, this.links, link.id, undefined);
-    if (to) this.#reshape(to);
+  }
+
+  /**
+   * A primitive is the widget that it drives, with that one's value; one that drives nothing is none.
+   * @param {Node} node  or a Reroute behind one
+   * @param {number} [depth]
+   */
+  #drive(node, depth = 0) {
+    if (node.type === REROUTE && depth < 1000) {
+      const link = this.linkInto(node, 0);
+      const source = link && this.node(link.from);
+      if (source) this.#drive(source, depth + 1);
+      return;
+    }
+    const [output] = node.outputs;
+    if (node.spec?.type !== PRIMITIVE || !output) return;
+    this.#journal.set(node, node, "unfolded", null);
+    const target = drivenBy(node).find((each) => each.input.widget);
+    this.#journal.set(node, output, "type", target?.input.type ?? "*");
+    this.#journal.set(node, output, "widget", target?.input.name);
+    if (!target) for (const name of Object.keys(node.values)) this.#journal.set(node, node.values, name, undefined);
+    else if (node.values.value === undefined) this.#journal.set(node, node.values, "value", target.node.values[target.input.name]);
+    for (const each of node.widgets) {
+      const value = node.values[each.name] === undefined ? defaultOf(each) : undefined;
+      if (value !== undefined) this.#journal.set(node, node.values, each.name, value);
+    }
+  }
+
+  /** Takes out those of the points that no link runs through any more. @param {Reroute[]} route */
+  #prune(route) {
+    const left = route.filter((each) => this.reroutes.has(each.id) && !each.raw?.floating);
+    if (!left.length) return;
+    /** @type {Set<Reroute>} */
+    const used = new Set();
+    for (const link of this.links.values()) if (link.parentId !== undefined) for (const each of this.routeOf(link)) used.add(each);
+    for (const each of left) if (!used.has(each)) this.#journal.put(this, this.reroutes, each.id, undefined);
+  }
+
+  /**
+   * Outputs whose type is that of what feeds the node get another one, and so on along the links.
+   * @param {Node} node
+   * @param {Set<Node>} [seen]
+   */
+  #followFeed(node, seen = new Set()) {
+    if (seen.has(node)) return; // a circle in a damaged file
+    seen.add(node);
+    node.outputs.forEach((output, index) => {
+      const followed = followedBy(node, index);
+      if (!followed) return;
+      let type = node.spec?.outputs[index]?.type ?? "*";
+      for (const slot of followed) {
+        const link = slot.link === null ? undefined : this.links.get(slot.link);
+        const fed = link && this.node(link.from)?.outputs[link.fromSlot]?.type;
+        if (!fed || fed === "*") continue;
+        type = fed;
+        break;
+      }
+      if (output.type === type) return;
+      this.#journal.set(node, output, "type", type);
+      for (const id of output.links) {
+        const link = this.links.get(id);
+        const target = link && this.node(link.to);
+        if (!link || !target) continue;
+        this.#journal.set(link, link, "type", type === "*" ? (target.inputs[link.toSlot]?.type ?? "*") : type);
+        this.#followFeed(target, seen);
+      }
+    });
   }
 
   /**
@@ -481,7 +571,7 @@ export class Graph {
 
   /**
    * Any plain property of a node: `x`, `title`, `mode`, `flags`, `color` ...
-   * @template {"x" | "y" | "width" | "height" | "title" | "mode" | "flags" | "color" | "bgcolor" | "properties" | "showAdvanced"} K
+   * @template {"x" | "y" | "width" | "height" | "title" | "mode" | "flags" | "color" | "bgcolor" | "shape" | "properties" | "showAdvanced"} K
    * @param {Node} node
    * @param {K} key
    * @param {Node[K]} value
@@ -544,6 +634,7 @@ export class Graph {
     this.#journal.set(this, this, "lastRerouteId", id);
     const reroute = new Reroute(id, x, y);
     reroute.parentId = parentId;
+    reroute.rank = this.#nextRank();
     this.#journal.put(this, this.reroutes, id, reroute);
     return reroute;
   }
@@ -667,6 +758,20 @@ export class Graph {
 /** Whether a link may feed it. @param {InputSpec} input */
 function hasSocket(input) {
   return !input.companionOf && !(input.options.socketless && input.widget);
+}
+
+/**
+ * The inputs whose feed says what type an output has: of a Reroute, and where a type has such templates.
+ * @param {Node} node
+ * @param {number} index  of the output
+ * @returns {InputSlot[] | null} null: its type is its own
+ */
+export function followedBy(node, index) {
+  if (node.type === REROUTE) return node.inputs.slice(0, 1);
+  const template = node.spec?.outputs[index]?.template;
+  if (!template) return null;
+  const names = new Set(node.inputSpecs.filter((each) => each.options.template?.template_id === template).map((each) => each.name));
+  return node.inputs.filter((slot) => names.has(slot.name));
 }
 
 /**

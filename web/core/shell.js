@@ -20,7 +20,7 @@ import { h, icon } from "./dom.js";
  *
  * One entry: its words are `text`, or the message that `title` names.
  * @typedef {{text?: string, title?: string, keys?: string, isDisabled?: boolean, isChecked?: boolean,
- *   run?: () => unknown, children?: MenuItem[]} | "line"} MenuItem
+ *   run?: () => unknown, children?: MenuItem[], colour?: string} | "line"} MenuItem  `colour`: shown before the words
  */
 
 const NOTE_MS = 6000;
@@ -250,7 +250,7 @@ export class Shell {
         role: item.isChecked === undefined ? "menuitem" : "menuitemcheckbox", class: "menu-item", tabindex: "-1",
         "aria-disabled": item.isDisabled ? "true" : null, "aria-checked": item.isChecked === undefined ? null : String(item.isChecked),
         "aria-haspopup": item.children ? "menu" : null,
-      }, h("span", { class: "menu-text" }, item.text ?? this.#messages.text(item.title ?? "")), item.keys && h("kbd", {}, item.keys), item.children && h("span", { class: "menu-more", "aria-hidden": "true" }, "›"));
+      }, item.colour && h("i", { class: "menu-colour", style: { background: item.colour } }), h("span", { class: "menu-text" }, item.text ?? this.#messages.text(item.title ?? "")), item.keys && h("kbd", {}, item.keys), item.children && h("span", { class: "menu-more", "aria-hidden": "true" }, "›"));
       const open = () => {
         opened?.remove();
         opened = null;

@@ -1,5 +1,6 @@
 /** Draws a graph: what is in view, in as much detail as can be seen at this zoom. */
 
+import { lightened } from "../colours.js";
 import { BYPASSED, MUTED } from "../graph.js";
 import { GROUP_TITLE_HEIGHT } from "./hits.js";
 import { SLOT_HEIGHT, TITLE_HEIGHT } from "./layout.js";
@@ -75,7 +76,7 @@ export class Painter {
     /** @type {Map<string, import("./links.js").Point[][]>} */
     const byColour = new Map();
     for (const link of view.links.within(view.window)) {
-      const points = view.pointsOf(link);
+      const points = view.isLinkHidden?.(link) ? null : view.pointsOf(link);
       if (!points) continue;
       const colour = view.isSelected(link) ? pen.theme.selected : colourOfType(typeof link.type === "string" ? link.type : "*");
       const ways = byColour.get(colour);
@@ -137,7 +138,7 @@ export class Painter {
   #bodyColour(pen, node) {
     if (node.mode === BYPASSED) return "#7a3f8f";
     if (!node.spec && node.graph.node(node.id) === node && Number(node.id) >= 0) return "#6b2f35"; // a type that is not known here
-    return node.bgcolor || pen.theme.node;
+    return own(pen, node.bgcolor) || pen.theme.node;
   }
 
   /** @param {Pen} pen @param {Node} node */
@@ -156,11 +157,13 @@ export class Painter {
     context.globalAlpha = node.mode === MUTED ? 0.4 : view.isDimmed(node) ? 0.35 : 1;
     const { left, top, right, bottom } = view.layouts.boxOf(node);
     const body = this.#bodyColour(pen, node);
+    const title = own(pen, node.color) || theme.title;
+    const corners = node.shape === 1 ? [0, 0, 0, 0] : node.shape === 4 ? [8, 0, 8, 0] : [8, 8, 8, 8];
     if (layout.isCollapsed) {
-      pen.box({ left, top, right, bottom }, node.color || theme.title, { radius: 8, edge: theme.nodeEdge });
+      pen.box({ left, top, right, bottom }, title, { radius: corners, edge: theme.nodeEdge });
     } else {
-      pen.box({ left, top, right, bottom }, body, { radius: 8, edge: theme.nodeEdge });
-      if (node.type !== "Reroute") pen.box({ left, top, right, bottom: node.y }, node.color || theme.title, { radius: [8, 8, 0, 0] });
+      pen.box({ left, top, right, bottom }, body, { radius: corners, edge: theme.nodeEdge });
+      if (node.type !== "Reroute") pen.box({ left, top, right, bottom: node.y }, title, { radius: [corners[0], corners[1], 0, 0] });
     }
     if (view.scale >= 0.35 && node.type !== "Reroute") {
       pen.text(node.name, left + 12, top + TITLE_HEIGHT / 2, { width: layout.width - 24, px: 13, weight: "600" });
@@ -228,6 +231,15 @@ export class Painter {
       }
     }
   }
+}
+
+/**
+ * A colour that a file gave a node. It was chosen for light texts.
+ * @param {Pen} pen
+ * @param {string | undefined} colour
+ */
+function own(pen, colour) {
+  return colour && pen.theme.isLight ? lightened(colour) : colour;
 }
 
 export { SLOT_HEIGHT };

@@ -7,12 +7,13 @@ const NAMES = /** @type {const} */ ({
   font: "--font", mono: "--font-mono",
 });
 
-/** @typedef {Record<keyof typeof NAMES, string>} Theme */
+/** @typedef {Record<keyof typeof NAMES, string> & {isLight: boolean}} Theme */
 
 /** @param {Element} root @returns {Theme} */
 export function readTheme(root) {
   const style = getComputedStyle(root);
-  return /** @type {any} */ (Object.fromEntries(Object.entries(NAMES).map(([key, name]) => [key, style.getPropertyValue(name).trim() || "#888"])));
+  const colours = Object.fromEntries(Object.entries(NAMES).map(([key, name]) => [key, style.getPropertyValue(name).trim() || "#888"]));
+  return /** @type {any} */ ({ ...colours, isLight: style.colorScheme.startsWith("light") });
 }
 
 /** Sockets and links of well-known types. The hues are apart for people who see few colours, too. */
