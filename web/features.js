@@ -23,7 +23,9 @@ import { reconnect } from "./features/reconnect/reconnect.js";
 import { rename } from "./features/rename/rename.js";
 import { reroutes } from "./features/reroutes/reroutes.js";
 import { run } from "./features/run/run.js";
+import { settings } from "./features/settings/settings.js";
 import { splice } from "./features/splice/splice.js";
+import { theme } from "./features/theme/theme.js";
 import { walk } from "./features/walk/walk.js";
 import { widgets } from "./features/widgets/widgets.js";
 import { wire } from "./features/wire/wire.js";
@@ -56,7 +58,9 @@ export const features = [
   rename,
   reroutes,
   run,
+  settings,
   splice,
+  theme,
   walk,
   widgets,
   wire,
