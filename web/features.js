@@ -10,6 +10,7 @@ import { find } from "./features/find/find.js";
 import { groups } from "./features/groups/groups.js";
 import { history } from "./features/history/history.js";
 import { keys } from "./features/keys/keys.js";
+import { library } from "./features/library/library.js";
 import { lookBack } from "./features/look-back/look-back.js";
 import { menus } from "./features/menus/menus.js";
 import { minimap } from "./features/minimap/minimap.js";
@@ -45,6 +46,7 @@ export const features = [
   groups,
   history,
   keys,
+  library,
   lookBack,
   menus,
   minimap,
