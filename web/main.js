@@ -27,8 +27,10 @@ async function start() {
   const editor = new Editor({ shell, server, catalogue: new Catalogue(records), settings, messages });
   Object.assign(window, { heddle: { editor } }); // for benchmarks, tests and the console
   await editor.install(features);
-  document.body.dataset.ready = "true";
   performance.mark("interactive");
+  const later = await import("./later.js");
+  await editor.install(later.features);
+  document.body.dataset.ready = "true"; // every key and menu is there
 }
 
 /** The colours of the last visit, before anything is asked of the server. */

@@ -63,6 +63,8 @@ test("a Reroute takes the type of what feeds it, and hands it on", () => {
     assert.deepEqual([first.outputs[0].type, second.outputs[0].type], ["MODEL", "MODEL"]);
     assert.ok([...graph.links.values()].every((link) => link.type === "MODEL"));
     graph.disconnect(graph.linkInto(first, 0));
+    assert.equal(second.outputs[0].type, "MODEL", "what it feeds wants that still");
+    graph.disconnect(graph.linkInto(sample, 0));
     assert.equal(second.outputs[0].type, "*");
   });
   while (document.journal.undo());

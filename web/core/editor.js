@@ -57,6 +57,8 @@ export class Editor {
   #paths = new WeakMap();
   /** @type {{order: number, part: MenuPart}[]} */
   #menuParts = [];
+  /** @type {Set<string>} names of features */
+  #installed = new Set();
   /** @type {WeakMap<Document, (() => void)[]>} */
   #listening = new WeakMap();
   /** @type {Promise<boolean> | null} */
@@ -310,8 +312,7 @@ export class Editor {
    */
   async install(features) {
     const names = new Set(features.map((each) => each.name));
-    /** @type {Set<string>} */
-    const installed = new Set();
+    const installed = this.#installed;
     /** @type {(() => void)[]} */
     const undo = [];
     let waiting = [...features];

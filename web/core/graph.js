@@ -7,9 +7,9 @@
  */
 
 import { proxyInputs } from "./instances.js";
-import { drivenBy, primitiveInputs, REROUTE } from "./virtual.js";
 import { defaultOf, PRIMITIVE, unfold } from "./spec.js";
 import { fits } from "./types.js";
+import { drivenBy, primitiveInputs, REROUTE, reroutesAround, suits, typeThrough } from "./virtual.js";
 
 /** @import { Document } from "./document.js" */
 /** @import { InputSpec, NodeSpec } from "./spec.js" */
@@ -116,6 +116,8 @@ export class Node {
     this.spec = null;
     /** @type {InputSpec[] | null} */
     this.unfolded = null;
+    /** Its type offers something else than when it was read: what places values have in its record says nothing now. */
+    this.isRefitted = false;
   }
 
   get key() {
@@ -365,6 +367,8 @@ export class Graph {
     node.rank = this.#nextRank();
     this.#journal.put(this, this.nodes, node.key, node);
     this.#journal.set(node, node, "graph", this);
+    const id = Number(node.id);
+    if (Number.isSafeInteger(id) && id > this.lastNodeId) this.#journal.set(this, this, "lastNodeId", id);
   }
 
   #nextNodeId() {
@@ -433,7 +437,8 @@ export class Graph {
     const earlier = input.link === null ? undefined : this.links.get(input.link);
     if (earlier && String(earlier.from) === from.key && earlier.fromSlot === fromSlot) return earlier;
     const route = earlier ? this.routeOf(earlier) : [];
-    if (earlier) this.#unlink(earlier);
+    const before = earlier && this.node(earlier.from);
+    if (earlier) this.detach(earlier); // nothing is reshaped in between: the slot stays
     const id = this.#nextLinkId();
     const type = output.type === "*" ? input.type : output.type;
     const link = new Link(id, from.id, fromSlot, to.id, toSlot, type);
@@ -446,10 +451,9 @@ export class Graph {
     this.#journal.set(from, output, "implicit", false);
     this.#reshape(to);
     this.#prune(route);
+    if (before && before !== from) this.relink(before);
+    this.#relinked(from, to);
     this.#followFeed(to);
-    this.#drive(from);
-    const former = earlier && this.node(earlier.from);
-    if (former) this.#drive(former);
     return link;
   }
 
@@ -462,18 +466,16 @@ export class Graph {
   /** Takes a link out, and the points that only it ran through. @param {Link} link */
   disconnect(link) {
     const route = this.routeOf(link);
-    const to = this.node(link.to);
-    this.#unlink(link);
+    const [from, to] = [this.node(link.from), this.node(link.to)];
+    this.detach(link);
     this.#prune(route);
-    const from = this.node(link.from);
-    if (from) this.#drive(from);
-    if (!to) return;
-    this.#reshape(to);
-    this.#followFeed(to);
+    if (to) this.#reshape(to);
+    this.#relinked(from, to);
+    if (to) this.#followFeed(to);
   }
 
-  /** @param {Link} link */
-  #unlink(link) {
+  /** Takes a link out where another one comes at once: its ends are told of that one. @param {Link} link */
+  detach(link) {
     const from = this.node(link.from);
     const to = this.node(link.to);
     const output = from?.outputs[link.fromSlot];
@@ -481,32 +483,6 @@ export class Graph {
     const input = to?.inputs[link.toSlot];
     if (to && input?.link === link.id) this.#journal.set(to, input, "link", null);
     this.#journal.put(this, this.links, link.id, undefined);
-  }
-
-  /**
-   * A primitive is the widget that it drives, with that one's value; one that drives nothing is none.
-   * @param {Node} node  or a Reroute behind one
-   * @param {number} [depth]
-   */
-  #drive(node, depth = 0) {
-    if (node.type === REROUTE && depth < 1000) {
-      const link = this.linkInto(node, 0);
-      const source = link && this.node(link.from);
-      if (source) this.#drive(source, depth + 1);
-      return;
-    }
-    const [output] = node.outputs;
-    if (node.spec?.type !== PRIMITIVE || !output) return;
-    this.#journal.set(node, node, "unfolded", null);
-    const target = drivenBy(node).find((each) => each.input.widget);
-    this.#journal.set(node, output, "type", target?.input.type ?? "*");
-    this.#journal.set(node, output, "widget", target?.input.name);
-    if (!target) for (const name of Object.keys(node.values)) this.#journal.set(node, node.values, name, undefined);
-    else if (node.values.value === undefined) this.#journal.set(node, node.values, "value", target.node.values[target.input.name]);
-    for (const each of node.widgets) {
-      const value = node.values[each.name] === undefined ? defaultOf(each) : undefined;
-      if (value !== undefined) this.#journal.set(node, node.values, each.name, value);
-    }
   }
 
   /** Takes out those of the points that no link runs through any more. @param {Reroute[]} route */
@@ -545,9 +521,112 @@ export class Graph {
         const target = link && this.node(link.to);
         if (!link || !target) continue;
         this.#journal.set(link, link, "type", type === "*" ? (target.inputs[link.toSlot]?.type ?? "*") : type);
-        this.#followFeed(target, seen);
+        if (target.type === REROUTE) this.#relinked(node, target);
+        else this.#followFeed(target, seen);
       }
     });
+  }
+
+  /** A node looks again at what it is linked to. @param {Node} node */
+  relink(node) {
+    this.#relinked(node, undefined);
+  }
+
+  /**
+   * What a link tells its ends: a primitive what it drives, a reroute what flows through it, a subgraph what its inputs
+   * stand for.
+   * @param {Node | undefined} from
+   * @param {Node | undefined} to
+   */
+  #relinked(from, to) {
+    if (from && this.boundary?.input === from) this.document.changed.add(this.definition);
+    let source = from;
+    for (const reroute of [from, to]) {
+      if (reroute?.type !== REROUTE || !reroute.outputs.length || !this.nodes.has(reroute.key)) continue;
+      const chain = reroutesAround(reroute);
+      this.#retype(chain, typeThrough(chain));
+      const into = this.linkInto(chain[0], 0);
+      source = into ? this.node(into.from) : source;
+    }
+    if (source?.type === PRIMITIVE && source.outputs[0]) this.#drive(source);
+  }
+
+  /** @param {Node[]} chain  of reroutes @param {string} type */
+  #retype(chain, type) {
+    for (const node of chain) {
+      const [output] = node.outputs;
+      this.#journal.set(node, output, "type", type);
+      this.#journal.set(node, output, "name", node.properties.showOutputText ? type : "");
+      for (const id of output.links) {
+        const link = this.links.get(id);
+        if (link && type !== "*") this.#journal.set(link, link, "type", type);
+        const target = link && this.node(link.to);
+        if (target && target.type !== REROUTE) this.#followFeed(target);
+      }
+    }
+  }
+
+  /** A primitive takes on the widget that it drives; its value stays if that widget may have it. @param {Node} node */
+  #drive(node) {
+    const [output] = node.outputs;
+    this.#journal.set(node, node, "unfolded", null);
+    const target = drivenBy(node).find((each) => each.input.widget);
+    this.#journal.set(node, output, "type", target?.input.type ?? "*");
+    this.#journal.set(node, output, "name", target ? target.input.type : "connect to widget input");
+    this.#journal.set(node, output, "widget", target?.input.name);
+    if (!target) return;
+    if (!suits(target.input, node.values.value)) this.#journal.set(node, node.values, "value", target.node.values[target.input.name] ?? defaultOf(target.input));
+    for (const each of node.inputSpecs) {
+      if (each.companionOf && node.values[each.name] === undefined) this.#journal.set(node, node.values, each.name, each.options.default);
+    }
+  }
+
+  /**
+   * Gives an instance what its subgraph offers now. A socket that nobody offers any more goes with its links, since
+   * somebody took it out; one that the file had on its own stays.
+   * @param {Node} node
+   * @param {NodeSpec} spec
+   */
+  refit(node, spec) {
+    const journal = this.#journal;
+    const before = node.spec;
+    journal.set(node, node, "spec", spec);
+    journal.set(node, node, "unfolded", null);
+    journal.set(node, node, "isRefitted", true);
+    for (const side of /** @type {const} */ (["inputs", "outputs"])) {
+      const offered = side === "inputs" ? spec.inputs.filter((each) => !each.companionOf) : spec.outputs;
+      const names = new Set(offered.map((each) => each.name));
+      const gone = new Set((side === "inputs" ? (before?.inputs ?? []) : (before?.outputs ?? [])).map((each) => each.name).filter((name) => !names.has(name)));
+      /** @type {any[]} */
+      const slots = node[side];
+      for (const slot of slots.filter((each) => gone.has(each.name))) {
+        for (const id of slot instanceof InputSlot ? [slot.link] : [...slot.links]) {
+          const link = id === null ? undefined : this.links.get(id);
+          if (link) this.disconnect(link);
+        }
+      }
+      const known = new Map(slots.map((each) => [each.name, each]));
+      const now = offered.map((each) => {
+        const widget = side === "inputs" && /** @type {InputSpec} */ (each).widget ? each.name : undefined;
+        const slot = known.get(each.name) ?? (side === "inputs" ? new InputSlot(each.name, each.type, { widget }) : new OutputSlot(each.name, each.type));
+        if (known.has(each.name)) {
+          journal.set(node, slot, "type", each.type);
+          if (side === "inputs") journal.set(node, slot, "widget", widget);
+        }
+        return slot;
+      });
+      now.push(...slots.filter((each) => !names.has(each.name) && !gone.has(each.name)));
+      if (now.length === slots.length && now.every((each, i) => each === slots[i])) continue;
+      journal.splice(node, slots, 0, slots.length, ...now);
+      this.#renumber(node, side);
+    }
+    for (const each of node.widgets) {
+      if (node.values[each.name] !== undefined) continue;
+      const value = defaultOf(each);
+      if (value !== undefined) journal.set(node, node.values, each.name, value);
+    }
+    // Its sockets stand for other things: so may those of the subgraph around it.
+    if (this.boundary && node.inputs.some((slot) => slot.link !== null && this.links.get(slot.link)?.from === INPUT_BOUNDARY)) this.document.changed.add(this.definition);
   }
 
   /**
@@ -578,6 +657,7 @@ export class Graph {
    */
   setNode(node, key, value) {
     this.#journal.set(node, node, key, value);
+    if (key === "properties") this.#journal.set(node, node, "unfolded", null);
   }
 
   /**
@@ -600,6 +680,7 @@ export class Graph {
   /** @param {InputSlot | OutputSlot} slot @param {Node} node @param {string | undefined} label */
   labelSlot(node, slot, label) {
     this.#journal.set(node, slot, "label", label);
+    this.#changedEnd(node);
   }
 
   /** @param {Group} group */
@@ -724,24 +805,55 @@ export class Graph {
   addInput(node, slot, at = node.inputs.length) {
     this.#journal.splice(node, node.inputs, at, 0, slot);
     this.#renumber(node, "inputs");
+    this.#changedEnd(node);
   }
 
   /** Takes out a slot without a link. @param {Node} node @param {number} at */
   removeInput(node, at) {
     this.#journal.splice(node, node.inputs, at, 1);
     this.#renumber(node, "inputs");
+    this.#changedEnd(node);
   }
 
   /** @param {Node} node @param {OutputSlot} slot @param {number} [at] */
   addOutput(node, slot, at = node.outputs.length) {
     this.#journal.splice(node, node.outputs, at, 0, slot);
     this.#renumber(node, "outputs");
+    this.#changedEnd(node);
   }
 
   /** Takes out a slot without links. @param {Node} node @param {number} at */
   removeOutput(node, at) {
     this.#journal.splice(node, node.outputs, at, 1);
     this.#renumber(node, "outputs");
+    this.#changedEnd(node);
+  }
+
+  /** Puts a slot to another place; links stay with it. @param {Node} node @param {"inputs" | "outputs"} side @param {number} at @param {number} to */
+  moveSlot(node, side, at, to) {
+    const slot = node[side][at];
+    if (!slot || at === to) return;
+    this.#journal.splice(node, node[side], at, 1);
+    this.#journal.splice(node, node[side], to, 0, slot);
+    this.#renumber(node, side);
+    this.#changedEnd(node);
+  }
+
+  /** What the ends of a subgraph have is what its instances offer. @param {Node} node */
+  #changedEnd(node) {
+    if (this.boundary && (node === this.boundary.input || node === this.boundary.output)) this.document.changed.add(this.definition);
+  }
+
+  /**
+   * @template {"name" | "type" | "label" | "widget"} K
+   * @param {Node} node
+   * @param {InputSlot | OutputSlot} slot
+   * @param {K} key
+   * @param {InputSlot[K]} value
+   */
+  setSlot(node, slot, key, value) {
+    this.#journal.set(node, slot, key, value);
+    this.#changedEnd(node);
   }
 
   /** @param {Node} node @param {"inputs" | "outputs"} side */
@@ -761,7 +873,7 @@ function hasSocket(input) {
 }
 
 /**
- * The inputs whose feed says what type an output has: of a Reroute, and where a type has such templates.
+ * The inputs whose feed says what type an output has, where a type has such templates.
  * @param {Node} node
  * @param {number} index  of the output
  * @returns {InputSlot[] | null} null: its type is its own

@@ -48,7 +48,7 @@ export class Shell {
     this.barStart = h("div", { class: "bar-start" });
     this.barMiddle = h("div", { class: "bar-middle" });
     this.barEnd = h("div", { class: "bar-end" });
-    this.bar = h("header", { class: "bar" }, this.barStart, this.barMiddle, this.barEnd);
+    this.bar = h("header", { class: "bar" }, h("h1", { class: "unseen" }, t("shell.name")), this.barStart, this.barMiddle, this.barEnd);
     this.rails = { left: h("nav", { class: "rail rail-left", "aria-label": t("shell.panels-left") }), right: h("nav", { class: "rail rail-right", "aria-label": t("shell.panels-right") }) };
     this.sides = {
       left: h("aside", { class: "side side-left", hidden: true }),

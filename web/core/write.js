@@ -92,9 +92,10 @@ function placedIn(document, used) {
 }
 
 /**
+ * One definition's record.
  * @param {Document} document
  * @param {Definition} definition
- * @param {Set<Definition>} [used]  of those that lie inside it in the file, which are written
+ * @param {Set<Definition>} [used]  those of its nested ones that are written, if the file had some
  * @param {Writing} [how]
  */
 export function writeDefinition(document, definition, used = new Set(), how = {}) {

@@ -65,8 +65,8 @@ function paintCaption(pen, editor, shown, node, box, picture, index) {
   const size = picture.width ? /** @type {any} */ (picture) : shown.pictures.sizeOf(picture.src);
   const count = shown.store.get(node)?.pictures.length ?? 0;
   const y = box.bottom - CAPTION_HEIGHT / 2;
-  if (size) pen.text(`${size.width} × ${size.height}`, (box.left + box.right) / 2, y, { px: SMALL_PX, align: "center", colour: pen.theme.faint });
-  if (count > 1) pen.text(editor.text("content.of", { at: index + 1, count }), box.right - 4, y, { px: SMALL_PX, align: "right", colour: pen.theme.faint });
+  if (size) pen.text(`${size.width} × ${size.height}`, (box.left + box.right) / 2, y, { px: SMALL_PX, align: "center", colour: pen.onBodyFaint });
+  if (count > 1) pen.text(editor.text("content.of", { at: index + 1, count }), box.right - 4, y, { px: SMALL_PX, align: "right", colour: pen.onBodyFaint });
 }
 
 /** @param {Pen} pen @param {ImageBitmap} bitmap @param {Box} box @param {number} aspect */

@@ -25,7 +25,7 @@ export class Card {
         this.isSmall = false;
         this.show();
         if (document === editor.document) return;
-        editor.shell.note(editor.text("errors.elsewhere", { name: document.name ?? editor.text("run.untitled"), count: problems.length }), {
+        editor.shell.note(editor.text("errors.elsewhere", { name: editor.services.run.nameOf(document) || editor.text("run.untitled"), count: problems.length }), {
           kind: "error",
           action: { text: editor.text("errors.go"), run: () => errors.goTo(problems[0]) },
         });

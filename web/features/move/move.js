@@ -67,7 +67,7 @@ export const move = {
     });
     const stopCommands = editor.commands.addAll([
       { id: "select.all", title: "command.select-all", keys: ["ctrl+a"], run: () => editor.selection.set([...editor.graph.nodes.values(), ...editor.graph.groups]) },
-      { id: "select.none", title: "command.select-none", keys: ["escape"], run: () => editor.selection.clear() },
+      { id: "select.none", title: "command.select-none", keys: ["escape"], when: () => editor.selection.size > 0, run: () => editor.selection.clear() },
       { id: "edit.delete", title: "command.delete", keys: ["delete", "backspace"], when: () => editor.selection.size > 0, run: () => removeChosen(editor, false) },
       { id: "edit.delete-reconnect", title: "command.delete-reconnect", keys: ["ctrl+delete", "ctrl+backspace"], when: () => editor.selection.size > 0, run: () => removeChosen(editor, true) },
     ]);

@@ -50,6 +50,14 @@ export function tidy(input, value) {
   return Math.min(high, Math.max(low, tidied));
 }
 
+/** On a multiple of its step, as a slider leaves it. @param {InputSpec} input @param {number} value */
+export function onGrid(input, value) {
+  const step = stepOf(input);
+  const [low] = rangeOf(input);
+  const start = Number.isFinite(low) ? low : 0;
+  return tidy(input, Number((start + Math.round((value - start) / step) * step).toFixed(MOST_DECIMALS)));
+}
+
 /**
  * @param {InputSpec} input
  * @param {string} text
