@@ -3,11 +3,9 @@
 import { content } from "./features/content/content.js";
 import { history } from "./features/history/history.js";
 import { keys } from "./features/keys/keys.js";
-import { library } from "./features/library/library.js";
 import { move } from "./features/move/move.js";
 import { navigate } from "./features/navigate/navigate.js";
 import { run } from "./features/run/run.js";
-import { settings } from "./features/settings/settings.js";
 import { theme } from "./features/theme/theme.js";
 import { widgets } from "./features/widgets/widgets.js";
 import { workflows } from "./features/workflows/workflows.js";
@@ -19,11 +17,9 @@ export const features = [
   content,
   history,
   keys,
-  library,
   move,
   navigate,
   run,
-  settings,
   theme,
   widgets,
   workflows,

@@ -82,6 +82,8 @@ function renew(node, spec) {
     if (Boolean(earlier.widget) !== Boolean(each.widget)) slot.widget = each.widget ? each.name : undefined;
   }
   addSlots(node, true);
+  const names = node.widgets.map((each) => each.name).join("\n");
+  if (!wasUnknown && names !== [...before.values()].filter((each) => each.widget).map((each) => each.name).join("\n")) node.isRefitted = true;
   for (const each of node.widgets) {
     if (node.values[each.name] !== undefined) continue;
     const value = defaultOf(each);
