@@ -4,6 +4,7 @@ import { Commands } from "./commands.js";
 import { Document } from "./document.js";
 import { Emitter } from "./emitter.js";
 import { Graph, Node } from "./graph.js";
+import { renewNodes } from "./renew.js";
 import { Selection } from "./selection.js";
 import { CanvasView } from "./view/view.js";
 import { WidgetKinds } from "./widgets.js";
@@ -56,8 +57,12 @@ export class Editor {
   #paths = new WeakMap();
   /** @type {{order: number, part: MenuPart}[]} */
   #menuParts = [];
+  /** @type {Set<string>} names of features */
+  #installed = new Set();
   /** @type {WeakMap<Document, (() => void)[]>} */
   #listening = new WeakMap();
+  /** @type {Promise<boolean> | null} */
+  #refreshing = null;
 
   /**
    * @param {{shell: Shell, server: Server, catalogue: Catalogue, settings: Settings, messages: Messages}} rooms
@@ -90,6 +95,26 @@ export class Editor {
   report(error) {
     console.warn(error);
     this.shell.note(error instanceof Error ? error.message : String(error), { kind: "error" });
+  }
+
+  /**
+   * Asks the server again which node types there are and which files they can read, and gives every open node what its
+   * type offers now. No step of undo.
+   * @returns {Promise<boolean>} whether anything is another one
+   * @throws {import("./server.js").Refusal | TypeError} if the server does not answer
+   */
+  refreshCatalogue() {
+    this.#refreshing ??= this.#refreshCatalogue().finally(() => (this.#refreshing = null));
+    return this.#refreshing;
+  }
+
+  async #refreshCatalogue() {
+    const changed = this.catalogue.replace(await this.server.get("/object_info"));
+    if (changed.size) {
+      for (const document of this.documents) for (const node of renewNodes(document, changed)) this.view.touchNode(node);
+    }
+    this.events.emit("catalogue", null);
+    return changed.size > 0;
   }
 
   // What is open.
@@ -287,8 +312,7 @@ export class Editor {
    */
   async install(features) {
     const names = new Set(features.map((each) => each.name));
-    /** @type {Set<string>} */
-    const installed = new Set();
+    const installed = this.#installed;
     /** @type {(() => void)[]} */
     const undo = [];
     let waiting = [...features];
