@@ -3,6 +3,8 @@
  * and zoom the view; a long press of a finger is a right click.
  */
 
+import { FINGER_REACH } from "./hits.js";
+
 /** @import { Hit } from "./hits.js" */
 /** @import { CanvasView } from "./view.js" */
 
@@ -108,7 +110,7 @@ export class Pointer {
       alt: event.altKey,
       kind: event instanceof PointerEvent ? event.pointerType : "mouse",
       get hit() {
-        return (hit ??= view.hit(x, y)); // found when somebody asks: a drag rarely does
+        return (hit ??= view.hit(x, y, this.kind === "touch" ? FINGER_REACH : undefined)); // found when somebody asks: a drag rarely does
       },
     };
   }
