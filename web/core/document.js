@@ -1,7 +1,8 @@
 /** One workflow that is open: its graphs, its journal, and what its types mean. */
 
-import { Graph } from "./graph.js";
+import { addSlots, Graph } from "./graph.js";
 import { Journal } from "./journal.js";
+import { readValues, same } from "./values.js";
 
 /** @import { Catalogue } from "./catalogue.js" */
 /** @import { Node } from "./graph.js" */
@@ -34,6 +35,9 @@ export class Document {
   constructor(catalogue) {
     this.catalogue = catalogue;
     this.journal = new Journal();
+    this.journal.complete = () => this.#refreshChanged();
+    /** Definitions that offer something else since this gesture began. @type {Set<Definition>} */
+    this.changed = new Set();
     /** @type {Map<string, Definition>} by id */
     this.definitions = new Map();
     this.root = new Graph(this);
@@ -103,6 +107,43 @@ export class Document {
   /** @param {Definition} definition @param {string} name */
   renameDefinition(definition, name) {
     this.journal.set(this, definition, "name", name);
+    this.changed.add(definition);
+  }
+
+  /**
+   * The instances of what was changed get the sockets and widgets that it offers now. Links are kept by the names of
+   * sockets, values by those of widgets.
+   */
+  #refreshChanged() {
+    for (let passes = 0; this.changed.size && passes < 10_000; passes++) {
+      const [definition] = this.changed;
+      this.changed.delete(definition);
+      const before = definition.spec;
+      const now = this.catalogue.specOfDefinition(definition);
+      if (before && same(before, now)) continue;
+      this.journal.set(definition.graph, definition, "spec", now);
+      for (const node of this.instancesOf(definition)) node.graph.refit(node, now);
+    }
+    this.changed.clear();
+  }
+
+  /**
+   * Node types may be other ones now, as when a pack was put in: nodes that were placeholders read what their record
+   * says, the others keep their values by name. No step of undo.
+   */
+  refreshSpecs() {
+    for (const definition of this.definitions.values()) definition.spec = null;
+    for (const graph of this.graphs()) {
+      for (const node of graph.nodes.values()) {
+        const before = node.spec;
+        node.spec = this.specOf(node.type);
+        node.unfolded = null;
+        if (!before && node.spec && node.raw) readValues(node, node.raw);
+        else if (before && node.spec && !same(before.inputs, node.spec.inputs)) node.isRefitted = true;
+        addSlots(node, true);
+        this.journal.events.emit("touch", node);
+      }
+    }
   }
 
   /**

@@ -7,9 +7,9 @@
  */
 
 import { proxyInputs } from "./instances.js";
-import { primitiveInputs } from "./virtual.js";
 import { defaultOf, PRIMITIVE, unfold } from "./spec.js";
 import { fits } from "./types.js";
+import { drivenBy, primitiveInputs, REROUTE, reroutesAround, suits, typeThrough } from "./virtual.js";
 
 /** @import { Document } from "./document.js" */
 /** @import { InputSpec, NodeSpec } from "./spec.js" */
@@ -96,6 +96,8 @@ export class Node {
     this.color = undefined;
     /** @type {string | undefined} */
     this.bgcolor = undefined;
+    /** Of its corners, as files have it: 1 square, 2 round, 4 round at two corners. @type {number | undefined} */
+    this.shape = undefined;
     /** @type {boolean | undefined} whether widgets that few people need are unfolded */
     this.showAdvanced = undefined;
     /** @type {InputSlot[]} */
@@ -114,6 +116,8 @@ export class Node {
     this.spec = null;
     /** @type {InputSpec[] | null} */
     this.unfolded = null;
+    /** Its type offers something else than when it was read: what places values have in its record says nothing now. */
+    this.isRefitted = false;
   }
 
   get key() {
@@ -206,6 +210,7 @@ export class Reroute {
     this.parentId = undefined;
     /** @type {any} */
     this.raw = undefined;
+    this.rank = 0; // place in the file
     /** The links that ran through it in the file. @type {number[] | undefined} */
     this.readIds = undefined;
   }
@@ -362,6 +367,8 @@ export class Graph {
     node.rank = this.#nextRank();
     this.#journal.put(this, this.nodes, node.key, node);
     this.#journal.set(node, node, "graph", this);
+    const id = Number(node.id);
+    if (Number.isSafeInteger(id) && id > this.lastNodeId) this.#journal.set(this, this, "lastNodeId", id);
   }
 
   #nextNodeId() {
@@ -388,14 +395,14 @@ export class Graph {
   removeNodes(nodes, { reconnect = false } = {}) {
     for (const node of nodes) {
       if (!this.nodes.has(node.key)) continue; // an end of a subgraph stays
-      if (reconnect) this.#bridge(node);
+      if (reconnect) this.bridge(node);
       for (const link of this.linksOf(node)) this.disconnect(link);
       this.#journal.put(this, this.nodes, node.key, undefined);
     }
   }
 
-  /** @param {Node} node */
-  #bridge(node) {
+  /** Feeds what a node feeds from what feeds it, where the types fit. @param {Node} node */
+  bridge(node) {
     node.outputs.forEach((output, index) => {
       const same = node.inputs[index];
       const candidates = [...(same ? [same] : []), ...node.inputs].filter((slot) => slot.link !== null);
@@ -418,9 +425,10 @@ export class Graph {
    * @param {number} fromSlot
    * @param {Node} to
    * @param {number} toSlot
+   * @param {number} [parentId]  the reroute that it runs through last
    * @returns {Link}
    */
-  connect(from, fromSlot, to, toSlot) {
+  connect(from, fromSlot, to, toSlot, parentId) {
     const output = from.outputs[fromSlot];
     const input = to.inputs[toSlot];
     if (!output || !input) {
@@ -428,10 +436,13 @@ export class Graph {
     }
     const earlier = input.link === null ? undefined : this.links.get(input.link);
     if (earlier && String(earlier.from) === from.key && earlier.fromSlot === fromSlot) return earlier;
-    if (earlier) this.disconnect(earlier);
+    const route = earlier ? this.routeOf(earlier) : [];
+    const before = earlier && this.node(earlier.from);
+    if (earlier) this.detach(earlier); // nothing is reshaped in between: the slot stays
     const id = this.#nextLinkId();
     const type = output.type === "*" ? input.type : output.type;
     const link = new Link(id, from.id, fromSlot, to.id, toSlot, type);
+    link.parentId = parentId;
     link.rank = this.#nextRank();
     this.#journal.put(this, this.links, id, link);
     this.#journal.set(to, input, "link", id);
@@ -439,6 +450,10 @@ export class Graph {
     this.#journal.set(from, output, "links", [...output.links, id]);
     this.#journal.set(from, output, "implicit", false);
     this.#reshape(to);
+    this.#prune(route);
+    if (before && before !== from) this.relink(before);
+    this.#relinked(from, to);
+    this.#followFeed(to);
     return link;
   }
 
@@ -448,8 +463,19 @@ export class Graph {
     return id;
   }
 
-  /** @param {Link} link */
+  /** Takes a link out, and the points that only it ran through. @param {Link} link */
   disconnect(link) {
+    const route = this.routeOf(link);
+    const [from, to] = [this.node(link.from), this.node(link.to)];
+    this.detach(link);
+    this.#prune(route);
+    if (to) this.#reshape(to);
+    this.#relinked(from, to);
+    if (to) this.#followFeed(to);
+  }
+
+  /** Takes a link out where another one comes at once: its ends are told of that one. @param {Link} link */
+  detach(link) {
     const from = this.node(link.from);
     const to = this.node(link.to);
     const output = from?.outputs[link.fromSlot];
@@ -457,7 +483,150 @@ export class Graph {
     const input = to?.inputs[link.toSlot];
     if (to && input?.link === link.id) this.#journal.set(to, input, "link", null);
     this.#journal.put(this, this.links, link.id, undefined);
-    if (to) this.#reshape(to);
+  }
+
+  /** Takes out those of the points that no link runs through any more. @param {Reroute[]} route */
+  #prune(route) {
+    const left = route.filter((each) => this.reroutes.has(each.id) && !each.raw?.floating);
+    if (!left.length) return;
+    /** @type {Set<Reroute>} */
+    const used = new Set();
+    for (const link of this.links.values()) if (link.parentId !== undefined) for (const each of this.routeOf(link)) used.add(each);
+    for (const each of left) if (!used.has(each)) this.#journal.put(this, this.reroutes, each.id, undefined);
+  }
+
+  /**
+   * Outputs whose type is that of what feeds the node get another one, and so on along the links.
+   * @param {Node} node
+   * @param {Set<Node>} [seen]
+   */
+  #followFeed(node, seen = new Set()) {
+    if (seen.has(node)) return; // a circle in a damaged file
+    seen.add(node);
+    node.outputs.forEach((output, index) => {
+      const followed = followedBy(node, index);
+      if (!followed) return;
+      let type = node.spec?.outputs[index]?.type ?? "*";
+      for (const slot of followed) {
+        const link = slot.link === null ? undefined : this.links.get(slot.link);
+        const fed = link && this.node(link.from)?.outputs[link.fromSlot]?.type;
+        if (!fed || fed === "*") continue;
+        type = fed;
+        break;
+      }
+      if (output.type === type) return;
+      this.#journal.set(node, output, "type", type);
+      for (const id of output.links) {
+        const link = this.links.get(id);
+        const target = link && this.node(link.to);
+        if (!link || !target) continue;
+        this.#journal.set(link, link, "type", type === "*" ? (target.inputs[link.toSlot]?.type ?? "*") : type);
+        if (target.type === REROUTE) this.#relinked(node, target);
+        else this.#followFeed(target, seen);
+      }
+    });
+  }
+
+  /** A node looks again at what it is linked to. @param {Node} node */
+  relink(node) {
+    this.#relinked(node, undefined);
+  }
+
+  /**
+   * What a link tells its ends: a primitive what it drives, a reroute what flows through it, a subgraph what its inputs
+   * stand for.
+   * @param {Node | undefined} from
+   * @param {Node | undefined} to
+   */
+  #relinked(from, to) {
+    if (from && this.boundary?.input === from) this.document.changed.add(this.definition);
+    let source = from;
+    for (const reroute of [from, to]) {
+      if (reroute?.type !== REROUTE || !reroute.outputs.length || !this.nodes.has(reroute.key)) continue;
+      const chain = reroutesAround(reroute);
+      this.#retype(chain, typeThrough(chain));
+      const into = this.linkInto(chain[0], 0);
+      source = into ? this.node(into.from) : source;
+    }
+    if (source?.type === PRIMITIVE && source.outputs[0]) this.#drive(source);
+  }
+
+  /** @param {Node[]} chain  of reroutes @param {string} type */
+  #retype(chain, type) {
+    for (const node of chain) {
+      const [output] = node.outputs;
+      this.#journal.set(node, output, "type", type);
+      this.#journal.set(node, output, "name", node.properties.showOutputText ? type : "");
+      for (const id of output.links) {
+        const link = this.links.get(id);
+        if (link && type !== "*") this.#journal.set(link, link, "type", type);
+        const target = link && this.node(link.to);
+        if (target && target.type !== REROUTE) this.#followFeed(target);
+      }
+    }
+  }
+
+  /** A primitive takes on the widget that it drives; its value stays if that widget may have it. @param {Node} node */
+  #drive(node) {
+    const [output] = node.outputs;
+    this.#journal.set(node, node, "unfolded", null);
+    const target = drivenBy(node).find((each) => each.input.widget);
+    this.#journal.set(node, output, "type", target?.input.type ?? "*");
+    this.#journal.set(node, output, "name", target ? target.input.type : "connect to widget input");
+    this.#journal.set(node, output, "widget", target?.input.name);
+    if (!target) return;
+    if (!suits(target.input, node.values.value)) this.#journal.set(node, node.values, "value", target.node.values[target.input.name] ?? defaultOf(target.input));
+    for (const each of node.inputSpecs) {
+      if (each.companionOf && node.values[each.name] === undefined) this.#journal.set(node, node.values, each.name, each.options.default);
+    }
+  }
+
+  /**
+   * Gives an instance what its subgraph offers now. A socket that nobody offers any more goes with its links, since
+   * somebody took it out; one that the file had on its own stays.
+   * @param {Node} node
+   * @param {NodeSpec} spec
+   */
+  refit(node, spec) {
+    const journal = this.#journal;
+    const before = node.spec;
+    journal.set(node, node, "spec", spec);
+    journal.set(node, node, "unfolded", null);
+    journal.set(node, node, "isRefitted", true);
+    for (const side of /** @type {const} */ (["inputs", "outputs"])) {
+      const offered = side === "inputs" ? spec.inputs.filter((each) => !each.companionOf) : spec.outputs;
+      const names = new Set(offered.map((each) => each.name));
+      const gone = new Set((side === "inputs" ? (before?.inputs ?? []) : (before?.outputs ?? [])).map((each) => each.name).filter((name) => !names.has(name)));
+      /** @type {any[]} */
+      const slots = node[side];
+      for (const slot of slots.filter((each) => gone.has(each.name))) {
+        for (const id of slot instanceof InputSlot ? [slot.link] : [...slot.links]) {
+          const link = id === null ? undefined : this.links.get(id);
+          if (link) this.disconnect(link);
+        }
+      }
+      const known = new Map(slots.map((each) => [each.name, each]));
+      const now = offered.map((each) => {
+        const widget = side === "inputs" && /** @type {InputSpec} */ (each).widget ? each.name : undefined;
+        const slot = known.get(each.name) ?? (side === "inputs" ? new InputSlot(each.name, each.type, { widget }) : new OutputSlot(each.name, each.type));
+        if (known.has(each.name)) {
+          journal.set(node, slot, "type", each.type);
+          if (side === "inputs") journal.set(node, slot, "widget", widget);
+        }
+        return slot;
+      });
+      now.push(...slots.filter((each) => !names.has(each.name) && !gone.has(each.name)));
+      if (now.length === slots.length && now.every((each, i) => each === slots[i])) continue;
+      journal.splice(node, slots, 0, slots.length, ...now);
+      this.#renumber(node, side);
+    }
+    for (const each of node.widgets) {
+      if (node.values[each.name] !== undefined) continue;
+      const value = defaultOf(each);
+      if (value !== undefined) journal.set(node, node.values, each.name, value);
+    }
+    // Its sockets stand for other things: so may those of the subgraph around it.
+    if (this.boundary && node.inputs.some((slot) => slot.link !== null && this.links.get(slot.link)?.from === INPUT_BOUNDARY)) this.document.changed.add(this.definition);
   }
 
   /**
@@ -481,13 +650,14 @@ export class Graph {
 
   /**
    * Any plain property of a node: `x`, `title`, `mode`, `flags`, `color` ...
-   * @template {"x" | "y" | "width" | "height" | "title" | "mode" | "flags" | "color" | "bgcolor" | "properties" | "showAdvanced"} K
+   * @template {"x" | "y" | "width" | "height" | "title" | "mode" | "flags" | "color" | "bgcolor" | "shape" | "properties" | "showAdvanced"} K
    * @param {Node} node
    * @param {K} key
    * @param {Node[K]} value
    */
   setNode(node, key, value) {
     this.#journal.set(node, node, key, value);
+    if (key === "properties") this.#journal.set(node, node, "unfolded", null);
   }
 
   /**
@@ -510,6 +680,7 @@ export class Graph {
   /** @param {InputSlot | OutputSlot} slot @param {Node} node @param {string | undefined} label */
   labelSlot(node, slot, label) {
     this.#journal.set(node, slot, "label", label);
+    this.#changedEnd(node);
   }
 
   /** @param {Group} group */
@@ -544,6 +715,7 @@ export class Graph {
     this.#journal.set(this, this, "lastRerouteId", id);
     const reroute = new Reroute(id, x, y);
     reroute.parentId = parentId;
+    reroute.rank = this.#nextRank();
     this.#journal.put(this, this.reroutes, id, reroute);
     return reroute;
   }
@@ -633,24 +805,55 @@ export class Graph {
   addInput(node, slot, at = node.inputs.length) {
     this.#journal.splice(node, node.inputs, at, 0, slot);
     this.#renumber(node, "inputs");
+    this.#changedEnd(node);
   }
 
   /** Takes out a slot without a link. @param {Node} node @param {number} at */
   removeInput(node, at) {
     this.#journal.splice(node, node.inputs, at, 1);
     this.#renumber(node, "inputs");
+    this.#changedEnd(node);
   }
 
   /** @param {Node} node @param {OutputSlot} slot @param {number} [at] */
   addOutput(node, slot, at = node.outputs.length) {
     this.#journal.splice(node, node.outputs, at, 0, slot);
     this.#renumber(node, "outputs");
+    this.#changedEnd(node);
   }
 
   /** Takes out a slot without links. @param {Node} node @param {number} at */
   removeOutput(node, at) {
     this.#journal.splice(node, node.outputs, at, 1);
     this.#renumber(node, "outputs");
+    this.#changedEnd(node);
+  }
+
+  /** Puts a slot to another place; links stay with it. @param {Node} node @param {"inputs" | "outputs"} side @param {number} at @param {number} to */
+  moveSlot(node, side, at, to) {
+    const slot = node[side][at];
+    if (!slot || at === to) return;
+    this.#journal.splice(node, node[side], at, 1);
+    this.#journal.splice(node, node[side], to, 0, slot);
+    this.#renumber(node, side);
+    this.#changedEnd(node);
+  }
+
+  /** What the ends of a subgraph have is what its instances offer. @param {Node} node */
+  #changedEnd(node) {
+    if (this.boundary && (node === this.boundary.input || node === this.boundary.output)) this.document.changed.add(this.definition);
+  }
+
+  /**
+   * @template {"name" | "type" | "label" | "widget"} K
+   * @param {Node} node
+   * @param {InputSlot | OutputSlot} slot
+   * @param {K} key
+   * @param {InputSlot[K]} value
+   */
+  setSlot(node, slot, key, value) {
+    this.#journal.set(node, slot, key, value);
+    this.#changedEnd(node);
   }
 
   /** @param {Node} node @param {"inputs" | "outputs"} side */
@@ -667,6 +870,20 @@ export class Graph {
 /** Whether a link may feed it. @param {InputSpec} input */
 function hasSocket(input) {
   return !input.companionOf && !(input.options.socketless && input.widget);
+}
+
+/**
+ * The inputs whose feed says what type an output has, where a type has such templates.
+ * @param {Node} node
+ * @param {number} index  of the output
+ * @returns {InputSlot[] | null} null: its type is its own
+ */
+export function followedBy(node, index) {
+  if (node.type === REROUTE) return node.inputs.slice(0, 1);
+  const template = node.spec?.outputs[index]?.template;
+  if (!template) return null;
+  const names = new Set(node.inputSpecs.filter((each) => each.options.template?.template_id === template).map((each) => each.name));
+  return node.inputs.filter((slot) => names.has(slot.name));
 }
 
 /**

@@ -45,6 +45,8 @@ export class Journal {
   events = new Emitter();
   /** @type {() => any} */
   whereNow = () => null;
+  /** Finishes a gesture with what follows from it, as part of it. @type {() => void} */
+  complete = () => {};
 
   get canUndo() {
     return this.#done.length > 0 && !this.#open;
@@ -114,11 +116,20 @@ export class Journal {
 
   #close() {
     const entry = /** @type {Entry} */ (this.#open);
+    /** @type {unknown} */
+    let problem;
+    try {
+      if (!this.#failed) this.complete();
+    } catch (error) {
+      problem = error;
+      this.#failed = true;
+    }
     this.#open = null;
     this.#sets.clear();
     if (this.#failed) {
       revert(entry.steps);
       for (const owner of entry.owners) this.events.emit("touch", owner);
+      if (problem) throw problem;
       return;
     }
     const steps = entry.steps.filter((step) => step.kind === "splice" || !Object.is(step.before, step.after));

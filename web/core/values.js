@@ -339,7 +339,7 @@ export function writeValues(node) {
   const { raw, spec } = node;
   if (!spec) return kept(raw);
   const isPrimitive = spec.type === PRIMITIVE;
-  const names = isPrimitive ? namesOfPrimitive(node) : node.widgets.map((each) => each.name);
+  const names = isPrimitive ? namesOfPrimitive(node) : namesNow(node);
   const { values } = node;
   if (!raw) {
     if (!names.length) return {};
@@ -347,7 +347,7 @@ export function writeValues(node) {
     return { widgets_values: isPrimitive ? Object.values(named) : listNow(node), widgets_values_named: named };
   }
   const { values: before, given, listed } = decode(node, raw);
-  const isSame = names.every((name) => same(before[name], values[name]));
+  const isSame = !node.isRefitted && names.every((name) => same(before[name], values[name]));
   const { widgets_values: had, widgets_values_named: hadNames } = raw;
   if (isSame) {
     const found = kept(raw);
@@ -361,19 +361,28 @@ export function writeValues(node) {
     const changed = pick(values, names.filter((name) => !same(before[name], values[name])));
     return { ...kept(raw), widgets_values: { ...had, ...changed }, ...(isRecord(hadNames) ? { widgets_values_named: { ...hadNames, ...changed } } : {}) };
   }
-  const inList = isPrimitive ? names : spec.definition ? null : widgetsInList(node).map((each) => each.name);
+  const inList = isPrimitive ? names : widgetsInList(node).map((each) => each.name);
   /** @type {any[]} */
   let list;
-  if (Array.isArray(had) && (inList ?? [...listed.places.keys()]).every((name) => listed.places.has(name)) && (inList || listed.fits)) {
+  if (Array.isArray(had) && !node.isRefitted && inList.every((name) => listed.places.has(name))) {
     list = [...had];
     for (const [name, place] of listed.places) list[place] = values[name] ?? null;
   } else {
     list = isPrimitive ? names.map((name) => values[name] ?? null) : listNow(node);
-    if (Array.isArray(had) && !listed.fits) list.push(...had.slice(Math.max(listed.next, 0), had.length));
+    if (Array.isArray(had) && !listed.fits && !spec.definition) list.push(...had.slice(Math.max(listed.next, 0), had.length));
   }
   // Values that a script keeps behind those of the widgets have no names that we know: they would be lost among names.
   if (Array.isArray(had) && had.length && !listed.fits && hadNames === undefined) return { widgets_values: list };
   return { widgets_values: list, widgets_values_named: { ...pick(values, names), ...without(hadNames, names) } };
+}
+
+/**
+ * Widgets whose values are written by name. The control of a promoted seed only if it is not that of the widget inside:
+ * names that the list has not keep people from changing the list by hand.
+ * @param {Node} node
+ */
+function namesNow(node) {
+  return node.widgets.filter((each) => !each.isUnlisted || (node.values[each.name] ?? each.options.default) !== each.options.default).map((each) => each.name);
 }
 
 /** @param {Node} node */

@@ -28,11 +28,83 @@ export function drivenBy(node) {
         if (!waiting.includes(target)) waiting.push(target);
         continue;
       }
+      if (target === target.graph.boundary?.output) {
+        found.push(...behindInstances(target, link?.toSlot ?? -1));
+        continue;
+      }
       const input = target.inputSpecs.find((each) => each.name === (slot.widget ?? slot.name));
       if (input) found.push({ node: target, input });
     }
   }
   return found;
+}
+
+/**
+ * What an output of a subgraph drives, at its first instance that drives something.
+ * @param {Node} end
+ * @param {number} slot
+ */
+function behindInstances(end, slot) {
+  const { graph } = end;
+  const name = end.inputs[slot]?.name;
+  for (const instance of graph.document.instancesOf(graph.definition)) {
+    const at = instance.outputs.findIndex((each) => each.name === name);
+    for (const id of instance.outputs[at]?.links ?? []) {
+      const link = instance.graph.link(id);
+      const target = link && instance.graph.node(link.to);
+      const socket = target?.inputs[link?.toSlot ?? -1];
+      const input = target?.inputSpecs.find((each) => each.name === (socket?.widget ?? socket?.name));
+      if (target && input) return [{ node: target, input }];
+    }
+  }
+  return [];
+}
+
+/**
+ * The reroutes that belong together, from one of them: the first is the one nearest to the source.
+ * @param {Node} node
+ * @returns {Node[]}
+ */
+export function reroutesAround(node) {
+  const { graph } = node;
+  let first = node;
+  for (const seen = new Set([node]); ; seen.add(first)) {
+    const link = graph.linkInto(first, 0);
+    const before = link && graph.node(link.from);
+    if (before?.type !== REROUTE || seen.has(before)) break;
+    first = before;
+  }
+  const found = [first];
+  for (let i = 0; i < found.length; i++) {
+    for (const id of found[i].outputs[0]?.links ?? []) {
+      const link = graph.link(id);
+      const next = link && graph.node(link.to);
+      if (next?.type === REROUTE && !found.includes(next)) found.push(next);
+    }
+  }
+  return found;
+}
+
+/**
+ * What flows through reroutes that belong together: what feeds the first, else what they feed.
+ * @param {Node[]} chain
+ * @returns {string}
+ */
+export function typeThrough(chain) {
+  const { graph } = chain[0];
+  const into = graph.linkInto(chain[0], 0);
+  const source = into && graph.node(into.from);
+  const given = source && source.type !== REROUTE ? source.outputs[into?.fromSlot ?? -1]?.type : undefined;
+  if (given && given !== "*") return given;
+  for (const node of chain) {
+    for (const id of node.outputs[0]?.links ?? []) {
+      const link = graph.link(id);
+      const target = link && graph.node(link.to);
+      const wanted = target && target.type !== REROUTE ? target.inputs[link?.toSlot ?? -1]?.type : undefined;
+      if (wanted && wanted !== "*") return wanted;
+    }
+  }
+  return "*";
 }
 
 /**
@@ -54,4 +126,26 @@ export function primitiveInputs(node) {
     found.push({ name: "control_filter_list", type: "STRING", widget: "STRING", options: { default: "" }, section: "required", companionOf: "value" });
   }
   return found;
+}
+
+/**
+ * Whether a value is one that a widget may have, so that a primitive keeps it when it drives another one.
+ * @param {InputSpec} input
+ * @param {any} value
+ */
+export function suits(input, value) {
+  switch (input.widget) {
+    case "INT":
+      return typeof value === "bigint" || Number.isInteger(value);
+    case "FLOAT":
+      return typeof value === "number";
+    case "BOOLEAN":
+      return typeof value === "boolean";
+    case "STRING":
+      return typeof value === "string";
+    case "COMBO":
+      return Array.isArray(input.options.options) ? input.options.options.includes(value) : value !== undefined;
+    default:
+      return value !== undefined;
+  }
 }

@@ -92,12 +92,13 @@ function placedIn(document, used) {
 }
 
 /**
+ * One definition's record.
  * @param {Document} document
  * @param {Definition} definition
- * @param {Set<Definition>} used
- * @param {Writing} how
+ * @param {Set<Definition>} [used]  those of its nested ones that are written, if the file had some
+ * @param {Writing} [how]
  */
-function writeDefinition(document, definition, used, how) {
+export function writeDefinition(document, definition, used = new Set(), how = {}) {
   const { graph, raw } = definition;
   const ends = graph.boundary;
   /** @type {any} */
@@ -207,6 +208,7 @@ export function writeNode(node) {
   putRecord(record, "properties", raw, node.properties);
   if (!raw || (Number(raw.mode) || 0) !== node.mode) record.mode = node.mode;
   if (typeof raw?.showAdvanced === "boolean" || node.showAdvanced !== undefined) put(record, "showAdvanced", node.showAdvanced);
+  if (typeof raw?.shape === "number" || node.shape !== undefined) put(record, "shape", node.shape);
   for (const key of /** @type {const} */ (["title", "color", "bgcolor"])) {
     if (typeof raw?.[key] === "string" || raw?.[key] === undefined || node[key] !== undefined) put(record, key, node[key]);
   }
@@ -262,7 +264,7 @@ function putWidget(record, slot) {
 }
 
 /** @param {Group} group */
-function writeGroup(group) {
+export function writeGroup(group) {
   const { raw } = group;
   /** @type {any} */
   const record = { ...raw };
@@ -319,13 +321,13 @@ function typeOf(link) {
 }
 
 /** Slots that are not written do not count. @param {Graph} graph @param {Link} link */
-function writtenInput(graph, link) {
+export function writtenInput(graph, link) {
   const slots = graph.node(link.to)?.inputs ?? [];
   return link.toSlot - count(slots, link.toSlot);
 }
 
 /** @param {Graph} graph @param {Link} link */
-function writtenOutput(graph, link) {
+export function writtenOutput(graph, link) {
   const slots = graph.node(link.from)?.outputs ?? [];
   return link.fromSlot - count(slots, link.fromSlot);
 }
@@ -378,7 +380,7 @@ function writtenReroutes(graph, had) {
   if (!graph.reroutes.size && !Array.isArray(had)) return [];
   const through = graph.linksThrough();
   const strays = listIn(had).filter((each) => !Number.isSafeInteger(Number(each?.id)));
-  return [...[...graph.reroutes.values()].map((each) => writeReroute(each, through.get(each) ?? [])), ...strays];
+  return [...[...graph.reroutes.values()].sort((a, b) => a.rank - b.rank).map((each) => writeReroute(each, through.get(each) ?? [])), ...strays];
 }
 
 /** @param {Reroute} reroute @param {number[]} linkIds */
