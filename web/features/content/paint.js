@@ -140,7 +140,7 @@ export function duration(editor, ms) {
   return editor.text("content.min", { min: Math.floor(s / 60), s: Math.round(s % 60) });
 }
 
-/** Bars below the title, and a bright edge while it runs. @param {Pen} pen @param {Node} node @param {ContentStore} store @param {Layout} layout */
+/** Bars at the lower edge of the title, and a bright edge while it runs. @param {Pen} pen @param {Node} node @param {ContentStore} store @param {Layout} layout */
 export function paintProgress(pen, node, store, layout) {
   const content = store.get(node);
   if (!content) return;
@@ -154,7 +154,7 @@ export function paintProgress(pen, node, store, layout) {
   const [left, right] = [node.x + PADDING, node.x + layout.width - PADDING];
   content.progress.forEach((each, i) => {
     if (!each) return;
-    const top = (layout.isCollapsed ? node.y - height - 2 : node.y) + i * (height + 1);
+    const top = (layout.isCollapsed ? node.y - height - 2 : node.y - height) - (layout.isCollapsed ? i : -i) * (height + 1);
     const box = { left, right, top, bottom: top + height };
     pen.box(box, theme.field, { radius: height / 2 });
     const share = Math.min(1, Math.max(0, each.value / each.max));
