@@ -22,6 +22,8 @@ export class Content {
   /** @type {ImageBitmap | null} */
   preview = null;
   text = "";
+  /** First line of the text that is seen. */
+  scroll = 0;
   /** @type {Medium[]} */
   media = [];
   /** @type {(Progress | null)[]} one below the other */
@@ -108,6 +110,7 @@ export class ContentStore {
   setText(node, text) {
     const content = this.#of(node);
     content.text = text;
+    content.scroll = 0;
     this.#changed(node, content, "shape");
   }
 
