@@ -6,7 +6,7 @@ import { Emitter } from "../../core/emitter.js";
 /** @import { Node } from "../../core/graph.js" */
 
 /**
- * @typedef {{src: string, width?: number, height?: number, file?: any}} Picture  `file`: as the server names it
+ * @typedef {{src: string, width?: number, height?: number, file?: any, isMoving?: boolean}} Picture  `file`: as the server names it
  * @typedef {{src: string, kind: "audio" | "video"}} Medium
  * @typedef {{input?: string, message: string, details?: string}} NodeError  `input`: the widget or socket that caused it
  * @typedef {"queued" | "running" | "done" | "cached" | "error"} RunState
