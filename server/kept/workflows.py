@@ -100,9 +100,13 @@ class WorkflowFiles:
             raise Absent(f"there is no workflow {name!r}")
         return content.data, content.revision, content.modified_ms
 
-    def save(self, name: str, data: bytes, expected: Expected, label: str | None = None) -> dict[str, Any]:
+    def save(
+        self, name: str, data: bytes, expected: Expected, label: str | None = None, nodes: int | None = None
+    ) -> dict[str, Any]:
         """Put a workflow in place and keep it as a version.
 
+        Args:
+            nodes: how many it has, if that is known; they are counted otherwise.
         Returns: `{path, size, modified, revision, version, created}`. Raises: Changed, if something else lies there.
         """
         name, path = self._place(name)
@@ -112,7 +116,7 @@ class WorkflowFiles:
             with self._database.changing() as db:
                 if before is not None:
                     self._keep_found(db, name, before)
-                version = self._keep(db, name, data, revision, _now_ms(), label)
+                version = self._keep(db, name, data, revision, _now_ms(), label, nodes)
                 self._forget_old(db, name)
                 # Inside the change: if this fails, the version is not kept either. Killed between the two, the file
                 # is there and becomes a version the next time.
@@ -348,7 +352,14 @@ class WorkflowFiles:
             self._keep(db, name, content.data, content.revision, content.modified_ms, None)
 
     def _keep(
-        self, db: sqlite3.Connection, name: str, data: bytes, revision: str, saved_ms: int, label: str | None
+        self,
+        db: sqlite3.Connection,
+        name: str,
+        data: bytes,
+        revision: str,
+        saved_ms: int,
+        label: str | None,
+        nodes: int | None = None,
     ) -> int:
         """The number of the version; that of the newest one if it has the same content."""
         newest = db.execute("SELECT * FROM versions WHERE path = ? ORDER BY id DESC LIMIT 1", (name,)).fetchone()
@@ -358,10 +369,9 @@ class WorkflowFiles:
             return newest["id"]
         if db.execute("SELECT 1 FROM contents WHERE revision = ?", (revision,)).fetchone() is None:
             packed = zlib.compress(data, 6)
-            db.execute(
-                "INSERT INTO contents VALUES (?, ?, ?, ?, ?)",
-                (revision, len(data), _count_nodes(data), len(packed), packed),
-            )
+            nodes = _count_in(data) if nodes is None else nodes
+            row = (revision, len(data), nodes, len(packed), packed)
+            db.execute("INSERT INTO contents VALUES (?, ?, ?, ?, ?)", row)
         added = db.execute(
             "INSERT INTO versions (path, revision, saved_ms, label) VALUES (?, ?, ?, ?)",
             (name, revision, saved_ms, label),
@@ -425,12 +435,16 @@ def _revision_of(data: bytes) -> str:
     return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
-def _count_nodes(data: bytes) -> int | None:
-    """How many nodes a workflow has, those inside subgraphs once for each definition; None if it cannot be read."""
+def _count_in(data: bytes) -> int | None:
+    """How many nodes a workflow has; None if it cannot be read."""
     try:
-        document = None if is_crowded(data) else json.loads(data)
+        return None if is_crowded(data) else count_nodes(json.loads(data))
     except (ValueError, RecursionError):
         return None
+
+
+def count_nodes(document: Any) -> int | None:
+    """How many nodes a workflow has, those inside subgraphs once for each definition; None if it is none."""
     if not isinstance(document, Mapping):
         return None
     if not isinstance(document.get("nodes"), list):

@@ -14,7 +14,7 @@ from aiohttp import web
 
 from server.intake import Refused
 from server.kept import Expected
-from server.kept.workflows import LONGEST_LABEL
+from server.kept.workflows import LONGEST_LABEL, count_nodes
 from server.keys import LIMITS
 from server.plain_json import to_text
 from server.routes.bodies import flag, parse, person, read_bytes, read_object
@@ -76,9 +76,11 @@ async def save_file(request: web.Request) -> web.Response:
     """Save the body in place of the revision of `If-Match`, and keep it as a version; 409 if another one is there."""
     expected, label = _expected(request), _label(request.query.get("label"))
     data = await read_bytes(request, request.app[LIMITS].json_bytes)
-    if not isinstance(await asyncio.to_thread(parse, data), dict):
+    document = await asyncio.to_thread(parse, data)
+    if not isinstance(document, dict):
         raise Refused("invalid_request", "a workflow is a JSON object")
-    return _saved(await asyncio.to_thread(person(request).workflows.save, _name(request), data, expected, label))
+    workflows, nodes = person(request).workflows, count_nodes(document)
+    return _saved(await asyncio.to_thread(workflows.save, _name(request), data, expected, label, nodes))
 
 
 @routes.delete(_ROOT + "/{path}")

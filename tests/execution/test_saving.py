@@ -236,7 +236,7 @@ def test_a_large_graph_takes_no_long_time() -> None:
         prompt[save] = {"class_type": "Save", "inputs": {"images": [sample, 0], "filename_prefix": "x"}}
     began = time.perf_counter()
     saved = to_workflow(prompt, NODES)
-    assert time.perf_counter() - began < 5
+    assert time.perf_counter() - began < 20
     assert meant(to_prompt(saved.workflow, NODES)) == meant(prompt)
 
 

@@ -245,7 +245,7 @@ async def test_a_workflow_of_50_mb_and_more_than_is_taken(tmp_path: Path) -> Non
         began = time.perf_counter()
         found = await opened(desk, large, "large.json")
         assert found["kind"] == "workflow" and len(found["workflow"]["extra"]["x"]) == 50 << 20
-        assert time.perf_counter() - began < 20
+        assert time.perf_counter() - began < 60
         crowded = b'{"nodes": [' + b"0," * 5_000_000 + b"0]}"
         assert "values" in (await opened(desk, crowded, "crowded.json", 400))["error"]["message"]
         await opened(desk, b"{" + b" " * (60 << 20), "larger.json", 413)

@@ -7,6 +7,7 @@
  * @property {string[]} [keys]  "ctrl+z": modifiers in the order ctrl, alt, shift, then the key; ctrl is also Command
  * @property {() => boolean} [when]  whether it makes sense now
  * @property {boolean} [inText]  also while a text is being typed
+ * @property {boolean} [isNative]  its keys are the browser's own, which sends an event for them: they are shown, not taken
  * @property {boolean} [isHidden]  not in the palette: it needs to be told something
  * @property {(argument?: any) => unknown} run
  */
@@ -99,7 +100,7 @@ export class Commands {
     const isTyping = isTextField(event.target);
     for (const id of this.#keys.get(keysOf(event)) ?? []) {
       const command = this.#commands.get(id);
-      if (!command || (isTyping && !command.inText) || !(command.when?.() ?? true)) continue;
+      if (!command || command.isNative || (isTyping && !command.inText) || !(command.when?.() ?? true)) continue;
       event.preventDefault();
       this.run(id);
       return true;

@@ -96,6 +96,8 @@ export class Node {
     this.color = undefined;
     /** @type {string | undefined} */
     this.bgcolor = undefined;
+    /** Of its corners, as files have it: 1 square, 2 round, 4 round at two corners. @type {number | undefined} */
+    this.shape = undefined;
     /** @type {boolean | undefined} whether widgets that few people need are unfolded */
     this.showAdvanced = undefined;
     /** @type {InputSlot[]} */
@@ -208,6 +210,7 @@ export class Reroute {
     this.parentId = undefined;
     /** @type {any} */
     this.raw = undefined;
+    this.rank = 0; // place in the file
     /** The links that ran through it in the file. @type {number[] | undefined} */
     this.readIds = undefined;
   }
@@ -392,14 +395,14 @@ export class Graph {
   removeNodes(nodes, { reconnect = false } = {}) {
     for (const node of nodes) {
       if (!this.nodes.has(node.key)) continue; // an end of a subgraph stays
-      if (reconnect) this.#bridge(node);
+      if (reconnect) this.bridge(node);
       for (const link of this.linksOf(node)) this.disconnect(link);
       this.#journal.put(this, this.nodes, node.key, undefined);
     }
   }
 
-  /** @param {Node} node */
-  #bridge(node) {
+  /** Feeds what a node feeds from what feeds it, where the types fit. @param {Node} node */
+  bridge(node) {
     node.outputs.forEach((output, index) => {
       const same = node.inputs[index];
       const candidates = [...(same ? [same] : []), ...node.inputs].filter((slot) => slot.link !== null);
@@ -422,9 +425,10 @@ export class Graph {
    * @param {number} fromSlot
    * @param {Node} to
    * @param {number} toSlot
+   * @param {number} [parentId]  the reroute that it runs through last
    * @returns {Link}
    */
-  connect(from, fromSlot, to, toSlot) {
+  connect(from, fromSlot, to, toSlot, parentId) {
     const output = from.outputs[fromSlot];
     const input = to.inputs[toSlot];
     if (!output || !input) {
@@ -432,11 +436,13 @@ export class Graph {
     }
     const earlier = input.link === null ? undefined : this.links.get(input.link);
     if (earlier && String(earlier.from) === from.key && earlier.fromSlot === fromSlot) return earlier;
+    const route = earlier ? this.routeOf(earlier) : [];
     const before = earlier && this.node(earlier.from);
     if (earlier) this.detach(earlier); // nothing is reshaped in between: the slot stays
     const id = this.#nextLinkId();
     const type = output.type === "*" ? input.type : output.type;
     const link = new Link(id, from.id, fromSlot, to.id, toSlot, type);
+    link.parentId = parentId;
     link.rank = this.#nextRank();
     this.#journal.put(this, this.links, id, link);
     this.#journal.set(to, input, "link", id);
@@ -444,8 +450,10 @@ export class Graph {
     this.#journal.set(from, output, "links", [...output.links, id]);
     this.#journal.set(from, output, "implicit", false);
     this.#reshape(to);
+    this.#prune(route);
     if (before && before !== from) this.relink(before);
     this.#relinked(from, to);
+    this.#followFeed(to);
     return link;
   }
 
@@ -455,12 +463,15 @@ export class Graph {
     return id;
   }
 
-  /** @param {Link} link */
+  /** Takes a link out, and the points that only it ran through. @param {Link} link */
   disconnect(link) {
+    const route = this.routeOf(link);
     const [from, to] = [this.node(link.from), this.node(link.to)];
     this.detach(link);
+    this.#prune(route);
     if (to) this.#reshape(to);
     this.#relinked(from, to);
+    if (to) this.#followFeed(to);
   }
 
   /** Takes a link out where another one comes at once: its ends are told of that one. @param {Link} link */
@@ -472,6 +483,48 @@ export class Graph {
     const input = to?.inputs[link.toSlot];
     if (to && input?.link === link.id) this.#journal.set(to, input, "link", null);
     this.#journal.put(this, this.links, link.id, undefined);
+  }
+
+  /** Takes out those of the points that no link runs through any more. @param {Reroute[]} route */
+  #prune(route) {
+    const left = route.filter((each) => this.reroutes.has(each.id) && !each.raw?.floating);
+    if (!left.length) return;
+    /** @type {Set<Reroute>} */
+    const used = new Set();
+    for (const link of this.links.values()) if (link.parentId !== undefined) for (const each of this.routeOf(link)) used.add(each);
+    for (const each of left) if (!used.has(each)) this.#journal.put(this, this.reroutes, each.id, undefined);
+  }
+
+  /**
+   * Outputs whose type is that of what feeds the node get another one, and so on along the links.
+   * @param {Node} node
+   * @param {Set<Node>} [seen]
+   */
+  #followFeed(node, seen = new Set()) {
+    if (seen.has(node)) return; // a circle in a damaged file
+    seen.add(node);
+    node.outputs.forEach((output, index) => {
+      const followed = followedBy(node, index);
+      if (!followed) return;
+      let type = node.spec?.outputs[index]?.type ?? "*";
+      for (const slot of followed) {
+        const link = slot.link === null ? undefined : this.links.get(slot.link);
+        const fed = link && this.node(link.from)?.outputs[link.fromSlot]?.type;
+        if (!fed || fed === "*") continue;
+        type = fed;
+        break;
+      }
+      if (output.type === type) return;
+      this.#journal.set(node, output, "type", type);
+      for (const id of output.links) {
+        const link = this.links.get(id);
+        const target = link && this.node(link.to);
+        if (!link || !target) continue;
+        this.#journal.set(link, link, "type", type === "*" ? (target.inputs[link.toSlot]?.type ?? "*") : type);
+        if (target.type === REROUTE) this.#relinked(node, target);
+        else this.#followFeed(target, seen);
+      }
+    });
   }
 
   /** A node looks again at what it is linked to. @param {Node} node */
@@ -507,6 +560,8 @@ export class Graph {
       for (const id of output.links) {
         const link = this.links.get(id);
         if (link && type !== "*") this.#journal.set(link, link, "type", type);
+        const target = link && this.node(link.to);
+        if (target && target.type !== REROUTE) this.#followFeed(target);
       }
     }
   }
@@ -595,7 +650,7 @@ export class Graph {
 
   /**
    * Any plain property of a node: `x`, `title`, `mode`, `flags`, `color` ...
-   * @template {"x" | "y" | "width" | "height" | "title" | "mode" | "flags" | "color" | "bgcolor" | "properties" | "showAdvanced"} K
+   * @template {"x" | "y" | "width" | "height" | "title" | "mode" | "flags" | "color" | "bgcolor" | "shape" | "properties" | "showAdvanced"} K
    * @param {Node} node
    * @param {K} key
    * @param {Node[K]} value
@@ -660,6 +715,7 @@ export class Graph {
     this.#journal.set(this, this, "lastRerouteId", id);
     const reroute = new Reroute(id, x, y);
     reroute.parentId = parentId;
+    reroute.rank = this.#nextRank();
     this.#journal.put(this, this.reroutes, id, reroute);
     return reroute;
   }
@@ -814,6 +870,20 @@ export class Graph {
 /** Whether a link may feed it. @param {InputSpec} input */
 function hasSocket(input) {
   return !input.companionOf && !(input.options.socketless && input.widget);
+}
+
+/**
+ * The inputs whose feed says what type an output has, where a type has such templates.
+ * @param {Node} node
+ * @param {number} index  of the output
+ * @returns {InputSlot[] | null} null: its type is its own
+ */
+export function followedBy(node, index) {
+  if (node.type === REROUTE) return node.inputs.slice(0, 1);
+  const template = node.spec?.outputs[index]?.template;
+  if (!template) return null;
+  const names = new Set(node.inputSpecs.filter((each) => each.options.template?.template_id === template).map((each) => each.name));
+  return node.inputs.filter((slot) => names.has(slot.name));
 }
 
 /**

@@ -58,7 +58,7 @@ export function readWorkflow(saved, catalogue) {
  * @param {any} saved
  * @param {Damage[]} damage
  */
-function readDefinitions(document, saved, damage) {
+export function readDefinitions(document, saved, damage) {
   /** @type {Map<string, any>} */
   const records = new Map();
   /** @type {[object, any][]} */
@@ -173,6 +173,7 @@ function readGraph(graph, saved, damage, read = null) {
     const reroute = new Reroute(id, x, y);
     reroute.parentId = record.parentId ?? undefined;
     reroute.raw = record;
+    reroute.rank = ++graph.lastRank;
     graph.reroutes.set(id, reroute);
     graph.lastRerouteId = Math.max(graph.lastRerouteId, id);
   }
@@ -250,6 +251,20 @@ function readNodes(graph, saved, damage, read) {
  * @param {Set<string> | null} read
  */
 function readNode(graph, id, record, rank, read) {
+  const node = makeNode(graph, id, record, read);
+  node.rank = rank;
+  graph.nodes.set(node.key, node);
+}
+
+/**
+ * A node as a record has it: without its links, not in the graph yet.
+ * @param {Graph} graph
+ * @param {string | number} id
+ * @param {any} record
+ * @param {Set<string> | null} [read]
+ * @returns {Node}
+ */
+export function makeNode(graph, id, record, read = null) {
   const { document } = graph;
   const node = new Node(graph, id, record.type);
   [node.x, node.y] = numbers(record.pos, 2);
@@ -259,6 +274,7 @@ function readNode(graph, id, record, rank, read) {
   if (isRecord(record.flags)) node.flags = record.flags;
   node.color = textIn(record.color);
   node.bgcolor = textIn(record.bgcolor);
+  if (typeof record.shape === "number") node.shape = record.shape;
   if (isRecord(record.properties)) node.properties = record.properties;
   if (typeof record.showAdvanced === "boolean") node.showAdvanced = record.showAdvanced;
   node.raw = record;
@@ -273,9 +289,8 @@ function readNode(graph, id, record, rank, read) {
     slot.widget = textIn(each?.widget?.name);
     node.outputs.push(slot);
   }
-  node.rank = rank;
-  graph.nodes.set(node.key, node);
   readValues(node, record);
+  return node;
 }
 
 /**
@@ -340,12 +355,17 @@ function readGroup(graph, record, damage) {
     damage.push({ key: "damage.group", at: String(graph.groups.length + 1), within: graph.definition?.name });
     return;
   }
+  graph.groups.push(makeGroup(record));
+}
+
+/** @param {any} record @returns {Group} not in a graph yet */
+export function makeGroup(record) {
   const [x, y, width, height] = numbers(record.bounding, 4);
   const group = new Group(record.id, textIn(record.title) ?? "", x, y, width, height);
   group.color = textIn(record.color);
   if (isRecord(record.flags)) group.flags = record.flags;
   group.raw = record;
-  graph.groups.push(group);
+  return group;
 }
 
 /**

@@ -18,7 +18,8 @@ import { socketType } from "./types.js";
  * @property {boolean} [isUnlisted]  its value is kept by name alone and has no place in `widgets_values`
  * @property {[string, string]} [proxy]  a widget of a node inside: its id and the widget's name; it has no socket
  *
- * @typedef {{name: string, type: string, isList: boolean, tip: string}} OutputSpec
+ * @typedef {{name: string, type: string, isList: boolean, tip: string, template?: string}} OutputSpec  `template`: it has
+ *   the type of what feeds the inputs of this template
  *
  * @typedef {object} NodeSpec
  * @property {string} type
@@ -74,6 +75,7 @@ export function readSpec(type, record) {
     type: socketType(record.output_matchtypes?.[i] ? "*" : each),
     isList: Boolean(record.output_is_list?.[i]),
     tip: String(record.output_tooltips?.[i] ?? ""),
+    ...(record.output_matchtypes?.[i] ? { template: String(record.output_matchtypes[i]) } : {}),
   }));
   return {
     type,

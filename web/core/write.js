@@ -208,6 +208,7 @@ export function writeNode(node) {
   putRecord(record, "properties", raw, node.properties);
   if (!raw || (Number(raw.mode) || 0) !== node.mode) record.mode = node.mode;
   if (typeof raw?.showAdvanced === "boolean" || node.showAdvanced !== undefined) put(record, "showAdvanced", node.showAdvanced);
+  if (typeof raw?.shape === "number" || node.shape !== undefined) put(record, "shape", node.shape);
   for (const key of /** @type {const} */ (["title", "color", "bgcolor"])) {
     if (typeof raw?.[key] === "string" || raw?.[key] === undefined || node[key] !== undefined) put(record, key, node[key]);
   }
@@ -379,7 +380,7 @@ function writtenReroutes(graph, had) {
   if (!graph.reroutes.size && !Array.isArray(had)) return [];
   const through = graph.linksThrough();
   const strays = listIn(had).filter((each) => !Number.isSafeInteger(Number(each?.id)));
-  return [...[...graph.reroutes.values()].map((each) => writeReroute(each, through.get(each) ?? [])), ...strays];
+  return [...[...graph.reroutes.values()].sort((a, b) => a.rank - b.rank).map((each) => writeReroute(each, through.get(each) ?? [])), ...strays];
 }
 
 /** @param {Reroute} reroute @param {number[]} linkIds */

@@ -63,7 +63,7 @@ def test_values_that_are_json_stay_whole() -> None:
 def test_a_long_line_takes_time_in_proportion(line: str) -> None:
     began = time.perf_counter()
     fields_of(read_infotext(f"{line}\nSteps: 20, Sampler: {line}, Seed: 5"))
-    assert time.perf_counter() - began < 2
+    assert time.perf_counter() - began < 8
 
 
 def test_a_version_is_known() -> None:

@@ -1,6 +1,6 @@
 /** What lies under the pointer. */
 
-import { SLOT_HEIGHT, TITLE_HEIGHT } from "./layout.js";
+import { SLOT_HEIGHT, titleHeight } from "./layout.js";
 
 /** @import { Group, Link, Node, Reroute } from "../graph.js" */
 /** @import { CanvasView } from "./view.js" */
@@ -72,7 +72,7 @@ function hitOfNode(view, node, x, y, reach) {
       if (isOnDot || isOnName) return { kind: side, node, slot };
     }
   }
-  if (left < 0 || left > layout.width || top < -TITLE_HEIGHT || top > layout.height) return null;
+  if (left < 0 || left > layout.width || top < -titleHeight(node) || top > layout.height) return null;
   if (top < 0) return { kind: "title", node };
   if (!node.isPinned && left > layout.width - CORNER && top > layout.height - CORNER) return { kind: "resize", node };
   for (const place of layout.widgets) {

@@ -37,7 +37,17 @@ const ADVANCED = { name: "", type: "ADVANCED", widget: "ADVANCED", options: {}, 
  * @property {number} extraTop  where previews begin
  * @property {number} extraHeight
  * @property {boolean} isCollapsed
+ * @property {Uint8Array} marks  of each input: `OPTIONAL`, `MISSING`, `WIDGET`
  */
+
+export const OPTIONAL = 1; // it may stay without a link
+export const MISSING = 2; // it needs a link and has none
+export const WIDGET = 4; // a widget lies beside it
+
+/** Old reroutes have no title bar. @param {Node} node */
+export function titleHeight(node) {
+  return node.type === "Reroute" ? 0 : TITLE_HEIGHT;
+}
 
 export class Layouts {
   /** @type {WeakMap<Node, Layout>} */
@@ -75,7 +85,7 @@ export class Layouts {
   /** The box with the title bar. @param {Node} node @returns {Box} */
   boxOf(node) {
     const { width, height } = this.of(node);
-    return { left: node.x, top: node.y - TITLE_HEIGHT, right: node.x + width, bottom: node.y + height };
+    return { left: node.x, top: node.y - titleHeight(node), right: node.x + width, bottom: node.y + height };
   }
 
   /**
@@ -101,10 +111,10 @@ export class Layouts {
     const inputs = new Float32Array(node.inputs.length).fill(NaN);
     const outputs = new Float32Array(node.outputs.length).fill(NaN);
     if (node.isCollapsed) {
-      const width = Math.max(80, Math.min(300, this.letters.width(node.name, TITLE_PX, "600") + 50));
+      const width = Math.max(80, Math.min(300, this.letters.width(node.name, TITLE_PX, "600") + (node.isPinned ? 52 : 36)));
       inputs.fill(-TITLE_HEIGHT / 2);
       outputs.fill(-TITLE_HEIGHT / 2);
-      return { width, height: 0, inputs, outputs, widgets: [], extraTop: 0, extraHeight: 0, isCollapsed: true };
+      return { width, height: 0, inputs, outputs, widgets: [], extraTop: 0, extraHeight: 0, isCollapsed: true, marks: new Uint8Array(inputs.length) };
     }
     if (node.type === "Reroute") return this.#makeReroute(node, inputs, outputs);
     const widgets = this.#widgetsOf(node);
@@ -126,19 +136,23 @@ export class Layouts {
     const needed = y + heights.reduce((sum, each) => sum + each + WIDGET_GAP, 0) + PADDING;
     const extra = this.extraHeight(node, width, node.height - needed);
     const spare = Math.max(0, node.height - needed - extra);
+    const marks = marksOf(node);
     /** @type {WidgetPlace[]} */
     const places = widgets.map((input, i) => {
       const grows = growing > 0 && this.#kinds.of(input.widget).grows?.(node, input);
       const height = heights[i] + (grows ? spare / growing : 0);
       const slot = socketOf.get(input.name) ?? -1;
-      if (slot >= 0) inputs[slot] = y + Math.min(height, WIDGET_HEIGHT) / 2;
+      if (slot >= 0) {
+        inputs[slot] = y + Math.min(height, WIDGET_HEIGHT) / 2;
+        marks[slot] |= WIDGET;
+      }
       const place = { input, slot, top: y, height };
       y += height + WIDGET_GAP;
       return place;
     });
     const extraTop = y;
     const height = Math.max(node.height, y + extra + PADDING);
-    return { width, height, inputs, outputs, widgets: places, extraTop, extraHeight: extra ? height - extraTop - PADDING : 0, isCollapsed: false };
+    return { width, height, inputs, outputs, widgets: places, extraTop, extraHeight: extra ? height - extraTop - PADDING : 0, isCollapsed: false, marks };
   }
 
   /** @param {Node} node @param {Float32Array} inputs @param {Float32Array} outputs @returns {Layout} */
@@ -146,7 +160,7 @@ export class Layouts {
     inputs.fill(SLOT_HEIGHT / 2 + 3);
     outputs.fill(SLOT_HEIGHT / 2 + 3);
     return {
-      width: Math.max(node.width, 60), height: Math.max(node.height, 26), inputs, outputs, widgets: [], extraTop: 26, extraHeight: 0, isCollapsed: false,
+      width: Math.max(node.width, 60), height: Math.max(node.height, 26), inputs, outputs, widgets: [], extraTop: 26, extraHeight: 0, isCollapsed: false, marks: new Uint8Array(inputs.length),
     };
   }
 
@@ -181,6 +195,20 @@ export class Layouts {
     }
     return width;
   }
+}
+
+/** @param {Node} node */
+function marksOf(node) {
+  const marks = new Uint8Array(node.inputs.length);
+  if (!node.spec || node.spec.definition) return marks;
+  for (const each of node.inputSpecs) {
+    if (each.widget) continue;
+    const at = node.inputs.findIndex((slot) => slot.name === each.name);
+    if (at < 0) continue;
+    if (each.section === "optional" || each.options.hidden) marks[at] = OPTIONAL;
+    else if (node.inputs[at].link === null) marks[at] = MISSING;
+  }
+  return marks;
 }
 
 /** What is written beside a socket. @param {InputSlot | OutputSlot} slot */

@@ -1,8 +1,9 @@
 /** Draws a graph: what is in view, in as much detail as can be seen at this zoom. */
 
+import { lightened } from "../colours.js";
 import { BYPASSED, MUTED } from "../graph.js";
 import { GROUP_TITLE_HEIGHT } from "./hits.js";
-import { SLOT_HEIGHT, TITLE_HEIGHT } from "./layout.js";
+import { MISSING, nameOfSlot, OPTIONAL, SLOT_HEIGHT, TITLE_HEIGHT, TITLE_PX, titleHeight, WIDGET } from "./layout.js";
 import { traceLink } from "./links.js";
 import { colourOfType } from "./theme.js";
 
@@ -12,7 +13,11 @@ import { colourOfType } from "./theme.js";
 /** @import { CanvasView } from "./view.js" */
 
 const FAR = 0.25; // below this zoom a node is a plain box
+const CROWD = 400; // more nodes than these are plain boxes as soon as their texts cannot be read
 const DOT = 5; // radius of a socket
+const RADIUS = 8;
+/** Corners by the `shape` that a file says: 1 a box, 2 round, 4 a card. @type {Record<string, number | number[]>} */
+const RADII = { 1: 0, 2: 12, 4: [12, 0, 12, 0] };
 
 export class Painter {
   #view;
@@ -31,7 +36,7 @@ export class Painter {
     this.#paintGroups(pen);
     this.#paintLinks(pen);
     const nodes = view.nodes.within(window).sort((a, b) => a.rank - b.rank);
-    if (view.scale < FAR) this.#paintFar(pen, nodes);
+    if (view.scale < FAR || (nodes.length > CROWD && !pen.isNear)) this.#paintFar(pen, nodes);
     else for (const node of nodes) this.#paintNode(pen, node);
   }
 
@@ -75,7 +80,7 @@ export class Painter {
     /** @type {Map<string, import("./links.js").Point[][]>} */
     const byColour = new Map();
     for (const link of view.links.within(view.window)) {
-      const points = view.pointsOf(link);
+      const points = view.isLinkHidden?.(link) ? null : view.pointsOf(link);
       if (!points) continue;
       const colour = view.isSelected(link) ? pen.theme.selected : colourOfType(typeof link.type === "string" ? link.type : "*");
       const ways = byColour.get(colour);
@@ -117,7 +122,8 @@ export class Painter {
       context.beginPath();
       for (const node of those) {
         const { width, height } = view.layouts.of(node);
-        context.rect(node.x, node.y - TITLE_HEIGHT, width, height + TITLE_HEIGHT);
+        const title = titleHeight(node);
+        context.rect(node.x, node.y - title, width, height + title);
       }
       context.fillStyle = colour;
       context.fill();
@@ -125,7 +131,8 @@ export class Painter {
     context.beginPath();
     for (const node of nodes) {
       const { width } = view.layouts.of(node);
-      context.rect(node.x, node.y - TITLE_HEIGHT, width, TITLE_HEIGHT);
+      const title = titleHeight(node);
+      context.rect(node.x, node.y - title, width, title);
     }
     context.fillStyle = pen.theme.title;
     context.fill();
@@ -135,9 +142,9 @@ export class Painter {
 
   /** @param {Pen} pen @param {Node} node */
   #bodyColour(pen, node) {
-    if (node.mode === BYPASSED) return "#7a3f8f";
-    if (!node.spec && node.graph.node(node.id) === node && Number(node.id) >= 0) return "#6b2f35"; // a type that is not known here
-    return node.bgcolor || pen.theme.node;
+    if (node.mode === BYPASSED) return pen.theme.bypassed;
+    if (isUnknown(node)) return pen.theme.unknown;
+    return own(pen, node.bgcolor) || pen.theme.node;
   }
 
   /** @param {Pen} pen @param {Node} node */
@@ -154,26 +161,39 @@ export class Painter {
     const { context, theme } = pen;
     const layout = view.layouts.of(node);
     context.globalAlpha = node.mode === MUTED ? 0.4 : view.isDimmed(node) ? 0.35 : 1;
-    const { left, top, right, bottom } = view.layouts.boxOf(node);
+    const box = view.layouts.boxOf(node);
     const body = this.#bodyColour(pen, node);
+    const title = own(pen, node.color) || (isUnknown(node) ? theme.unknown : theme.title);
+    pen.onBody = pen.on(body);
+    pen.onBodyFaint = body === theme.node ? theme.faint : pen.onBody;
+    const radius = RADII[node.shape ?? 0] ?? RADIUS;
     if (layout.isCollapsed) {
-      pen.box({ left, top, right, bottom }, node.color || theme.title, { radius: 8, edge: theme.nodeEdge });
+      pen.box(box, title, { radius: TITLE_HEIGHT / 2, edge: theme.nodeEdge });
     } else {
-      pen.box({ left, top, right, bottom }, body, { radius: 8, edge: theme.nodeEdge });
-      if (node.type !== "Reroute") pen.box({ left, top, right, bottom: node.y }, node.color || theme.title, { radius: [8, 8, 0, 0] });
+      pen.box(box, body, { radius, edge: theme.nodeEdge });
+      if (titleHeight(node)) pen.box({ ...box, bottom: node.y }, title, { radius: Array.isArray(radius) ? [radius[0], radius[1], 0, 0] : [radius, radius, 0, 0] });
     }
-    if (view.scale >= 0.35 && node.type !== "Reroute") {
-      pen.text(node.name, left + 12, top + TITLE_HEIGHT / 2, { width: layout.width - 24, px: 13, weight: "600" });
-    }
-    if (layout.isCollapsed) {
-      this.#paintDots(pen, node, layout);
-    } else {
+    if (view.scale >= 0.35 && titleHeight(node)) this.#paintTitle(pen, node, layout, pen.on(title));
+    if (!layout.isCollapsed) {
       this.#paintWidgets(pen, node, layout);
-      this.#paintSlots(pen, node, layout);
+      if (pen.isNear) this.#paintNames(pen, node, layout);
     }
+    this.#paintDots(pen, node, layout);
     if (view.isSelected(node)) this.#paintEdge(pen, node);
     for (const paint of view.nodePainters) paint(pen, node, layout);
     context.globalAlpha = 1;
+  }
+
+  /** @param {Pen} pen @param {Node} node @param {Layout} layout @param {string} colour */
+  #paintTitle(pen, node, layout, colour) {
+    const y = node.y - TITLE_HEIGHT / 2;
+    let right = node.x + layout.width - 10;
+    if (node.isPinned) {
+      paintPin(pen, right - 5, y, colour);
+      right -= 16;
+    }
+    const left = node.x + (layout.isCollapsed ? 16 : 12);
+    pen.text(node.name, left, y, { width: right - left, px: TITLE_PX, weight: "600", colour });
   }
 
   /** @param {Pen} pen @param {Node} node @param {Layout} layout */
@@ -183,51 +203,119 @@ export class Painter {
     const alpha = context.globalAlpha;
     for (const place of layout.widgets) {
       const isDriven = place.slot >= 0 && node.inputs[place.slot].link !== null;
-      context.globalAlpha = isDriven ? alpha * 0.5 : alpha;
+      if (isDriven) context.globalAlpha = alpha * 0.5;
       view.kinds.of(place.input.widget).draw(pen, node, place.input, view.widgetBox(node, place));
+      if (isDriven) context.globalAlpha = alpha;
     }
-    context.globalAlpha = alpha;
   }
 
   /** @param {Pen} pen @param {Node} node @param {Layout} layout */
-  #paintSlots(pen, node, layout) {
-    this.#paintDots(pen, node, layout);
-    if (!pen.isNear) return;
-    const widgets = new Set(layout.widgets.map((each) => each.slot));
-    node.inputs.forEach((slot, i) => {
-      if (Number.isNaN(layout.inputs[i]) || widgets.has(i)) return;
-      pen.text(slot.label ?? slot.raw?.localized_name ?? slot.name, node.x + 14, node.y + layout.inputs[i], { width: layout.width * 0.6, colour: pen.theme.text });
-    });
-    node.outputs.forEach((slot, i) => {
-      const text = slot.label ?? slot.raw?.localized_name ?? slot.name;
-      pen.text(text, node.x + layout.width - 14, node.y + layout.outputs[i], { width: layout.width * 0.6, align: "right", colour: pen.theme.text });
-    });
+  #paintNames(pen, node, layout) {
+    const colour = pen.onBody;
+    // What has no neighbour across may be as long as the node is wide.
+    const most = layout.width - 28;
+    for (let i = 0; i < node.inputs.length; i++) {
+      const y = layout.inputs[i];
+      if (!Number.isNaN(y) && !(layout.marks[i] & WIDGET)) pen.text(nameOfSlot(node.inputs[i]), node.x + 14, node.y + y, { width: most, colour });
+    }
+    for (let i = 0; i < node.outputs.length; i++) {
+      const y = layout.outputs[i];
+      if (!Number.isNaN(y)) pen.text(nameOfSlot(node.outputs[i]), node.x + layout.width - 14, node.y + y, { width: most, align: "right", colour });
+    }
   }
 
-  /** @param {Pen} pen @param {Node} node @param {Layout} layout */
+  /**
+   * Sockets: a disc; a ring where a link is not needed; a disc in a ring where one is missing; a square for a list.
+   * @param {Pen} pen
+   * @param {Node} node
+   * @param {Layout} layout
+   */
   #paintDots(pen, node, layout) {
     const view = this.#view;
     const { context } = pen;
     const alpha = context.globalAlpha;
-    const widgets = new Set(layout.widgets.map((each) => each.slot));
-    /** @type {["input" | "output", Float32Array, number][]} */
-    const sides = [["input", layout.inputs, 0], ["output", layout.outputs, layout.width]];
-    for (const [side, heights, edge] of sides) {
-      for (let slot = 0; slot < heights.length; slot++) {
-        if (Number.isNaN(heights[slot])) continue;
-        const { type } = side === "input" ? node.inputs[slot] : node.outputs[slot];
-        const isLinked = side === "input" ? node.inputs[slot].link !== null : node.outputs[slot].links.length > 0;
-        const isQuiet = side === "input" && widgets.has(slot) && !isLinked;
-        if (view.isSlotDimmed?.(node, side, slot)) context.globalAlpha = alpha * 0.15;
-        context.beginPath();
-        context.arc(node.x + edge, node.y + heights[slot], isQuiet ? 3 : DOT, 0, 2 * Math.PI);
-        context.fillStyle = colourOfType(type);
-        if (isQuiet) context.globalAlpha *= 0.6;
+    const isNear = view.scale >= 0.35;
+    for (let i = 0; i < node.inputs.length; i++) {
+      if (Number.isNaN(layout.inputs[i])) continue;
+      const slot = node.inputs[i];
+      const isLinked = slot.link !== null;
+      const mark = layout.marks[i];
+      const isQuiet = (mark & WIDGET) !== 0 && !isLinked;
+      if (isQuiet && !isNear) continue;
+      const [x, y] = [node.x, node.y + layout.inputs[i]];
+      if (view.isSlotDimmed?.(node, "input", i)) context.globalAlpha = alpha * 0.15;
+      else if (isQuiet) context.globalAlpha = alpha * 0.7;
+      const colour = colourOfType(slot.type);
+      context.beginPath();
+      context.arc(x, y, isQuiet ? 3 : DOT, 0, 2 * Math.PI);
+      if (isNear && mark & OPTIONAL && !isLinked) {
+        context.fillStyle = pen.theme.node;
         context.fill();
-        context.globalAlpha = alpha;
+        context.strokeStyle = colour;
+        context.lineWidth = 2;
+        context.stroke();
+      } else {
+        context.fillStyle = colour;
+        context.fill();
+        if (isNear && mark & MISSING && node.mode !== BYPASSED && node.mode !== MUTED) {
+          context.beginPath();
+          context.arc(x, y, DOT + 2.5, 0, 2 * Math.PI);
+          context.strokeStyle = colour;
+          context.lineWidth = 1;
+          context.stroke();
+        }
       }
+      context.globalAlpha = alpha;
+    }
+    for (let i = 0; i < node.outputs.length; i++) {
+      if (Number.isNaN(layout.outputs[i])) continue;
+      const slot = node.outputs[i];
+      const [x, y] = [node.x + layout.width, node.y + layout.outputs[i]];
+      if (view.isSlotDimmed?.(node, "output", i)) context.globalAlpha = alpha * 0.15;
+      context.fillStyle = colourOfType(slot.type);
+      if (node.spec?.outputs[i]?.isList) {
+        context.fillRect(x - DOT, y - DOT, 2 * DOT, 2 * DOT);
+      } else {
+        context.beginPath();
+        context.arc(x, y, DOT, 0, 2 * Math.PI);
+        context.fill();
+      }
+      context.globalAlpha = alpha;
     }
   }
+}
+
+/**
+ * A colour that a file gave a node. It was chosen for light texts.
+ * @param {Pen} pen
+ * @param {string | undefined} colour
+ */
+function own(pen, colour) {
+  return colour && pen.theme.isLight ? lightened(colour) : colour;
+}
+
+/** Of a type that is not known here; the ends of a subgraph have none. @param {Node} node */
+function isUnknown(node) {
+  return !node.spec && node.graph.nodes.has(node.key);
+}
+
+/** @param {Pen} pen @param {number} x @param {number} y @param {string} colour */
+function paintPin(pen, x, y, colour) {
+  const { context } = pen;
+  context.beginPath();
+  context.moveTo(x - 4, y - 5);
+  context.lineTo(x + 4, y - 5);
+  context.moveTo(x - 2.5, y - 5);
+  context.lineTo(x - 2.5, y - 0.5);
+  context.lineTo(x - 4.5, y + 1.5);
+  context.lineTo(x + 4.5, y + 1.5);
+  context.lineTo(x + 2.5, y - 0.5);
+  context.lineTo(x + 2.5, y - 5);
+  context.moveTo(x, y + 1.5);
+  context.lineTo(x, y + 6);
+  context.strokeStyle = colour;
+  context.lineWidth = 1.3;
+  context.stroke();
 }
 
 export { SLOT_HEIGHT };

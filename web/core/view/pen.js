@@ -1,5 +1,7 @@
 /** Draws the few shapes that nodes are made of, in graph px. */
 
+import { isLight } from "./theme.js";
+
 /** @import { Letters } from "./letters.js" */
 /** @import { Theme } from "./theme.js" */
 /** @import { Box } from "./spatial.js" */
@@ -13,6 +15,9 @@ export class Pen {
   /** @type {Map<string, string[]>} weight -> by size */
   #fonts = new Map();
   scale = 1;
+  /** Colours of text on the body that is being drawn. */
+  onBody = "";
+  onBodyFaint = "";
 
   /**
    * @param {CanvasRenderingContext2D} context
@@ -25,6 +30,12 @@ export class Pen {
     this.letters = letters;
   }
 
+  /** Colour of text that can be read on another. @param {string} ground */
+  on(ground) {
+    if (ground === this.theme.node || ground === this.theme.title) return this.theme.text;
+    return isLight(this.context, ground) ? "#16181c" : "#f4f5f7";
+  }
+
   /** Whether text can be read at this zoom. */
   get isNear() {
     return this.scale >= 0.5;
@@ -35,7 +46,7 @@ export class Pen {
     // Setting the font that is set costs nothing; asking which one is set does.
     let known = this.#fonts.get(weight);
     if (!known) this.#fonts.set(weight, (known = []));
-    this.context.font = known[px] ??= `${weight} ${px}px ${this.theme.font}`;
+    this.context.font = known[px] ??= `${weight} ${px * this.letters.scale}px ${this.theme.font}`;
   }
 
   /**

@@ -2,17 +2,43 @@
 
 const NAMES = /** @type {const} */ ({
   ground: "--canvas-ground", grid: "--canvas-grid", node: "--node-body", nodeEdge: "--node-edge", title: "--node-title",
-  text: "--node-text", faint: "--node-faint", field: "--node-field", fieldText: "--node-field-text", accent: "--accent", accentGround: "--accent-ground", slider: "--node-slider",
+  text: "--node-text", faint: "--node-faint", field: "--node-field", fieldText: "--node-field-text", accent: "--accent", accentGround: "--accent-ground", slider: "--node-slider", bypassed: "--node-bypassed", unknown: "--node-unknown",
   error: "--error", errorGround: "--error-ground", good: "--good", selected: "--selected", shadow: "--node-shadow", link: "--link", groupText: "--group-text",
   font: "--font", mono: "--font-mono",
 });
 
-/** @typedef {Record<keyof typeof NAMES, string>} Theme */
+/** @typedef {Record<keyof typeof NAMES, string> & {isLight: boolean}} Theme */
 
 /** @param {Element} root @returns {Theme} */
 export function readTheme(root) {
   const style = getComputedStyle(root);
-  return /** @type {any} */ (Object.fromEntries(Object.entries(NAMES).map(([key, name]) => [key, style.getPropertyValue(name).trim() || "#888"])));
+  const colours = Object.fromEntries(Object.entries(NAMES).map(([key, name]) => [key, style.getPropertyValue(name).trim() || "#888"]));
+  return /** @type {any} */ ({ ...colours, isLight: style.colorScheme.startsWith("light") });
+}
+
+/** @type {Map<string, number>} colour -> how light it is, 0..1 */
+const lightnesses = new Map();
+
+/**
+ * Whether dark text is read better than light text on a colour.
+ * @param {CanvasRenderingContext2D} context  any: it reads the colour
+ * @param {string} colour  of CSS
+ */
+export function isLight(context, colour) {
+  let lightness = lightnesses.get(colour);
+  if (lightness === undefined) {
+    const before = context.fillStyle;
+    context.fillStyle = "#000";
+    context.fillStyle = colour;
+    const read = String(context.fillStyle);
+    context.fillStyle = before;
+    const [r, g, b] = read.startsWith("#") ? [1, 3, 5].map((at) => Number.parseInt(read.slice(at, at + 2), 16)) : (read.match(/[\d.]+/g) ?? []).map(Number);
+    /** @param {number} each  of sRGB */
+    const linear = (each) => ((each / 255 + 0.055) / 1.055) ** 2.4;
+    lightness = 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
+    lightnesses.set(colour, lightness);
+  }
+  return lightness > 0.18; // where black and white contrast as much with it
 }
 
 /** Sockets and links of well-known types. The hues are apart for people who see few colours, too. */

@@ -16,6 +16,7 @@ import { Pointer } from "./pointer.js";
 import { SpatialIndex } from "./spatial.js";
 import { readTheme } from "./theme.js";
 
+/** @import { Socket } from "../flow.js" */
 /** @import { Hit } from "./hits.js" */
 /** @import { Layout, WidgetPlace } from "./layout.js" */
 /** @import { LinkStyle, Point } from "./links.js" */
@@ -47,12 +48,16 @@ export class CanvasView {
   links = new SpatialIndex();
   /** @type {LinkStyle} */
   linkStyle = "spline";
+  /** Of texts on nodes: 1 is the usual size. Read with the theme. */
+  textScale = 1;
   /** Draws a node dimmed. @type {(node: Node) => boolean} */
   isDimmed = () => false;
   /** @type {(thing: Node | Group | Reroute | Link) => boolean} */
   isSelected = () => false;
   /** Sockets that a link being drawn may not end in. @type {((node: Node, side: "input" | "output", slot: number) => boolean) | null} */
   isSlotDimmed = null;
+  /** Links that are being taken elsewhere. @type {((link: Link) => boolean) | null} */
+  isLinkHidden = null;
   /** @type {{layer: "back" | "overlay", order: number, paint: LayerPainter}[]} */
   layerPainters = [];
   /** @type {NodePainter[]} */
@@ -109,8 +114,9 @@ export class CanvasView {
   readTheme() {
     const { font } = this.theme;
     this.theme = readTheme(this.element);
-    if (this.theme.font !== font) {
+    if (this.theme.font !== font || this.letters.scale !== this.textScale) {
       this.letters = this.layouts.letters = new Letters(contextOf(this.scene), this.theme.font);
+      this.letters.scale = this.textScale;
       this.touchAll();
     }
     this.pen = new Pen(contextOf(this.scene), this.theme, this.letters);
@@ -308,6 +314,12 @@ export class CanvasView {
     return { left: node.x + MARGIN, top: node.y + place.top, right: node.x + width - MARGIN, bottom: node.y + place.top + place.height };
   }
 
+  /** Where a socket is, graph px. @param {Socket} socket @returns {Point} */
+  pointOf({ node, side, slot }) {
+    this.settle();
+    return side === "input" ? this.layouts.inputPoint(node, slot) : this.layouts.outputPoint(node, slot);
+  }
+
   /**
    * The points that a link runs through.
    * @param {Link} link
@@ -324,6 +336,7 @@ export class CanvasView {
 
   /** @param {Link} link @param {number} x @param {number} y @param {number} reach  graph px */
   isNearLink(link, x, y, reach) {
+    if (this.linkStyle === "hidden") return false;
     const points = this.pointsOf(link) ?? [];
     for (let i = 1; i < points.length; i++) {
       let before = points[i - 1];
@@ -334,6 +347,42 @@ export class CanvasView {
       }
     }
     return false;
+  }
+
+  /** Which piece of a link's way is nearest to a place: 0 is the first. @param {Link} link @param {number} x @param {number} y */
+  pieceOf(link, x, y) {
+    const points = this.pointsOf(link) ?? [];
+    let piece = 0;
+    let least = Infinity;
+    for (let i = 1; i < points.length; i++) {
+      let before = points[i - 1];
+      for (let step = 1; step <= 24; step++) {
+        const next = pointOn(points[i - 1], points[i], this.linkStyle, step / 24);
+        const away = distance(before, next, x, y);
+        if (away < least) [least, piece] = [away, i - 1];
+        before = next;
+      }
+    }
+    return piece;
+  }
+
+  /** What lies in a group: nodes by their middle, other groups as a whole. @param {Group} group @returns {(Node | Group | Reroute)[]} */
+  insideOf(group) {
+    this.settle();
+    const { graph } = this;
+    /** @param {number} x @param {number} y */
+    const isInside = (x, y) => x >= group.x && x <= group.x + group.width && y >= group.y && y <= group.y + group.height;
+    const box = { left: group.x, top: group.y, right: group.x + group.width, bottom: group.y + group.height };
+    /** @type {(Node | Group | Reroute)[]} */
+    const found = this.nodes.within(box).filter((node) => {
+      const each = this.layouts.boxOf(node);
+      return isInside((each.left + each.right) / 2, (each.top + each.bottom) / 2);
+    });
+    for (const other of graph.groups) {
+      if (other !== group && isInside(other.x, other.y) && isInside(other.x + other.width, other.y + other.height)) found.push(other);
+    }
+    for (const each of graph.reroutes.values()) if (isInside(each.x, each.y)) found.push(each);
+    return found;
   }
 
   // Moving the view.

@@ -54,11 +54,12 @@ export class ContentView {
   of(node, width) {
     const content = this.store.get(node);
     const files = content?.pictures.length || content?.media.length ? null : filesOf(this.editor.server, node);
-    if (!files && (!content || isEmpty(content))) return null;
+    const notice = noticeOf(this.editor, node);
+    if (!files && !notice && (!content || isEmpty(content))) return null;
     const key = `${content?.version ?? 0} ${Math.round(width)} ${files ? [...files.pictures, ...files.media].map((each) => each.src).join(" ") : ""}`;
     let known = this.#measured.get(node);
     if (known?.key !== key) {
-      const shown = { content, pictures: files?.pictures ?? content?.pictures ?? [], media: files?.media ?? content?.media ?? [] };
+      const shown = { content, pictures: files?.pictures ?? content?.pictures ?? [], media: files?.media ?? content?.media ?? [], notice };
       for (const { src } of shown.pictures) {
         if (this.pictures.sizeOf(src)) continue;
         const users = this.#users.get(src) ?? new Set();
@@ -99,6 +100,13 @@ export class ContentView {
     const cell = cells.find(({ box }) => x >= box.left && x <= box.right && y >= box.top && y <= box.bottom);
     return cell ? { node: hit.node, picture: cell.picture, index: cell.index } : null;
   }
+}
+
+/** A type that is not known here: what it is, and which pack brings it. @param {Editor} editor @param {Node} node */
+function noticeOf(editor, node) {
+  if (node.spec || !node.graph.nodes.has(node.key)) return "";
+  const pack = node.properties.cnr_id ?? node.properties.aux_id;
+  return editor.text(typeof pack === "string" ? "content.unknown-pack" : "content.unknown", { type: node.type, pack: String(pack) });
 }
 
 /** @param {Content} content */

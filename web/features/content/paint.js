@@ -65,8 +65,8 @@ function paintCaption(pen, editor, shown, node, box, picture, index) {
   const size = picture.width ? /** @type {any} */ (picture) : shown.pictures.sizeOf(picture.src);
   const count = shown.store.get(node)?.pictures.length ?? 0;
   const y = box.bottom - CAPTION_HEIGHT / 2;
-  if (size) pen.text(`${size.width} × ${size.height}`, (box.left + box.right) / 2, y, { px: SMALL_PX, align: "center", colour: pen.theme.faint });
-  if (count > 1) pen.text(editor.text("content.of", { at: index + 1, count }), box.right - 4, y, { px: SMALL_PX, align: "right", colour: pen.theme.faint });
+  if (size) pen.text(`${size.width} × ${size.height}`, (box.left + box.right) / 2, y, { px: SMALL_PX, align: "center", colour: pen.onBodyFaint });
+  if (count > 1) pen.text(editor.text("content.of", { at: index + 1, count }), box.right - 4, y, { px: SMALL_PX, align: "right", colour: pen.onBodyFaint });
 }
 
 /** @param {Pen} pen @param {ImageBitmap} bitmap @param {Box} box @param {number} aspect */
@@ -128,7 +128,7 @@ function paintErrorEdges(pen, node, layout, content) {
 
 /** Above the title bar, at the right. @param {Pen} pen @param {Editor} editor @param {Node} node @param {Layout} layout @param {Content} content */
 function paintState(pen, editor, node, layout, content) {
-  const text = content.state === "cached" ? editor.text("content.cached") : content.state === "queued" ? editor.text("content.queued") : content.ms === undefined ? "" : duration(editor, content.ms);
+  const text = content.state === "cached" ? editor.text("content.cached") : content.state === "queued" ? editor.text("content.queued") : !content.ms || content.ms < 1 ? "" : duration(editor, content.ms);
   if (text) pen.text(text, node.x + layout.width - 4, node.y - TITLE_HEIGHT - 9, { px: SMALL_PX, align: "right", colour: pen.theme.faint });
 }
 

@@ -23,6 +23,7 @@ const MOST_ERROR_LINES = 5;
  * @property {Content | undefined} content
  * @property {Picture[]} pictures
  * @property {Medium[]} media
+ * @property {string} notice  what is wrong with the node itself; "": nothing
  *
  * @typedef {object} Parts
  * @property {string[]} errors  lines
@@ -39,9 +40,10 @@ const MOST_ERROR_LINES = 5;
  * @param {(src: string) => {width: number, height: number} | null} sizeOf
  * @returns {Parts}
  */
-export function measure({ content, pictures, media }, width, letters, sizeOf) {
+export function measure({ content, pictures, media, notice }, width, letters, sizeOf) {
   const inner = width - 2 * PADDING;
-  const errors = (content?.errors ?? []).flatMap((each) => letters.wrap(each.input ? `${each.input}: ${each.message}` : each.message, inner - 16, SMALL_PX, MOST_ERROR_LINES)).slice(0, MOST_ERROR_LINES);
+  const told = (content?.errors ?? []).map((each) => (each.input ? `${each.input}: ${each.message}` : each.message));
+  const errors = [...(notice ? [notice] : []), ...told].flatMap((each) => letters.wrap(each, inner - 16, SMALL_PX, MOST_ERROR_LINES)).slice(0, MOST_ERROR_LINES);
   const errorHeight = errors.length ? errors.length * 14 + 10 : 0;
   const lines = content?.text ? letters.wrap(content.text, inner - 16, 12, 2000) : [];
   let least = errorHeight;

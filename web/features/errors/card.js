@@ -19,13 +19,18 @@ export class Card {
     this.element = h("section", { class: "errors", hidden: true, "aria-label": editor.text("errors.list") });
     editor.shell.over.append(this.element);
     this.isSmall = false;
+    errors.isCovered = ({ left, top, right, bottom }) => {
+      const [start, end] = [editor.view.toScreen(left, top), editor.view.toScreen(right, bottom)];
+      const { offsetLeft: x, offsetTop: y, offsetWidth: width, offsetHeight: height } = this.element;
+      return start.x < x + width && end.x > x && start.y < y + height && end.y > y;
+    };
     this.cleanups = [
       editor.events.on("errors:change", () => this.show()),
       editor.events.on("errors:told", ({ document, problems }) => {
         this.isSmall = false;
         this.show();
         if (document === editor.document) return;
-        editor.shell.note(editor.text("errors.elsewhere", { name: document.name ?? editor.text("run.untitled"), count: problems.length }), {
+        editor.shell.note(editor.text("errors.elsewhere", { name: editor.services.run.nameOf(document) || editor.text("run.untitled"), count: problems.length }), {
           kind: "error",
           action: { text: editor.text("errors.go"), run: () => errors.goTo(problems[0]) },
         });

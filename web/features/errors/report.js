@@ -19,7 +19,7 @@ export async function reportOf(editor, problem) {
     problem.message,
     "",
     `- node: ${problem.nodeId ?? "none"} (${editor.nodeOf(problem.nodeId ?? "", problem.document)?.node.type ?? ""})`,
-    `- workflow: ${problem.document.name ?? "not saved"}`,
+    `- workflow: ${editor.services.run.nameOf(problem.document)}`,
     `- job: ${problem.jobId ?? ""}`,
     `- Heddle ${system.heddle_version ?? "?"}, Python ${system.python_version ?? "?"}, PyTorch ${system.pytorch_version ?? "?"}, ${system.os ?? "?"}`,
     ...devices.map((/** @type {any} */ each) => `- device: ${each.name} (${each.type}), ${Math.round(each.vram_free / 2 ** 20)} of ${Math.round(each.vram_total / 2 ** 20)} MB free`),

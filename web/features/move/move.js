@@ -1,10 +1,13 @@
 /** Choosing nodes, dragging them, resizing them. */
 
-import { Group, Node, Reroute } from "../../core/graph.js";
+import { Group, Link, Node, Reroute } from "../../core/graph.js";
+import { Guides } from "./guides.js";
 
 /** @import { Editor, Feature } from "../../core/editor.js" */
 /** @import { Drag, Press } from "../../core/view/pointer.js" */
 /** @import { Selectable } from "../../core/selection.js" */
+
+/** @typedef {{things: (Node | Group | Reroute)[], press: Press}} MoveEvent  of "move:drag" and "move:drop" */
 
 /** @type {Feature} */
 export const move = {
@@ -13,13 +16,20 @@ export const move = {
     const { view } = editor;
     /** @type {{x: number, y: number, toX: number, toY: number} | null} */
     let frame = null;
+    const guides = new Guides(editor);
     const stopPress = view.pointer.onPress(10, (press) => {
       if (press.button !== 0) return undefined;
       const { hit } = press;
       if (hit.kind === "resize") return resize(editor, hit.node, press);
+      if (hit.kind === "group-resize" && !hit.group.flags.pinned) return resizeGroup(editor, hit.group, press);
+      if (hit.kind === "link" && !press.alt) {
+        if (press.ctrl) editor.selection.toggle(hit.link);
+        else editor.selection.set([hit.link]);
+        return true;
+      }
       const thing = "node" in hit && hit.kind !== "input" && hit.kind !== "output" ? hit.node
         : hit.kind === "reroute" ? hit.reroute : hit.kind === "group-title" ? hit.group : null;
-      if (thing) return drag(editor, thing, press);
+      if (thing) return drag(editor, thing, press, guides);
       if ((hit.kind === "empty" || hit.kind === "group") && (press.ctrl || press.shift)) {
         return {
           move(now) {
@@ -40,6 +50,14 @@ export const move = {
       return undefined;
     });
     const stopLayer = view.addLayer("overlay", 100, (pen) => {
+      for (const { from, to } of guides.lines) {
+        pen.context.beginPath();
+        pen.context.moveTo(from.x, from.y);
+        pen.context.lineTo(to.x, to.y);
+        pen.context.strokeStyle = pen.theme.accent;
+        pen.context.lineWidth = 1 / view.scale;
+        pen.context.stroke();
+      }
       if (!frame) return;
       pen.context.globalAlpha = 0.15;
       const box = boxOf(frame);
@@ -53,7 +71,13 @@ export const move = {
       { id: "edit.delete", title: "command.delete", keys: ["delete", "backspace"], when: () => editor.selection.size > 0, run: () => removeChosen(editor, false) },
       { id: "edit.delete-reconnect", title: "command.delete-reconnect", keys: ["ctrl+delete", "ctrl+backspace"], when: () => editor.selection.size > 0, run: () => removeChosen(editor, true) },
     ]);
+    const stopSettings = editor.settings.declare([
+      { id: "grid.snap", title: "setting.grid-snap", section: "setting.canvas", kind: "boolean", fallback: false },
+      { id: "grid.step", title: "setting.grid-step", section: "setting.canvas", kind: "number", fallback: 10, low: 1, high: 200, step: 1 },
+      { id: "grid.guides", title: "setting.grid-guides", section: "setting.canvas", kind: "boolean", fallback: true },
+    ]);
     return () => {
+      stopSettings();
       stopPress();
       stopLayer();
       stopCommands();
@@ -97,9 +121,10 @@ function removeChosen(editor, reconnect) {
  * @param {Editor} editor
  * @param {Node | Group | Reroute} thing
  * @param {Press} press
+ * @param {Guides} guides
  * @returns {Drag}
  */
-function drag(editor, thing, press) {
+function drag(editor, thing, press, guides) {
   const { view, selection } = editor;
   const wasChosen = selection.has(thing);
   if (press.ctrl || press.shift) {
@@ -111,22 +136,33 @@ function drag(editor, thing, press) {
   let gesture = null;
   /** @type {{thing: Node | Group | Reroute, x: number, y: number}[]} */
   let starts = [];
+  function begin() {
+    gesture = editor.document.journal.begin(press.alt ? "undo.duplicate" : "undo.move");
+    // With Alt the copies are what is dragged; with Shift, too, they keep the links that came in.
+    if (press.alt && editor.services.clipboard) selection.set(editor.services.clipboard.clone(press.shift));
+    starts = movedWith(editor, selection.all).map((each) => ({ thing: each, x: each.x, y: each.y }));
+    editor.graph.raise(starts.flatMap((each) => (each.thing instanceof Node && editor.graph.nodes.has(each.thing.key) ? [each.thing] : [])));
+    guides.begin(starts.map((each) => each.thing));
+  }
+  /** @param {Press} now @returns {MoveEvent} */
+  const moving = (now) => ({ things: starts.map((each) => each.thing), press: now });
   return {
     move(now) {
-      if (!gesture) {
-        gesture = editor.document.journal.begin("undo.move");
-        starts = movedWith(editor, selection.all).map((each) => ({ thing: each, x: each.x, y: each.y }));
-        editor.graph.raise(starts.flatMap((each) => (each.thing instanceof Node && editor.graph.nodes.has(each.thing.key) ? [each.thing] : [])));
-      }
+      if (!gesture) begin();
       let [dx, dy] = [now.x - press.x, now.y - press.y];
-      const grid = editor.settings.read("grid.snap", false) !== now.shift ? editor.settings.read("grid.step", 10) : 0;
+      const grid = editor.settings.read("grid.snap", false) !== (now.shift && !press.shift) ? editor.settings.read("grid.step", 10) : 0;
       if (grid && starts.length) {
         dx = Math.round((starts[0].x + dx) / grid) * grid - starts[0].x;
         dy = Math.round((starts[0].y + dy) / grid) * grid - starts[0].y;
+      } else {
+        [dx, dy] = guides.snap(dx, dy, !now.ctrl);
       }
       for (const { thing: each, x, y } of starts) place(editor, each, x + dx, y + dy);
+      editor.events.emit("move:drag", moving(now));
     },
-    end(_, moved) {
+    end(now, moved) {
+      guides.end();
+      if (gesture) editor.events.emit("move:drop", moving(now)); // what others do with it is part of the same step
       gesture?.commit();
       if (moved) return;
       if (press.ctrl || press.shift) {
@@ -135,7 +171,12 @@ function drag(editor, thing, press) {
         selection.set([thing]);
       }
     },
-    cancel: () => gesture?.cancel(),
+    cancel() {
+      guides.end();
+      editor.events.emit("move:cancel", null);
+      gesture?.cancel();
+      selection.set(selection.all.filter((each) => !(each instanceof Node) || editor.graph.node(each.id) === each));
+    },
   };
 }
 
@@ -153,6 +194,11 @@ function place(editor, thing, x, y) {
   }
 }
 
+/** @param {Node | Group | Reroute} thing */
+function isPinned(thing) {
+  return !(thing instanceof Reroute) && Boolean(thing.flags.pinned);
+}
+
 /**
  * What moves: a group takes along what lies inside it.
  * @param {Editor} editor
@@ -163,30 +209,12 @@ function movedWith(editor, chosen) {
   /** @type {Set<Node | Group | Reroute>} */
   const moved = new Set();
   for (const each of chosen) {
-    if (each instanceof Node ? !each.isPinned : each instanceof Reroute) moved.add(/** @type {Node | Reroute} */ (each));
-    if (!(each instanceof Group) || each.flags.pinned) continue;
+    if (each instanceof Link || isPinned(each)) continue;
     moved.add(each);
-    for (const inner of insideOf(editor, each)) moved.add(inner);
+    if (!(each instanceof Group)) continue;
+    for (const inner of editor.view.insideOf(each)) if (!isPinned(inner)) moved.add(inner);
   }
   return [...moved];
-}
-
-/** What lies in a group, by its middle. @param {Editor} editor @param {Group} group @returns {(Node | Group | Reroute)[]} */
-export function insideOf(editor, group) {
-  const { graph, view } = editor;
-  /** @param {number} x @param {number} y */
-  const isInside = (x, y) => x >= group.x && x <= group.x + group.width && y >= group.y && y <= group.y + group.height;
-  const box = { left: group.x, top: group.y, right: group.x + group.width, bottom: group.y + group.height };
-  /** @type {(Node | Group | Reroute)[]} */
-  const found = view.nodes.within(box).filter((node) => {
-    const each = view.layouts.boxOf(node);
-    return !node.isPinned && isInside((each.left + each.right) / 2, (each.top + each.bottom) / 2);
-  });
-  for (const other of graph.groups) {
-    if (other !== group && isInside(other.x, other.y) && isInside(other.x + other.width, other.y + other.height)) found.push(other);
-  }
-  for (const each of graph.reroutes.values()) if (isInside(each.x, each.y)) found.push(each);
-  return found;
 }
 
 /** @param {Editor} editor @param {Node} node @param {Press} press @returns {Drag} */
@@ -198,6 +226,21 @@ function resize(editor, node, press) {
     move(now) {
       editor.graph.setNode(node, "width", Math.max(60, width + now.x - press.x));
       editor.graph.setNode(node, "height", Math.max(20, height + now.y - press.y));
+    },
+    end: () => gesture.commit(),
+    cancel: () => gesture.cancel(),
+  };
+}
+
+/** @param {Editor} editor @param {Group} group @param {Press} press @returns {Drag} */
+function resizeGroup(editor, group, press) {
+  const gesture = editor.document.journal.begin("undo.resize");
+  const { width, height } = group;
+  return {
+    cursor: "nwse-resize",
+    move(now) {
+      editor.graph.setGroup(group, "width", Math.max(140, width + now.x - press.x));
+      editor.graph.setGroup(group, "height", Math.max(80, height + now.y - press.y));
     },
     end: () => gesture.commit(),
     cancel: () => gesture.cancel(),

@@ -57,7 +57,7 @@ class ProgressParts {
     this.#editor = editor;
     this.fill = h("div", { class: "progress-fill" });
     this.bar = h("div", { class: "progress-bar", role: "progressbar", "aria-label": editor.text("progress.name"), "aria-valuemin": 0, "aria-valuemax": 100, hidden: true }, this.fill);
-    this.word = h("div", { class: "progress-word", role: "status", "aria-live": "polite" });
+    this.word = h("div", { class: "progress-word unseen", role: "status", "aria-live": "polite" });
     editor.shell.bar.append(this.bar);
     editor.shell.root.append(this.word);
     this.link = /** @type {HTMLLinkElement | null} */ (document.querySelector("link[rel=icon]"));

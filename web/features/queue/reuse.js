@@ -1,7 +1,6 @@
 /** What a job was made with, taken up again. */
 
 import { parseExactly } from "../../core/json.js";
-import { readWorkflow } from "../../core/read.js";
 import { Refusal } from "../../core/server.js";
 
 /** @import { Editor } from "../../core/editor.js" */
@@ -26,9 +25,8 @@ export async function openWorkflowOf(editor, job) {
     editor.shell.note(editor.text("queue.no-workflow"));
     return;
   }
-  const { document } = readWorkflow(saved, editor.catalogue);
+  const document = editor.services.workflows.openSaved(saved, job.label ? { name: job.label } : {});
   document.lastJobs = [job.id];
-  editor.open(document);
   await editor.services.run.recall(document);
 }
 

@@ -54,7 +54,7 @@ class Banner {
     this.words = h("p", { class: "banner-words" });
     this.action = h("span", { class: "banner-action" });
     this.element = h("div", { class: "banner", role: "status", hidden: true }, this.words, this.action);
-    editor.shell.bar.after(this.element);
+    editor.shell.over.append(this.element);
   }
 
   dispose() {

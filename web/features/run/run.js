@@ -49,7 +49,7 @@ export const run = {
       editor.commands.addAll([
         { id: "run.queue", title: "command.run", keys: ["ctrl+enter"], inText: true, run: (count) => service.queue({ count }) },
         { id: "run.front", title: "command.run-front", keys: ["ctrl+shift+enter"], inText: true, run: () => service.queue({ front: true }) },
-        { id: "run.selection", title: "command.run-selection", keys: ["alt+enter"], when: () => editor.selection.nodes.length > 0, run: (/** @type {Node | undefined} */ node) => service.queueSelection(node ? [node] : editor.selection.nodes) },
+        { id: "run.selection", title: "command.run-selection", keys: ["alt+shift+enter"], when: () => editor.selection.nodes.length > 0, run: (/** @type {Node | undefined} */ node) => service.queueSelection(node ? [node] : editor.selection.nodes) },
         { id: "run.on-change", title: "command.run-on-change", run: () => service.setMode(service.mode === "change" ? "once" : "change") },
         { id: "run.continuously", title: "command.run-continuously", run: () => service.setMode(service.mode === "always" ? "once" : "always") },
         { id: "run.interrupt", title: "command.interrupt", keys: ["ctrl+alt+enter"], inText: true, when: () => service.jobs.active.length > 0, run: () => service.interrupt() },
@@ -130,6 +130,7 @@ export class RunService {
       this.jobs.events.on("state", (job) => this.#stateChanged(job)),
       this.jobs.events.on("progress", (job) => editor.events.emit("run:progress", job)),
       editor.events.on("document", (document) => this.#follow(document)),
+      editor.events.on("workflow:restored", (document) => void this.recall(document)),
     ];
     this.#follow(editor.document);
   }
@@ -152,15 +153,26 @@ export class RunService {
     const queued = [];
     this.#editor.events.emit("run:asked", document);
     for (let i = 0; i < Math.min(MOST_AT_ONCE, Math.max(1, Math.round(count) || 1)); i++) {
-      if (isBefore) beforeQueue(document);
+      if (isBefore) this.#changeSeeds(document, beforeQueue);
       /** @type {Wish} */
       const wish = { document, workflow: this.#write(document), targets, front, extraData: { ...extraData } };
       for (const hook of this.before.all) if ((await hook(wish)) === false) return queued;
       queued.push(this.#send(wish));
-      if (!isBefore) afterQueue(document);
+      if (!isBefore) this.#changeSeeds(document, afterQueue);
       if (i % 10 === 9) await new Promise((resolve) => setTimeout(resolve)); // the page stays alive in a long batch
     }
     return queued;
+  }
+
+  /** @param {Document} document @param {(document: Document) => void} change */
+  #changeSeeds(document, change) {
+    change(document);
+    this.#editor.events.emit("values", document); // no step of undo, so it is told apart
+  }
+
+  /** What its tab says. @param {Document} document @returns {string} */
+  nameOf(document) {
+    return this.#editor.services.workflows?.stateOf(document).name ?? document.name ?? "";
   }
 
   /** @param {Document} document */
@@ -175,10 +187,9 @@ export class RunService {
   /** @param {Wish} wish @returns {Job} */
   #send(wish) {
     const { document } = wish;
-    const job = new Job(newId(), document, document.name ?? "");
+    const job = new Job(newId(), document, this.nameOf(document));
     job.targets = wish.targets;
     this.jobs.add(job);
-    this.#remember(document, job.id);
     const body = writeExactly({
       prompt: wish.workflow,
       client_id: this.#editor.server.clientId,
@@ -198,6 +209,7 @@ export class RunService {
 
   /** @param {Job} job @param {any} answer */
   #taken(job, answer) {
+    if (job.document) this.#remember(job.document, job.id);
     if (job.state === "sending") this.jobs.setState(job, "queued"); // it may run already
     if (job.hasEnded && job.state === "cancelled") void this.cancel(job); // taken back on its way
     if (answer?.node_errors && Object.keys(answer.node_errors).length) {
@@ -330,8 +342,13 @@ export class RunService {
   adopt(id, document, name) {
     const known = this.jobs.get(id);
     if (known) {
-      known.document ??= document; // it was heard of before the answer came
       known.name ||= name;
+      if (known.document || !document) return;
+      known.document = document; // it was heard of before the answer came
+      this.#remember(document, id);
+      for (const node of known.nodes.keys()) this.jobs.events.emit("node", { job: known, id: node });
+      for (const [node, output] of known.results) this.jobs.events.emit("result", { job: known, id: node, output });
+      if (known.state !== "queued") this.#stateChanged(known);
       return;
     }
     const job = new Job(id, document, name);
@@ -410,9 +427,10 @@ export class RunService {
       try {
         record = await this.#editor.server.get(`/heddle/jobs/${encodeURIComponent(id)}`);
       } catch {
-        continue; // forgotten
+        document.lastJobs = document.lastJobs.filter((each) => each !== id); // the server has forgotten it
+        continue;
       }
-      const job = known ?? new Job(id, document, document.name ?? "");
+      const job = known ?? new Job(id, document, this.nameOf(document));
       job.document = document;
       if (!known) this.jobs.add(job);
       if (!job.hasEnded || known) this.jobs.catchUp(job, record);

@@ -57,7 +57,7 @@ export function boxKind(editor, widgets) {
     },
     draw(pen, node, input, box) {
       const found = rectangleIn(node.values[input.name]);
-      if (pen.isNear) pen.text(labelOf(node, input), box.left + 2, box.top + 8, { colour: pen.theme.faint, width: box.right - box.left });
+      if (pen.isNear) pen.text(labelOf(node, input), box.left + 2, box.top + 8, { colour: pen.onBodyFaint, width: box.right - box.left });
       KEYS.forEach((key, i) => pen.field(cell(box, i), editor.text(`widgets.box.${key}`), String(found[key])));
     },
     press: (_, node, input, box, press) => ({

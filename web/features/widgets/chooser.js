@@ -10,7 +10,6 @@ import { placeInside } from "../../core/shell.js";
  * @property {any} value  of one that may hold several: a list
  * @property {boolean} isMultiple
  * @property {(value: any) => string} textOf
- * @property {((value: any) => string | null) | null} pictureOf  address of a picture of it
  * @property {(() => void) | null} refresh
  * @property {(name: string, values?: Record<string, string | number>) => string} t
  * @property {{left: number, top: number, right: number, bottom: number}} beside  CSS px of the page
@@ -22,7 +21,8 @@ import { placeInside } from "../../core/shell.js";
 
 /**
  * @param {ChooserOptions} options
- * @returns {{closed: Promise<void>, update: (choices: any[]) => void}}
+ * @returns {{closed: Promise<void>, update: (choices: any[]) => void, illustrate: (pictureOf: (value: any) => string | null) => void}}
+ *   `update`: the list is another one now; `illustrate`: with small pictures, by their addresses
  */
 export function openChooser(options) {
   const { t, textOf, isMultiple } = options;
@@ -34,6 +34,8 @@ export function openChooser(options) {
   /** @type {Row[]} */
   let visible = [];
   let at = -1;
+  /** @type {(value: any) => string | null} */
+  let pictureOf = () => null;
 
   const search = h("input", { type: "search", placeholder: t("widgets.search"), "aria-label": t("widgets.search"), role: "combobox", "aria-expanded": "true", "aria-controls": "chooser-list", "aria-autocomplete": "list", autocomplete: "off", spellcheck: "false" });
   const list = h("div", { class: "chooser-list", id: "chooser-list", role: "listbox", "aria-label": options.title, "aria-multiselectable": isMultiple ? "true" : null });
@@ -86,7 +88,7 @@ export function openChooser(options) {
 
   /** @param {Row} row @param {boolean} isShort */
   const rowOf = (row, isShort) => {
-    const picture = options.pictureOf?.(row.choice);
+    const picture = row.isMissing ? null : pictureOf(row.choice);
     const isChosen = chosen.includes(row.choice);
     return h("div", { class: `chooser-row${row.isMissing ? " is-missing" : ""}`, role: "option", id: `chooser-${rows.indexOf(row)}`, "aria-selected": String(isChosen), title: row.text, on: {
       click: () => pick(row),
@@ -168,5 +170,16 @@ export function openChooser(options) {
   if (area.top < beside.bottom && beside.top - area.height - 2 > 4) panel.style.top = `${beside.top - area.height - 2}px`; // above, where it hides nothing
   search.focus({ preventScroll: true });
   point(at);
-  return { closed, update: build };
+  return {
+    closed,
+    update: build,
+    illustrate: (next) => {
+      pictureOf = next;
+      const { scrollTop } = list;
+      const before = at;
+      filter();
+      point(before, false);
+      list.scrollTop = scrollTop;
+    },
+  };
 }

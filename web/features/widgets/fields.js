@@ -134,6 +134,7 @@ export class FieldLayer {
     if (!open) return;
     const { view } = this.#editor;
     const { node, element } = open;
+    view.settle();
     const place = view.graph.node(node.id) === node ? view.layouts.of(node).widgets.find((each) => each.input.name === open.name) : undefined;
     if (!place || view.scale < 0.2) {
       this.close(true);

@@ -2,7 +2,7 @@
 
 import { h } from "../../core/dom.js";
 import { labelOf, setValue } from "./fields.js";
-import { format, isValid, isWhole, parse, rangeOf, shareOf, stepOf, stepped, tidy } from "./numbers.js";
+import { format, isValid, isWhole, onGrid, parse, rangeOf, shareOf, stepOf, stepped } from "./numbers.js";
 
 /** @import { Editor } from "../../core/editor.js" */
 /** @import { WidgetKind } from "../../core/widgets.js" */
@@ -64,7 +64,7 @@ export function numberKind(editor, widgets) {
           gesture ??= node.graph.document.journal.begin("undo.value");
           if (asSlider) {
             const [low, high] = rangeOf(input);
-            node.graph.setValue(node, input.name, tidy(input, low + (high - low) * Math.min(1, Math.max(0, (now.x - box.left) / (box.right - box.left)))));
+            node.graph.setValue(node, input.name, onGrid(input, low + (high - low) * Math.min(1, Math.max(0, (now.x - box.left) / (box.right - box.left)))));
             return;
           }
           steps += ((now.screenX - at) / STEP_PX) * (now.shift ? 10 : now.alt ? 0.1 : 1);
@@ -103,8 +103,8 @@ export function numberKind(editor, widgets) {
         const count = (event.key === "ArrowUp" ? 1 : -1) * (event.shiftKey ? 10 : 1);
         setValue(editor, node, input.name, stepped(input, parse(input, field.value) ?? node.values[input.name], count));
       });
-      range?.addEventListener("change", () => setValue(editor, node, input.name, tidy(input, Number(range.value))));
-      range?.addEventListener("input", () => (field.value = format(input, tidy(input, Number(range.value)))));
+      range?.addEventListener("change", () => setValue(editor, node, input.name, onGrid(input, Number(range.value))));
+      range?.addEventListener("input", () => (field.value = format(input, onGrid(input, Number(range.value)))));
       return widgets.controls.add(h("span", { class: "control control-numbers" }, range, field), () => {
         const value = node.values[input.name];
         if (document.activeElement !== field || parse(input, field.value) !== value) field.value = format(input, value);

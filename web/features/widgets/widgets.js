@@ -25,8 +25,6 @@ export class Widgets {
   /** Nodes that a file is on its way to. @type {Set<Node>} */
   uploading = new Set();
   #editor;
-  /** @type {{update: (choices: any[]) => void} | null} */
-  #chooser = null;
   /** @type {{node: Node, name: string, ms: number} | null} */
   #lastClick = null;
 
@@ -71,12 +69,14 @@ export class Widgets {
   edit(node, input) {
     const { view, kinds } = this.#editor;
     if (node.isDriven(input.name)) return false;
+    view.settle();
     const place = view.layouts.of(node).widgets.find((each) => each.input.name === input.name);
     return Boolean(place && kinds.of(input.widget).edit?.(node, input, view.widgetBox(node, place)));
   }
 
   /** Goes on to the next widget that is typed into. @param {Node} node @param {InputSpec} input @param {number} step  1 or -1 */
   editNext(node, input, step) {
+    this.#editor.view.settle();
     const places = this.#editor.view.layouts.of(node).widgets;
     for (let at = places.findIndex((each) => each.input.name === input.name) + step; places[at]; at += step) {
       const next = places[at].input;
@@ -114,31 +114,30 @@ export class Widgets {
     const editor = this.#editor;
     const { openChooser } = await import("./chooser.js"); // only who opens a list needs it
     this.choices.refresh(input);
-    const pictures = await this.#picturesOf(node, input);
-    this.#chooser = openChooser({
+    const chooser = openChooser({
       title: `${node.name}: ${input.widget === "CONTROL" ? editor.text("widgets.control") : labelOf(node, input)}`,
       choices: this.choices.of(input),
       value: node.values[input.name],
       isMultiple: Boolean(input.options.multiselect),
       textOf: (value) => textOf(editor, input, value),
-      pictureOf: pictures,
       refresh: input.options.remote ? () => this.choices.refresh(input) : null,
       t: (name, values) => editor.text(name, values),
       beside: opener?.getBoundingClientRect() ?? this.#placeOf(node, input),
       root: editor.shell.root,
       choose: (value) => setValue(editor, node, input.name, value),
     });
-    const chooser = this.#chooser;
+    void this.#picturesOf(node, input).then((pictureOf) => pictureOf && chooser.illustrate(pictureOf)); // the list is not kept waiting
     const stop = editor.events.on("widget:choices", (changed) => {
       if (changed.options.remote?.route === input.options.remote?.route) chooser.update(this.choices.of(input));
     });
-    await /** @type {any} */ (chooser).closed;
+    await chooser.closed;
     stop();
   }
 
   /** @param {Node} node @param {InputSpec} input */
   #placeOf(node, input) {
     const { view } = this.#editor;
+    view.settle();
     const area = view.element.getBoundingClientRect();
     const place = view.layouts.of(node).widgets.find((each) => each.input.name === input.name);
     const box = place ? view.widgetBox(node, place) : view.layouts.boxOf(node);
@@ -166,13 +165,10 @@ export class Widgets {
     const models = modelsOf(node, input);
     if (!models) return null;
     try {
-      /** @type {{name: string, pathIndex: number, has_preview?: boolean}[]} */
-      const files = await server.get(`/experiment/models/${models}`);
-      const known = new Map(files.filter((each) => each.has_preview).map((each) => [each.name, each]));
-      return (value) => {
-        const file = known.get(value);
-        return file ? server.address(`/experiment/models/preview/${models}/${file.pathIndex}/${file.name.split("/").map(encodeURIComponent).join("/")}`) : null;
-      };
+      /** @type {{models: {name: string, preview: string | null}[]}} */
+      const answer = await server.get(`/heddle/models/${models}?limit=500`);
+      const known = new Map(answer.models.map((each) => [each.name, each.preview]));
+      return (value) => known.get(value) ?? null;
     } catch {
       return null; // a list without pictures is as good
     }
@@ -194,10 +190,10 @@ function advancedKind(editor) {
       context.moveTo(box.left + 4, y - 2 * up);
       context.lineTo(box.left + 8, y + 2 * up);
       context.lineTo(box.left + 12, y - 2 * up);
-      context.strokeStyle = pen.theme.faint;
+      context.strokeStyle = pen.onBodyFaint;
       context.lineWidth = 1.4;
       context.stroke();
-      pen.text(editor.text(node.showAdvanced ? "widgets.less" : "widgets.more"), box.left + 18, y, { colour: pen.theme.faint, px: 11, width: box.right - box.left - 20 });
+      pen.text(editor.text(node.showAdvanced ? "widgets.less" : "widgets.more"), box.left + 18, y, { colour: pen.onBodyFaint, px: 11, width: box.right - box.left - 20 });
     },
     press: (_, node) => ({ end: (__, moved) => void (moved || toggle(node)) }),
   };

@@ -31,6 +31,7 @@ const BEAT_MS = 5000;
  * @property {string | null} path
  * @property {string | null} revision
  * @property {boolean} isDirty
+ * @property {string[]} [jobs]  the last ones that were queued from it
  * @property {any} frame  the workflow, lists of nodes empty
  */
 
@@ -109,7 +110,10 @@ export class Drafts {
         graphs.get(key[1].slice(0, key[1].lastIndexOf("\n")))?.nodes.push(record);
       }
       const { id, name, path, revision } = head;
-      return this.#files.openSaved(frame, { id, name, path, revision, isUnsaved: head.isDirty });
+      const document = this.#files.openSaved(frame, { id, name, path, revision, isUnsaved: head.isDirty });
+      document.lastJobs = head.jobs ?? [];
+      this.#editor.events.emit("workflow:restored", document);
+      return document;
     } catch (error) {
       this.#editor.report(error);
       return null;
@@ -130,6 +134,7 @@ export class Drafts {
       events.on("documents", () => this.#watchAll()),
       events.on("document", () => this.#editor.documents.forEach((each) => this.#note(each, null))),
       events.on("values", (/** @type {Document} */ document) => this.#note(document, "all")), // seeds that a run changed
+      events.on("run:jobs", (/** @type {Document} */ document) => this.#note(document, null)),
       this.#files.events.on("change", (document) => this.#note(document, null)),
     ];
     document.addEventListener("visibilitychange", () => {
@@ -221,7 +226,7 @@ export class Drafts {
       /** @type {any} */
       const head = {
         id, window: this.#window, place, isShown: document === this.#editor.document, modified: Date.now(), name, path, revision,
-        isDirty: this.#files.isDirty(document),
+        isDirty: this.#files.isDirty(document), jobs: document.lastJobs,
       };
       if (stale.isWhole || isNew || stale.isFrameStale || !this.#frames.has(document)) {
         this.#frames.set(document, frameOf(document));

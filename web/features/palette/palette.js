@@ -1,0 +1,242 @@
+/**
+ * The palette of nodes: by double-click, by key, or where a link is dropped on empty space. What it finds is put where
+ * it was asked for; opened by a key, the new node follows the pointer until it is put down.
+ */
+
+import { addStyle } from "../../core/dom.js";
+import { fittingSockets } from "../../core/flow.js";
+import { unfold } from "../../core/spec.js";
+
+/** @import { Editor, Feature } from "../../core/editor.js" */
+/** @import { Socket } from "../../core/flow.js" */
+/** @import { Graph, Node } from "../../core/graph.js" */
+/** @import { Point } from "../../core/view/links.js" */
+
+/**
+ * What can be put into a graph.
+ * @typedef {object} PaletteEntry
+ * @property {string} id  what favourites and recent ones are kept by
+ * @property {string} title
+ * @property {string} name  of its type
+ * @property {string} category  with "/"
+ * @property {string} doc
+ * @property {string[]} aliases
+ * @property {{name: string, type: string, isWidget?: boolean}[]} inputs
+ * @property {{name: string, type: string}[]} outputs
+ * @property {boolean} [isDeprecated]
+ * @property {boolean} [isExperimental]
+ * @property {(graph: Graph, place: Point) => Node} insert  inside an edit
+ *
+ * @typedef {object} PaletteRequest
+ * @property {Point} [at]  where the node goes, graph px; without it the node follows the pointer
+ * @property {{x: number, y: number}} [page]  where the palette opens, CSS px of the page; without it near the top
+ * @property {Socket} [fits]  only what fits to this socket is listed, and the new node is linked to it
+ * @property {(node: Node) => void} [then]  what else is done in the same step of undo
+ * @property {(entry: PaletteEntry) => boolean} [only]
+ */
+
+/** @type {Feature} */
+export const palette = {
+  name: "palette",
+  async install(editor) {
+    const { view, commands, settings } = editor;
+    /** @type {Set<() => PaletteEntry[]>} */
+    const sources = new Set([() => entriesOf(editor)]);
+    /** @type {{entry: PaletteEntry, request: PaletteRequest} | null} */
+    let ghost = null;
+    /** @type {(() => void) | null} */
+    let closeOpen = null;
+
+    /**
+     * @param {PaletteRequest} [request]
+     * @returns {Promise<Node | null>} null: nothing was chosen, or it still follows the pointer
+     */
+    async function open(request = {}) {
+      closeOpen?.();
+      dropGhost();
+      const { openPanel } = await import("./panel.js");
+      const panel = openPanel(editor, [...sources].flatMap((source) => source()), request);
+      closeOpen = panel.close;
+      const entry = await panel.chosen;
+      if (closeOpen === panel.close) closeOpen = null;
+      if (!entry) return null;
+      remember(entry);
+      if (request.at) return insert(editor, entry, request.at, request);
+      const { last } = view.pointer;
+      if (last && last.kind !== "touch") {
+        ghost = { entry, request };
+        view.element.focus({ preventScroll: true });
+        view.redrawOverlay();
+        return null;
+      }
+      return insert(editor, entry, view.toGraph(view.width / 2 - 100, view.height / 2 - 80), request);
+    }
+
+    /** @param {PaletteEntry} entry */
+    function remember(entry) {
+      const before = /** @type {string[]} */ (settings.read("palette.recent", []));
+      settings.write("palette.recent", [entry.id, ...before.filter((each) => each !== entry.id)].slice(0, 20));
+    }
+
+    function dropGhost() {
+      if (!ghost) return;
+      ghost = null;
+      view.redrawOverlay();
+    }
+
+    function putGhost() {
+      const { last } = view.pointer;
+      if (!ghost || !last) return;
+      const { entry, request } = ghost;
+      dropGhost();
+      insert(editor, entry, { x: last.x - 20, y: last.y + 15 }, request);
+    }
+
+    /** @param {KeyboardEvent} event */
+    function hearGhostKey(event) {
+      if (!ghost || (event.key !== "Enter" && event.key !== "Escape")) return;
+      event.preventDefault();
+      event.stopPropagation();
+      if (event.key === "Enter") putGhost();
+      else dropGhost();
+    }
+    addEventListener("keydown", hearGhostKey, true); // before Escape means anything else
+
+    editor.services.palette = {
+      open,
+      /** @param {() => PaletteEntry[]} source  more that can be put in @returns {() => void} takes it away */
+      addSource(source) {
+        sources.add(source);
+        return () => void sources.delete(source);
+      },
+      /** @returns {PaletteEntry[]} all that can be put into the graph that is shown */
+      entries: () => [...sources].flatMap((source) => source()),
+      remember,
+      /** @param {PaletteEntry} entry @param {Point} at  graph px @returns {Node} */
+      insert: (entry, at) => insert(editor, entry, at, {}),
+    };
+
+    const stops = [
+      view.pointer.onPress(-10, (press) => {
+        if (!ghost) return undefined;
+        if (press.button === 0) putGhost();
+        else dropGhost();
+        return press.button === 0;
+      }),
+      view.events.on("hover", () => {
+        if (ghost) view.redrawOverlay();
+      }),
+      view.addLayer("overlay", 60, (pen) => {
+        const { last } = view.pointer;
+        if (!ghost || !last) return;
+        const rows = Math.max(ghost.entry.inputs.filter((each) => !each.isWidget).length, ghost.entry.outputs.length) + ghost.entry.inputs.filter((each) => each.isWidget).length;
+        const box = { left: last.x - 20, top: last.y - 15, right: last.x + 190, bottom: last.y + 27 + rows * 22 };
+        pen.context.globalAlpha = 0.75;
+        pen.box(box, pen.theme.node, { radius: 8, edge: pen.theme.selected, edgeWidth: 2 / view.scale });
+        pen.box({ ...box, bottom: box.top + 30 }, pen.theme.title, { radius: [8, 8, 0, 0] });
+        pen.text(ghost.entry.title, box.left + 12, box.top + 15, { width: 186, px: 13, weight: "600" });
+        pen.context.globalAlpha = 1;
+      }),
+      view.events.on("double", (press) => {
+        if (press.hit.kind !== "empty" && press.hit.kind !== "group") return;
+        void open({ at: { x: press.x, y: press.y }, page: pageOf(editor, press) });
+      }),
+      commands.addAll([
+        { id: "palette.open", title: "command.add-node", keys: ["shift+a"], run: () => open() },
+        // The key that goes from field to field everywhere else: only the canvas itself takes it.
+        { id: "palette.open-here", title: "command.add-node", keys: ["tab"], isHidden: true, when: () => document.activeElement === view.element, run: () => open() },
+      ]),
+      () => removeEventListener("keydown", hearGhostKey, true),
+      editor.addMenu(0, (press) => (press.hit.kind === "empty" || press.hit.kind === "group"
+        ? [{ ...plain(editor.menuItem("palette.open")), run: () => open({ at: { x: press.x, y: press.y }, page: pageOf(editor, press) }) }]
+        : [])),
+      editor.events.on("graph", dropGhost),
+      await addStyle("./palette.css", import.meta.url),
+    ];
+    return () => {
+      closeOpen?.();
+      stops.forEach((stop) => stop());
+      delete editor.services.palette;
+    };
+  },
+};
+
+/** @param {import("../../core/shell.js").MenuItem} item */
+function plain(item) {
+  return item === "line" ? {} : item;
+}
+
+/** @param {Editor} editor @param {{screenX: number, screenY: number}} press */
+export function pageOf(editor, press) {
+  const area = editor.view.element.getBoundingClientRect();
+  return { x: area.left + press.screenX, y: area.top + press.screenY };
+}
+
+/**
+ * Every node type of the catalogue and every subgraph of the workflow.
+ * @param {Editor} editor
+ * @returns {PaletteEntry[]}
+ */
+function entriesOf(editor) {
+  const { catalogue, document } = editor;
+  const inside = new Set([editor.graph.definition?.id]);
+  const types = [...catalogue.types, ...[...document.definitions.keys()].filter((id) => !inside.has(id))];
+  return types.flatMap((type) => {
+    const spec = document.specOf(type);
+    if (!spec) return [];
+    const inputs = unfold(spec, {}, () => false);
+    return [{
+      id: type,
+      title: spec.title,
+      name: spec.definition ? "" : type,
+      category: spec.category || (spec.definition ? editor.text("palette.subgraphs") : ""),
+      doc: spec.doc,
+      aliases: spec.aliases,
+      inputs: inputs.filter((each) => !each.companionOf).map((each) => ({ name: each.name, type: each.type, isWidget: Boolean(each.widget) })),
+      outputs: spec.outputs,
+      isDeprecated: spec.isDeprecated,
+      isExperimental: spec.isExperimental,
+      insert: (graph, place) => graph.addNode(type, place),
+    }];
+  });
+}
+
+/**
+ * @param {Editor} editor
+ * @param {PaletteEntry} entry
+ * @param {Point} at
+ * @param {PaletteRequest} request
+ * @returns {Node}
+ */
+function insert(editor, entry, at, { fits, then }) {
+  const { graph, view } = editor;
+  const node = editor.edit("undo.add-node", () => {
+    const added = entry.insert(graph, { x: Math.round(at.x), y: Math.round(at.y) });
+    const { width, height } = view.layouts.of(added);
+    graph.setNode(added, "width", Math.ceil(width));
+    graph.setNode(added, "height", Math.ceil(height));
+    if (fits) linkTo(editor, added, fits, at);
+    then?.(added);
+    return added;
+  });
+  editor.selection.set([node]);
+  editor.events.emit("node:added", node);
+  return node;
+}
+
+/**
+ * Links a new node to a socket and puts it so that its own socket lies where it was asked for.
+ * @param {Editor} editor
+ * @param {Node} node
+ * @param {Socket} socket
+ * @param {Point} at
+ */
+function linkTo(editor, node, socket, at) {
+  const { graph, view } = editor;
+  const [own] = fittingSockets(graph, node, socket);
+  if (!own) return;
+  if (own.side === "input") graph.connect(socket.node, socket.slot, node, own.slot);
+  else graph.connect(node, own.slot, socket.node, socket.slot);
+  const point = own.side === "input" ? view.layouts.inputPoint(node, own.slot) : view.layouts.outputPoint(node, own.slot);
+  graph.moveNode(node, Math.round(node.x + at.x - point.x), Math.round(node.y + at.y - point.y));
+}

@@ -1,0 +1,56 @@
+/** The features that can wait until the page can be used, one a line. */
+
+import { arrange } from "./features/arrange/arrange.js";
+import { choose } from "./features/choose/choose.js";
+import { clipboard } from "./features/clipboard/clipboard.js";
+import { commandPalette } from "./features/command-palette/command-palette.js";
+import { errors } from "./features/errors/errors.js";
+import { find } from "./features/find/find.js";
+import { groups } from "./features/groups/groups.js";
+import { library } from "./features/library/library.js";
+import { lookBack } from "./features/look-back/look-back.js";
+import { menus } from "./features/menus/menus.js";
+import { minimap } from "./features/minimap/minimap.js";
+import { nodeState } from "./features/node-state/node-state.js";
+import { palette } from "./features/palette/palette.js";
+import { progress } from "./features/progress/progress.js";
+import { queue } from "./features/queue/queue.js";
+import { reconnect } from "./features/reconnect/reconnect.js";
+import { rename } from "./features/rename/rename.js";
+import { reroutes } from "./features/reroutes/reroutes.js";
+import { settings } from "./features/settings/settings.js";
+import { splice } from "./features/splice/splice.js";
+import { subgraphs } from "./features/subgraphs/subgraphs.js";
+import { tips } from "./features/tips/tips.js";
+import { walk } from "./features/walk/walk.js";
+import { wire } from "./features/wire/wire.js";
+
+/** @import { Feature } from "./core/editor.js" */
+
+/** @type {Feature[]} */
+export const features = [
+  arrange,
+  choose,
+  clipboard,
+  commandPalette,
+  errors,
+  find,
+  groups,
+  library,
+  lookBack,
+  menus,
+  minimap,
+  nodeState,
+  palette,
+  progress,
+  queue,
+  reconnect,
+  rename,
+  reroutes,
+  settings,
+  splice,
+  subgraphs,
+  tips,
+  walk,
+  wire,
+];
