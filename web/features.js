@@ -1,7 +1,4 @@
-/**
- * The features that the first workflow is seen and run with, one a line; the others follow in `later.js`. The order is
- * theirs to say, with `needs`.
- */
+/** The features of the editor, one a line. The order is theirs to say, with `needs`. */
 
 import { content } from "./features/content/content.js";
 import { history } from "./features/history/history.js";
@@ -9,6 +6,7 @@ import { keys } from "./features/keys/keys.js";
 import { move } from "./features/move/move.js";
 import { navigate } from "./features/navigate/navigate.js";
 import { run } from "./features/run/run.js";
+import { theme } from "./features/theme/theme.js";
 import { widgets } from "./features/widgets/widgets.js";
 import { workflows } from "./features/workflows/workflows.js";
 
@@ -22,6 +20,7 @@ export const features = [
   move,
   navigate,
   run,
+  theme,
   widgets,
   workflows,
 ];

@@ -7,6 +7,7 @@ import { commandPalette } from "./features/command-palette/command-palette.js";
 import { errors } from "./features/errors/errors.js";
 import { find } from "./features/find/find.js";
 import { groups } from "./features/groups/groups.js";
+import { library } from "./features/library/library.js";
 import { lookBack } from "./features/look-back/look-back.js";
 import { menus } from "./features/menus/menus.js";
 import { minimap } from "./features/minimap/minimap.js";
@@ -17,6 +18,7 @@ import { queue } from "./features/queue/queue.js";
 import { reconnect } from "./features/reconnect/reconnect.js";
 import { rename } from "./features/rename/rename.js";
 import { reroutes } from "./features/reroutes/reroutes.js";
+import { settings } from "./features/settings/settings.js";
 import { splice } from "./features/splice/splice.js";
 import { subgraphs } from "./features/subgraphs/subgraphs.js";
 import { tips } from "./features/tips/tips.js";
@@ -34,6 +36,7 @@ export const features = [
   errors,
   find,
   groups,
+  library,
   lookBack,
   menus,
   minimap,
@@ -44,6 +47,7 @@ export const features = [
   reconnect,
   rename,
   reroutes,
+  settings,
   splice,
   subgraphs,
   tips,

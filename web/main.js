@@ -3,21 +3,24 @@
 import { Catalogue } from "./core/catalogue.js";
 import { Editor } from "./core/editor.js";
 import { letNumbersBeLong } from "./core/json.js";
-import { chooseLocale, Messages } from "./core/messages.js";
+import { chooseLocale, LOCALES, Messages } from "./core/messages.js";
 import { Server } from "./core/server.js";
 import { Settings } from "./core/settings.js";
 import { Shell } from "./core/shell.js";
 import { features } from "./features.js";
+import { KEPT_THEME } from "./features/theme/theme.js";
 
 void start();
 
 async function start() {
   letNumbersBeLong();
+  showKeptTheme();
   const server = new Server();
   const messages = new Messages();
   const [values, records] = await Promise.all([server.get("/settings"), server.get("/object_info")]);
   const settings = new Settings(values ?? {}, (changes) => server.post("/settings", changes));
-  const locale = settings.read("language") ?? chooseLocale(navigator.languages);
+  const wanted = settings.read("language");
+  const locale = Object.hasOwn(LOCALES, wanted ?? "") ? wanted : chooseLocale(navigator.languages);
   await messages.use(locale, async (name) => (await fetch(new URL(`./locales/${name}.json`, import.meta.url))).json());
   document.documentElement.lang = locale;
   const shell = new Shell(document.body, messages);
@@ -28,4 +31,15 @@ async function start() {
   const later = await import("./later.js");
   await editor.install(later.features);
   document.body.dataset.ready = "true"; // every key and menu is there
+}
+
+/** The colours of the last visit, before anything is asked of the server. */
+function showKeptTheme() {
+  try {
+    const kept = localStorage.getItem(KEPT_THEME);
+    const isLight = kept === "light" || (kept !== "dark" && kept !== "contrast" && matchMedia("(prefers-color-scheme: light)").matches);
+    document.documentElement.dataset.theme = kept === "contrast" ? kept : isLight ? "light" : "dark";
+  } catch {
+    // a browser that keeps nothing
+  }
 }

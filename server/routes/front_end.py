@@ -11,7 +11,7 @@ from server.files import page_headers
 from server.keys import CATALOGUE, FOLDERS
 from server.people import UnknownPerson
 from server.plain_json import to_text
-from server.routes.bodies import person
+from server.routes.bodies import flag, person
 from server.user_files import Absent
 
 routes = web.RouteTableDef()
@@ -19,10 +19,12 @@ routes = web.RouteTableDef()
 
 @routes.get("/user.css")
 async def get_styles(request: web.Request) -> web.StreamResponse:
-    """The person's own styles, `user.css` among the user's files; 404 without."""
+    """The person's own styles, `user.css` among the user's files; 404 without, with `optional` 204."""
     try:
         path = await asyncio.to_thread(person(request).files.find, "user.css")
-    except UnknownPerson as error:  # a page asks before it knows whose it is
+    except (Absent, UnknownPerson) as error:  # a page asks before it knows whose it is
+        if flag(request, "optional", default=False):  # browsers write a 404 into the log as an error
+            return web.Response(status=204)
         raise Absent(error.message) from error
     return web.FileResponse(path, headers=page_headers(path))
 

@@ -271,6 +271,7 @@ async def test_a_saved_page_is_never_run_and_styles_are_served(desk: Desk) -> No
         assert response.headers["Content-Disposition"].startswith("attachment")
         assert response.headers["X-Content-Type-Options"] == "nosniff"
     assert await status_of(desk.get("/user.css")) == 404
+    assert await status_of(desk.get("/user.css?optional=true")) == 204
     await save(desk, "user.css", b"a { color: red }")
     async with desk.get("/user.css") as response:
         assert response.status == 200 and response.content_type == "text/css"

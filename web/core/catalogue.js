@@ -66,12 +66,19 @@ export class Catalogue {
   }
 
   /**
-   * Takes in a newer answer of the server. Nodes that are open keep the spec that they have until `refreshSpecs`.
+   * Takes in a newer answer of the server. Nodes that are open keep the spec that they have until `renewNodes`.
    * @param {Record<string, any>} records
+   * @returns {Set<string>} types that are another one now, came, or went
    */
   replace(records) {
+    /** @type {Set<string>} */
+    const changed = new Set(Object.keys(this.#records).filter((type) => !Object.hasOwn(records, type)));
+    for (const [type, record] of Object.entries(records)) {
+      if (JSON.stringify(record) !== JSON.stringify(this.record(type))) changed.add(type);
+    }
     this.#records = records;
-    this.#specs.clear();
+    for (const type of changed) if (!isVirtual(type)) this.#specs.delete(type);
+    return changed;
   }
 
   /**

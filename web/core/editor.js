@@ -4,6 +4,7 @@ import { Commands } from "./commands.js";
 import { Document } from "./document.js";
 import { Emitter } from "./emitter.js";
 import { Graph, Node } from "./graph.js";
+import { renewNodes } from "./renew.js";
 import { Selection } from "./selection.js";
 import { CanvasView } from "./view/view.js";
 import { WidgetKinds } from "./widgets.js";
@@ -60,6 +61,8 @@ export class Editor {
   #installed = new Set();
   /** @type {WeakMap<Document, (() => void)[]>} */
   #listening = new WeakMap();
+  /** @type {Promise<boolean> | null} */
+  #refreshing = null;
 
   /**
    * @param {{shell: Shell, server: Server, catalogue: Catalogue, settings: Settings, messages: Messages}} rooms
@@ -92,6 +95,26 @@ export class Editor {
   report(error) {
     console.warn(error);
     this.shell.note(error instanceof Error ? error.message : String(error), { kind: "error" });
+  }
+
+  /**
+   * Asks the server again which node types there are and which files they can read, and gives every open node what its
+   * type offers now. No step of undo.
+   * @returns {Promise<boolean>} whether anything is another one
+   * @throws {import("./server.js").Refusal | TypeError} if the server does not answer
+   */
+  refreshCatalogue() {
+    this.#refreshing ??= this.#refreshCatalogue().finally(() => (this.#refreshing = null));
+    return this.#refreshing;
+  }
+
+  async #refreshCatalogue() {
+    const changed = this.catalogue.replace(await this.server.get("/object_info"));
+    if (changed.size) {
+      for (const document of this.documents) for (const node of renewNodes(document, changed)) this.view.touchNode(node);
+    }
+    this.events.emit("catalogue", null);
+    return changed.size > 0;
   }
 
   // What is open.
@@ -319,8 +342,13 @@ function placeIn(ds) {
   return { scale: ds.scale, offset: { x: x * ds.scale, y: y * ds.scale } };
 }
 
+/** @type {Record<string, string>} */
+const KEY_SIGNS = { arrowleft: "←", arrowright: "→", arrowup: "↑", arrowdown: "↓", escape: "Esc", delete: "Del", contextmenu: "☰", pagedown: "PgDn", pageup: "PgUp" };
+
 /** How keys are written for people. @param {string} keys  "ctrl+shift+z" */
 export function keysText(keys) {
   const isMac = /mac/i.test(navigator.platform);
-  return keys.replace(/\+\+$/, "+plus").split("+").map((each) => (each === "plus" ? "+" : each)).map((each) => (each === "ctrl" && isMac ? "⌘" : each.length === 1 ? each.toUpperCase() : each[0].toUpperCase() + each.slice(1))).join(isMac ? "" : "+");
+  const parts = keys.endsWith("++") ? [...keys.slice(0, -2).split("+"), "+"] : keys.split("+");
+  const names = parts.map((each) => KEY_SIGNS[each] ?? (each === "ctrl" && isMac ? "⌘" : each.length === 1 ? each.toUpperCase() : each[0].toUpperCase() + each.slice(1)));
+  return names.join(isMac ? "" : "+");
 }

@@ -9,12 +9,14 @@ const PREFIX = "Heddle."; // other front ends keep theirs in the same file
  * @property {string} id
  * @property {string} title  key of the message; its hint is the same with ".hint"
  * @property {string} section  key of the message
- * @property {"boolean" | "number" | "choice" | "text" | "keys"} kind
+ * @property {"boolean" | "number" | "choice" | "text" | "colour"} kind  of a colour, "" is the theme's
  * @property {any} fallback
  * @property {{value: any, title: string}[]} [options]
  * @property {number} [low]
  * @property {number} [high]
  * @property {number} [step]
+ * @property {boolean} [isLong]  a text of several lines
+ * @property {boolean} [needsReload]  the page shows it after it is loaded again
  */
 
 export class Settings {
@@ -53,7 +55,36 @@ export class Settings {
    */
   read(id, fallback) {
     const value = this.#values[PREFIX + id];
-    return value === undefined || value === null ? (this.#known.get(id)?.fallback ?? fallback) : value;
+    const known = this.#known.get(id);
+    const isGiven = value !== undefined && value !== null && (!known || suits(known, value));
+    return isGiven ? value : (known?.fallback ?? fallback);
+  }
+
+  /** Whether the person has chosen something else than what is usual. @param {string} id */
+  isChanged(id) {
+    return JSON.stringify(this.read(id)) !== JSON.stringify(this.#known.get(id)?.fallback);
+  }
+
+  /** @returns {Record<string, any>} all that was ever written, by id */
+  get written() {
+    const own = Object.entries(this.#values).filter(([name, value]) => name.startsWith(PREFIX) && value !== null);
+    return Object.fromEntries(own.map(([name, value]) => [name.slice(PREFIX.length), value]));
+  }
+
+  /**
+   * Takes in what `written` gave, perhaps elsewhere.
+   * @param {Record<string, any>} values  by id
+   * @returns {string[]} ids of those that a declared setting cannot hold: they were left out
+   */
+  takeIn(values) {
+    /** @type {string[]} */
+    const refused = [];
+    for (const [id, value] of Object.entries(values)) {
+      const known = this.#known.get(id);
+      if (known && !suits(known, value)) refused.push(id);
+      else this.write(id, value);
+    }
+    return refused;
   }
 
   /** @param {string} id @param {any} value */
@@ -73,5 +104,25 @@ export class Settings {
   follow(id, listener) {
     listener(this.read(id));
     return this.events.on(id, () => listener(this.read(id)));
+  }
+}
+
+/**
+ * Whether a setting can hold a value: the server's file is edited by hand, too.
+ * @param {Setting} setting
+ * @param {any} value
+ */
+export function suits(setting, value) {
+  switch (setting.kind) {
+    case "boolean":
+      return typeof value === "boolean";
+    case "number":
+      return Number.isFinite(value) && value >= (setting.low ?? -Infinity) && value <= (setting.high ?? Infinity);
+    case "choice":
+      return setting.options?.some((each) => each.value === value) ?? false;
+    case "colour":
+      return typeof value === "string" && /^(#[0-9a-f]{6})?$/i.test(value);
+    default:
+      return typeof value === "string";
   }
 }

@@ -8,11 +8,13 @@ import { h, icon } from "./dom.js";
 /** @import { Messages } from "./messages.js" */
 
 /**
+ * @typedef {"left" | "right" | "bottom"} Side
+ *
  * @typedef {object} Panel
  * @property {string} id
  * @property {string} title  key of the message
  * @property {string} icon  path of a drawing, 24 by 24
- * @property {"left" | "right"} side
+ * @property {Side} side  one at the bottom has its button below those at the left
  * @property {number} order
  * @property {(body: HTMLElement) => (() => void) | void} open  fills the body; what it returns is called when it closes
  *
@@ -26,12 +28,12 @@ const NOTE_MS = 6000;
 export class Shell {
   /** @type {Map<string, {panel: Panel, button: HTMLButtonElement}>} */
   #panels = new Map();
-  /** @type {Record<"left" | "right", {id: string, close: (() => void) | void} | null>} */
-  #open = { left: null, right: null };
+  /** @type {Record<Side, {id: string, close: (() => void) | void} | null>} */
+  #open = { left: null, right: null, bottom: null };
   #messages;
   /** @type {() => void} */
   #closeMenu = () => {};
-  /** Told when a panel opens or closes. @type {(side: "left" | "right", id: string | null) => void} */
+  /** Told when a panel opens or closes. @type {(side: Side, id: string | null) => void} */
   onPanel = () => {};
 
   /**
@@ -48,24 +50,28 @@ export class Shell {
     this.barEnd = h("div", { class: "bar-end" });
     this.bar = h("header", { class: "bar" }, h("h1", { class: "unseen" }, t("shell.name")), this.barStart, this.barMiddle, this.barEnd);
     this.rails = { left: h("nav", { class: "rail rail-left", "aria-label": t("shell.panels-left") }), right: h("nav", { class: "rail rail-right", "aria-label": t("shell.panels-right") }) };
-    this.sides = { left: h("aside", { class: "side side-left", hidden: true }), right: h("aside", { class: "side side-right", hidden: true }) };
+    this.sides = {
+      left: h("aside", { class: "side side-left", hidden: true }),
+      right: h("aside", { class: "side side-right", hidden: true }),
+      bottom: h("aside", { class: "side side-bottom", hidden: true }),
+    };
     this.canvas = h("div", { class: "canvas", tabindex: "0", role: "application", "aria-label": t("shell.canvas") });
     this.over = h("div", { class: "over" }); // elements that lie over the canvas: editors of texts, the minimap
     this.stage = h("main", { class: "stage" }, this.canvas, this.over);
     this.notes = h("div", { class: "notes", role: "status", "aria-live": "polite" });
-    root.append(this.bar, h("div", { class: "middle" }, this.rails.left, this.sides.left, this.stage, this.sides.right, this.rails.right), this.notes);
+    root.append(this.bar, h("div", { class: "middle" }, this.rails.left, this.sides.left, this.stage, this.sides.right, this.rails.right), this.sides.bottom, this.notes);
   }
 
   /** @param {Panel} panel @returns {() => void} takes it away */
   addPanel(panel) {
     const title = this.#messages.text(panel.title);
     const button = h("button", {
-      type: "button", class: "rail-button", title, "aria-label": title, "aria-expanded": "false",
-      style: { order: panel.order }, on: { click: () => this.togglePanel(panel.id) },
+      type: "button", class: panel.side === "bottom" ? "rail-button rail-bottom" : "rail-button", title, "aria-label": title, "aria-expanded": "false",
+      style: { order: panel.side === "bottom" ? 1000 + panel.order : panel.order }, on: { click: () => this.togglePanel(panel.id) },
     }, icon(panel.icon), h("span", { class: "rail-name" }, title));
     this.#panels.set(panel.id, { panel, button });
-    const rail = this.rails[panel.side];
-    const after = [...rail.children].find((each) => Number(/** @type {HTMLElement} */ (each).style.order) > panel.order);
+    const rail = this.rails[panel.side === "bottom" ? "left" : panel.side];
+    const after = [...rail.children].find((each) => Number(/** @type {HTMLElement} */ (each).style.order) > Number(button.style.order));
     rail.insertBefore(button, after ?? null);
     return () => {
       if (this.isPanelOpen(panel.id)) this.closePanel(panel.side);
@@ -76,7 +82,7 @@ export class Shell {
 
   /** @param {string} id */
   isPanelOpen(id) {
-    return this.#open.left?.id === id || this.#open.right?.id === id;
+    return Object.values(this.#open).some((open) => open?.id === id);
   }
 
   /** @param {string} id */
@@ -107,7 +113,7 @@ export class Shell {
     return body;
   }
 
-  /** @param {"left" | "right"} name */
+  /** @param {Side} name */
   closePanel(name) {
     const open = this.#open[name];
     if (!open) return;

@@ -9,6 +9,8 @@ const KEPT = 20000; // texts
 export class Letters {
   #context;
   #font;
+  /** What sizes are multiplied by: a person may want all texts larger or smaller. */
+  scale = 1;
   /** @type {Map<string, {plain: Float32Array, others: Map<string, number>, texts: Map<string, number>}>} by weight */
   #tables = new Map();
 
@@ -36,7 +38,7 @@ export class Letters {
       if (table.texts.size > KEPT) table.texts.clear();
       table.texts.set(text, sum);
     }
-    return (sum * px) / UNIT_PX;
+    return (sum * px * this.scale) / UNIT_PX;
   }
 
   /** @param {string} weight */
@@ -70,7 +72,7 @@ export class Letters {
    */
   fitting(text, width, px, weight = "") {
     const table = this.#table(weight);
-    const most = (width * UNIT_PX) / px;
+    const most = (width * UNIT_PX) / (px * this.scale);
     let sum = 0;
     let at = 0;
     for (const letter of text) {
@@ -92,7 +94,7 @@ export class Letters {
    */
   wrap(text, width, px, most = Infinity) {
     const table = this.#table("");
-    const limit = Math.max((width * UNIT_PX) / px, UNIT_PX);
+    const limit = Math.max((width * UNIT_PX) / (px * this.scale), UNIT_PX);
     /** @type {string[]} */
     const lines = [];
     let start = 0; // of the line

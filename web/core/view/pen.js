@@ -46,7 +46,7 @@ export class Pen {
     // Setting the font that is set costs nothing; asking which one is set does.
     let known = this.#fonts.get(weight);
     if (!known) this.#fonts.set(weight, (known = []));
-    this.context.font = known[px] ??= `${weight} ${px}px ${this.theme.font}`;
+    this.context.font = known[px] ??= `${weight} ${px * this.letters.scale}px ${this.theme.font}`;
   }
 
   /**

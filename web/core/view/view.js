@@ -48,6 +48,8 @@ export class CanvasView {
   links = new SpatialIndex();
   /** @type {LinkStyle} */
   linkStyle = "spline";
+  /** Of texts on nodes: 1 is the usual size. Read with the theme. */
+  textScale = 1;
   /** Draws a node dimmed. @type {(node: Node) => boolean} */
   isDimmed = () => false;
   /** @type {(thing: Node | Group | Reroute | Link) => boolean} */
@@ -112,8 +114,9 @@ export class CanvasView {
   readTheme() {
     const { font } = this.theme;
     this.theme = readTheme(this.element);
-    if (this.theme.font !== font) {
+    if (this.theme.font !== font || this.letters.scale !== this.textScale) {
       this.letters = this.layouts.letters = new Letters(contextOf(this.scene), this.theme.font);
+      this.letters.scale = this.textScale;
       this.touchAll();
     }
     this.pen = new Pen(contextOf(this.scene), this.theme, this.letters);
@@ -333,6 +336,7 @@ export class CanvasView {
 
   /** @param {Link} link @param {number} x @param {number} y @param {number} reach  graph px */
   isNearLink(link, x, y, reach) {
+    if (this.linkStyle === "hidden") return false;
     const points = this.pointsOf(link) ?? [];
     for (let i = 1; i < points.length; i++) {
       let before = points[i - 1];

@@ -33,6 +33,9 @@ export const navigate = {
       const strength = Math.max(-3, Math.min(3, event.deltaY / (event.deltaMode === 0 ? 100 : 3)));
       view.zoomAt(event.clientX - area.left, event.clientY - area.top, view.scale * WHEEL_STEP ** -strength);
     }, { signal, passive: false });
+    const stopSettings = editor.settings.declare([
+      { id: "wheel", title: "navigate.wheel", section: "setting.canvas", kind: "choice", fallback: "zoom", options: [{ value: "zoom", title: "navigate.wheel.zoom" }, { value: "pan", title: "navigate.wheel.pan" }] },
+    ]);
     const stopPress = view.pointer.onPress(0, (press) => {
       const isEmpty = press.hit.kind === "empty" || press.hit.kind === "group";
       const wanted = press.button === 1 || (press.button === 0 && (isSpaceDown || (isEmpty && !press.ctrl && !press.shift)));
@@ -61,6 +64,7 @@ export const navigate = {
     ]);
     return () => {
       stop.abort();
+      stopSettings();
       stopPress();
       stopCommands();
     };

@@ -109,6 +109,9 @@ export const palette = {
         sources.add(source);
         return () => void sources.delete(source);
       },
+      /** @returns {PaletteEntry[]} all that can be put into the graph that is shown */
+      entries: () => [...sources].flatMap((source) => source()),
+      remember,
       /** @param {PaletteEntry} entry @param {Point} at  graph px @returns {Node} */
       insert: (entry, at) => insert(editor, entry, at, {}),
     };

@@ -26,7 +26,7 @@ export function isLong({ options }) {
 
 /** Lines and places of long texts, kept until they change. */
 export class TextPlaces {
-  /** @type {WeakMap<Node, Map<string, {text: string, width: number, lines: string[], scroll: number}>>} */
+  /** @type {WeakMap<Node, Map<string, {text: string, width: number, letters: object, lines: string[], scroll: number}>>} */
   #known = new WeakMap();
 
   /** @param {Pen["letters"]} letters @param {Node} node @param {string} name @param {number} width */
@@ -35,8 +35,8 @@ export class TextPlaces {
     if (!places) this.#known.set(node, (places = new Map()));
     const text = String(node.values[name] ?? "");
     let place = places.get(name);
-    if (!place || place.text !== text || Math.abs(place.width - width) > 0.5) {
-      place = { text, width, lines: letters.wrap(text, width - 2 * PADDING - 2, 12, MOST_LINES), scroll: place?.scroll ?? 0 };
+    if (!place || place.text !== text || place.letters !== letters || Math.abs(place.width - width) > 0.5) {
+      place = { text, width, letters, lines: letters.wrap(text, width - 2 * PADDING - 2, 12, MOST_LINES), scroll: place?.scroll ?? 0 };
       places.set(name, place);
     }
     return place;

@@ -86,6 +86,7 @@ export async function bring(editor, widgets, node, button, file) {
     const path = subfolder ? `${subfolder}/${name}` : name;
     widgets.choices.add(folder, path);
     setValue(editor, node, input.name, path);
+    editor.events.emit("files:uploaded", { folder, path });
   } finally {
     widgets.uploading.delete(node);
     editor.view.redraw();

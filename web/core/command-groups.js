@@ -1,0 +1,30 @@
+/** All commands in the groups in which people look for them: menus, lists of keys. */
+
+/** @import { Command } from "./commands.js" */
+/** @import { Editor } from "./editor.js" */
+
+/** By the first part of a command's id; what is not named is the last one's. @type {[string, string[]][]} */
+const GROUPS = [
+  ["group.file", ["file", "workflows", "saved", "form", "forms", "template", "templates"]],
+  ["group.edit", ["edit", "select", "palette", "clipboard", "find", "subgraph", "subgraphs"]],
+  ["group.node", ["node", "arrange", "group", "grid", "splice", "content"]],
+  ["group.view", ["view", "panel", "minimap", "queue", "gallery", "library", "models", "console", "walk", "outline", "menu"]],
+  ["group.run", ["run", "errors"]],
+  ["group.help", ["help", "settings"]],
+];
+
+/**
+ * @param {Editor} editor
+ * @returns {{key: string, commands: Command[]}[]} `key` of the message; commands in the order in which they were added
+ */
+export function groupsOf({ commands }) {
+  /** @type {Map<string, Command[]>} */
+  const found = new Map(GROUPS.map(([key]) => [key, []]));
+  for (const command of commands.all) {
+    if (command.isHidden) continue;
+    const part = command.id.split(".")[0];
+    const key = GROUPS.find(([, parts]) => parts.includes(part))?.[0] ?? "group.other";
+    found.set(key, [...(found.get(key) ?? []), command]);
+  }
+  return [...found].map(([key, listed]) => ({ key, commands: listed })).filter((each) => each.commands.length);
+}
