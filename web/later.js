@@ -11,6 +11,7 @@ import { library } from "./features/library/library.js";
 import { lookBack } from "./features/look-back/look-back.js";
 import { menus } from "./features/menus/menus.js";
 import { minimap } from "./features/minimap/minimap.js";
+import { models } from "./features/models/models.js";
 import { nodeState } from "./features/node-state/node-state.js";
 import { palette } from "./features/palette/palette.js";
 import { progress } from "./features/progress/progress.js";
@@ -40,6 +41,7 @@ export const features = [
   lookBack,
   menus,
   minimap,
+  models,
   nodeState,
   palette,
   progress,
