@@ -24,7 +24,7 @@ from heddle.graph.errors import HeddleError
 from heddle.settings.folders import Folders
 from server.outputs import trash
 from server.outputs.headers import look_at
-from server.outputs.index import Entry, Look, OutputIndex, Page, Wish, seen_at
+from server.outputs.index import Entry, Look, OutputIndex, Page, Seen, Wish, seen_at
 from server.outputs.kinds import PLACES
 from server.outputs.thumbnails import Thumbnails
 from server.outputs.walking import is_settled, list_folder, seen_now, time_of
@@ -43,12 +43,12 @@ LOOKS_AT_ONCE = 16
 REFRESH_EVERY_S = 2.0
 REST = 20  # times as long as the last walk took
 ROWS_AT_ONCE = 2_000  # others write in between
-TAKE_AFTER_S = 0.05  # a batch of pictures comes as several words
+TAKE_AFTER_S = 0.1  # a batch of pictures comes as several words
 TELL_EVERY_S = 1.0
 MOST_PROMPTS = 64  # of jobs that run, kept for their words
 JOBS_AT_ONCE = 500
 CLEAN_EVERY_S = 86_400.0
-SIGNED = "signed jobs"  # up to which job the history has said what it wrote
+SIGNED = "signed jobs of "  # a place: up to which job the history has said what it wrote there
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,11 +150,12 @@ class Gallery:
         there = {(place, subfolder, each.filename) for place, subfolder, each in seen}
 
         def write(index: OutputIndex) -> None:
-            for place, subfolder, each in seen:
-                index.put(place, subfolder, [each])
-            for place, subfolder, filename in files:
-                if (place, subfolder, filename) not in there:
-                    index.remove(place, subfolder, [filename])
+            with index.together():
+                for place, subfolder, each in seen:
+                    index.put(place, subfolder, [each])
+                for place, subfolder, filename in files:
+                    if (place, subfolder, filename) not in there:
+                        index.remove(place, subfolder, [filename])
 
         await self._write(write)
 
@@ -183,8 +184,9 @@ class Gallery:
             by_folder.setdefault((each.place, each.subfolder), []).append(each.filename)
 
         def write(index: OutputIndex) -> None:
-            for (place, subfolder), filenames in by_folder.items():
-                index.remove(place, subfolder, filenames)
+            with index.together():
+                for (place, subfolder), filenames in by_folder.items():
+                    index.remove(place, subfolder, filenames)
 
         await self._write(write)
         self._note(each.place for each in gone)
@@ -219,7 +221,7 @@ class Gallery:
     def take_events(self, job_id: str, at_ms: int, bodies: list[dict[str, Any]]) -> None:
         """Something happened to a job."""
         for body in bodies:
-            if body.get("kind") == "node_finished" and (files := _files_of(body.get("output"))):
+            if body.get("kind") == "node_finished" and (files := self._concerning(_files_of(body.get("output")))):
                 is_new = not body.get("cached")
                 prompt = self._prompts.get(job_id)
                 self._written.append(Written(job_id, storable(body.get("node_id")), files, is_new, prompt))
@@ -228,32 +230,40 @@ class Gallery:
         if self._written and self._taking is None and not self._is_closed:
             self._taking = asyncio.get_running_loop().call_later(TAKE_AFTER_S, self._take_soon)
 
+    def _concerning(self, files: list[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
+        """Those that belong into the index now: previews in temp only once somebody asked for that place."""
+        return [each for each in files if each[0] == "output" or each[0] in self._walked or each[0] in self._walks]
+
     def _take_soon(self) -> None:
         self._taking = None
         written, self._written = self._written, []
         self._spawn(self._take(written))
 
     async def _take(self, written: list[Written]) -> None:
-        words: dict[str, str] = {}
-        named: list[tuple[Written, list[tuple[str, str, str]]]] = []
-        for each in written:
-            seen = await asyncio.to_thread(seen_now, self._folders, each.files)
-            if not seen:
-                continue
-            if each.prompt is not None and each.job_id not in words:
-                words[each.job_id] = await asyncio.to_thread(words_of, each.prompt)
+        """Have the index say what jobs wrote, all that came together in one write."""
 
-            def write(index: OutputIndex, each: Written = each, seen: Any = seen) -> None:
-                for place, subfolder, file in seen:
-                    index.put(place, subfolder, [file])
-                files = [(place, subfolder, file.filename) for place, subfolder, file in seen]
-                index.sign(each.job_id, each.node_id, files, is_new=each.is_new)
-                if said := words.get(each.job_id):
-                    index.put_words(each.job_id, said)
+        def look() -> tuple[list[list[tuple[str, str, Seen]]], dict[str, str]]:
+            words = {each.job_id: words_of(each.prompt) for each in written if each.prompt is not None}
+            return [seen_now(self._folders, each.files) for each in written], words
 
-            await self._write(write)
-            named.append((each, [(place, subfolder, file.filename) for place, subfolder, file in seen]))
-        self._note(place for _, files in named for place, _, _ in files)
+        seen, words = await asyncio.to_thread(look)
+
+        def write(index: OutputIndex) -> None:
+            with index.together():
+                for each, files in zip(written, seen):
+                    for place, subfolder, file in files:
+                        index.put(place, subfolder, [file])
+                    named = [(place, subfolder, file.filename) for place, subfolder, file in files]
+                    index.sign(each.job_id, each.node_id, named, is_new=each.is_new)
+                    if files and (said := words.get(each.job_id)):
+                        index.put_words(each.job_id, said)
+
+        await self._write(write)
+        names = [(place, below, file.filename) for files in seen for place, below, file in files]
+        self._note(place for place, _, _ in names)
+        if shown := [each for each in names if each[0] in self._walked]:  # somebody looks at this place
+            found = await self._read(lambda index: [index.find(*each) for each in shown])
+            await self._look([each for each in found if each is not None and not each.looked])
 
     # Walking
 
@@ -279,7 +289,7 @@ class Gallery:
             is_first = place not in self._walked
             self._walked.add(place)
             if is_first:
-                await self._sign_from_history()
+                await self._sign_from_history(place)
         except HeddleError as trouble:
             log.warning("the %s folder is not listed now: %s", place, trouble.message)
         finally:
@@ -310,7 +320,7 @@ class Gallery:
             if listing is None:
                 is_different |= bool(known)
                 if not subfolder and walked:  # a disk that is not there now may be back: then say again whose they are
-                    await self._write(lambda index: index.put_number(SIGNED, 0))
+                    await self._write(lambda index: index.put_number(SIGNED + place, 0))
                 await self._write(partial(OutputIndex.remove_folder, place=place, subfolder=subfolder))
                 continue
             for start in range(0, len(listing.changed), ROWS_AT_ONCE):
@@ -339,9 +349,9 @@ class Gallery:
                 moved.append(subfolder)
         return moved
 
-    async def _sign_from_history(self) -> None:
+    async def _sign_from_history(self, place: str) -> None:
         """Say of files from before which job wrote them, as far as the history knows it."""
-        last = await self._read(lambda index: index.number(SIGNED))
+        last = await self._read(lambda index: index.number(SIGNED + place))
         while True:
             which = Which(ENDED, newest_first=False, beyond=last)
             rows, _ = await self._store.list_jobs(which, JOBS_AT_ONCE)
@@ -350,11 +360,12 @@ class Gallery:
             last = rows[-1].seq
 
             def write(index: OutputIndex, rows: Any = rows, last: int = last) -> None:
-                for row in rows:
-                    for node_id, output in row.results.items():
-                        if files := _files_of(output):
-                            index.sign(row.id, node_id, files, is_new=False)
-                index.put_number(SIGNED, last)
+                with index.together():
+                    for row in rows:
+                        for node_id, output in row.results.items():
+                            files = [each for each in _files_of(output) if each[0] == place]
+                            index.sign(row.id, storable(node_id), files, is_new=False)
+                    index.put_number(SIGNED + place, last)
 
             await self._write(write)
 

@@ -7,9 +7,10 @@ for a disk, so it belongs into a thread: one that writes, one that reads.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from server.outputs.scratch import connect, open_scratch
 
 VERSION = 1
 ROWS_AT_ONCE = 500  # in one statement; older SQLite takes 999 values
+COUNTS_KEPT = 100
 LONGEST_WORDS = 2_000  # characters of a job's prompts that can be searched
 
 # The one index that lists walk holds all that they ask of a file, so that none is looked up that is not shown.
@@ -168,6 +170,8 @@ class OutputIndex:
         self._path = path
         self._writing: sqlite3.Connection
         self._reading: sqlite3.Connection
+        self._counted: dict[tuple[Any, ...], int] = {}  # what was asked -> how many
+        self._counted_at = -1
 
     def open(self) -> None:
         """Raises: sqlite3.Error, OSError."""
@@ -258,17 +262,28 @@ class OutputIndex:
 
     def _count(self, wish: Wish, where: str, values: Sequence[Any]) -> tuple[int, int | None]:
         if wish.text or wish.job_id is not None or wish.since_ms is not None or wish.until_ms is not None:
-            counted = f"SELECT count(*) FROM files INDEXED BY files_by_time WHERE {where}"
-            return self._reading.execute(counted, values).fetchone()[0], None
+            return self._count_all(where, values), None
         counted = f"SELECT coalesce(sum(files), 0), coalesce(sum(bytes), 0) FROM counts WHERE {where}"
         return self._reading.execute(counted, values).fetchone()
+
+    def _count_all(self, where: str, values: Sequence[Any]) -> int:
+        """How many files a walk of all finds: counted once for all pages, as long as nobody writes."""
+        (version,) = self._reading.execute("PRAGMA data_version").fetchone()
+        if version != self._counted_at or len(self._counted) >= COUNTS_KEPT:
+            self._counted.clear()
+            self._counted_at = version
+        asked = (where, *values)
+        if asked not in self._counted:
+            counted = f"SELECT count(*) FROM files INDEXED BY files_by_time WHERE {where}"
+            (self._counted[asked],) = self._reading.execute(counted, values).fetchone()
+        return self._counted[asked]
 
     # Writing
 
     def put(self, place: str, subfolder: str, seen: Iterable[Seen]) -> None:
         """Take in files as their folder shows them; of those that are different now, what was known is forgotten."""
         prefix, seen = f"{subfolder}/" if subfolder else "", list(seen)
-        with self._transaction() as db:
+        with self.together() as db:
             db.executemany(
                 "INSERT INTO files (place, subfolder, filename, folded, kind, inode, bytes, modified_ns)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (place, subfolder, filename) DO UPDATE SET"
@@ -295,7 +310,7 @@ class OutputIndex:
         Args: is_new: the job wrote them just now; otherwise files that have a job keep it.
         """
         there = "" if is_new else " AND job_id IS NULL"
-        with self._transaction() as db:
+        with self.together() as db:
             db.executemany(
                 f"UPDATE files SET job_id = ?, node_id = ? WHERE place = ? AND subfolder = ? AND filename = ?{there}",
                 [(job_id, node_id, *each) for each in files],
@@ -303,12 +318,12 @@ class OutputIndex:
 
     def put_words(self, job_id: str, words: str) -> None:
         """Keep what a job's prompts said, to be searched."""
-        with self._transaction() as db:
+        with self.together() as db:
             db.execute("INSERT OR REPLACE INTO words VALUES (?, ?)", (job_id, words.casefold()[:LONGEST_WORDS]))
 
     def put_looks(self, looks: Mapping[int, tuple[int, Look]]) -> None:
         """Write down what files said of themselves: id -> (its time then, in ns; what it said)."""
-        with self._transaction() as db:
+        with self.together() as db:
             db.executemany(
                 "UPDATE files SET looked = 1, width = coalesce(?, width), height = coalesce(?, height),"
                 " duration_s = coalesce(?, duration_s), has_workflow = coalesce(?, has_workflow)"
@@ -321,7 +336,7 @@ class OutputIndex:
 
     def remove(self, place: str, subfolder: str, filenames: Iterable[str]) -> None:
         """Forget files that are gone."""
-        with self._transaction() as db:
+        with self.together() as db:
             db.executemany(
                 "DELETE FROM files WHERE place = ? AND subfolder = ? AND filename = ?",
                 [(place, subfolder, each) for each in filenames],
@@ -329,37 +344,34 @@ class OutputIndex:
 
     def put_folder(self, place: str, subfolder: str, modified_ns: int, walked_ns: int) -> None:
         """A folder was walked."""
-        with self._transaction() as db:
+        with self.together() as db:
             db.execute("INSERT OR REPLACE INTO folders VALUES (?, ?, ?, ?)", (place, subfolder, modified_ns, walked_ns))
 
     def remove_folder(self, place: str, subfolder: str) -> None:
         """Forget a folder that is gone, with all that lay in it."""
         condition, values = _below(subfolder, is_deep=True)
-        with self._transaction() as db:
+        with self.together() as db:
             for table in ("files", "folders"):
                 db.execute(f"DELETE FROM {table} WHERE place = ? AND {condition}", (place, *values))
 
     def put_number(self, name: str, value: int) -> None:
-        with self._transaction() as db:
+        with self.together() as db:
             db.execute("INSERT OR REPLACE INTO numbers VALUES (?, ?)", (name, value))
 
-    def _transaction(self) -> _Transaction:
-        return _Transaction(self._writing)
-
-
-class _Transaction:
-    """Whole or not at all; `with` gives the connection."""
-
-    def __init__(self, db: sqlite3.Connection) -> None:
-        self._db = db
-
-    def __enter__(self) -> sqlite3.Connection:
-        self._db.execute("BEGIN IMMEDIATE")
-        return self._db
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if self._db.in_transaction:
-            self._db.execute("COMMIT" if kind is None else "ROLLBACK")
+    @contextlib.contextmanager
+    def together(self) -> Iterator[sqlite3.Connection]:
+        """All that is written inside is there whole or not at all; one inside another is part of it."""
+        db = self._writing
+        if db.in_transaction:
+            yield db
+            return
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            yield db
+            db.execute("COMMIT")
+        finally:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
 
 
 def _where(wish: Wish) -> tuple[str, list[Any]]:

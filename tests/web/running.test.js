@@ -137,17 +137,21 @@ test("what a node brings is told apart: pictures, sounds, moving pictures, texts
 
 test("a refusal is read node by node, in words without the place, with what may have been meant", () => {
   const document = open([node(1, "Change", { output: [] })], []);
-  const editor = /** @type {any} */ ({ nodeOf: (/** @type {string} */ id) => (id === "1" ? { node: document.root.node(1), path: [] } : null) });
+  const editor = /** @type {any} */ ({
+    text: (/** @type {string} */ name, /** @type {any} */ values) => [name, ...Object.values(values ?? {})].join(" "),
+    nodeOf: (/** @type {string} */ id) => (id === "1" ? { node: document.root.node(1), path: [] } : null),
+  });
   const problems = readProblems(editor, document, {
     error: { message: "No output of the workflow can run" },
     node_errors: {
-      1: { class_type: "Change", errors: [{ type: "value_not_in_list", message: "m", details: "node 1 (Change), by: found 3, wanted 4", extra_info: { input_name: "by", near: ["4"] } }] },
-      "8:2": { class_type: "Gone", errors: [{ type: "missing_node_type", details: "node 8:2: there is no node type 'Gone'", extra_info: { node_title: "Was here" } }] },
+      1: { class_type: "Change", errors: [{ type: "value_not_in_list", message: "m", details: "node 1 (Change), by: found 3, wanted 4", extra_info: { input_name: "by", received_value: 3, near: ["4"] } }, { type: "odd", details: "node 1 (Change): it rains" }] },
+      "8:2": { class_type: "Gone", errors: [{ type: "missing_node_type", details: "node 8:2: there is no node type 'Gone'", extra_info: { node_title: "Was here", class_type: "Gone", pack: "eels" } }] },
     },
   });
   assert.deepEqual(problems.map((each) => [each.nodeId, each.title, each.input, each.kind, each.message, each.near]), [
-    ["1", "Change", "by", "check", "Found 3, wanted 4", ["4"]],
-    ["8:2", "Was here", null, "type", "There is no node type 'Gone'", []],
+    ["1", "Change", "by", "check", "problem.choice 3", ["4"]],
+    ["1", "Change", null, "check", "It rains", []],
+    ["8:2", "Was here", null, "type", "problem.type Gone problem.pack eels", []],
   ]);
   const [general] = readProblems(editor, document, { error: { message: "No output", details: "add one" }, node_errors: {} });
   assert.deepEqual([general.nodeId, general.message], [null, "No output: add one"]);

@@ -132,7 +132,7 @@ def test_what_is_wrong_stands_at_its_widget_and_in_a_list_that_mends_it(editor_p
     page.evaluate(OPEN, saved)
     page.keyboard.press("Control+Enter")
     card = page.locator(".errors")
-    expect(card).to_contain_text("There is no node type 'VAEDecod'")
+    expect(card).to_contain_text("There is no node type VAEDecod")
     card.get_by_role("button", name="Use VAEDecode").click()
     page.keyboard.press("Control+Enter")
     expect(card).to_contain_text("2 problems")
@@ -190,15 +190,58 @@ def test_jobs_wait_in_an_order_that_can_be_changed_and_run_ones_can_be_stopped(p
     page.keyboard.press("Alt+ArrowUp")
     expect(rows.first).to_have_attribute("data-job", str(before[1]))
     expect(rows.first).to_be_focused()
+    rows.nth(1).drag_to(rows.first, target_position={"x": 40, "y": 3})
+    expect(rows.first).to_have_attribute("data-job", str(before[0]))
     rows.nth(1).get_by_role("button", name="Remove").click()
     expect(rows).to_have_count(1)
-    rows.first.drag_to(page.locator(".queue-head").first)
     expect(page.locator(".progress-bar")).to_be_visible()
     page.get_by_role("button", name="Stop", exact=True).click()
     expect(rows).to_have_count(0)
     page.get_by_role("button", name="Stop", exact=True).click()
     assert until_ended(page, 3) == ["cancelled"] * 3
     assert page.evaluate("heddle.editor.document.root.node(1).values.seed") == 10
+
+
+def test_a_run_follows_changes_of_what_it_makes_and_goes_on_until_it_is_stopped(pack_page: Page) -> None:
+    page = pack_page
+    page.evaluate(OPEN, waiting(0, "increment"))
+    page.evaluate("heddle.editor.commands.run('run.on-change')")
+    assert until_ended(page) == ["done"]
+    page.evaluate(
+        "heddle.editor.edit('undo.move', () => heddle.editor.graph.moveNode(heddle.editor.graph.node(1), 5, 5))"
+    )
+    page.wait_for_timeout(700)
+    assert len(jobs(page)) == 1  # where it lies makes no other picture, nor does the seed that the run itself changed
+    page.evaluate(SET, [1, "seed", 50])
+    until_ended(page, 2)
+    page.evaluate("heddle.editor.commands.run('run.continuously')")
+    end = time.monotonic() + 30
+    while len(jobs(page)) < 5 and time.monotonic() < end:
+        page.wait_for_timeout(100)
+    page.evaluate("heddle.editor.services.run.setMode('once')")
+    page.wait_for_timeout(500)
+    count = len(until_ended(page, 5))
+    page.wait_for_timeout(500)
+    assert len(jobs(page)) == count
+    assert page.evaluate("heddle.editor.document.root.node(1).values.seed") == 51 + count - 2
+
+
+def test_what_is_chosen_runs_alone_and_each_tab_gets_its_own_results(pack_page: Page) -> None:
+    page = pack_page
+    nodes = [node(number, "Wait", widgets_values=[0, number, "fixed"]) for number in (1, 2)]
+    page.evaluate(OPEN, workflow(nodes))
+    page.evaluate("heddle.editor.selection.set([heddle.editor.document.root.node(2)])")
+    page.keyboard.press("Alt+Shift+Enter")
+    assert until_ended(page) == ["done"]
+    assert [shown(page, 1, "text"), shown(page, 2, "text")] == [None, "waited 0"]
+    page.evaluate(OPEN, waiting(1))
+    page.keyboard.press("Control+Enter")
+    page.evaluate("heddle.editor.show(heddle.editor.documents.at(-2))")
+    page.evaluate("void heddle.editor.commands.run('run.queue')")
+    assert until_ended(page, 3) == ["done"] * 3
+    assert [shown(page, 1, "text"), shown(page, 2, "text")] == ["waited 0", "waited 0"]
+    page.evaluate("heddle.editor.show(heddle.editor.documents.at(-1))")
+    assert shown(page, 1, "text") == "waited 1"
 
 
 def test_a_run_survives_a_server_that_goes_away(

@@ -43,11 +43,13 @@ test("a number stays within its range and on its step", () => {
 
 test("a seed beyond 2^53 keeps its digits", () => {
   const seed = input("INT", { min: 0, max: 18446744073709551615 });
-  assert.equal(parse(seed, "18446744073709551614"), "18446744073709551614");
-  assert.equal(parse(seed, "99999999999999999999"), "18446744073709551615");
-  assert.equal(stepped(seed, "18446744073709551614", -4), "18446744073709551610");
+  assert.equal(parse(seed, "18446744073709551614"), 18446744073709551614n);
+  assert.equal(parse(seed, "99999999999999999999"), 18446744073709551615n);
+  assert.equal(stepped(seed, 18446744073709551614n, -4), 18446744073709551610n);
+  assert.equal(stepped(seed, 2 ** 53 - 1, 2), 9007199254740993n);
   assert.equal(parse(seed, "9007199254740990"), 9007199254740990);
-  assert.ok(isValid(seed, "18446744073709551614"));
+  assert.equal(format(seed, 18446744073709551614n), "18446744073709551614");
+  assert.ok(isValid(seed, 18446744073709551614n));
 });
 
 test("numbers are written with the digits that they have", () => {

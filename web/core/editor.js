@@ -342,8 +342,13 @@ function placeIn(ds) {
   return { scale: ds.scale, offset: { x: x * ds.scale, y: y * ds.scale } };
 }
 
+/** @type {Record<string, string>} */
+const KEY_SIGNS = { arrowleft: "←", arrowright: "→", arrowup: "↑", arrowdown: "↓", escape: "Esc", delete: "Del", contextmenu: "☰", pagedown: "PgDn", pageup: "PgUp" };
+
 /** How keys are written for people. @param {string} keys  "ctrl+shift+z" */
 export function keysText(keys) {
   const isMac = /mac/i.test(navigator.platform);
-  return keys.replace(/\+\+$/, "+plus").split("+").map((each) => (each === "plus" ? "+" : each)).map((each) => (each === "ctrl" && isMac ? "⌘" : each.length === 1 ? each.toUpperCase() : each[0].toUpperCase() + each.slice(1))).join(isMac ? "" : "+");
+  const parts = keys.endsWith("++") ? [...keys.slice(0, -2).split("+"), "+"] : keys.split("+");
+  const names = parts.map((each) => KEY_SIGNS[each] ?? (each === "ctrl" && isMac ? "⌘" : each.length === 1 ? each.toUpperCase() : each[0].toUpperCase() + each.slice(1)));
+  return names.join(isMac ? "" : "+");
 }

@@ -68,21 +68,29 @@ export function typeOfInput(graph, node, slot, seen = new Set()) {
 
 /** Whether what `from` gives reaches `to`, over links. @param {Graph} graph @param {Node} from @param {Node} to */
 export function leadsTo(graph, from, to) {
-  const seen = new Set([from]);
-  const waiting = [from];
-  for (let node = waiting.pop(); node; node = waiting.pop()) {
-    if (node === to) return true;
-    for (const output of node.outputs) {
-      for (const id of output.links) {
-        const link = graph.link(id);
-        const next = link && graph.node(link.to);
-        if (!next || seen.has(next)) continue;
-        seen.add(next);
-        waiting.push(next);
-      }
+  return behind(graph, from, "output", to).has(to);
+}
+
+/**
+ * All nodes that one reaches over links, itself included.
+ * @param {Graph} graph
+ * @param {Node} start
+ * @param {"input" | "output"} side  "output": what it feeds; "input": what feeds it
+ * @param {Node} [end]  where to stop looking
+ * @returns {Set<Node>}
+ */
+export function behind(graph, start, side, end) {
+  const seen = new Set([start]);
+  for (const node of seen) { // a set is walked over what is added to it meanwhile, too
+    if (node === end) break;
+    const ids = side === "output" ? node.outputs.flatMap((slot) => slot.links) : node.inputs.flatMap((slot) => slot.link ?? []);
+    for (const id of ids) {
+      const link = graph.link(id);
+      const next = link && graph.node(side === "output" ? link.to : link.from);
+      if (next) seen.add(next);
     }
   }
-  return false;
+  return seen;
 }
 
 /**
@@ -109,6 +117,12 @@ export function refusal(graph, output, input) {
 export function asLink(one, other) {
   if (one.side === other.side) return null;
   return one.side === "output" ? { output: one, input: other } : { output: other, input: one };
+}
+
+/** Whether the types of two sockets fit; circles are not looked for. @param {Graph} graph @param {Socket} one @param {Socket} other */
+export function typesFit(graph, one, other) {
+  const link = asLink(one, other);
+  return link !== null && fits(typeOfOutput(graph, link.output.node, link.output.slot), typeOfInput(graph, link.input.node, link.input.slot));
 }
 
 /** @param {Graph} graph @param {Socket} one @param {Socket} other */

@@ -248,6 +248,13 @@ async def test_what_a_job_wrote_is_there_at_once_with_its_job_and_words(desk: De
     job_id = await desk.submit(graph)
     await desk.ended(job_id)
 
+    async def is_looked_at() -> bool:
+        gallery = desk.client.server.app[keys.GALLERY]  # type: ignore[union-attr]
+        found = await gallery.entry("output", "", f"{job_id}.png")
+        return found is not None and found.look.width == 1
+
+    await desk.until(is_looked_at)  # before any page shows it
+
     async def shown() -> Any:
         return (await desk.json(f"{GALLERY}?job_id={job_id}"))["entries"]
 

@@ -171,6 +171,10 @@ def test_a_hundred_thousand_files_are_found_in_the_index_alone(index: OutputInde
     middle = index.page(Wish(limit=3, beyond=Cursor(50_000 * 10**6, 0)))
     assert names(middle) == [f"picture {i:06}.png" for i in (49_999, 49_998, 49_997)]
     assert index.page(Wish(text="PICTURE 01234")).total == 11  # 001234 has it, too
+    index.put("output", "", [seen("picture 01234.png", 5)])
+    assert index.page(Wish(text="PICTURE 01234")).total == 12
+    index.remove("output", "", ["picture 01234.png"])
+    assert index.page(Wish(text="PICTURE 01234")).total == 11
     # No list may have to look at the rows, or to sort them.
     for wish in (Wish(), Wish(text="01", kinds=("video",)), Wish(folder="day 0"), Wish(since_ms=5, job_id="x")):
         plans: list[str] = []

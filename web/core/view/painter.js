@@ -13,6 +13,7 @@ import { colourOfType } from "./theme.js";
 /** @import { CanvasView } from "./view.js" */
 
 const FAR = 0.25; // below this zoom a node is a plain box
+const CROWD = 400; // more nodes than these are plain boxes as soon as their texts cannot be read
 const DOT = 5; // radius of a socket
 const RADIUS = 8;
 /** Corners by the `shape` that a file says: 1 a box, 2 round, 4 a card. @type {Record<string, number | number[]>} */
@@ -35,7 +36,7 @@ export class Painter {
     this.#paintGroups(pen);
     this.#paintLinks(pen);
     const nodes = view.nodes.within(window).sort((a, b) => a.rank - b.rank);
-    if (view.scale < FAR) this.#paintFar(pen, nodes);
+    if (view.scale < FAR || (nodes.length > CROWD && !pen.isNear)) this.#paintFar(pen, nodes);
     else for (const node of nodes) this.#paintNode(pen, node);
   }
 

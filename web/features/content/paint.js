@@ -128,7 +128,7 @@ function paintErrorEdges(pen, node, layout, content) {
 
 /** Above the title bar, at the right. @param {Pen} pen @param {Editor} editor @param {Node} node @param {Layout} layout @param {Content} content */
 function paintState(pen, editor, node, layout, content) {
-  const text = content.state === "cached" ? editor.text("content.cached") : content.state === "queued" ? editor.text("content.queued") : content.ms === undefined ? "" : duration(editor, content.ms);
+  const text = content.state === "cached" ? editor.text("content.cached") : content.state === "queued" ? editor.text("content.queued") : !content.ms || content.ms < 1 ? "" : duration(editor, content.ms);
   if (text) pen.text(text, node.x + layout.width - 4, node.y - TITLE_HEIGHT - 9, { px: SMALL_PX, align: "right", colour: pen.theme.faint });
 }
 

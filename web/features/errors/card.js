@@ -19,6 +19,11 @@ export class Card {
     this.element = h("section", { class: "errors", hidden: true, "aria-label": editor.text("errors.list") });
     editor.shell.over.append(this.element);
     this.isSmall = false;
+    errors.isCovered = ({ left, top, right, bottom }) => {
+      const [start, end] = [editor.view.toScreen(left, top), editor.view.toScreen(right, bottom)];
+      const { offsetLeft: x, offsetTop: y, offsetWidth: width, offsetHeight: height } = this.element;
+      return start.x < x + width && end.x > x && start.y < y + height && end.y > y;
+    };
     this.cleanups = [
       editor.events.on("errors:change", () => this.show()),
       editor.events.on("errors:told", ({ document, problems }) => {

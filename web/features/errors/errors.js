@@ -57,6 +57,8 @@ export class Errors {
   /** @type {Map<Document, (() => void)[]>} */
   #following = new Map();
   #at = -1;
+  /** Whether the list lies over a part of the graph. @type {(box: import("../../core/view/spatial.js").Box) => boolean} */
+  isCovered = () => false;
 
   /** @param {Editor} editor */
   constructor(editor) {
@@ -221,7 +223,8 @@ export class Errors {
     if (found.node.graph === this.#editor.graph) {
       const { left, top, right, bottom } = view.window;
       const box = view.layouts.boxOf(found.node);
-      if (box.left >= left && box.right <= right && box.top >= top && box.bottom <= bottom && view.scale >= 0.4) return;
+      const isInside = box.left >= left && box.right <= right && box.top >= top && box.bottom <= bottom;
+      if (isInside && view.scale >= 0.4 && !this.isCovered(box)) return;
     }
     this.#editor.goTo(found.node, found.path);
   }

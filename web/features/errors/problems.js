@@ -46,7 +46,7 @@ export function readProblems(editor, document, answer) {
         title: found?.node.name ?? more.node_title ?? told.class_type ?? nodeId,
         input,
         kind,
-        message: wordsOf(error, nodeId),
+        message: wordsOf(editor, error, nodeId, found?.node.inputSpecs.find((each) => each.name === input)?.widget ?? null),
         type: told.class_type,
         source: typeof file?.url === "string" ? file.url : undefined,
         near: nearOf(found?.node, input, kind, more),
@@ -56,16 +56,50 @@ export function readProblems(editor, document, answer) {
   if (!problems.length) {
     const { error } = answer;
     const nodeId = error?.extra_info?.node_id === undefined ? null : String(error.extra_info.node_id);
-    const words = [error?.message, error?.details].filter(Boolean).join(": ");
+    const isEmpty = error?.type === "prompt_no_outputs";
+    const words = isEmpty ? editor.text("problem.no-outputs") : [error?.message, error?.details].filter(Boolean).join(": ");
     const title = nodeId ? (editor.nodeOf(nodeId, document)?.node.name ?? nodeId) : "";
     problems.push({ document, nodeId, title, input: null, kind: "check", message: nodeId ? withoutPlace(words, nodeId) : words, near: [] });
   }
   return problems;
 }
 
-/** @param {any} error @param {string} nodeId */
-function wordsOf(error, nodeId) {
+/**
+ * In the person's language, for what is usual; else in the server's words.
+ * @param {Editor} editor
+ * @param {any} error
+ * @param {string} nodeId
+ * @param {string | null} widget  of the input
+ */
+function wordsOf(editor, error, nodeId, widget) {
+  const more = error.extra_info ?? {};
+  /** @param {string} name @param {Record<string, any>} values */
+  const say = (name, values) => editor.text(`problem.${name}`, Object.fromEntries(Object.entries(values).map(([key, value]) => [key, shortly(value)])));
+  const limits = more.input_config?.[1] ?? {};
+  const value = more.received_value;
+  switch (error.type) {
+    case "missing_node_type":
+      if (typeof more.class_type !== "string") break;
+      return say("type", { type: more.class_type }) + (more.pack && more.pack !== "comfy-core" ? ` ${say("pack", { pack: more.pack })}` : "");
+    case "value_smaller_than_min":
+      if (limits.min !== undefined) return say("small", { value, limit: limits.min });
+      break;
+    case "value_bigger_than_max":
+      if (limits.max !== undefined) return say("large", { value, limit: limits.max });
+      break;
+    case "required_input_missing":
+      return say(widget ? "no-value" : "no-link", {});
+    case "value_not_in_list":
+      if (more.missing_file) return say(more.missing_file.kind ? "file" : "file-anywhere", { name: more.missing_file.name, kind: more.missing_file.kind ?? "" });
+      return say("choice", { value });
+  }
   return withoutPlace(String(error.details || error.message || ""), nodeId);
+}
+
+/** @param {any} value */
+function shortly(value) {
+  const text = typeof value === "string" ? value : JSON.stringify(value);
+  return text?.length > 120 ? `${text.slice(0, 120)}…` : (text ?? "");
 }
 
 /** Where it is, is shown beside it. @param {string} words @param {string} nodeId */

@@ -69,7 +69,7 @@ export const groups = {
         const { group } = hit;
         const inside = nodesIn(group);
         return [
-          { title: "command.rename-node", run: () => editor.services.rename?.(group) },
+          { title: "menu.rename", run: () => editor.services.rename?.(group) },
           { title: "menu.colour", children: [
             { title: "colour.none", run: () => editor.edit("undo.colour", () => editor.graph.setGroup(group, "color", undefined)) },
             ...COLOURS.map((each) => ({ title: each.key, colour: each.group, run: () => editor.edit("undo.colour", () => editor.graph.setGroup(group, "color", each.group)) })),

@@ -23,6 +23,9 @@ export const menus = {
   needs: ["palette", "rename"],
   install(editor) {
     const stops = [
+      editor.view.events.on("double", (press) => {
+        if (press.hit.kind === "link") insertInto(editor, press.hit.link, press);
+      }),
       editor.addMenu(1, (press) => socketMenu(editor, press)),
       editor.addMenu(2, (press) => widgetMenu(editor, press)),
       editor.addMenu(3, (press) => linkMenu(editor, press)),
@@ -119,24 +122,30 @@ function fromWidget(editor, node, slot) {
 }
 
 /** @param {Editor} editor @param {Press} press @returns {MenuItem[]} */
-function linkMenu(editor, { hit, x, y, screenX, screenY }) {
+function linkMenu(editor, press) {
+  const { hit } = press;
   if (hit.kind !== "link") return [];
-  const { graph, view } = editor;
+  const { graph } = editor;
   const { link } = hit;
   const source = graph.node(link.from);
   const target = graph.node(link.to);
   if (!source || !target) return [];
-  const area = view.element.getBoundingClientRect();
   return [
-    { title: "menu.insert-node", run: () => editor.services.palette?.open({
-      at: { x: x - 60, y: y - 10 }, page: { x: area.left + screenX, y: area.top + screenY },
-      only: (/** @type {any} */ entry) => isBetween(editor, entry, link), then: (/** @type {Node} */ node) => splice(graph, node, link),
-    }) },
+    { title: "menu.insert-node", run: () => insertInto(editor, link, press) },
     { title: "menu.select-link", run: () => editor.selection.set([link]) },
     { text: editor.text("menu.go-to", { name: source.name }), run: () => editor.goTo(source) },
     { text: editor.text("menu.go-to", { name: target.name }), run: () => editor.goTo(target) },
     { title: "menu.delete-link", run: () => editor.edit("undo.disconnect", () => graph.disconnect(link)) },
   ];
+}
+
+/** Offers the nodes that could be put into a link. @param {Editor} editor @param {Link} link @param {Press} press */
+function insertInto(editor, link, { x, y, screenX, screenY }) {
+  const area = editor.view.element.getBoundingClientRect();
+  void editor.services.palette?.open({
+    at: { x: x - 60, y: y - 10 }, page: { x: area.left + screenX, y: area.top + screenY },
+    only: (/** @type {any} */ entry) => isBetween(editor, entry, link), then: (/** @type {Node} */ node) => splice(editor.graph, node, link),
+  });
 }
 
 /** Whether nodes of an entry take what a link brings and give what its end wants. @param {Editor} editor @param {any} entry @param {Link} link */

@@ -55,7 +55,7 @@ export const nodeState = {
         if (!("node" in hit) || hit.kind === "input" || hit.kind === "output" || !hasNodes()) return [];
         const [first] = nodes();
         return [
-          editor.menuItem("edit.rename"),
+          { ...plain(editor.menuItem("edit.rename")), text: editor.text("menu.rename") },
           { ...plain(editor.menuItem("node.bypass")), isChecked: nodes().every((each) => each.mode === BYPASSED) },
           { ...plain(editor.menuItem("node.mute")), isChecked: nodes().every((each) => each.mode === MUTED) },
           { ...plain(editor.menuItem("node.pin")), isChecked: nodes().every((each) => each.isPinned) },

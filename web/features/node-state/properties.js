@@ -12,7 +12,7 @@ export function openProperties(editor, node) {
   const t = (key) => editor.text(key);
   const { graph } = editor;
   const { width, height } = editor.view.layouts.of(node);
-  const title = h("input", { type: "text", value: node.title ?? "", placeholder: node.spec?.title ?? node.type });
+  const title = h("input", { type: "text", autofocus: true, value: node.title ?? "", placeholder: node.spec?.title ?? node.type });
   const wide = h("input", { type: "number", value: Math.round(width), min: 60, max: 10000 });
   const high = h("input", { type: "number", value: Math.round(height), min: 20, max: 10000 });
   const mode = h("select", {}, [[NORMAL, "mode.normal"], [MUTED, "mode.muted"], [BYPASSED, "mode.bypassed"]].map(([value, key]) => h("option", { value, selected: node.mode === value }, t(String(key)))));

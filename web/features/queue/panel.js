@@ -39,6 +39,8 @@ export class QueuePanel {
   #previews = new Map();
   /** @type {(() => void)[]} */
   #cleanups;
+  /** Those of jobs that ended change no more: their pictures are not loaded again. @type {Map<string, {key: string, row: HTMLElement}>} */
+  #rows = new Map();
   /** @type {string | null} the job that is being dragged */
   #dragged = null;
 
@@ -48,6 +50,7 @@ export class QueuePanel {
     this.running = h("div", {});
     this.waiting = h("div", {});
     this.ended = h("div", {});
+    editor.server.announce("heddle_queue");
     body.classList.add("queue");
     body.append(this.running, this.waiting, this.ended);
     const { events, server } = editor;
@@ -118,6 +121,7 @@ export class QueuePanel {
   }
 
   #draw() {
+    if (this.#dragged) return; // what is under the pointer stays there
     const focused = /** @type {HTMLElement | null} */ (document.activeElement)?.closest?.("[data-focus]")?.getAttribute("data-focus");
     const { running, waiting, waiting_total: waitingTotal, ended, ended_total: endedTotal } = this.#drawn;
     this.#live.clear();
@@ -136,6 +140,8 @@ export class QueuePanel {
       waitingTotal > waiting.length ? h("p", { class: "queue-empty" }, this.#t("queue.more-wait", { count: waitingTotal - waiting.length })) : "",
     );
     const all = [...ended, ...this.#older];
+    const ids = new Set(all.map((job) => job.id));
+    for (const id of this.#rows.keys()) if (!ids.has(id)) this.#rows.delete(id);
     this.ended.replaceChildren(
       this.#head("queue.ended", endedTotal),
       all.length ? h("ul", { class: "queue-list" }, all.map((job) => this.#endedRow(job))) : h("p", { class: "queue-empty" }, this.#t("queue.nothing-ended")),
@@ -240,7 +246,7 @@ export class QueuePanel {
         dragend: () => {
           this.#dragged = null;
           row.classList.remove("is-dragged");
-          for (const each of this.waiting.querySelectorAll(".is-before, .is-after")) each.classList.remove("is-before", "is-after");
+          this.#soon();
         },
         dragover: (/** @type {DragEvent} */ event) => {
           if (!this.#dragged || this.#dragged === job.id) return;
@@ -255,6 +261,7 @@ export class QueuePanel {
           if (!dragged || dragged === job.id) return;
           event.preventDefault();
           event.stopPropagation();
+          this.#dragged = null;
           void this.#do(() => this.#place(dragged, isInLowerHalf(row, event) ? { after: job.id } : { before: job.id }));
         },
       },
@@ -322,6 +329,16 @@ export class QueuePanel {
 
   /** @param {any} job */
   #endedRow(job) {
+    const known = this.#rows.get(job.id);
+    const key = `${job.state} ${job.label} ${Boolean(this.#documentOf(job))}`;
+    if (known?.key === key) return known.row;
+    const row = this.#makeEndedRow(job);
+    this.#rows.set(job.id, { key, row });
+    return row;
+  }
+
+  /** @param {any} job */
+  #makeEndedRow(job) {
     const isBad = job.state === "failed" || job.state === "partial";
     const ms = job.started_ms && job.ended_ms ? job.ended_ms - job.started_ms : null;
     const words = [

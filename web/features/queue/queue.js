@@ -10,7 +10,6 @@ export const queue = {
   needs: ["run"],
   async install(editor) {
     const removeStyle = await addStyle("./queue.css", import.meta.url);
-    editor.server.announce("heddle_queue");
     const stopPanel = editor.shell.addPanel({
       id: "queue",
       title: "queue.title",

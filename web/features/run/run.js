@@ -49,7 +49,7 @@ export const run = {
       editor.commands.addAll([
         { id: "run.queue", title: "command.run", keys: ["ctrl+enter"], inText: true, run: (count) => service.queue({ count }) },
         { id: "run.front", title: "command.run-front", keys: ["ctrl+shift+enter"], inText: true, run: () => service.queue({ front: true }) },
-        { id: "run.selection", title: "command.run-selection", keys: ["alt+enter"], when: () => editor.selection.nodes.length > 0, run: (/** @type {Node | undefined} */ node) => service.queueSelection(node ? [node] : editor.selection.nodes) },
+        { id: "run.selection", title: "command.run-selection", keys: ["alt+shift+enter"], when: () => editor.selection.nodes.length > 0, run: (/** @type {Node | undefined} */ node) => service.queueSelection(node ? [node] : editor.selection.nodes) },
         { id: "run.on-change", title: "command.run-on-change", run: () => service.setMode(service.mode === "change" ? "once" : "change") },
         { id: "run.continuously", title: "command.run-continuously", run: () => service.setMode(service.mode === "always" ? "once" : "always") },
         { id: "run.interrupt", title: "command.interrupt", keys: ["ctrl+alt+enter"], inText: true, when: () => service.jobs.active.length > 0, run: () => service.interrupt() },
@@ -190,7 +190,6 @@ export class RunService {
     const job = new Job(newId(), document, this.nameOf(document));
     job.targets = wish.targets;
     this.jobs.add(job);
-    this.#remember(document, job.id);
     const body = writeExactly({
       prompt: wish.workflow,
       client_id: this.#editor.server.clientId,
@@ -210,6 +209,7 @@ export class RunService {
 
   /** @param {Job} job @param {any} answer */
   #taken(job, answer) {
+    if (job.document) this.#remember(job.document, job.id);
     if (job.state === "sending") this.jobs.setState(job, "queued"); // it may run already
     if (job.hasEnded && job.state === "cancelled") void this.cancel(job); // taken back on its way
     if (answer?.node_errors && Object.keys(answer.node_errors).length) {
@@ -427,7 +427,8 @@ export class RunService {
       try {
         record = await this.#editor.server.get(`/heddle/jobs/${encodeURIComponent(id)}`);
       } catch {
-        continue; // forgotten
+        document.lastJobs = document.lastJobs.filter((each) => each !== id); // the server has forgotten it
+        continue;
       }
       const job = known ?? new Job(id, document, this.nameOf(document));
       job.document = document;

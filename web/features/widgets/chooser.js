@@ -88,7 +88,7 @@ export function openChooser(options) {
 
   /** @param {Row} row @param {boolean} isShort */
   const rowOf = (row, isShort) => {
-    const picture = pictureOf(row.choice);
+    const picture = row.isMissing ? null : pictureOf(row.choice);
     const isChosen = chosen.includes(row.choice);
     return h("div", { class: `chooser-row${row.isMissing ? " is-missing" : ""}`, role: "option", id: `chooser-${rows.indexOf(row)}`, "aria-selected": String(isChosen), title: row.text, on: {
       click: () => pick(row),

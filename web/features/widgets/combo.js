@@ -47,9 +47,10 @@ export function comboKind(editor, widgets) {
     control(_, node, input) {
       const name = input.widget === "CONTROL" ? editor.text("widgets.control") : labelOf(node, input);
       if (input.options.multiselect || choices.of(input).length > 40) {
-        const button = h("button", { type: "button", class: "control-choose", "aria-haspopup": "listbox", "aria-label": name, on: { click: () => void widgets.choose(node, input, button) } });
+        const button = h("button", { type: "button", class: "control-choose", "aria-haspopup": "dialog", on: { click: () => void widgets.choose(node, input, button) } });
         return widgets.controls.add(h("span", { class: "control control-combo" }, button), () => {
           button.textContent = nameOf(input)(node.values[input.name]) || editor.text("widgets.choose");
+          button.setAttribute("aria-label", `${name}: ${button.textContent}`);
           button.classList.toggle("is-wrong", !choices.has(input, node.values[input.name]));
         });
       }

@@ -22,6 +22,9 @@ export function renderMarkdown(text, pictureName) {
     if (paragraph.length) blocks.push(h("p", {}, ...broken(paragraph, pictureName)));
     paragraph = [];
   };
+  /** @type {number | undefined} how many # the first heading has */
+  let top;
+  let level = 1;
   for (let at = 0; at < lines.length; at++) {
     const line = lines[at];
     const fence = /^\s*(```|~~~)/.exec(line);
@@ -34,8 +37,12 @@ export function renderMarkdown(text, pictureName) {
       at = stop;
     } else if (heading) {
       close();
-      const level = /** @type {"h3" | "h4" | "h5" | "h6"} */ (`h${Math.min(6, heading[1].length + 2)}`); // below the page's own
-      blocks.push(h(level, { class: `note-h${heading[1].length}` }, ...inline(heading[2], pictureName)));
+      // Whatever a note begins with is second to the page, and nothing skips a level: what readers of headings go by.
+      const depth = heading[1].length;
+      top ??= depth;
+      level = Math.max(2, Math.min(level + 1, depth - top + 2));
+      const tag = /** @type {"h2" | "h3" | "h4" | "h5" | "h6"} */ (`h${Math.min(6, level)}`);
+      blocks.push(h(tag, { class: `note-h${depth}` }, ...inline(heading[2], pictureName)));
     } else if (/^\s*([-*_])(\s*\1){2,}\s*$/.test(line)) {
       close();
       blocks.push(h("hr"));

@@ -1,13 +1,13 @@
 /** Numbers of widgets: what a typed text, a step or a drag makes of them, and how they are written. No DOM. */
 
+import { addWhole, clampWhole, plainWhole, readWhole } from "../../core/numbers.js";
 import { evaluate } from "./expression.js";
 
+/** @import { Whole } from "../../core/numbers.js" */
 /** @import { InputSpec } from "../../core/spec.js" */
 
-/** A whole number beyond 2^53 is kept as its digits: a JavaScript number would lose the last ones. */
-/** @typedef {number | string} NumberValue */
-
 const MOST_DECIMALS = 6;
+const LARGEST_SEED = 2n ** 64n - 1n; // as a limit it reaches us as the number nearest to it, which is 2^64
 
 /** @param {InputSpec} input */
 export function isWhole(input) {
@@ -61,34 +61,36 @@ export function onGrid(input, value) {
 /**
  * @param {InputSpec} input
  * @param {string} text
- * @returns {NumberValue | null} null: it is no number
+ * @returns {Whole | null} null: it is no number
  */
 export function parse(input, text) {
-  const plain = text.trim().replaceAll(/[_\s]/g, "");
-  if (isWhole(input) && /^[-+]?\d{16,}$/.test(plain)) {
-    const exact = BigInt(plain.replace("+", ""));
-    const [low, high] = rangeOf(input);
-    if (BigInt(Number.MIN_SAFE_INTEGER) <= exact && exact <= BigInt(Number.MAX_SAFE_INTEGER)) return tidy(input, Number(exact));
-    // 2^64 - 1 is what a seed may be, and the number nearest to it is 2^64.
-    const most = high >= 2 ** 64 ? 2n ** 64n - 1n : Number.isFinite(high) ? BigInt(high) : exact;
-    const least = Number.isFinite(low) ? BigInt(low) : exact;
-    const kept = exact > most ? most : exact < least ? least : exact;
-    return kept > BigInt(Number.MAX_SAFE_INTEGER) || kept < BigInt(Number.MIN_SAFE_INTEGER) ? String(kept) : Number(kept);
-  }
+  const whole = isWhole(input) ? readWhole(text.replaceAll(/[_\s]/g, "")) : null;
+  if (typeof whole === "bigint") return within(input, whole);
   const value = evaluate(text);
   return value === null ? null : tidy(input, value);
 }
 
+/** @param {InputSpec} input @param {bigint} value @returns {Whole} */
+function within(input, value) {
+  const [low, high] = rangeOf(input);
+  const kept = clampWhole(value, low, high >= 2 ** 64 ? LARGEST_SEED : high);
+  return plainWhole(kept);
+}
+
 /**
  * @param {InputSpec} input
- * @param {NumberValue} value
+ * @param {any} value
  * @param {number} count  steps up; negative ones go down
- * @returns {NumberValue}
+ * @returns {Whole}
  */
 export function stepped(input, value, count) {
-  if (typeof value === "string" && /^-?\d+$/.test(value)) return parse(input, String(BigInt(value) + BigInt(Math.round(count)) * BigInt(stepOf(input)))) ?? value;
+  const way = count * stepOf(input);
+  if (isWhole(input) && (typeof value === "bigint" || Number.isInteger(value))) {
+    const sum = addWhole(value, Math.round(way));
+    return typeof sum === "bigint" ? within(input, sum) : tidy(input, sum);
+  }
   const number = Number(value);
-  return tidy(input, (Number.isFinite(number) ? number : 0) + count * stepOf(input));
+  return tidy(input, (Number.isFinite(number) ? number : 0) + way);
 }
 
 /** @param {InputSpec} input @param {any} value @returns {string} */
@@ -105,6 +107,7 @@ export function format(input, value) {
 
 /** Whether the server would take it. @param {InputSpec} input @param {any} value */
 export function isValid(input, value) {
+  if (typeof value === "bigint") return isWhole(input) && value >= rangeOf(input)[0] && value <= rangeOf(input)[1];
   if (typeof value === "string" ? !/^\s*[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?\s*$/i.test(value) : typeof value !== "number" || Number.isNaN(value)) return false;
   const [low, high] = rangeOf(input);
   const number = Number(value);

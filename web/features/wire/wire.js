@@ -8,7 +8,7 @@
  */
 
 import { h } from "../../core/dom.js";
-import { asLink, fittingSockets, mayLink, refusal, typeOfInput, typeOfOutput } from "../../core/flow.js";
+import { asLink, behind, fittingSockets, mayLink, refusal, typeOfInput, typeOfOutput, typesFit } from "../../core/flow.js";
 import { INPUT_BOUNDARY, OUTPUT_BOUNDARY } from "../../core/graph.js";
 import { connectAll } from "../../core/linking.js";
 import { SLOT_HEIGHT } from "../../core/view/layout.js";
@@ -68,12 +68,14 @@ export const wire = {
       const wanted = ends[0].socket.side === "output" ? "input" : "output";
       /** @type {Map<Node, boolean[]>} */
       const known = new Map();
+      // What would make a circle is looked for once, not for each socket in view.
+      const closed = ends.map((end) => behind(graph, end.socket.node, end.socket.side === "output" ? "input" : "output"));
       /** @param {Node} node @returns {boolean[]} which of its sockets of the wanted side fit */
       const fitting = (node) => {
         let found = known.get(node);
         if (!found) {
           const slots = wanted === "input" ? node.inputs : node.outputs;
-          found = slots.map((_, slot) => ends.some((end) => mayLink(graph, end.socket, { node, side: wanted, slot })));
+          found = slots.map((_, slot) => ends.some((end, i) => !closed[i].has(node) && typesFit(graph, end.socket, { node, side: wanted, slot })));
           known.set(node, found);
         }
         return found;

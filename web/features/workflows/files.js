@@ -167,7 +167,8 @@ export class Files {
       try {
         await this.openAnything(each);
       } catch (error) {
-        this.#editor.report(error);
+        const reason = error instanceof Error ? error.message : String(error);
+        this.#editor.report(new Error(reason.includes(each.name) ? reason : this.#editor.text("workflows.cannot-open", { name: each.name, reason })));
       }
     }
   }

@@ -66,7 +66,7 @@ export class Tabs {
     const isShown = each === editor.document;
     const isDirty = this.#files.isDirty(each);
     const tab = h("div", {
-      class: "tab", role: "tab", tabindex: isShown ? "0" : "-1", "aria-selected": String(isShown), draggable: "true",
+      class: "tab", role: "tab", tabindex: isShown ? "0" : "-1", "aria-selected": String(isShown), "aria-keyshortcuts": "Delete", draggable: "true",
       title: state.path ?? editor.text("workflows.never-saved"),
       on: {
         click: () => editor.show(each),
@@ -81,7 +81,8 @@ export class Tabs {
     },
       h("span", { class: "tab-name" }, state.name),
       isDirty && h("span", { class: "tab-dirty", title: editor.text("workflows.unsaved"), "aria-label": editor.text("workflows.unsaved"), role: "img" }, "●"),
-      h("button", { type: "button", class: "quiet tab-close", tabindex: "-1", "aria-label": editor.text("workflows.close-tab", { name: state.name }), on: {
+      // For the pointer alone: a tab holds no other control. By keyboard it is the Delete key.
+      h("span", { class: "tab-close", "aria-hidden": "true", title: editor.text("workflows.close-tab", { name: state.name }), on: {
         click: (/** @type {Event} */ event) => { event.stopPropagation(); void this.#files.close(each); },
       } }, icon("M7 7l10 10M17 7L7 17")));
     return tab;
