@@ -4,6 +4,7 @@ import { arrange } from "./features/arrange/arrange.js";
 import { choose } from "./features/choose/choose.js";
 import { clipboard } from "./features/clipboard/clipboard.js";
 import { commandPalette } from "./features/command-palette/command-palette.js";
+import { console } from "./features/console/console.js";
 import { errors } from "./features/errors/errors.js";
 import { find } from "./features/find/find.js";
 import { groups } from "./features/groups/groups.js";
@@ -34,6 +35,7 @@ export const features = [
   choose,
   clipboard,
   commandPalette,
+  console,
   errors,
   find,
   groups,
