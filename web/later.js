@@ -8,6 +8,7 @@ import { console } from "./features/console/console.js";
 import { errors } from "./features/errors/errors.js";
 import { find } from "./features/find/find.js";
 import { groups } from "./features/groups/groups.js";
+import { help } from "./features/help/help.js";
 import { library } from "./features/library/library.js";
 import { lookBack } from "./features/look-back/look-back.js";
 import { menus } from "./features/menus/menus.js";
@@ -39,6 +40,7 @@ export const features = [
   errors,
   find,
   groups,
+  help,
   library,
   lookBack,
   menus,
