@@ -14,7 +14,6 @@ import { connectAll } from "../../core/linking.js";
 import { EdgePan } from "../../core/view/edge-pan.js";
 import { SLOT_HEIGHT } from "../../core/view/layout.js";
 import { traceLink } from "../../core/view/links.js";
-import { colourOfType } from "../../core/view/theme.js";
 
 /** @import { Editor, Feature } from "../../core/editor.js" */
 /** @import { Socket } from "../../core/flow.js" */
@@ -234,7 +233,7 @@ export const wire = {
           const type = end.socket.side === "output" ? typeOfOutput(editor.graph, end.socket.node, end.socket.slot) : typeOfInput(editor.graph, end.socket.node, end.socket.slot);
           context.beginPath();
           traceLink(context, way, view.linkStyle === "hidden" ? "spline" : view.linkStyle);
-          context.strokeStyle = colourOfType(type);
+          context.strokeStyle = pen.ofType(type);
           context.stroke();
         }
         if (drawn.target) {
