@@ -115,13 +115,14 @@ export class Widgets {
     const editor = this.#editor;
     const { openChooser } = await import("./chooser.js"); // only who opens a list needs it
     this.choices.refresh(input);
+    let isAsked = false;
     const chooser = openChooser({
       title: `${node.name}: ${input.widget === "CONTROL" ? editor.text("widgets.control") : labelOf(node, input)}`,
       choices: this.choices.of(input),
       value: node.values[input.name],
       isMultiple: Boolean(input.options.multiselect),
       textOf: (value) => textOf(editor, input, value),
-      refresh: input.options.remote ? () => this.choices.refresh(input) : null,
+      refresh: input.options.remote ? () => (isAsked = this.choices.refresh(input)) : null,
       t: (name, values) => editor.text(name, values),
       beside: opener?.getBoundingClientRect() ?? this.#placeOf(node, input),
       root: editor.shell.root,
@@ -129,7 +130,12 @@ export class Widgets {
     });
     void this.#picturesOf(node, input).then((pictureOf) => pictureOf && chooser.illustrate(pictureOf)); // the list is not kept waiting
     const stop = editor.events.on("widget:choices", (changed) => {
-      if (changed.options.remote?.route === input.options.remote?.route) chooser.update(this.choices.of(input));
+      if (!input.options.remote || changed.options.remote?.route !== input.options.remote.route) return;
+      const list = this.choices.of(input);
+      chooser.update(list);
+      const wanted = { first: list[0], last: list.at(-1) }[/** @type {string} */ (input.options.remote.control_after_refresh)];
+      if (isAsked && wanted !== undefined) setValue(editor, node, input.name, wanted);
+      isAsked = false;
     });
     await chooser.closed;
     stop();
