@@ -17,7 +17,7 @@ const AUDIO = /\.(mp3|wav|flac|ogg|opus|m4a)$/i;
 export class Showing {
   /** @type {WeakMap<Document, Map<string, Shown>>} */
   #kept = new WeakMap();
-  /** @type {Map<string, number>} "job node": number of the latest preview, since they are read one beside the other */
+  /** @type {Map<string, {number: number, picture: Blob}>} "job node": the latest one; they are read one beside the other */
   #previews = new Map();
   #editor;
 
@@ -60,6 +60,11 @@ export class Showing {
       if (shown.output) this.#paintOutput([node], shown.output, shown.jobId);
       if (shown.text) this.#content?.setText(node, shown.text);
       if (shown.run) this.#paintRun(node, shown.run);
+    }
+    for (const [key, { picture }] of [...this.#previews]) {
+      const [jobId, id] = key.split(" ");
+      const job = this.jobs.get(jobId);
+      if (job?.document === document && id.startsWith(prefix)) void this.preview(job, id, picture);
     }
     this.#editor.events.emit("run:shown-again", null);
   }
@@ -161,13 +166,13 @@ export class Showing {
    */
   async preview(job, id, picture) {
     const key = `${job.id} ${id}`;
-    const number = (this.#previews.get(key) ?? 0) + 1;
-    this.#previews.set(key, number);
+    const number = (this.#previews.get(key)?.number ?? 0) + 1;
+    this.#previews.set(key, { number, picture });
     const { node, instances } = this.placesOf(job.document, id);
     const nodes = instances.filter((each) => isExposed(each.node, each.rest)).map((each) => each.node);
     for (const each of node ? [node, ...nodes] : nodes) {
       const bitmap = await createImageBitmap(picture); // one each: who shows it closes it
-      if (this.#previews.get(key) === number && !job.hasEnded) this.#content?.setPreview(each, bitmap);
+      if (this.#previews.get(key)?.number === number && !job.hasEnded) this.#content?.setPreview(each, bitmap);
       else bitmap.close();
     }
   }
