@@ -2,6 +2,7 @@
 
 import { addStyle, h } from "../../core/dom.js";
 import { DYNAMIC_COMBO } from "../../core/spec.js";
+import { foldsAdvanced } from "../../core/view/layout.js";
 import { boxesKind, boxKind } from "./boxes.js";
 import { coloursKind, colourKind } from "./colour.js";
 import { Choices, comboKind, folderOf, modelsOf, textOf } from "./combo.js";
@@ -328,8 +329,8 @@ function addCommands(editor, shared) {
       },
     },
     {
-      id: "widgets.advanced", title: "command.advanced", when: () => editor.selection.nodes.some(hasAdvanced), run: () => {
-        const nodes = editor.selection.nodes.filter(hasAdvanced);
+      id: "widgets.advanced", title: "command.advanced", when: () => editor.selection.nodes.some(foldsAdvanced), run: () => {
+        const nodes = editor.selection.nodes.filter(foldsAdvanced);
         const show = !nodes.every((node) => node.showAdvanced);
         editor.edit("undo.advanced", () => nodes.forEach((node) => node.graph.setNode(node, "showAdvanced", show)));
       },
@@ -345,15 +346,10 @@ function addCommands(editor, shared) {
   const stopMenu = editor.addMenu(35, (press) => {
     const { hit } = press;
     if (!("node" in hit) || !editor.graph.nodes.has(hit.node.key) || !hit.node.widgets.length) return [];
-    return [...(hasAdvanced(hit.node) ? [editor.menuItem("widgets.advanced")] : []), editor.menuItem("widgets.defaults")];
+    return [...(foldsAdvanced(hit.node) ? [editor.menuItem("widgets.advanced")] : []), editor.menuItem("widgets.defaults")];
   });
   return () => {
     stopCommands();
     stopMenu();
   };
-}
-
-/** @param {Node} node */
-function hasAdvanced(node) {
-  return node.widgets.some((each) => each.options.advanced && !each.options.hidden);
 }
