@@ -17,7 +17,7 @@ import { writeDefinition, writeNode } from "./write.js";
 
 /** @typedef {"input" | "output"} Side  of a subgraph: what goes in, what comes out */
 
-const END_WIDTH = 120; // px, of the two ends of a subgraph
+const END_WIDTH = 160; // px, of the two ends of a subgraph
 const END_GAP = 80; // between them and the nodes
 
 /**
