@@ -249,6 +249,7 @@ function writeSlot(slot) {
 
 /** @param {InputSlot} slot */
 function writeInput(slot) {
+  if (isStray(slot) && slot.link === null) return slot.raw;
   const record = writeSlot(slot);
   putWidget(record, slot);
   if (!slot.raw || slot.link !== slot.readLink) record.link = slot.link;
@@ -257,10 +258,16 @@ function writeInput(slot) {
 
 /** @param {OutputSlot} slot */
 function writeOutput(slot) {
+  if (isStray(slot) && !slot.links.length) return slot.raw;
   const record = writeSlot(slot);
   putWidget(record, slot);
   if (slot.links !== slot.readLinks || !slot.raw) record.links = slot.links.length || slot.raw?.links !== null ? [...slot.links] : null;
   return record;
+}
+
+/** What the file has in place of a slot, and is none. @param {InputSlot | OutputSlot} slot */
+function isStray(slot) {
+  return slot.raw !== undefined && !isRecord(slot.raw);
 }
 
 /** @param {any} record @param {InputSlot | OutputSlot} slot */

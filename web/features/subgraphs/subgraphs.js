@@ -114,7 +114,7 @@ export const subgraphs = {
 /** @param {Node} node */
 function countOf(node) {
   const definition = definitionOf(node);
-  return definition ? node.graph.document.instancesOf(definition).length : 0;
+  return definition ? node.graph.document.liveInstancesOf(definition).length : 0;
 }
 
 /** @param {Editor} editor @param {Node} node @param {Press} press */
