@@ -25,7 +25,8 @@ export const reconnect = {
       events.on("run:job", () => banner.jobChanged()),
       events.on("catalogue", () => banner.show()),
     ];
-    void banner.look();
+    banner.lineChanged(server.state);
+    if (server.state !== "open") void banner.look();
     return () => {
       cleanups.forEach((each) => each());
       banner.dispose();
