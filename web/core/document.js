@@ -1,8 +1,8 @@
 /** One workflow that is open: its graphs, its journal, and what its types mean. */
 
-import { addSlots, Graph } from "./graph.js";
+import { Graph } from "./graph.js";
 import { Journal } from "./journal.js";
-import { readValues, same } from "./values.js";
+import { same } from "./values.js";
 
 /** @import { Catalogue } from "./catalogue.js" */
 /** @import { Node } from "./graph.js" */
@@ -38,6 +38,8 @@ export class Document {
     this.journal.complete = () => this.#refreshChanged();
     /** Definitions that offer something else since this gesture began. @type {Set<Definition>} */
     this.changed = new Set();
+    /** How large a node is on the screen, graph px. @type {(node: Node) => {width: number, height: number}} */
+    this.sizeSeen = (node) => node;
     /** @type {Map<string, Definition>} by id */
     this.definitions = new Map();
     this.root = new Graph(this);
@@ -125,25 +127,6 @@ export class Document {
       for (const node of this.instancesOf(definition)) node.graph.refit(node, now);
     }
     this.changed.clear();
-  }
-
-  /**
-   * Node types may be other ones now, as when a pack was put in: nodes that were placeholders read what their record
-   * says, the others keep their values by name. No step of undo.
-   */
-  refreshSpecs() {
-    for (const definition of this.definitions.values()) definition.spec = null;
-    for (const graph of this.graphs()) {
-      for (const node of graph.nodes.values()) {
-        const before = node.spec;
-        node.spec = this.specOf(node.type);
-        node.unfolded = null;
-        if (!before && node.spec && node.raw) readValues(node, node.raw);
-        else if (before && node.spec && !same(before.inputs, node.spec.inputs)) node.isRefitted = true;
-        addSlots(node, true);
-        this.journal.events.emit("touch", node);
-      }
-    }
   }
 
   /**

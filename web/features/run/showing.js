@@ -246,7 +246,7 @@ function isExposed(instance, rest) {
 /**
  * @param {any} output  of a node: kind -> files or texts
  * @param {(file: any) => string} address
- * @returns {{pictures: {src: string, width?: number, height?: number, file: any}[], media: {src: string, kind: "audio" | "video", file: any}[], text: string}}
+ * @returns {{pictures: {src: string, width?: number, height?: number, file: any, isMoving?: boolean}[], media: {src: string, kind: "audio" | "video", file: any}[], text: string}}
  */
 export function readOutput(output, address) {
   /** @type {ReturnType<typeof readOutput>} */
@@ -256,6 +256,7 @@ export function readOutput(output, address) {
   for (const [kind, items] of Object.entries(output ?? {})) {
     if (typeof items === "string" && kind === "text") texts.push(items);
     if (!Array.isArray(items)) continue;
+    const isMoving = kind === "gifs" || kind === "animated_images" || (kind === "images" && output.animated?.[0] === true);
     for (const item of items) {
       if (typeof item === "string") {
         if (kind === "text") texts.push(item);
@@ -263,7 +264,7 @@ export function readOutput(output, address) {
         const src = address(item);
         if (kind === "audio" || AUDIO.test(item.filename)) found.media.push({ src, kind: "audio", file: item });
         else if (VIDEO.test(item.filename)) found.media.push({ src, kind: "video", file: item });
-        else if (kind === "images" || kind === "gifs" || kind === "animated_images") found.pictures.push({ src, width: item.width, height: item.height, file: item });
+        else if (kind === "images" || kind === "gifs" || kind === "animated_images") found.pictures.push({ src, width: item.width, height: item.height, file: item, ...(isMoving ? { isMoving } : {}) });
       }
     }
   }
