@@ -167,7 +167,10 @@ export class CanvasView {
 
   /** Something of a node looks different. @param {Node} node */
   touchNode(node) {
-    if (node.graph !== this.graph) return;
+    if (node.graph !== this.graph) {
+      this.layouts.forget(node); // an instance outside, while its subgraph is open
+      return;
+    }
     this.#stale.add(node);
     this.redraw();
   }
