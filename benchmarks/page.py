@@ -286,10 +286,15 @@ def _measure(run: Callable[[Tab, str], tuple[float, dict[str, Any]]]) -> Callabl
 
 def _first_visit(tab: Tab, address: str) -> tuple[float, dict[str, Any]]:
     interactive_s = tab.visit(address)
-    largest = sorted(tab.traffic.fetched.values(), key=lambda each: -each.bytes)[:5]
+    tab.page.wait_for_load_state("networkidle")
+    origin_s = tab.page.evaluate("performance.timeOrigin") / 1000
+    before = [each for each in tab.traffic.fetched.values() if each.begun <= origin_s + interactive_s]
+    largest = sorted(before, key=lambda each: -each.bytes)[:5]
     return interactive_s, {
-        "bytes": tab.traffic.bytes,
-        "requests": tab.traffic.requests,
+        "bytes": sum(each.bytes for each in before),
+        "requests": len(before),
+        "bytes_in_all": tab.traffic.bytes,
+        "requests_in_all": tab.traffic.requests,
         "largest": [[each.url.removeprefix(address), each.bytes] for each in largest],
     }
 

@@ -24,6 +24,8 @@ import { CONTROL_MODES, defaultOf, DYNAMIC_COMBO, holdsValue, inputsBehind, PRIM
 /** How current editors write; the first that is tried. @type {Habit} */
 const CURRENT = { dummies: false, controls: true, uploads: true, filters: false };
 
+const CONTROL_NAME = "control_after_generate";
+
 /** What the buttons of some nodes leave among the values of their widgets. */
 const BUTTONS = new Set(["upload3dmodel", "uploadExtraResources", "clear", "refresh"]);
 
@@ -61,7 +63,7 @@ function decode(node, record) {
   if (spec.type === PRIMITIVE) return decodePrimitive(record, names);
   if (spec.definition) return decodeInstance(node, record, names);
   const saved = record.widgets_values;
-  let listed = Array.isArray(saved) && saved.length ? readList(spec, saved) : NOTHING;
+  let listed = Array.isArray(saved) && saved.length ? readList(spec, saved, Boolean(names && Object.hasOwn(names, CONTROL_NAME))) : NOTHING;
   if (names && !listed.fits) listed = { ...NOTHING, next: listed.next };
   /** @type {Record<string, any>} */
   const given = {};
@@ -121,19 +123,21 @@ function isControl(value) {
 /**
  * @param {NodeSpec} spec
  * @param {any[]} list
+ * @param {boolean} isControlled  the file has names, with a control among them: so has the list
  * @returns {Listed}
  */
-function readList(spec, list) {
+function readList(spec, list, isControlled) {
   /** @type {Listed | null} */
   let best = null;
   for (const habit of habits(spec)) {
+    if (isControlled && !habit.controls) continue;
     const found = take(spec.inputs, list, habit);
     if (found.fits) return found;
     best ??= found;
   }
   const without = list.filter((each) => !BUTTONS.has(each));
   if (without.length < list.length) {
-    const found = readList(spec, without);
+    const found = readList(spec, without, isControlled);
     if (found.fits) return { ...found, places: new Map(), next: list.length };
   }
   return best ?? NOTHING;
@@ -376,7 +380,8 @@ export function writeValues(node) {
   const inList = isPrimitive ? names : widgetsInList(node).map((each) => each.name);
   /** @type {any[]} */
   let list;
-  if (Array.isArray(had) && !node.isRefitted && inList.every((name) => listed.places.has(name))) {
+  const isPlaced = inList.every((name) => listed.places.has(name)) && (spec.definition || [...listed.places.keys()].every((name) => inList.includes(name)));
+  if (Array.isArray(had) && !node.isRefitted && isPlaced) {
     list = [...had];
     for (const [name, place] of listed.places) list[place] = values[name] ?? null;
   } else {

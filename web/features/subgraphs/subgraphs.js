@@ -86,7 +86,7 @@ export const subgraphs = {
       const { boundary } = node.graph;
       if (isInstance(node)) paintSign(pen.context, pen.theme.text, node.x + layout.width - BUTTON / 2 - 3, node.y - 15);
       else if (node === boundary?.input || node === boundary?.output) {
-        pen.text("+", node.x + (node === boundary.input ? layout.width - 14 : 14), node.y + layout.height - 10, { align: node === boundary.input ? "right" : "left", colour: pen.theme.faint, px: 14 });
+        pen.text("+", node.x + layout.width - 12, node.y - 15, { align: "right", colour: pen.theme.faint, px: 16 }); // a link may be dropped here
       }
     };
     editor.view.nodePainters.push(paint);
@@ -114,7 +114,7 @@ export const subgraphs = {
 /** @param {Node} node */
 function countOf(node) {
   const definition = definitionOf(node);
-  return definition ? node.graph.document.instancesOf(definition).length : 0;
+  return definition ? node.graph.document.liveInstancesOf(definition).length : 0;
 }
 
 /** @param {Editor} editor @param {Node} node @param {Press} press */
