@@ -352,3 +352,64 @@ def test_a_hundred_key_presses_and_undo_return_to_the_same_workflow(canvas: Canv
     for saved in (before, after):
         saved["extra"].pop("ds", None)
     assert after == before
+
+
+def test_a_finger_draws_a_link_and_a_long_press_opens_the_menu(
+    new_context: Callable[..., BrowserContext], server: PageServer
+) -> None:
+    context = new_context(server, has_touch=True, viewport={"width": 390, "height": 844})
+    page = context.new_page()
+    page.goto("/")
+    page.locator("body[data-ready]").wait_for()
+    canvas = Canvas(page)
+    page.evaluate("heddle.editor.view.moveTo(0.5, { x: 0, y: 0 })")
+    first, last = canvas.add("Reroute", 40, 500), canvas.add("Reroute", 380, 700)
+    session = context.new_cdp_session(page)
+
+    def touch(kind: str, place: tuple[float, float] | None) -> None:
+        points = [] if place is None else [{"x": place[0], "y": place[1]}]
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    start, end = canvas.socket(first, "output", ""), canvas.socket(last, "input", "")
+    touch("touchStart", (start[0] + 6, start[1] - 6))
+    touch("touchMove", ((start[0] + end[0]) / 2, (start[1] + end[1]) / 2))
+    touch("touchMove", end)
+    touch("touchEnd", None)
+    assert len(canvas.links()) == 1
+    touch("touchStart", canvas.place(150, 600))
+    expect(page.get_by_role("menu")).to_be_visible()
+    touch("touchEnd", None)
+    expect(page.get_by_role("menuitem", name="Add a node")).to_be_visible()
+
+
+def test_a_widgets_value_goes_into_a_node_of_its_own_and_back(canvas: Canvas) -> None:
+    sampler = canvas.add("KSampler", 500, 160)
+    x, y = canvas.socket(sampler, "input", "cfg")
+    canvas.page.mouse.click(x + 80, y, button="right")
+    canvas.page.get_by_role("menuitem", name="Take cfg from a node").click()
+    [link] = canvas.links()
+    assert link.endswith("-> KSampler.cfg")
+    canvas.page.mouse.click(x + 80, y, button="right")
+    canvas.page.get_by_role("menuitem", name="Set cfg here again").click()
+    assert (canvas.links(), canvas.count()) == ([], 1)
+
+
+def test_the_windows_of_palette_commands_and_search_hinder_nobody(
+    canvas: Canvas, find_barriers: Callable[..., list[str]]
+) -> None:
+    canvas.add("KSampler", 40, 60)
+    focus = canvas.page.locator(".canvas")
+    for keys, window, typed in (
+        ("Tab", ".palette", "load"),
+        ("Control+Shift+P", ".picker", "select"),
+        ("Control+f", ".find", "sampler"),
+    ):
+        focus.focus()
+        canvas.press(keys)
+        expect(canvas.page.locator(f"{window} input")).to_be_focused()
+        canvas.page.keyboard.type(typed)
+        for theme in ("dark", "light"):
+            canvas.page.evaluate("theme => { document.documentElement.dataset.theme = theme; }", theme)
+            assert find_barriers(canvas.page, window) == []
+        canvas.press("Escape")
+        expect(canvas.page.locator(window)).to_have_count(0)

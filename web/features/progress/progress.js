@@ -33,6 +33,7 @@ export const progress = {
       events.on("run:progress", () => parts.update()),
       events.on("errors:told", ({ problems, isPartial }) => parts.say(editor.text(problems[0].kind === "run" ? "progress.stopped" : isPartial ? "progress.partial" : "progress.refused", { count: problems.length, node: problems[0].title, message: problems[0].message }))),
     ];
+    parts.update(); // one may run already
     return () => {
       cleanups.forEach((each) => each());
       parts.dispose();

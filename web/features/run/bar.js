@@ -8,6 +8,7 @@ import { keysText } from "../../core/editor.js";
 
 const PLAY = "M7 4l13 8-13 8z";
 const STOP = "M6 6h12v12H6z";
+const SOON_MS = 100; // after a word of progress, of which a thousand may come at once
 const MORE = "M6 9l6 6 6-6";
 
 export class RunBar {
@@ -30,10 +31,12 @@ export class RunBar {
     this.element = h("div", { class: "run", role: "group", "aria-label": t("run.run") }, this.state, this.stop, this.count, h("div", { class: "run-buttons" }, this.go, this.more));
     editor.shell.barEnd.append(this.element);
     this.queueRemaining = 0;
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    this.timer = undefined;
     const show = () => this.show();
     this.cleanups = [
       editor.events.on("run:job", show),
-      editor.events.on("run:progress", show),
+      editor.events.on("run:progress", () => (this.timer ??= setTimeout(show, SOON_MS))),
       editor.events.on("run:mode", show),
       editor.events.on("run:trouble", show),
       editor.server.events.on("message", ({ type, data }) => {
@@ -46,6 +49,7 @@ export class RunBar {
   }
 
   dispose() {
+    clearTimeout(this.timer);
     this.cleanups.forEach((each) => each());
     this.element.remove();
   }
@@ -57,6 +61,8 @@ export class RunBar {
   }
 
   show() {
+    clearTimeout(this.timer);
+    this.timer = undefined;
     const { editor, service } = this;
     const { running, active } = service.jobs;
     this.stop.hidden = !active.length;

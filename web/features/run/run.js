@@ -225,8 +225,9 @@ export class RunService {
     if (error?.name === "AbortError") return;
     this.setMode("once");
     job.failure = { nodeId: null, type: "", message: error.message, kind: "", traceback: "" };
+    job.refusal = error.body?.error ? error.body : { error: { message: error.message } };
     this.jobs.setState(job, "failed");
-    this.#editor.events.emit("run:refused", { job, answer: error.body ?? { error: { message: error.message } }, isPartial: false });
+    this.#editor.events.emit("run:refused", { job, answer: job.refusal, isPartial: false });
   }
 
   /** @param {Document} document @param {string} id */

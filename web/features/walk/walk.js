@@ -104,7 +104,7 @@ export const walk = {
         { id: "walk.previous", title: "command.previous-node", keys: ["ctrl+arrowleft"], run: () => stepNode(-1) },
         { id: "walk.next-socket", title: "command.next-socket", keys: ["ctrl+arrowdown"], when: () => current() !== undefined, run: () => stepSocket(1) },
         { id: "walk.previous-socket", title: "command.previous-socket", keys: ["ctrl+arrowup"], when: () => current() !== undefined, run: () => stepSocket(-1) },
-        { id: "walk.link", title: "command.link-socket", keys: ["enter"], when: () => socket !== null && document.activeElement === view.element, run: link },
+        { id: "walk.link", title: "command.link-socket", keys: ["enter"], order: -1, when: () => socket !== null && document.activeElement === view.element, run: link },
         { id: "walk.region", title: "command.next-region", keys: ["f6"], inText: true, run: goRegion },
         { id: "menu.open", title: "command.open-menu", keys: ["shift+f10", "contextmenu"], when: () => document.activeElement === view.element, run: () => openMenu(editor, socket) },
       ]),

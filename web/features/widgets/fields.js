@@ -13,7 +13,9 @@ const PAUSE_MS = 2000; // a person who types on for long should not lose it all
 export function labelOf(node, input) {
   const slot = node.input(input.name);
   const { options } = input;
-  return slot?.label ?? options.label ?? slot?.raw?.localized_name ?? options.display_name ?? input.name.slice(input.name.lastIndexOf(".") + 1);
+  const told = slot?.label ?? options.label ?? slot?.raw?.localized_name ?? options.display_name;
+  // What an option brought is called after it: "mode.width". Other names may have dots of their own.
+  return told ?? (node.spec?.isDynamic ? (/[^.]+$/.exec(input.name)?.[0] ?? input.name) : input.name);
 }
 
 /**
