@@ -63,6 +63,7 @@ export async function showSettings(editor, first = ORDER[0]) {
       }
       if (!page.children.length) page.append(h("p", { class: "settings-none", role: "status" }, t("settings.none")));
       page.scrollTop = 0;
+      nav.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
     }
 
     /** @param {Setting} setting @param {string} wanted */
