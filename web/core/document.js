@@ -38,6 +38,8 @@ export class Document {
     this.journal.complete = () => this.#refreshChanged();
     /** Definitions that offer something else since this gesture began. @type {Set<Definition>} */
     this.changed = new Set();
+    /** How large a node is on the screen, graph px. @type {(node: Node) => {width: number, height: number}} */
+    this.sizeSeen = (node) => node;
     /** @type {Map<string, Definition>} by id */
     this.definitions = new Map();
     this.root = new Graph(this);

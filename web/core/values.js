@@ -254,9 +254,9 @@ function decodeInstance(node, record, names) {
     listed.fits = targets.length === saved.length;
   }
   if (names) {
+    const known = nameable(inputs);
     for (const each of inputs) {
-      const name = each.proxy && inputs.filter((other) => (other.proxy?.[1] ?? other.name) === each.proxy?.[1]).length === 1 ? each.proxy[1] : each.name;
-      if (each.widget && Object.hasOwn(names, name) && names[name] !== null) given[each.name] = names[name];
+      if (each.widget && known.has(each.name) && Object.hasOwn(names, each.name) && names[each.name] !== null) given[each.name] = names[each.name];
     }
   }
   const values = { ...given };
@@ -266,6 +266,18 @@ function decodeInstance(node, record, names) {
     if (value !== undefined) values[each.name] = value;
   }
   return { values, given, listed };
+}
+
+/**
+ * Widgets that a name alone tells: of two widgets of one name inside, only their places in the list tell which is which.
+ * @param {InputSpec[]} inputs
+ * @returns {Set<string>}
+ */
+function nameable(inputs) {
+  /** @type {Map<string, number>} */
+  const counts = new Map();
+  for (const { name, proxy } of inputs) counts.set(proxy?.[1] ?? name, (counts.get(proxy?.[1] ?? name) ?? 0) + 1);
+  return new Set(inputs.filter(({ name, proxy }) => counts.get(proxy?.[1] ?? name) === 1).map((each) => each.name));
 }
 
 /**
@@ -353,7 +365,7 @@ export function writeValues(node) {
     const found = kept(raw);
     if (Array.isArray(had) && hadNames === undefined && listed.fits && isInOrder(listed.places)) {
       const told = [...listed.places.keys()].filter((name) => given[name] !== undefined);
-      if (told.length && told.length === listed.places.size) found.widgets_values_named = pick(given, told);
+      if (told.length && told.length === listed.places.size && isToldByNames(node)) found.widgets_values_named = pick(given, told);
     }
     return found;
   }
@@ -373,7 +385,14 @@ export function writeValues(node) {
   }
   // Values that a script keeps behind those of the widgets have no names that we know: they would be lost among names.
   if (Array.isArray(had) && had.length && !listed.fits && hadNames === undefined) return { widgets_values: list };
-  return { widgets_values: list, widgets_values_named: { ...pick(values, names), ...without(hadNames, names) } };
+  const known = spec.definition ? nameable(node.inputSpecs) : null;
+  const named = known ? names.filter((name) => known.has(name)) : names;
+  return { widgets_values: list, widgets_values_named: { ...pick(values, named), ...without(hadNames, names) } };
+}
+
+/** @param {Node} node */
+function isToldByNames(node) {
+  return !node.spec?.definition || nameable(node.inputSpecs).size === node.inputSpecs.length;
 }
 
 /**

@@ -190,6 +190,13 @@ function isFloating(graph, record) {
   return record?.parentId === undefined || record.parentId === null || graph.reroutes.has(Number(record.parentId)) || !listIn(graph.raw?.reroutes ?? graph.raw?.extra?.reroutes).some((each) => each?.id === record.parentId);
 }
 
+/** A size that nobody chose is the one that is seen: others take 0 for a size. @param {Node} node */
+function sizeOf(node) {
+  if (node.width && node.height) return [node.width, node.height];
+  const seen = node.graph.document.sizeSeen(node);
+  return [node.width || seen.width, node.height || seen.height];
+}
+
 /**
  * One node's record.
  * @param {Node} node
@@ -202,7 +209,7 @@ export function writeNode(node) {
   if (!raw || String(raw.id) !== node.key) record.id = node.id;
   record.type = node.type;
   putList(record, "pos", raw, [node.x, node.y]);
-  putList(record, "size", raw, [node.width, node.height]);
+  putList(record, "size", raw, raw ? [node.width, node.height] : sizeOf(node));
   if (!raw) record.order = 0;
   putRecord(record, "flags", raw, node.flags);
   putRecord(record, "properties", raw, node.properties);

@@ -190,7 +190,9 @@ export class Layouts {
     }
     if (node.width) return width;
     for (const each of node.widgets) {
-      const room = each.options.multiline ? 300 : letters.width(each.options.display_name ?? each.name, TEXT_PX) + (each.widget === "COMBO" ? 170 : 130);
+      const value = node.values[each.name];
+      const taken = each.widget === "COMBO" && typeof value === "string" ? letters.width(value, TEXT_PX) + 80 : 130;
+      const room = each.options.multiline ? 300 : letters.width(each.options.display_name ?? each.name, TEXT_PX) + taken;
       width = Math.max(width, Math.min(360, Math.max(220, room)));
     }
     return width;

@@ -5,7 +5,6 @@ import { BYPASSED, MUTED } from "../graph.js";
 import { GROUP_TITLE_HEIGHT } from "./hits.js";
 import { MISSING, nameOfSlot, OPTIONAL, SLOT_HEIGHT, TITLE_HEIGHT, TITLE_PX, titleHeight, WIDGET } from "./layout.js";
 import { traceLink } from "./links.js";
-import { colourOfType } from "./theme.js";
 
 /** @import { Node } from "../graph.js" */
 /** @import { Layout } from "./layout.js" */
@@ -82,7 +81,7 @@ export class Painter {
     for (const link of view.links.within(view.window)) {
       const points = view.isLinkHidden?.(link) ? null : view.pointsOf(link);
       if (!points) continue;
-      const colour = view.isSelected(link) ? pen.theme.selected : colourOfType(typeof link.type === "string" ? link.type : "*");
+      const colour = view.isSelected(link) ? pen.theme.selected : pen.ofType(typeof link.type === "string" ? link.type : "*");
       const ways = byColour.get(colour);
       if (ways) ways.push(points);
       else byColour.set(colour, [points]);
@@ -245,7 +244,7 @@ export class Painter {
       const [x, y] = [node.x, node.y + layout.inputs[i]];
       if (view.isSlotDimmed?.(node, "input", i)) context.globalAlpha = alpha * 0.15;
       else if (isQuiet) context.globalAlpha = alpha * 0.7;
-      const colour = colourOfType(slot.type);
+      const colour = pen.ofType(slot.type);
       context.beginPath();
       context.arc(x, y, isQuiet ? 3 : DOT, 0, 2 * Math.PI);
       if (isNear && mark & OPTIONAL && !isLinked) {
@@ -272,7 +271,7 @@ export class Painter {
       const slot = node.outputs[i];
       const [x, y] = [node.x + layout.width, node.y + layout.outputs[i]];
       if (view.isSlotDimmed?.(node, "output", i)) context.globalAlpha = alpha * 0.15;
-      context.fillStyle = colourOfType(slot.type);
+      context.fillStyle = pen.ofType(slot.type);
       if (node.spec?.outputs[i]?.isList) {
         context.fillRect(x - DOT, y - DOT, 2 * DOT, 2 * DOT);
       } else {

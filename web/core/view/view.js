@@ -143,6 +143,7 @@ export class CanvasView {
     this.nodes.clear();
     this.links.clear();
     this.#stale.clear();
+    this.layouts.forgetAll(); // what changed while it was not shown was told to nobody
     for (const node of this.allNodes()) this.nodes.place(node, this.layouts.boxOf(node));
     for (const link of graph.links.values()) this.#placeLink(link);
     this.#leaveGraph = graph.document.journal.events.on("touch", (owner) => this.#touch(owner));

@@ -28,6 +28,8 @@ import { readOutput, Showing } from "./showing.js";
  */
 
 const MOST_AT_ONCE = 1000;
+const PACE = "heddle.pace"; // where the browser keeps how long types of nodes take
+const FAR_OFF = 5; // percent: an estimate that was so wrong is taken back
 const KEPT_IDS = 5; // jobs of a document that are looked up after a reload
 const CHANGE_PAUSE_MS = 400; // after a change, before it is run
 const LOOKS = new Set(["x", "y", "width", "height", "flags", "title", "color", "bgcolor", "rank", "label", "parentId", "lastNodeId", "lastLinkId", "lastRerouteId", "unfolded"]);
@@ -100,7 +102,7 @@ export class RunService {
   /** When the server has it. @type {Hooks<AfterHook>} */
   after = new Hooks();
   jobs = new Jobs();
-  pace = new Pace();
+  pace = new Pace(localStorage.getItem(PACE));
   /** `change`: whenever the workflow changes; `always`: again and again @type {"once" | "change" | "always"} */
   mode = "once";
   /** How often the button queues. */
@@ -326,6 +328,7 @@ export class RunService {
         const type = job.wanted?.get(id);
         if (type && how === "ran" && seconds !== null) this.pace.learn(type, seconds * 1000);
       }
+      localStorage.setItem(PACE, this.pace.kept);
       const latest = this.jobs.all.findLast((each) => each.document === job.document && each.startedMs !== null);
       if (latest === job) this.showing.explain(job, nodes);
     } catch {
@@ -362,7 +365,7 @@ export class RunService {
     if (this.#editor.server.state !== "open" && !job.hasEnded) return this.#estimates.get(job) ?? { percent: 0, secondsLeft: null };
     const estimate = this.pace.estimate(job, this.jobs.now());
     const before = this.#estimates.get(job)?.percent ?? 0;
-    if (job.nodes.size) estimate.percent = Math.max(before, estimate.percent); // better known now, but it never goes back
+    if (before - estimate.percent < FAR_OFF) estimate.percent = Math.max(before, estimate.percent); // it does not tremble
     this.#estimates.set(job, estimate);
     return estimate;
   }

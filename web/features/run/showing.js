@@ -17,7 +17,7 @@ const AUDIO = /\.(mp3|wav|flac|ogg|opus|m4a)$/i;
 export class Showing {
   /** @type {WeakMap<Document, Map<string, Shown>>} */
   #kept = new WeakMap();
-  /** @type {Map<string, number>} "job node": number of the latest preview, since they are read one beside the other */
+  /** @type {Map<string, {number: number, picture: Blob}>} "job node": the latest one; they are read one beside the other */
   #previews = new Map();
   #editor;
 
@@ -60,6 +60,11 @@ export class Showing {
       if (shown.output) this.#paintOutput([node], shown.output, shown.jobId);
       if (shown.text) this.#content?.setText(node, shown.text);
       if (shown.run) this.#paintRun(node, shown.run);
+    }
+    for (const [key, { picture }] of [...this.#previews]) {
+      const [jobId, id] = key.split(" ");
+      const job = this.jobs.get(jobId);
+      if (job?.document === document && id.startsWith(prefix)) void this.preview(job, id, picture);
     }
     this.#editor.events.emit("run:shown-again", null);
   }
@@ -161,13 +166,13 @@ export class Showing {
    */
   async preview(job, id, picture) {
     const key = `${job.id} ${id}`;
-    const number = (this.#previews.get(key) ?? 0) + 1;
-    this.#previews.set(key, number);
+    const number = (this.#previews.get(key)?.number ?? 0) + 1;
+    this.#previews.set(key, { number, picture });
     const { node, instances } = this.placesOf(job.document, id);
     const nodes = instances.filter((each) => isExposed(each.node, each.rest)).map((each) => each.node);
     for (const each of node ? [node, ...nodes] : nodes) {
       const bitmap = await createImageBitmap(picture); // one each: who shows it closes it
-      if (this.#previews.get(key) === number && !job.hasEnded) this.#content?.setPreview(each, bitmap);
+      if (this.#previews.get(key)?.number === number && !job.hasEnded) this.#content?.setPreview(each, bitmap);
       else bitmap.close();
     }
   }
@@ -241,7 +246,7 @@ function isExposed(instance, rest) {
 /**
  * @param {any} output  of a node: kind -> files or texts
  * @param {(file: any) => string} address
- * @returns {{pictures: {src: string, width?: number, height?: number, file: any}[], media: {src: string, kind: "audio" | "video", file: any}[], text: string}}
+ * @returns {{pictures: {src: string, width?: number, height?: number, file: any, isMoving?: boolean}[], media: {src: string, kind: "audio" | "video", file: any}[], text: string}}
  */
 export function readOutput(output, address) {
   /** @type {ReturnType<typeof readOutput>} */
@@ -251,6 +256,7 @@ export function readOutput(output, address) {
   for (const [kind, items] of Object.entries(output ?? {})) {
     if (typeof items === "string" && kind === "text") texts.push(items);
     if (!Array.isArray(items)) continue;
+    const isMoving = kind === "gifs" || kind === "animated_images" || (kind === "images" && output.animated?.[0] === true);
     for (const item of items) {
       if (typeof item === "string") {
         if (kind === "text") texts.push(item);
@@ -258,7 +264,7 @@ export function readOutput(output, address) {
         const src = address(item);
         if (kind === "audio" || AUDIO.test(item.filename)) found.media.push({ src, kind: "audio", file: item });
         else if (VIDEO.test(item.filename)) found.media.push({ src, kind: "video", file: item });
-        else if (kind === "images" || kind === "gifs" || kind === "animated_images") found.pictures.push({ src, width: item.width, height: item.height, file: item });
+        else if (kind === "images" || kind === "gifs" || kind === "animated_images") found.pictures.push({ src, width: item.width, height: item.height, file: item, ...(isMoving ? { isMoving } : {}) });
       }
     }
   }

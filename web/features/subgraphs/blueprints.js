@@ -29,6 +29,16 @@ import { blueprintOf, insertWorkflow } from "../../core/subgraphs.js";
  * @property {(graph: Graph, place: {x: number, y: number}) => Node | undefined} insert  part of the caller's edit
  */
 
+/**
+ * Files below `subgraphs/`. To ask for a folder that is not there yet would be an error, which browsers log.
+ * @param {import("../../core/server.js").Server} server
+ */
+async function ownPaths(server) {
+  const all = await server.get("/v2/userdata").catch(() => []);
+  const isThere = Array.isArray(all) && all.some((each) => each?.type === "directory" && each.name === "subgraphs");
+  return isThere ? server.get("/userdata?dir=subgraphs&recurse=true").catch(() => []) : [];
+}
+
 export class Blueprints {
   /** Those that were read so far. @type {Blueprint[]} */
   entries = [];
@@ -54,7 +64,7 @@ export class Blueprints {
   async #read() {
     const { server } = this.#editor;
     const [own, shared] = await Promise.all([
-      server.get("/userdata?dir=subgraphs&recurse=true").catch(() => []), // there is no such folder yet
+      ownPaths(server),
       server.get("/global_subgraphs").catch(() => ({})),
     ]);
     const paths = Array.isArray(own) ? own.filter((each) => typeof each === "string" && each.endsWith(".json")) : [];

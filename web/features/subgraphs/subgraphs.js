@@ -60,7 +60,7 @@ export const subgraphs = {
 
     const stopCommands = editor.commands.addAll([
       { id: "subgraph.make", title: "command.subgraph-make", keys: ["ctrl+shift+e"], when: () => editor.selection.nodes.some((node) => editor.graph.nodes.has(node.key)), run: () => make(editor) },
-      { id: "subgraph.open", title: "command.subgraph-open", keys: ["alt+enter"], when: () => chosen() !== null, run: () => open(editor, /** @type {Node} */ (chosen())) },
+      { id: "subgraph.open", title: "command.subgraph-open", keys: ["alt+arrowdown"], when: () => chosen() !== null, run: () => open(editor, /** @type {Node} */ (chosen())) },
       { id: "subgraph.leave", title: "command.subgraph-leave", keys: ["escape", "alt+arrowup"], when: isInside, run: () => leave(editor) },
       { id: "subgraph.unpack", title: "command.subgraph-unpack", when: () => editor.selection.nodes.some(isInstance), run: () => layOpen(editor) },
       { id: "subgraph.independent", title: "command.subgraph-independent", when: () => { const node = chosen(); return node !== null && countOf(node) > 1; }, run: () => own(editor, /** @type {Node} */ (chosen())) },

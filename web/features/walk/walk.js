@@ -16,7 +16,6 @@ import { colourOfType } from "../../core/view/theme.js";
 /** @type {Feature} */
 export const walk = {
   name: "walk",
-  needs: ["palette"],
   install(editor) {
     const { view, selection } = editor;
     /** @type {Socket | null} */

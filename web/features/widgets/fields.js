@@ -123,8 +123,8 @@ export class FieldLayer {
       const { onTab } = open.options;
       this.close(true, true);
       onTab(event.shiftKey ? -1 : 1);
-    } else if ((event.ctrlKey || event.metaKey) && event.key.length > 1) {
-      this.#commit(); // Ctrl+Enter runs the graph with what stands here
+    } else if ((event.ctrlKey || event.metaKey) && !"acvxyz".includes(event.key.toLowerCase())) {
+      this.#commit(); // Ctrl+Enter runs, Ctrl+S saves what stands here
     }
   }
 

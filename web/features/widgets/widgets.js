@@ -19,6 +19,7 @@ import { listenForFiles, uploadKind } from "./upload.js";
 /** @import { Press } from "../../core/view/pointer.js" */
 
 const DOUBLE_MS = 500;
+const LEAST_SCALE = 0.5; // below it no value can be read, so none is changed
 
 /** `editor.services.widgets`: what the kinds share, and what other features ask for. */
 export class Widgets {
@@ -262,7 +263,7 @@ function numberOrColour(number, colour) {
 /** @param {Editor} editor @param {Press} press */
 function pressed(editor, press) {
   const { hit } = press;
-  if (hit.kind !== "widget" || press.button !== 0 || press.ctrl) return undefined;
+  if (hit.kind !== "widget" || press.button !== 0 || press.ctrl || editor.view.scale < LEAST_SCALE) return undefined;
   const { node, place, box } = hit;
   if (node.isDriven(place.input.name)) return undefined; // its value comes from elsewhere: the press is the node's
   const taken = editor.kinds.of(place.input.widget).press?.(editor, node, place.input, box, press);

@@ -13,7 +13,6 @@ import { INPUT_BOUNDARY, OUTPUT_BOUNDARY } from "../../core/graph.js";
 import { connectAll } from "../../core/linking.js";
 import { SLOT_HEIGHT } from "../../core/view/layout.js";
 import { traceLink } from "../../core/view/links.js";
-import { colourOfType } from "../../core/view/theme.js";
 
 /** @import { Editor, Feature } from "../../core/editor.js" */
 /** @import { Socket } from "../../core/flow.js" */
@@ -225,7 +224,7 @@ export const wire = {
           const type = end.socket.side === "output" ? typeOfOutput(editor.graph, end.socket.node, end.socket.slot) : typeOfInput(editor.graph, end.socket.node, end.socket.slot);
           context.beginPath();
           traceLink(context, way, view.linkStyle === "hidden" ? "spline" : view.linkStyle);
-          context.strokeStyle = colourOfType(type);
+          context.strokeStyle = pen.ofType(type);
           context.stroke();
         }
         if (drawn.target) {

@@ -90,7 +90,7 @@ export class Drafts {
     this.#editor.shell.note(this.#editor.text("workflows.drafts-elsewhere", { count: drafts.length }), {
       action: { text: this.#editor.text("workflows.drafts-open"), run: async () => {
         for (const each of drafts) {
-          const kept = await this.#editor.server.get(`/heddle/drafts/${each.id}`);
+          const kept = await this.#editor.server.askExactly("GET", `/heddle/drafts/${each.id}`);
           this.#files.openSaved(kept, { id: each.id, name: each.name ?? "", path: each.path, revision: each.revision, isUnsaved: true });
         }
       } },

@@ -108,7 +108,7 @@ export class Files {
 
   /** One that ships, or the person's own by name. @param {string} name */
   async openExample(name) {
-    const saved = await this.#editor.server.get(`/heddle/workflows/${name.split("/").map(encodeURIComponent).join("/")}`);
+    const saved = await this.#editor.server.askExactly("GET", `/heddle/workflows/${name.split("/").map(encodeURIComponent).join("/")}`);
     const document = this.openSaved(saved, { name: name.split("/").at(-1) ?? name });
     this.#editor.fitAll(); // the place that it was saved at suits another window
     return document;
@@ -194,7 +194,7 @@ export class Files {
     }
     const form = new FormData();
     form.append("file", what instanceof Blob ? what : new Blob([what], { type: "text/plain" }), name);
-    const found = await this.#editor.server.ask("POST", "/heddle/open", form);
+    const found = await this.#editor.server.askExactly("POST", "/heddle/open", form);
     for (const note of found.notes ?? []) this.#editor.shell.note(typeof note === "string" ? note : (note.message ?? JSON.stringify(note)));
     if (found.workflow) {
       const document = this.openSaved(found.workflow, { name: nameOf(found.name ?? name) });
@@ -269,7 +269,7 @@ export class Files {
     if (answer === "other") return this.saveAs(document);
     if (answer === "theirs") {
       const response = await fetch(editor.server.address(`/heddle/files/workflows/${encodeURIComponent(path)}`), { cache: "no-cache" });
-      if (response.ok) this.openSaved(await response.json(), { name: `${nameOf(path)} *` });
+      if (response.ok) this.openSaved(this.#parse(await response.text(), path), { name: `${nameOf(path)} *` });
     }
     return false;
   }
