@@ -6,6 +6,7 @@ import { clipboard } from "./features/clipboard/clipboard.js";
 import { commandPalette } from "./features/command-palette/command-palette.js";
 import { console } from "./features/console/console.js";
 import { errors } from "./features/errors/errors.js";
+import { extensions } from "./features/extensions/extensions.js";
 import { find } from "./features/find/find.js";
 import { groups } from "./features/groups/groups.js";
 import { help } from "./features/help/help.js";
@@ -38,6 +39,7 @@ export const features = [
   commandPalette,
   console,
   errors,
+  extensions,
   find,
   groups,
   help,

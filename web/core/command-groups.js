@@ -10,7 +10,7 @@ const GROUPS = [
   ["group.node", ["node", "widgets", "arrange", "group", "grid", "splice", "content"]],
   ["group.view", ["view", "panel", "minimap", "queue", "gallery", "library", "models", "console", "walk", "outline", "menu"]],
   ["group.run", ["run", "errors"]],
-  ["group.help", ["help", "settings"]],
+  ["group.help", ["help", "settings", "extensions"]],
 ];
 
 /**

@@ -19,6 +19,7 @@ import { Emitter } from "./emitter.js";
  *
  * @typedef {object} JournalEvents
  * @property {object} touch  something of this owner changed just now, also in the middle of a gesture
+ * @property {Entry} closing  a gesture is about to end: what listeners change now is part of it
  * @property {Entry} commit
  * @property {{entry: Entry, direction: "undo" | "redo"}} travel
  * @property {null} aside  something was changed that is no step of undo
@@ -119,6 +120,7 @@ export class Journal {
     /** @type {unknown} */
     let problem;
     try {
+      if (!this.#failed) this.events.emit("closing", entry);
       if (!this.#failed) this.complete();
     } catch (error) {
       problem = error;
