@@ -98,7 +98,10 @@ export class Files {
     this.#editor.open(document);
     if (replaces) this.#editor.close(current);
     if (damage.length) {
-      const lines = damage.slice(0, 5).map((each) => this.#editor.text(each.key, { at: each.at }));
+      const lines = damage.slice(0, 5).map(({ key, at, within }) => {
+        const text = this.#editor.text(key, { at });
+        return within ? this.#editor.text("damage.within", { text, within }) : text;
+      });
       if (damage.length > 5) lines.push(this.#editor.text("workflows.more-damage", { count: damage.length - 5 }));
       this.#editor.shell.note(lines.join("\n"), { kind: "error" });
     }
