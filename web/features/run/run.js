@@ -181,7 +181,7 @@ export class RunService {
 
   /** @param {Document} document */
   #write(document) {
-    const workflow = writeWorkflow(document);
+    const workflow = writeWorkflow(document, { forRun: true });
     if (workflow.id) return workflow;
     let id = this.#workflowIds.get(document);
     if (!id) this.#workflowIds.set(document, (id = newId()));
