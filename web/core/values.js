@@ -48,7 +48,63 @@ const NOTHING = { values: {}, places: new Map(), next: 0, fits: false };
  */
 export function readValues(node, record) {
   node.unfolded = null;
-  node.values = decode(node, record).values;
+  node.values = readPlainly(node, record) ?? decode(node, record).values;
+}
+
+/** What has a place in the list of a type whose widgets are always the same. @type {WeakMap<NodeSpec, InputSpec[]>} */
+const inLists = new WeakMap();
+
+/**
+ * The widgets of a node's list, if that is as current editors write it: the case of nearly all nodes, made short.
+ * @param {Node} node
+ * @param {any} record
+ * @returns {InputSpec[] | null}
+ */
+function plainWidgets({ spec }, record) {
+  const list = record.widgets_values;
+  if (!spec || spec.isDynamic || spec.definition || spec.type === PRIMITIVE || !Array.isArray(list)) return null;
+  let widgets = inLists.get(spec);
+  if (!widgets) inLists.set(spec, (widgets = spec.inputs.filter((each) => each.widget)));
+  if (list.length !== widgets.length) return null;
+  for (let i = 0; i < list.length; i++) {
+    if (list[i] === null || list[i] === undefined || (widgets[i].widget === "CONTROL" && (typeof list[i] !== "string" || !isControl(list[i])))) return null;
+  }
+  return widgets;
+}
+
+/**
+ * @param {Node} node
+ * @param {any} record
+ * @returns {Record<string, any> | null} null: it needs a closer look
+ */
+function readPlainly(node, record) {
+  const widgets = record.widgets_values_named === undefined ? plainWidgets(node, record) : null;
+  if (!widgets) return null;
+  /** @type {Record<string, any>} */
+  const values = {};
+  for (let i = 0; i < widgets.length; i++) values[widgets[i].name] = record.widgets_values[i];
+  return values;
+}
+
+/**
+ * The entries of a node whose values are those that its record lists.
+ * @param {Node} node
+ * @returns {any} null: it needs a closer look
+ */
+function writePlainly(node) {
+  const { raw, values } = node;
+  const widgets = raw && !node.isRefitted ? plainWidgets(node, raw) : null;
+  if (!widgets?.length) return null;
+  const { widgets_values: list, widgets_values_named: had } = raw;
+  for (let i = 0; i < list.length; i++) {
+    const value = values[widgets[i].name];
+    if (!same(value, list[i]) || (had && !same(value, had[widgets[i].name]))) return null;
+  }
+  if (had !== undefined) return isRecord(had) ? kept(raw) : null;
+  /** @type {Record<string, any>} */
+  const named = {};
+  for (let i = 0; i < widgets.length; i++) named[widgets[i].name] = list[i];
+  return { widgets_values: list, widgets_values_named: named };
 }
 
 /**
@@ -354,6 +410,8 @@ function markedInside(node) {
 export function writeValues(node) {
   const { raw, spec } = node;
   if (!spec) return kept(raw);
+  const plain = writePlainly(node);
+  if (plain) return plain;
   const isPrimitive = spec.type === PRIMITIVE;
   const names = isPrimitive ? namesOfPrimitive(node) : namesNow(node);
   const { values } = node;

@@ -89,8 +89,8 @@ class ProgressParts {
   #show() {
     const { run } = this.#editor.services;
     const job = run.jobs.running;
-    this.bar.hidden = !job;
-    if (!job) return this.#showInTab(null);
+    this.bar.hidden = !job?.wanted; // of a job of nobody here nothing is known
+    if (!job?.wanted) return this.#showInTab(null);
     const { percent, secondsLeft } = run.progressOf(job);
     const whole = Math.floor(percent);
     const time = secondsLeft === null ? "" : this.#editor.text("progress.left", { time: durationText(this.#editor, secondsLeft * 1000) });

@@ -80,7 +80,9 @@ export const run = {
  */
 function clientIdOf(storage) {
   const known = storage.getItem("heddle.client");
-  if (known) return known;
+  // A tab that was duplicated brings its session along: two that hear each other's jobs would mix them up.
+  const isReload = performance.getEntriesByType("navigation").some((each) => /** @type {PerformanceNavigationTiming} */ (each).type !== "navigate");
+  if (known && isReload) return known;
   const made = newId();
   storage.setItem("heddle.client", made);
   return made;

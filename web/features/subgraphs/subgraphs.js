@@ -15,6 +15,7 @@ import { showPath } from "./path.js";
 /** @import { Press } from "../../core/view/pointer.js" */
 /** @import { Side } from "../../core/subgraphs.js" */
 
+const LOAD_AFTER_MS = 3000;
 const BUTTON = 24; // px, of the sign that opens an instance, at the right of its title
 
 /**
@@ -102,7 +103,10 @@ export const subgraphs = {
     };
     const stopGraph = editor.events.on("graph", nameEnds);
     nameEnds();
+    // The search for nodes shows them, too: read when the page has nothing else to do.
+    const later = setTimeout(() => void blueprints.load().catch((error) => console.info("saved subgraphs", error)), LOAD_AFTER_MS);
     return () => {
+      clearTimeout(later);
       for (const stop of [stopCommands, stopMenu, stopPath, stopDouble, stopPress, stopGraph, removeStyle]) stop();
       editor.view.nodePainters.splice(editor.view.nodePainters.indexOf(paint), 1);
       for (const name of ["subgraph", "subgraphs", "blueprints"]) delete editor.services[name];

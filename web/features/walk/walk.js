@@ -3,6 +3,7 @@
  * a list. What is reached is said to screen readers.
  */
 
+import { openPicker } from "../../core/picker.js";
 import { h } from "../../core/dom.js";
 import { asLink, fittingSockets, mayLink, typeOfInput, typeOfOutput } from "../../core/flow.js";
 import { connectAll } from "../../core/linking.js";
@@ -65,7 +66,6 @@ export const walk = {
     async function link() {
       const start = socket;
       if (!start) return;
-      const { openPicker } = await import("../../core/picker.js");
       await openPicker(editor, editor.text(start.side === "output" ? "walk.to" : "walk.from"), picksFor(editor, start));
       voice.textContent = describe(editor, start);
     }

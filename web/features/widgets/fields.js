@@ -1,6 +1,7 @@
 /** What all widgets share: their names, setting values, and elements that lie over a widget while one types into it. */
 
 import { h } from "../../core/dom.js";
+import { TEXT_PX } from "../../core/view/pen.js";
 
 /** @import { Editor } from "../../core/editor.js" */
 /** @import { Node } from "../../core/graph.js" */
@@ -147,6 +148,7 @@ export class FieldLayer {
     const { x, y } = view.toScreen(box.left, box.top);
     element.style.width = `${box.right - box.left}px`;
     element.style.height = `${box.bottom - box.top}px`;
+    element.style.fontSize = `${TEXT_PX * view.textScale}px`;
     element.style.transform = `translate(${x}px, ${y}px) scale(${view.scale})`;
   }
 
