@@ -6,9 +6,11 @@ import { clipboard } from "./features/clipboard/clipboard.js";
 import { commandPalette } from "./features/command-palette/command-palette.js";
 import { errors } from "./features/errors/errors.js";
 import { find } from "./features/find/find.js";
+import { gallery } from "./features/gallery/gallery.js";
 import { groups } from "./features/groups/groups.js";
 import { library } from "./features/library/library.js";
 import { lookBack } from "./features/look-back/look-back.js";
+import { media } from "./features/media/media.js";
 import { menus } from "./features/menus/menus.js";
 import { minimap } from "./features/minimap/minimap.js";
 import { nodeState } from "./features/node-state/node-state.js";
@@ -22,6 +24,7 @@ import { settings } from "./features/settings/settings.js";
 import { splice } from "./features/splice/splice.js";
 import { subgraphs } from "./features/subgraphs/subgraphs.js";
 import { tips } from "./features/tips/tips.js";
+import { viewer } from "./features/viewer/viewer.js";
 import { walk } from "./features/walk/walk.js";
 import { wire } from "./features/wire/wire.js";
 
@@ -35,9 +38,11 @@ export const features = [
   commandPalette,
   errors,
   find,
+  gallery,
   groups,
   library,
   lookBack,
+  media,
   menus,
   minimap,
   nodeState,
@@ -51,6 +56,7 @@ export const features = [
   splice,
   subgraphs,
   tips,
+  viewer,
   walk,
   wire,
 ];
