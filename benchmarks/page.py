@@ -29,6 +29,7 @@ MOVES = 120  # of the pointer in one drag
 MOVE_PX = 4
 RESULTS = 100_000
 SCROLL_PX = 240  # a turn of the wheel
+LONG_TASK_MS = 50
 AFTER_ACTION_MS = 1500  # in which what an action left to be done later is done
 
 # In the page, before its own scripts. `timed` gives ms of script that a call and the frame that shows it take: of the
@@ -195,6 +196,23 @@ class Tab:
         """Milliseconds of each task over 50 ms since the last movement began."""
         return self.page.evaluate("measuring.longTasks.map(Math.round)")
 
+    @contextlib.contextmanager
+    def main_thread(self) -> Iterator[list[float]]:
+        """Afterwards the list has the milliseconds of processor time of each task that the page's main thread did."""
+        browser = self.page.context.browser
+        assert browser is not None
+        spent: list[float] = []
+        browser.start_tracing(page=self.page, categories=["toplevel", "__metadata"])
+        try:
+            yield spent
+        finally:
+            events = json.loads(browser.stop_tracing())["traceEvents"]
+        names = {(each["pid"], each["tid"]): each["args"]["name"] for each in events if each["name"] == "thread_name"}
+        for each in events:
+            is_task = each["name"].endswith("RunTask") and names.get((each["pid"], each["tid"])) == "CrRendererMain"
+            if is_task and "tdur" in each:
+                spent.append(each["tdur"] / 1000)
+
     def metric(self, name: str) -> float:
         """Seconds that Chromium counted since the page was opened: `ScriptDuration`, or `TaskDuration` of all tasks."""
         metrics = self._session.send("Performance.getMetrics")["metrics"]
@@ -278,10 +296,15 @@ def _measure(run: Callable[[Tab, str], tuple[float, dict[str, Any]]]) -> Callabl
 
 def _first_visit(tab: Tab, address: str) -> tuple[float, dict[str, Any]]:
     interactive_s = tab.visit(address)
-    largest = sorted(tab.traffic.fetched.values(), key=lambda each: -each.bytes)[:5]
+    tab.page.wait_for_load_state("networkidle")
+    origin_s = tab.page.evaluate("performance.timeOrigin") / 1000
+    before = [each for each in tab.traffic.fetched.values() if each.begun <= origin_s + interactive_s]
+    largest = sorted(before, key=lambda each: -each.bytes)[:5]
     return interactive_s, {
-        "bytes": tab.traffic.bytes,
-        "requests": tab.traffic.requests,
+        "bytes": sum(each.bytes for each in before),
+        "requests": len(before),
+        "bytes_in_all": tab.traffic.bytes,
+        "requests_in_all": tab.traffic.requests,
         "largest": [[each.url.removeprefix(address), each.bytes] for each in largest],
     }
 
@@ -343,8 +366,17 @@ def _moving(nodes: int, seen: int | None) -> Callable[[Tab, str], tuple[float, d
 
 
 def _long_tasks(tab: Tab, address: str) -> tuple[float, dict[str, Any]]:
-    _, notes = _moving(5000, 15)(tab, address)
-    return len(notes["long_tasks_ms"]), notes
+    """By processor time: on a busy machine any task takes long by the clock."""
+    tab.visit(address)
+    tab.open(5000)
+    tab.show(15)
+    tab.pan()  # whatever is compiled or laid out on first use
+    with tab.main_thread() as spent:
+        tab.pan()
+        tab.zoom()
+    if not spent:
+        raise CannotMeasure("Chromium's trace has no task of the page's main thread")
+    return sum(each > LONG_TASK_MS for each in spent), {"longest_ms": max(spent), "tasks": len(spent)}
 
 
 def _undo(nodes: int) -> Callable[[Tab, str], tuple[float, dict[str, Any]]]:
@@ -451,7 +483,7 @@ PAGE_FIGURES = (
     _figure("pan_15_of_1000", "script per frame, 15 of 1,000 seen", "ms", 8.0, _moving(1000, 15)),
     _figure("pan_15_of_5000", "script per frame, 15 of 5,000 seen", "ms", 8.0, _moving(5000, 15)),
     _figure("all_1000", "script per frame, all 1,000 seen", "ms", 16.0, _moving(1000, None)),
-    _figure("long_tasks", "tasks over 50 ms, 15 of 5,000 seen", "", 0.0, _long_tasks),
+    _figure("long_tasks", "tasks of 50 ms CPU, 15 of 5,000 seen", "", 0.0, _long_tasks),
     _figure("undo_1000", "undo of one value of 1,000 nodes", "ms", 16.0, _undo(1000)),
     _figure("undo_5000", "undo of one value of 5,000 nodes", "ms", 50.0, _undo(5000)),
     _figure("gallery", "script per frame, 100,000 results scrolled", "ms", 8.0, _gallery),

@@ -169,7 +169,10 @@ class Clients:
             connection.wants_logs = wanted
 
     def tell_log_readers(self, message: Logs) -> None:
-        _tell_each([connection for connection in self._everyone() if connection.wants_logs], message)
+        readers = [connection for connection in self._everyone() if connection.wants_logs]
+        knowing = [connection for connection in readers if connection.features.get("heddle_logs")]
+        _tell_each(knowing, message)
+        _tell_each([connection for connection in readers if connection not in knowing], message.plain())
 
     def greet(self, connection: Connection, data: Any) -> None:
         """Remember what a client can read and answer with what the server can do."""

@@ -196,6 +196,10 @@ class Logs(TextMessage):
     entries: list[dict[str, str]]  # {"t": ISO time, "m": text, "level", "source"}, of packs also "pack"
     size: dict[str, int] = field(default_factory=lambda: {"cols": 120, "rows": 40})
 
+    def plain(self) -> Logs:
+        """The same for clients of the known interface, which have times and texts."""
+        return Logs([{"t": each["t"], "m": each["m"]} for each in self.entries], self.size)
+
 
 @dataclass(frozen=True, slots=True)
 class ModelHashes(TextMessage):

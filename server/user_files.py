@@ -71,6 +71,8 @@ class UserFiles:
         """Files and folders of a folder: name, path, type; of files also size in bytes and time in seconds."""
         place = self.path(folder)
         if not place.is_dir():
+            if place == self.path(""):
+                return []  # it comes with the person's first file
             raise Absent(f"there is no folder {folder!r}")
         found: list[dict[str, Any]] = []
         for path in sorted(Path(each.path) for each in self._inside(place)):

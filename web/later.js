@@ -4,15 +4,19 @@ import { arrange } from "./features/arrange/arrange.js";
 import { choose } from "./features/choose/choose.js";
 import { clipboard } from "./features/clipboard/clipboard.js";
 import { commandPalette } from "./features/command-palette/command-palette.js";
+import { console } from "./features/console/console.js";
 import { errors } from "./features/errors/errors.js";
+import { extensions } from "./features/extensions/extensions.js";
 import { find } from "./features/find/find.js";
 import { gallery } from "./features/gallery/gallery.js";
 import { groups } from "./features/groups/groups.js";
+import { help } from "./features/help/help.js";
 import { library } from "./features/library/library.js";
 import { lookBack } from "./features/look-back/look-back.js";
 import { media } from "./features/media/media.js";
 import { menus } from "./features/menus/menus.js";
 import { minimap } from "./features/minimap/minimap.js";
+import { models } from "./features/models/models.js";
 import { nodeState } from "./features/node-state/node-state.js";
 import { palette } from "./features/palette/palette.js";
 import { progress } from "./features/progress/progress.js";
@@ -36,15 +40,19 @@ export const features = [
   choose,
   clipboard,
   commandPalette,
+  console,
   errors,
+  extensions,
   find,
   gallery,
   groups,
+  help,
   library,
   lookBack,
   media,
   menus,
   minimap,
+  models,
   nodeState,
   palette,
   progress,

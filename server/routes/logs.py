@@ -8,16 +8,18 @@ from heddle.graph.quoting import short
 from server.intake import Refused
 from server.keys import CLIENTS, LOGBOOK
 from server.messages import Logs
-from server.routes.bodies import read_object
+from server.routes.bodies import flag, read_object
 from server.routes.described import TEXT, described
 
 routes = web.RouteTableDef()
 
 
 @routes.get("/internal/logs/raw")
+@described(query={"details": {"type": "boolean"}})
 async def get_raw_logs(request: web.Request) -> web.Response:
-    """The last lines, each with its time."""
-    return web.json_response(Logs(list(request.app[LOGBOOK].entries)).data())
+    """The last lines, each with its time; with `details` also how grave it is and who said it."""
+    logs = Logs(list(request.app[LOGBOOK].entries))
+    return web.json_response((logs if flag(request, "details") else logs.plain()).data())
 
 
 @routes.get("/internal/logs")

@@ -55,8 +55,24 @@ async def test_a_console_gets_level_source_and_time(desk: Desk) -> None:
         return "free True" in await desk.json("/internal/logs")
 
     await desk.until(printed)
-    entries = (await desk.json("/internal/logs/raw"))["entries"]
+    plain = (await desk.json("/internal/logs/raw"))["entries"]
+    assert {tuple(each) for each in plain} == {("t", "m")}
+    entries = (await desk.json("/internal/logs/raw?details=true"))["entries"]
     (own,) = [each for each in entries if "a line of the desk" in each["m"]]
     (theirs,) = [each for each in entries if "free True" in each["m"]]
     assert (own["level"], own["source"], theirs["level"], theirs["source"]) == ("warning", "desk", "info", "worker 0")
     assert datetime.fromisoformat(own["t"]) <= datetime.fromisoformat(theirs["t"])
+
+
+async def test_only_clients_that_know_the_word_hear_details(desk: Desk) -> None:
+    await desk.ready()
+    knows, other = await desk.socket("knows", heddle_logs=True), await desk.socket("other", something=True)
+    for client_id in ("knows", "other"):
+        await desk.client.patch("/internal/logs/subscribe", json={"clientId": client_id, "enabled": True})
+    logging.getLogger("heddle.test").error("a line")
+    heard = []
+    for socket in (knows, other):
+        while (message := await socket.receive_json(timeout=10))["type"] != "logs":
+            pass
+        heard.append(message["data"]["entries"][0])
+    assert (heard[0]["level"], heard[0]["source"]) == ("error", "desk") and sorted(heard[1]) == ["m", "t"]

@@ -121,15 +121,19 @@ async def test_whoever_knows_the_word_hears_of_every_clients_jobs(desk: Desk, mo
     knows, other = await desk.socket("knows", heddle_queue=True), await desk.socket("other", something=True)
     job_id = await desk.submit(SLOW, client_id="somebody else")
     told: list[dict[str, Any]] = []
-    while not (told and told[-1]["running"] and (told[-1]["running"][0]["node"] or {}).get("value", 0) >= 2):
-        message = await knows.receive_json(timeout=10)
-        told += [message["data"]] if message["type"] == "heddle_queue" else []
-    assert told[-1]["running"][0]["id"] == job_id and told[-1]["running"][0]["progress_percent"] > 0
+
+    async def hear_until(wanted: Any) -> None:
+        while not told or not wanted(told[-1]):
+            message = await knows.receive_json(timeout=20)
+            told.extend([message["data"]] if message["type"] == "heddle_queue" else [])
+
+    await hear_until(lambda heard: heard["running"] and heard["running"][0]["node"])
+    at_work = told[-1]["running"][0]
+    assert (at_work["id"], at_work["client_id"], at_work["node"]["class_type"]) == (job_id, "somebody else", "Count")
     await desk.ended(job_id)
-    while told[-1]["running"]:
-        message = await knows.receive_json(timeout=10)
-        told += [message["data"]] if message["type"] == "heddle_queue" else []
-    assert told[-1]["version"] == (await desk.json(PANEL))["version"] and told[-1]["waiting"] == 0
+    version = (await desk.json(PANEL))["version"]
+    await hear_until(lambda heard: heard["version"] == version)
+    assert told[-1]["running"] == [] and told[-1]["waiting"] == 0
     await other.close()
     assert "heddle_queue" not in [json.loads(m.data)["type"] async for m in other]
 

@@ -154,6 +154,7 @@ async def test_of_many_that_save_one_new_name_one_wins(desk: Desk) -> None:
 
 
 async def test_folders_are_listed_in_every_form(desk: Desk) -> None:
+    assert await desk.json("/v2/userdata") == []  # nobody saved anything yet
     for name in ("workflows/b.json", "workflows/deep/er/c.json", "workflows/.index.json", "other.txt"):
         await save(desk, name)
     assert await desk.json("/userdata?dir=workflows") == ["b.json"]

@@ -119,6 +119,14 @@ test("subgraphs travel along, are shared where they are the same, and get anothe
   assert.equal([...other.definitions.get(node.type).graph.nodes.values()][0].values.text, "a");
 });
 
+test("a subgraph is not put into itself", () => {
+  const { document } = readWorkflow(withInner("a"), newDocument().catalogue);
+  const part = carried(takePart(document.root, document.root.nodes.values()));
+  const inner = document.definitions.get(INNER.id).graph;
+  assert.deepEqual(document.edit("paste", () => putPart(inner, part, BY)), []);
+  assert.equal(document.edit("paste", () => putPart(document.root, part, BY)).length, 1);
+});
+
 test("a node made anew has the same id, links and values", () => {
   const { document, root, load, change, sample } = chain();
   const before = plain(writeWorkflow(document));

@@ -210,7 +210,7 @@ def test_a_note_shows_its_markdown_and_runs_nothing_of_it(editor_page: Page) -> 
     text = "# Title\n- **one**\n\n[there](https://example.org) <img src=x onerror=alert(1)> [no](javascript:alert(1)) ![far](https://example.org/a.png)"
     widgets = open_nodes(editor_page, "MarkdownNote", MarkdownNote={"text": text})
     note = editor_page.locator(".widget-note")
-    expect(note.locator("h3")).to_have_text("Title")
+    expect(note.get_by_role("heading")).to_have_text("Title")
     expect(note.locator("li strong")).to_have_text("one")
     expect(note.get_by_role("link", name="there")).to_have_attribute("rel", "noopener noreferrer")
     expect(note.locator("img")).to_have_count(0)
@@ -283,3 +283,69 @@ def test_the_same_values_are_edited_outside_the_canvas(
     page.evaluate("heddle.editor.commands.run('edit.undo')")
     expect(form.get_by_label("line")).to_have_value("one line")
     assert find_barriers(page, "#form") == []
+
+
+def test_a_batch_is_looked_through_and_outlives_undo(editor_page: Page) -> None:
+    open_nodes(editor_page, "PreviewImage")
+    picture = "/api/view?filename=heddle_example.png&type=input"
+    editor_page.evaluate(
+        """picture => {
+          const { content } = heddle.editor.services;
+          content.setImages(nodes.PreviewImage, [1, 2, 3].map((n) => ({ src: `${picture}&n=${n}` })));
+          window.enlarged = () => content.get(nodes.PreviewImage)?.enlarged;
+        }""",
+        picture,
+    )
+    cell = """() => {
+      const { view } = heddle.editor;
+      const node = nodes.PreviewImage;
+      view.settle();
+      const layout = view.layouts.of(node);
+      const area = view.element.getBoundingClientRect();
+      const { x, y } = view.toScreen(node.x + layout.width / 4, node.y + layout.extraTop + 40);
+      return [area.left + x, area.top + y];
+    }"""
+    editor_page.mouse.click(*editor_page.evaluate(cell))
+    assert editor_page.evaluate("enlarged()") == 0
+    editor_page.keyboard.press("ArrowLeft")
+    assert editor_page.evaluate("enlarged()") == 2
+    editor_page.keyboard.press("Escape")
+    assert editor_page.evaluate("enlarged()") == -1
+    editor_page.keyboard.press("Control+z")  # the node itself goes
+    editor_page.keyboard.press("Control+Shift+z")
+    assert editor_page.evaluate("heddle.editor.services.content.get(nodes.PreviewImage).pictures.length") == 3
+
+
+def test_a_file_that_is_dropped_on_a_node_is_its_own(editor_page: Page) -> None:
+    widgets = open_nodes(editor_page, "LoadImage")
+    x, y = widgets.at("image")
+    editor_page.evaluate(
+        """([x, y, bytes]) => {
+          const data = new DataTransfer();
+          const read = Uint8Array.from(atob(bytes), (letter) => letter.charCodeAt(0));
+          data.items.add(new File([read], "dropped.png", { type: "image/png" }));
+          const place = { dataTransfer: data, clientX: x, clientY: y, bubbles: true, cancelable: true };
+          for (const type of ["dragover", "drop"]) {
+            document.elementFromPoint(x, y).dispatchEvent(new DragEvent(type, place));
+          }
+        }""",
+        [x, y, base64.b64encode(RED_DOT).decode()],
+    )
+    editor_page.wait_for_function("() => nodes.LoadImage.values.image.startsWith('dropped')")
+    assert editor_page.evaluate("heddle.editor.document.root.nodes.size") == 1
+
+
+def test_a_finger_taps_a_number_to_write_it(new_context: Callable[..., BrowserContext], server: PageServer) -> None:
+    page = new_context(server, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True).new_page()
+    page.goto("/")
+    page.locator("body[data-ready]").wait_for()
+    widgets = open_nodes(page, "Everything")
+    page.evaluate("heddle.editor.view.moveTo(0.9, { x: 20, y: 260 })")
+    page.touchscreen.tap(*widgets.at("whole"))
+    field = page.locator("input.widget-field")
+    expect(field).to_be_focused()
+    field.fill("40")
+    field.press("Enter")
+    assert widgets.value("whole") == 40
+    page.touchscreen.tap(*widgets.at("flag"))
+    assert widgets.value("flag") is False

@@ -7,10 +7,10 @@
 const GROUPS = [
   ["group.file", ["file", "workflows", "saved", "form", "forms", "template", "templates"]],
   ["group.edit", ["edit", "select", "palette", "clipboard", "find", "subgraph", "subgraphs"]],
-  ["group.node", ["node", "arrange", "group", "grid", "splice", "content"]],
+  ["group.node", ["node", "widgets", "arrange", "group", "grid", "splice", "content"]],
   ["group.view", ["view", "panel", "minimap", "queue", "gallery", "library", "models", "console", "walk", "outline", "menu"]],
   ["group.run", ["run", "errors"]],
-  ["group.help", ["help", "settings"]],
+  ["group.help", ["help", "settings", "extensions"]],
 ];
 
 /**

@@ -1,8 +1,8 @@
 /** One workflow that is open: its graphs, its journal, and what its types mean. */
 
-import { addSlots, Graph } from "./graph.js";
+import { Graph } from "./graph.js";
 import { Journal } from "./journal.js";
-import { readValues, same } from "./values.js";
+import { same } from "./values.js";
 
 /** @import { Catalogue } from "./catalogue.js" */
 /** @import { Node } from "./graph.js" */
@@ -38,6 +38,10 @@ export class Document {
     this.journal.complete = () => this.#refreshChanged();
     /** Definitions that offer something else since this gesture began. @type {Set<Definition>} */
     this.changed = new Set();
+    /** Nodes that get their shape later, see `holdShapes`. @type {Set<Node> | null} */
+    this.held = null;
+    /** How large a node is on the screen, graph px. @type {(node: Node) => {width: number, height: number}} */
+    this.sizeSeen = (node) => node;
     /** @type {Map<string, Definition>} by id */
     this.definitions = new Map();
     this.root = new Graph(this);
@@ -128,25 +132,6 @@ export class Document {
   }
 
   /**
-   * Node types may be other ones now, as when a pack was put in: nodes that were placeholders read what their record
-   * says, the others keep their values by name. No step of undo.
-   */
-  refreshSpecs() {
-    for (const definition of this.definitions.values()) definition.spec = null;
-    for (const graph of this.graphs()) {
-      for (const node of graph.nodes.values()) {
-        const before = node.spec;
-        node.spec = this.specOf(node.type);
-        node.unfolded = null;
-        if (!before && node.spec && node.raw) readValues(node, node.raw);
-        else if (before && node.spec && !same(before.inputs, node.spec.inputs)) node.isRefitted = true;
-        addSlots(node, true);
-        this.journal.events.emit("touch", node);
-      }
-    }
-  }
-
-  /**
    * Definitions that somebody uses, in the root or in others that are used.
    * @param {Definition[] | null} [from]  only what these use, and they themselves; null: the root
    * @returns {Set<Definition>}
@@ -167,6 +152,25 @@ export class Document {
     return used;
   }
 
+  /**
+   * Lets many links be made and taken away with the slots as they are: lists of sockets shrink and grow at the end only.
+   * @template T
+   * @param {() => T} change
+   * @returns {T}
+   */
+  holdShapes(change) {
+    if (this.held) return change();
+    /** @type {Set<Node>} */
+    const held = new Set();
+    this.held = held;
+    try {
+      return change();
+    } finally {
+      this.held = null;
+      for (const node of held) node.graph.reshape(node);
+    }
+  }
+
   /** @param {Definition} definition @returns {Node[]} wherever in the workflow */
   instancesOf(definition) {
     /** @type {Node[]} */
@@ -175,5 +179,15 @@ export class Document {
       for (const node of graph.nodes.values()) if (node.type === definition.id) found.push(node);
     }
     return found;
+  }
+
+  /**
+   * Instances that are part of the workflow: not those in subgraphs that nobody uses any more, which undo may bring back.
+   * @param {Definition} definition
+   * @returns {Node[]}
+   */
+  liveInstancesOf(definition) {
+    const used = this.usedDefinitions();
+    return this.instancesOf(definition).filter(({ graph }) => graph === this.root || used.has(graph.definition));
   }
 }

@@ -136,6 +136,10 @@ export class Editor {
   open(document) {
     if (!this.documents.includes(document)) {
       this.documents.push(document);
+      document.sizeSeen = (node) => {
+        const { width, height } = this.view.layouts.of(node);
+        return { width: Math.round(width), height: Math.round(height) };
+      };
       document.journal.whereNow = () => ({ path: [...this.path] });
       this.#listening.set(document, [
         document.journal.events.on("commit", () => this.events.emit("change", document)),

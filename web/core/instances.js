@@ -59,7 +59,7 @@ export function proxyInputs(node) {
     const inner = definition && widgetInside(definition, id, name);
     if (!inner) continue;
     const plain = DEEPER.exec(name)?.[2] ?? name;
-    const key = taken.has(plain) ? `${id}: ${plain}` : plain;
+    const key = taken.has(name) ? `${id}: ${name}` : name;
     taken.add(key);
     found.push({
       name: key,

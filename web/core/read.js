@@ -407,7 +407,12 @@ function textIn(value) {
  * @returns {number[]}
  */
 export function numbers(value, count) {
-  return Array.from({ length: count }, (_, i) => (Number.isFinite(Number(value?.[i])) ? Number(value[i]) : 0));
+  const found = [];
+  for (let i = 0; i < count; i++) {
+    const number = Number(value?.[i]);
+    found.push(Number.isFinite(number) ? number : 0);
+  }
+  return found;
 }
 
 /** @param {any} value */

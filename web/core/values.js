@@ -24,6 +24,8 @@ import { CONTROL_MODES, defaultOf, DYNAMIC_COMBO, holdsValue, inputsBehind, PRIM
 /** How current editors write; the first that is tried. @type {Habit} */
 const CURRENT = { dummies: false, controls: true, uploads: true, filters: false };
 
+const CONTROL_NAME = "control_after_generate";
+
 /** What the buttons of some nodes leave among the values of their widgets. */
 const BUTTONS = new Set(["upload3dmodel", "uploadExtraResources", "clear", "refresh"]);
 
@@ -46,7 +48,63 @@ const NOTHING = { values: {}, places: new Map(), next: 0, fits: false };
  */
 export function readValues(node, record) {
   node.unfolded = null;
-  node.values = decode(node, record).values;
+  node.values = readPlainly(node, record) ?? decode(node, record).values;
+}
+
+/** What has a place in the list of a type whose widgets are always the same. @type {WeakMap<NodeSpec, InputSpec[]>} */
+const inLists = new WeakMap();
+
+/**
+ * The widgets of a node's list, if that is as current editors write it: the case of nearly all nodes, made short.
+ * @param {Node} node
+ * @param {any} record
+ * @returns {InputSpec[] | null}
+ */
+function plainWidgets({ spec }, record) {
+  const list = record.widgets_values;
+  if (!spec || spec.isDynamic || spec.definition || spec.type === PRIMITIVE || !Array.isArray(list)) return null;
+  let widgets = inLists.get(spec);
+  if (!widgets) inLists.set(spec, (widgets = spec.inputs.filter((each) => each.widget)));
+  if (list.length !== widgets.length) return null;
+  for (let i = 0; i < list.length; i++) {
+    if (list[i] === null || list[i] === undefined || (widgets[i].widget === "CONTROL" && (typeof list[i] !== "string" || !isControl(list[i])))) return null;
+  }
+  return widgets;
+}
+
+/**
+ * @param {Node} node
+ * @param {any} record
+ * @returns {Record<string, any> | null} null: it needs a closer look
+ */
+function readPlainly(node, record) {
+  const widgets = record.widgets_values_named === undefined ? plainWidgets(node, record) : null;
+  if (!widgets) return null;
+  /** @type {Record<string, any>} */
+  const values = {};
+  for (let i = 0; i < widgets.length; i++) values[widgets[i].name] = record.widgets_values[i];
+  return values;
+}
+
+/**
+ * The entries of a node whose values are those that its record lists.
+ * @param {Node} node
+ * @returns {any} null: it needs a closer look
+ */
+function writePlainly(node) {
+  const { raw, values } = node;
+  const widgets = raw && !node.isRefitted ? plainWidgets(node, raw) : null;
+  if (!widgets?.length) return null;
+  const { widgets_values: list, widgets_values_named: had } = raw;
+  for (let i = 0; i < list.length; i++) {
+    const value = values[widgets[i].name];
+    if (!same(value, list[i]) || (had && !same(value, had[widgets[i].name]))) return null;
+  }
+  if (had !== undefined) return isRecord(had) ? kept(raw) : null;
+  /** @type {Record<string, any>} */
+  const named = {};
+  for (let i = 0; i < widgets.length; i++) named[widgets[i].name] = list[i];
+  return { widgets_values: list, widgets_values_named: named };
 }
 
 /**
@@ -61,7 +119,7 @@ function decode(node, record) {
   if (spec.type === PRIMITIVE) return decodePrimitive(record, names);
   if (spec.definition) return decodeInstance(node, record, names);
   const saved = record.widgets_values;
-  let listed = Array.isArray(saved) && saved.length ? readList(spec, saved) : NOTHING;
+  let listed = Array.isArray(saved) && saved.length ? readList(spec, saved, Boolean(names && Object.hasOwn(names, CONTROL_NAME))) : NOTHING;
   if (names && !listed.fits) listed = { ...NOTHING, next: listed.next };
   /** @type {Record<string, any>} */
   const given = {};
@@ -121,19 +179,21 @@ function isControl(value) {
 /**
  * @param {NodeSpec} spec
  * @param {any[]} list
+ * @param {boolean} isControlled  the file has names, with a control among them: so has the list
  * @returns {Listed}
  */
-function readList(spec, list) {
+function readList(spec, list, isControlled) {
   /** @type {Listed | null} */
   let best = null;
   for (const habit of habits(spec)) {
+    if (isControlled && !habit.controls) continue;
     const found = take(spec.inputs, list, habit);
     if (found.fits) return found;
     best ??= found;
   }
   const without = list.filter((each) => !BUTTONS.has(each));
   if (without.length < list.length) {
-    const found = readList(spec, without);
+    const found = readList(spec, without, isControlled);
     if (found.fits) return { ...found, places: new Map(), next: list.length };
   }
   return best ?? NOTHING;
@@ -254,9 +314,9 @@ function decodeInstance(node, record, names) {
     listed.fits = targets.length === saved.length;
   }
   if (names) {
+    const known = nameable(inputs);
     for (const each of inputs) {
-      const name = each.proxy && inputs.filter((other) => (other.proxy?.[1] ?? other.name) === each.proxy?.[1]).length === 1 ? each.proxy[1] : each.name;
-      if (each.widget && Object.hasOwn(names, name) && names[name] !== null) given[each.name] = names[name];
+      if (each.widget && known.has(each.name) && Object.hasOwn(names, each.name) && names[each.name] !== null) given[each.name] = names[each.name];
     }
   }
   const values = { ...given };
@@ -266,6 +326,18 @@ function decodeInstance(node, record, names) {
     if (value !== undefined) values[each.name] = value;
   }
   return { values, given, listed };
+}
+
+/**
+ * Widgets that a name alone tells: of two widgets of one name inside, only their places in the list tell which is which.
+ * @param {InputSpec[]} inputs
+ * @returns {Set<string>}
+ */
+function nameable(inputs) {
+  /** @type {Map<string, number>} */
+  const counts = new Map();
+  for (const { name, proxy } of inputs) counts.set(proxy?.[1] ?? name, (counts.get(proxy?.[1] ?? name) ?? 0) + 1);
+  return new Set(inputs.filter(({ name, proxy }) => counts.get(proxy?.[1] ?? name) === 1).map((each) => each.name));
 }
 
 /**
@@ -338,6 +410,8 @@ function markedInside(node) {
 export function writeValues(node) {
   const { raw, spec } = node;
   if (!spec) return kept(raw);
+  const plain = writePlainly(node);
+  if (plain) return plain;
   const isPrimitive = spec.type === PRIMITIVE;
   const names = isPrimitive ? namesOfPrimitive(node) : namesNow(node);
   const { values } = node;
@@ -353,7 +427,7 @@ export function writeValues(node) {
     const found = kept(raw);
     if (Array.isArray(had) && hadNames === undefined && listed.fits && isInOrder(listed.places)) {
       const told = [...listed.places.keys()].filter((name) => given[name] !== undefined);
-      if (told.length && told.length === listed.places.size) found.widgets_values_named = pick(given, told);
+      if (told.length && told.length === listed.places.size && isToldByNames(node)) found.widgets_values_named = pick(given, told);
     }
     return found;
   }
@@ -364,7 +438,8 @@ export function writeValues(node) {
   const inList = isPrimitive ? names : widgetsInList(node).map((each) => each.name);
   /** @type {any[]} */
   let list;
-  if (Array.isArray(had) && !node.isRefitted && inList.every((name) => listed.places.has(name))) {
+  const isPlaced = inList.every((name) => listed.places.has(name)) && (spec.definition || [...listed.places.keys()].every((name) => inList.includes(name)));
+  if (Array.isArray(had) && !node.isRefitted && isPlaced) {
     list = [...had];
     for (const [name, place] of listed.places) list[place] = values[name] ?? null;
   } else {
@@ -373,7 +448,14 @@ export function writeValues(node) {
   }
   // Values that a script keeps behind those of the widgets have no names that we know: they would be lost among names.
   if (Array.isArray(had) && had.length && !listed.fits && hadNames === undefined) return { widgets_values: list };
-  return { widgets_values: list, widgets_values_named: { ...pick(values, names), ...without(hadNames, names) } };
+  const known = spec.definition ? nameable(node.inputSpecs) : null;
+  const named = known ? names.filter((name) => known.has(name)) : names;
+  return { widgets_values: list, widgets_values_named: { ...pick(values, named), ...without(hadNames, names) } };
+}
+
+/** @param {Node} node */
+function isToldByNames(node) {
+  return !node.spec?.definition || nameable(node.inputSpecs).size === node.inputSpecs.length;
 }
 
 /**

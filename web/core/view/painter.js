@@ -5,7 +5,6 @@ import { BYPASSED, MUTED } from "../graph.js";
 import { GROUP_TITLE_HEIGHT } from "./hits.js";
 import { MISSING, nameOfSlot, OPTIONAL, SLOT_HEIGHT, TITLE_HEIGHT, TITLE_PX, titleHeight, WIDGET } from "./layout.js";
 import { traceLink } from "./links.js";
-import { colourOfType } from "./theme.js";
 
 /** @import { Node } from "../graph.js" */
 /** @import { Layout } from "./layout.js" */
@@ -79,13 +78,16 @@ export class Painter {
     const { context } = pen;
     /** @type {Map<string, import("./links.js").Point[][]>} */
     const byColour = new Map();
+    /** @type {Map<import("../graph.js").Reroute, string>} */
+    const ofPoints = new Map();
     for (const link of view.links.within(view.window)) {
       const points = view.isLinkHidden?.(link) ? null : view.pointsOf(link);
       if (!points) continue;
-      const colour = view.isSelected(link) ? pen.theme.selected : colourOfType(typeof link.type === "string" ? link.type : "*");
+      const colour = view.isSelected(link) ? pen.theme.selected : pen.ofType(typeof link.type === "string" ? link.type : "*");
       const ways = byColour.get(colour);
       if (ways) ways.push(points);
       else byColour.set(colour, [points]);
+      if (link.parentId !== undefined) for (const point of view.graph.routeOf(link)) ofPoints.set(point, colour);
     }
     const style = view.scale < FAR && view.linkStyle === "spline" ? "straight" : view.linkStyle;
     context.lineWidth = Math.max(2.2, 1 / view.scale);
@@ -98,10 +100,12 @@ export class Painter {
       context.stroke();
     }
     context.globalAlpha = 1;
+    const { left, top, right, bottom } = view.window;
     for (const reroute of view.graph.reroutes.values()) {
+      if (reroute.x < left - 10 || reroute.x > right + 10 || reroute.y < top - 10 || reroute.y > bottom + 10) continue;
       context.beginPath();
       context.arc(reroute.x, reroute.y, 7, 0, 2 * Math.PI);
-      context.fillStyle = view.isSelected(reroute) ? pen.theme.selected : pen.theme.link;
+      context.fillStyle = view.isSelected(reroute) ? pen.theme.selected : (ofPoints.get(reroute) ?? pen.theme.link);
       context.fill();
     }
   }
@@ -245,7 +249,7 @@ export class Painter {
       const [x, y] = [node.x, node.y + layout.inputs[i]];
       if (view.isSlotDimmed?.(node, "input", i)) context.globalAlpha = alpha * 0.15;
       else if (isQuiet) context.globalAlpha = alpha * 0.7;
-      const colour = colourOfType(slot.type);
+      const colour = pen.ofType(slot.type);
       context.beginPath();
       context.arc(x, y, isQuiet ? 3 : DOT, 0, 2 * Math.PI);
       if (isNear && mark & OPTIONAL && !isLinked) {
@@ -272,7 +276,7 @@ export class Painter {
       const slot = node.outputs[i];
       const [x, y] = [node.x + layout.width, node.y + layout.outputs[i]];
       if (view.isSlotDimmed?.(node, "output", i)) context.globalAlpha = alpha * 0.15;
-      context.fillStyle = colourOfType(slot.type);
+      context.fillStyle = pen.ofType(slot.type);
       if (node.spec?.outputs[i]?.isList) {
         context.fillRect(x - DOT, y - DOT, 2 * DOT, 2 * DOT);
       } else {

@@ -1,6 +1,6 @@
 /** Draws the few shapes that nodes are made of, in graph px. */
 
-import { isLight } from "./theme.js";
+import { colourOfType, darkened, isLight } from "./theme.js";
 
 /** @import { Letters } from "./letters.js" */
 /** @import { Theme } from "./theme.js" */
@@ -14,6 +14,8 @@ export class Pen {
   #fitted = new Map();
   /** @type {Map<string, string[]>} weight -> by size */
   #fonts = new Map();
+  /** @type {Map<string, string>} */
+  #types = new Map();
   scale = 1;
   /** Colours of text on the body that is being drawn. */
   onBody = "";
@@ -28,6 +30,17 @@ export class Pen {
     this.context = context;
     this.theme = theme;
     this.letters = letters;
+  }
+
+  /** Colour of the sockets and links of a type, as it is seen on this theme's ground. @param {string} type */
+  ofType(type) {
+    let colour = this.#types.get(type);
+    if (!colour) {
+      colour = colourOfType(type);
+      if (isLight(this.context, this.theme.ground)) colour = darkened(this.context, colour);
+      this.#types.set(type, colour);
+    }
+    return colour;
   }
 
   /** Colour of text that can be read on another. @param {string} ground */

@@ -27,18 +27,29 @@ const lightnesses = new Map();
 export function isLight(context, colour) {
   let lightness = lightnesses.get(colour);
   if (lightness === undefined) {
-    const before = context.fillStyle;
-    context.fillStyle = "#000";
-    context.fillStyle = colour;
-    const read = String(context.fillStyle);
-    context.fillStyle = before;
-    const [r, g, b] = read.startsWith("#") ? [1, 3, 5].map((at) => Number.parseInt(read.slice(at, at + 2), 16)) : (read.match(/[\d.]+/g) ?? []).map(Number);
+    const [r, g, b] = readColour(context, colour);
     /** @param {number} each  of sRGB */
     const linear = (each) => ((each / 255 + 0.055) / 1.055) ** 2.4;
     lightness = 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
     lightnesses.set(colour, lightness);
   }
   return lightness > 0.18; // where black and white contrast as much with it
+}
+
+/** @param {CanvasRenderingContext2D} context @param {string} colour  of CSS @returns {number[]} red, green, blue, 0..255 */
+function readColour(context, colour) {
+  const before = context.fillStyle;
+  context.fillStyle = "#000";
+  context.fillStyle = colour;
+  const read = String(context.fillStyle);
+  context.fillStyle = before;
+  return read.startsWith("#") ? [1, 3, 5].map((at) => Number.parseInt(read.slice(at, at + 2), 16)) : (read.match(/[\d.]+/g) ?? []).map(Number);
+}
+
+/** A colour that stands out on a light ground. @param {CanvasRenderingContext2D} context @param {string} colour */
+export function darkened(context, colour) {
+  const [r, g, b] = readColour(context, colour).map((each) => Math.round(each * 0.62));
+  return `rgb(${r}, ${g}, ${b})`;
 }
 
 /** Sockets and links of well-known types. The hues are apart for people who see few colours, too. */

@@ -66,6 +66,7 @@ export const clipboard = {
     function put(part, by, withIncoming, label) {
       const added = editor.edit(label, () => putPart(editor.graph, part, by, { withIncoming }));
       selection.set(added);
+      if (added.length < part.nodes.length + part.groups.length) editor.shell.note(editor.text("clipboard.in-itself"), { kind: "error" });
       for (const each of added) if (each instanceof Node) editor.events.emit("node:added", each);
     }
 

@@ -3,6 +3,7 @@
 import { addSlots, Group, Node, Reroute } from "../../core/graph.js";
 import { parseExactly, writeExactly } from "../../core/json.js";
 import { makeGroup, makeNode, readDefinitions } from "../../core/read.js";
+import { mayHold } from "../../core/subgraphs.js";
 import { fits } from "../../core/types.js";
 import { same } from "../../core/values.js";
 import { writeDefinition, writeGroup, writeNode, writtenInput, writtenOutput } from "../../core/write.js";
@@ -111,6 +112,8 @@ export function putPart(graph, part, by, { withIncoming = false } = {}) {
   /** @type {(Node | Group)[]} */
   const added = [];
   for (const old of part.nodes) {
+    const definition = graph.document.definitions.get(types.get(old.type) ?? old.type);
+    if (definition && !mayHold(graph, definition)) continue; // it would lie in itself
     const record = structuredClone({ ...old, type: types.get(old.type) ?? old.type });
     const node = makeNode(graph, graph.takeNodeId(), unlinked(record));
     node.x += by.x;

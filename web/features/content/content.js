@@ -11,7 +11,7 @@ import { filesOf } from "./inputs.js";
 import { MediaLayer } from "./media.js";
 import { paintContent, paintProgress } from "./paint.js";
 import { Pictures } from "./pictures.js";
-import { aspectOf, gridOf, measure, place } from "./shape.js";
+import { aspectOf, gridOf, linesIn, measure, place } from "./shape.js";
 import { ContentStore } from "./store.js";
 
 /** @import { Editor, Feature } from "../../core/editor.js" */
@@ -162,6 +162,7 @@ export const content = {
         if (found) editor.commands.run("content.view", found);
       }),
       editor.events.on("catalogue", () => shown.pictures.retry()),
+      listenForWheel(editor, shown),
       editor.addMenu(5, (press) => menuOf(editor, shown, press)),
       addCommands(editor, store, shown),
     ];
@@ -177,6 +178,32 @@ export const content = {
     };
   },
 };
+
+/** A long text of a chosen node is scrolled. @param {Editor} editor @param {ContentView} shown */
+function listenForWheel(editor, shown) {
+  const { view } = editor;
+  const stop = new AbortController();
+  view.element.addEventListener("wheel", (event) => {
+    if (event.ctrlKey || !event.deltaY) return;
+    const area = view.element.getBoundingClientRect();
+    const { x, y } = view.toGraph(event.clientX - area.left, event.clientY - area.top);
+    const hit = view.hit(x, y);
+    if (hit.kind !== "body" || !editor.selection.has(hit.node)) return;
+    const layout = view.layouts.of(hit.node);
+    const found = shown.of(hit.node, layout.width);
+    const box = found?.parts.lines.length ? place(hit.node, layout, found.parts, found.shown).text : null;
+    const content = shown.store.get(hit.node);
+    if (!found || !box || !content || y < box.top || y > box.bottom) return;
+    const most = Math.max(0, found.parts.lines.length - linesIn(box));
+    const next = Math.min(most, Math.max(0, content.scroll + Math.sign(event.deltaY) * 3));
+    if (next === content.scroll) return; // at its end: the wheel is the view's again
+    content.scroll = next;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    view.redraw();
+  }, { capture: true, passive: false, signal: stop.signal });
+  return () => stop.abort();
+}
 
 /** @param {Editor} editor @param {ContentView} shown @param {Press} press @returns {MenuItem[]} */
 function menuOf(editor, shown, press) {

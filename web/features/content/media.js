@@ -1,10 +1,11 @@
-/** Sounds and videos: elements that lie over the canvas, on their nodes, as long as the nodes are near. */
+/** Sounds, videos and moving pictures: elements that lie over the canvas, on their nodes, as long as the nodes are near. */
 
 import { h } from "../../core/dom.js";
-import { place } from "./shape.js";
+import { aspectOf, CAPTION_HEIGHT, fitInto, place } from "./shape.js";
 
 /** @import { Editor } from "../../core/editor.js" */
 /** @import { Node } from "../../core/graph.js" */
+/** @import { Box } from "../../core/view/spatial.js" */
 /** @import { Layout } from "../../core/view/layout.js" */
 /** @import { ContentView } from "./content.js" */
 
@@ -14,7 +15,7 @@ const MOST_PLAYERS = 24;
 export class MediaLayer {
   #editor;
   #shown;
-  /** @type {Map<string, {element: HTMLMediaElement, isSeen: boolean}>} node and place in it -> its player */
+  /** @type {Map<string, {element: HTMLMediaElement | HTMLImageElement, isSeen: boolean}>} node and place in it -> its player */
   #players = new Map();
   /** @type {Map<Node, Layout>} drawn in this frame */
   #seen = new Map();
@@ -35,7 +36,8 @@ export class MediaLayer {
   /** @param {Node} node @param {Layout} layout */
   see(node, layout) {
     if (this.#editor.view.scale < LEAST_SCALE || this.#seen.size >= MOST_PLAYERS) return;
-    if (this.#shown.of(node, layout.width)?.shown.media.length) this.#seen.set(node, layout);
+    const shown = this.#shown.of(node, layout.width)?.shown;
+    if (shown?.media.length || shown?.pictures.some((each) => each.isMoving)) this.#seen.set(node, layout);
   }
 
   /** The scene is drawn: brings the players to their nodes. */
@@ -43,37 +45,22 @@ export class MediaLayer {
     if (!this.#isDrawn) return;
     this.#isDrawn = false;
     if (!this.#seen.size && !this.#players.size) return;
-    const { view, shell } = this.#editor;
     for (const each of this.#players.values()) each.isSeen = false;
     for (const [node, layout] of this.#seen) {
       const found = this.#shown.of(node, layout.width);
       if (!found) continue;
       const boxes = place(node, layout, found.parts, found.shown).media;
-      found.shown.media.forEach(({ src, kind }, i) => {
-        const key = `${node.key} ${i} ${src}`;
-        let player = this.#players.get(key);
-        if (!player) {
-          const element = h(kind, { class: "content-media", src, controls: true, preload: "metadata", loop: kind === "video", "aria-label": node.name });
-          element.addEventListener("wheel", (event) => {
-            event.preventDefault(); // the wheel moves the canvas, as beside it
-            view.element.dispatchEvent(new WheelEvent("wheel", event));
-          }, { passive: false });
-          shell.over.append(element);
-          this.#players.set(key, (player = { element, isSeen: true }));
-        }
-        player.isSeen = true;
-        const box = boxes[i];
-        const { x, y } = view.toScreen(box.left, box.top);
-        const { style } = player.element;
-        style.transform = `translate(${x}px, ${y}px)`;
-        style.width = `${(box.right - box.left) * view.scale}px`;
-        style.height = `${(box.bottom - box.top) * view.scale}px`;
-        style.visibility = "";
-      });
+      found.shown.media.forEach(({ src, kind }, i) => this.#lay(node, kind, src, boxes[i], i));
+      const cells = this.#shown.cellsOf(node, layout);
+      for (const { picture, index, box } of cells) {
+        if (!picture.isMoving) continue;
+        const bottom = box.bottom - (cells.length === 1 ? CAPTION_HEIGHT : 0);
+        this.#lay(node, "image", picture.src, fitInto({ ...box, bottom }, aspectOf(picture, (src) => this.#shown.pictures.sizeOf(src))), index);
+      }
     }
     for (const [key, { element, isSeen }] of this.#players) {
       if (isSeen) continue;
-      if (!element.paused) {
+      if (element instanceof HTMLMediaElement && !element.paused) {
         element.style.visibility = "hidden"; // one hears on while one looks elsewhere
         continue;
       }
@@ -82,10 +69,42 @@ export class MediaLayer {
     }
   }
 
+  /**
+   * Brings an element to its place.
+   * @param {Node} node
+   * @param {"audio" | "video" | "image"} kind
+   * @param {string} src
+   * @param {Box} box
+   * @param {number} i
+   */
+  #lay(node, kind, src, box, i) {
+    const { view, shell } = this.#editor;
+    const key = `${node.key} ${kind} ${i} ${src}`;
+    let player = this.#players.get(key);
+    if (!player) {
+      const element = kind === "image"
+        ? h("img", { class: "content-media content-moving", src, alt: node.name })
+        : h(kind, { class: "content-media", src, controls: true, preload: "metadata", loop: kind === "video", "aria-label": node.name });
+      element.addEventListener("wheel", (event) => {
+        event.preventDefault(); // the wheel moves the canvas, as beside it
+        view.element.dispatchEvent(new WheelEvent("wheel", /** @type {WheelEvent} */ (event)));
+      }, { passive: false });
+      shell.over.append(element);
+      this.#players.set(key, (player = { element, isSeen: true }));
+    }
+    player.isSeen = true;
+    const { x, y } = view.toScreen(box.left, box.top);
+    const { style } = player.element;
+    style.transform = `translate(${x}px, ${y}px)`;
+    style.width = `${(box.right - box.left) * view.scale}px`;
+    style.height = `${(box.bottom - box.top) * view.scale}px`;
+    style.visibility = "";
+  }
+
   /** Another graph is shown. */
   clear() {
     for (const { element } of this.#players.values()) {
-      element.pause();
+      if (element instanceof HTMLMediaElement) element.pause();
       element.remove();
     }
     this.#players.clear();

@@ -2,7 +2,7 @@
 
 import { PADDING, SLOT_HEIGHT, TITLE_HEIGHT } from "../../core/view/layout.js";
 import { overlap } from "../../core/view/spatial.js";
-import { aspectOf, CAPTION_HEIGHT, fitInto, LINE_HEIGHT, place, SMALL_PX } from "./shape.js";
+import { aspectOf, CAPTION_HEIGHT, fitInto, LINE_HEIGHT, linesIn, place, SMALL_PX } from "./shape.js";
 
 /** @import { Editor } from "../../core/editor.js" */
 /** @import { Node } from "../../core/graph.js" */
@@ -32,7 +32,7 @@ export function paintContent(pen, editor, shown, node, layout) {
   if (!found) return;
   const boxes = place(node, layout, found.parts, found.shown);
   if (boxes.errors && pen.isNear) paintErrors(pen, boxes.errors, found.parts.errors);
-  if (boxes.text && pen.isNear) paintText(pen, boxes.text, found.parts.lines);
+  if (boxes.text && pen.isNear) paintText(pen, boxes.text, found.parts.lines, content?.scroll ?? 0);
   if (!boxes.pictures) return;
   if (content?.preview) {
     paintBitmap(pen, content.preview, boxes.pictures, content.preview.width / content.preview.height);
@@ -84,15 +84,20 @@ function paintWaiting(pen, box, text) {
   if (text) pen.text(text, (box.left + box.right) / 2, (box.top + box.bottom) / 2, { align: "center", colour: pen.theme.faint, width: box.right - box.left - 8 });
 }
 
-/** @param {Pen} pen @param {Box} box @param {string[]} lines */
-function paintText(pen, box, lines) {
+/** @param {Pen} pen @param {Box} box @param {string[]} lines @param {number} from  the first that is seen */
+function paintText(pen, box, lines, from) {
   const inner = { ...box, top: box.top + 2, bottom: box.bottom - 2 };
   pen.box(inner, pen.theme.field, { radius: 4 });
-  const fits = Math.max(1, Math.floor((inner.bottom - inner.top - 6) / LINE_HEIGHT));
-  for (let i = 0; i < Math.min(fits, lines.length); i++) {
-    const isCut = i === fits - 1 && lines.length > fits;
-    pen.text(isCut ? `${lines[i].trimEnd()} …` : lines[i], box.left + 8, inner.top + 4 + LINE_HEIGHT * (i + 0.5), { colour: pen.theme.fieldText });
+  const fits = linesIn(box);
+  const first = Math.max(0, Math.min(from, lines.length - fits));
+  for (let i = 0; i < fits && first + i < lines.length; i++) {
+    pen.text(lines[first + i], box.left + 8, inner.top + 4 + LINE_HEIGHT * (i + 0.5), { colour: pen.theme.fieldText });
   }
+  if (lines.length <= fits) return;
+  const height = inner.bottom - inner.top;
+  const bar = Math.max(12, (height * fits) / lines.length);
+  const top = inner.top + ((height - bar) * first) / (lines.length - fits);
+  pen.box({ left: box.right - 4, right: box.right - 1.5, top: top + 1, bottom: top + bar - 1 }, pen.theme.title, { radius: 1.5 });
 }
 
 /** @param {Pen} pen @param {Box} box @param {string[]} lines */
@@ -140,7 +145,7 @@ export function duration(editor, ms) {
   return editor.text("content.min", { min: Math.floor(s / 60), s: Math.round(s % 60) });
 }
 
-/** Bars below the title, and a bright edge while it runs. @param {Pen} pen @param {Node} node @param {ContentStore} store @param {Layout} layout */
+/** Bars at the lower edge of the title, and a bright edge while it runs. @param {Pen} pen @param {Node} node @param {ContentStore} store @param {Layout} layout */
 export function paintProgress(pen, node, store, layout) {
   const content = store.get(node);
   if (!content) return;
@@ -154,7 +159,7 @@ export function paintProgress(pen, node, store, layout) {
   const [left, right] = [node.x + PADDING, node.x + layout.width - PADDING];
   content.progress.forEach((each, i) => {
     if (!each) return;
-    const top = (layout.isCollapsed ? node.y - height - 2 : node.y) + i * (height + 1);
+    const top = (layout.isCollapsed ? node.y - height - 2 : node.y - height) - (layout.isCollapsed ? i : -i) * (height + 1);
     const box = { left, right, top, bottom: top + height };
     pen.box(box, theme.field, { radius: height / 2 });
     const share = Math.min(1, Math.max(0, each.value / each.max));

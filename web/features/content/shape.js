@@ -78,6 +78,11 @@ function pictureHeight(content, pictures, inner, sizeOf) {
   return Math.min(LARGEST_PICTURE, Math.max(LEAST_PICTURE, ((inner / columns) * rows) / aspectOf(pictures[0], sizeOf))) + CAPTION_HEIGHT;
 }
 
+/** How many lines of a text are seen. @param {Box} box */
+export function linesIn(box) {
+  return Math.max(1, Math.floor((box.bottom - box.top - 10) / LINE_HEIGHT));
+}
+
 /** @param {Picture} picture @param {(src: string) => {width: number, height: number} | null} sizeOf */
 export function aspectOf(picture, sizeOf) {
   const size = picture.width && picture.height ? /** @type {{width: number, height: number}} */ (picture) : sizeOf(picture.src);

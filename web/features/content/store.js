@@ -6,7 +6,7 @@ import { Emitter } from "../../core/emitter.js";
 /** @import { Node } from "../../core/graph.js" */
 
 /**
- * @typedef {{src: string, width?: number, height?: number, file?: any}} Picture  `file`: as the server names it
+ * @typedef {{src: string, width?: number, height?: number, file?: any, isMoving?: boolean}} Picture  `file`: as the server names it
  * @typedef {{src: string, kind: "audio" | "video"}} Medium
  * @typedef {{input?: string, message: string, details?: string}} NodeError  `input`: the widget or socket that caused it
  * @typedef {"queued" | "running" | "done" | "cached" | "error"} RunState
@@ -22,6 +22,8 @@ export class Content {
   /** @type {ImageBitmap | null} */
   preview = null;
   text = "";
+  /** First line of the text that is seen. */
+  scroll = 0;
   /** @type {Medium[]} */
   media = [];
   /** @type {(Progress | null)[]} one below the other */
@@ -108,6 +110,7 @@ export class ContentStore {
   setText(node, text) {
     const content = this.#of(node);
     content.text = text;
+    content.scroll = 0;
     this.#changed(node, content, "shape");
   }
 

@@ -6,6 +6,8 @@
 import { addStyle } from "../../core/dom.js";
 import { fittingSockets } from "../../core/flow.js";
 import { unfold } from "../../core/spec.js";
+import { mayHold } from "../../core/subgraphs.js";
+import { openPanel } from "./panel.js";
 
 /** @import { Editor, Feature } from "../../core/editor.js" */
 /** @import { Socket } from "../../core/flow.js" */
@@ -25,7 +27,7 @@ import { unfold } from "../../core/spec.js";
  * @property {{name: string, type: string}[]} outputs
  * @property {boolean} [isDeprecated]
  * @property {boolean} [isExperimental]
- * @property {(graph: Graph, place: Point) => Node} insert  inside an edit
+ * @property {(graph: Graph, place: Point) => Node | undefined} insert  inside an edit; undefined: it may not be here
  *
  * @typedef {object} PaletteRequest
  * @property {Point} [at]  where the node goes, graph px; without it the node follows the pointer
@@ -41,7 +43,7 @@ export const palette = {
   async install(editor) {
     const { view, commands, settings } = editor;
     /** @type {Set<() => PaletteEntry[]>} */
-    const sources = new Set([() => entriesOf(editor)]);
+    const sources = new Set([() => entriesOf(editor), () => editor.services.blueprints?.entries ?? []]);
     /** @type {{entry: PaletteEntry, request: PaletteRequest} | null} */
     let ghost = null;
     /** @type {(() => void) | null} */
@@ -54,7 +56,8 @@ export const palette = {
     async function open(request = {}) {
       closeOpen?.();
       dropGhost();
-      const { openPanel } = await import("./panel.js");
+      // At once: what a person types right after the double-click belongs into it.
+      void loadKept();
       const panel = openPanel(editor, [...sources].flatMap((source) => source()), request);
       closeOpen = panel.close;
       const entry = await panel.chosen;
@@ -71,6 +74,12 @@ export const palette = {
       }
       return insert(editor, entry, view.toGraph(view.width / 2 - 100, view.height / 2 - 80), request);
     }
+
+    /** Kept subgraphs are on the server: what is late is there the next time. */
+    async function loadKept() {
+      await editor.services.blueprints?.load().catch((/** @type {unknown} */ error) => console.warn("kept subgraphs are not known", error));
+    }
+    setTimeout(loadKept, 0); // when the feature that has them is there, too
 
     /** @param {PaletteEntry} entry */
     function remember(entry) {
@@ -112,7 +121,7 @@ export const palette = {
       /** @returns {PaletteEntry[]} all that can be put into the graph that is shown */
       entries: () => [...sources].flatMap((source) => source()),
       remember,
-      /** @param {PaletteEntry} entry @param {Point} at  graph px @returns {Node} */
+      /** @param {PaletteEntry} entry @param {Point} at  graph px @returns {Node | null} */
       insert: (entry, at) => insert(editor, entry, at, {}),
     };
 
@@ -179,8 +188,8 @@ export function pageOf(editor, press) {
  */
 function entriesOf(editor) {
   const { catalogue, document } = editor;
-  const inside = new Set([editor.graph.definition?.id]);
-  const types = [...catalogue.types, ...[...document.definitions.keys()].filter((id) => !inside.has(id))];
+  const kept = [...document.definitions.values()].filter((each) => mayHold(editor.graph, each)).map((each) => each.id);
+  const types = [...catalogue.types, ...kept];
   return types.flatMap((type) => {
     const spec = document.specOf(type);
     if (!spec) return [];
@@ -206,12 +215,13 @@ function entriesOf(editor) {
  * @param {PaletteEntry} entry
  * @param {Point} at
  * @param {PaletteRequest} request
- * @returns {Node}
+ * @returns {Node | null}
  */
 function insert(editor, entry, at, { fits, then }) {
   const { graph, view } = editor;
   const node = editor.edit("undo.add-node", () => {
     const added = entry.insert(graph, { x: Math.round(at.x), y: Math.round(at.y) });
+    if (!added) return null;
     const { width, height } = view.layouts.of(added);
     graph.setNode(added, "width", Math.ceil(width));
     graph.setNode(added, "height", Math.ceil(height));
@@ -219,6 +229,7 @@ function insert(editor, entry, at, { fits, then }) {
     then?.(added);
     return added;
   });
+  if (!node) return null;
   editor.selection.set([node]);
   editor.events.emit("node:added", node);
   return node;

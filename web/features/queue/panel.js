@@ -32,6 +32,8 @@ export class QueuePanel {
   #cursor = null;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #moveTimer;
   #isBusy = false;
   #isStale = false;
   /** @type {Map<string, {bar: HTMLElement, words: HTMLElement, picture: HTMLImageElement}>} rows of running jobs */
@@ -58,7 +60,7 @@ export class QueuePanel {
     this.#cleanups = [
       server.events.on("message", ({ type, data }) => this.#hear(type, data)),
       events.on("run:job", () => this.#soon()),
-      events.on("run:progress", () => this.#move()),
+      events.on("run:progress", () => (this.#moveTimer ??= setTimeout(() => this.#move(), PAUSE_MS))),
       events.on("run:preview", ({ job, picture }) => this.#preview(job.id, picture)),
       server.events.on("state", (state) => void (state === "open" && this.#soon())),
     ];
@@ -67,6 +69,7 @@ export class QueuePanel {
 
   dispose() {
     clearTimeout(this.#timer);
+    clearTimeout(this.#moveTimer);
     this.#cleanups.forEach((each) => each());
     for (const address of this.#previews.values()) URL.revokeObjectURL(address);
   }
@@ -195,6 +198,8 @@ export class QueuePanel {
 
   /** What moves while jobs run. */
   #move() {
+    clearTimeout(this.#moveTimer);
+    this.#moveTimer = undefined;
     const { run } = this.#editor.services;
     for (const job of this.#drawn.running) {
       const row = this.#live.get(job.id);

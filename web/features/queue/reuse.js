@@ -28,6 +28,7 @@ export async function openWorkflowOf(editor, job) {
   }
   const document = editor.services.workflows.openSaved(saved, job.label ? { name: job.label } : {});
   document.lastJobs = [job.id];
+  editor.fitAll(); // the place that it was saved at suits another window
   await editor.services.run.recall(document);
 }
 

@@ -5,16 +5,33 @@
 
 /** @import { Job } from "./jobs.js" */
 
-const UNKNOWN_MS = 150; // what a node counts that was never timed
+/** What a node counts that was never timed, ms: sampling takes by far the longest, as a rule. */
+const GUESSES = /** @type {const} */ ([[/sampl/i, 10_000], [/load|vae|upscal|encode|decode/i, 800], [/./, 100]]);
+const KEPT_TYPES = 500;
 const SURE = 0.7; // part of the rest that must be known before a time is told
 
 export class Pace {
   /** @type {Map<string, number>} type -> ms, the latest counting half */
   #ofTypes = new Map();
 
+  /** @param {string | null} [kept]  what `kept` gave */
+  constructor(kept = null) {
+    try {
+      for (const [type, ms] of JSON.parse(kept ?? "[]")) if (Number.isFinite(ms)) this.#ofTypes.set(String(type), ms);
+    } catch {
+      // not ours, or of a later version: it is learned anew
+    }
+  }
+
+  /** What was learned, as a text. */
+  get kept() {
+    return JSON.stringify([...this.#ofTypes].slice(-KEPT_TYPES).map(([type, ms]) => [type, Math.round(ms)]));
+  }
+
   /** @param {string} type @param {number} ms */
   learn(type, ms) {
     const before = this.#ofTypes.get(type);
+    this.#ofTypes.delete(type); // those that were heard of last stay
     this.#ofTypes.set(type, before === undefined ? ms : (before + ms) / 2);
   }
 
@@ -34,7 +51,7 @@ export class Pace {
       const node = job.nodes.get(id);
       if (node?.state === "cached") continue;
       const known = this.#ofTypes.get(type);
-      const expected = known ?? UNKNOWN_MS;
+      const expected = known ?? guess(type);
       if (!node) {
         left += expected;
         if (known !== undefined) leftKnown += expected;
@@ -54,4 +71,9 @@ export class Pace {
     const percent = whole > 0 ? Math.min(99, (100 * done) / whole) : 0;
     return { percent, secondsLeft: left > 0 && leftKnown / left >= SURE ? left / 1000 : null };
   }
+}
+
+/** @param {string} type */
+function guess(type) {
+  return GUESSES.find(([pattern]) => pattern.test(type))?.[1] ?? 100;
 }

@@ -28,6 +28,8 @@ import { readOutput, Showing } from "./showing.js";
  */
 
 const MOST_AT_ONCE = 1000;
+const PACE = "heddle.pace"; // where the browser keeps how long types of nodes take
+const FAR_OFF = 5; // percent: an estimate that was so wrong is taken back
 const KEPT_IDS = 5; // jobs of a document that are looked up after a reload
 const CHANGE_PAUSE_MS = 400; // after a change, before it is run
 const LOOKS = new Set(["x", "y", "width", "height", "flags", "title", "color", "bgcolor", "rank", "label", "parentId", "lastNodeId", "lastLinkId", "lastRerouteId", "unfolded"]);
@@ -78,7 +80,9 @@ export const run = {
  */
 function clientIdOf(storage) {
   const known = storage.getItem("heddle.client");
-  if (known) return known;
+  // A tab that was duplicated brings its session along: two that hear each other's jobs would mix them up.
+  const isReload = performance.getEntriesByType("navigation").some((each) => /** @type {PerformanceNavigationTiming} */ (each).type !== "navigate");
+  if (known && isReload) return known;
   const made = newId();
   storage.setItem("heddle.client", made);
   return made;
@@ -100,7 +104,7 @@ export class RunService {
   /** When the server has it. @type {Hooks<AfterHook>} */
   after = new Hooks();
   jobs = new Jobs();
-  pace = new Pace();
+  pace = new Pace(localStorage.getItem(PACE));
   /** `change`: whenever the workflow changes; `always`: again and again @type {"once" | "change" | "always"} */
   mode = "once";
   /** How often the button queues. */
@@ -177,7 +181,7 @@ export class RunService {
 
   /** @param {Document} document */
   #write(document) {
-    const workflow = writeWorkflow(document);
+    const workflow = writeWorkflow(document, { forRun: true });
     return workflow.id ? workflow : { ...workflow, id: this.workflowIdOf(document) };
   }
 
@@ -227,8 +231,9 @@ export class RunService {
     if (error?.name === "AbortError") return;
     this.setMode("once");
     job.failure = { nodeId: null, type: "", message: error.message, kind: "", traceback: "" };
+    job.refusal = error.body?.error ? error.body : { error: { message: error.message } };
     this.jobs.setState(job, "failed");
-    this.#editor.events.emit("run:refused", { job, answer: error.body ?? { error: { message: error.message } }, isPartial: false });
+    this.#editor.events.emit("run:refused", { job, answer: job.refusal, isPartial: false });
   }
 
   /** @param {Document} document @param {string} id */
@@ -330,6 +335,7 @@ export class RunService {
         const type = job.wanted?.get(id);
         if (type && how === "ran" && seconds !== null) this.pace.learn(type, seconds * 1000);
       }
+      localStorage.setItem(PACE, this.pace.kept);
       const latest = this.jobs.all.findLast((each) => each.document === job.document && each.startedMs !== null);
       if (latest === job) this.showing.explain(job, nodes);
     } catch {
@@ -366,7 +372,7 @@ export class RunService {
     if (this.#editor.server.state !== "open" && !job.hasEnded) return this.#estimates.get(job) ?? { percent: 0, secondsLeft: null };
     const estimate = this.pace.estimate(job, this.jobs.now());
     const before = this.#estimates.get(job)?.percent ?? 0;
-    if (job.nodes.size) estimate.percent = Math.max(before, estimate.percent); // better known now, but it never goes back
+    if (before - estimate.percent < FAR_OFF) estimate.percent = Math.max(before, estimate.percent); // it does not tremble
     this.#estimates.set(job, estimate);
     return estimate;
   }

@@ -11,14 +11,19 @@
 
 /** @typedef {{output?: any, jobId?: string, text?: string, run?: {state: NodeRun["state"] | null, value: number, max: number | null, ms?: number}}} Shown */
 
+const SOON_MS = 100;
 const VIDEO = /\.(mp4|webm|mov|mkv|m4v)$/i;
 const AUDIO = /\.(mp3|wav|flac|ogg|opus|m4a)$/i;
 
 export class Showing {
   /** @type {WeakMap<Document, Map<string, Shown>>} */
   #kept = new WeakMap();
-  /** @type {Map<string, number>} "job node": number of the latest preview, since they are read one beside the other */
+  /** @type {Map<string, {number: number, picture: Blob}>} "job node": the latest one; they are read one beside the other */
   #previews = new Map();
+  /** @type {Map<Job, Set<string>>} instances whose inside moved */
+  #touched = new Map();
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
   #editor;
 
   /** @param {Editor} editor @param {Jobs} jobs */
@@ -26,6 +31,7 @@ export class Showing {
     this.#editor = editor;
     this.jobs = jobs;
     this.cleanups = [
+      () => clearTimeout(this.#timer),
       jobs.events.on("node", ({ job, id }) => this.#node(job, id)),
       jobs.events.on("result", ({ job, id, output }) => this.#result(job, id, output)),
       jobs.events.on("text", ({ job, id, text }) => this.#text(job, id, text)),
@@ -61,6 +67,11 @@ export class Showing {
       if (shown.text) this.#content?.setText(node, shown.text);
       if (shown.run) this.#paintRun(node, shown.run);
     }
+    for (const [key, { picture }] of [...this.#previews]) {
+      const [jobId, id] = key.split(" ");
+      const job = this.jobs.get(jobId);
+      if (job?.document === document && id.startsWith(prefix)) void this.preview(job, id, picture);
+    }
     this.#editor.events.emit("run:shown-again", null);
   }
 
@@ -92,7 +103,7 @@ export class Showing {
     shown.run = run ? { state: run.state, value: run.value, max: run.max, ms: run.ms } : { state: null, value: 0, max: null };
     const { node, instances } = this.placesOf(job.document, id);
     if (node) this.#paintRun(node, shown.run);
-    for (const each of instances) this.#paintInstance(job, each.node, id.split(":").slice(0, -each.rest.length).join(":"));
+    for (const each of instances) this.#touchInstance(job, id.split(":").slice(0, -each.rest.length).join(":"));
     if (run?.state !== "running") this.#dropPreview(job, id);
   }
 
@@ -101,6 +112,27 @@ export class Showing {
     this.#content?.setState(node, { state: run.state, ms: run.ms });
     if (run.state === "running" && run.max) this.#content?.setProgress(node, run.value, run.max);
     else this.#content?.setProgress(node, null);
+  }
+
+  /** A thousand nodes inside may move at once: their instance is painted after that. @param {Job} job @param {string} id */
+  #touchInstance(job, id) {
+    const ids = this.#touched.get(job);
+    if (ids) ids.add(id);
+    else this.#touched.set(job, new Set([id]));
+    this.#timer ??= setTimeout(() => this.#paintTouched(), SOON_MS);
+  }
+
+  #paintTouched() {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const all = [...this.#touched];
+    this.#touched.clear();
+    for (const [job, ids] of all) {
+      for (const id of ids) {
+        const { node } = this.placesOf(job.document, id);
+        if (node) this.#paintInstance(job, node, id);
+      }
+    }
   }
 
   /** What its inside does, on the instance itself. @param {Job} job @param {Node} node @param {string} id */
@@ -161,13 +193,13 @@ export class Showing {
    */
   async preview(job, id, picture) {
     const key = `${job.id} ${id}`;
-    const number = (this.#previews.get(key) ?? 0) + 1;
-    this.#previews.set(key, number);
+    const number = (this.#previews.get(key)?.number ?? 0) + 1;
+    this.#previews.set(key, { number, picture });
     const { node, instances } = this.placesOf(job.document, id);
     const nodes = instances.filter((each) => isExposed(each.node, each.rest)).map((each) => each.node);
     for (const each of node ? [node, ...nodes] : nodes) {
       const bitmap = await createImageBitmap(picture); // one each: who shows it closes it
-      if (this.#previews.get(key) === number && !job.hasEnded) this.#content?.setPreview(each, bitmap);
+      if (this.#previews.get(key)?.number === number && !job.hasEnded) this.#content?.setPreview(each, bitmap);
       else bitmap.close();
     }
   }
@@ -196,16 +228,11 @@ export class Showing {
     }
     if (job.hasEnded) {
       for (const key of [...this.#previews.keys()]) if (key.startsWith(`${job.id} `)) this.#dropPreview(job, key.slice(job.id.length + 1));
-      /** @type {Set<string>} */
-      const around = new Set();
       for (const id of job.nodes.keys()) {
         const parts = id.split(":");
-        for (let i = 1; i < parts.length; i++) around.add(parts.slice(0, i).join(":"));
+        for (let i = 1; i < parts.length; i++) this.#touchInstance(job, parts.slice(0, i).join(":"));
       }
-      for (const id of around) {
-        const { node } = this.placesOf(document, id);
-        if (node) this.#paintInstance(job, node, id);
-      }
+      this.#paintTouched();
     }
   }
 
@@ -241,7 +268,7 @@ function isExposed(instance, rest) {
 /**
  * @param {any} output  of a node: kind -> files or texts
  * @param {(file: any) => string} address
- * @returns {{pictures: {src: string, width?: number, height?: number, file: any}[], media: {src: string, kind: "audio" | "video", file: any}[], text: string}}
+ * @returns {{pictures: {src: string, width?: number, height?: number, file: any, isMoving?: boolean}[], media: {src: string, kind: "audio" | "video", file: any}[], text: string}}
  */
 export function readOutput(output, address) {
   /** @type {ReturnType<typeof readOutput>} */
@@ -251,6 +278,7 @@ export function readOutput(output, address) {
   for (const [kind, items] of Object.entries(output ?? {})) {
     if (typeof items === "string" && kind === "text") texts.push(items);
     if (!Array.isArray(items)) continue;
+    const isMoving = kind === "gifs" || kind === "animated_images" || (kind === "images" && output.animated?.[0] === true);
     for (const item of items) {
       if (typeof item === "string") {
         if (kind === "text") texts.push(item);
@@ -258,7 +286,7 @@ export function readOutput(output, address) {
         const src = address(item);
         if (kind === "audio" || AUDIO.test(item.filename)) found.media.push({ src, kind: "audio", file: item });
         else if (VIDEO.test(item.filename)) found.media.push({ src, kind: "video", file: item });
-        else if (kind === "images" || kind === "gifs" || kind === "animated_images") found.pictures.push({ src, width: item.width, height: item.height, file: item });
+        else if (kind === "images" || kind === "gifs" || kind === "animated_images") found.pictures.push({ src, width: item.width, height: item.height, file: item, ...(isMoving ? { isMoving } : {}) });
       }
     }
   }

@@ -12,6 +12,8 @@ import { blueprintOf, insertWorkflow } from "../../core/subgraphs.js";
 /** @import { Graph, Node } from "../../core/graph.js" */
 /** @import { InputSpec, OutputSpec } from "../../core/spec.js" */
 
+const FOLDER = "subgraphs";
+
 /**
  * One that can be put into a graph, in the shape of what the search for nodes shows.
  * @typedef {object} Blueprint
@@ -28,6 +30,16 @@ import { blueprintOf, insertWorkflow } from "../../core/subgraphs.js";
  * @property {boolean} isOwn
  * @property {(graph: Graph, place: {x: number, y: number}) => Node | undefined} insert  part of the caller's edit
  */
+
+/**
+ * Files below `subgraphs/`. To ask for a folder that is not there yet would be an error, which browsers log.
+ * @param {import("../../core/server.js").Server} server
+ */
+async function ownPaths(server) {
+  const all = await server.get("/v2/userdata").catch(() => []);
+  const isThere = Array.isArray(all) && all.some((each) => each?.type === "directory" && each.name === "subgraphs");
+  return isThere ? server.get("/userdata?dir=subgraphs&recurse=true").catch(() => []) : [];
+}
 
 export class Blueprints {
   /** Those that were read so far. @type {Blueprint[]} */
@@ -54,7 +66,7 @@ export class Blueprints {
   async #read() {
     const { server } = this.#editor;
     const [own, shared] = await Promise.all([
-      server.get("/userdata?dir=subgraphs&recurse=true").catch(() => []), // there is no such folder yet
+      ownPaths(server),
       server.get("/global_subgraphs").catch(() => ({})),
     ]);
     const paths = Array.isArray(own) ? own.filter((each) => typeof each === "string" && each.endsWith(".json")) : [];
@@ -127,7 +139,7 @@ export class Blueprints {
 
 /** @param {string} path  below the folder */
 function addressOf(path) {
-  return `/userdata/${encodeURIComponent(`subgraphs/${path}`)}`;
+  return `/userdata/${encodeURIComponent(`${FOLDER}/${path}`)}`;
 }
 
 /** The text itself: as JSON, long numbers would lose digits. @param {string} address */

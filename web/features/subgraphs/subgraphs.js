@@ -15,6 +15,7 @@ import { showPath } from "./path.js";
 /** @import { Press } from "../../core/view/pointer.js" */
 /** @import { Side } from "../../core/subgraphs.js" */
 
+const LOAD_AFTER_MS = 3000;
 const BUTTON = 24; // px, of the sign that opens an instance, at the right of its title
 
 /**
@@ -60,7 +61,7 @@ export const subgraphs = {
 
     const stopCommands = editor.commands.addAll([
       { id: "subgraph.make", title: "command.subgraph-make", keys: ["ctrl+shift+e"], when: () => editor.selection.nodes.some((node) => editor.graph.nodes.has(node.key)), run: () => make(editor) },
-      { id: "subgraph.open", title: "command.subgraph-open", keys: ["alt+enter"], when: () => chosen() !== null, run: () => open(editor, /** @type {Node} */ (chosen())) },
+      { id: "subgraph.open", title: "command.subgraph-open", keys: ["alt+arrowdown"], when: () => chosen() !== null, run: () => open(editor, /** @type {Node} */ (chosen())) },
       { id: "subgraph.leave", title: "command.subgraph-leave", keys: ["escape", "alt+arrowup"], when: isInside, run: () => leave(editor) },
       { id: "subgraph.unpack", title: "command.subgraph-unpack", when: () => editor.selection.nodes.some(isInstance), run: () => layOpen(editor) },
       { id: "subgraph.independent", title: "command.subgraph-independent", when: () => { const node = chosen(); return node !== null && countOf(node) > 1; }, run: () => own(editor, /** @type {Node} */ (chosen())) },
@@ -86,7 +87,7 @@ export const subgraphs = {
       const { boundary } = node.graph;
       if (isInstance(node)) paintSign(pen.context, pen.theme.text, node.x + layout.width - BUTTON / 2 - 3, node.y - 15);
       else if (node === boundary?.input || node === boundary?.output) {
-        pen.text("+", node.x + (node === boundary.input ? layout.width - 14 : 14), node.y + layout.height - 10, { align: node === boundary.input ? "right" : "left", colour: pen.theme.faint, px: 14 });
+        pen.text("+", node.x + layout.width - 12, node.y - 15, { align: "right", colour: pen.theme.faint, px: 16 }); // a link may be dropped here
       }
     };
     editor.view.nodePainters.push(paint);
@@ -102,7 +103,10 @@ export const subgraphs = {
     };
     const stopGraph = editor.events.on("graph", nameEnds);
     nameEnds();
+    // The search for nodes shows them, too: read when the page has nothing else to do.
+    const later = setTimeout(() => void blueprints.load().catch((error) => console.info("saved subgraphs", error)), LOAD_AFTER_MS);
     return () => {
+      clearTimeout(later);
       for (const stop of [stopCommands, stopMenu, stopPath, stopDouble, stopPress, stopGraph, removeStyle]) stop();
       editor.view.nodePainters.splice(editor.view.nodePainters.indexOf(paint), 1);
       for (const name of ["subgraph", "subgraphs", "blueprints"]) delete editor.services[name];
@@ -114,7 +118,7 @@ export const subgraphs = {
 /** @param {Node} node */
 function countOf(node) {
   const definition = definitionOf(node);
-  return definition ? node.graph.document.instancesOf(definition).length : 0;
+  return definition ? node.graph.document.liveInstancesOf(definition).length : 0;
 }
 
 /** @param {Editor} editor @param {Node} node @param {Press} press */

@@ -39,7 +39,7 @@ export const tips = {
     };
     const stops = [
       removeStyle,
-      editor.settings.declare([{ id: "tips", title: "settings.tips", section: "settings.section.canvas", kind: "boolean", fallback: true }]),
+      editor.settings.declare([{ id: "tips", title: "settings.tips", section: "setting.canvas", kind: "boolean", fallback: true }]),
       view.events.on("hover", (press) => {
         hover("node" in press.hit ? press.hit.node : null);
         const next = placeOf(press);

@@ -3,6 +3,7 @@
  * a list. What is reached is said to screen readers.
  */
 
+import { openPicker } from "../../core/picker.js";
 import { h } from "../../core/dom.js";
 import { asLink, fittingSockets, mayLink, typeOfInput, typeOfOutput } from "../../core/flow.js";
 import { connectAll } from "../../core/linking.js";
@@ -16,7 +17,6 @@ import { colourOfType } from "../../core/view/theme.js";
 /** @type {Feature} */
 export const walk = {
   name: "walk",
-  needs: ["palette"],
   install(editor) {
     const { view, selection } = editor;
     /** @type {Socket | null} */
@@ -66,7 +66,6 @@ export const walk = {
     async function link() {
       const start = socket;
       if (!start) return;
-      const { openPicker } = await import("../../core/picker.js");
       await openPicker(editor, editor.text(start.side === "output" ? "walk.to" : "walk.from"), picksFor(editor, start));
       voice.textContent = describe(editor, start);
     }
@@ -105,7 +104,7 @@ export const walk = {
         { id: "walk.previous", title: "command.previous-node", keys: ["ctrl+arrowleft"], run: () => stepNode(-1) },
         { id: "walk.next-socket", title: "command.next-socket", keys: ["ctrl+arrowdown"], when: () => current() !== undefined, run: () => stepSocket(1) },
         { id: "walk.previous-socket", title: "command.previous-socket", keys: ["ctrl+arrowup"], when: () => current() !== undefined, run: () => stepSocket(-1) },
-        { id: "walk.link", title: "command.link-socket", keys: ["enter"], when: () => socket !== null && document.activeElement === view.element, run: link },
+        { id: "walk.link", title: "command.link-socket", keys: ["enter"], order: -1, when: () => socket !== null && document.activeElement === view.element, run: link },
         { id: "walk.region", title: "command.next-region", keys: ["f6"], inText: true, run: goRegion },
         { id: "menu.open", title: "command.open-menu", keys: ["shift+f10", "contextmenu"], when: () => document.activeElement === view.element, run: () => openMenu(editor, socket) },
       ]),

@@ -98,7 +98,10 @@ export class Files {
     this.#editor.open(document);
     if (replaces) this.#editor.close(current);
     if (damage.length) {
-      const lines = damage.slice(0, 5).map((each) => this.#editor.text(each.key, { at: each.at }));
+      const lines = damage.slice(0, 5).map(({ key, at, within }) => {
+        const text = this.#editor.text(key, { at });
+        return within ? this.#editor.text("damage.within", { text, within }) : text;
+      });
       if (damage.length > 5) lines.push(this.#editor.text("workflows.more-damage", { count: damage.length - 5 }));
       this.#editor.shell.note(lines.join("\n"), { kind: "error" });
     }
@@ -108,7 +111,7 @@ export class Files {
 
   /** One that ships, or the person's own by name. @param {string} name */
   async openExample(name) {
-    const saved = await this.#editor.server.get(`/heddle/workflows/${name.split("/").map(encodeURIComponent).join("/")}`);
+    const saved = await this.#editor.server.askExactly("GET", `/heddle/workflows/${name.split("/").map(encodeURIComponent).join("/")}`);
     const document = this.openSaved(saved, { name: name.split("/").at(-1) ?? name });
     this.#editor.fitAll(); // the place that it was saved at suits another window
     return document;
@@ -207,7 +210,7 @@ export class Files {
     }
     const form = new FormData();
     form.append("file", what instanceof Blob ? what : new Blob([what], { type: "text/plain" }), name);
-    const found = await this.#editor.server.ask("POST", "/heddle/open", form);
+    const found = await this.#editor.server.askExactly("POST", "/heddle/open", form);
     for (const note of found.notes ?? []) this.#editor.shell.note(typeof note === "string" ? note : (note.message ?? JSON.stringify(note)));
     if (found.workflow) {
       const document = this.openSaved(found.workflow, { name: nameOf(found.name ?? name) });
@@ -282,7 +285,7 @@ export class Files {
     if (answer === "other") return this.saveAs(document);
     if (answer === "theirs") {
       const response = await fetch(editor.server.address(`/heddle/files/workflows/${encodeURIComponent(path)}`), { cache: "no-cache" });
-      if (response.ok) this.openSaved(await response.json(), { name: `${nameOf(path)} *` });
+      if (response.ok) this.openSaved(this.#parse(await response.text(), path), { name: `${nameOf(path)} *` });
     }
     return false;
   }

@@ -1,0 +1,474 @@
+"""Links, the palette, the clipboard, groups and the search, driven by mouse and keyboard as people do."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from tests.web.page_server import PageServer
+
+EMPTY = """() => {
+  const { editor } = heddle;
+  editor.edit("undo.delete", () => editor.graph.removeNodes([...editor.graph.nodes.values()]));
+  editor.view.moveTo(1, { x: 0, y: 0 });
+}"""
+ADD = """([type, x, y]) => {
+  const { editor } = heddle;
+  return editor.edit("undo.add-node", () => editor.graph.addNode(type, { x, y })).id;
+}"""
+SOCKET = """([id, side, name]) => {
+  const { view, graph } = heddle.editor;
+  const node = graph.node(id);
+  const slot = node[side + "s"].findIndex((each) => each.name === name);
+  const point = view.pointOf({ node, side, slot });
+  return view.toScreen(point.x, point.y);
+}"""
+SOCKETS = """() => {
+  const { view, graph } = heddle.editor;
+  return [...graph.nodes.values()].flatMap((node) => ["input", "output"].flatMap((side) =>
+    node[side + "s"].map((_, slot) => {
+      const point = view.pointOf({ node, side, slot });
+      return view.toScreen(point.x, point.y);
+    })));
+}"""
+COUNT_STEPS = """() => {
+  window.steps = 0;
+  const { events } = heddle.editor.document.journal;
+  events.on("commit", () => window.steps++);
+  events.on("travel", ({ direction }) => (window.steps += direction === "undo" ? -1 : 1));
+}"""
+TITLE = """(id) => {
+  const { view, graph } = heddle.editor;
+  const node = graph.node(id);
+  return view.toScreen(node.x + 40, node.y - 15);
+}"""
+LINKS = """() => {
+  const { graph } = heddle.editor;
+  return [...graph.links.values()].map((link) => {
+    const [from, to] = [graph.node(link.from), graph.node(link.to)];
+    return `${from.type}.${from.outputs[link.fromSlot].name} -> ${to.type}.${to.inputs[link.toSlot].name}`;
+  }).sort();
+}"""
+SAVED = "() => { const { editor } = heddle; return editor.services.workflows.write(editor.document); }"
+
+
+class Canvas:
+    """The canvas of a page with an empty graph, at its natural size."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        page.evaluate(EMPTY)
+        box = page.locator(".canvas").bounding_box()
+        assert box is not None
+        self.left, self.top = box["x"], box["y"]
+
+    def add(self, node_type: str, x: int, y: int) -> int:
+        return self.page.evaluate(ADD, [node_type, x, y])
+
+    def socket(self, node: int, side: str, name: str) -> tuple[float, float]:
+        return self._page_place(self.page.evaluate(SOCKET, [node, side, name]))
+
+    def title(self, node: int) -> tuple[float, float]:
+        return self._page_place(self.page.evaluate(TITLE, node))
+
+    def place(self, x: float, y: float) -> tuple[float, float]:
+        return self.left + x, self.top + y
+
+    def drag(self, start: tuple[float, float], end: tuple[float, float], *, drop: bool = True) -> None:
+        mouse = self.page.mouse
+        mouse.move(*start)
+        mouse.down()
+        mouse.move((start[0] + end[0]) / 2, (start[1] + end[1]) / 2)
+        mouse.move(*end)
+        mouse.move(*end)
+        if drop:
+            mouse.up()
+
+    def links(self) -> list[str]:
+        return self.page.evaluate(LINKS)
+
+    def count(self) -> int:
+        return self.page.evaluate("heddle.editor.graph.nodes.size")
+
+    def press(self, keys: str) -> None:
+        self.page.keyboard.press(keys)
+
+    def _page_place(self, point: Any) -> tuple[float, float]:
+        return self.left + point["x"], self.top + point["y"]
+
+
+@pytest.fixture
+def canvas(editor_page: Page) -> Canvas:
+    return Canvas(editor_page)
+
+
+def test_a_link_is_drawn_moved_cut_and_each_is_one_step_of_undo(canvas: Canvas) -> None:
+    loader, decode, other = (
+        canvas.add("CheckpointLoaderSimple", 40, 60),
+        canvas.add("VAEDecode", 500, 60),
+        canvas.add("VAEDecode", 500, 260),
+    )
+    canvas.drag(canvas.socket(loader, "output", "VAE"), canvas.socket(decode, "input", "vae"))
+    assert canvas.links() == ["CheckpointLoaderSimple.VAE -> VAEDecode.vae"]
+    canvas.drag(canvas.socket(decode, "input", "vae"), canvas.socket(other, "input", "vae"))
+    assert canvas.page.evaluate("id => heddle.editor.graph.node(id).inputs.map(s => s.link !== null)", other)[1]
+    canvas.drag(canvas.socket(other, "input", "vae"), canvas.place(300, 500))
+    assert canvas.links() == []
+    for _ in range(2):
+        canvas.press("Control+z")
+    assert canvas.page.evaluate("id => heddle.editor.graph.node(id).inputs.map(s => s.link !== null)", decode)[1]
+    canvas.press("Control+z")
+    assert canvas.links() == []
+
+
+def test_what_does_not_fit_is_said_where_the_pointer_is_and_escape_gives_up(canvas: Canvas) -> None:
+    loader, decode = canvas.add("CheckpointLoaderSimple", 40, 60), canvas.add("VAEDecode", 500, 60)
+    canvas.drag(canvas.socket(loader, "output", "MODEL"), canvas.socket(decode, "input", "vae"), drop=False)
+    expect(canvas.page.get_by_text("MODEL does not fit VAE")).to_be_visible()
+    canvas.press("Escape")
+    canvas.page.mouse.up()
+    expect(canvas.page.get_by_text("MODEL does not fit VAE")).to_be_hidden()
+    assert canvas.links() == []
+
+
+def test_a_circle_is_refused_in_words(canvas: Canvas) -> None:
+    first, second = canvas.add("Reroute", 40, 60), canvas.add("Reroute", 400, 60)
+    canvas.drag(canvas.socket(first, "output", ""), canvas.socket(second, "input", ""))
+    canvas.drag(canvas.socket(second, "output", ""), canvas.socket(first, "input", ""))
+    expect(canvas.page.get_by_text("This would make a circle")).to_be_visible()
+    assert len(canvas.links()) == 1
+
+
+def test_a_drop_on_a_node_takes_its_first_fitting_socket_and_a_drop_on_a_widget_its_own(canvas: Canvas) -> None:
+    loader, sampler = canvas.add("CheckpointLoaderSimple", 40, 60), canvas.add("KSampler", 500, 60)
+    x, y = canvas.title(sampler)
+    canvas.drag(canvas.socket(loader, "output", "MODEL"), (x + 60, y))
+    assert canvas.links() == ["CheckpointLoaderSimple.MODEL -> KSampler.model"]
+    note = canvas.page.evaluate(
+        "() => ['PrimitiveInt', 'PrimitiveNode'].find((type) => heddle.editor.catalogue.spec(type))"
+    )
+    number = canvas.add(note, 40, 400)
+    output = canvas.page.evaluate("id => heddle.editor.graph.node(id).outputs[0].name", number)
+    x, y = canvas.socket(sampler, "input", "steps")
+    canvas.drag(canvas.socket(number, "output", output), (x + 80, y))
+    assert any(each.endswith("-> KSampler.steps") for each in canvas.links())
+
+
+def test_a_drop_on_empty_canvas_offers_what_fits_and_links_what_is_chosen(canvas: Canvas) -> None:
+    sampler = canvas.add("KSampler", 40, 60)
+    canvas.drag(canvas.socket(sampler, "output", "LATENT"), canvas.place(600, 300))
+    palette = canvas.page.get_by_role("dialog", name="Add a node")
+    expect(palette.get_by_role("option", name="VAE Decode")).to_be_visible()
+    expect(palette.get_by_role("option", name="Load Checkpoint")).to_have_count(0)
+    canvas.page.keyboard.type("decode")
+    canvas.press("Enter")
+    assert canvas.links() == ["KSampler.LATENT -> VAEDecode.samples"]
+    canvas.press("Control+z")
+    assert (canvas.links(), canvas.count()) == ([], 1)
+
+
+def test_a_node_is_found_and_placed_by_keyboard_alone(canvas: Canvas) -> None:
+    canvas.page.mouse.move(5, 5)  # over the bar: the node goes to the middle
+    canvas.page.locator(".canvas").focus()
+    canvas.press("Tab")
+    field = canvas.page.get_by_role("combobox", name="Search nodes")
+    expect(field).to_be_focused()
+    canvas.page.keyboard.type("ksamp")
+    expect(canvas.page.get_by_role("option", selected=True)).to_contain_text("KSampler")
+    expect(canvas.page.locator(".palette-card")).to_contain_text("latent_image")
+    canvas.press("Enter")
+    assert canvas.page.evaluate("[...heddle.editor.graph.nodes.values()].map(n => n.type)") == ["KSampler"]
+    canvas.press("Control+ArrowDown")  # its first socket
+    canvas.press("Enter")
+    expect(canvas.page.get_by_role("combobox", name="What should feed this input?")).to_be_focused()
+    canvas.page.keyboard.type("new")
+    canvas.press("Enter")
+    expect(canvas.page.get_by_text("Nodes that give MODEL")).to_be_visible()
+    canvas.page.keyboard.type("checkpoint")
+    canvas.press("Enter")
+    assert canvas.links() == ["CheckpointLoaderSimple.MODEL -> KSampler.model"]
+
+
+def test_a_node_dropped_on_a_link_is_put_into_it(canvas: Canvas) -> None:
+    first, last = canvas.add("Reroute", 40, 60), canvas.add("Reroute", 700, 60)
+    middle = canvas.add("Reroute", 300, 300)
+    canvas.drag(canvas.socket(first, "output", ""), canvas.socket(last, "input", ""))
+    x, y = canvas.place(330, 303)
+    canvas.drag((x, y), (x, y - 240))
+    ends = canvas.page.evaluate("[...heddle.editor.graph.links.values()].map(l => [l.from, l.to])")
+    assert sorted(ends) == [[first, middle], [middle, last]]
+    canvas.press("Control+z")
+    assert canvas.page.evaluate("[...heddle.editor.graph.links.values()].map(l => [l.from, l.to])") == [[first, last]]
+
+
+def test_alt_and_a_click_on_a_link_adds_a_point_that_can_be_dragged(canvas: Canvas) -> None:
+    first, last = canvas.add("Reroute", 40, 60), canvas.add("Reroute", 700, 60)
+    canvas.drag(canvas.socket(first, "output", ""), canvas.socket(last, "input", ""))
+    (x, y), (to_x, _) = canvas.socket(first, "output", ""), canvas.socket(last, "input", "")
+    canvas.page.keyboard.down("Alt")
+    canvas.page.mouse.click((x + to_x) / 2, y)
+    canvas.page.keyboard.up("Alt")
+    canvas.drag(((x + to_x) / 2, y), ((x + to_x) / 2, y + 150))
+    [point] = canvas.page.evaluate("[...heddle.editor.graph.reroutes.values()].map(p => p.y)")
+    assert point > 200
+    canvas.press("Delete")
+    assert canvas.page.evaluate("heddle.editor.graph.reroutes.size") == 0
+    assert len(canvas.links()) == 1
+
+
+def test_nodes_are_copied_to_another_window_with_their_links(
+    new_context: Callable[..., BrowserContext], server: PageServer
+) -> None:
+    context = new_context(server, permissions=["clipboard-read", "clipboard-write"])
+    pages = [context.new_page(), context.new_page()]
+    for page in pages:
+        page.goto("/")
+        page.locator("body[data-ready]").wait_for()
+    source, target = Canvas(pages[0]), Canvas(pages[1])
+    loader, decode = source.add("CheckpointLoaderSimple", 40, 60), source.add("VAEDecode", 500, 60)
+    source.page.bring_to_front()
+    source.drag(source.socket(loader, "output", "VAE"), source.socket(decode, "input", "vae"))
+    source.page.locator(".canvas").focus()
+    source.press("Control+a")
+    source.press("Control+c")
+    target.page.bring_to_front()
+    target.page.locator(".canvas").focus()
+    target.press("Control+v")
+    expect(target.page.locator("body")).to_have_attribute("data-ready", "true")
+    target.page.wait_for_timeout(200)
+    assert (target.count(), target.links()) == (2, ["CheckpointLoaderSimple.VAE -> VAEDecode.vae"])
+    target.press("Control+x")
+    assert target.count() == 0
+    target.press("Control+z")
+    assert target.count() == 2
+
+
+def test_alt_and_drag_leaves_the_node_and_takes_a_copy_along(canvas: Canvas) -> None:
+    node = canvas.add("KSampler", 40, 60)
+    x, y = canvas.title(node)
+    canvas.page.keyboard.down("Alt")
+    canvas.drag((x, y), (x + 400, y + 100))
+    canvas.page.keyboard.up("Alt")
+    places = canvas.page.evaluate("[...heddle.editor.graph.nodes.values()].map(n => [n.id, n.x > 300])")
+    assert places == [[node, False], [node + 1, True]]
+    canvas.press("Control+z")
+    assert canvas.count() == 1
+
+
+def test_a_group_is_made_named_muted_and_moved_with_what_it_holds(canvas: Canvas) -> None:
+    node = canvas.add("KSampler", 140, 160)
+    canvas.page.mouse.click(*canvas.title(node))
+    canvas.press("Control+g")
+    canvas.page.keyboard.type("Mine")
+    canvas.press("Enter")
+    x, y = canvas.page.evaluate("(() => { const g = heddle.editor.graph.groups[0]; return [g.x + 150, g.y + 12]; })()")
+    start = canvas.place(x, y)
+    canvas.drag(start, (start[0] + 100, start[1] + 50))
+    assert canvas.page.evaluate("id => { const n = heddle.editor.graph.node(id); return n.x; }", node) > 200
+    canvas.page.mouse.click(start[0] + 100, start[1] + 50, button="right")
+    canvas.page.get_by_role("menuitemcheckbox", name="Mute the nodes of the group").click()
+    group = canvas.page.evaluate("heddle.editor.graph.groups.map(g => g.title)")
+    assert (group, canvas.page.evaluate("id => heddle.editor.graph.node(id).mode", node)) == (["Mine"], 2)
+
+
+def test_a_title_is_typed_where_it_stands(canvas: Canvas) -> None:
+    node = canvas.add("KSampler", 140, 160)
+    canvas.page.mouse.dblclick(*canvas.title(node))
+    field = canvas.page.get_by_role("textbox", name="Rename node or group")
+    field.fill("<b>Last</b> touch")
+    field.press("Enter")
+    assert canvas.page.evaluate("id => heddle.editor.graph.node(id).title", node) == "<b>Last</b> touch"
+    canvas.press("Control+z")
+    assert canvas.page.evaluate("id => heddle.editor.graph.node(id).title ?? null", node) is None
+
+
+def test_the_search_goes_from_one_to_the_next(canvas: Canvas) -> None:
+    canvas.add("KSampler", 40, 60)
+    note = canvas.add("Note", 4000, 3000)
+    canvas.page.evaluate(
+        "id => { const { editor } = heddle; editor.edit('e', () => "
+        "editor.graph.setValue(editor.graph.node(id), 'text', 'the euler way')); }",
+        note,
+    )
+    canvas.page.locator(".canvas").focus()
+    canvas.press("Control+f")
+    field = canvas.page.get_by_role("searchbox", name="Find in the graph")
+    field.fill("euler")
+    field.press("Enter")
+    expect(canvas.page.locator(".find-count")).to_have_text("1 / 2")
+    field.press("Enter")
+    expect(canvas.page.locator(".find-count")).to_have_text("2 / 2")
+    assert canvas.page.evaluate("heddle.editor.selection.nodes.map(n => n.id)") == [note]
+    field.press("Escape")
+    expect(field).to_have_count(0)
+
+
+def test_every_command_is_found_by_its_words(canvas: Canvas) -> None:
+    canvas.add("KSampler", 40, 60)
+    canvas.add("VAEDecode", 40, 90)
+    canvas.page.locator(".canvas").focus()
+    canvas.press("Control+Shift+P")
+    expect(canvas.page.get_by_role("combobox", name="All commands")).to_be_focused()
+    canvas.page.keyboard.type("lay out everything")
+    canvas.press("Enter")
+    canvas.page.wait_for_timeout(300)
+    tops = canvas.page.evaluate("[...heddle.editor.graph.nodes.values()].map(n => n.y)")
+    assert abs(tops[0] - tops[1]) > 60 or tops[0] == tops[1]
+
+
+@pytest.mark.parametrize("kind", ["empty", "title", "input", "link", "group", "widget"])
+def test_no_menu_has_an_entry_without_words_or_a_barrier(
+    canvas: Canvas, kind: str, find_barriers: Callable[..., list[str]]
+) -> None:
+    loader, decode = canvas.add("CheckpointLoaderSimple", 140, 160), canvas.add("VAEDecode", 700, 160)
+    canvas.drag(canvas.socket(loader, "output", "VAE"), canvas.socket(decode, "input", "vae"))
+    canvas.page.mouse.click(*canvas.title(loader))
+    canvas.press("Control+g")
+    canvas.press("Enter")
+    (x, y), (to_x, to_y) = canvas.socket(loader, "output", "VAE"), canvas.socket(decode, "input", "vae")
+    widget_x, widget_y = canvas.socket(loader, "input", "ckpt_name")
+    group_x, group_y = canvas.title(loader)
+    places = {
+        "empty": canvas.place(60, 560),
+        "title": canvas.title(decode),
+        "input": (to_x, to_y),
+        "link": ((x + to_x) / 2, (y + to_y) / 2),
+        "group": (group_x, group_y - 45),
+        "widget": (widget_x + 40, widget_y),
+    }
+    canvas.page.mouse.click(*places[kind], button="right")
+    menu = canvas.page.get_by_role("menu").first
+    expect(menu).to_be_visible()
+    texts = menu.locator(".menu-text").all_inner_texts()
+    assert len(texts) >= 4
+    assert not [text for text in texts if not text or text.count(".") > 1 or text.startswith(("menu.", "command."))]
+    assert find_barriers(canvas.page, ".menu") == []
+
+
+def test_two_hundred_random_gestures_and_their_undo_return_to_the_same_workflow(canvas: Canvas) -> None:
+    seed = int(os.environ.get("GESTURE_SEED", random.randrange(10**6)))
+    print(f"GESTURE_SEED={seed} repeats these gestures")
+    chance = random.Random(seed)
+    page, mouse = canvas.page, canvas.page.mouse
+    for i, node_type in enumerate(["CheckpointLoaderSimple", "KSampler", "VAEDecode", "Reroute", "EmptyLatentImage"]):
+        canvas.add(node_type, 60 + 340 * (i % 3), 80 + 330 * (i // 3))
+    page.evaluate("heddle.editor.view.moveTo(0.8, { x: 40, y: 20 })")
+    before = page.evaluate(SAVED)
+    page.evaluate(COUNT_STEPS)
+
+    def anywhere() -> tuple[float, float]:
+        return canvas.place(chance.randrange(40, 1000), chance.randrange(90, 640))
+
+    def socket() -> tuple[float, float]:
+        found = page.evaluate(SOCKETS)
+        point = chance.choice(found) if found else {"x": 300, "y": 300}
+        return canvas.left + point["x"], canvas.top + point["y"]
+
+    def title() -> tuple[float, float]:
+        nodes = page.evaluate("[...heddle.editor.graph.nodes.keys()]")
+        return canvas.title(chance.choice(nodes)) if nodes else anywhere()
+
+    keys = ["Control+b", "Control+m", "Alt+c", "p", "p", "ArrowRight", "Control+d", "Control+a", "Delete", "Control+z"]
+    for _ in range(200):
+        if canvas.count() < 3:
+            canvas.add(
+                chance.choice(["KSampler", "VAEDecode", "Reroute"]), chance.randrange(900), chance.randrange(600)
+            )
+        kind = chance.choice(["move", "wire", "wire", "to-node", "clone", "point", "frame", "key", "key"])
+        if kind == "move":
+            canvas.drag(title(), anywhere())
+        elif kind == "wire":
+            canvas.drag(socket(), socket())
+        elif kind == "to-node":
+            canvas.drag(socket(), title())
+        elif kind == "frame":
+            page.keyboard.down("Control")
+            canvas.drag(anywhere(), anywhere())
+            page.keyboard.up("Control")
+        elif kind in ("clone", "point"):
+            page.keyboard.down("Alt")
+            if kind == "clone":
+                canvas.drag(title(), anywhere())
+            else:
+                mouse.click(*anywhere())
+            page.keyboard.up("Alt")
+        else:
+            mouse.click(*title())
+            canvas.press(chance.choice(keys))
+        if page.locator(".palette").count():
+            canvas.press("Escape")
+        page.locator(".canvas").focus()
+    steps = page.evaluate("steps")
+    assert steps > 40
+    for _ in range(steps):
+        canvas.press("Control+z")
+    after = page.evaluate(SAVED)
+    for saved in (before, after):
+        saved["extra"].pop("ds", None)
+    assert after == before
+
+
+def test_a_finger_draws_a_link_and_a_long_press_opens_the_menu(
+    new_context: Callable[..., BrowserContext], server: PageServer
+) -> None:
+    context = new_context(server, has_touch=True, viewport={"width": 390, "height": 844})
+    page = context.new_page()
+    page.goto("/")
+    page.locator("body[data-ready]").wait_for()
+    canvas = Canvas(page)
+    page.evaluate("heddle.editor.view.moveTo(0.5, { x: 0, y: 0 })")
+    first, last = canvas.add("Reroute", 40, 500), canvas.add("Reroute", 380, 700)
+    session = context.new_cdp_session(page)
+
+    def touch(kind: str, place: tuple[float, float] | None) -> None:
+        points = [] if place is None else [{"x": place[0], "y": place[1]}]
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    start, end = canvas.socket(first, "output", ""), canvas.socket(last, "input", "")
+    touch("touchStart", (start[0] + 6, start[1] - 6))
+    touch("touchMove", ((start[0] + end[0]) / 2, (start[1] + end[1]) / 2))
+    touch("touchMove", end)
+    touch("touchEnd", None)
+    assert len(canvas.links()) == 1
+    touch("touchStart", canvas.place(150, 600))
+    expect(page.get_by_role("menu")).to_be_visible()
+    touch("touchEnd", None)
+    expect(page.get_by_role("menuitem", name="Add a node")).to_be_visible()
+
+
+def test_a_widgets_value_goes_into_a_node_of_its_own_and_back(canvas: Canvas) -> None:
+    sampler = canvas.add("KSampler", 500, 160)
+    x, y = canvas.socket(sampler, "input", "cfg")
+    canvas.page.mouse.click(x + 80, y, button="right")
+    canvas.page.get_by_role("menuitem", name="Take cfg from a node").click()
+    [link] = canvas.links()
+    assert link.endswith("-> KSampler.cfg")
+    canvas.page.mouse.click(x + 80, y, button="right")
+    canvas.page.get_by_role("menuitem", name="Set cfg here again").click()
+    assert (canvas.links(), canvas.count()) == ([], 1)
+
+
+def test_the_windows_of_palette_commands_and_search_hinder_nobody(
+    canvas: Canvas, find_barriers: Callable[..., list[str]]
+) -> None:
+    canvas.add("KSampler", 40, 60)
+    focus = canvas.page.locator(".canvas")
+    for keys, window, typed in (
+        ("Tab", ".palette", "load"),
+        ("Control+Shift+P", ".picker", "select"),
+        ("Control+f", ".find", "sampler"),
+    ):
+        focus.focus()
+        canvas.press(keys)
+        expect(canvas.page.locator(f"{window} input")).to_be_focused()
+        canvas.page.keyboard.type(typed)
+        for theme in ("dark", "light"):
+            canvas.page.evaluate("theme => { document.documentElement.dataset.theme = theme; }", theme)
+            assert find_barriers(canvas.page, window) == []
+        canvas.press("Escape")
+        expect(canvas.page.locator(window)).to_have_count(0)

@@ -1,0 +1,52 @@
+/** The log of the server and the errors of this page, in a panel at the bottom. */
+
+/** @import { Feature } from "../../core/editor.js" */
+/** @import { Line } from "./panel.js" */
+
+const KEPT_ERRORS = 200;
+
+/** @type {Feature} */
+export const console = {
+  name: "console",
+  install(editor) {
+    const { commands, shell, events } = editor;
+    /** What went wrong in the page, packs' scripts included. @type {Line[]} */
+    const errors = [];
+    const stop = new AbortController();
+    editor.server.announce("heddle_logs"); // lines come with their level and who said them
+
+    /** @param {unknown} error @param {string} [where] */
+    function note(error, where = "") {
+      const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      errors.push({ t: new Date().toISOString(), m: where ? `${text}\n${where}` : text, level: "error", source: "page" });
+      if (errors.length > KEPT_ERRORS) errors.shift();
+      events.emit("console:error", errors.at(-1));
+    }
+    addEventListener("error", (event) => {
+      if (event.error || event.message) note(event.error ?? event.message, event.filename && !event.error ? `${event.filename}:${event.lineno}` : "");
+    }, { signal: stop.signal });
+    addEventListener("unhandledrejection", (event) => note(event.reason), { signal: stop.signal });
+
+    const cleanups = [
+      () => stop.abort(),
+      events.on("extension:error", (/** @type {any} */ told) => note(told?.error ?? told, told?.name ?? "")),
+      shell.addPanel({
+        id: "console", title: "console.title", icon: "M4 5h16v14H4zM7 9l3 3-3 3M12 15h5", side: "bottom", order: 10,
+        open(body) {
+          let isOpen = true;
+          /** @type {(() => void) | undefined} */
+          let close;
+          void import("./panel.js").then(({ fillPanel }) => {
+            if (isOpen) close = fillPanel(editor, body, errors);
+          }).catch((error) => editor.report(error));
+          return () => {
+            isOpen = false;
+            close?.();
+          };
+        },
+      }),
+      commands.addAll([{ id: "panel.console", title: "command.panel-console", keys: ["ctrl+`"], inText: true, run: () => shell.togglePanel("console") }]),
+    ];
+    return () => cleanups.forEach((each) => each());
+  },
+};
