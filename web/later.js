@@ -7,6 +7,7 @@ import { commandPalette } from "./features/command-palette/command-palette.js";
 import { console } from "./features/console/console.js";
 import { errors } from "./features/errors/errors.js";
 import { find } from "./features/find/find.js";
+import { form } from "./features/form/form.js";
 import { groups } from "./features/groups/groups.js";
 import { help } from "./features/help/help.js";
 import { library } from "./features/library/library.js";
@@ -39,6 +40,7 @@ export const features = [
   console,
   errors,
   find,
+  form,
   groups,
   help,
   library,

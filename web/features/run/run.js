@@ -180,10 +180,15 @@ export class RunService {
   /** @param {Document} document */
   #write(document) {
     const workflow = writeWorkflow(document);
-    if (workflow.id) return workflow;
+    return workflow.id ? workflow : { ...workflow, id: this.workflowId(document) };
+  }
+
+  /** By which the server knows the jobs of a workflow: its file's, else one for as long as it is open. @param {Document} document @returns {string} */
+  workflowId(document) {
+    if (document.raw?.id) return String(document.raw.id);
     let id = this.#workflowIds.get(document);
     if (!id) this.#workflowIds.set(document, (id = newId()));
-    return { ...workflow, id };
+    return id;
   }
 
   /** @param {Wish} wish @returns {Job} */
