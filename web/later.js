@@ -8,6 +8,7 @@ import { console } from "./features/console/console.js";
 import { errors } from "./features/errors/errors.js";
 import { extensions } from "./features/extensions/extensions.js";
 import { find } from "./features/find/find.js";
+import { form } from "./features/form/form.js";
 import { gallery } from "./features/gallery/gallery.js";
 import { groups } from "./features/groups/groups.js";
 import { help } from "./features/help/help.js";
@@ -44,6 +45,7 @@ export const features = [
   errors,
   extensions,
   find,
+  form,
   gallery,
   groups,
   help,
