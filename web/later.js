@@ -9,10 +9,12 @@ import { console } from "./features/console/console.js";
 import { errors } from "./features/errors/errors.js";
 import { extensions } from "./features/extensions/extensions.js";
 import { find } from "./features/find/find.js";
+import { gallery } from "./features/gallery/gallery.js";
 import { groups } from "./features/groups/groups.js";
 import { help } from "./features/help/help.js";
 import { library } from "./features/library/library.js";
 import { lookBack } from "./features/look-back/look-back.js";
+import { media } from "./features/media/media.js";
 import { menus } from "./features/menus/menus.js";
 import { minimap } from "./features/minimap/minimap.js";
 import { models } from "./features/models/models.js";
@@ -28,6 +30,7 @@ import { settings } from "./features/settings/settings.js";
 import { splice } from "./features/splice/splice.js";
 import { subgraphs } from "./features/subgraphs/subgraphs.js";
 import { tips } from "./features/tips/tips.js";
+import { viewer } from "./features/viewer/viewer.js";
 import { walk } from "./features/walk/walk.js";
 import { wire } from "./features/wire/wire.js";
 
@@ -44,10 +47,12 @@ export const features = [
   errors,
   extensions,
   find,
+  gallery,
   groups,
   help,
   library,
   lookBack,
+  media,
   menus,
   minimap,
   models,
@@ -63,6 +68,7 @@ export const features = [
   splice,
   subgraphs,
   tips,
+  viewer,
   walk,
   wire,
 ];

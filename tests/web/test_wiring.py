@@ -375,6 +375,10 @@ def test_two_hundred_random_gestures_and_their_undo_return_to_the_same_workflow(
 
     keys = ["Control+b", "Control+m", "Alt+c", "p", "p", "ArrowRight", "Control+d", "Control+a", "Delete", "Control+z"]
     for _ in range(200):
+        if canvas.count() < 3:
+            canvas.add(
+                chance.choice(["KSampler", "VAEDecode", "Reroute"]), chance.randrange(900), chance.randrange(600)
+            )
         kind = chance.choice(["move", "wire", "wire", "to-node", "clone", "point", "frame", "key", "key"])
         if kind == "move":
             canvas.drag(title(), anywhere())
@@ -400,7 +404,7 @@ def test_two_hundred_random_gestures_and_their_undo_return_to_the_same_workflow(
             canvas.press("Escape")
         page.locator(".canvas").focus()
     steps = page.evaluate("steps")
-    assert steps > 60
+    assert steps > 40
     for _ in range(steps):
         canvas.press("Control+z")
     after = page.evaluate(SAVED)

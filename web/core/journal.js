@@ -22,7 +22,7 @@ import { Emitter } from "./emitter.js";
  * @property {Entry} closing  a gesture is about to end: what listeners change now is part of it
  * @property {Entry} commit
  * @property {{entry: Entry, direction: "undo" | "redo"}} travel
- * @property {null} aside  something was changed that is no step of undo
+ * @property {Set<object>} aside  owners of what was changed that is no step of undo
  */
 
 const DEPTH = 500; // gestures that can be undone
@@ -245,7 +245,7 @@ export class Journal {
     for (const { target, key, value } of changes) write(target, key, value);
     this.#revision++;
     for (const { owner } of changes) this.events.emit("touch", owner);
-    this.events.emit("aside", null);
+    this.events.emit("aside", new Set(changes.map((each) => each.owner)));
   }
 
   #opened() {

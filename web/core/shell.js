@@ -141,6 +141,8 @@ export class Shell {
       h("p", {}, text),
       action && h("button", { type: "button", on: { click: () => { remove(); action.run(); } } }, action.text),
       h("button", { type: "button", class: "quiet", "aria-label": this.#messages.text("shell.dismiss"), on: { click: remove } }, icon("M6 6l12 12M18 6L6 18")));
+    const host = this.#topmost();
+    if (this.notes.parentElement !== host) host.append(this.notes); // what lies below a modal dialog cannot be pressed
     this.notes.append(note);
     while (this.notes.children.length > 5) this.notes.firstElementChild?.remove();
     if (!lasts) setTimeout(remove, NOTE_MS);
@@ -170,22 +172,37 @@ export class Shell {
    * @returns {Promise<void>} when it is closed
    */
   dialog(title, fill, { kind = "" } = {}) {
-    const before = document.activeElement;
     const body = h("div", { class: "dialog-body" });
     const close = () => dialog.close();
     const dialog = h("dialog", { class: `dialog ${kind}`, "aria-label": title },
       h("header", { class: "dialog-head" }, h("h2", {}, title), h("button", { type: "button", class: "quiet", "aria-label": this.#messages.text("shell.close"), on: { click: close } }, icon("M6 6l12 12M18 6L6 18"))),
       body);
-    this.root.append(dialog);
     fill(body, close);
+    return this.modal(dialog);
+  }
+
+  /**
+   * The same for an element of one's own.
+   * @param {HTMLDialogElement} dialog
+   * @returns {Promise<void>} when it is closed; it is taken away then
+   */
+  modal(dialog) {
+    const before = document.activeElement;
+    this.root.append(dialog);
     dialog.showModal();
     return new Promise((resolve) => {
       dialog.addEventListener("close", () => {
+        if (dialog.contains(this.notes)) this.root.append(this.notes);
         dialog.remove();
         if (before instanceof HTMLElement) before.focus({ preventScroll: true });
         resolve();
       }, { once: true });
     });
+  }
+
+  /** Where what lies over everything belongs. */
+  #topmost() {
+    return [...document.querySelectorAll("dialog:modal")].at(-1) ?? this.root;
   }
 
   /**
@@ -243,7 +260,7 @@ export class Shell {
       menu.remove();
       if (hadFocus && before instanceof HTMLElement) before.focus({ preventScroll: true });
     };
-    this.root.append(menu);
+    this.#topmost().append(menu);
     placeInside(menu, place.x, place.y);
     /** @type {HTMLElement | null} */ (menu.querySelector("[role^=menuitem]:not([aria-disabled=true])"))?.focus();
     addEventListener("pointerdown", (event) => {

@@ -181,11 +181,15 @@ export class RunService {
 
   /** @param {Document} document */
   #write(document) {
-    const workflow = writeWorkflow(document);
-    if (workflow.id) return workflow;
-    let id = this.#workflowIds.get(document);
-    if (!id) this.#workflowIds.set(document, (id = newId()));
-    return { ...workflow, id };
+    const workflow = writeWorkflow(document, { forRun: true });
+    return workflow.id ? workflow : { ...workflow, id: this.workflowIdOf(document) };
+  }
+
+  /** What the server knows its jobs by. @param {Document} document @returns {string} */
+  workflowIdOf(document) {
+    const own = document.raw?.id ?? this.#workflowIds.get(document) ?? newId();
+    this.#workflowIds.set(document, own);
+    return own;
   }
 
   /** @param {Wish} wish @returns {Job} */

@@ -12,13 +12,13 @@ import { randomId } from "./ids.js";
 
 /** @import { Document } from "../../core/document.js" */
 /** @import { Editor } from "../../core/editor.js" */
-/** @import { Entry } from "../../core/journal.js" */
 /** @import { Files } from "./files.js" */
 
 const DATABASE = "heddle";
 const SOON_MS = 300;
 const PAUSE_MS = 4000; // without a step, before the server gets it
 const BEAT_MS = 5000;
+const SLICE = 150; // nodes that are put into the database at once
 
 /**
  * @typedef {object} Head  a draft without the nodes of its graphs
@@ -133,7 +133,6 @@ export class Drafts {
       events.on("workflow:closed", (/** @type {Document} */ document) => void this.#forget(document)),
       events.on("documents", () => this.#watchAll()),
       events.on("document", () => this.#editor.documents.forEach((each) => this.#note(each, null))),
-      events.on("values", (/** @type {Document} */ document) => this.#note(document, "all")), // seeds that a run changed
       events.on("run:jobs", (/** @type {Document} */ document) => this.#note(document, null)),
       this.#files.events.on("change", (document) => this.#note(document, null)),
     ];
@@ -160,13 +159,15 @@ export class Drafts {
     for (const document of this.#editor.documents) {
       if (this.#watched.has(document)) continue;
       this.#watched.add(document);
-      this.#stop.push(document.journal.events.on("commit", (entry) => this.#note(document, entry)));
-      this.#stop.push(document.journal.events.on("travel", ({ entry }) => this.#note(document, entry)));
-      this.#note(document, "all");
+      const { events } = document.journal;
+      this.#stop.push(events.on("commit", ({ owners }) => this.#note(document, owners)));
+      this.#stop.push(events.on("travel", ({ entry }) => this.#note(document, entry.owners)));
+      this.#stop.push(events.on("aside", (owners) => this.#note(document, owners))); // seeds that a run changed
+      this.#note(document, this.#kept.has(this.#files.stateOf(document).id) ? null : "all");
     }
   }
 
-  /** @param {Document} document @param {Entry | "all" | null} what  null: only what stands on the tab */
+  /** @param {Document} document @param {Set<object> | "all" | null} what  owners; null: only what stands on the tab */
   #note(document, what) {
     if (!this.#editor.documents.includes(document)) return;
     let stale = this.#stale.get(document);
@@ -174,7 +175,7 @@ export class Drafts {
     if (what === "all") {
       stale.isWhole = true;
     } else if (what) {
-      for (const owner of what.owners) {
+      for (const owner of what) {
         if (owner instanceof Node) stale.nodes.add(owner);
         // Links, groups, reroutes and the ends of subgraphs lie in the frame.
         if (!(owner instanceof Node) || owner.graph.boundary?.input === owner || owner.graph.boundary?.output === owner) stale.isFrameStale = true;
@@ -198,9 +199,8 @@ export class Drafts {
       const kept = this.#kept.get(id) ?? new Set();
       const isNew = !this.#kept.has(id);
       this.#kept.set(id, kept);
-      const transaction = this.#database.transaction(["heads", "nodes"], "readwrite", { durability: "relaxed" });
-      const nodes = transaction.objectStore("nodes");
-      const heads = transaction.objectStore("heads");
+      /** @type {string[]} */
+      const gone = [];
       if (stale.isWhole || isNew || stale.isFrameStale) {
         /** @type {Set<string>} */
         const there = new Set();
@@ -213,15 +213,15 @@ export class Drafts {
         }
         for (const key of kept) {
           if (there.has(key)) continue;
-          nodes.delete([id, key]);
+          gone.push(key);
           kept.delete(key);
         }
       }
-      for (const node of stale.nodes) {
-        if (node.graph.node(node.id) !== node || !node.graph.nodes.has(node.key)) continue;
-        kept.add(keyOf(node));
-        nodes.put({ key: [id, keyOf(node)], rank: node.rank, record: writeNode(node) });
-      }
+      const there = [...stale.nodes].filter((node) => node.graph.node(node.id) === node && node.graph.nodes.has(node.key));
+      const transaction = await this.#putInSlices(id, there, kept);
+      if (!transaction) return;
+      const nodes = transaction.objectStore("nodes");
+      for (const key of gone) nodes.delete([id, key]);
       const place = this.#editor.documents.indexOf(document);
       /** @type {any} */
       const head = {
@@ -232,8 +232,31 @@ export class Drafts {
         this.#frames.set(document, frameOf(document));
       }
       head.frame = this.#frames.get(document);
-      heads.put(head);
+      transaction.objectStore("heads").put(head);
       await done(transaction).catch((error) => console.warn("the draft could not be kept in this browser", error));
+    }
+  }
+
+  /**
+   * Puts nodes in, a few at a time, so that nobody waits for a large graph. The last few are left in a transaction that
+   * is open still: with them comes all that makes the draft count.
+   * @param {string} id
+   * @param {Node[]} nodes
+   * @param {Set<string>} kept
+   * @returns {Promise<IDBTransaction | null>} null: the page is being left
+   */
+  async #putInSlices(id, nodes, kept) {
+    for (let at = 0; ; at += SLICE) {
+      if (!this.#database) return null;
+      const transaction = this.#database.transaction(["heads", "nodes"], "readwrite", { durability: "relaxed" });
+      const store = transaction.objectStore("nodes");
+      for (const node of nodes.slice(at, at + SLICE)) {
+        kept.add(keyOf(node));
+        store.put({ key: [id, keyOf(node)], rank: node.rank, record: writeNode(node) });
+      }
+      if (at + SLICE >= nodes.length) return transaction;
+      await done(transaction);
+      if (document.visibilityState === "visible") await new Promise((resolve) => whenIdle(() => resolve(undefined)));
     }
   }
 
