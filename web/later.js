@@ -1,5 +1,6 @@
 /** The features that can wait until the page can be used, one a line. */
 
+import { announce } from "./features/announce/announce.js";
 import { arrange } from "./features/arrange/arrange.js";
 import { choose } from "./features/choose/choose.js";
 import { clipboard } from "./features/clipboard/clipboard.js";
@@ -19,6 +20,7 @@ import { menus } from "./features/menus/menus.js";
 import { minimap } from "./features/minimap/minimap.js";
 import { models } from "./features/models/models.js";
 import { nodeState } from "./features/node-state/node-state.js";
+import { outline } from "./features/outline/outline.js";
 import { palette } from "./features/palette/palette.js";
 import { progress } from "./features/progress/progress.js";
 import { queue } from "./features/queue/queue.js";
@@ -37,6 +39,7 @@ import { wire } from "./features/wire/wire.js";
 
 /** @type {Feature[]} */
 export const features = [
+  announce,
   arrange,
   choose,
   clipboard,
@@ -56,6 +59,7 @@ export const features = [
   minimap,
   models,
   nodeState,
+  outline,
   palette,
   progress,
   queue,
