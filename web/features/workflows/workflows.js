@@ -23,6 +23,7 @@ export const workflows = {
     editor.services.open = (/** @type {File | string | any} */ what) => files.openAnything(what);
     const tabs = new Tabs(editor, files);
     const drafts = new Drafts(editor, files);
+    files.isKept = () => drafts.isKept;
     const stopDrops = listenForDrops(editor, files);
     const stopCommands = editor.commands.addAll([
       { id: "file.new", title: "command.new", keys: ["alt+n"], run: () => files.openNew() },
