@@ -254,7 +254,8 @@ def test_a_picture_on_a_node_opens_in_the_viewer(editor_page: Page) -> None:
     node = "heddle.editor.document.root.node(7)"
     until(page, f"heddle.editor.services.content.get({node})?.pictures.length", 1)
     page.evaluate(f"heddle.editor.goTo({node})")
-    page.wait_for_timeout(300)  # the picture is read and gives the node its shape
+    # The picture is read and gives the node its shape.
+    until(page, f"heddle.editor.view.layouts.of({node}).extraHeight > 100", True)
     place = page.evaluate(
         f"""() => {{
             const {{ view }} = heddle.editor;
