@@ -12,6 +12,7 @@ import { groups } from "./features/groups/groups.js";
 import { help } from "./features/help/help.js";
 import { library } from "./features/library/library.js";
 import { lookBack } from "./features/look-back/look-back.js";
+import { mask } from "./features/mask/mask.js";
 import { menus } from "./features/menus/menus.js";
 import { minimap } from "./features/minimap/minimap.js";
 import { models } from "./features/models/models.js";
@@ -45,6 +46,7 @@ export const features = [
   help,
   library,
   lookBack,
+  mask,
   menus,
   minimap,
   models,
