@@ -37,6 +37,7 @@ class Fetched:
     """One request that the server answered, or a websocket; bytes as they came over the network, with headers."""
 
     url: str
+    begun: float = 0.0  # Unix time, s; 0 of a websocket
     bytes: int = 0
 
 
@@ -67,7 +68,7 @@ class Traffic:
     def _begin(self, event: dict[str, Any]) -> None:
         url = event.get("url") or event["request"]["url"]
         if not url.startswith(("data:", "blob:")):
-            self.fetched[event["requestId"]] = Fetched(url)
+            self.fetched[event["requestId"]] = Fetched(url, event.get("wallTime", 0.0))
 
     def _forget(self, event: dict[str, Any]) -> None:
         self.fetched.pop(event["requestId"], None)

@@ -22,8 +22,11 @@ _UNTOUCHED = {"INT": 0, "FLOAT": 0.0, "STRING": "", "BOOLEAN": False, "LOAD_3D":
 #: What the buttons of some nodes leave among the values of their widgets.
 _BUTTONS = frozenset({"upload3dmodel", "uploadExtraResources", "clear", "refresh"})
 
+#: The name that editors give to the control of a seed.
+CONTROL = "control_after_generate"
+
 #: Names of widgets that steer the editor and are no input of any node.
-_EDITOR_ONLY = frozenset({"control_after_generate", "control_filter_list", "upload", "audioUI", "videopreview"})
+_EDITOR_ONLY = frozenset({CONTROL, "control_filter_list", "upload", "audioUI", "videopreview"})
 
 
 #: Stands for the value that a widget has not, since null is one.
@@ -61,7 +64,7 @@ def widget_values(record: Record, spec: NodeSpec, given: Mapping[str, Any] | Non
         given: values by name that win over the file's.
     """
     saved, named = record.get("widgets_values"), named_values(record)
-    listed, fits = _read_list(spec, saved) if isinstance(saved, list) else ({}, False)
+    listed, fits = _read_list(spec, saved, CONTROL in named) if isinstance(saved, list) else ({}, False)
     if named and not fits:
         listed = {}
     given = given or {}
@@ -161,10 +164,17 @@ def is_control(value: Any) -> bool:
     return value is None or isinstance(value, bool) or (isinstance(value, str) and value in CONTROLS)
 
 
-def _read_list(spec: NodeSpec, values: Sequence[Any]) -> tuple[dict[str, Any], bool]:
-    """The values by name, and whether the list is exactly as long as the widgets make it."""
+def _read_list(spec: NodeSpec, values: Sequence[Any], has_controls: bool = False) -> tuple[dict[str, Any], bool]:
+    """The values by name, and whether the list is exactly as long as the widgets make it.
+
+    Args:
+        has_controls: the file has names with a control among them, so the list has controls, too: one that was saved
+            before the node gained a widget is else as long as one without.
+    """
     best: dict[str, Any] | None = None
     for habit in _habits(spec, len(values)):
+        if has_controls and not habit.controls:
+            continue
         inputs = (
             [each for each in spec.inputs if each.section != "hidden" and each.takes_values]
             if habit.dummies
@@ -177,7 +187,7 @@ def _read_list(spec: NodeSpec, values: Sequence[Any]) -> tuple[dict[str, Any], b
         best = found if best is None else best
     without = [each for each in values if not (isinstance(each, str) and each in _BUTTONS)]
     if len(without) < len(values):
-        found, fits = _read_list(spec, without)
+        found, fits = _read_list(spec, without, has_controls)
         if fits:
             return found, True
     return best or {}, False

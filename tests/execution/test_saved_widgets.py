@@ -70,6 +70,12 @@ def test_a_missing_name_is_taken_from_the_list_only_if_that_has_the_right_length
     assert values("Sample", 5, "fixed", 3072, 6, "heun", **named) == {"seed": 0, "steps": 8, "sampler": "euler"}
 
 
+def test_a_list_from_before_the_node_gained_a_widget_is_not_taken_for_one_without_controls() -> None:
+    named = {"seed": 5, "control_after_generate": "fixed", "sampler": "heun"}  # when there were no steps
+    found = values("Sample", 5, "fixed", "heun", widgets_values_named=named)
+    assert found == values("Sample") | {"seed": 5, "sampler": "heun"}
+
+
 @pytest.mark.parametrize(
     ("saved_values", "named", "expected"),
     [

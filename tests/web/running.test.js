@@ -4,11 +4,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { Catalogue } from "../../web/core/catalogue.js";
+import { Emitter } from "../../web/core/emitter.js";
 import { readWorkflow } from "../../web/core/read.js";
+import { Refusal } from "../../web/core/server.js";
 import { readProblems } from "../../web/features/errors/problems.js";
 import { Job, Jobs } from "../../web/features/run/jobs.js";
 import { Pace } from "../../web/features/run/pace.js";
 import { nodesBehind, targetsOf } from "../../web/features/run/reach.js";
+import { Sending } from "../../web/features/run/sending.js";
 import { readOutput } from "../../web/features/run/showing.js";
 
 const RECORDS = {
@@ -155,4 +158,40 @@ test("a refusal is read node by node, in words without the place, with what may 
   ]);
   const [general] = readProblems(editor, document, { error: { message: "No output", details: "add one" }, node_errors: {} });
   assert.deepEqual([general.nodeId, general.message], [null, "No output: add one"]);
+});
+
+test("a job that the server cannot take now waits and goes out once, in its turn", async () => {
+  /** @type {any[]} what the server does with each request */
+  const answers = [new TypeError("no line"), { prompt_id: "a" }, new Refusal(503, "", { error: { type: "not_ready" } }), new Refusal(400, "no", {})];
+  /** @type {string[]} */
+  const heard = [];
+  const events = new Emitter();
+  const server = /** @type {any} */ ({
+    events,
+    ask: async (/** @type {string} */ _method, /** @type {string} */ _path, /** @type {string} */ body) => {
+      heard.push(body);
+      const answer = answers.shift();
+      if (answer instanceof Error) throw answer;
+      return answer;
+    },
+  });
+  const sending = new Sending(server);
+  /** @type {string[]} */
+  const troubles = [];
+  sending.onTrouble = (trouble) => troubles.push(trouble);
+  const first = sending.send(new Job("a", null, ""), "a");
+  const second = sending.send(new Job("b", null, ""), "b");
+  const third = new Job("c", null, "");
+  const taken = sending.send(third, "c");
+  await new Promise((resolve) => setTimeout(resolve));
+  assert.deepEqual([heard, sending.waiting], [["a"], 3]);
+  sending.takeBack(third);
+  await assert.rejects(taken, { name: "AbortError" });
+  events.emit("state", "open");
+  assert.deepEqual(await first, { prompt_id: "a" });
+  await new Promise((resolve) => setTimeout(resolve));
+  assert.deepEqual(heard, ["a", "a", "b"]);
+  events.emit("state", "open");
+  await assert.rejects(second, Refusal);
+  assert.deepEqual([heard, troubles, sending.waiting], [["a", "a", "b", "b"], ["away", "", "starting", ""], 0]);
 });

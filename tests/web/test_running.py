@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -88,12 +88,22 @@ def shown(page: Page, node_id: int | str, what: str) -> Any:
     )
 
 
-@pytest.fixture
-def pack_server(start_server: Callable[..., PageServer], tmp_path: Path) -> PageServer:
-    packs = tmp_path / "server0" / "custom_nodes"
-    packs.mkdir(parents=True)
-    (packs / "waits.py").write_text(PACK, encoding="utf-8")
-    return start_server()
+def give_pack(base: Path) -> None:
+    (base / "custom_nodes").mkdir(parents=True)
+    (base / "custom_nodes" / "waits.py").write_text(PACK, encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def pack_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageServer]:
+    base = tmp_path_factory.mktemp("packs")
+    give_pack(base)
+    server = PageServer(base)
+    try:
+        server.start()
+        server.wait_for_worker()
+        yield server
+    finally:
+        server.stop()
 
 
 @pytest.fixture
@@ -151,7 +161,7 @@ def test_what_is_wrong_stands_at_its_widget_and_in_a_list_that_mends_it(editor_p
     assert page.evaluate("heddle.editor.document.root.node(6).type") == "VAEDecod"
 
 
-def test_a_node_that_fails_says_why_and_what_others_made_stays(pack_page: Page, pack_server: PageServer) -> None:
+def test_a_node_that_fails_says_why_and_what_others_made_stays(pack_page: Page) -> None:
     page = pack_page
     nodes = [
         node(1, "Wait", widgets_values=[0, 7, "fixed"], outputs=[{"name": "INT", "type": "INT", "links": [1]}]),
@@ -245,23 +255,28 @@ def test_what_is_chosen_runs_alone_and_each_tab_gets_its_own_results(pack_page: 
 
 
 def test_a_run_survives_a_server_that_goes_away(
-    pack_server: PageServer, new_context: Callable[..., BrowserContext], troubles: Troubles
+    start_server: Callable[..., PageServer],
+    new_context: Callable[..., BrowserContext],
+    tmp_path: Path,
+    troubles: Troubles,
 ) -> None:
     troubles.allow("WebSocket|ERR_CONNECTION_REFUSED|Failed to load resource")
-    page = new_context(pack_server).new_page()
+    give_pack(tmp_path / "server0")
+    server = start_server()
+    page = new_context(server).new_page()
     page.goto("/")
     page.locator("body[data-ready]").wait_for()
     page.evaluate(OPEN, waiting(1))
     page.keyboard.press("Control+Enter")
     expect(page.locator(".progress-bar")).to_be_visible()
-    pack_server.stop()
+    server.stop()
     banner = page.locator(".banner")
     expect(banner).to_contain_text("does not answer")
     page.evaluate(SET, [1, "seed", 8])
     page.keyboard.press("Control+Enter")
     expect(banner).to_contain_text("Runs that wait here: 1")
     assert jobs(page)[1] == "sending"
-    pack_server.start()
+    server.start()
     assert until_ended(page, 2) == ["done", "done"]
     assert shown(page, 1, "text") == "waited 1"
     expect(banner).not_to_contain_text("does not answer")
@@ -281,7 +296,7 @@ def test_results_stand_at_the_right_instance_of_a_subgraph_and_come_back_after_a
         "outputNode": {"id": -20, "bounding": [600, 0, 80, 40]},
         "inputs": [{"id": "a", "name": "seconds", "type": "INT", "linkIds": [1]}],
         "outputs": [],
-        "nodes": [node(20, "Wait", widgets_values=[0, 7, "fixed"], inputs=[{**slot, "link": 1}])],
+        "nodes": [node(20, "Wait", widgets_values=[0, 77, "fixed"], inputs=[{**slot, "link": 1}])],
         "links": [{"id": 1, "type": "INT", **ends}],
     }
     nodes = [node(number, inside, inputs=[slot], widgets_values=[seconds]) for number, seconds in ((1, 0), (2, 1))]

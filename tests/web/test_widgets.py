@@ -210,7 +210,7 @@ def test_a_note_shows_its_markdown_and_runs_nothing_of_it(editor_page: Page) -> 
     text = "# Title\n- **one**\n\n[there](https://example.org) <img src=x onerror=alert(1)> [no](javascript:alert(1)) ![far](https://example.org/a.png)"
     widgets = open_nodes(editor_page, "MarkdownNote", MarkdownNote={"text": text})
     note = editor_page.locator(".widget-note")
-    expect(note.locator("h3")).to_have_text("Title")
+    expect(note.get_by_role("heading")).to_have_text("Title")
     expect(note.locator("li strong")).to_have_text("one")
     expect(note.get_by_role("link", name="there")).to_have_attribute("rel", "noopener noreferrer")
     expect(note.locator("img")).to_have_count(0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import random
 from collections.abc import Callable
 from typing import Any
 
@@ -25,6 +27,20 @@ SOCKET = """([id, side, name]) => {
   const slot = node[side + "s"].findIndex((each) => each.name === name);
   const point = view.pointOf({ node, side, slot });
   return view.toScreen(point.x, point.y);
+}"""
+SOCKETS = """() => {
+  const { view, graph } = heddle.editor;
+  return [...graph.nodes.values()].flatMap((node) => ["input", "output"].flatMap((side) =>
+    node[side + "s"].map((_, slot) => {
+      const point = view.pointOf({ node, side, slot });
+      return view.toScreen(point.x, point.y);
+    })));
+}"""
+COUNT_STEPS = """() => {
+  window.steps = 0;
+  const { events } = heddle.editor.document.journal;
+  events.on("commit", () => window.steps++);
+  events.on("travel", ({ direction }) => (window.steps += direction === "undo" ? -1 : 1));
 }"""
 TITLE = """(id) => {
   const { view, graph } = heddle.editor;
@@ -334,21 +350,125 @@ def test_no_menu_has_an_entry_without_words_or_a_barrier(
     assert find_barriers(canvas.page, ".menu") == []
 
 
-def test_a_hundred_key_presses_and_undo_return_to_the_same_workflow(canvas: Canvas) -> None:
-    for i in range(4):
-        canvas.add("KSampler", 60 + 300 * (i % 2), 60 + 320 * (i // 2))
-    before = canvas.page.evaluate(SAVED)
-    steps = canvas.page.evaluate("heddle.editor.document.journal.revision")
-    keys = ["Control+b", "Control+m", "Alt+c", "ArrowRight", "Control+d", "Delete", "Control+a", "p", "ArrowDown", "p"]
-    canvas.page.locator(".canvas").focus()
-    canvas.press("Control+a")
-    for i in range(100):
-        canvas.press(keys[(i * 7) % len(keys)])
-    steps = canvas.page.evaluate("heddle.editor.document.journal.revision") - steps
-    assert steps > 20
+def test_two_hundred_random_gestures_and_their_undo_return_to_the_same_workflow(canvas: Canvas) -> None:
+    seed = int(os.environ.get("GESTURE_SEED", random.randrange(10**6)))
+    print(f"GESTURE_SEED={seed} repeats these gestures")
+    chance = random.Random(seed)
+    page, mouse = canvas.page, canvas.page.mouse
+    for i, node_type in enumerate(["CheckpointLoaderSimple", "KSampler", "VAEDecode", "Reroute", "EmptyLatentImage"]):
+        canvas.add(node_type, 60 + 340 * (i % 3), 80 + 330 * (i // 3))
+    page.evaluate("heddle.editor.view.moveTo(0.8, { x: 40, y: 20 })")
+    before = page.evaluate(SAVED)
+    page.evaluate(COUNT_STEPS)
+
+    def anywhere() -> tuple[float, float]:
+        return canvas.place(chance.randrange(40, 1000), chance.randrange(90, 640))
+
+    def socket() -> tuple[float, float]:
+        found = page.evaluate(SOCKETS)
+        point = chance.choice(found) if found else {"x": 300, "y": 300}
+        return canvas.left + point["x"], canvas.top + point["y"]
+
+    def title() -> tuple[float, float]:
+        nodes = page.evaluate("[...heddle.editor.graph.nodes.keys()]")
+        return canvas.title(chance.choice(nodes)) if nodes else anywhere()
+
+    keys = ["Control+b", "Control+m", "Alt+c", "p", "p", "ArrowRight", "Control+d", "Control+a", "Delete", "Control+z"]
+    for _ in range(200):
+        if canvas.count() < 3:
+            canvas.add(
+                chance.choice(["KSampler", "VAEDecode", "Reroute"]), chance.randrange(900), chance.randrange(600)
+            )
+        kind = chance.choice(["move", "wire", "wire", "to-node", "clone", "point", "frame", "key", "key"])
+        if kind == "move":
+            canvas.drag(title(), anywhere())
+        elif kind == "wire":
+            canvas.drag(socket(), socket())
+        elif kind == "to-node":
+            canvas.drag(socket(), title())
+        elif kind == "frame":
+            page.keyboard.down("Control")
+            canvas.drag(anywhere(), anywhere())
+            page.keyboard.up("Control")
+        elif kind in ("clone", "point"):
+            page.keyboard.down("Alt")
+            if kind == "clone":
+                canvas.drag(title(), anywhere())
+            else:
+                mouse.click(*anywhere())
+            page.keyboard.up("Alt")
+        else:
+            mouse.click(*title())
+            canvas.press(chance.choice(keys))
+        if page.locator(".palette").count():
+            canvas.press("Escape")
+        page.locator(".canvas").focus()
+    steps = page.evaluate("steps")
+    assert steps > 40
     for _ in range(steps):
         canvas.press("Control+z")
-    after = canvas.page.evaluate(SAVED)
+    after = page.evaluate(SAVED)
     for saved in (before, after):
         saved["extra"].pop("ds", None)
     assert after == before
+
+
+def test_a_finger_draws_a_link_and_a_long_press_opens_the_menu(
+    new_context: Callable[..., BrowserContext], server: PageServer
+) -> None:
+    context = new_context(server, has_touch=True, viewport={"width": 390, "height": 844})
+    page = context.new_page()
+    page.goto("/")
+    page.locator("body[data-ready]").wait_for()
+    canvas = Canvas(page)
+    page.evaluate("heddle.editor.view.moveTo(0.5, { x: 0, y: 0 })")
+    first, last = canvas.add("Reroute", 40, 500), canvas.add("Reroute", 380, 700)
+    session = context.new_cdp_session(page)
+
+    def touch(kind: str, place: tuple[float, float] | None) -> None:
+        points = [] if place is None else [{"x": place[0], "y": place[1]}]
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    start, end = canvas.socket(first, "output", ""), canvas.socket(last, "input", "")
+    touch("touchStart", (start[0] + 6, start[1] - 6))
+    touch("touchMove", ((start[0] + end[0]) / 2, (start[1] + end[1]) / 2))
+    touch("touchMove", end)
+    touch("touchEnd", None)
+    assert len(canvas.links()) == 1
+    touch("touchStart", canvas.place(150, 600))
+    expect(page.get_by_role("menu")).to_be_visible()
+    touch("touchEnd", None)
+    expect(page.get_by_role("menuitem", name="Add a node")).to_be_visible()
+
+
+def test_a_widgets_value_goes_into_a_node_of_its_own_and_back(canvas: Canvas) -> None:
+    sampler = canvas.add("KSampler", 500, 160)
+    x, y = canvas.socket(sampler, "input", "cfg")
+    canvas.page.mouse.click(x + 80, y, button="right")
+    canvas.page.get_by_role("menuitem", name="Take cfg from a node").click()
+    [link] = canvas.links()
+    assert link.endswith("-> KSampler.cfg")
+    canvas.page.mouse.click(x + 80, y, button="right")
+    canvas.page.get_by_role("menuitem", name="Set cfg here again").click()
+    assert (canvas.links(), canvas.count()) == ([], 1)
+
+
+def test_the_windows_of_palette_commands_and_search_hinder_nobody(
+    canvas: Canvas, find_barriers: Callable[..., list[str]]
+) -> None:
+    canvas.add("KSampler", 40, 60)
+    focus = canvas.page.locator(".canvas")
+    for keys, window, typed in (
+        ("Tab", ".palette", "load"),
+        ("Control+Shift+P", ".picker", "select"),
+        ("Control+f", ".find", "sampler"),
+    ):
+        focus.focus()
+        canvas.press(keys)
+        expect(canvas.page.locator(f"{window} input")).to_be_focused()
+        canvas.page.keyboard.type(typed)
+        for theme in ("dark", "light"):
+            canvas.page.evaluate("theme => { document.documentElement.dataset.theme = theme; }", theme)
+            assert find_barriers(canvas.page, window) == []
+        canvas.press("Escape")
+        expect(canvas.page.locator(window)).to_have_count(0)

@@ -6,6 +6,7 @@
  * @property {string} title  key of its message
  * @property {string[]} [keys]  "ctrl+z": modifiers in the order ctrl, alt, shift, then the key; ctrl is also Command
  * @property {() => boolean} [when]  whether it makes sense now
+ * @property {number} [order]  of several with the same keys the lowest is asked first; 0 without it
  * @property {boolean} [inText]  also while a text is being typed
  * @property {boolean} [isNative]  its keys are the browser's own, which sends an event for them: they are shown, not taken
  * @property {boolean} [isHidden]  not in the palette: it needs to be told something
@@ -114,6 +115,7 @@ export class Commands {
     for (const id of this.#commands.keys()) {
       for (const each of this.keysOf(id)) keys.set(each, [...(keys.get(each) ?? []), id]);
     }
+    for (const ids of keys.values()) if (ids.length > 1) ids.sort((a, b) => (this.#commands.get(a)?.order ?? 0) - (this.#commands.get(b)?.order ?? 0));
     return keys;
   }
 }

@@ -38,6 +38,8 @@ export class Document {
     this.journal.complete = () => this.#refreshChanged();
     /** Definitions that offer something else since this gesture began. @type {Set<Definition>} */
     this.changed = new Set();
+    /** Nodes that get their shape later, see `holdShapes`. @type {Set<Node> | null} */
+    this.held = null;
     /** How large a node is on the screen, graph px. @type {(node: Node) => {width: number, height: number}} */
     this.sizeSeen = (node) => node;
     /** @type {Map<string, Definition>} by id */
@@ -172,6 +174,25 @@ export class Document {
     return used;
   }
 
+  /**
+   * Lets many links be made and taken away with the slots as they are: lists of sockets shrink and grow at the end only.
+   * @template T
+   * @param {() => T} change
+   * @returns {T}
+   */
+  holdShapes(change) {
+    if (this.held) return change();
+    /** @type {Set<Node>} */
+    const held = new Set();
+    this.held = held;
+    try {
+      return change();
+    } finally {
+      this.held = null;
+      for (const node of held) node.graph.reshape(node);
+    }
+  }
+
   /** @param {Definition} definition @returns {Node[]} wherever in the workflow */
   instancesOf(definition) {
     /** @type {Node[]} */
@@ -180,5 +201,15 @@ export class Document {
       for (const node of graph.nodes.values()) if (node.type === definition.id) found.push(node);
     }
     return found;
+  }
+
+  /**
+   * Instances that are part of the workflow: not those in subgraphs that nobody uses any more, which undo may bring back.
+   * @param {Definition} definition
+   * @returns {Node[]}
+   */
+  liveInstancesOf(definition) {
+    const used = this.usedDefinitions();
+    return this.instancesOf(definition).filter(({ graph }) => graph === this.root || used.has(graph.definition));
   }
 }

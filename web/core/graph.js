@@ -527,6 +527,11 @@ export class Graph {
     });
   }
 
+  /** A dynamic node gets the slots that its values and links call for. @param {Node} node */
+  reshape(node) {
+    this.#reshape(node);
+  }
+
   /** A node looks again at what it is linked to. @param {Node} node */
   relink(node) {
     this.#relinked(node, undefined);
@@ -575,7 +580,9 @@ export class Graph {
     this.#journal.set(node, output, "name", target ? target.input.type : "connect to widget input");
     this.#journal.set(node, output, "widget", target?.input.name);
     if (!target) return;
-    if (!suits(target.input, node.values.value)) this.#journal.set(node, node.values, "value", target.node.values[target.input.name] ?? defaultOf(target.input));
+    // Of a first link a person sees at once what it brings; nothing else changes a value that they chose.
+    const isFirst = output.links.length === 1 && !this.document.held && output.links[0] === this.lastLinkId;
+    if (node.values.value === undefined || (isFirst && !suits(target.input, node.values.value))) this.#journal.set(node, node.values, "value", target.node.values[target.input.name] ?? defaultOf(target.input));
     for (const each of node.inputSpecs) {
       if (each.companionOf && node.values[each.name] === undefined) this.#journal.set(node, node.values, each.name, each.options.default);
     }
@@ -781,14 +788,21 @@ export class Graph {
    */
   #reshape(node) {
     if (!node.spec?.isDynamic) return;
+    const { held } = this.document;
+    if (held) {
+      held.add(node);
+      return;
+    }
     this.#journal.set(node, node, "unfolded", null);
     const wanted = new Set(node.inputSpecs.map((each) => each.name));
     for (let i = node.inputs.length - 1; i >= 0; i--) {
       const slot = node.inputs[i];
       if (wanted.has(slot.name)) continue;
       const link = slot.link === null ? undefined : this.links.get(slot.link);
-      if (link) this.disconnect(link);
+      const from = link && this.node(link.from);
+      if (link) this.detach(link); // not `disconnect`: that would shape the node anew while it is being shaped
       this.removeInput(node, i);
+      if (from) this.relink(from);
     }
     for (const each of node.inputSpecs) {
       if (!hasSocket(each) || each.proxy || node.input(each.name)) continue;

@@ -19,9 +19,10 @@ import { Emitter } from "./emitter.js";
  *
  * @typedef {object} JournalEvents
  * @property {object} touch  something of this owner changed just now, also in the middle of a gesture
+ * @property {Entry} closing  a gesture is about to end: what listeners change now is part of it
  * @property {Entry} commit
  * @property {{entry: Entry, direction: "undo" | "redo"}} travel
- * @property {null} aside  something was changed that is no step of undo
+ * @property {Set<object>} aside  owners of what was changed that is no step of undo
  */
 
 const DEPTH = 500; // gestures that can be undone
@@ -119,6 +120,7 @@ export class Journal {
     /** @type {unknown} */
     let problem;
     try {
+      if (!this.#failed) this.events.emit("closing", entry);
       if (!this.#failed) this.complete();
     } catch (error) {
       problem = error;
@@ -243,7 +245,7 @@ export class Journal {
     for (const { target, key, value } of changes) write(target, key, value);
     this.#revision++;
     for (const { owner } of changes) this.events.emit("touch", owner);
-    this.events.emit("aside", null);
+    this.events.emit("aside", new Set(changes.map((each) => each.owner)));
   }
 
   #opened() {

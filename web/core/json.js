@@ -45,10 +45,26 @@ function parseSlowly(text) {
     isMarked = true;
     return JSON.stringify(mark + token);
   });
-  const value = isMarked
-    ? JSON.parse(readable, (_, each) => (typeof each === "string" && each.startsWith(mark) ? BigInt(each.slice(mark.length)) : each))
-    : JSON.parse(readable);
-  return { value, notNumbers };
+  const value = JSON.parse(readable);
+  return { value: isMarked ? unmark(value, mark) : value, notNumbers };
+}
+
+/** Puts the numbers in place of their marks: several times as fast as a reviver of `JSON.parse`. @param {any} value @param {string} mark */
+function unmark(value, mark) {
+  /** @type {any} */
+  const whole = { value };
+  const waiting = [whole];
+  for (let holder = waiting.pop(); holder; holder = waiting.pop()) {
+    for (const key of Object.keys(holder)) {
+      const each = holder[key];
+      if (typeof each === "string") {
+        if (each.startsWith(mark)) holder[key] = BigInt(each.slice(mark.length));
+      } else if (each !== null && typeof each === "object") {
+        waiting.push(each);
+      }
+    }
+  }
+  return whole.value;
 }
 
 /**

@@ -118,7 +118,7 @@ function innerOf(records, id) {
  * @param {Damage[]} damage
  * @param {Set<string>} read  ids of those that are read: what else it holds, holds it in turn
  */
-function readDefinition(definition, record, damage, read) {
+export function readDefinition(definition, record, damage, read) {
   const { graph } = definition;
   definition.raw = record;
   const input = new Node(graph, INPUT_BOUNDARY, "heddle:subgraph-inputs");
@@ -407,7 +407,12 @@ function textIn(value) {
  * @returns {number[]}
  */
 export function numbers(value, count) {
-  return Array.from({ length: count }, (_, i) => (Number.isFinite(Number(value?.[i])) ? Number(value[i]) : 0));
+  const found = [];
+  for (let i = 0; i < count; i++) {
+    const number = Number(value?.[i]);
+    found.push(Number.isFinite(number) ? number : 0);
+  }
+  return found;
 }
 
 /** @param {any} value */

@@ -1,6 +1,7 @@
 /** What the page says to the server and hears from it. */
 
 import { Emitter } from "./emitter.js";
+import { parseExactly } from "./json.js";
 
 /** The server said no: `message` is for people, `body` has what it answered. */
 export class Refusal extends Error {
@@ -66,6 +67,30 @@ export class Server {
    * @throws {Refusal}
    */
   async ask(method, path, body, headers = {}) {
+    return this.#ask(method, path, body, headers, JSON.parse);
+  }
+
+  /**
+   * The same for an answer that holds a workflow: long seeds keep all their digits (see json.js).
+   * @param {string} method
+   * @param {string} path
+   * @param {any} [body]
+   * @returns {Promise<any>}
+   * @throws {Refusal}
+   */
+  async askExactly(method, path, body) {
+    return this.#ask(method, path, body, {}, (text) => parseExactly(text).value);
+  }
+
+  /**
+   * @param {string} method
+   * @param {string} path
+   * @param {any} body
+   * @param {Record<string, string>} headers
+   * @param {(text: string) => any} parse
+   * @returns {Promise<any>}
+   */
+  async #ask(method, path, body, headers, parse) {
     const isPlain = body instanceof FormData || body instanceof Blob;
     /** @type {RequestInit} */
     const request = { method, headers: { ...(body === undefined || isPlain ? {} : { "Content-Type": "application/json" }), ...headers } };
@@ -75,7 +100,7 @@ export class Server {
     /** @type {any} */
     let found = text;
     try {
-      found = text ? JSON.parse(text) : null;
+      found = text ? parse(text) : null;
     } catch {
       // a plain text
     }

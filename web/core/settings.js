@@ -26,6 +26,10 @@ export class Settings {
   #known = new Map();
   /** @type {(changes: Record<string, any>) => Promise<unknown>} */
   #save;
+  /** @type {Record<string, any>} */
+  #unsaved = {};
+  /** @type {Promise<void> | null} */
+  #saving = null;
   /** @type {Emitter<Record<string, any>>} by id: the new value; "change": the id */
   events = new Emitter();
 
@@ -93,7 +97,31 @@ export class Settings {
     this.#values[PREFIX + id] = value;
     this.events.emit(id, value);
     this.events.emit("change", id);
-    void this.#save({ [PREFIX + id]: value ?? null });
+    this.#unsaved[PREFIX + id] = value ?? null;
+    void this.flush();
+  }
+
+  /**
+   * Sends what the server does not have yet. What it could not take, as while it is away, goes with the next call.
+   * @returns {Promise<void>} when nothing is on its way any more
+   */
+  flush() {
+    this.#saving ??= this.#send().finally(() => (this.#saving = null));
+    return this.#saving;
+  }
+
+  async #send() {
+    while (Object.keys(this.#unsaved).length) {
+      const changes = this.#unsaved;
+      this.#unsaved = {};
+      try {
+        await this.#save(changes);
+      } catch (error) {
+        console.warn("settings", error);
+        this.#unsaved = { ...changes, ...this.#unsaved };
+        return;
+      }
+    }
   }
 
   /**

@@ -24,6 +24,7 @@ import { h, icon } from "./dom.js";
  */
 
 const NOTE_MS = 6000;
+const SAY_MS = 150; // what comes together is said together
 
 export class Shell {
   /** @type {Map<string, {panel: Panel, button: HTMLButtonElement}>} */
@@ -33,6 +34,9 @@ export class Shell {
   #messages;
   /** @type {() => void} */
   #closeMenu = () => {};
+  /** What is about to be said, by what it is about. @type {Map<string, string>} */
+  #words = new Map();
+  #voice = h("div", { class: "unseen", role: "status", "aria-live": "polite" });
   /** Told when a panel opens or closes. @type {(side: Side, id: string | null) => void} */
   onPanel = () => {};
 
@@ -59,7 +63,7 @@ export class Shell {
     this.over = h("div", { class: "over" }); // elements that lie over the canvas: editors of texts, the minimap
     this.stage = h("main", { class: "stage" }, this.canvas, this.over);
     this.notes = h("div", { class: "notes", role: "status", "aria-live": "polite" });
-    root.append(this.bar, h("div", { class: "middle" }, this.rails.left, this.sides.left, this.stage, this.sides.right, this.rails.right), this.sides.bottom, this.notes);
+    root.append(this.bar, h("div", { class: "middle" }, this.rails.left, this.sides.left, this.stage, this.sides.right, this.rails.right), this.sides.bottom, this.notes, this.#voice);
   }
 
   /** @param {Panel} panel @returns {() => void} takes it away */
@@ -137,10 +141,27 @@ export class Shell {
       h("p", {}, text),
       action && h("button", { type: "button", on: { click: () => { remove(); action.run(); } } }, action.text),
       h("button", { type: "button", class: "quiet", "aria-label": this.#messages.text("shell.dismiss"), on: { click: remove } }, icon("M6 6l12 12M18 6L6 18")));
+    const host = this.#topmost();
+    if (this.notes.parentElement !== host) host.append(this.notes); // what lies below a modal dialog cannot be pressed
     this.notes.append(note);
     while (this.notes.children.length > 5) this.notes.firstElementChild?.remove();
     if (!lasts) setTimeout(remove, NOTE_MS);
     return remove;
+  }
+
+  /**
+   * Tells something to those who hear the page and do not see it.
+   * @param {string} text
+   * @param {string} [topic]  of what comes at once about the same, only the last is said
+   */
+  say(text, topic = "") {
+    if (!this.#words.size) {
+      setTimeout(() => {
+        this.#voice.replaceChildren(...[...this.#words.values()].map((each) => h("p", {}, each)));
+        this.#words.clear();
+      }, SAY_MS);
+    }
+    this.#words.set(topic, text);
   }
 
   /**
@@ -151,22 +172,37 @@ export class Shell {
    * @returns {Promise<void>} when it is closed
    */
   dialog(title, fill, { kind = "" } = {}) {
-    const before = document.activeElement;
     const body = h("div", { class: "dialog-body" });
     const close = () => dialog.close();
     const dialog = h("dialog", { class: `dialog ${kind}`, "aria-label": title },
       h("header", { class: "dialog-head" }, h("h2", {}, title), h("button", { type: "button", class: "quiet", "aria-label": this.#messages.text("shell.close"), on: { click: close } }, icon("M6 6l12 12M18 6L6 18"))),
       body);
-    this.root.append(dialog);
     fill(body, close);
+    return this.modal(dialog);
+  }
+
+  /**
+   * The same for an element of one's own.
+   * @param {HTMLDialogElement} dialog
+   * @returns {Promise<void>} when it is closed; it is taken away then
+   */
+  modal(dialog) {
+    const before = document.activeElement;
+    this.root.append(dialog);
     dialog.showModal();
     return new Promise((resolve) => {
       dialog.addEventListener("close", () => {
+        if (dialog.contains(this.notes)) this.root.append(this.notes);
         dialog.remove();
         if (before instanceof HTMLElement) before.focus({ preventScroll: true });
         resolve();
       }, { once: true });
     });
+  }
+
+  /** Where what lies over everything belongs. */
+  #topmost() {
+    return [...document.querySelectorAll("dialog:modal")].at(-1) ?? this.root;
   }
 
   /**
@@ -224,7 +260,7 @@ export class Shell {
       menu.remove();
       if (hadFocus && before instanceof HTMLElement) before.focus({ preventScroll: true });
     };
-    this.root.append(menu);
+    this.#topmost().append(menu);
     placeInside(menu, place.x, place.y);
     /** @type {HTMLElement | null} */ (menu.querySelector("[role^=menuitem]:not([aria-disabled=true])"))?.focus();
     addEventListener("pointerdown", (event) => {
@@ -259,6 +295,8 @@ export class Shell {
         row.append(opened);
         const area = row.getBoundingClientRect();
         placeInside(opened, area.right - 2, area.top - 4, area.left);
+        const place = opened.getBoundingClientRect();
+        if (place.left < area.right - 4 && place.right > area.left + 4) placeInside(opened, area.left + 16, area.bottom); // no room beside it: what is under the pointer stays
       };
       row.addEventListener("pointerenter", () => { row.focus(); open(); });
       row.addEventListener("click", (event) => {

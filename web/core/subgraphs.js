@@ -17,7 +17,7 @@ import { writeDefinition, writeNode } from "./write.js";
 
 /** @typedef {"input" | "output"} Side  of a subgraph: what goes in, what comes out */
 
-const END_WIDTH = 120; // px, of the two ends of a subgraph
+const END_WIDTH = 160; // px, of the two ends of a subgraph
 const END_GAP = 80; // between them and the nodes
 
 /**
@@ -28,7 +28,17 @@ const END_GAP = 80; // between them and the nodes
  * @param {{name: string, groups?: Group[]}} how
  * @returns {{definition: Definition, instance: Node} | null} null: there is nothing to make it of
  */
-export function makeSubgraph(graph, chosen, { name, groups = [] }) {
+export function makeSubgraph(graph, chosen, how) {
+  return graph.document.holdShapes(() => make(graph, chosen, how));
+}
+
+/**
+ * @param {Graph} graph
+ * @param {Node[]} chosen
+ * @param {{name: string, groups?: Group[]}} how
+ * @returns {{definition: Definition, instance: Node} | null}
+ */
+function make(graph, chosen, { name, groups = [] }) {
   const { document } = graph;
   const { journal } = document;
   const nodes = chosen.filter((node) => graph.nodes.get(node.key) === node).sort((a, b) => a.rank - b.rank);
@@ -58,20 +68,20 @@ export function makeSubgraph(graph, chosen, { name, groups = [] }) {
     journal.put(inner, inner.links, link.id, link);
     if (Array.isArray(link.raw)) journal.set(link, link, "raw", undefined); // inside, links are objects
     if (link.parentId !== undefined && !inside.has(link.parentId)) journal.set(link, link, "parentId", undefined);
-    inner.lastLinkId = Math.max(inner.lastLinkId, link.id);
+    journal.set(inner, inner, "lastLinkId", Math.max(inner.lastLinkId, link.id));
   }
   for (const id of inside) {
     const point = /** @type {Reroute} */ (graph.reroutes.get(id));
     journal.put(graph, graph.reroutes, id, undefined);
     journal.put(inner, inner.reroutes, id, point);
-    inner.lastRerouteId = Math.max(inner.lastRerouteId, id);
+    journal.set(inner, inner, "lastRerouteId", Math.max(inner.lastRerouteId, id));
   }
   for (const node of nodes) {
     journal.put(graph, graph.nodes, node.key, undefined);
     journal.put(inner, inner.nodes, node.key, node);
     journal.set(node, node, "graph", inner);
     inner.lastRank = Math.max(inner.lastRank, node.rank);
-    if (Number.isSafeInteger(Number(node.id))) inner.lastNodeId = Math.max(inner.lastNodeId, Number(node.id));
+    if (Number.isSafeInteger(Number(node.id))) journal.set(inner, inner, "lastNodeId", Math.max(inner.lastNodeId, Number(node.id)));
   }
   for (const group of groups) {
     graph.removeGroup(group);
@@ -243,7 +253,7 @@ export function removeSlot(definition, side, at, instance) {
   const slot = slotsOf(definition, side)[at];
   if (!slot) return;
   if (side === "input") {
-    const instances = graph.document.instancesOf(definition);
+    const instances = graph.document.liveInstancesOf(definition);
     const giver = instance ?? (instances.length === 1 ? instances[0] : undefined);
     if (giver && !giver.isDriven(slot.name)) giveValues(graph, /** @type {OutputSlot} */ (slot).links, giver, slot.name);
   }
@@ -380,7 +390,7 @@ export function demote(node, side, name) {
     removeSlot(graph.definition, side, found.at);
     return;
   }
-  const instances = graph.document.instancesOf(graph.definition);
+  const instances = graph.document.liveInstancesOf(graph.definition);
   if (instances.length === 1 && !instances[0].isDriven(slot.name)) giveValues(graph, [found.link.id], instances[0], slot.name);
   graph.disconnect(found.link);
 }
@@ -444,6 +454,16 @@ function withoutKey(raw, key) {
  * @returns {Map<Node, Node>} the copies
  */
 function copyContents(from, into, shift, idFor) {
+  return into.document.holdShapes(() => copyAll(from, into, shift, idFor));
+}
+
+/**
+ * @param {Graph} from
+ * @param {Graph} into
+ * @param {{x: number, y: number}} shift
+ * @param {(node: Node) => import("./graph.js").NodeId} idFor
+ */
+function copyAll(from, into, shift, idFor) {
   /** @type {Map<Node, Node>} */
   const copies = new Map();
   for (const node of from.inOrder()) {
@@ -484,6 +504,11 @@ function copyContents(from, into, shift, idFor) {
  * @returns {Node[]} what came; none if it is no instance
  */
 export function unpack(instance) {
+  return instance.graph.document.holdShapes(() => layOpen(instance));
+}
+
+/** @param {Node} instance @returns {Node[]} */
+function layOpen(instance) {
   const definition = definitionOf(instance);
   const { graph } = instance;
   const { document } = graph;
@@ -495,7 +520,7 @@ export function unpack(instance) {
     x: Math.round(instance.x + (instance.width || 200) / 2 - (area.left + area.right) / 2),
     y: Math.round(instance.y + (instance.height || 100) / 2 - (area.top + area.bottom) / 2),
   };
-  const isAlone = document.instancesOf(definition).length === 1;
+  const isAlone = document.liveInstancesOf(definition).length === 1;
   const copies = copyContents(inner, graph, shift, (node) => (isAlone && !graph.nodes.has(node.key) ? node.id : graph.takeNodeId()));
   for (const [node, copy] of copies) if (instance.mode && !node.mode) graph.setNode(copy, "mode", instance.mode);
   giveProxies(instance, copies);
@@ -598,7 +623,7 @@ export function makeIndependent(instance, name) {
   const definition = definitionOf(instance);
   const { document } = instance.graph;
   if (!definition) return null;
-  const copy = copyDefinition(document, definition, name);
+  const copy = document.holdShapes(() => copyDefinition(document, definition, name));
   document.addDefinition(copy);
   const { journal } = document;
   journal.set(instance, instance, "type", copy.id);
@@ -626,7 +651,7 @@ function copyDefinition(document, definition, name) {
     }
   }
   const copies = copyContents(definition.graph, graph, { x: 0, y: 0 }, (node) => node.id);
-  graph.lastNodeId = Math.max(graph.lastNodeId, definition.graph.lastNodeId);
+  document.journal.set(graph, graph, "lastNodeId", Math.max(graph.lastNodeId, definition.graph.lastNodeId));
   copies.set(endOf(definition, "input"), endOf(copy, "input"));
   copies.set(endOf(definition, "output"), endOf(copy, "output"));
   for (const link of [...definition.graph.links.values()].sort((a, b) => a.rank - b.rank)) {

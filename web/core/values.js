@@ -24,6 +24,8 @@ import { CONTROL_MODES, defaultOf, DYNAMIC_COMBO, holdsValue, inputsBehind, PRIM
 /** How current editors write; the first that is tried. @type {Habit} */
 const CURRENT = { dummies: false, controls: true, uploads: true, filters: false };
 
+const CONTROL_NAME = "control_after_generate";
+
 /** What the buttons of some nodes leave among the values of their widgets. */
 const BUTTONS = new Set(["upload3dmodel", "uploadExtraResources", "clear", "refresh"]);
 
@@ -46,7 +48,63 @@ const NOTHING = { values: {}, places: new Map(), next: 0, fits: false };
  */
 export function readValues(node, record) {
   node.unfolded = null;
-  node.values = decode(node, record).values;
+  node.values = readPlainly(node, record) ?? decode(node, record).values;
+}
+
+/** What has a place in the list of a type whose widgets are always the same. @type {WeakMap<NodeSpec, InputSpec[]>} */
+const inLists = new WeakMap();
+
+/**
+ * The widgets of a node's list, if that is as current editors write it: the case of nearly all nodes, made short.
+ * @param {Node} node
+ * @param {any} record
+ * @returns {InputSpec[] | null}
+ */
+function plainWidgets({ spec }, record) {
+  const list = record.widgets_values;
+  if (!spec || spec.isDynamic || spec.definition || spec.type === PRIMITIVE || !Array.isArray(list)) return null;
+  let widgets = inLists.get(spec);
+  if (!widgets) inLists.set(spec, (widgets = spec.inputs.filter((each) => each.widget)));
+  if (list.length !== widgets.length) return null;
+  for (let i = 0; i < list.length; i++) {
+    if (list[i] === null || list[i] === undefined || (widgets[i].widget === "CONTROL" && (typeof list[i] !== "string" || !isControl(list[i])))) return null;
+  }
+  return widgets;
+}
+
+/**
+ * @param {Node} node
+ * @param {any} record
+ * @returns {Record<string, any> | null} null: it needs a closer look
+ */
+function readPlainly(node, record) {
+  const widgets = record.widgets_values_named === undefined ? plainWidgets(node, record) : null;
+  if (!widgets) return null;
+  /** @type {Record<string, any>} */
+  const values = {};
+  for (let i = 0; i < widgets.length; i++) values[widgets[i].name] = record.widgets_values[i];
+  return values;
+}
+
+/**
+ * The entries of a node whose values are those that its record lists.
+ * @param {Node} node
+ * @returns {any} null: it needs a closer look
+ */
+function writePlainly(node) {
+  const { raw, values } = node;
+  const widgets = raw && !node.isRefitted ? plainWidgets(node, raw) : null;
+  if (!widgets?.length) return null;
+  const { widgets_values: list, widgets_values_named: had } = raw;
+  for (let i = 0; i < list.length; i++) {
+    const value = values[widgets[i].name];
+    if (!same(value, list[i]) || (had && !same(value, had[widgets[i].name]))) return null;
+  }
+  if (had !== undefined) return isRecord(had) ? kept(raw) : null;
+  /** @type {Record<string, any>} */
+  const named = {};
+  for (let i = 0; i < widgets.length; i++) named[widgets[i].name] = list[i];
+  return { widgets_values: list, widgets_values_named: named };
 }
 
 /**
@@ -61,7 +119,7 @@ function decode(node, record) {
   if (spec.type === PRIMITIVE) return decodePrimitive(record, names);
   if (spec.definition) return decodeInstance(node, record, names);
   const saved = record.widgets_values;
-  let listed = Array.isArray(saved) && saved.length ? readList(spec, saved) : NOTHING;
+  let listed = Array.isArray(saved) && saved.length ? readList(spec, saved, Boolean(names && Object.hasOwn(names, CONTROL_NAME))) : NOTHING;
   if (names && !listed.fits) listed = { ...NOTHING, next: listed.next };
   /** @type {Record<string, any>} */
   const given = {};
@@ -121,19 +179,21 @@ function isControl(value) {
 /**
  * @param {NodeSpec} spec
  * @param {any[]} list
+ * @param {boolean} isControlled  the file has names, with a control among them: so has the list
  * @returns {Listed}
  */
-function readList(spec, list) {
+function readList(spec, list, isControlled) {
   /** @type {Listed | null} */
   let best = null;
   for (const habit of habits(spec)) {
+    if (isControlled && !habit.controls) continue;
     const found = take(spec.inputs, list, habit);
     if (found.fits) return found;
     best ??= found;
   }
   const without = list.filter((each) => !BUTTONS.has(each));
   if (without.length < list.length) {
-    const found = readList(spec, without);
+    const found = readList(spec, without, isControlled);
     if (found.fits) return { ...found, places: new Map(), next: list.length };
   }
   return best ?? NOTHING;
@@ -203,6 +263,27 @@ function take(inputs, list, habit) {
     if (input.widget === DYNAMIC_COMBO) waiting.push(...inputsBehind(input, values[input.name]).reverse());
   }
   return { values, places, next: at, fits: isWhole && at === list.length };
+}
+
+/**
+ * The values of several nodes from one list, as older group nodes keep them.
+ * @param {{part: string, inputs: InputSpec[], absent: Set<string>}[]} parts  `absent`: widgets that have no place in it
+ * @param {any[]} list
+ * @returns {{values: Map<string, any>, places: Map<string, number>, next: number}} by "part widget"
+ */
+export function takeJoined(parts, list) {
+  /** @type {ReturnType<typeof takeJoined>} */
+  const found = { values: new Map(), places: new Map(), next: 0 };
+  for (const { part, inputs, absent } of parts) {
+    const here = inputs.filter((each) => each.widget !== "UPLOAD" && !absent.has(each.companionOf ?? each.name));
+    const taken = take(here, list.slice(found.next), CURRENT);
+    for (const [name, place] of taken.places) {
+      found.values.set(`${part} ${name}`, taken.values[name]);
+      found.places.set(`${part} ${name}`, found.next + place);
+    }
+    found.next += taken.next;
+  }
+  return found;
 }
 
 /**
@@ -350,6 +431,8 @@ function markedInside(node) {
 export function writeValues(node) {
   const { raw, spec } = node;
   if (!spec) return kept(raw);
+  const plain = writePlainly(node);
+  if (plain) return plain;
   const isPrimitive = spec.type === PRIMITIVE;
   const names = isPrimitive ? namesOfPrimitive(node) : namesNow(node);
   const { values } = node;
@@ -376,7 +459,8 @@ export function writeValues(node) {
   const inList = isPrimitive ? names : widgetsInList(node).map((each) => each.name);
   /** @type {any[]} */
   let list;
-  if (Array.isArray(had) && !node.isRefitted && inList.every((name) => listed.places.has(name))) {
+  const isPlaced = inList.every((name) => listed.places.has(name)) && (spec.definition || [...listed.places.keys()].every((name) => inList.includes(name)));
+  if (Array.isArray(had) && !node.isRefitted && isPlaced) {
     list = [...had];
     for (const [name, place] of listed.places) list[place] = values[name] ?? null;
   } else {

@@ -113,8 +113,8 @@ export function writeDefinition(document, definition, used = new Set(), how = {}
       record[key] = { ...node.raw, id: node.raw?.id ?? node.id };
       putList(record[key], "bounding", node.raw, place);
     }
-    if (ends.input.outputs.length || !raw || raw.inputs) record.inputs = ends.input.outputs.map((slot) => writeEnd(slot, slot.links, slot.links === slot.readLinks));
-    if (ends.output.inputs.length || !raw || raw.outputs) record.outputs = ends.output.inputs.map((slot) => writeEnd(slot, slot.link === null ? [] : [slot.link], slot.link === slot.readLink));
+    if (ends.input.outputs.length || !raw || Array.isArray(raw.inputs)) record.inputs = ends.input.outputs.map((slot) => writeEnd(slot, slot.links, slot.links === slot.readLinks));
+    if (ends.output.inputs.length || !raw || Array.isArray(raw.outputs)) record.outputs = ends.output.inputs.map((slot) => writeEnd(slot, slot.link === null ? [] : [slot.link], slot.link === slot.readLink));
   }
   writeContents(graph, record, how, (link) => writeObject(graph, link));
   const written = writtenReroutes(graph, raw?.reroutes);
@@ -165,8 +165,8 @@ function writeContents(graph, record, how, writeLink) {
   const { raw } = graph;
   record.nodes = inOrder(how.withoutNodes ? [] : graph.nodes.values(), how.forRun ? [] : graph.strayNodes, writeNode);
   const strays = graph.strayLinks.filter((each) => !each.slot || each.slot.link === each.slot.readLink);
-  if (graph.links.size || strays.length || !raw || raw.links !== undefined) record.links = inOrder(graph.links.values(), strays, writeLink);
-  if (graph.groups.length || !raw || raw.groups !== undefined) record.groups = [...graph.groups.map(writeGroup), ...listIn(raw?.groups).filter((each) => !isRecord(each))];
+  if (graph.links.size || strays.length || !raw || Array.isArray(raw.links)) record.links = inOrder(graph.links.values(), strays, writeLink);
+  if (graph.groups.length || !raw || Array.isArray(raw.groups)) record.groups = [...graph.groups.map(writeGroup), ...listIn(raw?.groups).filter((each) => !isRecord(each))];
   if (Array.isArray(raw?.floatingLinks)) record.floatingLinks = raw.floatingLinks.filter((/** @type {any} */ each) => isFloating(graph, each));
 }
 
@@ -219,8 +219,8 @@ export function writeNode(node) {
   for (const key of /** @type {const} */ (["title", "color", "bgcolor"])) {
     if (typeof raw?.[key] === "string" || raw?.[key] === undefined || node[key] !== undefined) put(record, key, node[key]);
   }
-  if (node.inputs.some((slot) => !slot.implicit) || raw?.inputs) record.inputs = node.inputs.filter((slot) => !slot.implicit).map(writeInput);
-  if (node.outputs.some((slot) => !slot.implicit) || raw?.outputs) record.outputs = node.outputs.filter((slot) => !slot.implicit).map(writeOutput);
+  if (node.inputs.some((slot) => !slot.implicit) || Array.isArray(raw?.inputs)) record.inputs = node.inputs.filter((slot) => !slot.implicit).map(writeInput);
+  if (node.outputs.some((slot) => !slot.implicit) || Array.isArray(raw?.outputs)) record.outputs = node.outputs.filter((slot) => !slot.implicit).map(writeOutput);
   return Object.assign(record, writeValues(node));
 }
 
@@ -249,6 +249,7 @@ function writeSlot(slot) {
 
 /** @param {InputSlot} slot */
 function writeInput(slot) {
+  if (isStray(slot) && slot.link === null) return slot.raw;
   const record = writeSlot(slot);
   putWidget(record, slot);
   if (!slot.raw || slot.link !== slot.readLink) record.link = slot.link;
@@ -257,10 +258,16 @@ function writeInput(slot) {
 
 /** @param {OutputSlot} slot */
 function writeOutput(slot) {
+  if (isStray(slot) && !slot.links.length) return slot.raw;
   const record = writeSlot(slot);
   putWidget(record, slot);
   if (slot.links !== slot.readLinks || !slot.raw) record.links = slot.links.length || slot.raw?.links !== null ? [...slot.links] : null;
   return record;
+}
+
+/** What the file has in place of a slot, and is none. @param {InputSlot | OutputSlot} slot */
+function isStray(slot) {
+  return slot.raw !== undefined && !isRecord(slot.raw);
 }
 
 /** @param {any} record @param {InputSlot | OutputSlot} slot */

@@ -4,7 +4,7 @@ import { SLOT_HEIGHT, titleHeight } from "./layout.js";
 
 /** @import { Group, Link, Node, Reroute } from "../graph.js" */
 /** @import { CanvasView } from "./view.js" */
-/** @import { WidgetPlace } from "./layout.js" */
+/** @import { Layout, WidgetPlace } from "./layout.js" */
 /** @import { Box } from "./spatial.js" */
 
 /**
@@ -19,20 +19,22 @@ import { SLOT_HEIGHT, titleHeight } from "./layout.js";
 
 export const GROUP_TITLE_HEIGHT = 30;
 const REACH = 12; // how near to a socket's centre is on it, graph px
+export const FINGER_REACH = 22; // of a finger
 const CORNER = 14;
 
 /**
  * @param {CanvasView} view
  * @param {number} x  graph px
  * @param {number} y
+ * @param {number} [near]  how near to a socket's centre is on it
  * @returns {Hit}
  */
-export function findHit(view, x, y) {
-  const reach = REACH / Math.min(1, Math.max(view.scale, 0.5));
+export function findHit(view, x, y, near = REACH) {
+  const reach = near / Math.min(1, Math.max(view.scale, 0.5));
   const around = { left: x - reach, top: y - reach, right: x + reach, bottom: y + reach };
   const nodes = view.nodes.within(around).sort((a, b) => b.rank - a.rank);
   for (const node of nodes) {
-    const hit = hitOfNode(view, node, x, y, reach);
+    const hit = hitOfNode(view, node, x, y, reach, near > REACH);
     if (hit) return hit;
   }
   for (const reroute of view.graph.reroutes.values()) {
@@ -55,9 +57,10 @@ export function findHit(view, x, y) {
  * @param {number} x
  * @param {number} y
  * @param {number} reach
+ * @param {boolean} isFinger
  * @returns {Hit | null}
  */
-function hitOfNode(view, node, x, y, reach) {
+function hitOfNode(view, node, x, y, reach, isFinger) {
   const layout = view.layouts.of(node);
   const [left, top] = [x - node.x, y - node.y];
   for (const side of /** @type {const} */ (["input", "output"])) {
@@ -72,6 +75,8 @@ function hitOfNode(view, node, x, y, reach) {
       if (isOnDot || isOnName) return { kind: side, node, slot };
     }
   }
+  const near = isFinger ? nearestDot(layout, left, top, reach) : null;
+  if (near) return { ...near, node };
   if (left < 0 || left > layout.width || top < -titleHeight(node) || top > layout.height) return null;
   if (top < 0) return { kind: "title", node };
   if (!node.isPinned && left > layout.width - CORNER && top > layout.height - CORNER) return { kind: "resize", node };
@@ -79,4 +84,30 @@ function hitOfNode(view, node, x, y, reach) {
     if (top >= place.top && top <= place.top + place.height) return { kind: "widget", node, place, box: view.widgetBox(node, place) };
   }
   return { kind: "body", node };
+}
+
+/**
+ * The socket that a finger means, whose tip is larger than a row: the nearest one within reach.
+ * @param {Layout} layout
+ * @param {number} left  from the node's place, graph px
+ * @param {number} top
+ * @param {number} reach
+ * @returns {{kind: "input" | "output", slot: number} | null}
+ */
+function nearestDot(layout, left, top, reach) {
+  /** @type {{kind: "input" | "output", slot: number} | null} */
+  let found = null;
+  let least = reach;
+  for (const kind of /** @type {const} */ (["input", "output"])) {
+    const heights = kind === "input" ? layout.inputs : layout.outputs;
+    const inward = kind === "input" ? left : layout.width - left;
+    if (inward > SLOT_HEIGHT / 2) continue; // further in lie names and widgets
+    heights.forEach((height, slot) => {
+      const away = Math.hypot(inward, top - height);
+      if (!(away <= least)) return; // NaN: not shown
+      least = away;
+      found = { kind, slot };
+    });
+  }
+  return found;
 }

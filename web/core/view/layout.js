@@ -4,6 +4,7 @@
  */
 
 import { BYPASSED } from "../graph.js";
+import { PRIMITIVE } from "../spec.js";
 import { TEXT_PX } from "./pen.js";
 
 /** @import { InputSlot, Node, OutputSlot } from "../graph.js" */
@@ -167,9 +168,9 @@ export class Layouts {
   /** @param {Node} node @returns {InputSpec[]} those that are shown now */
   #widgetsOf(node) {
     const all = node.widgets;
-    const isAdvanced = all.some((each) => each.options.advanced && !each.options.hidden);
-    const shown = all.filter((each) => !each.options.hidden && (node.showAdvanced || !each.options.advanced || node.isDriven(each.name)));
-    return isAdvanced ? [...shown, ADVANCED] : shown;
+    const visible = all.filter((each) => !each.options.hidden);
+    if (!foldsAdvanced(node)) return visible;
+    return [...visible.filter((each) => node.showAdvanced || !each.options.advanced || node.isDriven(each.name)), ADVANCED];
   }
 
   /**
@@ -211,6 +212,16 @@ function marksOf(node) {
     else if (node.inputs[at].link === null) marks[at] = MISSING;
   }
   return marks;
+}
+
+/**
+ * Whether it has widgets that few people need. What was brought outside by hand, on a subgraph or a primitive, is meant
+ * to be seen.
+ * @param {Node} node
+ */
+export function foldsAdvanced(node) {
+  if (!node.spec || node.spec.definition || node.type === PRIMITIVE) return false;
+  return node.widgets.some((each) => each.options.advanced && !each.options.hidden);
 }
 
 /** What is written beside a socket. @param {InputSlot | OutputSlot} slot */

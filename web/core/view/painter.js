@@ -78,6 +78,8 @@ export class Painter {
     const { context } = pen;
     /** @type {Map<string, import("./links.js").Point[][]>} */
     const byColour = new Map();
+    /** @type {Map<import("../graph.js").Reroute, string>} */
+    const ofPoints = new Map();
     for (const link of view.links.within(view.window)) {
       const points = view.isLinkHidden?.(link) ? null : view.pointsOf(link);
       if (!points) continue;
@@ -85,6 +87,7 @@ export class Painter {
       const ways = byColour.get(colour);
       if (ways) ways.push(points);
       else byColour.set(colour, [points]);
+      if (link.parentId !== undefined) for (const point of view.graph.routeOf(link)) ofPoints.set(point, colour);
     }
     const style = view.scale < FAR && view.linkStyle === "spline" ? "straight" : view.linkStyle;
     context.lineWidth = Math.max(2.2, 1 / view.scale);
@@ -97,10 +100,12 @@ export class Painter {
       context.stroke();
     }
     context.globalAlpha = 1;
+    const { left, top, right, bottom } = view.window;
     for (const reroute of view.graph.reroutes.values()) {
+      if (reroute.x < left - 10 || reroute.x > right + 10 || reroute.y < top - 10 || reroute.y > bottom + 10) continue;
       context.beginPath();
       context.arc(reroute.x, reroute.y, 7, 0, 2 * Math.PI);
-      context.fillStyle = view.isSelected(reroute) ? pen.theme.selected : pen.theme.link;
+      context.fillStyle = view.isSelected(reroute) ? pen.theme.selected : (ofPoints.get(reroute) ?? pen.theme.link);
       context.fill();
     }
   }

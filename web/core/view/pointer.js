@@ -3,6 +3,8 @@
  * and zoom the view; a long press of a finger is a right click.
  */
 
+import { FINGER_REACH } from "./hits.js";
+
 /** @import { Hit } from "./hits.js" */
 /** @import { CanvasView } from "./view.js" */
 
@@ -41,6 +43,8 @@ export class Pointer {
   #fingers = new Map();
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #longPress;
+  /** Whether the finger that is down has opened a menu. */
+  #wasLong = false;
   #view;
   /** @type {Press | null} where the pointer was last; null: not on the canvas */
   last = null;
@@ -83,6 +87,10 @@ export class Pointer {
     element.addEventListener("pointerup", (event) => this.#up(event), { signal });
     element.addEventListener("pointercancel", (event) => this.#lost(event), { signal });
     element.addEventListener("lostpointercapture", (event) => this.#lost(event), { signal });
+    element.addEventListener("touchend", (event) => {
+      if (this.#wasLong) event.preventDefault(); // no click on what the menu has put under the finger
+      this.#wasLong = false;
+    }, { signal });
     element.addEventListener("pointerleave", () => (this.last = null), { signal });
     element.addEventListener("dblclick", (event) => this.#view.events.emit("double", this.#read(event)), { signal });
     element.addEventListener("contextmenu", (event) => {
@@ -108,7 +116,7 @@ export class Pointer {
       alt: event.altKey,
       kind: event instanceof PointerEvent ? event.pointerType : "mouse",
       get hit() {
-        return (hit ??= view.hit(x, y)); // found when somebody asks: a drag rarely does
+        return (hit ??= view.hit(x, y, this.kind === "touch" ? FINGER_REACH : undefined)); // found when somebody asks: a drag rarely does
       },
     };
   }
@@ -139,6 +147,7 @@ export class Pointer {
       this.#longPress = setTimeout(() => {
         if (this.#drag?.hasMoved) return;
         this.cancel();
+        this.#wasLong = true;
         this.#view.events.emit("menu", press);
       }, LONG_PRESS_MS);
     }

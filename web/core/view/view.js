@@ -167,7 +167,10 @@ export class CanvasView {
 
   /** Something of a node looks different. @param {Node} node */
   touchNode(node) {
-    if (node.graph !== this.graph) return;
+    if (node.graph !== this.graph) {
+      this.layouts.forget(node); // an instance outside, while its subgraph is open
+      return;
+    }
     this.#stale.add(node);
     this.redraw();
   }
@@ -303,10 +306,10 @@ export class CanvasView {
     return { left, top, right, bottom };
   }
 
-  /** @param {number} x @param {number} y @returns {Hit} */
-  hit(x, y) {
+  /** @param {number} x @param {number} y @param {number} [near]  how near to a socket's centre is on it, graph px @returns {Hit} */
+  hit(x, y, near) {
     this.settle();
-    return findHit(this, x, y);
+    return findHit(this, x, y, near);
   }
 
   /** @param {Node} node @param {WidgetPlace} place @returns {Box} graph px */

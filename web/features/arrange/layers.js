@@ -21,7 +21,8 @@ export function layOut(pieces, pairs, { across = 80, down = 40 } = {}) {
   const places = new Map();
   const byId = new Map(pieces.map((piece) => [piece.id, piece]));
   const links = withoutCircles(pieces, pairs.filter(({ from, to }) => from !== to && byId.has(from) && byId.has(to)));
-  let top = 0;
+  /** @type {{part: Piece[], width: number, height: number}[]} */
+  const blocks = [];
   for (const part of partsOf(pieces, links)) {
     const ids = new Set(part.map((piece) => piece.id));
     const layers = orderLayers(layersOf(part, links.filter(({ from }) => ids.has(from))), links);
@@ -38,13 +39,34 @@ export function layOut(pieces, pairs, { across = 80, down = 40 } = {}) {
       }
       x += Math.max(...layer.map((piece) => piece.width)) + across;
     }
-    for (const piece of part) {
-      const place = /** @type {{x: number, y: number}} */ (places.get(piece.id));
-      place.y += top - low;
-    }
-    top += high - low + 2 * down;
+    for (const piece of part) /** @type {{x: number, y: number}} */ (places.get(piece.id)).y -= low;
+    blocks.push({ part, width: x - across, height: high - low });
   }
+  placeBlocks(blocks, places, across, down);
   return places;
+}
+
+/**
+ * Parts that do not hang together, in rows: the whole is about twice as wide as high.
+ * @param {{part: Piece[], width: number, height: number}[]} blocks
+ * @param {Map<string, {x: number, y: number}>} places  within its part, of each piece: moved to where the part goes
+ * @param {number} across
+ * @param {number} down
+ */
+function placeBlocks(blocks, places, across, down) {
+  const area = blocks.reduce((sum, { width, height }) => sum + (width + 2 * across) * (height + 2 * down), 0);
+  const wide = Math.max(Math.sqrt(2 * area), ...blocks.map(({ width }) => width));
+  let [x, y, high] = [0, 0, 0];
+  for (const { part, width, height } of blocks) {
+    if (x > 0 && x + width > wide) [x, y, high] = [0, y + high + 2 * down, 0];
+    for (const { id } of part) {
+      const place = /** @type {{x: number, y: number}} */ (places.get(id));
+      place.x += x;
+      place.y += y;
+    }
+    x += width + 2 * across;
+    high = Math.max(high, height);
+  }
 }
 
 /** Pieces that hang together, the topmost part first; those without links come last, as columns of one part each. @param {Piece[]} pieces @param {Pair[]} pairs */

@@ -83,7 +83,7 @@ export const clipboard = {
       return true;
     }
 
-    /** @param {File | string} what  a workflow, or what carries one */
+    /** @param {string} what  a workflow, or what carries one */
     async function open(what) {
       try {
         await editor.services.open(what);
@@ -106,9 +106,9 @@ export const clipboard = {
       const data = event.clipboardData;
       if (!data || !isOurs(event)) return;
       const files = [...data.files];
-      if (files.length && editor.services.open) {
+      if (files.length && editor.services.workflows) {
         event.preventDefault();
-        for (const file of files) void open(file);
+        void editor.services.workflows.openFiles(files);
         return;
       }
       if (take(data.getData("text/plain"), data.getData("text/html"), isShiftDown)) event.preventDefault();

@@ -1,6 +1,7 @@
 /** All commands that make sense now, found by their words, with their keys. */
 
 import { keysText } from "../../core/editor.js";
+import { openPicker } from "../../core/picker.js";
 
 /** @import { Feature } from "../../core/editor.js" */
 
@@ -13,7 +14,6 @@ export const commandPalette = {
     let recent = [];
     return commands.addAll([
       { id: "palette.commands", title: "command.commands", keys: ["ctrl+shift+p"], run: async () => {
-        const { openPicker } = await import("../../core/picker.js");
         const possible = commands.all.filter((each) => !each.isHidden && each.id !== "palette.commands" && commands.isPossible(each.id));
         const order = possible.sort((a, b) => place(recent, a.id) - place(recent, b.id) || editor.text(a.title).localeCompare(editor.text(b.title)));
         await openPicker(editor, editor.text("command.commands"), order.map((command) => ({

@@ -105,7 +105,7 @@ export function fillPanel(editor, body, errors) {
   async function begin() {
     try {
       await subscribe(true);
-      const { entries } = await server.get("/internal/logs/raw");
+      const { entries } = await server.get("/internal/logs/raw?details=true");
       const known = new Set(lines.map((line) => `${line.t} ${line.m}`)); // lines may have come in between
       const before = /** @type {Line[]} */ (entries).filter((line) => !known.has(`${line.t} ${line.m}`));
       lines = [...new Set([...before, ...errors, ...lines])].sort((a, b) => a.t.localeCompare(b.t)).slice(-MOST_LINES);

@@ -5,6 +5,8 @@
 
 import { addStyle } from "../../core/dom.js";
 import { keysOf } from "../../core/commands.js";
+import { copyPicture, saveFile } from "../../core/files-out.js";
+import { groupNameOf } from "../../core/instances.js";
 import { overlap } from "../../core/view/spatial.js";
 import { filesOf } from "./inputs.js";
 import { MediaLayer } from "./media.js";
@@ -105,6 +107,7 @@ export class ContentView {
 /** A type that is not known here: what it is, and which pack brings it. @param {Editor} editor @param {Node} node */
 function noticeOf(editor, node) {
   if (node.spec || !node.graph.nodes.has(node.key)) return "";
+  if (groupNameOf(node) !== null) return editor.text("content.group-node");
   const pack = node.properties.cnr_id ?? node.properties.aux_id;
   return editor.text(typeof pack === "string" ? "content.unknown-pack" : "content.unknown", { type: node.type, pack: String(pack) });
 }
@@ -157,6 +160,10 @@ export const content = {
         const batch = found && store.get(found.node);
         if (found && batch && batch.pictures.length > 1 && !press.ctrl && !press.shift) store.enlarge(found.node, batch.enlarged >= 0 ? -1 : found.index);
       }),
+      view.events.on("double", (press) => {
+        const found = shown.pictureAt(press);
+        if (found) editor.commands.run("content.view", found);
+      }),
       editor.events.on("catalogue", () => shown.pictures.retry()),
       listenForWheel(editor, shown),
       editor.addMenu(5, (press) => menuOf(editor, shown, press)),
@@ -205,7 +212,7 @@ function listenForWheel(editor, shown) {
 function menuOf(editor, shown, press) {
   const found = shown.pictureAt(press);
   if (found) {
-    return ["content.open", "content.copy", "content.save"].map((id) => editor.menuItem(id, found));
+    return ["content.view", "content.open", "content.copy", "content.save"].map((id) => editor.menuItem(id, found));
   }
   const { hit } = press;
   if (hit.kind !== "body" && hit.kind !== "title") return [];
@@ -253,15 +260,20 @@ function addCommands(editor, store, shown) {
       const found = enlarged();
       if (found) store.enlarge(found.node, -1);
     } },
+    { id: "content.view", title: "command.content-view", run: (argument) => {
+      const found = chosen(argument);
+      if (!found) return undefined;
+      const pictures = shown.cellsOf(found.node, editor.view.layouts.of(found.node)).length > 1 ? shown.of(found.node, found.node.width)?.shown.pictures : store.get(found.node)?.pictures;
+      const all = pictures?.length ? pictures : [found.picture];
+      return editor.services.viewer.open(all.map(({ src, file }) => ({ src, kind: "image", name: file?.filename, file })), Math.max(0, all.indexOf(found.picture)));
+    } },
     { id: "content.open", title: "command.content-open", run: (argument) => {
       const found = chosen(argument);
       if (found) window.open(found.picture.src, "_blank", "noopener");
     } },
     { id: "content.save", title: "command.content-save", run: (argument) => {
       const found = chosen(argument);
-      if (!found) return;
-      const link = Object.assign(document.createElement("a"), { href: found.picture.src, download: found.picture.file?.filename ?? "" });
-      link.click();
+      if (found) saveFile(found.picture.src, found.picture.file?.filename ?? "");
     } },
     { id: "content.copy", title: "command.content-copy", run: async (argument) => {
       const found = chosen(argument);
@@ -273,13 +285,4 @@ function addCommands(editor, store, shown) {
     stop.abort();
     remove();
   };
-}
-
-/** The clipboard takes PNG alone. @param {string} src */
-async function copyPicture(src) {
-  const bitmap = await createImageBitmap(await (await fetch(src)).blob());
-  const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
-  canvas.getContext("2d")?.drawImage(bitmap, 0, 0);
-  bitmap.close();
-  await navigator.clipboard.write([new ClipboardItem({ "image/png": await canvas.convertToBlob({ type: "image/png" }) })]);
 }

@@ -77,7 +77,7 @@ export class Card {
       place && h("p", { class: "errors-place" }, place),
       h("p", { class: "errors-words" }, problem.message),
       problem.source && h("p", { class: "errors-source" }, problem.source),
-      problem.traceback ? h("details", {}, h("summary", {}, editor.text("errors.details", { type: problem.type || "" })), h("pre", { tabindex: "0" }, problem.traceback)) : null,
+      problem.traceback ? h("details", {}, h("summary", {}, editor.text("errors.details", { type: problem.type?.split(".").at(-1) ?? "" })), h("pre", { tabindex: "0" }, problem.traceback)) : null,
       h("div", { class: "errors-actions" }, go, near, report));
   }
 

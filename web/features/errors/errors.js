@@ -38,6 +38,9 @@ export const errors = {
       events.on("documents", () => service.follow()),
     ];
     service.follow();
+    const last = editor.services.run.jobs.all.at(-1); // run before this was here
+    if (last?.document && last.refusal) service.refused(last.document, last.refusal, false);
+    else if (last?.document && last.failure && last.hasEnded) service.failed(last);
     return () => {
       cleanups.forEach((each) => each());
       service.dispose();

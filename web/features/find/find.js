@@ -1,15 +1,16 @@
 /** Finds nodes, groups and notes by title, type, number or what their widgets hold, inside subgraphs, too. */
 
+import { FindBar } from "./bar.js";
+
 /** @import { Feature } from "../../core/editor.js" */
 
 /** @type {Feature} */
 export const find = {
   name: "find",
   install(editor) {
-    /** @type {import("./bar.js").FindBar | null} */
+    /** @type {FindBar | null} */
     let bar = null;
-    const open = async () => {
-      const { FindBar } = await import("./bar.js");
+    const open = () => {
       bar ??= new FindBar(editor, () => (bar = null));
       bar.focus();
     };

@@ -1,7 +1,7 @@
 /** The fields of a form: what edits a widget, its name, what it means, what is wrong with it. */
 
 import { h, icon } from "../../core/dom.js";
-import { kindOfFiles } from "../content/inputs.js";
+import { kindOfFiles } from "../../core/file-inputs.js";
 import { FileField } from "./files.js";
 import { nameOf } from "./labels.js";
 import { changeForm, setLook } from "./model.js";

@@ -1,7 +1,7 @@
 /** A field of a form for a picture, a video or a sound: shown, chosen, dropped, pasted or taken with the camera. */
 
 import { h, icon } from "../../core/dom.js";
-import { fileOf, kindOfFiles } from "../content/inputs.js";
+import { fileOf, kindOfFiles } from "../../core/file-inputs.js";
 
 /** @import { Editor } from "../../core/editor.js" */
 /** @import { Node } from "../../core/graph.js" */

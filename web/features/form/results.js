@@ -157,7 +157,7 @@ export class Results {
     this.#kept.set(document, []);
     const { server, services } = this.#editor;
     try {
-      const id = services.run.workflowId(document);
+      const id = services.run.workflowIdOf(document);
       const { jobs } = await server.get(`/jobs?status=completed&limit=${MOST_EARLIER}&workflow_id=${encodeURIComponent(id)}`);
       /** @type {Item[]} */
       const items = [];

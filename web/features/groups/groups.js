@@ -61,7 +61,7 @@ export const groups = {
         { id: "group.choose", title: "command.choose-group-contents", when: () => selection.groups.length > 0, run: () => selection.set(selection.groups.flatMap((group) => view.insideOf(group))) },
         { id: "group.bypass", title: "command.bypass-group", when: () => selection.groups.length > 0, run: () => editor.services.nodeState.toggleMode(selection.groups.flatMap(nodesIn), BYPASSED) },
         { id: "group.mute", title: "command.mute-group", when: () => selection.groups.length > 0, run: () => editor.services.nodeState.toggleMode(selection.groups.flatMap(nodesIn), MUTED) },
-        { id: "group.delete-all", title: "command.delete-group-contents", when: () => selection.groups.length > 0, run: () => selection.groups.forEach((group) => remove(group, true)) },
+        { id: "group.delete-all", title: "command.delete-group-contents", when: () => selection.groups.length > 0, run: () => editor.edit("undo.delete", () => selection.groups.forEach((group) => remove(group, true))) },
       ]),
       editor.addMenu(30, ({ hit }) => {
         if (hit.kind === "empty" || ("node" in hit && hit.kind !== "input" && hit.kind !== "output")) return [editor.menuItem("group.make")];

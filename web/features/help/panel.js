@@ -56,7 +56,7 @@ export function fillPanel(editor, body) {
     const listed = [...EXPLAINED.filter((each) => found.has(each)), ...[...found].filter((each) => !EXPLAINED.includes(each)).sort()];
     if (!listed.length) return [];
     return [
-      h("h4", {}, t("help.colours")),
+      h("h3", {}, t("help.colours")),
       h("p", { class: "doc-text" }, t("help.colours-what")),
       h("dl", { class: "help-legend" }, listed.flatMap((type) => [
         h("dt", {}, h("i", { class: "doc-dot", style: { background: colourOfType(type) } }), type),

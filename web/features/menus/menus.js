@@ -1,6 +1,7 @@
 /** Entries of the menus of sockets, widgets, links and of all that can be deleted. */
 
 import { splice } from "../../core/linking.js";
+import { PRIMITIVE } from "../../core/spec.js";
 import { fits } from "../../core/types.js";
 
 /** @import { Editor, Feature } from "../../core/editor.js" */
@@ -16,6 +17,9 @@ const HOLDERS = {
   STRING: { type: "PrimitiveString", input: "value" },
   BOOLEAN: { type: "PrimitiveBoolean", input: "value" },
 };
+
+/** What is the widget that it drives, whichever that is: where the server has no node of its own for it. */
+const PRIMITIVE_NODE = { type: PRIMITIVE, input: "value" };
 
 /** @type {Feature} */
 export const menus = {
@@ -95,7 +99,7 @@ function fromWidget(editor, node, slot) {
   if (link) {
     return [{ text: editor.text("menu.to-widget", { name }), run: () => editor.edit("undo.to-widget", () => {
       const source = graph.node(link.from);
-      const holder = source && Object.values(HOLDERS).find((each) => each.type === source.type);
+      const holder = source && [PRIMITIVE_NODE, ...Object.values(HOLDERS)].find((each) => each.type === source.type);
       const value = source && holder ? source.values[holder.input] : undefined;
       graph.disconnect(link);
       if (value !== undefined) graph.setValue(node, spec.name, value);
@@ -104,13 +108,11 @@ function fromWidget(editor, node, slot) {
   }
   const socket = /** @type {Socket} */ ({ node, side: "input", slot });
   const point = editor.view.pointOf(socket);
-  const holder = HOLDERS[spec.type.split(",")[0]];
-  if (!holder || !editor.catalogue.spec(holder.type)) {
-    return [{ text: editor.text("menu.to-input", { name }), run: () => editor.services.palette?.open({ at: { x: point.x - 100, y: point.y }, fits: socket }) }];
-  }
+  const typed = HOLDERS[spec.type.split(",")[0]];
+  const holder = typed && editor.catalogue.spec(typed.type) ? typed : PRIMITIVE_NODE;
   return [{ text: editor.text("menu.to-input", { name }), run: () => {
     const made = editor.edit("undo.to-input", () => {
-      const added = graph.addNode(holder.type, { x: point.x - 290, y: point.y - 16 }, { [holder.input]: node.values[spec.name] }, { title: name });
+      const added = graph.addNode(holder.type, { x: point.x - 290, y: point.y - 16 }, holder === PRIMITIVE_NODE ? {} : { [holder.input]: node.values[spec.name] }, { title: name });
       graph.connect(added, 0, node, slot);
       const { width, height } = editor.view.layouts.of(added);
       graph.setNode(added, "width", width);

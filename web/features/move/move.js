@@ -1,6 +1,7 @@
 /** Choosing nodes, dragging them, resizing them. */
 
 import { Group, Link, Node, Reroute } from "../../core/graph.js";
+import { EdgePan } from "../../core/view/edge-pan.js";
 import { Guides } from "./guides.js";
 
 /** @import { Editor, Feature } from "../../core/editor.js" */
@@ -146,21 +147,28 @@ function drag(editor, thing, press, guides) {
   }
   /** @param {Press} now @returns {MoveEvent} */
   const moving = (now) => ({ things: starts.map((each) => each.thing), press: now });
+  /** @param {Press} now */
+  function follow(now) {
+    let [dx, dy] = [now.x - press.x, now.y - press.y];
+    const grid = editor.settings.read("grid.snap", false) !== (now.shift && !press.shift) ? editor.settings.read("grid.step", 10) : 0;
+    if (grid && starts.length) {
+      dx = Math.round((starts[0].x + dx) / grid) * grid - starts[0].x;
+      dy = Math.round((starts[0].y + dy) / grid) * grid - starts[0].y;
+    } else {
+      [dx, dy] = guides.snap(dx, dy, !now.ctrl);
+    }
+    for (const { thing: each, x, y } of starts) place(editor, each, x + dx, y + dy);
+    editor.events.emit("move:drag", moving(now));
+  }
+  const edge = new EdgePan(view, follow);
   return {
     move(now) {
       if (!gesture) begin();
-      let [dx, dy] = [now.x - press.x, now.y - press.y];
-      const grid = editor.settings.read("grid.snap", false) !== (now.shift && !press.shift) ? editor.settings.read("grid.step", 10) : 0;
-      if (grid && starts.length) {
-        dx = Math.round((starts[0].x + dx) / grid) * grid - starts[0].x;
-        dy = Math.round((starts[0].y + dy) / grid) * grid - starts[0].y;
-      } else {
-        [dx, dy] = guides.snap(dx, dy, !now.ctrl);
-      }
-      for (const { thing: each, x, y } of starts) place(editor, each, x + dx, y + dy);
-      editor.events.emit("move:drag", moving(now));
+      follow(now);
+      edge.follow(now);
     },
     end(now, moved) {
+      edge.stop();
       guides.end();
       if (gesture) editor.events.emit("move:drop", moving(now)); // what others do with it is part of the same step
       gesture?.commit();
@@ -172,6 +180,7 @@ function drag(editor, thing, press, guides) {
       }
     },
     cancel() {
+      edge.stop();
       guides.end();
       editor.events.emit("move:cancel", null);
       gesture?.cancel();

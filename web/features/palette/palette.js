@@ -7,6 +7,7 @@ import { addStyle } from "../../core/dom.js";
 import { fittingSockets } from "../../core/flow.js";
 import { unfold } from "../../core/spec.js";
 import { mayHold } from "../../core/subgraphs.js";
+import { openPanel } from "./panel.js";
 
 /** @import { Editor, Feature } from "../../core/editor.js" */
 /** @import { Socket } from "../../core/flow.js" */
@@ -36,8 +37,6 @@ import { mayHold } from "../../core/subgraphs.js";
  * @property {(entry: PaletteEntry) => boolean} [only]
  */
 
-const PATIENCE_MS = 250;
-
 /** @type {Feature} */
 export const palette = {
   name: "palette",
@@ -57,7 +56,8 @@ export const palette = {
     async function open(request = {}) {
       closeOpen?.();
       dropGhost();
-      const [{ openPanel }] = await Promise.all([import("./panel.js"), keptSubgraphs()]);
+      // At once: what a person types right after the double-click belongs into it.
+      void loadKept();
       const panel = openPanel(editor, [...sources].flatMap((source) => source()), request);
       closeOpen = panel.close;
       const entry = await panel.chosen;
@@ -75,11 +75,11 @@ export const palette = {
       return insert(editor, entry, view.toGraph(view.width / 2 - 100, view.height / 2 - 80), request);
     }
 
-    /** Those are on the server: what is late is there the next time. */
-    function keptSubgraphs() {
-      const loading = editor.services.blueprints?.load();
-      return loading && Promise.race([loading.catch(() => null), new Promise((resolve) => setTimeout(resolve, PATIENCE_MS))]);
+    /** Kept subgraphs are on the server: what is late is there the next time. */
+    async function loadKept() {
+      await editor.services.blueprints?.load().catch((/** @type {unknown} */ error) => console.warn("kept subgraphs are not known", error));
     }
+    setTimeout(loadKept, 0); // when the feature that has them is there, too
 
     /** @param {PaletteEntry} entry */
     function remember(entry) {

@@ -182,12 +182,12 @@ export function openPanel(editor, all, request) {
     const sockets = entry.inputs.filter((each) => !each.isWidget);
     const widgets = entry.inputs.filter((each) => each.isWidget);
     card.replaceChildren(
-      h("h3", {}, entry.title),
+      h("h2", {}, entry.title),
       ...(entry.name && entry.name !== entry.title ? [h("p", { class: "palette-type" }, entry.name)] : []),
       ...(entry.doc ? [h("p", { class: "palette-doc" }, entry.doc)] : []),
-      ...(sockets.length ? [h("h4", {}, t("palette.inputs")), h("ul", {}, sockets.map(line))] : []),
-      ...(widgets.length ? [h("h4", {}, t("palette.widgets")), h("ul", {}, widgets.map(line))] : []),
-      ...(entry.outputs.length ? [h("h4", {}, t("palette.outputs")), h("ul", {}, entry.outputs.map(line))] : []));
+      ...(sockets.length ? [h("h3", {}, t("palette.inputs")), h("ul", {}, sockets.map(line))] : []),
+      ...(widgets.length ? [h("h3", {}, t("palette.widgets")), h("ul", {}, widgets.map(line))] : []),
+      ...(entry.outputs.length ? [h("h3", {}, t("palette.outputs")), h("ul", {}, entry.outputs.map(line))] : []));
     card.scrollTop = 0;
   }
 

@@ -33,6 +33,7 @@ export const progress = {
       events.on("run:progress", () => parts.update()),
       events.on("errors:told", ({ problems, isPartial }) => parts.say(editor.text(problems[0].kind === "run" ? "progress.stopped" : isPartial ? "progress.partial" : "progress.refused", { count: problems.length, node: problems[0].title, message: problems[0].message }))),
     ];
+    parts.update(); // one may run already
     return () => {
       cleanups.forEach((each) => each());
       parts.dispose();
@@ -88,8 +89,8 @@ class ProgressParts {
   #show() {
     const { run } = this.#editor.services;
     const job = run.jobs.running;
-    this.bar.hidden = !job;
-    if (!job) return this.#showInTab(null);
+    this.bar.hidden = !job?.wanted; // of a job of nobody here nothing is known
+    if (!job?.wanted) return this.#showInTab(null);
     const { percent, secondsLeft } = run.progressOf(job);
     const whole = Math.floor(percent);
     const time = secondsLeft === null ? "" : this.#editor.text("progress.left", { time: durationText(this.#editor, secondsLeft * 1000) });

@@ -21,11 +21,12 @@ export const reconnect = {
     const { server, events } = editor;
     const cleanups = [
       server.events.on("state", (state) => banner.lineChanged(state)),
-      events.on("run:trouble", () => banner.show()),
+      events.on("run:trouble", (trouble) => void (trouble === "starting" ? banner.look() : banner.show())),
       events.on("run:job", () => banner.jobChanged()),
       events.on("catalogue", () => banner.show()),
     ];
-    void banner.look();
+    banner.lineChanged(server.state);
+    if (server.state !== "open") void banner.look();
     return () => {
       cleanups.forEach((each) => each());
       banner.dispose();

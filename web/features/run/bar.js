@@ -8,6 +8,7 @@ import { keysText } from "../../core/editor.js";
 
 const PLAY = "M7 4l13 8-13 8z";
 const STOP = "M6 6h12v12H6z";
+const SOON_MS = 100; // after a word of progress, of which a thousand may come at once
 const MORE = "M6 9l6 6 6-6";
 
 export class RunBar {
@@ -23,17 +24,22 @@ export class RunBar {
     this.more = h("button", { type: "button", class: "main run-more", "aria-label": t("run.more"), title: t("run.more"), "aria-haspopup": "menu", on: { click: () => this.#menu() } }, icon(MORE));
     this.count = h("input", {
       type: "number", class: "run-count", min: 1, max: 1000, step: 1, value: 1, "aria-label": t("run.count"), title: t("run.count"),
-      on: { change: () => this.setCount(Number(this.count.value)) },
+      on: {
+        input: () => (service.count = countIn(this.count.value)), // Ctrl+Enter may come before the field is left
+        change: () => this.setCount(Number(this.count.value)),
+      },
     });
     this.stop = h("button", { type: "button", class: "quiet run-stop", "aria-label": t("command.interrupt"), title: t("command.interrupt"), hidden: true, on: { click: () => editor.commands.run("run.interrupt") } }, icon(STOP));
     this.state = h("button", { type: "button", class: "quiet run-state", title: t("run.show-queue"), hidden: true, on: { click: () => editor.shell.togglePanel("queue") } });
     this.element = h("div", { class: "run", role: "group", "aria-label": t("run.run") }, this.state, this.stop, this.count, h("div", { class: "run-buttons" }, this.go, this.more));
     editor.shell.barEnd.append(this.element);
     this.queueRemaining = 0;
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    this.timer = undefined;
     const show = () => this.show();
     this.cleanups = [
       editor.events.on("run:job", show),
-      editor.events.on("run:progress", show),
+      editor.events.on("run:progress", () => (this.timer ??= setTimeout(show, SOON_MS))),
       editor.events.on("run:mode", show),
       editor.events.on("run:trouble", show),
       editor.server.events.on("message", ({ type, data }) => {
@@ -46,23 +52,26 @@ export class RunBar {
   }
 
   dispose() {
+    clearTimeout(this.timer);
     this.cleanups.forEach((each) => each());
     this.element.remove();
   }
 
   /** @param {number} count */
   setCount(count) {
-    this.service.count = Math.min(1000, Math.max(1, Math.round(count) || 1));
+    this.service.count = countIn(String(count));
     this.count.value = String(this.service.count);
   }
 
   show() {
+    clearTimeout(this.timer);
+    this.timer = undefined;
     const { editor, service } = this;
     const { running, active } = service.jobs;
     this.stop.hidden = !active.length;
     const waiting = Math.max(this.queueRemaining - (running ? 1 : 0), active.filter((job) => job !== running).length, 0);
     const parts = [];
-    if (running) parts.push(editor.text("run.percent", { percent: Math.floor(service.progressOf(running).percent) }));
+    if (running?.wanted) parts.push(editor.text("run.percent", { percent: Math.floor(service.progressOf(running).percent) }));
     if (waiting) parts.push(editor.text("run.waiting", { count: waiting }));
     const text = parts.join(" · ");
     if (this.state.textContent !== text) this.state.textContent = text;
@@ -94,4 +103,9 @@ export class RunBar {
       editor.menuItem("run.clear"),
     ], { x: area.right - 260, y: area.bottom + 4 });
   }
+}
+
+/** @param {string} text  of the field */
+function countIn(text) {
+  return Math.min(1000, Math.max(1, Math.round(Number(text)) || 1));
 }

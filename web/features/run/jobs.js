@@ -53,6 +53,8 @@ export class Job {
     this.results = new Map();
     /** @type {Failure | null} */
     this.failure = null;
+    /** @type {any} what the server answered when it did not take it */
+    this.refusal = null;
     /** @type {Map<string, string> | null} id -> type of the nodes that it runs; found when it starts */
     this.wanted = null;
     /** @type {string[] | null} */

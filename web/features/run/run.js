@@ -80,7 +80,9 @@ export const run = {
  */
 function clientIdOf(storage) {
   const known = storage.getItem("heddle.client");
-  if (known) return known;
+  // A tab that was duplicated brings its session along: two that hear each other's jobs would mix them up.
+  const isReload = performance.getEntriesByType("navigation").some((each) => /** @type {PerformanceNavigationTiming} */ (each).type !== "navigate");
+  if (known && isReload) return known;
   const made = newId();
   storage.setItem("heddle.client", made);
   return made;
@@ -179,16 +181,15 @@ export class RunService {
 
   /** @param {Document} document */
   #write(document) {
-    const workflow = writeWorkflow(document);
-    return workflow.id ? workflow : { ...workflow, id: this.workflowId(document) };
+    const workflow = writeWorkflow(document, { forRun: true });
+    return workflow.id ? workflow : { ...workflow, id: this.workflowIdOf(document) };
   }
 
-  /** By which the server knows the jobs of a workflow: its file's, else one for as long as it is open. @param {Document} document @returns {string} */
-  workflowId(document) {
-    if (document.raw?.id) return String(document.raw.id);
-    let id = this.#workflowIds.get(document);
-    if (!id) this.#workflowIds.set(document, (id = newId()));
-    return id;
+  /** What the server knows its jobs by. @param {Document} document @returns {string} */
+  workflowIdOf(document) {
+    const own = document.raw?.id ?? this.#workflowIds.get(document) ?? newId();
+    this.#workflowIds.set(document, own);
+    return own;
   }
 
   /** @param {Wish} wish @returns {Job} */
@@ -230,8 +231,9 @@ export class RunService {
     if (error?.name === "AbortError") return;
     this.setMode("once");
     job.failure = { nodeId: null, type: "", message: error.message, kind: "", traceback: "" };
+    job.refusal = error.body?.error ? error.body : { error: { message: error.message } };
     this.jobs.setState(job, "failed");
-    this.#editor.events.emit("run:refused", { job, answer: error.body ?? { error: { message: error.message } }, isPartial: false });
+    this.#editor.events.emit("run:refused", { job, answer: job.refusal, isPartial: false });
   }
 
   /** @param {Document} document @param {string} id */

@@ -9,6 +9,7 @@ import { Refusal } from "../../core/server.js";
 /** @import { Job } from "./jobs.js" */
 
 const PATIENCE_MS = 2000; // between two tries
+const LATER = new Set(["not_ready", "store_busy"]); // what the server says when it will take it soon
 
 /** @typedef {{job: Job, body: string, taken: (answer: any) => void, refused: (error: unknown) => void}} Letter */
 
@@ -68,7 +69,7 @@ export class Sending {
         letter.taken(answer);
       } catch (error) {
         const isAway = !(error instanceof Refusal) || error.status === 502 || error.status === 504;
-        if (isAway || error.body?.error?.type === "not_ready") {
+        if (isAway || LATER.has(error.body?.error?.type)) {
           this.#say(isAway ? "away" : "starting");
           this.#later = setTimeout(() => void this.#go(), PATIENCE_MS);
           break;

@@ -11,6 +11,7 @@
 
 /** @typedef {{output?: any, jobId?: string, text?: string, run?: {state: NodeRun["state"] | null, value: number, max: number | null, ms?: number}}} Shown */
 
+const SOON_MS = 100;
 const VIDEO = /\.(mp4|webm|mov|mkv|m4v)$/i;
 const AUDIO = /\.(mp3|wav|flac|ogg|opus|m4a)$/i;
 
@@ -19,6 +20,10 @@ export class Showing {
   #kept = new WeakMap();
   /** @type {Map<string, {number: number, picture: Blob}>} "job node": the latest one; they are read one beside the other */
   #previews = new Map();
+  /** @type {Map<Job, Set<string>>} instances whose inside moved */
+  #touched = new Map();
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
   #editor;
 
   /** @param {Editor} editor @param {Jobs} jobs */
@@ -26,6 +31,7 @@ export class Showing {
     this.#editor = editor;
     this.jobs = jobs;
     this.cleanups = [
+      () => clearTimeout(this.#timer),
       jobs.events.on("node", ({ job, id }) => this.#node(job, id)),
       jobs.events.on("result", ({ job, id, output }) => this.#result(job, id, output)),
       jobs.events.on("text", ({ job, id, text }) => this.#text(job, id, text)),
@@ -97,7 +103,7 @@ export class Showing {
     shown.run = run ? { state: run.state, value: run.value, max: run.max, ms: run.ms } : { state: null, value: 0, max: null };
     const { node, instances } = this.placesOf(job.document, id);
     if (node) this.#paintRun(node, shown.run);
-    for (const each of instances) this.#paintInstance(job, each.node, id.split(":").slice(0, -each.rest.length).join(":"));
+    for (const each of instances) this.#touchInstance(job, id.split(":").slice(0, -each.rest.length).join(":"));
     if (run?.state !== "running") this.#dropPreview(job, id);
   }
 
@@ -106,6 +112,27 @@ export class Showing {
     this.#content?.setState(node, { state: run.state, ms: run.ms });
     if (run.state === "running" && run.max) this.#content?.setProgress(node, run.value, run.max);
     else this.#content?.setProgress(node, null);
+  }
+
+  /** A thousand nodes inside may move at once: their instance is painted after that. @param {Job} job @param {string} id */
+  #touchInstance(job, id) {
+    const ids = this.#touched.get(job);
+    if (ids) ids.add(id);
+    else this.#touched.set(job, new Set([id]));
+    this.#timer ??= setTimeout(() => this.#paintTouched(), SOON_MS);
+  }
+
+  #paintTouched() {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const all = [...this.#touched];
+    this.#touched.clear();
+    for (const [job, ids] of all) {
+      for (const id of ids) {
+        const { node } = this.placesOf(job.document, id);
+        if (node) this.#paintInstance(job, node, id);
+      }
+    }
   }
 
   /** What its inside does, on the instance itself. @param {Job} job @param {Node} node @param {string} id */
@@ -201,16 +228,11 @@ export class Showing {
     }
     if (job.hasEnded) {
       for (const key of [...this.#previews.keys()]) if (key.startsWith(`${job.id} `)) this.#dropPreview(job, key.slice(job.id.length + 1));
-      /** @type {Set<string>} */
-      const around = new Set();
       for (const id of job.nodes.keys()) {
         const parts = id.split(":");
-        for (let i = 1; i < parts.length; i++) around.add(parts.slice(0, i).join(":"));
+        for (let i = 1; i < parts.length; i++) this.#touchInstance(job, parts.slice(0, i).join(":"));
       }
-      for (const id of around) {
-        const { node } = this.placesOf(document, id);
-        if (node) this.#paintInstance(job, node, id);
-      }
+      this.#paintTouched();
     }
   }
 

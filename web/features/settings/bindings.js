@@ -76,11 +76,13 @@ export function fillKeys(editor, into, wanted, signal) {
 
     function listen() {
       record.textContent = t("settings.keys-press");
+      record.removeAttribute("aria-label"); // its words say what to do now
       record.classList.add("is-listening");
       const ears = new AbortController();
       const done = () => {
         ears.abort();
         record.textContent = t("settings.keys-add");
+        record.setAttribute("aria-label", t("settings.keys-record", { name }));
         record.classList.remove("is-listening");
       };
       record.addEventListener("keydown", (event) => {

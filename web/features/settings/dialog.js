@@ -63,6 +63,7 @@ export async function showSettings(editor, first = ORDER[0]) {
       }
       if (!page.children.length) page.append(h("p", { class: "settings-none", role: "status" }, t("settings.none")));
       page.scrollTop = 0;
+      nav.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
     }
 
     /** @param {Setting} setting @param {string} wanted */
@@ -89,7 +90,7 @@ export async function showSettings(editor, first = ORDER[0]) {
         settings.write(setting.id, undefined);
         /** @type {HTMLElement | null} */ (page.querySelector(`#${CSS.escape(id)}`))?.focus();
       } } }, icon("M4 12a8 8 0 1 0 3-6.2M4 4v5h5"));
-      const reload = setting.needsReload ? h("button", { type: "button", class: "settings-reload", hidden: true, on: { click: () => location.reload() } }, t("settings.reload")) : null;
+      const reload = setting.needsReload ? h("button", { type: "button", class: "settings-reload", hidden: true, on: { click: () => void settings.flush().then(() => location.reload()) } }, t("settings.reload")) : null;
       let isFirst = true;
       follows.push(settings.follow(setting.id, () => {
         show(settings.read(setting.id));

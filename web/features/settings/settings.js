@@ -22,6 +22,7 @@ export const settings = {
     }, icon(GEAR), h("span", { class: "rail-name" }, editor.text("settings.title")));
     editor.shell.rails.left.append(button);
     const cleanups = [
+      editor.events.on("reconnect:back", () => void editor.settings.flush()),
       editor.settings.declare([
         {
           id: "language", title: "settings.language", section: "settings.general", kind: "choice", fallback: "", needsReload: true,

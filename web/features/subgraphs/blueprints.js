@@ -12,6 +12,8 @@ import { blueprintOf, insertWorkflow } from "../../core/subgraphs.js";
 /** @import { Graph, Node } from "../../core/graph.js" */
 /** @import { InputSpec, OutputSpec } from "../../core/spec.js" */
 
+const FOLDER = "subgraphs";
+
 /**
  * One that can be put into a graph, in the shape of what the search for nodes shows.
  * @typedef {object} Blueprint
@@ -137,7 +139,7 @@ export class Blueprints {
 
 /** @param {string} path  below the folder */
 function addressOf(path) {
-  return `/userdata/${encodeURIComponent(`subgraphs/${path}`)}`;
+  return `/userdata/${encodeURIComponent(`${FOLDER}/${path}`)}`;
 }
 
 /** The text itself: as JSON, long numbers would lose digits. @param {string} address */

@@ -28,7 +28,7 @@ export async function showSubgraph(editor, definition) {
       field("subgraph.name", definition.name, "name", (value) => document.edit("undo.subgraph-rename", () => document.renameDefinition(definition, value.trim() || definition.name))),
       field("subgraph.description", definition.raw?.description ?? "", "description", (value) => describe("description", value)),
       field("subgraph.category", definition.raw?.category ?? "", "category", (value) => describe("category", value)),
-      h("p", { class: "subgraph-count" }, t("subgraph.instances", { count: document.instancesOf(definition).length })));
+      h("p", { class: "subgraph-count" }, t("subgraph.instances", { count: document.liveInstancesOf(definition).length })));
 
     /** @param {string} key @param {string} value */
     const describe = (key, value) => document.edit("undo.subgraph-rename", () => {

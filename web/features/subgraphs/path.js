@@ -1,4 +1,4 @@
-/** The way from the workflow to the subgraph that is shown, above the canvas. */
+/** The way from the workflow to the subgraph that is shown, in a line below the bar. */
 
 import { h } from "../../core/dom.js";
 
@@ -7,7 +7,7 @@ import { h } from "../../core/dom.js";
 /** @param {Editor} editor @returns {() => void} takes it away */
 export function showPath(editor) {
   const bar = h("nav", { class: "subgraph-path", "aria-label": editor.text("subgraph.path"), hidden: true });
-  editor.shell.over.append(bar);
+  editor.shell.bar.after(bar);
   const draw = () => {
     const { path } = editor;
     bar.hidden = !path.length;

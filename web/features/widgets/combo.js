@@ -40,7 +40,7 @@ export function comboKind(editor, widgets) {
       context.lineWidth = 1.4;
       context.stroke();
       const isThere = choices.has(input, value);
-      const text = value === undefined || value === null || value === "" ? editor.text("widgets.choose") : nameOf(input)(value);
+      const text = nameOf(input)(value) || editor.text("widgets.choose");
       pen.pair({ ...box, right: box.right - CHEVRON + 6 }, input.widget === "CONTROL" ? editor.text("widgets.control") : labelOf(node, input), text, { colour: isThere ? pen.theme.fieldText : pen.theme.error });
     },
     press: (_, node, input) => ({ end: (__, moved) => void (moved || edit(node, input)) }),

@@ -1,6 +1,7 @@
 /** What all widgets share: their names, setting values, and elements that lie over a widget while one types into it. */
 
 import { h } from "../../core/dom.js";
+import { TEXT_PX } from "../../core/view/pen.js";
 
 /** @import { Editor } from "../../core/editor.js" */
 /** @import { Node } from "../../core/graph.js" */
@@ -13,7 +14,9 @@ const PAUSE_MS = 2000; // a person who types on for long should not lose it all
 export function labelOf(node, input) {
   const slot = node.input(input.name);
   const { options } = input;
-  return slot?.label ?? options.label ?? slot?.raw?.localized_name ?? options.display_name ?? input.name.slice(input.name.lastIndexOf(".") + 1);
+  const told = slot?.label ?? options.label ?? slot?.raw?.localized_name ?? options.display_name;
+  // What an option brought is called after it: "mode.width". Other names may have dots of their own.
+  return told ?? (node.spec?.isDynamic ? (/[^.]+$/.exec(input.name)?.[0] ?? input.name) : input.name);
 }
 
 /**
@@ -145,6 +148,7 @@ export class FieldLayer {
     const { x, y } = view.toScreen(box.left, box.top);
     element.style.width = `${box.right - box.left}px`;
     element.style.height = `${box.bottom - box.top}px`;
+    element.style.fontSize = `${TEXT_PX * view.textScale}px`;
     element.style.transform = `translate(${x}px, ${y}px) scale(${view.scale})`;
   }
 

@@ -1,6 +1,7 @@
 /** STRING: one line, or a text that fills the room that its node has. */
 
 import { h } from "../../core/dom.js";
+import { TEXT_PX } from "../../core/view/pen.js";
 import { labelOf, setValue } from "./fields.js";
 import { renderMarkdown } from "./markdown.js";
 
@@ -214,6 +215,7 @@ export class Notes {
       const { style } = note.element;
       style.width = `${box.right - box.left}px`;
       style.height = `${box.bottom - box.top}px`;
+      style.fontSize = `${TEXT_PX * view.textScale}px`;
       style.transform = `translate(${x}px, ${y}px) scale(${view.scale})`;
     }
     for (const [node, { element, isSeen }] of this.#shown) {

@@ -2,6 +2,7 @@
 
 import { addStyle, h } from "../../core/dom.js";
 import { DYNAMIC_COMBO } from "../../core/spec.js";
+import { foldsAdvanced } from "../../core/view/layout.js";
 import { boxesKind, boxKind } from "./boxes.js";
 import { coloursKind, colourKind } from "./colour.js";
 import { Choices, comboKind, folderOf, modelsOf, textOf } from "./combo.js";
@@ -131,13 +132,14 @@ export class Widgets {
     const editor = this.#editor;
     const { openChooser } = await import("./chooser.js"); // only who opens a list needs it
     this.choices.refresh(input);
+    let isAsked = false;
     const chooser = openChooser({
       title: `${node.name}: ${input.widget === "CONTROL" ? editor.text("widgets.control") : labelOf(node, input)}`,
       choices: this.choices.of(input),
       value: node.values[input.name],
       isMultiple: Boolean(input.options.multiselect),
       textOf: (value) => textOf(editor, input, value),
-      refresh: input.options.remote ? () => this.choices.refresh(input) : null,
+      refresh: input.options.remote ? () => (isAsked = this.choices.refresh(input)) : null,
       t: (name, values) => editor.text(name, values),
       beside: opener?.getBoundingClientRect() ?? this.#placeOf(node, input),
       root: editor.shell.root,
@@ -145,7 +147,12 @@ export class Widgets {
     });
     void this.#picturesOf(node, input).then((pictureOf) => pictureOf && chooser.illustrate(pictureOf)); // the list is not kept waiting
     const stop = editor.events.on("widget:choices", (changed) => {
-      if (changed.options.remote?.route === input.options.remote?.route) chooser.update(this.choices.of(input));
+      if (!input.options.remote || changed.options.remote?.route !== input.options.remote.route) return;
+      const list = this.choices.of(input);
+      chooser.update(list);
+      const wanted = { first: list[0], last: list.at(-1) }[/** @type {string} */ (input.options.remote.control_after_refresh)];
+      if (isAsked && wanted !== undefined) setValue(editor, node, input.name, wanted);
+      isAsked = false;
     });
     await chooser.closed;
     stop();
@@ -338,8 +345,8 @@ function addCommands(editor, shared) {
       },
     },
     {
-      id: "widgets.advanced", title: "command.advanced", when: () => editor.selection.nodes.some(hasAdvanced), run: () => {
-        const nodes = editor.selection.nodes.filter(hasAdvanced);
+      id: "widgets.advanced", title: "command.advanced", when: () => editor.selection.nodes.some(foldsAdvanced), run: () => {
+        const nodes = editor.selection.nodes.filter(foldsAdvanced);
         const show = !nodes.every((node) => node.showAdvanced);
         editor.edit("undo.advanced", () => nodes.forEach((node) => node.graph.setNode(node, "showAdvanced", show)));
       },
@@ -355,15 +362,10 @@ function addCommands(editor, shared) {
   const stopMenu = editor.addMenu(35, (press) => {
     const { hit } = press;
     if (!("node" in hit) || !editor.graph.nodes.has(hit.node.key) || !hit.node.widgets.length) return [];
-    return [...(hasAdvanced(hit.node) ? [editor.menuItem("widgets.advanced")] : []), editor.menuItem("widgets.defaults")];
+    return [...(foldsAdvanced(hit.node) ? [editor.menuItem("widgets.advanced")] : []), editor.menuItem("widgets.defaults")];
   });
   return () => {
     stopCommands();
     stopMenu();
   };
-}
-
-/** @param {Node} node */
-function hasAdvanced(node) {
-  return node.widgets.some((each) => each.options.advanced && !each.options.hidden);
 }

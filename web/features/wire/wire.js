@@ -11,6 +11,7 @@ import { h } from "../../core/dom.js";
 import { asLink, behind, fittingSockets, mayLink, refusal, typeOfInput, typeOfOutput, typesFit } from "../../core/flow.js";
 import { INPUT_BOUNDARY, OUTPUT_BOUNDARY } from "../../core/graph.js";
 import { connectAll } from "../../core/linking.js";
+import { EdgePan } from "../../core/view/edge-pan.js";
 import { SLOT_HEIGHT } from "../../core/view/layout.js";
 import { traceLink } from "../../core/view/links.js";
 
@@ -27,7 +28,7 @@ const HINT_MS = 2500;
 /** @type {Feature} */
 export const wire = {
   name: "wire",
-  needs: ["palette"],
+  needs: ["palette", "widgets"],
   install(editor) {
     const { view } = editor;
     /** @type {{ends: End[], point: Point, target: Socket | null} | null} what is being drawn */
@@ -96,6 +97,14 @@ export const wire = {
      */
     function draw(ends) {
       let hasBegun = false;
+      /** @param {Press} now */
+      const follow = (now) => {
+        const { target, reason } = findTarget(editor, ends, now);
+        drawn = { ends, point: { x: now.x, y: now.y }, target };
+        say(reason, now);
+        view.redrawOverlay();
+      };
+      const edge = new EdgePan(view, follow);
       return {
         cursor: "crosshair",
         move(now) {
@@ -103,12 +112,11 @@ export const wire = {
             hasBegun = true;
             dimOthers(ends);
           }
-          const { target, reason } = findTarget(editor, ends, now);
-          drawn = { ends, point: { x: now.x, y: now.y }, target };
-          say(reason, now);
-          view.redrawOverlay();
+          follow(now);
+          edge.follow(now);
         },
         end(now, moved) {
+          edge.stop();
           if (!moved) {
             clear();
             say("");
@@ -140,6 +148,7 @@ export const wire = {
           say("");
         },
         cancel() {
+          edge.stop();
           clear();
           say("");
         },
@@ -239,8 +248,9 @@ export const wire = {
         }
       }),
       view.events.on("hover", ({ hit }) => {
-        const isSocket = hit.kind === "input" || hit.kind === "output";
-        view.element.style.cursor = isSocket ? "crosshair" : hit.kind === "resize" || hit.kind === "group-resize" ? "nwse-resize" : "";
+        // What lies under the pointer otherwise is the widgets' to say.
+        if (hit.kind === "input" || hit.kind === "output") view.element.style.cursor = "crosshair";
+        else if (hit.kind === "resize" || hit.kind === "group-resize") view.element.style.cursor = "nwse-resize";
       }),
       view.events.on("move", () => {
         if (!view.pointer.isDragging) say("");

@@ -98,7 +98,10 @@ export class Files {
     this.#editor.open(document);
     if (replaces) this.#editor.close(current);
     if (damage.length) {
-      const lines = damage.slice(0, 5).map((each) => this.#editor.text(each.key, { at: each.at }));
+      const lines = damage.slice(0, 5).map(({ key, at, within }) => {
+        const text = this.#editor.text(key, { at });
+        return within ? this.#editor.text("damage.within", { text, within }) : text;
+      });
       if (damage.length > 5) lines.push(this.#editor.text("workflows.more-damage", { count: damage.length - 5 }));
       this.#editor.shell.note(lines.join("\n"), { kind: "error" });
     }
@@ -108,7 +111,7 @@ export class Files {
 
   /** One that ships, or the person's own by name. @param {string} name */
   async openExample(name) {
-    const saved = await this.#editor.server.get(`/heddle/workflows/${name.split("/").map(encodeURIComponent).join("/")}`);
+    const saved = await this.#editor.server.askExactly("GET", `/heddle/workflows/${name.split("/").map(encodeURIComponent).join("/")}`);
     const document = this.openSaved(saved, { name: name.split("/").at(-1) ?? name });
     this.#editor.fitAll(); // the place that it was saved at suits another window
     return document;
@@ -161,24 +164,37 @@ export class Files {
     field.click();
   }
 
-  /** @param {File[]} chosen */
-  async openFiles(chosen) {
+  /**
+   * Each in a tab of its own; those that carry no workflow become nodes that read them.
+   * @param {File[]} chosen
+   * @param {{x: number, y: number}} [place]  where these nodes go, graph px
+   */
+  async openFiles(chosen, place) {
+    /** @type {File[]} */
+    const media = [];
     for (const each of chosen) {
       try {
-        await this.openAnything(each);
+        await this.openAnything(each, (file) => media.push(file));
       } catch (error) {
         const reason = error instanceof Error ? error.message : String(error);
         this.#editor.report(new Error(reason.includes(each.name) ? reason : this.#editor.text("workflows.cannot-open", { name: each.name, reason })));
       }
+    }
+    if (!media.length) return;
+    try {
+      await this.#editor.services.media.placeAll(media, place);
+    } catch (error) {
+      this.#editor.report(error);
     }
   }
 
   /**
    * A file of any kind that carries a workflow, a text of JSON or of settings, or parsed JSON.
    * @param {File | string | any} what
+   * @param {(file: File) => unknown} [onMedia]  is given what carries none and can be an input; without it a node is made
    * @returns {Promise<Document | null>} null: nothing in it could be opened; the person was told
    */
-  async openAnything(what) {
+  async openAnything(what, onMedia = (file) => this.#editor.services.media.place(file)) {
     if (what && typeof what === "object" && !(what instanceof Blob)) return this.openSaved(what);
     const name = what instanceof File ? what.name : this.#editor.text("workflows.pasted");
     if (what instanceof Blob && what.size > LARGEST_FILE && /\.json$/i.test(name)) {
@@ -194,15 +210,15 @@ export class Files {
     }
     const form = new FormData();
     form.append("file", what instanceof Blob ? what : new Blob([what], { type: "text/plain" }), name);
-    const found = await this.#editor.server.ask("POST", "/heddle/open", form);
+    const found = await this.#editor.server.askExactly("POST", "/heddle/open", form);
     for (const note of found.notes ?? []) this.#editor.shell.note(typeof note === "string" ? note : (note.message ?? JSON.stringify(note)));
     if (found.workflow) {
       const document = this.openSaved(found.workflow, { name: nameOf(found.name ?? name) });
       if (found.kind !== "workflow") document.journal.clear();
       return document;
     }
-    if (found.kind === "media" && what instanceof File && this.#editor.services.media?.place) {
-      await this.#editor.services.media.place(what);
+    if (found.kind === "media" && what instanceof File && this.#editor.services.media) {
+      await onMedia(what);
       return this.#editor.document;
     }
     this.#editor.shell.note(this.#editor.text("workflows.nothing-in-it", { name }), { kind: "error" });
@@ -269,7 +285,7 @@ export class Files {
     if (answer === "other") return this.saveAs(document);
     if (answer === "theirs") {
       const response = await fetch(editor.server.address(`/heddle/files/workflows/${encodeURIComponent(path)}`), { cache: "no-cache" });
-      if (response.ok) this.openSaved(await response.json(), { name: `${nameOf(path)} *` });
+      if (response.ok) this.openSaved(this.#parse(await response.text(), path), { name: `${nameOf(path)} *` });
     }
     return false;
   }

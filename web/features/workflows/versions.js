@@ -30,7 +30,7 @@ export async function showVersions(editor, files) {
     const choose = async (each) => {
       rows.forEach((/** @type {HTMLElement} */ row, /** @type {number} */ i) => row.setAttribute("aria-pressed", String(versions[i] === each)));
       try {
-        const then = await editor.server.get(`${base}/versions/${each.id}`);
+        const then = await editor.server.askExactly("GET", `${base}/versions/${each.id}`);
         const differences = compareWorkflows(then, now);
         const kinds = new Map(differences.map((one) => [one.node, one.kind]));
         /** @param {"added" | "removed" | "changed"} kind */

@@ -1,0 +1,3 @@
+import { app } from "/scripts/app.js"; // not there
+
+app.registerExtension({ name: "Elsewhere" });

@@ -1,0 +1,88 @@
+"""Scripts of packs on the page: what an extension adds works, and one that fails keeps no other from working."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from playwright.sync_api import BrowserContext, expect
+
+from tests.web.conftest import Troubles
+from tests.web.page_server import PageServer
+
+PACK = Path(__file__).resolve().parents[1] / "packs" / "shade_picker"
+
+
+def test_an_extension_adds_to_the_page_and_broken_ones_beside_it_are_named(
+    tmp_path: Path,
+    start_server: Callable[..., PageServer],
+    new_context: Callable[..., BrowserContext],
+    troubles: Troubles,
+) -> None:
+    shutil.copytree(PACK, tmp_path / "server0" / "custom_nodes" / "shade_picker")
+    server = start_server()
+    troubles.allow(r"404 .*/scripts/app\.js")  # what the browser itself says of a script that is not there
+    page = new_context(server).new_page()
+    warnings: list[str] = []
+    page.on("console", lambda message: warnings.append(message.text) if message.type == "warning" else None)
+    page.goto("/")
+    page.locator("body[data-ready]").wait_for()
+
+    note = page.get_by_role("alert").filter(has_text="extensions failed")
+    for name in ("shade_picker/breaks_at_import.js", "Half done", "shade_picker/asks_for_others.js"):
+        expect(note).to_contain_text(name)
+    note.get_by_role("button", name="Details").click()
+    listed = page.get_by_role("dialog").get_by_role("listitem")
+    expect(listed.filter(has_text="Shade picker")).to_contain_text("works")
+    expect(listed.filter(has_text="Half done")).to_contain_text("broken while setting up")
+    page.keyboard.press("Escape")
+    assert sum("breaks_at_import" in each for each in warnings) == 1, warnings
+    assert not any("asks_for_others" in each for each in warnings), "the browser has said it"
+    assert page.evaluate("heddle.editor.commands.get('half.done')") is None, "what it had added is gone"
+
+    # A node of its own, made on the page: the hook named it, its widget and its command change the value.
+    page.evaluate("""() => {
+      const { editor } = heddle;
+      editor.open(new editor.document.constructor(editor.catalogue));
+      const node = editor.edit("undo.add", () => editor.graph.addNode("TestShowShade", { x: 0, y: 0 }));
+      editor.selection.set([node]);
+      editor.fitAll();
+      editor.view.element.focus();
+    }""")
+    node = "[...heddle.editor.graph.nodes.values()][0]"
+    assert page.evaluate(f"{node}.title") == "A shade"
+    page.keyboard.press("Control+z")
+    assert page.evaluate("heddle.editor.graph.nodes.size") == 0, "the name was part of the same step"
+    page.keyboard.press("Control+y")
+    page.evaluate(f"heddle.editor.selection.set([{node}])")
+    spot = page.evaluate(f"""() => {{
+      const {{ view }} = heddle.editor;
+      const node = {node};
+      view.settle();
+      const box = view.widgetBox(node, view.layouts.of(node).widgets.find((each) => each.input.widget === "SHADE"));
+      const area = view.element.getBoundingClientRect();
+      const at = view.toScreen((box.left + box.right) / 2, (box.top + box.bottom) / 2);
+      return {{ x: area.left + at.x, y: area.top + at.y }};
+    }}""")
+    page.mouse.click(spot["x"], spot["y"])
+    assert page.evaluate(f"{node}.values.shade") == "white"
+
+    # White is refused; after a press of the key black is sent, with another number than the person sees.
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_role("alert").filter(has_text="Bad listener")).to_be_visible()
+    assert page.evaluate("heddle.editor.services.run.jobs.all.length") == 0
+    page.evaluate("heddle.editor.view.element.focus()")
+    page.keyboard.press("Alt+Shift+S")
+    assert page.evaluate(f"{node}.values.shade") == "black"
+    page.keyboard.press("Control+Enter")
+    expect(page.locator(".note").filter(has_text="Shades: black 7")).to_be_visible()
+    assert page.evaluate(f"{node}.values.times") == 1
+
+    # The panel is there; all of it goes with the feature that brought it.
+    page.get_by_role("button", name="Shades", exact=True).click()
+    expect(page.get_by_role("complementary", name="Shades")).to_contain_text("black, grey, white")
+    page.evaluate("heddle.editor.services.extensions.dispose()")
+    expect(page.get_by_role("button", name="Shades", exact=True)).to_have_count(0)
+    assert page.evaluate("heddle.editor.kinds.has('SHADE')") is False
+    assert page.evaluate("heddle.editor.services.run.before.all.length") == 0
