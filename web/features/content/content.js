@@ -128,6 +128,7 @@ export const content = {
     const shown = new ContentView(editor, store);
     const media = new MediaLayer(editor, shown);
     editor.services.content = store;
+    store.pictureAt = (press) => shown.pictureAt(press);
     view.layouts.extraHeight = (node, width, spare) => shown.heightOf(node, width, spare);
     view.touchAll();
     const stops = [
