@@ -31,6 +31,7 @@ import { splice } from "./features/splice/splice.js";
 import { subgraphs } from "./features/subgraphs/subgraphs.js";
 import { tips } from "./features/tips/tips.js";
 import { viewer } from "./features/viewer/viewer.js";
+import { touch } from "./features/touch/touch.js";
 import { walk } from "./features/walk/walk.js";
 import { wire } from "./features/wire/wire.js";
 
@@ -69,6 +70,7 @@ export const features = [
   subgraphs,
   tips,
   viewer,
+  touch,
   walk,
   wire,
 ];
