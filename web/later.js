@@ -9,6 +9,7 @@ import { console } from "./features/console/console.js";
 import { errors } from "./features/errors/errors.js";
 import { extensions } from "./features/extensions/extensions.js";
 import { find } from "./features/find/find.js";
+import { form } from "./features/form/form.js";
 import { gallery } from "./features/gallery/gallery.js";
 import { groups } from "./features/groups/groups.js";
 import { help } from "./features/help/help.js";
@@ -30,8 +31,8 @@ import { settings } from "./features/settings/settings.js";
 import { splice } from "./features/splice/splice.js";
 import { subgraphs } from "./features/subgraphs/subgraphs.js";
 import { tips } from "./features/tips/tips.js";
-import { viewer } from "./features/viewer/viewer.js";
 import { touch } from "./features/touch/touch.js";
+import { viewer } from "./features/viewer/viewer.js";
 import { walk } from "./features/walk/walk.js";
 import { wire } from "./features/wire/wire.js";
 
@@ -48,6 +49,7 @@ export const features = [
   errors,
   extensions,
   find,
+  form,
   gallery,
   groups,
   help,
@@ -69,8 +71,8 @@ export const features = [
   splice,
   subgraphs,
   tips,
-  viewer,
   touch,
+  viewer,
   walk,
   wire,
 ];

@@ -162,12 +162,15 @@ def test_nodes_are_found_in_the_library_and_put_onto_the_canvas(
       heddle.editor.catalogue.replace({ ...many, KSampler: one });
       heddle.editor.events.emit("catalogue", null);
       const field = document.querySelector(".library input");
-      const started = performance.now();
-      field.value = "type 12";
-      field.dispatchEvent(new Event("input"));
-      return performance.now() - started;
+      const times = [1, 2, 3, 4, 5].map((digit) => {
+        const started = performance.now();
+        field.value = `type ${digit}`;
+        field.dispatchEvent(new Event("input"));
+        return performance.now() - started;
+      });
+      return Math.min(...times); // the machine may be busy
     }""")
-    assert ms < 200
+    assert ms < 100
     assert page.locator(".tree-row").count() < 60
     assert page.evaluate("document.querySelector('.tree-rows').clientHeight") > 30 * 100
     tree.focus()

@@ -331,6 +331,7 @@ def test_nothing_of_it_hinders_those_who_cannot_see_it(
     page.locator("body[data-ready]").wait_for()
     saved = shipped("text_to_image")
     page.evaluate(OPEN, saved)
+    page.evaluate("heddle.editor.services.form.show('graph')")
     page.locator(".run-go").click()
     assert until_ended(page) == ["done"]
     page.evaluate("heddle.editor.shell.openPanel('queue')")

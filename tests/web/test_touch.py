@@ -126,7 +126,11 @@ def test_a_graph_is_worked_on_with_fingers(
 
     # The keyboard comes up: the field stays above it.
     page.evaluate("heddle.editor.view.moveTo(1, { x: 30, y: 500 })")
-    text = "(() => { const n = node('CLIPTextEncode'); const b = view.widgetBox(n, view.layouts.of(n).widgets[0]); return { x: b.left + 40, y: b.top + 20 }; })()"
+    text = """(() => {
+      const text = node('CLIPTextEncode');
+      const box = view.widgetBox(text, view.layouts.of(text).widgets[0]);
+      return { x: box.left + 40, y: box.top + 20 };
+    })()"""
     spot = place(page, text)
     fingers.drag(spot, spot, steps=1)
     field = page.locator(".widget-field")

@@ -244,20 +244,7 @@ export class Editor {
    * @returns {{node: Node, path: Node[]} | null}
    */
   nodeOf(id, document = this.#document) {
-    let graph = document.root;
-    /** @type {Node[]} */
-    const path = [];
-    const parts = String(id).split(":");
-    for (let i = 0; i < parts.length; i++) {
-      const node = graph.node(parts[i]);
-      if (!node) return null;
-      if (i === parts.length - 1) return { node, path };
-      const definition = document.definitions.get(node.type);
-      if (!definition) return null;
-      path.push(node);
-      graph = definition.graph;
-    }
-    return null;
+    return document.nodeOf(id);
   }
 
   /** Shows a node: opens the subgraph that it is in, chooses it, brings it into view. @param {Node} node @param {Node[]} [path] */

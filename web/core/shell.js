@@ -296,6 +296,8 @@ export class Shell {
         row.append(opened);
         const area = row.getBoundingClientRect();
         placeInside(opened, area.right - 2, area.top - 4, area.left);
+        const place = opened.getBoundingClientRect();
+        if (place.left < area.right - 4 && place.right > area.left + 4) placeInside(opened, area.left + 16, area.bottom); // no room beside it: what is under the pointer stays
       };
       row.addEventListener("pointerenter", () => { row.focus(); open(); });
       row.addEventListener("click", (event) => {

@@ -100,6 +100,7 @@ export class Extensions {
     const isNew = !record.error;
     record.error = error instanceof Error ? error.message || error.name : String(error);
     if (!isNew) return;
+    this.#editor.events.emit("extension:error", { name: record.name, error }); // the console shows it
     this.#untold.add(record);
     if (this.#isTelling) return;
     this.#isTelling = true;

@@ -147,8 +147,13 @@ export async function remove(editor, files) {
   if (failed.length) editor.shell.note(editor.text("gallery.not-deleted", { name: failed[0].filename, reason: failed[0].reason, count: failed.length }), { kind: "error" });
   if (!deleted.length) return false;
   editor.events.emit("gallery:deleted", deleted);
-  editor.shell.note(deleted.length === 1 ? editor.text("gallery.deleted-one", { name: deleted[0].filename }) : editor.text("gallery.deleted", { count: deleted.length }), {
+  const dismiss = editor.shell.note(deleted.length === 1 ? editor.text("gallery.deleted-one", { name: deleted[0].filename }) : editor.text("gallery.deleted", { count: deleted.length }), {
     action: trash ? { text: editor.text("gallery.undo"), run: () => restore(editor, trash).catch((error) => editor.report(error)) } : undefined,
+  });
+  const stop = editor.events.on("gallery:restored", (each) => {
+    if (each.trash !== trash) return;
+    dismiss();
+    stop();
   });
   return true;
 }
@@ -156,7 +161,7 @@ export async function remove(editor, files) {
 /** @param {Editor} editor @param {string} trash */
 export async function restore(editor, trash) {
   const { restored } = await editor.server.post("/heddle/outputs/restore", { trash });
-  editor.events.emit("gallery:restored", restored);
+  editor.events.emit("gallery:restored", { trash, files: restored });
   editor.shell.note(editor.text("gallery.restored", { count: restored.length }), { kind: "good" });
 }
 

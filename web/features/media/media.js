@@ -15,7 +15,6 @@ import { unfold } from "../../core/spec.js";
 /** The types that people know for this; of others the first that reads such files is taken. @type {Record<FileKind, string>} */
 const USUAL = { image: "LoadImage", video: "LoadVideo", audio: "LoadAudio" };
 const GAP = 30; // between nodes that come together, graph px
-const PREVIEW = 220; // height that a new node has for what it reads, graph px
 
 /** @typedef {{kind: FileKind, value: string}} Brought  a file among the inputs, as widgets name it */
 
@@ -116,7 +115,7 @@ function makeNodes(editor, brought, place) {
     const node = graph.addNode(found.type, { x, y }, { [found.input.name]: value });
     const { width, height } = view.layouts.of(node);
     graph.setNode(node, "width", Math.ceil(width));
-    graph.setNode(node, "height", Math.ceil(height) + PREVIEW);
+    graph.setNode(node, "height", Math.ceil(height));
     x += Math.ceil(width) + GAP;
     return node;
   }));

@@ -74,6 +74,7 @@ export function fillPanel(editor, body) {
 
   /** @param {boolean} [more]  behind those that are shown */
   async function list(more = false) {
+    if (!folder) return; // which there are is still on its way
     const mine = ++asked;
     const [sort, direction] = order.value.split(" ");
     const query = new URLSearchParams({ text: search.value.trim(), sort, order: direction, limit: String(PAGE), offset: String(more ? files.length : 0) });

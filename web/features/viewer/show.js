@@ -198,6 +198,7 @@ export function showViewer(editor, items, start) {
     const at = index;
     const isGone = await editor.commands.run("gallery.delete", [item.file]);
     if (!isGone) return;
+    await items.gone(at);
     if (items.length === 0) dialog.close();
     else void show(Math.min(at, items.length - 1));
   }

@@ -20,6 +20,7 @@ import { addStyle } from "../../core/dom.js";
  * @property {number} length
  * @property {(index: number) => Item | undefined | Promise<Item | undefined>} get
  * @property {(index: number) => void} [shown]  told which one is looked at
+ * @property {(index: number) => unknown} gone  its file was deleted: the list is to be without it
  */
 
 /** @type {Feature} */
@@ -34,7 +35,7 @@ export const viewer = {
       /** @param {Item[] | Items} items @param {number} [index] @returns {Promise<void>} when it is closed */
       async open(items, index = 0) {
         const [{ showViewer }] = await Promise.all([import("./show.js"), withStyle()]);
-        await showViewer(editor, Array.isArray(items) ? { length: items.length, get: (at) => items[at] } : items, index);
+        await showViewer(editor, Array.isArray(items) ? asItems([...items]) : items, index);
       },
       /** @param {Item} first @param {Item} second @returns {Promise<void>} when it is closed */
       async compare(first, second) {
@@ -47,3 +48,14 @@ export const viewer = {
     };
   },
 };
+
+/** @param {Item[]} list @returns {Items} */
+function asItems(list) {
+  return {
+    get length() {
+      return list.length;
+    },
+    get: (index) => list[index],
+    gone: (index) => list.splice(index, 1),
+  };
+}
