@@ -124,11 +124,11 @@ export const content = {
     const store = new ContentStore();
     const shown = new ContentView(editor, store);
     const media = new MediaLayer(editor, shown);
-    editor.services.content = store;
     view.layouts.extraHeight = (node, width, spare) => shown.heightOf(node, width, spare);
     view.touchAll();
     const stops = [
       removeStyle,
+      editor.offer("content", store),
       store.events.on("change", ({ node, what }) => {
         if (node.graph !== view.graph) {
           if (what === "shape") view.layouts.forget(node);
@@ -173,7 +173,6 @@ export const content = {
       media.clear();
       shown.pictures.clear();
       view.layouts.extraHeight = () => 0;
-      delete editor.services.content;
       view.touchAll();
     };
   },

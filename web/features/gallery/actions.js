@@ -61,7 +61,7 @@ export async function openWorkflows(editor, files) {
       continue;
     }
     const blob = await (await fetch(addressOf(editor, file))).blob();
-    await editor.services.open(new File([blob], file.filename, { type: blob.type }));
+    await editor.services.workflows.openAnything(new File([blob], file.filename, { type: blob.type }));
   }
 }
 

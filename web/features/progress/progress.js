@@ -9,6 +9,7 @@ import { drawIcon } from "./favicon.js";
 import { chime } from "./chime.js";
 
 /** @import { Editor, Feature } from "../../core/editor.js" */
+/** @import { Job } from "../run/jobs.js" */
 
 const EVERY_MS = 100;
 const LONG_MS = 3000; // a job that took less is not told of by a sound
@@ -21,9 +22,9 @@ export const progress = {
   async install(editor) {
     const removeStyle = await addStyle("./progress.css", import.meta.url);
     const parts = new ProgressParts(editor);
-    editor.services.announce = (/** @type {string} */ text) => parts.say(text);
     const { events, settings } = editor;
     const cleanups = [
+      editor.offer("announce", (text) => parts.say(text)),
       settings.declare([
         { id: "run.sound", title: "progress.sound", section: "run.section", kind: "boolean", fallback: false },
         { id: "run.notify", title: "progress.notify", section: "run.section", kind: "boolean", fallback: false },
@@ -38,7 +39,6 @@ export const progress = {
       cleanups.forEach((each) => each());
       parts.dispose();
       removeStyle();
-      delete editor.services.announce;
     };
   },
 };
@@ -114,7 +114,7 @@ class ProgressParts {
     this.link.href = percent === null ? this.#iconAtFirst : drawIcon(percent / 100, this.#editor.view.theme);
   }
 
-  /** @param {any} job */
+  /** @param {Job} job */
   jobChanged(job) {
     const { run } = this.#editor.services;
     /** @param {string} name @param {Record<string, string | number>} [values] */

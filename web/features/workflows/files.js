@@ -35,7 +35,7 @@ export class Files {
   /** @param {Editor} editor */
   constructor(editor) {
     this.#editor = editor;
-    editor.events.on("change", (/** @type {Document} */ document) => this.events.emit("change", document));
+    this.stop = editor.events.on("change", (document) => this.events.emit("change", document));
   }
 
   /** @param {Document} document @returns {FileState} */
@@ -105,7 +105,6 @@ export class Files {
       if (damage.length > 5) lines.push(this.#editor.text("workflows.more-damage", { count: damage.length - 5 }));
       this.#editor.shell.note(lines.join("\n"), { kind: "error" });
     }
-    this.#editor.events.emit("workflow:open", document);
     return document;
   }
 

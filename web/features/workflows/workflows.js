@@ -19,8 +19,7 @@ export const workflows = {
   async install(editor) {
     const removeStyle = await addStyle("./workflows.css", import.meta.url);
     const files = new Files(editor);
-    editor.services.workflows = files;
-    editor.services.open = (/** @type {File | string | any} */ what) => files.openAnything(what);
+    const takeService = editor.offer("workflows", files);
     const tabs = new Tabs(editor, files);
     const drafts = new Drafts(editor, files);
     const stopDrops = listenForDrops(editor, files);
@@ -110,6 +109,8 @@ export const workflows = {
       removePanel();
       drafts.dispose();
       tabs.dispose();
+      takeService();
+      files.stop();
       removeStyle();
     };
   },
