@@ -12,6 +12,10 @@ import type { ContentStore } from "./features/content/store.js";
 import type { Errors } from "./features/errors/errors.js";
 import type { Problem } from "./features/errors/problems.js";
 import type { Extensions } from "./features/extensions/loader.js";
+import type { FormService } from "./features/form/form.js";
+import type { GalleryService } from "./features/gallery/gallery.js";
+import type { Output } from "./features/gallery/outputs.js";
+import type { MediaService } from "./features/media/media.js";
 import type { MoveEvent } from "./features/move/move.js";
 import type { NodeStateService } from "./features/node-state/node-state.js";
 import type { PaletteService } from "./features/palette/palette.js";
@@ -20,6 +24,8 @@ import type { Refused, RunMode, RunService } from "./features/run/run.js";
 import type { Trouble } from "./features/run/sending.js";
 import type { Blueprints } from "./features/subgraphs/blueprints.js";
 import type { SubgraphService } from "./features/subgraphs/subgraphs.js";
+import type { ViewerService } from "./features/viewer/viewer.js";
+import type { WalkService } from "./features/walk/walk.js";
 import type { Widgets } from "./features/widgets/widgets.js";
 import type { Files } from "./features/workflows/files.js";
 
@@ -32,19 +38,20 @@ export interface Services {
   run: RunService;
   widgets: Widgets;
   workflows: Files;
-  /** Says something to those who cannot see the page. */
-  announce?: (text: string) => void;
   blueprints?: Blueprints;
   clipboard?: ClipboardService;
   errors?: Errors;
   extensions?: Extensions;
+  form?: FormService;
+  gallery?: GalleryService;
+  media?: MediaService;
   nodeState?: NodeStateService;
   palette?: PaletteService;
   /** Opens the field of a title. */
   rename?: (thing: Node | Group) => void;
   subgraphs?: SubgraphService;
-  /** What is not declared here is not checked. */
-  [name: string]: any;
+  viewer?: ViewerService;
+  walk?: WalkService;
 }
 
 /** What features tell through `editor.events`, with what listeners are handed. */
@@ -56,6 +63,8 @@ export interface FeatureEvents {
   "errors:told": { document: Document; problems: Problem[]; isPartial: boolean };
   "extension:error": { name: string; error: unknown };
   "files:uploaded": { folder: string; path: string };
+  "gallery:deleted": Output[];
+  "gallery:restored": { trash: string; files: Output[] };
   "move:cancel": null;
   "move:drag": MoveEvent;
   /** What a listener changes is part of the same step of undo. */
@@ -84,6 +93,4 @@ export interface FeatureEvents {
   /** From its draft. */
   "workflow:restored": Document;
   "workflow:saved": Document;
-  /** What is not declared here is not checked. */
-  [name: string]: any;
 }

@@ -1,5 +1,6 @@
 /** The features that can wait until the page can be used, one a line. */
 
+import { announce } from "./features/announce/announce.js";
 import { arrange } from "./features/arrange/arrange.js";
 import { choose } from "./features/choose/choose.js";
 import { clipboard } from "./features/clipboard/clipboard.js";
@@ -8,6 +9,7 @@ import { console } from "./features/console/console.js";
 import { errors } from "./features/errors/errors.js";
 import { extensions } from "./features/extensions/extensions.js";
 import { find } from "./features/find/find.js";
+import { form } from "./features/form/form.js";
 import { gallery } from "./features/gallery/gallery.js";
 import { groups } from "./features/groups/groups.js";
 import { help } from "./features/help/help.js";
@@ -18,6 +20,7 @@ import { menus } from "./features/menus/menus.js";
 import { minimap } from "./features/minimap/minimap.js";
 import { models } from "./features/models/models.js";
 import { nodeState } from "./features/node-state/node-state.js";
+import { outline } from "./features/outline/outline.js";
 import { palette } from "./features/palette/palette.js";
 import { progress } from "./features/progress/progress.js";
 import { queue } from "./features/queue/queue.js";
@@ -36,6 +39,7 @@ import { wire } from "./features/wire/wire.js";
 
 /** @type {Feature[]} */
 export const features = [
+  announce,
   arrange,
   choose,
   clipboard,
@@ -44,6 +48,7 @@ export const features = [
   errors,
   extensions,
   find,
+  form,
   gallery,
   groups,
   help,
@@ -54,6 +59,7 @@ export const features = [
   minimap,
   models,
   nodeState,
+  outline,
   palette,
   progress,
   queue,

@@ -6,12 +6,13 @@
 import { writeFileSync } from "node:fs";
 import { argv } from "node:process";
 import { Catalogue } from "../../web/core/catalogue.js";
+import { turnGroupNodes } from "../../web/core/group-nodes.js";
 import { definitionOf } from "../../web/core/instances.js";
 import { parseExactly, writeExactly } from "../../web/core/json.js";
 import { readWorkflow } from "../../web/core/read.js";
 import { makeSubgraph, promote, unpack } from "../../web/core/subgraphs.js";
 import { writeWorkflow } from "../../web/core/write.js";
-import { FORMS, RECORDS as FORM_RECORDS } from "./forms.js";
+import { FORMS, GROUP_NODES, GROUP_RECORDS, RECORDS as FORM_RECORDS } from "./forms.js";
 import { dice, randomDocument, randomEdit, RECORDS } from "./random.js";
 
 const plain = (value) => parseExactly(writeExactly(value)).value;
@@ -24,6 +25,15 @@ for (const [name, { saved: workflow, damage }] of Object.entries(FORMS)) {
   if (damage) continue; // refused by the server
   const { document } = readWorkflow(plain(workflow), new Catalogue(FORM_RECORDS));
   pairs.push({ name: `${name}, read and written`, records: FORM_RECORDS, before: workflow, after: saved(document) });
+}
+
+for (const [name, workflow] of Object.entries(GROUP_NODES)) {
+  const { document } = readWorkflow(plain(workflow), new Catalogue(GROUP_RECORDS));
+  document.edit("turn", () => turnGroupNodes(document));
+  const turned = saved(document);
+  pairs.push({ name: `${name}, as subgraphs`, records: GROUP_RECORDS, before: workflow, after: turned });
+  const again = readWorkflow(plain(turned), document.catalogue).document;
+  pairs.push({ name: `${name}, as subgraphs, read and written`, records: GROUP_RECORDS, before: workflow, after: saved(again) });
 }
 
 for (let seed = 1; seed <= 60; seed++) {

@@ -95,3 +95,33 @@ export const FORMS = {
   "an older instance that lists widgets inside": { saved: workflow([instance(1, { inputs: [], widgets_values: [99, 12], properties: { proxyWidgets: [["-1", "seed"], ["5", "steps"], ["5", "$$preview"]] } })], [], { definitions: { subgraphs: [SUBGRAPH] } }) },
   "a damaged definition": { saved: workflow([node(1, UUID)], [], { definitions: { subgraphs: [null, { id: UUID }, 5] } }), damage: ["damage.definition", "damage.definition", "damage.definition"] },
 };
+
+const model = (link = null) => ({ name: "model", type: "MODEL", link });
+const widget = (name, link = null) => ({ name, type: "INT", link, widget: { name } });
+const latent = (...links) => [{ name: "LATENT", type: "LATENT", links }];
+const loadPart = { index: 0, type: "Load", outputs: [{ name: "MODEL", type: "MODEL", links: [] }, { name: "CLIP", type: "CLIP", links: [] }], widgets_values: ["a"] };
+const samplerPart = (index, more = {}) => ({ index, type: "Sampler", pos: [300 * index, 0], size: [200, 100], inputs: [model(1)], outputs: latent(), widgets_values: [index, "fixed", 20 + index, 8], ...more });
+const GROUPED = {
+  nodes: [loadPart, samplerPart(1), samplerPart(2, { title: "Second" })],
+  links: [[0, 0, 1, 0, 11, "MODEL"], [0, 0, 2, 0, 11, "MODEL"]], external: [], config: {},
+};
+const shownPart = (id, link, name = "latent") => node(id, "Show", { inputs: [{ name, type: "LATENT", link }] });
+const grouped = (groupNodes, nodes, links = []) => workflow([...nodes, node(90, "Show")], links, { extra: { groupNodes, own: 1 } });
+
+/** Types for `GROUP_NODES`. */
+export const GROUP_RECORDS = { ...RECORDS, Show: { input: { required: { latent: ["LATENT"] } }, output: [], output_node: true } };
+
+/** Workflows with older group nodes. */
+export const GROUP_NODES = {
+  "values joined in one list": grouped({ Both: GROUPED }, [node(8, "workflow>Both", { widgets_values: ["b", 70, "randomize", 7, 1.5, 80, "fixed", 8, 2.5], outputs: [{ name: "CLIP", type: "CLIP", links: null }, ...latent(4), { name: "Second LATENT", type: "LATENT", links: [5] }] }), shownPart(2, 4), shownPart(3, 5)], [[4, 8, 1, 2, 0, "LATENT"], [5, 8, 2, 3, 0, "LATENT"]]),
+  "the older type, two of them, with fewer values": grouped({ Both: GROUPED }, [node(8, "workflow/Both", { widgets_values: ["b", 70] }), node(9, "workflow>Both", { mode: 2 }), node(10, "workflow>Both", { widgets_values_named: { name: "b", steps: 3, "Second steps": 4 } })]),
+  "a widget driven from outside": grouped({ Both: GROUPED }, [node(1, "Forced", { outputs: [] }), node(7, "PrimitiveNode", { outputs: [{ name: "INT", type: "INT", links: [4], widget: { name: "steps" } }], widgets_values: [5, "fixed"] }), node(8, "workflow>Both", { inputs: [widget("Second steps", 4)], widgets_values: ["a", 1, "fixed", 2, 3] })], [[4, 7, 0, 8, 0, "INT"]]),
+  "names and sockets of the person's choice": grouped({ Both: { ...GROUPED, links: [[0, 0, 1, 0, 11, "MODEL"]], config: { 0: { output: { 0: { visible: true, name: "own" } } }, 1: { input: { steps: { name: "count" }, cfg: { visible: false } } }, 2: { input: { model: { name: "other" } } } } } }, [load(1, 4), node(8, "workflow>Both", { inputs: [{ name: "strange", type: "MODEL", link: 4 }], widgets_values: ["b", 70, "fixed", 7, 80, "fixed", 8, 2.5] })], [[4, 1, 0, 8, 0, "MODEL"]]),
+  "a hidden widget with a value of its own": grouped({ Both: { ...GROUPED, config: { 1: { input: { cfg: { visible: false } } } } } }, [node(8, "workflow>Both", { widgets_values: ["b", 70, "fixed", 7, 3.25, 80, "fixed", 8, 2.5] }), node(9, "workflow>Both", { widgets_values: ["b", 71, "fixed", 7, 80, "fixed", 8, 2.5] })]),
+  "a widget that was made a socket": grouped({ Both: { ...GROUPED, nodes: [loadPart, samplerPart(1, { inputs: [model(1), widget("steps")] })], links: [[0, 0, 1, 0, 11, "MODEL"]] } }, [node(8, "workflow>Both", { widgets_values: ["b", 70, "fixed", 2.5] })]),
+  "a primitive inside": grouped({ P: { nodes: [{ index: 0, type: "PrimitiveNode", outputs: [{ name: "INT", type: "INT", links: [], widget: { name: "steps" } }], widgets_values: [4, "fixed"] }, samplerPart(1, { inputs: [model(), widget("steps")] }), samplerPart(2, { inputs: [model(), widget("steps")] })], links: [[0, 0, 1, 1, 3, "INT"], [0, 0, 2, 1, 3, "INT"]] } }, [load(1, 4), node(8, "workflow>P", { inputs: [model(4)], widgets_values: [44, "fixed", 70, "fixed", 5, 80, "fixed", 6] })], [[4, 1, 0, 8, 0, "MODEL"]]),
+  "a hidden primitive inside": grouped({ P: { config: { 0: { input: { value: { visible: false } } } }, nodes: [{ index: 0, type: "PrimitiveNode", outputs: [{ name: "INT", type: "INT", links: [], widget: { name: "steps" } }], widgets_values: [4, "fixed"] }, samplerPart(1, { inputs: [model(), widget("steps")] })], links: [[0, 0, 1, 1, 3, "INT"]] } }, [node(8, "workflow>P", { widgets_values: [70, "fixed", 5] })]),
+  "a reroute inside": grouped({ R: { nodes: [{ index: 0, type: "Reroute", inputs: [{ name: "", type: "*", link: null }], outputs: [{ name: "", type: "*", links: [] }] }, samplerPart(1)], links: [[0, 0, 1, 0, 3, "MODEL"]] } }, [load(1, 4), node(8, "workflow>R", { inputs: [{ name: "MODEL", type: "MODEL", link: 4 }], widgets_values: [70, "fixed", 5, 6] })], [[4, 1, 0, 8, 0, "MODEL"]]),
+  "a group node in a group node": grouped({ Both: GROUPED, Outer: { nodes: [{ index: 0, type: "workflow>Both", widgets_values: ["b", 7], inputs: [], outputs: [{ name: "CLIP", type: "CLIP", links: [] }, ...latent(), { name: "Second LATENT", type: "LATENT", links: [] }] }, samplerPart(1)], links: [], external: [] } }, [node(8, "workflow>Outer", { widgets_values: [70, "fixed", 5, 6] })]),
+  "one without a description": grouped({ Both: GROUPED }, [node(8, "workflow>Lost", { widgets_values: [1] }), node(9, "workflow>Both")]),
+};

@@ -5,9 +5,11 @@ import { test } from "node:test";
 import { Catalogue } from "../../web/core/catalogue.js";
 import { afterQueue } from "../../web/core/controls.js";
 import { Document } from "../../web/core/document.js";
+import { turnGroupNodes } from "../../web/core/group-nodes.js";
 import { readWorkflow } from "../../web/core/read.js";
 import * as subgraphs from "../../web/core/subgraphs.js";
 import { writeWorkflow } from "../../web/core/write.js";
+import { GROUP_NODES, GROUP_RECORDS } from "./forms.js";
 
 const RECORDS = {
   Load: { input: { required: { name: [["a", "b"], {}] } }, output: ["MODEL", "CLIP"], output_name: ["MODEL", "CLIP"] },
@@ -179,4 +181,33 @@ test("reroutes have the type of what flows through them", () => {
   assert.equal(one.outputs[0].type, "*");
   document.edit("link", () => root.connect(load, 1, one, 0));
   assert.deepEqual([one, two].map((node) => node.outputs[0].type), ["CLIP", "CLIP"]);
+});
+
+test("older group nodes stay in their file until they are turned into subgraphs, and undo brings them back", () => {
+  for (const [name, saved] of Object.entries(GROUP_NODES)) {
+    const { document, damage } = readWorkflow(plain(saved), new Catalogue(GROUP_RECORDS));
+    assert.deepEqual(damage, [], name);
+    const before = plain(writeWorkflow(document));
+    assert.deepEqual(before.extra, saved.extra, name);
+    assert.deepEqual(before.nodes.map((node) => node.type), saved.nodes.map((node) => node.type), name);
+    const had = saved.links.length;
+    const turned = document.edit("turn", () => turnGroupNodes(document));
+    assert.ok(turned.length && turned.every(subgraphs.isInstance), name);
+    assert.equal(document.root.links.size, had, `${name}: a link is lost`);
+    const after = plain(writeWorkflow(document));
+    assert.equal(Object.keys(after.extra.groupNodes ?? {}).length, 0, name);
+    document.journal.undo();
+    assert.deepEqual(plain(writeWorkflow(document)), before, name);
+    document.journal.redo();
+    assert.deepEqual(plain(writeWorkflow(document)), after, name);
+  }
+});
+
+test("group nodes that contain each other are told, and nothing changes", () => {
+  const part = (type) => ({ nodes: [{ index: 0, type }], links: [], external: [] });
+  const saved = { nodes: [{ id: 1, type: "workflow>A", pos: [0, 0], size: [1, 1] }], links: [], extra: { groupNodes: { A: part("workflow>B"), B: part("workflow>A") } }, version: 0.4 };
+  const { document } = readWorkflow(plain(saved), new Catalogue(GROUP_RECORDS));
+  const before = plain(writeWorkflow(document));
+  assert.throws(() => document.edit("turn", () => turnGroupNodes(document)), RangeError);
+  assert.deepEqual(plain(writeWorkflow(document)), before);
 });

@@ -84,7 +84,7 @@ WATCH = """async () => {
     const left = [...others];
     return some.filter((each) => (left.includes(each) ? (left.splice(left.indexOf(each), 1), false) : true));
   };
-  const pause = () => new Promise((resolve) => setTimeout(resolve, 50));
+  const pause = () => new Promise((resolve) => setTimeout(resolve, 100));
   editor.show(editor.document); // what the view listens to is counted, too
   const base = moduleAt('/core/emitter.js').replace('/core/emitter.js', '');
   Object.assign(window, { watched: { features, look, less, pause, base } });
@@ -108,6 +108,7 @@ CYCLE = """async () => {
     const found = [...less(after, before), ...less(before, after).map((each) => `gone: ${each}`)];
     if (found.length) left[feature.name] = found;
     await editor.install([feature]);
+    await pause();
   }
   return left;
 }"""

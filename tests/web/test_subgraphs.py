@@ -78,3 +78,40 @@ def test_a_subgraph_that_was_kept_can_be_put_into_another_workflow(editor_page: 
     page.wait_for_function(f"heddle.editor.graph.nodes.size === {count} + 1")
     assert page.evaluate(f"{INSTANCE}.inputs.length") == 3
     page.get_by_role("dialog").wait_for(state="detached")
+
+
+OPEN_GROUP_NODE = """async () => {
+    const { readWorkflow } = await import("/core/read.js");
+    const { editor } = heddle;
+    const sampler = { index: 0, type: "KSampler", pos: [0, 0], size: [270, 260], widgets_values: [1, "fixed", 2, 3, "euler", "simple", 1] };
+    const decode = { index: 1, type: "VAEDecode", pos: [400, 0], size: [200, 60],
+      inputs: [{ name: "samples", type: "LATENT", link: null }, { name: "vae", type: "VAE", link: null }] };
+    const outputs = [{ name: "IMAGE", type: "IMAGE", links: null }];
+    const node = { id: 5, type: "workflow>Paint", pos: [100, 100], size: [260, 300], outputs, widgets_values: [7, "fixed", 4, 5, "heun", "normal", 1] };
+    const groupNodes = { Paint: { nodes: [sampler, decode], links: [[0, 0, 1, 0, 1, "LATENT"]], external: [], config: {} } };
+    const saved = { nodes: [node], links: [], groups: [], extra: { groupNodes }, version: 0.4 };
+    editor.open(readWorkflow(saved, editor.catalogue).document);
+    editor.view.moveTo(1, { x: 60, y: 60 });
+}"""  # noqa: E501
+
+
+def test_an_older_group_node_becomes_a_subgraph_by_a_double_click_and_undo_takes_it_back(editor_page: Page) -> None:
+    page = editor_page
+    page.evaluate(OPEN_GROUP_NODE)
+    before = page.evaluate(WRITTEN)
+    assert '"workflow>Paint"' in before
+    corner = page.evaluate("""() => {
+        const { view, graph } = heddle.editor;
+        const place = view.toScreen(graph.node(5).x + 60, graph.node(5).y + 200);
+        const area = view.element.getBoundingClientRect();
+        return [area.left + place.x, area.top + place.y];
+    }""")
+    page.mouse.dblclick(*corner)
+    path = page.get_by_role("navigation", name="Where you are")
+    path.get_by_role("listitem").get_by_text("Paint").wait_for()
+    types = page.evaluate("[...heddle.editor.graph.nodes.values()].map((node) => node.type)")
+    assert types == ["KSampler", "VAEDecode"]
+    assert page.evaluate(f"[{INSTANCE}.values.seed, {INSTANCE}.values.sampler_name]") == [7, "heun"]
+    page.keyboard.press("Control+Z")
+    path.wait_for(state="hidden")
+    assert page.evaluate(WRITTEN) == before

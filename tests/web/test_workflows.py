@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Dialog, Page, expect
 
 from tests.web.conftest import Troubles
 from tests.web.page_server import PageServer
@@ -164,3 +164,87 @@ def save_as(page: Page, name: str) -> None:
 def read_file(page: Page, path: str) -> Any:
     script = "async path => (await fetch('/api/heddle/files/workflows/' + encodeURIComponent(path))).json()"
     return page.evaluate(script, path)
+
+
+PASTE_AND_UNDO = """async (count) => {
+  const { editor } = heddle;
+  editor.edit("undo.paste", () => {
+    for (let i = 0; i < count; i++) editor.graph.addNode("VAEDecode", { x: i * 300, y: 2000 });
+  });
+  await new Promise((resolve) => setTimeout(resolve, 500)); // the first of them are being kept
+  editor.document.journal.undo();
+}"""
+DRAFT = "heddle.editor.services.workflows.stateOf(heddle.editor.document).id"
+DRAFTS = "async () => (await heddle.editor.server.get('/heddle/drafts')).drafts.map((each) => each.id)"
+
+
+def wait_for_draft(page: Page, draft: str) -> None:
+    """Until the server has it."""
+    for _ in range(60):
+        if draft in page.evaluate(DRAFTS):
+            return
+        page.wait_for_timeout(250)
+    raise AssertionError(f"the server never got the draft {draft}")
+
+
+def test_nodes_that_were_taken_back_while_they_were_being_kept_do_not_come_again(editor_page: Page) -> None:
+    before = editor_page.evaluate("heddle.editor.graph.nodes.size")
+    editor_page.evaluate(PASTE_AND_UNDO, 3000)
+    editor_page.wait_for_timeout(3000)
+    editor_page.reload()
+    editor_page.locator("body[data-ready]").wait_for()
+    assert editor_page.evaluate("heddle.editor.graph.nodes.size") == before
+
+
+def test_a_window_whose_timers_stand_still_keeps_its_tabs(context: BrowserContext) -> None:
+    page = open_page(context)
+    node = page.evaluate(MOVE)
+    page.wait_for_timeout(1500)
+    other = context.new_page()
+    other.add_init_script("const now = Date.now; Date.now = () => now() + 120_000;")  # two minutes without a sign of it
+    other.goto("/")
+    other.locator("body[data-ready]").wait_for()
+    assert place(other, node) != [1234, 567]
+    assert other.evaluate(DRAFT) != page.evaluate(DRAFT)
+
+
+def test_a_draft_of_another_browser_goes_on_as_one_of_its_own(
+    new_context: Callable[..., BrowserContext], start_server: Callable[..., PageServer]
+) -> None:
+    server = start_server()  # with no drafts of others
+    context = new_context(server)
+    page = open_page(context)
+    node = page.evaluate(MOVE)
+    old = page.evaluate(DRAFT)
+    wait_for_draft(page, old)
+    beside = open_page(context)
+    beside.wait_for_timeout(500)
+    expect(beside.get_by_text("kept on the server")).to_have_count(0)  # it is open in the window beside
+    elsewhere = open_page(new_context(server))
+    elsewhere.get_by_role("button", name="Open it").click()
+    expect(elsewhere.get_by_text("kept on the server")).to_have_count(0)
+    new = elsewhere.evaluate(DRAFT)
+    assert new != old
+    wait_for_draft(elsewhere, new)
+    assert place(elsewhere, node) == [1234, 567]
+
+
+def test_a_browser_that_keeps_nothing_asks_before_it_closes_and_the_server_keeps_the_work(
+    new_context: Callable[..., BrowserContext], server: PageServer
+) -> None:
+    context = new_context(server)
+    context.add_init_script("IDBFactory.prototype.open = () => { throw new DOMException('no', 'SecurityError'); };")
+    page = open_page(context)
+    page.evaluate(MOVE)
+    asked: list[str] = []
+
+    def stay(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.dismiss()
+
+    page.on("dialog", stay)
+    page.locator(".canvas").click(position={"x": 30, "y": 600})  # a page that nobody touched may not ask
+    page.close(run_before_unload=True)
+    page.wait_for_timeout(500)
+    assert asked == ["beforeunload"]
+    wait_for_draft(page, page.evaluate(DRAFT))

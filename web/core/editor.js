@@ -15,7 +15,7 @@ import { WidgetKinds } from "./widgets.js";
 /** @import { Messages } from "./messages.js" */
 /** @import { Server } from "./server.js" */
 /** @import { Settings } from "./settings.js" */
-/** @import { MenuItem, Shell } from "./shell.js" */
+/** @import { MenuEntry, MenuItem, Shell } from "./shell.js" */
 /** @import { Press } from "./view/pointer.js" */
 /** @import { Point } from "./view/links.js" */
 
@@ -75,7 +75,7 @@ export class Editor {
     this.settings = settings;
     this.messages = messages;
     this.commands = new Commands(() => settings.read("keys", {}));
-    this.commands.onError = (error) => this.report(error);
+    this.commands.onError = shell.onError = (error) => this.report(error);
     this.#document = new Document(catalogue);
     this.view = new CanvasView(shell.canvas, this.kinds, this.#document.root);
     this.view.isSelected = (thing) => this.selection.has(thing);
@@ -128,7 +128,7 @@ export class Editor {
   offer(name, service) {
     if (this.services[name]) throw new Error(`there is a service ${name} already`);
     this.services[name] = service;
-    return () => void delete this.services[/** @type {string} */ (name)];
+    return () => void delete this.services[name];
   }
 
   // What is open.
@@ -258,20 +258,7 @@ export class Editor {
    * @returns {{node: Node, path: Node[]} | null}
    */
   nodeOf(id, document = this.#document) {
-    let graph = document.root;
-    /** @type {Node[]} */
-    const path = [];
-    const parts = String(id).split(":");
-    for (let i = 0; i < parts.length; i++) {
-      const node = graph.node(parts[i]);
-      if (!node) return null;
-      if (i === parts.length - 1) return { node, path };
-      const definition = document.definitions.get(node.type);
-      if (!definition) return null;
-      path.push(node);
-      graph = definition.graph;
-    }
-    return null;
+    return document.nodeOf(id);
   }
 
   /** Shows a node: opens the subgraph that it is in, chooses it, brings it into view. @param {Node} node @param {Node[]} [path] */
@@ -312,7 +299,7 @@ export class Editor {
    * An entry of a menu that runs a command.
    * @param {string} id
    * @param {any} [argument]
-   * @returns {MenuItem}
+   * @returns {MenuEntry}
    */
   menuItem(id, argument) {
     const command = this.commands.get(id);

@@ -1,6 +1,6 @@
 /**
  * What an instance of a subgraph shows beside its sockets: in files of older editors, widgets of single nodes inside,
- * listed in `properties.proxyWidgets`. Source: workflow_format, section 6.2.
+ * listed in `properties.proxyWidgets`. Source: workflow_format, sections 6.2 and 6.3.
  */
 
 /** @import { Definition } from "./document.js" */
@@ -10,6 +10,20 @@
 /** @param {Node} node @returns {Definition | undefined} the subgraph that it is an instance of */
 export function definitionOf(node) {
   return node.spec?.definition;
+}
+
+/** How the type of an older group node begins; the slash is the older way to write it. */
+const GROUP_PREFIX = /^workflow[>/]/;
+
+/**
+ * @param {Node} node
+ * @returns {string | null} the name of its description in the workflow; null: it is no older group node, or has no description
+ */
+export function groupNameOf(node) {
+  if (node.spec || !GROUP_PREFIX.test(node.type)) return null;
+  const name = node.type.replace(GROUP_PREFIX, "");
+  const { groupNodes } = node.graph.document.extra;
+  return typeof groupNodes?.[name]?.nodes === "object" ? name : null;
 }
 
 const DEEPER = /^([^:\s]+): (.+)$/s;

@@ -118,7 +118,7 @@ function innerOf(records, id) {
  * @param {Damage[]} damage
  * @param {Set<string>} read  ids of those that are read: what else it holds, holds it in turn
  */
-function readDefinition(definition, record, damage, read) {
+export function readDefinition(definition, record, damage, read) {
   const { graph } = definition;
   definition.raw = record;
   const input = new Node(graph, INPUT_BOUNDARY, "heddle:subgraph-inputs");

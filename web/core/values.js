@@ -266,6 +266,27 @@ function take(inputs, list, habit) {
 }
 
 /**
+ * The values of several nodes from one list, as older group nodes keep them.
+ * @param {{part: string, inputs: InputSpec[], absent: Set<string>}[]} parts  `absent`: widgets that have no place in it
+ * @param {any[]} list
+ * @returns {{values: Map<string, any>, places: Map<string, number>, next: number}} by "part widget"
+ */
+export function takeJoined(parts, list) {
+  /** @type {ReturnType<typeof takeJoined>} */
+  const found = { values: new Map(), places: new Map(), next: 0 };
+  for (const { part, inputs, absent } of parts) {
+    const here = inputs.filter((each) => each.widget !== "UPLOAD" && !absent.has(each.companionOf ?? each.name));
+    const taken = take(here, list.slice(found.next), CURRENT);
+    for (const [name, place] of taken.places) {
+      found.values.set(`${part} ${name}`, taken.values[name]);
+      found.places.set(`${part} ${name}`, found.next + place);
+    }
+    found.next += taken.next;
+  }
+  return found;
+}
+
+/**
  * A primitive's: its value, then its control and its filter.
  * @param {any} record
  * @param {Record<string, any> | null} names

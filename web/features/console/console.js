@@ -34,18 +34,7 @@ export const console = {
       events.on("extension:error", ({ name, error }) => note(error, name)),
       shell.addPanel({
         id: "console", title: "console.title", icon: "M4 5h16v14H4zM7 9l3 3-3 3M12 15h5", side: "bottom", order: 10,
-        open(body) {
-          let isOpen = true;
-          /** @type {(() => void) | undefined} */
-          let close;
-          void import("./panel.js").then(({ fillPanel }) => {
-            if (isOpen) close = fillPanel(editor, body, errors);
-          }).catch((error) => editor.report(error));
-          return () => {
-            isOpen = false;
-            close?.();
-          };
-        },
+        open: async (body) => (await import("./panel.js")).fillPanel(editor, body, errors),
       }),
       commands.addAll([{ id: "panel.console", title: "command.panel-console", keys: ["ctrl+`"], inText: true, run: () => shell.togglePanel("console") }]),
     ];

@@ -6,6 +6,7 @@
 import { addStyle } from "../../core/dom.js";
 import { keysOf } from "../../core/commands.js";
 import { copyPicture, saveFile } from "../../core/files-out.js";
+import { groupNameOf } from "../../core/instances.js";
 import { overlap } from "../../core/view/spatial.js";
 import { filesOf } from "./inputs.js";
 import { MediaLayer } from "./media.js";
@@ -106,6 +107,7 @@ export class ContentView {
 /** A type that is not known here: what it is, and which pack brings it. @param {Editor} editor @param {Node} node */
 function noticeOf(editor, node) {
   if (node.spec || !node.graph.nodes.has(node.key)) return "";
+  if (groupNameOf(node) !== null) return editor.text("content.group-node");
   const pack = node.properties.cnr_id ?? node.properties.aux_id;
   return editor.text(typeof pack === "string" ? "content.unknown-pack" : "content.unknown", { type: node.type, pack: String(pack) });
 }
@@ -261,7 +263,7 @@ function addCommands(editor, store, shown) {
       if (!found) return undefined;
       const pictures = shown.cellsOf(found.node, editor.view.layouts.of(found.node)).length > 1 ? shown.of(found.node, found.node.width)?.shown.pictures : store.get(found.node)?.pictures;
       const all = pictures?.length ? pictures : [found.picture];
-      return editor.services.viewer.open(all.map(({ src, file }) => ({ src, kind: "image", name: file?.filename, file })), Math.max(0, all.indexOf(found.picture)));
+      return editor.services.viewer?.open(all.map(({ src, file }) => ({ src, kind: "image", name: file?.filename, file })), Math.max(0, all.indexOf(found.picture)));
     } },
     { id: "content.open", title: "command.content-open", run: (argument) => {
       const found = chosen(argument);

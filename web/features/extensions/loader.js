@@ -44,7 +44,6 @@ export class Extensions {
     const addresses = await this.#editor.server.get("/extensions");
     await Promise.all(addresses.map((address) => this.#import(address)));
     await Promise.all(this.#settingUp);
-    this.#editor.events.emit("extensions:loaded", this.records);
   }
 
   /** @param {string} address */
@@ -100,6 +99,7 @@ export class Extensions {
     const isNew = !record.error;
     record.error = error instanceof Error ? error.message || error.name : String(error);
     if (!isNew) return;
+    this.#editor.events.emit("extension:error", { name: record.name, error }); // the console shows it
     this.#untold.add(record);
     if (this.#isTelling) return;
     this.#isTelling = true;

@@ -67,7 +67,7 @@ export async function openWorkflows(editor, files) {
 
 /** @param {Editor} editor @param {ResultFile[]} files @param {{place?: Point, node?: Node}} [where] */
 export function useAsInput(editor, files, where) {
-  return editor.services.media.use(files.map((each) => ({ ...each, kind: each.kind ?? "image" })), where);
+  return editor.services.media?.use(files.map((each) => ({ ...each, kind: each.kind ?? "image" })), where);
 }
 
 /** @param {Editor} editor @param {ResultFile} file */
@@ -118,12 +118,13 @@ function itemOf(editor, file) {
 export async function compare(editor, files) {
   const [first, second] = files.filter((each) => (each.kind ?? "image") === "image");
   if (!second) return editor.shell.note(editor.text("gallery.choose-two"));
-  return editor.services.viewer.compare(itemOf(editor, first), itemOf(editor, second));
+  return editor.services.viewer?.compare(itemOf(editor, first), itemOf(editor, second));
 }
 
 /** @param {Editor} editor @param {ResultFile} file */
 export async function showDetails(editor, file) {
-  const view = await editor.services.gallery.details(file);
+  const { detailsOf } = await import("./details.js");
+  const view = await detailsOf(editor, file);
   await editor.shell.dialog(editor.text("gallery.details-of", { name: file.filename }), (body) => body.append(view), { kind: "gallery-dialog" });
 }
 
@@ -147,8 +148,13 @@ export async function remove(editor, files) {
   if (failed.length) editor.shell.note(editor.text("gallery.not-deleted", { name: failed[0].filename, reason: failed[0].reason, count: failed.length }), { kind: "error" });
   if (!deleted.length) return false;
   editor.events.emit("gallery:deleted", deleted);
-  editor.shell.note(deleted.length === 1 ? editor.text("gallery.deleted-one", { name: deleted[0].filename }) : editor.text("gallery.deleted", { count: deleted.length }), {
+  const dismiss = editor.shell.note(deleted.length === 1 ? editor.text("gallery.deleted-one", { name: deleted[0].filename }) : editor.text("gallery.deleted", { count: deleted.length }), {
     action: trash ? { text: editor.text("gallery.undo"), run: () => restore(editor, trash).catch((error) => editor.report(error)) } : undefined,
+  });
+  const stop = editor.events.on("gallery:restored", (each) => {
+    if (each.trash !== trash) return;
+    dismiss();
+    stop();
   });
   return true;
 }
@@ -156,7 +162,7 @@ export async function remove(editor, files) {
 /** @param {Editor} editor @param {string} trash */
 export async function restore(editor, trash) {
   const { restored } = await editor.server.post("/heddle/outputs/restore", { trash });
-  editor.events.emit("gallery:restored", restored);
+  editor.events.emit("gallery:restored", { trash, files: restored });
   editor.shell.note(editor.text("gallery.restored", { count: restored.length }), { kind: "good" });
 }
 
@@ -178,7 +184,7 @@ export function menuOf(editor, files, leave) {
       return commands.run(id, files);
     },
   });
-  const canRead = files.every((each) => editor.services.media.canRead(each.kind ?? "image"));
+  const canRead = files.every((each) => editor.services.media?.canRead(each.kind ?? "image"));
   return [
     item("gallery.open-workflow", files.length <= MOST_TABS, true),
     item("gallery.use-as-input", canRead, true),

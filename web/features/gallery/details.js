@@ -33,7 +33,7 @@ export async function detailsOf(editor, file) {
   };
 
   /** @param {[string, any][]} rows */
-  const table = (rows) => h("table", { class: "details-table" }, h("tbody", {}, rows.filter(([, value]) => value !== null && value !== undefined && value !== "").map(([name, value]) => h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, valueText(value))))));
+  const table = (rows) => h("table", { class: "details-table" }, h("tbody", {}, rows.filter(([, value]) => value !== null && value !== undefined).map(([name, value]) => h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, valueText(value))))));
 
   /** @param {string} title @param {HTMLElement | null} button @param {...(HTMLElement | null)} children */
   const section = (title, button, ...children) => h("section", { class: "details-part" }, h("header", {}, h("h3", {}, title), button), children);
@@ -45,7 +45,7 @@ export async function detailsOf(editor, file) {
   const nodes = prompt && typeof prompt === "object" ? Object.entries(prompt) : [];
   const rows = /** @type {[string, any][]} */ ([
     [t("gallery.name"), known.filename],
-    [t("gallery.folder"), known.subfolder],
+    [t("gallery.folder"), known.subfolder || null],
     [t("gallery.size"), width ? `${width} × ${height}` : null],
     [t("gallery.format"), known.format ?? known.media_type],
     [t("gallery.mode"), known.mode],
@@ -82,5 +82,5 @@ function isLink(value) {
 
 /** @param {any} value */
 function valueText(value) {
-  return typeof value === "object" ? writeExactly(value) : String(value);
+  return typeof value === "object" ? writeExactly(value) : String(value) || "—";
 }

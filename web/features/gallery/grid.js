@@ -1,6 +1,6 @@
 /**
  * The pictures as a grid that is as long as the list: only what is in view is in the page. Chosen with the pointer as
- * files are elsewhere (Shift, Ctrl), or with the arrow keys.
+ * files are elsewhere (Shift, Ctrl), or with the arrow keys. A finger opens one, or chooses more once some are chosen.
  */
 
 import { h, icon } from "../../core/dom.js";
@@ -276,7 +276,10 @@ export class Grid {
   #clicked(event) {
     const index = this.#indexAt(event.target);
     if (index < 0) return this.clear();
-    if (event.shiftKey) void this.#stretchTo(index, event.ctrlKey || event.metaKey);
+    const isTouch = event instanceof PointerEvent && event.pointerType === "touch";
+    if (isTouch && !this.chosen.size) this.#words.open(index);
+    else if (isTouch) this.#toggle(index);
+    else if (event.shiftKey) void this.#stretchTo(index, event.ctrlKey || event.metaKey);
     else if (event.ctrlKey || event.metaKey) this.#toggle(index);
     else this.#only(index);
     return undefined;

@@ -14,7 +14,7 @@ import { bytesText, dateText, durationText, timeText } from "./texts.js";
 const TYPING_MS = 250;
 const MOST_CHOSEN = 10_000;
 const LOOK_AGAIN_MS = 1500; // while the server still reads the folder
-const SIZES = { small: 96, medium: 140, large: 220 };
+const SIZES = { small: 72, medium: 100, large: 180 }; // least width of a thumbnail, CSS px
 const ICONS = {
   wide: "M14 4h6v6M20 4l-7 7M10 20H4v-6M4 20l7-7",
   filter: "M4 6h16M7 12h10M10 18h4",
@@ -73,8 +73,8 @@ export class GalleryPanel {
     this.filters = h("div", { class: "gallery-filters", id: "gallery-filters", hidden: !settings.read("gallery.filters", false) },
       this.type, this.kind, this.folder, this.order,
       h("label", { class: "gallery-date" }, t("gallery.since"), this.since), h("label", { class: "gallery-date" }, t("gallery.until"), this.until),
-      h("label", { class: "gallery-own" }, this.own, t("gallery.of-workflow")),
-      h("button", { type: "button", on: { click: () => this.#all() } }, t("gallery.no-filters")));
+      h("div", { class: "gallery-own" }, h("label", {}, this.own, t("gallery.of-workflow")),
+        h("button", { type: "button", on: { click: () => this.#all() } }, t("gallery.no-filters"))));
     this.filterButton = this.#button("gallery.filters", ICONS.filter, () => {
       this.filters.hidden = !this.filters.hidden;
       settings.write("gallery.filters", !this.filters.hidden);
@@ -108,12 +108,12 @@ export class GalleryPanel {
     this.compareButton = act("gallery.compare", "gallery.compare-short");
     this.actions = h("div", { class: "gallery-chosen", role: "toolbar", "aria-label": t("gallery.chosen-title"), hidden: true },
       this.chosenWords,
+      this.#button("gallery.choose-none", ICONS.close, () => this.grid.clear()),
       act("gallery.open-workflow", "gallery.workflow"), act("gallery.use-as-input", "gallery.input-short"), this.compareButton, act("gallery.download", "gallery.download-short"),
       h("button", { type: "button", class: "quiet", "aria-label": t("gallery.actions"), title: t("gallery.actions"), "aria-haspopup": "menu", on: { click: (/** @type {MouseEvent} */ event) => {
         const area = /** @type {HTMLElement} */ (event.currentTarget).getBoundingClientRect();
         editor.shell.menu(menuOf(editor, this.chosen, () => this.#makeRoom()), { x: area.left, y: area.top });
-      } } }, icon(ICONS.more)),
-      this.#button("gallery.choose-none", ICONS.close, () => this.grid.clear()));
+      } } }, icon(ICONS.more)));
 
     body.classList.add("gallery");
     body.append(
@@ -295,7 +295,7 @@ export class GalleryPanel {
   async #view(index) {
     const { list, grid } = this;
     let at = index;
-    await this.#editor.services.viewer.open({
+    await this.#editor.services.viewer?.open({
       get length() {
         return list.total;
       },
@@ -304,6 +304,7 @@ export class GalleryPanel {
         return entry && { src: addressOf(this.#editor, entry), kind: entry.kind, name: entry.filename, thumbnail: entry.thumbnail, file: entry };
       },
       shown: (/** @type {number} */ each) => (at = each),
+      gone: () => list.hear(true),
     }, index);
     if (list.total) await grid.goTo(Math.min(at, list.total - 1));
     grid.element.focus({ preventScroll: true });

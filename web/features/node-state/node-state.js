@@ -60,11 +60,11 @@ export const nodeState = {
         if (!("node" in hit) || hit.kind === "input" || hit.kind === "output" || !hasNodes()) return [];
         const [first] = nodes();
         return [
-          { ...plain(editor.menuItem("edit.rename")), text: editor.text("menu.rename") },
-          { ...plain(editor.menuItem("node.bypass")), isChecked: nodes().every((each) => each.mode === BYPASSED) },
-          { ...plain(editor.menuItem("node.mute")), isChecked: nodes().every((each) => each.mode === MUTED) },
-          { ...plain(editor.menuItem("node.pin")), isChecked: nodes().every((each) => each.isPinned) },
-          { ...plain(editor.menuItem("node.collapse")), isChecked: nodes().every((each) => each.isCollapsed) },
+          { ...editor.menuItem("edit.rename"), text: editor.text("menu.rename") },
+          { ...editor.menuItem("node.bypass"), isChecked: nodes().every((each) => each.mode === BYPASSED) },
+          { ...editor.menuItem("node.mute"), isChecked: nodes().every((each) => each.mode === MUTED) },
+          { ...editor.menuItem("node.pin"), isChecked: nodes().every((each) => each.isPinned) },
+          { ...editor.menuItem("node.collapse"), isChecked: nodes().every((each) => each.isCollapsed) },
           { title: "menu.colour", children: coloursMenu(editor) },
           { title: "menu.shape", children: SHAPES.map(({ key, value }) => ({ title: key, isChecked: first.shape === value, run: () => editor.edit("undo.shape", () => nodes().forEach((node) => editor.graph.setNode(node, "shape", value))) })) },
           { title: "menu.more", children: ["node.fit-size", "node.recreate", "node.take-out", "node.properties"].map((id) => editor.menuItem(id)) },
@@ -74,11 +74,6 @@ export const nodeState = {
     return () => stops.forEach((stop) => stop());
   },
 };
-
-/** @param {MenuItem} item */
-function plain(item) {
-  return item === "line" ? {} : item;
-}
 
 /** @param {Editor} editor @returns {MenuItem[]} */
 function coloursMenu(editor) {

@@ -146,7 +146,7 @@ export const palette = {
       ]),
       () => removeEventListener("keydown", hearGhostKey, true),
       editor.addMenu(0, (press) => (press.hit.kind === "empty" || press.hit.kind === "group"
-        ? [{ ...plain(editor.menuItem("palette.open")), run: () => open({ at: { x: press.x, y: press.y }, page: pageOf(editor, press) }) }]
+        ? [{ ...editor.menuItem("palette.open"), run: () => open({ at: { x: press.x, y: press.y }, page: pageOf(editor, press) }) }]
         : [])),
       editor.events.on("graph", dropGhost),
       await addStyle("./palette.css", import.meta.url),
@@ -157,11 +157,6 @@ export const palette = {
     };
   },
 };
-
-/** @param {import("../../core/shell.js").MenuItem} item */
-function plain(item) {
-  return item === "line" ? {} : item;
-}
 
 /** @param {Editor} editor @param {{screenX: number, screenY: number}} press */
 function pageOf(editor, press) {

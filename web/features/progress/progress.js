@@ -24,7 +24,6 @@ export const progress = {
     const parts = new ProgressParts(editor);
     const { events, settings } = editor;
     const cleanups = [
-      editor.offer("announce", (text) => parts.say(text)),
       settings.declare([
         { id: "run.sound", title: "progress.sound", section: "run.section", kind: "boolean", fallback: false },
         { id: "run.notify", title: "progress.notify", section: "run.section", kind: "boolean", fallback: false },
@@ -58,9 +57,7 @@ class ProgressParts {
     this.#editor = editor;
     this.fill = h("div", { class: "progress-fill" });
     this.bar = h("div", { class: "progress-bar", role: "progressbar", "aria-label": editor.text("progress.name"), "aria-valuemin": 0, "aria-valuemax": 100, hidden: true }, this.fill);
-    this.word = h("div", { class: "progress-word unseen", role: "status", "aria-live": "polite" });
     editor.shell.bar.append(this.bar);
-    editor.shell.root.append(this.word);
     this.link = /** @type {HTMLLinkElement | null} */ (document.querySelector("link[rel=icon]"));
     this.#iconAtFirst = this.link?.href ?? "";
   }
@@ -68,14 +65,13 @@ class ProgressParts {
   dispose() {
     clearTimeout(this.#timer);
     this.bar.remove();
-    this.word.remove();
     this.#showInTab(null);
   }
 
   /** Tells those who cannot see it. @param {string} text */
   say(text) {
     this.#saidMs = performance.now();
-    this.word.textContent = text;
+    this.#editor.shell.say(text, "run");
   }
 
   /** Something moved on: what is shown follows soon. */

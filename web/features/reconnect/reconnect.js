@@ -80,7 +80,7 @@ class Banner {
     if (state !== "open") return;
     if (this.wasAway) {
       this.wasAway = false;
-      this.#editor.services.announce?.(this.#editor.text("reconnect.back"));
+      this.#editor.shell.say(this.#editor.text("reconnect.back"));
       this.#editor.events.emit("reconnect:back", null);
     }
     void this.look();

@@ -5,7 +5,7 @@
 
 import { addStyle } from "../../core/dom.js";
 import { Node } from "../../core/graph.js";
-import { definitionOf } from "../../core/instances.js";
+import { definitionOf, groupNameOf } from "../../core/instances.js";
 import { addSlot, demote, demoteAt, isInstance, makeIndependent, makeSubgraph, moveSlot, promote, promotedBy, removeSlot, renameSlot, slotsOf, unpack } from "../../core/subgraphs.js";
 import { Blueprints } from "./blueprints.js";
 import { showPath } from "./path.js";
@@ -56,6 +56,7 @@ export const subgraphs = {
       { id: "subgraph.unpack", title: "command.subgraph-unpack", when: () => editor.selection.nodes.some(isInstance), run: () => layOpen(editor) },
       { id: "subgraph.independent", title: "command.subgraph-independent", when: () => { const node = chosen(); return node !== null && countOf(node) > 1; }, run: () => own(editor, /** @type {Node} */ (chosen())) },
       { id: "subgraph.edit", title: "command.subgraph-edit", when: () => isInside() || chosen() !== null, run: () => edit(editor, chosen()) },
+      { id: "subgraph.turn-groups", title: "command.subgraph-turn-groups", when: () => hasGroupNodes(editor), run: () => turnGroups(editor) },
       { id: "subgraph.publish", title: "command.subgraph-publish", when: () => chosen() !== null, run: () => blueprints.publish(/** @type {Node} */ (chosen())) },
       { id: "subgraph.insert", title: "command.subgraph-insert", run: () => insert(editor, blueprints) },
     ]);
@@ -64,17 +65,18 @@ export const subgraphs = {
     const stopDouble = editor.view.events.on("double", (press) => {
       const { hit } = press;
       if (hit.kind === "body" && isInstance(hit.node)) open(editor, hit.node);
+      else if ("node" in hit && hit.node instanceof Node && groupNameOf(hit.node) !== null) void turnAndOpen(editor, hit.node);
     });
     const stopPress = editor.view.pointer.onPress(4, (press) => {
       const { hit } = press;
-      if (press.button !== 0 || hit.kind !== "title" || !isInstance(hit.node) || !isOnButton(editor, hit.node, press)) return undefined;
+      if (press.button !== 0 || hit.kind !== "title" || !hasInside(hit.node) || !isOnButton(editor, hit.node, press)) return undefined;
       const { node } = hit;
-      return { cursor: "pointer", end: (_, moved) => void (moved || open(editor, node)) };
+      return { cursor: "pointer", end: (_, moved) => void (moved || (isInstance(node) ? open(editor, node) : turnAndOpen(editor, node))) };
     });
     const stopPaint = editor.view.addNodePainter((pen, node, layout) => {
       if (editor.view.scale < 0.35) return;
       const { boundary } = node.graph;
-      if (isInstance(node)) paintSign(pen.context, pen.theme.text, node.x + layout.width - BUTTON / 2 - 3, node.y - 15);
+      if (hasInside(node)) paintSign(pen.context, pen.theme.text, node.x + layout.width - BUTTON / 2 - 3, node.y - 15);
       else if (node === boundary?.input || node === boundary?.output) {
         pen.text("+", node.x + layout.width - 12, node.y - 15, { align: "right", colour: pen.theme.faint, px: 16 }); // a link may be dropped here
       }
@@ -100,6 +102,35 @@ export const subgraphs = {
     };
   },
 };
+
+/** @param {Node} node */
+function hasInside(node) {
+  return isInstance(node) || groupNameOf(node) !== null;
+}
+
+/** @param {Editor} editor */
+function hasGroupNodes(editor) {
+  return Boolean(editor.document.extra.groupNodes) && [...editor.document.graphs()].some((graph) => [...graph.nodes.values()].some((node) => groupNameOf(node) !== null));
+}
+
+/** Older group nodes, all at once: one description may serve several. @param {Editor} editor */
+async function turnGroups(editor) {
+  const { document } = editor;
+  const { turnGroupNodes } = await import("../../core/group-nodes.js");
+  try {
+    const nodes = document.edit("undo.subgraph-turn-groups", () => turnGroupNodes(document));
+    editor.shell.note(editor.text("subgraph.groups-turned", { count: nodes.length }), { kind: "good" });
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    editor.shell.note(editor.text("subgraph.groups-in-themselves"), { kind: "error" });
+  }
+}
+
+/** @param {Editor} editor @param {Node} node */
+async function turnAndOpen(editor, node) {
+  await turnGroups(editor);
+  if (isInstance(node) && editor.graph === node.graph) open(editor, node);
+}
 
 /** @param {Node} node */
 function countOf(node) {
@@ -177,6 +208,7 @@ function menuFor(editor, press) {
   if ("node" in hit && isInstance(hit.node)) {
     for (const id of ["subgraph.open", "subgraph.edit", "subgraph.unpack", "subgraph.independent", "subgraph.publish"]) items.push(editor.menuItem(id));
   }
+  if ("node" in hit && groupNameOf(hit.node) !== null) items.push(editor.menuItem("subgraph.turn-groups"));
   if ("node" in hit && editor.graph.nodes.has(hit.node.key)) items.push(editor.menuItem("subgraph.make"));
   if (hit.kind === "empty") {
     items.push(editor.menuItem("subgraph.insert"));

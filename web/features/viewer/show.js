@@ -190,7 +190,7 @@ export function showViewer(editor, items, start) {
 
   async function compare() {
     const other = await items.get(index + 1 < items.length ? index + 1 : index - 1);
-    if (item && other) await editor.services.viewer.compare(other, item);
+    if (item && other) await editor.services.viewer?.compare(other, item);
   }
 
   async function remove() {
@@ -198,6 +198,7 @@ export function showViewer(editor, items, start) {
     const at = index;
     const isGone = await editor.commands.run("gallery.delete", [item.file]);
     if (!isGone) return;
+    await items.gone(at);
     if (items.length === 0) dialog.close();
     else void show(Math.min(at, items.length - 1));
   }

@@ -20,8 +20,8 @@ const ACCEPTED = /** @type {Record<string, string>} */ ({
   model_upload: ".glb,.gltf,.obj,.fbx,.stl,.ply,.spz,.splat,.ksplat,.usdz",
 });
 
-/** @param {InputSpec} input @returns {string} */
-function acceptedBy(input) {
+/** @param {InputSpec} input  the button @returns {string} as a file picker has it */
+export function acceptedBy(input) {
   return ACCEPTED[input.options.upload] ?? "";
 }
 

@@ -11,7 +11,7 @@ import { FieldLayer, labelOf, LiveControls, setValue } from "./fields.js";
 import { numberKind } from "./number.js";
 import { isLong, Notes, textKind, TextPlaces } from "./text.js";
 import { toggleKind } from "./toggle.js";
-import { listenForFiles, uploadKind } from "./upload.js";
+import { acceptedBy, bring, buttonOf, listenForFiles, uploadKind } from "./upload.js";
 
 /** @import { Editor, Feature } from "../../core/editor.js" */
 /** @import { Node } from "../../core/graph.js" */
@@ -49,6 +49,22 @@ export class Widgets {
   control(node, input) {
     const kind = this.#editor.kinds.of(input.widget);
     return kind.control?.(this.#editor, node, input) ?? this.#plainControl(node, input);
+  }
+
+  /**
+   * Uploads a file for a node that reads files, and chooses it there.
+   * @param {Node} node
+   * @param {File} file
+   */
+  async bring(node, file) {
+    const button = buttonOf(node);
+    if (button) await bring(this.#editor, this, node, button, file);
+  }
+
+  /** What files a node reads, as a file picker has it; "": any. @param {Node} node @returns {string} */
+  acceptedBy(node) {
+    const button = buttonOf(node);
+    return button ? acceptedBy(button) : "";
   }
 
   /** Of a kind that is not known here: the value as JSON. @param {Node} node @param {InputSpec} input */

@@ -181,7 +181,7 @@ export class Files {
     }
     if (!media.length) return;
     try {
-      await this.#editor.services.media.placeAll(media, place);
+      await this.#editor.services.media?.placeAll(media, place);
     } catch (error) {
       this.#editor.report(error);
     }
@@ -193,7 +193,7 @@ export class Files {
    * @param {(file: File) => unknown} [onMedia]  is given what carries none and can be an input; without it a node is made
    * @returns {Promise<Document | null>} null: nothing in it could be opened; the person was told
    */
-  async openAnything(what, onMedia = (file) => this.#editor.services.media.place(file)) {
+  async openAnything(what, onMedia = (file) => this.#editor.services.media?.place(file)) {
     if (what && typeof what === "object" && !(what instanceof Blob)) return this.openSaved(what);
     const name = what instanceof File ? what.name : this.#editor.text("workflows.pasted");
     if (what instanceof Blob && what.size > LARGEST_FILE && /\.json$/i.test(name)) {

@@ -106,7 +106,7 @@ export class Tabs {
     const others = editor.documents.filter((other) => other !== each);
     editor.shell.menu([
       editor.menuItem("file.save"), editor.menuItem("file.save-as"), editor.menuItem("file.rename"), editor.menuItem("file.versions"), "line",
-      editor.menuItem("file.duplicate"), editor.menuItem("file.download"), editor.menuItem("file.download-prompt"), "line",
+      ...(editor.commands.get("form.toggle") ? [editor.menuItem("form.toggle")] : []), editor.menuItem("file.duplicate"), editor.menuItem("file.download"), editor.menuItem("file.download-prompt"), "line",
       editor.menuItem("file.close"),
       { title: "workflows.close-others", isDisabled: !others.length, run: async () => { for (const other of others) if (!(await this.#files.close(other))) break; } },
     ], { x: event.clientX, y: event.clientY });

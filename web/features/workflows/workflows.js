@@ -57,18 +57,7 @@ export const workflows = {
       icon: "M4 5h6l2 2h8v12H4z",
       side: "left",
       order: 10,
-      open(body) {
-        let isOpen = true;
-        /** @type {(() => void) | undefined} */
-        let close;
-        void import("./panel.js").then(({ fillPanel }) => {
-          if (isOpen) close = fillPanel(editor, files, body);
-        }).catch((error) => editor.report(error));
-        return () => {
-          isOpen = false;
-          close?.();
-        };
-      },
+      open: async (body) => (await import("./panel.js")).fillPanel(editor, files, body),
     });
     const stopToggle = editor.commands.add({ id: "panel.workflows", title: "command.panel-workflows", keys: ["w"], run: () => editor.shell.togglePanel("workflows") });
 
