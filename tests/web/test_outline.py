@@ -110,9 +110,9 @@ def test_the_outline_of_a_large_graph_has_elements_for_what_is_seen_alone(editor
     }""")
     editor_page.keyboard.press("Alt+o")
     tree = editor_page.get_by_role("tree", name="Outline")
-    expect(tree).to_be_focused()
+    expect(tree).to_be_focused(timeout=30_000)
     editor_page.keyboard.press("End")
     last = editor_page.get_by_role("treeitem", name="KSampler, #5000")
-    expect(last).to_have_attribute("aria-posinset", "5000")
+    expect(last).to_have_attribute("aria-posinset", "5000", timeout=30_000)  # the canvas draws them all, too
     expect(last).to_have_attribute("aria-setsize", "5000")
     assert tree.get_by_role("treeitem").count() < 100
