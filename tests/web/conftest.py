@@ -152,7 +152,11 @@ def troubles() -> Troubles:
 
 @pytest.fixture
 def new_context(
-    browser: Browser, troubles: Troubles, request: pytest.FixtureRequest, tmp_path: Path
+    browser: Browser,
+    troubles: Troubles,
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    start_server: Callable[..., PageServer],  # so that pages are closed before the server of a test ends
 ) -> Iterator[Callable[..., BrowserContext]]:
     """Opens a browser profile for a server: `new_context(server, locale="zh-CN", viewport=..., has_touch=True)`.
 
@@ -165,6 +169,8 @@ def new_context(
         wanted: dict[str, Any] = {**usual, "base_url": server.address, **options}
         context = browser.new_context(**wanted)
         context.set_default_timeout(ACTION_TIMEOUT_MS)
+        if not opened:
+            server.forget_drafts()
         troubles.serve_from(server.address)
         troubles.watch(context)
         opened.append(context)

@@ -72,6 +72,12 @@ class PageServer:
         with urllib.request.urlopen(request, timeout=30) as answer:
             return json.loads(answer.read() or b"null")
 
+    def forget_drafts(self) -> None:
+        """What tests before left unsaved: the page would offer it to a browser that knows none of it."""
+        for draft in self.ask("/heddle/drafts")["drafts"]:
+            request = urllib.request.Request(f"{self.address}/heddle/drafts/{draft['id']}", method="DELETE")
+            urllib.request.urlopen(request, timeout=30).close()
+
     @property
     def _log(self) -> Path:
         return self.base / "server.log"

@@ -432,6 +432,7 @@ def test_a_finger_draws_a_link_and_a_long_press_opens_the_menu(
     page = context.new_page()
     page.goto("/")
     page.locator("body[data-ready]").wait_for()
+    page.evaluate("heddle.editor.services.form.show('graph')")  # a phone begins with the form
     canvas = Canvas(page)
     page.evaluate("heddle.editor.view.moveTo(0.5, { x: 0, y: 0 })")
     first, last = canvas.add("Reroute", 40, 500), canvas.add("Reroute", 380, 700)

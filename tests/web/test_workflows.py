@@ -11,7 +11,7 @@ from playwright.sync_api import BrowserContext, Dialog, Page, expect
 
 from tests.web.conftest import Troubles
 from tests.web.page_server import PageServer
-from tests.web.waits import until, until_kept
+from tests.web.waits import until, until_heard, until_kept
 
 HOUSE = Path(__file__).resolve().parents[2]
 WRITE = "() => heddle.editor.services.workflows.write(heddle.editor.document)"
@@ -247,8 +247,7 @@ def test_a_browser_that_keeps_nothing_asks_before_it_closes_and_the_server_keeps
     page.on("dialog", stay)
     page.locator(".canvas").click(position={"x": 30, "y": 600})  # a page that nobody touched may not ask
     page.close(run_before_unload=True)
-    while not asked:
-        page.wait_for_timeout(50)  # the test's own limit ends it
+    until_heard(page, lambda: bool(asked))
     assert asked == ["beforeunload"]
     wait_for_draft(page, page.evaluate(DRAFT))
 

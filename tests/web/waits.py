@@ -6,6 +6,8 @@ import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from playwright.sync_api import Page
 
 PATIENCE_S = 180.0  # pictures on a busy machine
@@ -20,6 +22,14 @@ def until(page: Page, expression: str, wanted: Any = True) -> None:
     end = time.monotonic() + PATIENCE_S
     while (found := page.evaluate(expression)) != wanted:
         assert time.monotonic() < end, f"{expression} is to become {wanted!r}; it is {found!r}"
+        page.wait_for_timeout(PAUSE_MS)
+
+
+def until_heard(page: Page, holds: Callable[[], bool]) -> None:
+    """Until something holds that the test learns from what the page tells the browser: its log, its questions."""
+    end = time.monotonic() + PATIENCE_S
+    while not holds():
+        assert time.monotonic() < end, "it was never heard"
         page.wait_for_timeout(PAUSE_MS)
 
 
