@@ -4,7 +4,7 @@
  */
 
 import { addStyle } from "../../core/dom.js";
-import { fileOf, kindOfFiles } from "../content/inputs.js";
+import { fileOf, kindOfFiles } from "../../core/file-inputs.js";
 
 /** @import { Editor, Feature } from "../../core/editor.js" */
 /** @import { Node } from "../../core/graph.js" */
