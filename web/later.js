@@ -32,6 +32,7 @@ import { settings } from "./features/settings/settings.js";
 import { splice } from "./features/splice/splice.js";
 import { subgraphs } from "./features/subgraphs/subgraphs.js";
 import { tips } from "./features/tips/tips.js";
+import { touch } from "./features/touch/touch.js";
 import { viewer } from "./features/viewer/viewer.js";
 import { walk } from "./features/walk/walk.js";
 import { wire } from "./features/wire/wire.js";
@@ -72,6 +73,7 @@ export const features = [
   splice,
   subgraphs,
   tips,
+  touch,
   viewer,
   walk,
   wire,
