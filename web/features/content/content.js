@@ -127,12 +127,12 @@ export const content = {
     const store = new ContentStore();
     const shown = new ContentView(editor, store);
     const media = new MediaLayer(editor, shown);
-    editor.services.content = store;
     store.pictureAt = (press) => shown.pictureAt(press);
     view.layouts.extraHeight = (node, width, spare) => shown.heightOf(node, width, spare);
     view.touchAll();
     const stops = [
       removeStyle,
+      editor.offer("content", store),
       store.events.on("change", ({ node, what }) => {
         if (node.graph !== view.graph) {
           if (what === "shape") view.layouts.forget(node);
@@ -178,7 +178,6 @@ export const content = {
       media.clear();
       shown.pictures.clear();
       view.layouts.extraHeight = () => 0;
-      delete editor.services.content;
       view.touchAll();
     };
   },
@@ -315,7 +314,7 @@ function addCommands(editor, store, shown) {
       if (!found) return undefined;
       const batch = store.get(found.node)?.pictures ?? [];
       const all = batch.includes(found.picture) ? batch : [found.picture];
-      return editor.services.viewer.open(all.map(({ src, file }) => ({ src, kind: "image", name: file?.filename, file })), all.indexOf(found.picture));
+      return editor.services.viewer?.open(all.map(({ src, file }) => ({ src, kind: "image", name: file?.filename, file })), all.indexOf(found.picture));
     } },
     { id: "content.open", title: "command.content-open", run: (argument) => {
       const found = chosen(argument);

@@ -296,7 +296,7 @@ export class GalleryPanel {
   async #view(index) {
     const { list, grid } = this;
     let at = index;
-    await this.#editor.services.viewer.open({
+    await this.#editor.services.viewer?.open({
       get length() {
         return list.total;
       },

@@ -33,7 +33,7 @@ export function showHint(editor) {
   const cleanups = [
     settings.events.on(KEPT, show),
     settings.events.on("keys", show),
-    editor.events.on("run:job", (/** @type {any} */ job) => void (job.state === "done" && job.document && done() < LINES.length && settings.write(KEPT, done() + 1))),
+    editor.events.on("run:job", (job) => void (job.state === "done" && job.document && done() < LINES.length && settings.write(KEPT, done() + 1))),
   ];
   queueMicrotask(show); // when the commands that it names are there
   return () => {

@@ -156,14 +156,14 @@ export class Drafts {
     ));
     const { events } = this.#editor;
     const stop = new AbortController();
-    this.#stop = [
+    this.#stop.push(
       () => stop.abort(),
-      events.on("workflow:closed", (/** @type {Document} */ document) => void this.#forget(document)),
+      events.on("workflow:closed", (document) => void this.#forget(document)),
       events.on("documents", () => this.#watchAll()),
       events.on("document", () => this.#editor.documents.forEach((each) => this.#note(each, null))),
-      events.on("run:jobs", (/** @type {Document} */ document) => this.#note(document, null)),
+      events.on("run:jobs", (document) => this.#note(document, null)),
       this.#files.events.on("change", (document) => this.#note(document, null)),
-    ];
+    );
     document.addEventListener("visibilitychange", () => {
       if (document.visibilityState !== "hidden") return;
       void this.#write();

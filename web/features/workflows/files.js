@@ -35,7 +35,7 @@ export class Files {
   /** @param {Editor} editor */
   constructor(editor) {
     this.#editor = editor;
-    editor.events.on("change", (/** @type {Document} */ document) => this.events.emit("change", document));
+    this.stop = editor.events.on("change", (document) => this.events.emit("change", document));
   }
 
   /** @param {Document} document @returns {FileState} */
@@ -105,7 +105,6 @@ export class Files {
       if (damage.length > 5) lines.push(this.#editor.text("workflows.more-damage", { count: damage.length - 5 }));
       this.#editor.shell.note(lines.join("\n"), { kind: "error" });
     }
-    this.#editor.events.emit("workflow:open", document);
     return document;
   }
 
@@ -182,7 +181,7 @@ export class Files {
     }
     if (!media.length) return;
     try {
-      await this.#editor.services.media.placeAll(media, place);
+      await this.#editor.services.media?.placeAll(media, place);
     } catch (error) {
       this.#editor.report(error);
     }
@@ -194,7 +193,7 @@ export class Files {
    * @param {(file: File) => unknown} [onMedia]  is given what carries none and can be an input; without it a node is made
    * @returns {Promise<Document | null>} null: nothing in it could be opened; the person was told
    */
-  async openAnything(what, onMedia = (file) => this.#editor.services.media.place(file)) {
+  async openAnything(what, onMedia = (file) => this.#editor.services.media?.place(file)) {
     if (what && typeof what === "object" && !(what instanceof Blob)) return this.openSaved(what);
     const name = what instanceof File ? what.name : this.#editor.text("workflows.pasted");
     if (what instanceof Blob && what.size > LARGEST_FILE && /\.json$/i.test(name)) {
