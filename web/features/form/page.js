@@ -18,7 +18,7 @@ const GRAPH = "M4 5h6v5H4zM14 14h6v5h-6zM10 7.5h3a3 3 0 0 1 3 3V14";
 const MORE = "M5 12h.01M12 12h.01M19 12h.01";
 const TICK_MS = 500;
 /** Commands whose keys work while the graph is not seen. */
-const ALLOWED = /^(run|file|form|panel|edit\.(undo|redo)$|settings|palette\.commands$|help|about|view\.theme|errors|queue|library\.refresh|theme|keys)/;
+const ALLOWED = /^(run|file|form|gallery|panel|edit\.(undo|redo)$|settings|palette\.commands$|help|about|view\.theme|errors|queue|library\.refresh|theme|keys)/;
 
 export class FormPage {
   #editor;
@@ -221,7 +221,7 @@ export class FormPage {
     /** @param {string} id */
     const items = (id) => (editor.commands.get(id) ? [editor.menuItem(id)] : []);
     editor.shell.menu([
-      ...items("panel.workflows"), ...items("panel.queue"), ...items("panel.gallery"), "line",
+      ...items("panel.workflows"), ...items("queue.toggle"), ...items("gallery.toggle"), "line",
       ...items("edit.undo"), ...items("edit.redo"), "line",
       ...items("file.save"), ...items("form.edit"), ...items("form.toggle"),
     ], { x: area.right - 220, y: area.bottom + 4 });
