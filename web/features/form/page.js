@@ -19,6 +19,7 @@ const MORE = "M5 12h.01M12 12h.01M19 12h.01";
 const TICK_MS = 500;
 /** Commands whose keys work while the graph is not seen. */
 const ALLOWED = /^(run|file|form|gallery|panel|edit\.(undo|redo)$|settings|palette\.commands$|help|about|view\.theme|errors|queue|library\.refresh|theme|keys)/;
+const ALLOWED_ALONE = /^(run|edit\.(undo|redo)$)/; // nothing but the form is there
 
 export class FormPage {
   #editor;
@@ -86,8 +87,10 @@ export class FormPage {
       const { commands } = this.#editor;
       const keys = keysOf(event);
       const bound = commands.all.filter((each) => commands.keysOf(each.id).includes(keys));
-      if (bound.length && !bound.some((each) => ALLOWED.test(each.id))) event.stopPropagation();
+      if (bound.length && !bound.some((each) => (this.#service.isKiosk ? ALLOWED_ALONE : ALLOWED).test(each.id))) event.stopPropagation();
     }, { signal });
+    // Files are for its fields: a form alone opens no other workflow.
+    this.element.addEventListener("drop", (event) => this.#service.isKiosk && event.preventDefault());
   }
 
   dispose() {
