@@ -15,6 +15,7 @@ import { groups } from "./features/groups/groups.js";
 import { help } from "./features/help/help.js";
 import { library } from "./features/library/library.js";
 import { lookBack } from "./features/look-back/look-back.js";
+import { mask } from "./features/mask/mask.js";
 import { media } from "./features/media/media.js";
 import { menus } from "./features/menus/menus.js";
 import { minimap } from "./features/minimap/minimap.js";
@@ -55,6 +56,7 @@ export const features = [
   help,
   library,
   lookBack,
+  mask,
   media,
   menus,
   minimap,

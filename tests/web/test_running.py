@@ -126,7 +126,7 @@ def test_a_workflow_is_run_by_a_key_and_its_picture_stands_in_the_node(editor_pa
     assert page.request.get(picture["src"]).headers["content-type"] == "image/png"
     assert page.evaluate("heddle.editor.document.root.node(5).values.seed") != seed  # drawn for the next run
     assert page.evaluate("heard.length") == 1
-    expect(page.locator(".progress-word")).to_contain_text("Done in")
+    expect(page.locator(".voice")).to_contain_text("Done in")
     page.wait_for_timeout(300)
     assert shown(page, 5, "state") == "done" and shown(page, 5, "ms") > 0
     assert page.title() == "test · Heddle"  # no percent is left
@@ -176,7 +176,7 @@ def test_a_node_that_fails_says_why_and_what_others_made_stays(pack_page: Page) 
     expect(card.locator("pre")).to_be_hidden()
     card.get_by_text("Details").click()
     expect(card.locator("pre")).to_contain_text("ValueError")
-    expect(page.locator(".progress-word")).to_contain_text("Failed at Fail")
+    expect(page.locator(".voice")).to_contain_text("Failed at Fail")
     page.locator(".rail-button", has_text="Queue").click()
     row = page.locator(".queue-partial")
     expect(row).to_contain_text("it is full of eels")

@@ -16,11 +16,15 @@ import { h, icon } from "./dom.js";
  * @property {string} icon  path of a drawing, 24 by 24
  * @property {Side} side  one at the bottom has its button below those at the left
  * @property {number} order
- * @property {(body: HTMLElement) => (() => void) | void} open  fills the body; what it returns is called when it closes
+ * @property {(body: HTMLElement) => Undo | Promise<Undo>} open  fills the body, perhaps with a module that it loads first;
+ *   what it returns is called when the panel closes
+ *
+ * @typedef {(() => void) | void} Undo
  *
  * One entry: its words are `text`, or the message that `title` names.
  * @typedef {{text?: string, title?: string, keys?: string, isDisabled?: boolean, isChecked?: boolean,
- *   run?: () => unknown, children?: MenuItem[], colour?: string} | "line"} MenuItem  `colour`: shown before the words
+ *   run?: () => unknown, children?: MenuItem[], colour?: string}} MenuEntry  `colour`: shown before the words
+ * @typedef {MenuEntry | "line"} MenuItem
  */
 
 const NOTE_MS = 6000;
@@ -29,14 +33,16 @@ const SAY_MS = 150; // what comes together is said together
 export class Shell {
   /** @type {Map<string, {panel: Panel, button: HTMLButtonElement}>} */
   #panels = new Map();
-  /** @type {Record<Side, {id: string, close: (() => void) | void} | null>} */
+  /** @type {Record<Side, {id: string, close: Undo} | null>} */
   #open = { left: null, right: null, bottom: null };
   #messages;
   /** @type {() => void} */
   #closeMenu = () => {};
   /** What is about to be said, by what it is about. @type {Map<string, string>} */
   #words = new Map();
-  #voice = h("div", { class: "unseen", role: "status", "aria-live": "polite" });
+  #voice = h("div", { class: "voice unseen", role: "status", "aria-live": "polite" });
+  /** @type {(error: unknown) => void} */
+  onError = reportError;
   /** Told when a panel opens or closes. @type {(side: Side, id: string | null) => void} */
   onPanel = () => {};
 
@@ -112,7 +118,17 @@ export class Shell {
     side.setAttribute("aria-label", title);
     side.hidden = false;
     button.setAttribute("aria-expanded", "true");
-    this.#open[panel.side] = { id, close: panel.open(body) };
+    const opened = { id, close: /** @type {Undo} */ (undefined) };
+    this.#open[panel.side] = opened;
+    const filled = panel.open(body);
+    if (filled instanceof Promise) {
+      filled.then((undo) => {
+        if (this.#open[panel.side] === opened) opened.close = undo;
+        else undo?.(); // closed meanwhile
+      }, this.onError);
+    } else {
+      opened.close = filled;
+    }
     this.onPanel(panel.side, id);
     return body;
   }

@@ -3,7 +3,7 @@
 import { lightened } from "../colours.js";
 import { BYPASSED, MUTED } from "../graph.js";
 import { GROUP_TITLE_HEIGHT } from "./hits.js";
-import { MISSING, nameOfSlot, OPTIONAL, SLOT_HEIGHT, TITLE_HEIGHT, TITLE_PX, titleHeight, WIDGET } from "./layout.js";
+import { MISSING, nameOfSlot, OPTIONAL, TITLE_HEIGHT, TITLE_PX, titleHeight, WIDGET } from "./layout.js";
 import { traceLink } from "./links.js";
 
 /** @import { Node } from "../graph.js" */
@@ -321,5 +321,3 @@ function paintPin(pen, x, y, colour) {
   context.lineWidth = 1.3;
   context.stroke();
 }
-
-export { SLOT_HEIGHT };

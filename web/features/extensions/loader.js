@@ -44,7 +44,6 @@ export class Extensions {
     const addresses = await this.#editor.server.get("/extensions");
     await Promise.all(addresses.map((address) => this.#import(address)));
     await Promise.all(this.#settingUp);
-    this.#editor.events.emit("extensions:loaded", this.records);
   }
 
   /** @param {string} address */

@@ -39,7 +39,7 @@ export class Fields {
     const editor = this.#editor;
     const there = form.fields.filter((each) => each.node && each.spec && each.spec.widget !== "UPLOAD");
     const parts = there.map((each) => [each.id, each.name, each.look.heading, nameOf(editor, each, there), each.look.height, isDriven(each), each.spec?.widget]);
-    const key = JSON.stringify([editor.documents.indexOf(editor.document), editor.services.workflows?.stateOf(editor.document).id, parts]);
+    const key = JSON.stringify([editor.documents.indexOf(editor.document), editor.services.workflows.stateOf(editor.document).id, parts]);
     if (key !== this.#key || there.some((each, i) => this.#shown[i]?.node !== each.node || this.#shown[i]?.spec !== each.spec)) {
       this.#key = key;
       this.#build(there, form.isChosen, isKiosk);

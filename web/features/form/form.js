@@ -23,7 +23,6 @@ export const form = {
   needs: ["errors"],
   async install(editor) {
     const service = new FormService(editor);
-    editor.services.form = service;
     const { commands, events } = editor;
     const small = matchMedia(SMALL);
     const update = () => service.update();
@@ -31,6 +30,7 @@ export const form = {
     const follow = () => void service.openAddressed();
     addEventListener("hashchange", follow);
     const stops = [
+      editor.offer("form", service),
       commands.addAll([
         { id: "form.toggle", title: "command.form", keys: ["alt+a"], inText: true, when: () => !service.isKiosk, run: () => service.show(service.isShown ? "graph" : "form") },
         { id: "form.edit", title: "command.form-edit", when: () => !service.isKiosk, run: () => service.edit() },
@@ -52,7 +52,6 @@ export const form = {
       stops.forEach((stop) => stop());
       service.dispose();
       button.remove();
-      delete editor.services.form;
     };
   },
 };
@@ -110,7 +109,7 @@ export class FormService {
 
   /** By what a workflow is known after a reload. @param {Document} document */
   #nameOf(document) {
-    const state = this.#editor.services.workflows?.stateOf(document);
+    const state = this.#editor.services.workflows.stateOf(document);
     return state?.path ?? state?.id ?? "";
   }
 

@@ -75,7 +75,6 @@ export class FormPage {
       }),
       events.on("run:progress", update),
       events.on("run:trouble", update),
-      events.on("values", () => this.#editor.services.widgets.controls.refresh()),
       server.events.on("state", update),
       server.events.on("message", ({ type }) => void (type === "status" && this.#askPlaces())),
     ];
@@ -109,7 +108,7 @@ export class FormPage {
     if (editor.selection.all.length) editor.selection.clear();
     this.element.hidden = false;
     const form = readForm(editor.document);
-    this.title.textContent = editor.services.workflows?.stateOf(editor.document).name ?? "";
+    this.title.textContent = editor.services.workflows.stateOf(editor.document).name;
     const isEmpty = !form.fields.length && !form.outputs.length;
     this.element.classList.toggle("is-empty", isEmpty);
     this.go.disabled = isEmpty;

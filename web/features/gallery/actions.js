@@ -61,13 +61,13 @@ export async function openWorkflows(editor, files) {
       continue;
     }
     const blob = await (await fetch(addressOf(editor, file))).blob();
-    await editor.services.open(new File([blob], file.filename, { type: blob.type }));
+    await editor.services.workflows.openAnything(new File([blob], file.filename, { type: blob.type }));
   }
 }
 
 /** @param {Editor} editor @param {ResultFile[]} files @param {{place?: Point, node?: Node}} [where] */
 export function useAsInput(editor, files, where) {
-  return editor.services.media.use(files.map((each) => ({ ...each, kind: each.kind ?? "image" })), where);
+  return editor.services.media?.use(files.map((each) => ({ ...each, kind: each.kind ?? "image" })), where);
 }
 
 /** @param {Editor} editor @param {ResultFile} file */
@@ -118,12 +118,13 @@ function itemOf(editor, file) {
 export async function compare(editor, files) {
   const [first, second] = files.filter((each) => (each.kind ?? "image") === "image");
   if (!second) return editor.shell.note(editor.text("gallery.choose-two"));
-  return editor.services.viewer.compare(itemOf(editor, first), itemOf(editor, second));
+  return editor.services.viewer?.compare(itemOf(editor, first), itemOf(editor, second));
 }
 
 /** @param {Editor} editor @param {ResultFile} file */
 export async function showDetails(editor, file) {
-  const view = await editor.services.gallery.details(file);
+  const { detailsOf } = await import("./details.js");
+  const view = await detailsOf(editor, file);
   await editor.shell.dialog(editor.text("gallery.details-of", { name: file.filename }), (body) => body.append(view), { kind: "gallery-dialog" });
 }
 
@@ -183,7 +184,7 @@ export function menuOf(editor, files, leave) {
       return commands.run(id, files);
     },
   });
-  const canRead = files.every((each) => editor.services.media.canRead(each.kind ?? "image"));
+  const canRead = files.every((each) => editor.services.media?.canRead(each.kind ?? "image"));
   return [
     item("gallery.open-workflow", files.length <= MOST_TABS, true),
     item("gallery.use-as-input", canRead, true),

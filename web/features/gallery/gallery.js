@@ -10,6 +10,13 @@ export const DRAGGED = "application/x-heddle-outputs";
 
 /** @typedef {Pick<Output, "filename"> & Partial<Output>} ResultFile  an entry, or as much as a node knows of its file */
 
+/**
+ * @typedef {object} GalleryService
+ * @property {(file: ResultFile) => Promise<HTMLElement>} details  what is known of a result, to be read
+ * @property {(files: ResultFile[], place: {x: number, y: number}, leave?: () => void) => Promise<void>} menu  what can be
+ *   done with results; `place`: CSS px of the page; `leave` is called before the canvas is what matters
+ */
+
 /** @type {Feature} */
 export const gallery = {
   name: "gallery",
@@ -33,17 +40,10 @@ export const gallery = {
       return files.length ? pick(await actions())(files) : undefined;
     };
 
-    editor.services.gallery = {
-      /** What is known of a result, to be read. @param {ResultFile} file @returns {Promise<HTMLElement>} */
+    const takeService = editor.offer("gallery", {
       details: async (file) => (await import("./details.js")).detailsOf(editor, file),
-      /**
-       * What can be done with results.
-       * @param {ResultFile[]} files
-       * @param {{x: number, y: number}} place  CSS px of the page
-       * @param {() => void} [leave]  before the canvas is what matters
-       */
       menu: async (files, place, leave = () => {}) => shell.menu((await actions()).menuOf(editor, files, leave), place),
-    };
+    });
 
     const stops = [
       shell.addPanel({
@@ -86,7 +86,7 @@ export const gallery = {
     editor.server.announce("heddle_outputs");
     return () => {
       stops.forEach((each) => each());
-      delete editor.services.gallery;
+      takeService();
     };
   },
 };

@@ -18,31 +18,28 @@ const GAP = 30; // between nodes that come together, graph px
 
 /** @typedef {{kind: FileKind, value: string}} Brought  a file among the inputs, as widgets name it */
 
+/**
+ * @typedef {{filename: string, subfolder?: string, type?: string, kind: string}} Result  a file that a job wrote
+ *
+ * @typedef {object} MediaService
+ * @property {(file: File, place?: Point) => Promise<void>} place  uploads a file and makes a node that reads it; `place`:
+ *   corner of the node, graph px, without it where the pointer is
+ * @property {(files: File[], place?: Point) => Promise<void>} placeAll  several, beside each other, in one step of undo
+ * @property {(results: Result[], where?: {place?: Point, node?: Node}) => Promise<void>} use  results as inputs: one goes
+ *   to the node that is chosen or meant if it reads such files, else each gets a node
+ * @property {(kind: string) => boolean} canRead  whether there are nodes that read such files
+ */
+
 /** @type {Feature} */
 export const media = {
   name: "media",
   install(editor) {
-    editor.services.media = {
-      /**
-       * Uploads a file and makes a node that reads it.
-       * @param {File} file
-       * @param {Point} [place]  corner of the node, graph px; without it where the pointer is
-       */
+    return editor.offer("media", {
       place: (file, place) => placeAll(editor, [file], place),
-      /** Several, beside each other, in one step of undo. @param {File[]} files @param {Point} [place] */
       placeAll: (files, place) => placeAll(editor, files, place),
-      /**
-       * Results as inputs: one goes to the node that is chosen or meant if it reads such files, else each gets a node.
-       * @param {{filename: string, subfolder?: string, type?: string, kind: string}[]} results
-       * @param {{place?: Point, node?: Node}} [where]
-       */
       use: (results, where) => use(editor, results, where),
-      /** Whether there are nodes that read such files. @param {string} kind */
       canRead: (kind) => typeFor(editor, kind) !== null,
-    };
-    return () => {
-      delete editor.services.media;
-    };
+    });
   },
 };
 
@@ -68,7 +65,7 @@ async function placeAll(editor, files, place) {
 
 /**
  * @param {Editor} editor
- * @param {{filename: string, subfolder?: string, type?: string, kind: string}[]} results
+ * @param {Result[]} results
  * @param {{place?: Point, node?: Node}} [where]
  */
 async function use(editor, results, { place, node } = {}) {
@@ -99,7 +96,7 @@ async function use(editor, results, { place, node } = {}) {
 
 /** The lists of choices are the server's, from before. @param {Editor} editor @param {string} value */
 function know(editor, value) {
-  editor.services.widgets?.choices.add("input", value);
+  editor.services.widgets.choices.add("input", value);
   editor.events.emit("files:uploaded", { folder: "input", path: value });
 }
 
@@ -120,7 +117,6 @@ function makeNodes(editor, brought, place) {
     return node;
   }));
   editor.selection.set(nodes);
-  for (const node of nodes) editor.events.emit("node:added", node);
 }
 
 /** @param {Editor} editor @param {string} kind @returns {{type: string, input: InputSpec} | null} */

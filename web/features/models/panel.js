@@ -153,7 +153,7 @@ export function fillPanel(editor, body) {
   function use(file, at, kind = folder) {
     const node = uses(editor, kind, file.name, at);
     if (!node) return void shell.note(t("models.no-loader"), { kind: "error" });
-    editor.services.announce?.(t("models.used", { name: file.name, node: node.name }));
+    shell.say(t("models.used", { name: file.name, node: node.name }));
     if (matchMedia("(max-width: 700px)").matches) shell.closePanel("left"); // it hides the canvas there
     return undefined;
   }

@@ -138,7 +138,7 @@ export function fillPanel(editor, body) {
 
   /** @param {Socket} socket */
   async function link(socket) {
-    await services.walk.link(socket);
+    await services.walk?.link(socket);
     render();
   }
 
@@ -171,7 +171,7 @@ export function fillPanel(editor, body) {
     const { view } = editor;
     const box = part && part.kind !== "group" ? view.layouts.boxOf(part.node) : null;
     const at = box ? { x: box.right + 60, y: box.top + 30 } : view.toGraph(view.width / 2 - 100, view.height / 2 - 80);
-    await services.palette.open({ at });
+    await services.palette?.open({ at });
     render();
     tree.element.focus();
   }
@@ -183,7 +183,7 @@ export function fillPanel(editor, body) {
     else if (event.key === "Insert") void addNode();
     else if ((event.key === "Delete" || event.key === "Backspace") && isPlain && (part.kind === "input" || part.kind === "output")) disconnect(part);
     else if ((event.key === "Delete" || event.key === "Backspace") && isPlain && part.kind === "widget") return true; // a value is not deleted by chance
-    else if (event.key === "ContextMenu" || (event.key === "F10" && event.shiftKey)) services.walk.openMenu(socketOf(part));
+    else if (event.key === "ContextMenu" || (event.key === "F10" && event.shiftKey)) services.walk?.openMenu(socketOf(part));
     else if (event.key === "Escape" && isPlain) editor.view.element.focus({ preventScroll: true });
     else return false;
     return true;
@@ -226,7 +226,7 @@ export function fillPanel(editor, body) {
         h("div", { class: "outline-buttons" },
           isInstance(node) && commandButton("subgraph.open"),
           !isEnd && [button(t("menu.rename"), rename), commandButton("node.bypass"), commandButton("node.mute"), commandButton("edit.delete")],
-          button(t("outline.menu"), () => services.walk.openMenu())),
+          button(t("outline.menu"), () => services.walk?.openMenu())),
       ];
     }
     if (part.kind === "widget") {
@@ -250,7 +250,7 @@ export function fillPanel(editor, body) {
     if (source) near.push({ node: source, text: feedOf(editor, node, part.slot) });
     return [
       h("h3", {}, `${node.name}: ${slot?.label ?? (slot?.name || slot?.type || "")}`),
-      h("p", { class: "outline-doc" }, services.walk.describe(socket)),
+      h("p", { class: "outline-doc" }, services.walk?.describe(socket)),
       h("div", { class: "outline-buttons" }, button(t("outline.connect"), () => link(socket)), button(t("menu.disconnect"), () => disconnect(part), !near.length),
         near.map((each) => button(t("menu.go-to", { name: each.text }), () => {
           selection.set([each.node]);

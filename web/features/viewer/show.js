@@ -190,7 +190,7 @@ export function showViewer(editor, items, start) {
 
   async function compare() {
     const other = await items.get(index + 1 < items.length ? index + 1 : index - 1);
-    if (item && other) await editor.services.viewer.compare(other, item);
+    if (item && other) await editor.services.viewer?.compare(other, item);
   }
 
   async function remove() {

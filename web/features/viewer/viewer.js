@@ -23,28 +23,34 @@ import { addStyle } from "../../core/dom.js";
  * @property {(index: number) => unknown} gone  its file was deleted: the list is to be without it
  */
 
+/**
+ * Each is over when the person closes it.
+ * @typedef {object} ViewerService
+ * @property {(items: Item[] | Items, index?: number) => Promise<void>} open
+ * @property {(first: Item, second: Item) => Promise<void>} compare
+ */
+
 /** @type {Feature} */
 export const viewer = {
   name: "viewer",
   install(editor) {
-    /** @type {Promise<unknown> | null} */
+    /** @type {Promise<() => void> | null} */
     let style = null;
     const withStyle = () => (style ??= addStyle("./viewer.css", import.meta.url));
 
-    editor.services.viewer = {
-      /** @param {Item[] | Items} items @param {number} [index] @returns {Promise<void>} when it is closed */
+    const takeService = editor.offer("viewer", {
       async open(items, index = 0) {
         const [{ showViewer }] = await Promise.all([import("./show.js"), withStyle()]);
         await showViewer(editor, Array.isArray(items) ? asItems([...items]) : items, index);
       },
-      /** @param {Item} first @param {Item} second @returns {Promise<void>} when it is closed */
       async compare(first, second) {
         const [{ showComparison }] = await Promise.all([import("./compare.js"), withStyle()]);
         await showComparison(editor, first, second);
       },
-    };
+    });
     return () => {
-      delete editor.services.viewer;
+      takeService();
+      void style?.then((remove) => remove());
     };
   },
 };

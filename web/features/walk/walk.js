@@ -13,6 +13,13 @@ import { colourOfType } from "../../core/view/theme.js";
 /** @import { Node } from "../../core/graph.js" */
 /** @import { Pick } from "../../core/picker.js" */
 
+/**
+ * @typedef {object} WalkService
+ * @property {(socket?: Socket | null) => Promise<void>} link  asks what to link a socket to, by default the marked one
+ * @property {(socket: Socket) => string} describe  what a socket is linked to
+ * @property {(socket?: Socket | null) => void} openMenu  the menu of what is chosen, or of a socket
+ */
+
 /** @type {Feature} */
 export const walk = {
   name: "walk",
@@ -80,14 +87,8 @@ export const walk = {
       }
     }
 
-    editor.services.walk = {
-      link,
-      /** @param {Socket} each */
-      describe: (each) => describe(editor, each),
-      /** The menu of what is chosen, or of a socket. @param {Socket | null} [each] */
-      openMenu: (each = null) => openMenu(editor, each),
-    };
     const stops = [
+      editor.offer("walk", { link, describe: (each) => describe(editor, each), openMenu: (each = null) => openMenu(editor, each) }),
       editor.events.on("selection", () => {
         if (socket && current() !== socket.node) setSocket(null);
       }),
@@ -115,7 +116,6 @@ export const walk = {
     ];
     return () => {
       stops.forEach((stop) => stop());
-      delete editor.services.walk;
     };
   },
 };

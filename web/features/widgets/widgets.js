@@ -230,7 +230,6 @@ export const widgets = {
     const { view, kinds } = editor;
     const removeStyle = await addStyle("./widgets.css", import.meta.url);
     const shared = new Widgets(editor);
-    editor.services.widgets = shared;
     const combo = comboKind(editor, shared);
     const number = numberKind(editor, shared);
     const colour = colourKind(editor, shared);
@@ -243,6 +242,7 @@ export const widgets = {
     ];
     const stops = [
       removeStyle,
+      editor.offer("widgets", shared),
       ...all.map(([name, kind]) => kinds.add(name, kind)),
       view.pointer.onPress(8, (press) => pressed(editor, press)),
       view.events.on("hover", (press) => (view.element.style.cursor = cursorOver(press))),
@@ -250,6 +250,7 @@ export const widgets = {
       view.events.on("drawn", () => shared.notes.settle()),
       view.events.on("graph", () => shared.notes.clear()),
       editor.events.on("change", () => shared.controls.refresh()),
+      editor.events.on("aside", () => shared.controls.refresh()),
       editor.events.on("catalogue", () => {
         shared.choices.forget();
         shared.controls.refresh();
@@ -263,7 +264,6 @@ export const widgets = {
       shared.fields.close(true);
       shared.notes.clear();
       stops.reverse().forEach((each) => each());
-      delete editor.services.widgets;
       view.touchAll();
     };
   },

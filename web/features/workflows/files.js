@@ -35,7 +35,7 @@ export class Files {
   /** @param {Editor} editor */
   constructor(editor) {
     this.#editor = editor;
-    editor.events.on("change", (/** @type {Document} */ document) => this.events.emit("change", document));
+    this.stop = editor.events.on("change", (document) => this.events.emit("change", document));
   }
 
   /** @param {Document} document @returns {FileState} */
@@ -105,7 +105,6 @@ export class Files {
       if (damage.length > 5) lines.push(this.#editor.text("workflows.more-damage", { count: damage.length - 5 }));
       this.#editor.shell.note(lines.join("\n"), { kind: "error" });
     }
-    this.#editor.events.emit("workflow:open", document);
     return document;
   }
 
@@ -182,7 +181,7 @@ export class Files {
     }
     if (!media.length) return;
     try {
-      await this.#editor.services.media.placeAll(media, place);
+      await this.#editor.services.media?.placeAll(media, place);
     } catch (error) {
       this.#editor.report(error);
     }
@@ -194,7 +193,7 @@ export class Files {
    * @param {(file: File) => unknown} [onMedia]  is given what carries none and can be an input; without it a node is made
    * @returns {Promise<Document | null>} null: nothing in it could be opened; the person was told
    */
-  async openAnything(what, onMedia = (file) => this.#editor.services.media.place(file)) {
+  async openAnything(what, onMedia = (file) => this.#editor.services.media?.place(file)) {
     if (what && typeof what === "object" && !(what instanceof Blob)) return this.openSaved(what);
     const name = what instanceof File ? what.name : this.#editor.text("workflows.pasted");
     if (what instanceof Blob && what.size > LARGEST_FILE && /\.json$/i.test(name)) {
@@ -270,7 +269,10 @@ export class Files {
       editor.events.emit("workflow:saved", document);
       return true;
     } catch (error) {
-      if (!(error instanceof Refusal) || error.status !== 409) throw error;
+      if (!(error instanceof Refusal) || error.status !== 409) {
+        this.#tellUnsaved(document, nameOf(path), error);
+        return false;
+      }
     }
     const answer = await editor.shell.ask(
       editor.text("workflows.conflict-title"),
@@ -288,6 +290,17 @@ export class Files {
       if (response.ok) this.openSaved(this.#parse(await response.text(), path), { name: `${nameOf(path)} *` });
     }
     return false;
+  }
+
+  /** @param {Document} document @param {string} name @param {unknown} error */
+  #tellUnsaved(document, name, error) {
+    const { shell, server } = this.#editor;
+    console.warn(error);
+    const reason = error instanceof Refusal ? error.message : server.state === "away" ? this.#editor.text("workflows.server-away") : String(error);
+    shell.note(this.#editor.text("workflows.cannot-save", { name, reason }), {
+      kind: "error",
+      action: { text: this.#editor.text("command.download"), run: () => this.download(document) },
+    });
   }
 
   async rename() {
@@ -313,8 +326,7 @@ export class Files {
   }
 
   /** The file, as a download. */
-  download() {
-    const document = this.#editor.document;
+  download(document = this.#editor.document) {
     offer(writeExactly(this.write(document), 2), `${this.stateOf(document).name}.json`);
   }
 

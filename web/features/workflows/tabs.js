@@ -55,8 +55,7 @@ export class Tabs {
     if (hadFocus) /** @type {HTMLElement | null} */ (this.#list.querySelector("[aria-selected=true]"))?.focus();
     this.#list.querySelector("[aria-selected=true]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
     const { name } = this.#files.stateOf(this.#editor.document);
-    this.#editor.events.emit("title", name);
-    if (!this.#editor.services.title) document.title = `${name} · Heddle`;
+    document.title = `${name} · Heddle`;
   }
 
   /** @param {Document} each */
