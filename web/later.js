@@ -15,6 +15,7 @@ import { groups } from "./features/groups/groups.js";
 import { help } from "./features/help/help.js";
 import { library } from "./features/library/library.js";
 import { lookBack } from "./features/look-back/look-back.js";
+import { mask } from "./features/mask/mask.js";
 import { media } from "./features/media/media.js";
 import { menus } from "./features/menus/menus.js";
 import { minimap } from "./features/minimap/minimap.js";
@@ -31,6 +32,7 @@ import { settings } from "./features/settings/settings.js";
 import { splice } from "./features/splice/splice.js";
 import { subgraphs } from "./features/subgraphs/subgraphs.js";
 import { tips } from "./features/tips/tips.js";
+import { touch } from "./features/touch/touch.js";
 import { viewer } from "./features/viewer/viewer.js";
 import { walk } from "./features/walk/walk.js";
 import { wire } from "./features/wire/wire.js";
@@ -54,6 +56,7 @@ export const features = [
   help,
   library,
   lookBack,
+  mask,
   media,
   menus,
   minimap,
@@ -70,6 +73,7 @@ export const features = [
   splice,
   subgraphs,
   tips,
+  touch,
   viewer,
   walk,
   wire,

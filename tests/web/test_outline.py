@@ -92,7 +92,9 @@ def test_a_graph_is_built_and_changed_in_the_outline_by_keyboard_alone(
     keys.press("Escape")
     canvas = page.get_by_role("application")
     expect(canvas).to_be_focused()
-    expect(canvas).to_have_accessible_description("A graph of 1 nodes and 0 links. Ctrl+→ goes to the next node; the outline lists all of them.")
+    expect(canvas).to_have_accessible_description(
+        "A graph of 1 nodes and 0 links. Ctrl+→ goes to the next node; the outline lists all of them."
+    )
 
 
 def test_the_outline_of_a_large_graph_has_elements_for_what_is_seen_alone(editor_page: Page) -> None:
@@ -108,9 +110,9 @@ def test_the_outline_of_a_large_graph_has_elements_for_what_is_seen_alone(editor
     }""")
     editor_page.keyboard.press("Alt+o")
     tree = editor_page.get_by_role("tree", name="Outline")
-    expect(tree).to_be_focused()
+    expect(tree).to_be_focused(timeout=30_000)
     editor_page.keyboard.press("End")
     last = editor_page.get_by_role("treeitem", name="KSampler, #5000")
-    expect(last).to_have_attribute("aria-posinset", "5000")
+    expect(last).to_have_attribute("aria-posinset", "5000", timeout=30_000)  # the canvas draws them all, too
     expect(last).to_have_attribute("aria-setsize", "5000")
     assert tree.get_by_role("treeitem").count() < 100

@@ -248,3 +248,19 @@ def test_a_browser_that_keeps_nothing_asks_before_it_closes_and_the_server_keeps
     page.wait_for_timeout(500)
     assert asked == ["beforeunload"]
     wait_for_draft(page, page.evaluate(DRAFT))
+
+
+def test_a_save_that_fails_says_why_and_offers_the_file(editor_page: Page, troubles: Troubles) -> None:
+    troubles.allow("507")
+    full = {"error": {"message": "No space is left on the disk"}}
+    editor_page.route("**/heddle/files/workflows/**", lambda route: route.fulfill(status=507, json=full))
+    editor_page.evaluate(MOVE)
+    editor_page.keyboard.press("Control+s")
+    editor_page.get_by_role("textbox", name="Save as").fill("on a full disk")
+    editor_page.keyboard.press("Enter")
+    note = editor_page.get_by_role("alert").filter(has_text="on a full disk was not saved")
+    expect(note).to_contain_text("No space is left on the disk")
+    expect(editor_page.get_by_label("Not saved")).to_be_visible()
+    with editor_page.expect_download() as download:
+        note.get_by_role("button", name="Download").click()
+    assert [1234, 567] in [node["pos"] for node in json.loads(download.value.path().read_text())["nodes"]]

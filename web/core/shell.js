@@ -276,7 +276,8 @@ export class Shell {
       menu.remove();
       if (hadFocus && before instanceof HTMLElement) before.focus({ preventScroll: true });
     };
-    this.#topmost().append(menu);
+    const host = this.#topmost();
+    (host === this.root ? this.stage : host).append(menu); // the page is all landmarks
     placeInside(menu, place.x, place.y);
     /** @type {HTMLElement | null} */ (menu.querySelector("[role^=menuitem]:not([aria-disabled=true])"))?.focus();
     addEventListener("pointerdown", (event) => {

@@ -141,6 +141,7 @@ export class GalleryPanel {
       }),
       settings.follow("gallery.size", () => this.grid.setSize(SIZES[this.#size])),
       () => this.grid.dispose());
+    this.#words();
     this.#choose();
     void this.#readFolders();
     this.grid.element.focus({ preventScroll: true });
@@ -332,11 +333,10 @@ export class GalleryPanel {
     if (!data) return;
     const [first] = entries;
     const address = new URL(addressOf(this.#editor, first), location.href).href;
-    const type = first.kind === "image" ? "image/png" : "application/octet-stream";
     data.effectAllowed = "copy";
     data.setData(DRAGGED, JSON.stringify(entries));
     data.setData("text/uri-list", entries.map((each) => new URL(addressOf(this.#editor, each), location.href).href).join("\r\n"));
-    data.setData("DownloadURL", `${type}:${first.filename.replaceAll(":", "_")}:${address}`); // to a folder of the desktop
+    data.setData("DownloadURL", `application/octet-stream:${first.filename.replaceAll(":", "_")}:${address}`); // to a folder of the desktop
     const image = event.target instanceof Element ? event.target.querySelector("img") : null;
     if (image?.complete && image.naturalWidth) data.setDragImage(image, 20, 20);
   }

@@ -107,6 +107,7 @@ export const wire = {
       const edge = new EdgePan(view, follow);
       return {
         cursor: "crosshair",
+        pans: true,
         move(now) {
           if (!hasBegun) {
             hasBegun = true;

@@ -191,23 +191,30 @@ export class Drafts {
 
   dispose() {
     this.#stop.forEach((each) => each());
+    for (const stops of this.#watched.values()) stops.forEach((each) => each());
     clearTimeout(this.#soon);
     clearTimeout(this.#pause);
     this.#windows.dispose();
     this.#database?.close();
   }
 
-  /** @type {WeakSet<Document>} */
-  #watched = new WeakSet();
+  /** @type {Map<Document, (() => void)[]>} what stops listening to each that is open */
+  #watched = new Map();
 
   #watchAll() {
+    for (const [document, stops] of this.#watched) {
+      if (this.#editor.documents.includes(document)) continue;
+      stops.forEach((each) => each());
+      this.#watched.delete(document);
+    }
     for (const document of this.#editor.documents) {
       if (this.#watched.has(document)) continue;
-      this.#watched.add(document);
       const { events } = document.journal;
-      this.#stop.push(events.on("commit", ({ owners }) => this.#note(document, owners)));
-      this.#stop.push(events.on("travel", ({ entry }) => this.#note(document, entry.owners)));
-      this.#stop.push(events.on("aside", (owners) => this.#note(document, owners))); // seeds that a run changed
+      this.#watched.set(document, [
+        events.on("commit", ({ owners }) => this.#note(document, owners)),
+        events.on("travel", ({ entry }) => this.#note(document, entry.owners)),
+        events.on("aside", (owners) => this.#note(document, owners)), // seeds that a run changed
+      ]);
       this.#note(document, this.#kept.has(this.#files.stateOf(document).id) ? null : "all");
     }
   }

@@ -269,7 +269,10 @@ export class Files {
       editor.events.emit("workflow:saved", document);
       return true;
     } catch (error) {
-      if (!(error instanceof Refusal) || error.status !== 409) throw error;
+      if (!(error instanceof Refusal) || error.status !== 409) {
+        this.#tellUnsaved(document, nameOf(path), error);
+        return false;
+      }
     }
     const answer = await editor.shell.ask(
       editor.text("workflows.conflict-title"),
@@ -287,6 +290,17 @@ export class Files {
       if (response.ok) this.openSaved(this.#parse(await response.text(), path), { name: `${nameOf(path)} *` });
     }
     return false;
+  }
+
+  /** @param {Document} document @param {string} name @param {unknown} error */
+  #tellUnsaved(document, name, error) {
+    const { shell, server } = this.#editor;
+    console.warn(error);
+    const reason = error instanceof Refusal ? error.message : server.state === "away" ? this.#editor.text("workflows.server-away") : String(error);
+    shell.note(this.#editor.text("workflows.cannot-save", { name, reason }), {
+      kind: "error",
+      action: { text: this.#editor.text("command.download"), run: () => this.download(document) },
+    });
   }
 
   async rename() {
@@ -312,8 +326,7 @@ export class Files {
   }
 
   /** The file, as a download. */
-  download() {
-    const document = this.#editor.document;
+  download(document = this.#editor.document) {
     offer(writeExactly(this.write(document), 2), `${this.stateOf(document).name}.json`);
   }
 
