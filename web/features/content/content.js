@@ -14,6 +14,7 @@ import { paintContent, paintProgress } from "./paint.js";
 import { Pictures } from "./pictures.js";
 import { aspectOf, gridOf, linesIn, measure, place } from "./shape.js";
 import { ContentStore } from "./store.js";
+import { Versions } from "./versions.js";
 
 /** @import { Editor, Feature } from "../../core/editor.js" */
 /** @import { Node } from "../../core/graph.js" */
@@ -38,6 +39,8 @@ export class ContentView {
   constructor(editor, store) {
     this.editor = editor;
     this.store = store;
+    this.versions = new Versions(editor, () => editor.view.touchAll());
+    store.filesOf = (node) => this.#filesOf(node);
     this.pictures = new Pictures((src, isNew) => this.#arrived(src, isNew));
   }
 
@@ -53,10 +56,15 @@ export class ContentView {
     view.redraw();
   }
 
+  /** @param {Node} node */
+  #filesOf(node) {
+    return filesOf(this.editor.server, node, (file) => this.versions.of(file));
+  }
+
   /** @param {Node} node @param {number} width @returns {{shown: Shown, parts: Parts} | null} null: it shows nothing */
   of(node, width) {
     const content = this.store.get(node);
-    const files = content?.pictures.length || content?.media.length ? null : filesOf(this.editor.server, node);
+    const files = content?.pictures.length || content?.media.length ? null : this.#filesOf(node);
     const notice = noticeOf(this.editor, node);
     if (!files && !notice && (!content || isEmpty(content))) return null;
     const key = `${content?.version ?? 0} ${Math.round(width)} ${files ? [...files.pictures, ...files.media].map((each) => each.src).join(" ") : ""}`;
@@ -133,6 +141,7 @@ export const content = {
     const stops = [
       removeStyle,
       editor.offer("content", store),
+      ...shown.versions.cleanups,
       store.events.on("change", ({ node, what }) => {
         if (node.graph !== view.graph) {
           if (what === "shape") view.layouts.forget(node);
