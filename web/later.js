@@ -26,6 +26,7 @@ import { settings } from "./features/settings/settings.js";
 import { splice } from "./features/splice/splice.js";
 import { subgraphs } from "./features/subgraphs/subgraphs.js";
 import { tips } from "./features/tips/tips.js";
+import { translations } from "./features/translations/translations.js";
 import { walk } from "./features/walk/walk.js";
 import { wire } from "./features/wire/wire.js";
 
@@ -59,6 +60,7 @@ export const features = [
   splice,
   subgraphs,
   tips,
+  translations,
   walk,
   wire,
 ];
