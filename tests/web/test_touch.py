@@ -116,8 +116,8 @@ def test_a_graph_is_worked_on_with_fingers(
     assert page.evaluate(linked) == ["negative"]
     x, y = place(page, title)
     fingers.send("touchStart", (x, y))
-    for y in (*range(int(y), 770, 60), 770):
-        fingers.send("touchMove", (x, y))
+    for down in (*range(int(y), 770, 60), 770):
+        fingers.send("touchMove", (x, down))
     before = page.evaluate("[heddle.editor.view.offset.y, heddle.editor.selection.nodes[0].y]")
     page.wait_for_timeout(500)
     after = page.evaluate("[heddle.editor.view.offset.y, heddle.editor.selection.nodes[0].y]")
