@@ -240,6 +240,11 @@ export class Drafts {
     this.#pause = setTimeout(() => whenIdle(() => void this.#send()), PAUSE_MS);
   }
 
+  /** Whether the browser's database has all that stands in the tabs: nothing is lost if the page ends now. */
+  get isKept() {
+    return !this.#stale.size && !this.#isWriting;
+  }
+
   /** Puts what changed into the browser's database. One goes on at a time: two would mix what they saw. */
   async #write() {
     if (this.#isWriting) return; // it goes round again

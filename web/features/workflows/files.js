@@ -31,6 +31,8 @@ export class Files {
   #editor;
   /** @type {(shelf?: "mine" | "examples") => Promise<void>} */
   browse = async () => {};
+  /** Whether this browser has all that stands in the tabs, saved or not. @type {() => boolean} */
+  isKept = () => false;
 
   /** @param {Editor} editor */
   constructor(editor) {
