@@ -11,7 +11,8 @@ WEB = Path(__file__).resolve().parents[2] / "web"
 # What a page still holds of what was added to it: whoever adds something is handed what takes it away.
 WATCH = """async () => {
   const { editor } = heddle;
-  const moduleAt = (end) => performance.getEntriesByType('resource').find((each) => each.name.endsWith(end)).name;
+  const names = performance.getEntriesByType('resource').map((each) => each.name).sort((a, b) => a.length - b.length);
+  const moduleAt = (end) => names.find((name) => name.endsWith(end)); // features have a later.js of their own, too
   const { Emitter } = await import(moduleAt('/core/emitter.js'));
   const lists = await Promise.all(['/features.js', '/later.js'].map((each) => import(moduleAt(each))));
   const features = lists.flatMap((each) => each.features);
