@@ -7,14 +7,17 @@ page's own clock says around a call and the frame that shows its effect.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlparse
 
 from benchmarks.browser import NO_CHROMIUM, Traffic, chromium_arguments, find_chromium
 from benchmarks.figures import CannotMeasure, Figure, Measurement, Place
 from benchmarks.starting import RunningServer, a_server
+from benchmarks.submitting import ONE_PIXEL
 from benchmarks.unit_workflows import units
 
 if TYPE_CHECKING:
@@ -24,6 +27,8 @@ SIZE = {"width": 1280, "height": 800}
 GIVE_UP_MS = 60_000
 MOVES = 120  # of the pointer in one drag
 MOVE_PX = 4
+RESULTS = 100_000
+SCROLL_PX = 240  # a turn of the wheel
 LONG_TASK_MS = 50
 AFTER_ACTION_MS = 1500  # in which what an action left to be done later is done
 
@@ -167,6 +172,11 @@ class Tab:
         """Milliseconds of script for each frame while the wheel zooms in and out."""
         self.page.mouse.move(SIZE["width"] / 2, SIZE["height"] / 2)
         return self._script_per_frame(lambda step: self.page.mouse.wheel(0, 10 if step // 10 % 2 else -10))
+
+    def scroll(self, selector: str) -> float:
+        """Milliseconds of script for each frame while the wheel scrolls an element down."""
+        self.page.locator(selector).hover()
+        return self._script_per_frame(lambda step: self.page.mouse.wheel(0, SCROLL_PX))
 
     def _script_per_frame(self, move: Callable[[int], None]) -> float:
         self.page.evaluate("measuring.quiet()")
@@ -405,6 +415,46 @@ def _queue(tab: Tab, address: str) -> tuple[float, dict[str, Any]]:
     raise CannotMeasure("Ctrl+Enter sends no job to the server")
 
 
+def _gallery(tab: Tab, address: str) -> tuple[float, dict[str, Any]]:
+    """The wide gallery; its results are answered beside the server, with their thumbnails in them."""
+    thumbnail = "data:image/png;base64," + base64.b64encode(ONE_PIXEL).decode()
+
+    def list_results(route: Route) -> None:
+        query = {name: values[0] for name, values in parse_qs(urlparse(route.request.url).query).items()}
+        start = int(query.get("after", query.get("offset", "0")))
+        end = min(RESULTS, start + int(query["limit"]))
+        entries = [
+            {
+                "filename": f"picture_{number:06}.png",
+                "subfolder": "",
+                "type": "output",
+                "kind": "image",
+                "width": 1024,
+                "height": 1024,
+                "duration_s": None,
+                "bytes": 1_500_000,
+                "job_id": None,
+                "modified_ms": 60_000 * (RESULTS - number),
+                "has_workflow": True,
+                "url": "/view",
+                "thumbnail": f"{thumbnail}#{number}",
+            }
+            for number in range(start, end)
+        ]
+        about = {"total": RESULTS, "next_cursor": str(end), "prev_cursor": None, "scanning": False}
+        route.fulfill(json={"entries": entries, **about})
+
+    tab.page.route(lambda url: "/heddle/outputs?" in url, list_results)
+    tab.visit(address)
+    tab.page.evaluate("() => void heddle.editor.settings.write('gallery.wide', true)")
+    tab.page.evaluate("() => void heddle.editor.commands.run('gallery.toggle')")
+    tab.page.locator(".gallery-cell img[src]").first.wait_for()
+    tab.scroll(".gallery-grid")  # the first also compiles
+    scroll_ms = tab.scroll(".gallery-grid")
+    notes = {"cells": tab.page.locator(".gallery-cell").count(), "long_tasks_ms": tab.long_tasks()}
+    return scroll_ms, notes
+
+
 def _action(tab: Tab, address: str) -> tuple[float, dict[str, Any]]:
     """What is left of an action when the frame is taken away that shows it."""
     tab.visit(address)
@@ -436,6 +486,7 @@ PAGE_FIGURES = (
     _figure("long_tasks", "tasks of 50 ms CPU, 15 of 5,000 seen", "", 0.0, _long_tasks),
     _figure("undo_1000", "undo of one value of 1,000 nodes", "ms", 16.0, _undo(1000)),
     _figure("undo_5000", "undo of one value of 5,000 nodes", "ms", 50.0, _undo(5000)),
+    _figure("gallery", "script per frame, 100,000 results scrolled", "ms", 8.0, _gallery),
     _figure("action", "bookkeeping after a change, 1,000 nodes", "ms", 5.0, _action),
     _figure("heap_1000", "JavaScript's heap, 1,000 nodes", "MB", 40.0, _heap(1000)),
     _figure("heap_5000", "JavaScript's heap, 5,000 nodes", "MB", 90.0, _heap(5000)),

@@ -1,5 +1,6 @@
 /** The features that can wait until the page can be used, one a line. */
 
+import { announce } from "./features/announce/announce.js";
 import { arrange } from "./features/arrange/arrange.js";
 import { choose } from "./features/choose/choose.js";
 import { clipboard } from "./features/clipboard/clipboard.js";
@@ -8,14 +9,19 @@ import { console } from "./features/console/console.js";
 import { errors } from "./features/errors/errors.js";
 import { extensions } from "./features/extensions/extensions.js";
 import { find } from "./features/find/find.js";
+import { form } from "./features/form/form.js";
+import { gallery } from "./features/gallery/gallery.js";
 import { groups } from "./features/groups/groups.js";
 import { help } from "./features/help/help.js";
 import { library } from "./features/library/library.js";
 import { lookBack } from "./features/look-back/look-back.js";
+import { mask } from "./features/mask/mask.js";
+import { media } from "./features/media/media.js";
 import { menus } from "./features/menus/menus.js";
 import { minimap } from "./features/minimap/minimap.js";
 import { models } from "./features/models/models.js";
 import { nodeState } from "./features/node-state/node-state.js";
+import { outline } from "./features/outline/outline.js";
 import { palette } from "./features/palette/palette.js";
 import { progress } from "./features/progress/progress.js";
 import { queue } from "./features/queue/queue.js";
@@ -26,7 +32,9 @@ import { settings } from "./features/settings/settings.js";
 import { splice } from "./features/splice/splice.js";
 import { subgraphs } from "./features/subgraphs/subgraphs.js";
 import { tips } from "./features/tips/tips.js";
+import { touch } from "./features/touch/touch.js";
 import { translations } from "./features/translations/translations.js";
+import { viewer } from "./features/viewer/viewer.js";
 import { walk } from "./features/walk/walk.js";
 import { wire } from "./features/wire/wire.js";
 
@@ -34,6 +42,7 @@ import { wire } from "./features/wire/wire.js";
 
 /** @type {Feature[]} */
 export const features = [
+  announce,
   arrange,
   choose,
   clipboard,
@@ -42,14 +51,19 @@ export const features = [
   errors,
   extensions,
   find,
+  form,
+  gallery,
   groups,
   help,
   library,
   lookBack,
+  mask,
+  media,
   menus,
   minimap,
   models,
   nodeState,
+  outline,
   palette,
   progress,
   queue,
@@ -60,7 +74,9 @@ export const features = [
   splice,
   subgraphs,
   tips,
+  touch,
   translations,
+  viewer,
   walk,
   wire,
 ];

@@ -8,6 +8,7 @@ for a disk, so it belongs into a thread: one that writes, one that reads.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -144,6 +145,7 @@ class Wish:
     kinds: tuple[str, ...] = SHOWN
     text: str = ""  # words that the name or the job's prompts have, each of them
     job_id: str | None = None
+    job_ids: tuple[str, ...] | None = None  # of one of these jobs
     since_ms: int | None = None  # modified then or later
     until_ms: int | None = None  # modified before
     newest_first: bool = True
@@ -261,7 +263,8 @@ class OutputIndex:
         return 0 if row is None else row[0]
 
     def _count(self, wish: Wish, where: str, values: Sequence[Any]) -> tuple[int, int | None]:
-        if wish.text or wish.job_id is not None or wish.since_ms is not None or wish.until_ms is not None:
+        bounds = (wish.job_id, wish.job_ids, wish.since_ms, wish.until_ms)
+        if wish.text or any(each is not None for each in bounds):
             return self._count_all(where, values), None
         counted = f"SELECT coalesce(sum(files), 0), coalesce(sum(bytes), 0) FROM counts WHERE {where}"
         return self._reading.execute(counted, values).fetchone()
@@ -387,6 +390,9 @@ def _where(wish: Wish) -> tuple[str, list[Any]]:
     if wish.job_id is not None:
         chosen.append("job_id = ?")
         bound.append(wish.job_id)
+    if wish.job_ids is not None:
+        chosen.append("job_id IN (SELECT value FROM json_each(?))")
+        bound.append(json.dumps(wish.job_ids))
     if wish.since_ms is not None:
         chosen.append("modified_ns >= ?")
         bound.append(bounded(wish.since_ms * 1_000_000))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from aiohttp import web
 
 from heddle.graph.errors import FileProblem
 from server.files import clean_filename, put_in_place, unfinished
-from server.keys import FOLDERS, GALLERY, UPLOADING
+from server.keys import FOLDERS, GALLERY, STORE, UPLOADING
 from server.outputs import KINDS, PLACES, SHOWN, Cursor, Entry, Wish, key_of, kind_of
 from server.outputs.headers import read_metadata
 from server.outputs.index import Look
@@ -50,6 +51,7 @@ _FILE = {"filename": TEXT, "subfolder": TEXT, "type": _PLACE}
         "kind": {"type": "string", "description": f"Some of {', '.join(KINDS)}, with commas between"},
         "text": {"type": "string", "maxLength": LONGEST_TEXT},
         "job_id": TEXT,
+        "workflow_id": TEXT,
         "since_ms": whole(),
         "until_ms": whole(),
         "order": one_of("newest", "oldest"),
@@ -63,6 +65,9 @@ _FILE = {"filename": TEXT, "subfolder": TEXT, "type": _PLACE}
 async def list_outputs(request: web.Request) -> web.Response:
     """A page of results, the newest first."""
     wish = _read_wish(request)
+    if workflow_id := request.query.get("workflow_id"):
+        jobs = await request.app[STORE].jobs_of_workflow(_storable(workflow_id))
+        wish = replace(wish, job_ids=tuple(jobs))
     page, is_scanning = await request.app[GALLERY].page(wish)
     first, last = (page.entries[0].cursor, page.entries[-1].cursor) if page.entries else (wish.beyond, wish.beyond)
     has_next = bool(page.entries) if wish.backwards else page.has_more

@@ -514,6 +514,12 @@ class Store:
         rows = [replace(row, state="running", ended_ms=None) if row.seq in running else row for row in rows]
         return rows, known if total is None else total
 
+    async def jobs_of_workflow(self, workflow_id: str) -> list[str]:
+        """The ids of all jobs that one workflow was sent as."""
+        await self._log.flush()
+        asked = "SELECT id FROM jobs WHERE workflow_id = ?"
+        return await self._read(lambda db: [row[0] for row in db.execute(asked, (workflow_id,))])
+
     async def failures(self, rows: Iterable[JobRow]) -> dict[int, dict[str, Any]]:
         """What clients were told when these jobs failed, by `seq`, for those that did."""
         seqs = [row.seq for row in rows if row.state in ("failed", "partial")]

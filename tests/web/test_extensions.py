@@ -20,6 +20,7 @@ def test_an_extension_adds_to_the_page_and_broken_ones_beside_it_are_named(
     start_server: Callable[..., PageServer],
     new_context: Callable[..., BrowserContext],
     troubles: Troubles,
+    find_barriers: Callable[..., list[str]],
 ) -> None:
     shutil.copytree(PACK, tmp_path / "server0" / "custom_nodes" / "shade_picker")
     server = start_server()
@@ -37,6 +38,7 @@ def test_an_extension_adds_to_the_page_and_broken_ones_beside_it_are_named(
     listed = page.get_by_role("dialog").get_by_role("listitem")
     expect(listed.filter(has_text="Shade picker")).to_contain_text("works")
     expect(listed.filter(has_text="Half done")).to_contain_text("broken while setting up")
+    assert find_barriers(page, "dialog") == []
     page.keyboard.press("Escape")
     assert sum("breaks_at_import" in each for each in warnings) == 1, warnings
     assert not any("asks_for_others" in each for each in warnings), "the browser has said it"

@@ -7,7 +7,6 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from tests.web.conftest import Troubles
@@ -154,20 +153,17 @@ def test_nodes_are_found_in_the_library_and_put_onto_the_canvas(
     press(page, "Control+z")
     assert len(node_types(page)) == count
 
-    # Thousands of types: few elements, and a letter is answered within a few frames.
-    ms = page.evaluate("""() => {
+    # Thousands of types: few elements.
+    page.evaluate("""() => {
       const one = heddle.editor.catalogue.record("KSampler");
       const type = (i) => ({ ...one, display_name: `Type ${i}`, category: `many/${i % 40}` });
       const many = Object.fromEntries(Array.from({ length: 3000 }, (_, i) => [`Type${i}`, type(i)]));
       heddle.editor.catalogue.replace({ ...many, KSampler: one });
       heddle.editor.events.emit("catalogue", null);
       const field = document.querySelector(".library input");
-      const started = performance.now();
-      field.value = "type 12";
+      field.value = "type";
       field.dispatchEvent(new Event("input"));
-      return performance.now() - started;
     }""")
-    assert ms < 200
     assert page.locator(".tree-row").count() < 60
     assert page.evaluate("document.querySelector('.tree-rows').clientHeight") > 30 * 100
     tree.focus()
@@ -274,18 +270,19 @@ def test_help_says_what_there_is(editor_page: Page, find_barriers: Callable[...,
     expect(hint).to_be_hidden()
 
 
-@pytest.mark.parametrize("panel", ["library", "models", "console", "help"])
 def test_panels_fit_on_a_phone_and_hinder_nobody_in_chinese(
-    new_context: Callable[..., BrowserContext], server: PageServer, find_barriers: Callable[..., list[str]], panel: str
+    new_context: Callable[..., BrowserContext], server: PageServer, find_barriers: Callable[..., list[str]]
 ) -> None:
     look = {"viewport": {"width": 390, "height": 844}, "locale": "zh-CN", "color_scheme": "light", "has_touch": True}
     page = new_context(server, **look).new_page()
     page.goto("/")
     page.locator("body[data-ready]").wait_for()
-    page.evaluate("(id) => void heddle.editor.shell.openPanel(id)", panel)
-    body: Locator = page.locator(f".side-body[data-panel={panel}]")
-    expect(body.locator("input, button, h3").first).to_be_visible()
-    page.wait_for_load_state("networkidle")
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    assert body.evaluate("(body) => body.scrollWidth <= body.clientWidth")
-    assert find_barriers(page) == []
+    for panel in ("library", "models", "workflows", "console", "help", "outline", "gallery", "queue"):
+        page.evaluate("(id) => void heddle.editor.shell.openPanel(id)", panel)
+        body: Locator = page.locator(f".side-body[data-panel={panel}]")
+        expect(body.locator("input, button, h3").first).to_be_visible()
+        page.wait_for_load_state("networkidle")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390, panel
+        assert body.evaluate("(body) => body.scrollWidth <= body.clientWidth"), panel
+        assert find_barriers(page) == [], panel
+        page.evaluate("['left', 'right', 'bottom'].forEach((each) => heddle.editor.shell.closePanel(each))")

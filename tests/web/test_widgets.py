@@ -340,6 +340,7 @@ def test_a_finger_taps_a_number_to_write_it(new_context: Callable[..., BrowserCo
     page.goto("/")
     page.locator("body[data-ready]").wait_for()
     widgets = open_nodes(page, "Everything")
+    page.evaluate("heddle.editor.services.form.show('graph')")
     page.evaluate("heddle.editor.view.moveTo(0.9, { x: 20, y: 260 })")
     page.touchscreen.tap(*widgets.at("whole"))
     field = page.locator("input.widget-field")

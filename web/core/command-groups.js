@@ -3,7 +3,7 @@
 /** @import { Command } from "./commands.js" */
 /** @import { Editor } from "./editor.js" */
 
-/** By the first part of a command's id; what is not named is the last one's. @type {[string, string[]][]} */
+/** By the first part of a command's id, in this order; what is not named is the last one's. @type {[string, string[]][]} */
 const GROUPS = [
   ["group.file", ["file", "workflows", "saved", "form", "forms", "template", "templates"]],
   ["group.edit", ["edit", "select", "palette", "clipboard", "find", "subgraph", "subgraphs"]],
@@ -15,16 +15,21 @@ const GROUPS = [
 
 /**
  * @param {Editor} editor
- * @returns {{key: string, commands: Command[]}[]} `key` of the message; commands in the order in which they were added
+ * @returns {{key: string, commands: Command[]}[]} `key` of the message
  */
 export function groupsOf({ commands }) {
   /** @type {Map<string, Command[]>} */
   const found = new Map(GROUPS.map(([key]) => [key, []]));
   for (const command of commands.all) {
     if (command.isHidden) continue;
-    const part = command.id.split(".")[0];
-    const key = GROUPS.find(([, parts]) => parts.includes(part))?.[0] ?? "group.other";
+    const key = GROUPS.find(([, parts]) => parts.includes(partOf(command)))?.[0] ?? "group.other";
     found.set(key, [...(found.get(key) ?? []), command]);
   }
+  for (const [key, parts] of GROUPS) found.get(key)?.sort((a, b) => parts.indexOf(partOf(a)) - parts.indexOf(partOf(b)));
   return [...found].map(([key, listed]) => ({ key, commands: listed })).filter((each) => each.commands.length);
+}
+
+/** @param {Command} command */
+function partOf(command) {
+  return command.id.split(".")[0];
 }

@@ -83,6 +83,28 @@ export class Document {
   }
 
   /**
+   * The node of a server's id, as "8:25:15", with the instances that it is inside of.
+   * @param {string | number} id
+   * @returns {{node: Node, path: Node[]} | null}
+   */
+  nodeOf(id) {
+    let graph = this.root;
+    /** @type {Node[]} */
+    const path = [];
+    const parts = String(id).split(":");
+    for (let i = 0; i < parts.length; i++) {
+      const node = graph.node(parts[i]);
+      if (!node) return null;
+      if (i === parts.length - 1) return { node, path };
+      const definition = this.definitions.get(node.type);
+      if (!definition) return null;
+      path.push(node);
+      graph = definition.graph;
+    }
+    return null;
+  }
+
+  /**
    * Node ids are given once in a whole workflow, so that a node keeps its own when it moves into a subgraph.
    * @param {Graph} graph
    * @returns {number}

@@ -9,12 +9,13 @@ import { Selection } from "./selection.js";
 import { CanvasView } from "./view/view.js";
 import { WidgetKinds } from "./widgets.js";
 
+/** @import { FeatureEvents, Services } from "../agreements.d.ts" */
 /** @import { Catalogue } from "./catalogue.js" */
 /** @import { Entry } from "./journal.js" */
 /** @import { Messages } from "./messages.js" */
 /** @import { Server } from "./server.js" */
 /** @import { Settings } from "./settings.js" */
-/** @import { MenuItem, Shell } from "./shell.js" */
+/** @import { MenuEntry, MenuItem, Shell } from "./shell.js" */
 /** @import { Press } from "./view/pointer.js" */
 /** @import { Point } from "./view/links.js" */
 
@@ -39,7 +40,7 @@ import { WidgetKinds } from "./widgets.js";
  */
 
 export class Editor {
-  /** @type {Emitter<EditorEvents & Record<string, any>>} features tell of their own events, as "run:start", too */
+  /** @type {Emitter<EditorEvents & FeatureEvents>} */
   events = new Emitter();
   /** @type {Document[]} */
   documents = [];
@@ -47,8 +48,8 @@ export class Editor {
   kinds = new WidgetKinds();
   /** @type {Node[]} instances of subgraphs that were opened, the outermost first */
   path = [];
-  /** Objects that features offer to each other, by name. @type {Record<string, any>} */
-  services = {};
+  /** What features offer to each other. @type {Services} */
+  services = /** @type {any} */ ({});
   /** @type {Document} */
   #document;
   /** @type {WeakMap<Graph, {scale: number, offset: Point}>} where the person was looking */
@@ -57,8 +58,8 @@ export class Editor {
   #paths = new WeakMap();
   /** @type {{order: number, part: MenuPart}[]} */
   #menuParts = [];
-  /** @type {Set<string>} names of features */
-  #installed = new Set();
+  /** @type {Map<string, () => void>} name of a feature -> what undoes it */
+  #installed = new Map();
   /** @type {WeakMap<Document, (() => void)[]>} */
   #listening = new WeakMap();
   /** @type {Promise<boolean> | null} */
@@ -74,7 +75,7 @@ export class Editor {
     this.settings = settings;
     this.messages = messages;
     this.commands = new Commands(() => settings.read("keys", {}));
-    this.commands.onError = (error) => this.report(error);
+    this.commands.onError = shell.onError = (error) => this.report(error);
     this.#document = new Document(catalogue);
     this.view = new CanvasView(shell.canvas, this.kinds, this.#document.root);
     this.view.isSelected = (thing) => this.selection.has(thing);
@@ -115,6 +116,19 @@ export class Editor {
     }
     this.events.emit("catalogue", null);
     return changed.size > 0;
+  }
+
+  /**
+   * Offers something to other features.
+   * @template {keyof Services} K
+   * @param {K} name
+   * @param {NonNullable<Services[K]>} service
+   * @returns {() => void} takes it away
+   */
+  offer(name, service) {
+    if (this.services[name]) throw new Error(`there is a service ${name} already`);
+    this.services[name] = service;
+    return () => void delete this.services[name];
   }
 
   // What is open.
@@ -244,20 +258,7 @@ export class Editor {
    * @returns {{node: Node, path: Node[]} | null}
    */
   nodeOf(id, document = this.#document) {
-    let graph = document.root;
-    /** @type {Node[]} */
-    const path = [];
-    const parts = String(id).split(":");
-    for (let i = 0; i < parts.length; i++) {
-      const node = graph.node(parts[i]);
-      if (!node) return null;
-      if (i === parts.length - 1) return { node, path };
-      const definition = document.definitions.get(node.type);
-      if (!definition) return null;
-      path.push(node);
-      graph = definition.graph;
-    }
-    return null;
+    return document.nodeOf(id);
   }
 
   /** Shows a node: opens the subgraph that it is in, chooses it, brings it into view. @param {Node} node @param {Node[]} [path] */
@@ -298,7 +299,7 @@ export class Editor {
    * An entry of a menu that runs a command.
    * @param {string} id
    * @param {any} [argument]
-   * @returns {MenuItem}
+   * @returns {MenuEntry}
    */
   menuItem(id, argument) {
     const command = this.commands.get(id);
@@ -317,25 +318,29 @@ export class Editor {
   async install(features) {
     const names = new Set(features.map((each) => each.name));
     const installed = this.#installed;
-    /** @type {(() => void)[]} */
-    const undo = [];
     let waiting = [...features];
     while (waiting.length) {
       const ready = waiting.filter((each) => (each.needs ?? []).every((name) => installed.has(name) || !names.has(name)));
       if (!ready.length) throw new Error(`features need each other in a circle: ${waiting.map((each) => each.name).join(", ")}`);
       for (const feature of ready) {
+        installed.set(feature.name, () => {}); // also of one that fails: it is not tried again for those that need it
         try {
-          const remove = await feature.install(this);
-          if (remove) undo.push(remove);
+          const undo = await feature.install(this);
+          if (undo) installed.set(feature.name, undo);
         } catch (error) {
           console.error(`feature ${feature.name}`, error);
           this.report(error);
         }
-        installed.add(feature.name);
       }
       waiting = waiting.filter((each) => !ready.includes(each));
     }
-    return () => undo.reverse().forEach((each) => each());
+  }
+
+  /** Takes a feature out again; those that need it go first, and that is the caller's to see to. @param {string} name */
+  uninstall(name) {
+    const undo = this.#installed.get(name);
+    this.#installed.delete(name);
+    undo?.();
   }
 }
 

@@ -174,3 +174,32 @@ export function fitOfType(spec, side, type) {
   }
   return best;
 }
+
+/** Nodes in the order in which they would compute: each after all that feed it, the topmost first. @param {Graph} graph @returns {Node[]} */
+export function alongLinks(graph) {
+  /** @type {Set<Node>} */
+  const seen = new Set();
+  /** @type {Node[]} */
+  const order = [];
+  const starts = [...graph.nodes.values()].sort((a, b) => a.x - b.x || a.y - b.y);
+  for (const start of starts) {
+    /** @type {{node: Node, next: number}[]} */
+    const path = [{ node: start, next: 0 }];
+    if (seen.has(start)) continue;
+    seen.add(start);
+    for (let step = path.at(-1); step; step = path.at(-1)) {
+      const slot = step.node.inputs[step.next++];
+      if (!slot) {
+        order.push(step.node);
+        path.pop();
+        continue;
+      }
+      const link = slot.link === null ? undefined : graph.link(slot.link);
+      const source = link && graph.node(link.from);
+      if (!source || seen.has(source) || graph.nodes.get(source.key) !== source) continue;
+      seen.add(source);
+      path.push({ node: source, next: 0 });
+    }
+  }
+  return order;
+}

@@ -129,10 +129,16 @@ export class Server {
     this.tell({ type: "feature_flags", data: this.#features });
   }
 
-  /** Opens the websocket and keeps it open. @param {string} clientId */
+  /** Opens the websocket and keeps it open. @param {string} clientId @returns {() => void} closes it */
   listen(clientId) {
     this.clientId = clientId;
-    this.#connect();
+    const stop = new AbortController();
+    this.#connect(stop.signal);
+    return () => {
+      stop.abort();
+      this.#socket?.close();
+      this.#say("connecting");
+    };
   }
 
   /** @param {any} message */
@@ -140,7 +146,9 @@ export class Server {
     if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message));
   }
 
-  #connect() {
+  /** @param {AbortSignal} signal */
+  #connect(signal) {
+    if (signal.aborted) return;
     const scheme = location.protocol === "https:" ? "wss:" : "ws:";
     const socket = new WebSocket(`${scheme}//${location.host}/api/ws?clientId=${encodeURIComponent(this.clientId)}`);
     socket.binaryType = "arraybuffer";
@@ -149,16 +157,16 @@ export class Server {
       this.#tries = 0;
       this.tell({ type: "feature_flags", data: this.#features });
       this.#say("open");
-    });
+    }, { signal });
     socket.addEventListener("message", ({ data }) => {
       if (typeof data === "string") this.events.emit("message", JSON.parse(data));
       else this.#hear(new DataView(data));
-    });
+    }, { signal });
     socket.addEventListener("close", () => {
       this.#say("away");
       const wait_ms = Math.min(LONGEST_WAIT_MS, 250 * 2 ** this.#tries++);
-      setTimeout(() => this.#connect(), wait_ms);
-    });
+      setTimeout(() => this.#connect(signal), wait_ms);
+    }, { signal });
   }
 
   /** @param {DataView<ArrayBuffer>} view */

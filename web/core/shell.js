@@ -16,23 +16,33 @@ import { h, icon } from "./dom.js";
  * @property {string} icon  path of a drawing, 24 by 24
  * @property {Side} side  one at the bottom has its button below those at the left
  * @property {number} order
- * @property {(body: HTMLElement) => (() => void) | void} open  fills the body; what it returns is called when it closes
+ * @property {(body: HTMLElement) => Undo | Promise<Undo>} open  fills the body, perhaps with a module that it loads first;
+ *   what it returns is called when the panel closes
+ *
+ * @typedef {(() => void) | void} Undo
  *
  * One entry: its words are `text`, or the message that `title` names.
  * @typedef {{text?: string, title?: string, keys?: string, isDisabled?: boolean, isChecked?: boolean,
- *   run?: () => unknown, children?: MenuItem[], colour?: string} | "line"} MenuItem  `colour`: shown before the words
+ *   run?: () => unknown, children?: MenuItem[], colour?: string}} MenuEntry  `colour`: shown before the words
+ * @typedef {MenuEntry | "line"} MenuItem
  */
 
 const NOTE_MS = 6000;
+const SAY_MS = 150; // what comes together is said together
 
 export class Shell {
   /** @type {Map<string, {panel: Panel, button: HTMLButtonElement}>} */
   #panels = new Map();
-  /** @type {Record<Side, {id: string, close: (() => void) | void} | null>} */
+  /** @type {Record<Side, {id: string, close: Undo} | null>} */
   #open = { left: null, right: null, bottom: null };
   #messages;
   /** @type {() => void} */
   #closeMenu = () => {};
+  /** What is about to be said, by what it is about. @type {Map<string, string>} */
+  #words = new Map();
+  #voice = h("div", { class: "voice unseen", role: "status", "aria-live": "polite" });
+  /** @type {(error: unknown) => void} */
+  onError = reportError;
   /** Told when a panel opens or closes. @type {(side: Side, id: string | null) => void} */
   onPanel = () => {};
 
@@ -59,7 +69,7 @@ export class Shell {
     this.over = h("div", { class: "over" }); // elements that lie over the canvas: editors of texts, the minimap
     this.stage = h("main", { class: "stage" }, this.canvas, this.over);
     this.notes = h("div", { class: "notes", role: "status", "aria-live": "polite" });
-    root.append(this.bar, h("div", { class: "middle" }, this.rails.left, this.sides.left, this.stage, this.sides.right, this.rails.right), this.sides.bottom, this.notes);
+    root.append(this.bar, h("div", { class: "middle" }, this.rails.left, this.sides.left, this.stage, this.sides.right, this.rails.right), this.sides.bottom, this.notes, this.#voice);
   }
 
   /** @param {Panel} panel @returns {() => void} takes it away */
@@ -108,7 +118,17 @@ export class Shell {
     side.setAttribute("aria-label", title);
     side.hidden = false;
     button.setAttribute("aria-expanded", "true");
-    this.#open[panel.side] = { id, close: panel.open(body) };
+    const opened = { id, close: /** @type {Undo} */ (undefined) };
+    this.#open[panel.side] = opened;
+    const filled = panel.open(body);
+    if (filled instanceof Promise) {
+      filled.then((undo) => {
+        if (this.#open[panel.side] === opened) opened.close = undo;
+        else undo?.(); // closed meanwhile
+      }, this.onError);
+    } else {
+      opened.close = filled;
+    }
     this.onPanel(panel.side, id);
     return body;
   }
@@ -137,10 +157,27 @@ export class Shell {
       h("p", {}, text),
       action && h("button", { type: "button", on: { click: () => { remove(); action.run(); } } }, action.text),
       h("button", { type: "button", class: "quiet", "aria-label": this.#messages.text("shell.dismiss"), on: { click: remove } }, icon("M6 6l12 12M18 6L6 18")));
+    const host = this.#topmost();
+    if (this.notes.parentElement !== host) host.append(this.notes); // what lies below a modal dialog cannot be pressed
     this.notes.append(note);
     while (this.notes.children.length > 5) this.notes.firstElementChild?.remove();
     if (!lasts) setTimeout(remove, NOTE_MS);
     return remove;
+  }
+
+  /**
+   * Tells something to those who hear the page and do not see it.
+   * @param {string} text
+   * @param {string} [topic]  of what comes at once about the same, only the last is said
+   */
+  say(text, topic = "") {
+    if (!this.#words.size) {
+      setTimeout(() => {
+        this.#voice.replaceChildren(...[...this.#words.values()].map((each) => h("p", {}, each)));
+        this.#words.clear();
+      }, SAY_MS);
+    }
+    this.#words.set(topic, text);
   }
 
   /**
@@ -151,22 +188,37 @@ export class Shell {
    * @returns {Promise<void>} when it is closed
    */
   dialog(title, fill, { kind = "" } = {}) {
-    const before = document.activeElement;
     const body = h("div", { class: "dialog-body" });
     const close = () => dialog.close();
     const dialog = h("dialog", { class: `dialog ${kind}`, "aria-label": title },
       h("header", { class: "dialog-head" }, h("h2", {}, title), h("button", { type: "button", class: "quiet", "aria-label": this.#messages.text("shell.close"), on: { click: close } }, icon("M6 6l12 12M18 6L6 18"))),
       body);
-    this.root.append(dialog);
     fill(body, close);
+    return this.modal(dialog);
+  }
+
+  /**
+   * The same for an element of one's own.
+   * @param {HTMLDialogElement} dialog
+   * @returns {Promise<void>} when it is closed; it is taken away then
+   */
+  modal(dialog) {
+    const before = document.activeElement;
+    this.root.append(dialog);
     dialog.showModal();
     return new Promise((resolve) => {
       dialog.addEventListener("close", () => {
+        if (dialog.contains(this.notes)) this.root.append(this.notes);
         dialog.remove();
         if (before instanceof HTMLElement) before.focus({ preventScroll: true });
         resolve();
       }, { once: true });
     });
+  }
+
+  /** Where what lies over everything belongs. */
+  #topmost() {
+    return [...document.querySelectorAll("dialog:modal")].at(-1) ?? this.root;
   }
 
   /**
@@ -224,7 +276,8 @@ export class Shell {
       menu.remove();
       if (hadFocus && before instanceof HTMLElement) before.focus({ preventScroll: true });
     };
-    this.root.append(menu);
+    const host = this.#topmost();
+    (host === this.root ? this.stage : host).append(menu); // the page is all landmarks
     placeInside(menu, place.x, place.y);
     /** @type {HTMLElement | null} */ (menu.querySelector("[role^=menuitem]:not([aria-disabled=true])"))?.focus();
     addEventListener("pointerdown", (event) => {
@@ -259,6 +312,8 @@ export class Shell {
         row.append(opened);
         const area = row.getBoundingClientRect();
         placeInside(opened, area.right - 2, area.top - 4, area.left);
+        const place = opened.getBoundingClientRect();
+        if (place.left < area.right - 4 && place.right > area.left + 4) placeInside(opened, area.left + 16, area.bottom); // no room beside it: what is under the pointer stays
       };
       row.addEventListener("pointerenter", () => { row.focus(); open(); });
       row.addEventListener("click", (event) => {

@@ -6,6 +6,7 @@ import { h } from "./dom.js";
  * @typedef {object} TreeRow
  * @property {string} id  its own in the tree
  * @property {string} text
+ * @property {string} [label]  what is said of it, where the text alone says too little
  * @property {number} level  1 is the outermost
  * @property {boolean} [isOpen]  of a branch; undefined: a leaf
  * @property {any} [data]
@@ -27,6 +28,8 @@ let trees = 0;
 export class Tree {
   /** @type {TreeRow[]} */
   rows = [];
+  /** Of each row: its place among its siblings, and how many they are. @type {{place: number, count: number}[]} */
+  #places = [];
   #at = -1;
   #options;
   #id = `tree-${++trees}`;
@@ -59,6 +62,7 @@ export class Tree {
   /** Other rows; the current one stays the current one if it is still there. @param {TreeRow[]} rows @param {string} [current]  id */
   show(rows, current = this.current?.id) {
     this.rows = rows;
+    this.#places = placesOf(rows);
     this.canvas.style.height = `${rows.length * ROW_PX}px`;
     this.#at = rows.findIndex((row) => row.id === current);
     this.#draw();
@@ -69,11 +73,16 @@ export class Tree {
     const row = this.rows[index];
     if (!row) return;
     this.#at = index;
+    this.reveal(index);
+    this.#draw();
+    this.#options.mark(row);
+  }
+
+  /** Scrolls a row into view. @param {number} index */
+  reveal(index) {
     const { scrollTop, clientHeight } = this.element;
     if (index * ROW_PX < scrollTop) this.element.scrollTop = index * ROW_PX;
     else if ((index + 1) * ROW_PX > scrollTop + clientHeight) this.element.scrollTop = (index + 1) * ROW_PX - clientHeight;
-    this.#draw();
-    this.#options.mark(row);
   }
 
   #draw() {
@@ -93,7 +102,7 @@ export class Tree {
     const isBranch = row.isOpen !== undefined;
     return h("div", {
       class: "tree-row", id: `${this.#id}-${index}`, role: "treeitem", "aria-level": row.level, "aria-selected": String(index === this.#at),
-      "aria-expanded": isBranch ? String(row.isOpen) : null, "aria-setsize": this.rows.length, "aria-posinset": index + 1,
+      "aria-expanded": isBranch ? String(row.isOpen) : null, "aria-setsize": this.#places[index].count, "aria-posinset": this.#places[index].place,
       draggable: this.#options.drag && !isBranch ? "true" : null, style: { top: `${index * ROW_PX}px`, "--level": row.level - 1 },
       on: {
         click: () => {
@@ -103,7 +112,8 @@ export class Tree {
         dblclick: () => void (isBranch || this.#options.take(row)),
         dragstart: (/** @type {DragEvent} */ event) => this.#options.drag?.(event, row),
       },
-    }, h("span", { class: "tree-fold", "aria-hidden": "true" }, isBranch ? (row.isOpen ? "▾" : "▸") : ""), .../** @type {any[]} */ (this.#options.content(row)));
+    }, h("span", { class: "tree-fold", "aria-hidden": "true" }, isBranch ? (row.isOpen ? "▾" : "▸") : ""),
+    row.label ? [h("span", { class: "tree-seen", "aria-hidden": "true" }, this.#options.content(row)), h("span", { class: "unseen" }, row.label)] : this.#options.content(row));
   }
 
   /** @param {KeyboardEvent} event */
@@ -129,7 +139,7 @@ export class Tree {
     } else if (isPlain && row && (key === "Enter" || key === " ")) {
       if (row.isOpen === undefined) this.#options.take(row);
       else this.#options.fold(row, !row.isOpen);
-    } else if (isPlain && key.length === 1 && /[\p{L}\p{N}]/u.test(key)) {
+    } else if (isPlain && !event.shiftKey && key.length === 1 && /[\p{L}\p{N}]/u.test(key)) {
       this.#find(key);
     } else {
       return;
@@ -150,4 +160,24 @@ export class Tree {
     }
     return undefined;
   }
+}
+
+/** @param {TreeRow[]} rows @returns {{place: number, count: number}[]} */
+function placesOf(rows) {
+  const places = rows.map(() => ({ place: 0, count: 0 }));
+  /** @type {{place: number, count: number}[][]} siblings that are being gathered, by level */
+  const open = [];
+  const close = (/** @type {number} */ level) => {
+    while (open.length > level) {
+      const siblings = open.pop() ?? [];
+      for (const each of siblings) each.count = siblings.length;
+    }
+  };
+  rows.forEach(({ level }, i) => {
+    close(level + 1);
+    (open[level] ??= []).push(places[i]);
+    places[i].place = open[level].length;
+  });
+  close(0);
+  return places;
 }

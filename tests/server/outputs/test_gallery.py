@@ -264,6 +264,24 @@ async def test_what_a_job_wrote_is_there_at_once_with_its_job_and_words(desk: De
     assert await names(desk, "text=euler") == []
 
 
+async def test_results_of_one_workflow_are_those_of_all_its_jobs(desk: Desk) -> None:
+    def of(workflow_id: str, steps: int) -> dict[str, Any]:
+        graph = {**GRAPH, "1": {"class_type": "Count", "inputs": {"steps": steps, "text": "", "name": "euler"}}}
+        return {"graph": graph, "extra_data": {"extra_pnginfo": {"workflow": {"id": workflow_id}}}}
+
+    jobs = [await desk.submit(**of(each, steps)) for steps, each in enumerate(("a", "b", "a"), 1)]
+    for each in jobs:
+        await desk.ended(each)
+
+    async def shown() -> Any:
+        page = await desk.json(f"{GALLERY}?workflow_id=a")
+        return page if page["total"] == 2 else None
+
+    found = [each["job_id"] for each in (await desk.until(shown))["entries"]]
+    assert set(found) == {jobs[0], jobs[2]}
+    assert (await desk.json(f"{GALLERY}?workflow_id=c"))["total"] == 0
+
+
 async def test_jobs_from_before_the_index_are_known_by_the_history(tmp_path: Path) -> None:
     async with front_desk(tmp_path) as desk:
         job_id = await desk.submit()

@@ -41,7 +41,7 @@ export function findHit(view, x, y, near = REACH) {
     if (Math.hypot(reroute.x - x, reroute.y - y) <= reach) return { kind: "reroute", reroute };
   }
   const links = view.links.within(around);
-  for (const link of links) if (view.isNearLink(link, x, y, 6 / view.scale)) return { kind: "link", link };
+  for (const link of links) if (view.isNearLink(link, x, y, (near > REACH ? 14 : 6) / view.scale)) return { kind: "link", link };
   for (let i = view.graph.groups.length - 1; i >= 0; i--) {
     const group = view.graph.groups[i];
     if (x < group.x || x > group.x + group.width || y < group.y || y > group.y + group.height) continue;
@@ -79,7 +79,8 @@ function hitOfNode(view, node, x, y, reach, isFinger) {
   if (near) return { ...near, node };
   if (left < 0 || left > layout.width || top < -titleHeight(node) || top > layout.height) return null;
   if (top < 0) return { kind: "title", node };
-  if (!node.isPinned && left > layout.width - CORNER && top > layout.height - CORNER) return { kind: "resize", node };
+  const corner = isFinger ? CORNER + 8 : CORNER;
+  if (!node.isPinned && left > layout.width - corner && top > layout.height - corner) return { kind: "resize", node };
   for (const place of layout.widgets) {
     if (top >= place.top && top <= place.top + place.height) return { kind: "widget", node, place, box: view.widgetBox(node, place) };
   }

@@ -4,7 +4,7 @@ import { lightened } from "../colours.js";
 import { BYPASSED, MUTED } from "../graph.js";
 import { nameOfSlot } from "../words.js";
 import { GROUP_TITLE_HEIGHT } from "./hits.js";
-import { MISSING, OPTIONAL, SLOT_HEIGHT, TITLE_HEIGHT, TITLE_PX, titleHeight, WIDGET } from "./layout.js";
+import { MISSING, OPTIONAL, TITLE_HEIGHT, TITLE_PX, titleHeight, WIDGET } from "./layout.js";
 import { traceLink } from "./links.js";
 
 /** @import { Node } from "../graph.js" */
@@ -322,5 +322,3 @@ function paintPin(pen, x, y, colour) {
   context.lineWidth = 1.3;
   context.stroke();
 }
-
-export { SLOT_HEIGHT };

@@ -27,11 +27,15 @@ import { FINGER_REACH } from "./hits.js";
  * @property {(press: Press, moved: boolean) => void} [end]
  * @property {() => void} [cancel]
  * @property {string} [cursor]
+ * @property {boolean} [pans]  near the canvas' edge the view moves along, and `move` is called again
  *
  * @typedef {(press: Press) => Drag | boolean | void} PressHandler  true: taken, nothing more to do
  */
 
 const STILL_PX = 4; // a hand shakes as much
+const STILL_TOUCH_PX = 10; // and a finger rolls
+const EDGE_PX = 36; // how near to the edge the view begins to move
+const FASTEST_PX = 18; // a frame, at the edge and beyond
 const LONG_PRESS_MS = 500;
 
 export class Pointer {
@@ -46,6 +50,9 @@ export class Pointer {
   /** Whether the finger that is down has opened a menu. */
   #wasLong = false;
   #view;
+  /** The last event of what is being dragged. @type {PointerEvent | null} */
+  #lastEvent = null;
+  #panFrame = 0;
   /** @type {Press | null} where the pointer was last; null: not on the canvas */
   last = null;
 
@@ -72,6 +79,7 @@ export class Pointer {
   /** Lets go of what is being dragged and puts it back. */
   cancel() {
     clearTimeout(this.#longPress);
+    this.#stopPanning();
     const { drag } = this.#drag ?? {};
     this.#drag = null;
     drag?.cancel?.();
@@ -167,10 +175,44 @@ export class Pointer {
       return;
     }
     if (going.id !== event.pointerId) return;
-    if (!going.hasMoved && Math.hypot(press.screenX - going.start.screenX, press.screenY - going.start.screenY) < STILL_PX) return;
+    const still = event.pointerType === "touch" ? STILL_TOUCH_PX : STILL_PX;
+    if (!going.hasMoved && Math.hypot(press.screenX - going.start.screenX, press.screenY - going.start.screenY) < still) return;
     going.hasMoved = true;
     clearTimeout(this.#longPress);
     going.drag.move?.(press);
+    this.#lastEvent = event;
+    if (going.drag.pans && !this.#panFrame && this.#pull(event)) this.#panFrame = requestAnimationFrame(() => this.#panAlong());
+  }
+
+  /** How far the view is to move in a frame, since the pointer is near an edge. @param {PointerEvent} event */
+  #pull(event) {
+    const { left, right, top, bottom } = this.#view.element.getBoundingClientRect();
+    /** @param {number} before  px from the edge at the low side @param {number} behind */
+    const along = (before, behind) => {
+      const inner = Math.min(before, behind);
+      if (inner >= EDGE_PX) return 0;
+      return (before < behind ? 1 : -1) * FASTEST_PX * Math.min(1, (EDGE_PX - inner) / EDGE_PX);
+    };
+    const pull = { x: along(event.clientX - left, right - event.clientX), y: along(event.clientY - top, bottom - event.clientY) };
+    return pull.x || pull.y ? pull : null;
+  }
+
+  #panAlong() {
+    this.#panFrame = 0;
+    const going = this.#drag;
+    const event = this.#lastEvent;
+    const pull = going && event && this.#pull(event);
+    if (!pull) return;
+    this.#view.panBy(pull.x, pull.y);
+    this.last = this.#read(event);
+    going.drag.move?.(this.last);
+    this.#panFrame = requestAnimationFrame(() => this.#panAlong());
+  }
+
+  #stopPanning() {
+    cancelAnimationFrame(this.#panFrame);
+    this.#panFrame = 0;
+    this.#lastEvent = null;
   }
 
   /** @param {PointerEvent} event */
@@ -179,6 +221,7 @@ export class Pointer {
     this.#fingers.delete(event.pointerId);
     const going = this.#drag;
     if (!going || going.id !== event.pointerId) return;
+    this.#stopPanning();
     this.#drag = null;
     this.#view.element.style.cursor = "";
     going.drag.end?.(this.#read(event), going.hasMoved);

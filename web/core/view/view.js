@@ -7,7 +7,7 @@
 import { Emitter } from "../emitter.js";
 import { Graph, Group, Link, Node, Reroute } from "../graph.js";
 import { findHit } from "./hits.js";
-import { Layouts, MARGIN, TITLE_HEIGHT } from "./layout.js";
+import { Layouts, MARGIN } from "./layout.js";
 import { Letters } from "./letters.js";
 import { pointOn } from "./links.js";
 import { Painter } from "./painter.js";
@@ -272,7 +272,10 @@ export class CanvasView {
     this.layerPainters.push(entry);
     this.layerPainters.sort((a, b) => a.order - b.order);
     this.redraw();
-    return () => void this.layerPainters.splice(this.layerPainters.indexOf(entry), 1);
+    return () => {
+      this.layerPainters.splice(this.layerPainters.indexOf(entry), 1);
+      this.redraw();
+    };
   }
 
   /**
@@ -284,7 +287,10 @@ export class CanvasView {
     const lists = isFarToo ? [this.nodePainters, this.farPainters] : [this.nodePainters];
     for (const each of lists) each.push(paint);
     this.redraw();
-    return () => lists.forEach((each) => each.splice(each.indexOf(paint), 1));
+    return () => {
+      for (const each of lists) each.splice(each.indexOf(paint), 1);
+      this.redraw();
+    };
   }
 
   // Where things are.
@@ -475,5 +481,3 @@ function distance(from, to, x, y) {
   const t = length ? Math.max(0, Math.min(1, ((x - from.x) * dx + (y - from.y) * dy) / length)) : 0;
   return Math.hypot(x - from.x - dx * t, y - from.y - dy * t);
 }
-
-export { TITLE_HEIGHT };

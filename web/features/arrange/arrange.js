@@ -126,7 +126,7 @@ export const arrange = {
         { id: "grid.toggle", title: "command.toggle-grid", run: () => settings.write("grid.snap", !settings.read("grid.snap", false)) },
       ]),
       editor.addMenu(40, ({ hit }) => {
-        if (hit.kind === "empty") return [editor.menuItem("arrange.layout-all"), { ...toItem(editor.menuItem("grid.toggle")), isChecked: settings.read("grid.snap", false) }];
+        if (hit.kind === "empty") return [editor.menuItem("arrange.layout-all"), { ...editor.menuItem("grid.toggle"), isChecked: settings.read("grid.snap", false) }];
         if (!("node" in hit) || hit.kind === "input" || hit.kind === "output" || !hasMany()) return [];
         return [{ title: "menu.arrange", children: [
           ...Object.keys(ALIGN).map((how) => editor.menuItem(`arrange.align-${how}`)), "line",
@@ -137,11 +137,6 @@ export const arrange = {
     return () => stops.forEach((stop) => stop());
   },
 };
-
-/** @param {import("../../core/shell.js").MenuItem} item */
-function toItem(item) {
-  return item === "line" ? {} : item;
-}
 
 /** @param {Editor} editor @param {Group} group @param {Node[]} nodes */
 function fitAround({ graph, view }, group, nodes) {

@@ -1,12 +1,18 @@
 /** Copy, cut, paste and duplicate: through the system's clipboard, so between tabs, windows and editors. */
 
-import { Node } from "../../core/graph.js";
 import { isTextField } from "../../core/commands.js";
 import { cornerOf, putPart, takePart } from "./records.js";
 import { htmlOf, partIn, textOf } from "./texts.js";
 
 /** @import { Feature } from "../../core/editor.js" */
+/** @import { Group, Node } from "../../core/graph.js" */
 /** @import { Part } from "./records.js" */
+
+/**
+ * @typedef {object} ClipboardService
+ * @property {(withIncoming: boolean) => (Node | Group)[]} clone  a copy of what is chosen, at the same place; part of the
+ *   caller's edit
+ */
 
 const STEP = 30; // how far beside the original a copy lies, graph px
 
@@ -67,7 +73,6 @@ export const clipboard = {
       const added = editor.edit(label, () => putPart(editor.graph, part, by, { withIncoming }));
       selection.set(added);
       if (added.length < part.nodes.length + part.groups.length) editor.shell.note(editor.text("clipboard.in-itself"), { kind: "error" });
-      for (const each of added) if (each instanceof Node) editor.events.emit("node:added", each);
     }
 
     /** @param {string} text @param {string} html @param {boolean} withIncoming @returns {boolean} */
@@ -78,15 +83,14 @@ export const clipboard = {
         return true;
       }
       if (!text.trim().startsWith("{") && !/^\s*(Steps: |.*\nSteps: )/s.test(text)) return false; // neither a graph nor settings of a picture
-      if (!editor.services.open) return false;
       void open(text);
       return true;
     }
 
-    /** @param {File | string} what  a workflow, or what carries one */
+    /** @param {string} what  a workflow, or what carries one */
     async function open(what) {
       try {
-        await editor.services.open(what);
+        await editor.services.workflows.openAnything(what);
       } catch (error) {
         editor.report(error);
       }
@@ -106,9 +110,9 @@ export const clipboard = {
       const data = event.clipboardData;
       if (!data || !isOurs(event)) return;
       const files = [...data.files];
-      if (files.length && editor.services.open) {
+      if (files.length) {
         event.preventDefault();
-        for (const file of files) void open(file);
+        void editor.services.workflows.openFiles(files);
         return;
       }
       if (take(data.getData("text/plain"), data.getData("text/html"), isShiftDown)) event.preventDefault();
@@ -139,14 +143,9 @@ export const clipboard = {
       put(chosenPart(), { x: STEP, y: STEP }, withIncoming, "undo.duplicate");
     }
 
-    editor.services.clipboard = {
-      /**
-       * A copy of what is chosen, in the edit that is open, at the same place.
-       * @param {boolean} withIncoming
-       */
+    const takeService = editor.offer("clipboard", {
       clone: (withIncoming) => putPart(editor.graph, chosenPart(), { x: 0, y: 0 }, { withIncoming }),
-    };
-
+    });
     const stopCommands = commands.addAll([
       { id: "edit.copy", title: "command.copy", keys: ["ctrl+c"], isNative: true, when: hasChosen, run: () => copyByMenu(false) },
       { id: "edit.cut", title: "command.cut", keys: ["ctrl+x"], isNative: true, when: hasChosen, run: () => copyByMenu(true) },
@@ -164,7 +163,7 @@ export const clipboard = {
       stop.abort();
       stopCommands();
       stopMenu();
-      delete editor.services.clipboard;
+      takeService();
     };
   },
 };

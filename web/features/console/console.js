@@ -18,9 +18,11 @@ export const console = {
     /** @param {unknown} error @param {string} [where] */
     function note(error, where = "") {
       const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-      errors.push({ t: new Date().toISOString(), m: where ? `${text}\n${where}` : text, level: "error", source: "page" });
+      /** @type {Line} */
+      const line = { t: new Date().toISOString(), m: where ? `${text}\n${where}` : text, level: "error", source: "page" };
+      errors.push(line);
       if (errors.length > KEPT_ERRORS) errors.shift();
-      events.emit("console:error", errors.at(-1));
+      events.emit("console:error", line);
     }
     addEventListener("error", (event) => {
       if (event.error || event.message) note(event.error ?? event.message, event.filename && !event.error ? `${event.filename}:${event.lineno}` : "");
@@ -29,21 +31,10 @@ export const console = {
 
     const cleanups = [
       () => stop.abort(),
-      events.on("extension:error", (/** @type {any} */ told) => note(told?.error ?? told, told?.name ?? "")),
+      events.on("extension:error", ({ name, error }) => note(error, name)),
       shell.addPanel({
         id: "console", title: "console.title", icon: "M4 5h16v14H4zM7 9l3 3-3 3M12 15h5", side: "bottom", order: 10,
-        open(body) {
-          let isOpen = true;
-          /** @type {(() => void) | undefined} */
-          let close;
-          void import("./panel.js").then(({ fillPanel }) => {
-            if (isOpen) close = fillPanel(editor, body, errors);
-          }).catch((error) => editor.report(error));
-          return () => {
-            isOpen = false;
-            close?.();
-          };
-        },
+        open: async (body) => (await import("./panel.js")).fillPanel(editor, body, errors),
       }),
       commands.addAll([{ id: "panel.console", title: "command.panel-console", keys: ["ctrl+`"], inText: true, run: () => shell.togglePanel("console") }]),
     ];

@@ -135,7 +135,7 @@ export function fillPanel(editor, body, errors) {
   const stops = [
     server.events.on("message", ({ type, data }) => void (type === "logs" && add(data?.entries ?? []))),
     server.events.on("state", (state) => void (state === "open" && begin())), // the server forgot who listens
-    editor.events.on("console:error", (/** @type {Line} */ line) => add([line])),
+    editor.events.on("console:error", (line) => add([line])),
   ];
   void begin();
   return () => {

@@ -25,6 +25,7 @@ import { Versions } from "./versions.js";
 /** @import { Parts, Shown } from "./shape.js" */
 
 const SWEEP_MS = 20_000;
+const LENS = 24; // screen px
 
 /** Everything of a node that is drawn below its widgets, measured once. */
 export class ContentView {
@@ -102,12 +103,12 @@ export class ContentView {
     return gridOf(box, pictures.length, aspect).map((each, index) => ({ picture: pictures[index], index, box: each }));
   }
 
-  /** @param {Press} press @returns {{node: Node, picture: Picture, index: number} | null} the picture under the pointer */
+  /** @param {Press} press @returns {{node: Node, picture: Picture, index: number, box: Box} | null} the picture under the pointer */
   pictureAt({ hit, x, y }) {
     if (hit.kind !== "body") return null;
     const cells = this.cellsOf(hit.node, this.editor.view.layouts.of(hit.node));
     const cell = cells.find(({ box }) => x >= box.left && x <= box.right && y >= box.top && y <= box.bottom);
-    return cell ? { node: hit.node, picture: cell.picture, index: cell.index } : null;
+    return cell ? { node: hit.node, ...cell } : null;
   }
 }
 
@@ -133,11 +134,12 @@ export const content = {
     const store = new ContentStore();
     const shown = new ContentView(editor, store);
     const media = new MediaLayer(editor, shown);
-    editor.services.content = store;
+    store.pictureAt = (press) => shown.pictureAt(press);
     view.layouts.extraHeight = (node, width, spare) => shown.heightOf(node, width, spare);
     view.touchAll();
     const stops = [
       removeStyle,
+      editor.offer("content", store),
       ...shown.versions.cleanups,
       store.events.on("change", ({ node, what }) => {
         if (node.graph !== view.graph) {
@@ -167,6 +169,11 @@ export const content = {
         const batch = found && store.get(found.node);
         if (found && batch && batch.pictures.length > 1 && !press.ctrl && !press.shift) store.enlarge(found.node, batch.enlarged >= 0 ? -1 : found.index);
       }),
+      addLens(editor, shown),
+      view.events.on("double", (press) => {
+        const found = shown.pictureAt(press);
+        if (found) editor.commands.run("content.view", found);
+      }),
       editor.events.on("catalogue", () => shown.pictures.retry()),
       listenForWheel(editor, shown),
       editor.addMenu(5, (press) => menuOf(editor, shown, press)),
@@ -179,7 +186,6 @@ export const content = {
       media.clear();
       shown.pictures.clear();
       view.layouts.extraHeight = () => 0;
-      delete editor.services.content;
       view.touchAll();
     };
   },
@@ -211,11 +217,59 @@ function listenForWheel(editor, shown) {
   return () => stop.abort();
 }
 
+/**
+ * The corner of the picture under the pointer, which opens it in the viewer: a click elsewhere is for the node.
+ * @param {Editor} editor
+ * @param {ContentView} shown
+ */
+function addLens(editor, shown) {
+  const { view } = editor;
+  /** @type {ReturnType<ContentView["pictureAt"]>} */
+  let found = null;
+  /** @param {{box: Box}} cell @returns {Box | null} null: there is no room for it */
+  const boxOf = ({ box }) => {
+    const size = LENS / view.scale;
+    return box.right - box.left > 3 * size ? { left: box.right - size - 4 / view.scale, right: box.right - 4 / view.scale, top: box.top + 4 / view.scale, bottom: box.top + size + 4 / view.scale } : null;
+  };
+  const stops = [
+    view.events.on("hover", (press) => {
+      const now = shown.pictureAt(press);
+      if (now?.picture === found?.picture && now?.node === found?.node) return;
+      found = now;
+      view.redrawOverlay();
+    }),
+    view.events.on("graph", () => (found = null)),
+    view.addLayer("overlay", 20, (pen) => {
+      const box = found && found.node.graph === view.graph ? boxOf(found) : null;
+      if (!box) return;
+      const part = (box.right - box.left) / 4;
+      pen.box(box, pen.theme.title, { radius: 5 / view.scale });
+      const { context } = pen;
+      context.beginPath();
+      for (const [x, y, dx, dy] of [[box.right, box.top, -1, 1], [box.left, box.bottom, 1, -1]]) {
+        context.moveTo(x + dx * 2.4 * part, y + dy * part);
+        context.lineTo(x + dx * part, y + dy * part);
+        context.lineTo(x + dx * part, y + dy * 2.4 * part);
+      }
+      context.strokeStyle = pen.theme.text;
+      context.lineWidth = 1.8 / view.scale;
+      context.stroke();
+    }),
+    view.pointer.onPress(7, (press) => {
+      const cell = press.button === 0 && press.kind !== "touch" ? shown.pictureAt(press) : null;
+      const box = cell && boxOf(cell);
+      if (!cell || !box || press.x < box.left || press.x > box.right || press.y < box.top || press.y > box.bottom) return undefined;
+      return { end: (_, moved) => void (moved || editor.commands.run("content.view", cell)) };
+    }),
+  ];
+  return () => stops.forEach((each) => each());
+}
+
 /** @param {Editor} editor @param {ContentView} shown @param {Press} press @returns {MenuItem[]} */
 function menuOf(editor, shown, press) {
   const found = shown.pictureAt(press);
   if (found) {
-    return ["content.open", "content.copy", "content.save"].map((id) => editor.menuItem(id, found));
+    return ["content.view", "content.open", "content.copy", "content.save"].map((id) => editor.menuItem(id, found));
   }
   const { hit } = press;
   if (hit.kind !== "body" && hit.kind !== "title") return [];
@@ -263,19 +317,24 @@ function addCommands(editor, store, shown) {
       const found = enlarged();
       if (found) store.enlarge(found.node, -1);
     } },
+    { id: "content.view", title: "command.content-view", run: (argument) => {
+      const found = chosen(argument);
+      if (!found) return undefined;
+      const batch = store.get(found.node)?.pictures ?? [];
+      const all = batch.includes(found.picture) ? batch : [found.picture];
+      return editor.services.viewer?.open(all.map(({ src, file }) => ({ src, kind: "image", name: file?.filename, file })), all.indexOf(found.picture));
+    } },
     { id: "content.open", title: "command.content-open", run: (argument) => {
       const found = chosen(argument);
       if (found) window.open(found.picture.src, "_blank", "noopener");
     } },
-    { id: "content.save", title: "command.content-save", run: (argument) => {
+    { id: "content.save", title: "command.content-save", run: async (argument) => {
       const found = chosen(argument);
-      if (!found) return;
-      const link = Object.assign(document.createElement("a"), { href: found.picture.src, download: found.picture.file?.filename ?? "" });
-      link.click();
+      if (found) (await import("../../core/files-out.js")).saveFile(found.picture.src, found.picture.file?.filename ?? "");
     } },
     { id: "content.copy", title: "command.content-copy", run: async (argument) => {
       const found = chosen(argument);
-      if (found) await copyPicture(found.picture.src);
+      if (found) await (await import("../../core/files-out.js")).copyPicture(found.picture.src);
     } },
     { id: "content.copy-text", title: "command.content-copy-text", isHidden: true, run: ({ text }) => navigator.clipboard.writeText(text) },
   ]);
@@ -283,13 +342,4 @@ function addCommands(editor, store, shown) {
     stop.abort();
     remove();
   };
-}
-
-/** The clipboard takes PNG alone. @param {string} src */
-async function copyPicture(src) {
-  const bitmap = await createImageBitmap(await (await fetch(src)).blob());
-  const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
-  canvas.getContext("2d")?.drawImage(bitmap, 0, 0);
-  bitmap.close();
-  await navigator.clipboard.write([new ClipboardItem({ "image/png": await canvas.convertToBlob({ type: "image/png" }) })]);
 }

@@ -4,6 +4,7 @@ import { Emitter } from "../../core/emitter.js";
 
 /** @import { Document } from "../../core/document.js" */
 /** @import { Node } from "../../core/graph.js" */
+/** @import { Press } from "../../core/view/pointer.js" */
 
 /**
  * @typedef {{src: string, width?: number, height?: number, file?: any, isMoving?: boolean}} Picture  `file`: as the server names it
@@ -57,6 +58,9 @@ export class ContentStore {
   events = new Emitter();
   /** Nodes that move on just now: their bars are drawn above all. @type {Set<Node>} */
   busy = new Set();
+
+  /** The picture under the pointer. @type {(press: Press) => {node: Node, picture: Picture, index: number} | null} */
+  pictureAt = () => null;
 
   /** @param {Node} node @returns {Content | undefined} */
   get(node) {

@@ -11,6 +11,8 @@ import { holderOf, readProblems } from "./problems.js";
 /** @import { Editor, Feature } from "../../core/editor.js" */
 /** @import { Entry } from "../../core/journal.js" */
 /** @import { Node } from "../../core/graph.js" */
+/** @import { Box } from "../../core/view/spatial.js" */
+/** @import { Job } from "../run/jobs.js" */
 /** @import { Problem } from "./problems.js" */
 
 const LOOKS = new Set(["x", "y", "width", "height", "flags", "title", "color", "bgcolor", "rank", "label"]);
@@ -22,10 +24,10 @@ export const errors = {
   async install(editor) {
     const removeStyle = await addStyle("./errors.css", import.meta.url);
     const service = new Errors(editor);
-    editor.services.errors = service;
     const card = new Card(editor, service);
     const { events } = editor;
     const cleanups = [
+      editor.offer("errors", service),
       editor.commands.addAll([
         { id: "errors.next", title: "command.next-error", keys: ["f8"], inText: true, when: () => service.list().length > 0, run: () => service.next(1) },
         { id: "errors.previous", title: "command.previous-error", keys: ["shift+f8"], inText: true, when: () => service.list().length > 0, run: () => service.next(-1) },
@@ -46,7 +48,6 @@ export const errors = {
       service.dispose();
       card.dispose();
       removeStyle();
-      delete editor.services.errors;
     };
   },
 };
@@ -60,7 +61,7 @@ export class Errors {
   /** @type {Map<Document, (() => void)[]>} */
   #following = new Map();
   #at = -1;
-  /** Whether the list lies over a part of the graph. @type {(box: import("../../core/view/spatial.js").Box) => boolean} */
+  /** Whether the list lies over a part of the graph. @type {(box: Box) => boolean} */
   isCovered = () => false;
 
   /** @param {Editor} editor */
@@ -70,6 +71,8 @@ export class Errors {
 
   dispose() {
     for (const stops of this.#following.values()) stops.forEach((each) => each());
+    this.#all.clear();
+    this.mark();
   }
 
   /** Hears of what is mended by hand. */
@@ -117,10 +120,10 @@ export class Errors {
     this.#tell(document, readProblems(this.#editor, document, answer), isPartial);
   }
 
-  /** @param {any} job  one that ended with a failure */
+  /** @param {Job} job  one that ended */
   failed(job) {
     const { document, failure } = job;
-    if (!document) return;
+    if (!document || !failure) return;
     const node = failure.nodeId === null ? null : this.#editor.nodeOf(failure.nodeId, document)?.node;
     this.#tell(document, [{
       document,
@@ -168,8 +171,8 @@ export class Errors {
         for (const each of instances) put(each.node, { message: this.#editor.text("errors.inside", { node: problem.title, message: problem.message }) });
       }
     }
-    for (const node of this.#marked) if (!wanted.has(node)) content?.setErrors(node, []);
-    for (const [node, list] of wanted) content?.setErrors(node, list);
+    for (const node of this.#marked) if (!wanted.has(node)) content.setErrors(node, []);
+    for (const [node, list] of wanted) content.setErrors(node, list);
     this.#marked = new Set(wanted.keys());
   }
 
@@ -207,7 +210,6 @@ export class Errors {
     const found = problem.nodeId === null ? null : this.#editor.nodeOf(problem.nodeId, problem.document);
     if (found) this.#editor.goTo(found.node, found.path);
     this.#at = this.list().indexOf(problem);
-    this.#editor.events.emit("errors:went", problem);
   }
 
   /** @param {1 | -1} step */

@@ -12,10 +12,12 @@ export const extensions = {
     /** @type {Extensions | null} */
     let service = null;
     let isGone = false;
+    let takeService = () => {};
     const start = async () => {
       const { Extensions } = await import("./loader.js");
       if (isGone) return;
-      service = editor.services.extensions = new Extensions(editor);
+      service = new Extensions(editor);
+      takeService = editor.offer("extensions", service);
       await service.load();
     };
     void start().catch((error) => editor.report(error));
@@ -31,7 +33,7 @@ export const extensions = {
       stop();
       service?.dispose();
       removeStyle?.();
-      delete editor.services.extensions;
+      takeService();
     };
   },
 };

@@ -31,18 +31,7 @@ export const help = {
       removeStyle,
       shell.addPanel({
         id: "help", title: "help.title", icon: "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18zM9.5 9.5a2.5 2.5 0 1 1 3.6 2.2c-.8.4-1.1.9-1.1 1.8M12 16.8v.1", side: "right", order: 90,
-        open(body) {
-          let isOpen = true;
-          /** @type {(() => void) | undefined} */
-          let close;
-          void import("./panel.js").then(({ fillPanel }) => {
-            if (isOpen) close = fillPanel(editor, body);
-          }).catch((error) => editor.report(error));
-          return () => {
-            isOpen = false;
-            close?.();
-          };
-        },
+        open: async (body) => (await import("./panel.js")).fillPanel(editor, body),
       }),
       commands.addAll([
         { id: "help.node", title: "command.help-node", keys: ["f1"], inText: true, run: () => shell.togglePanel("help") },

@@ -1,4 +1,4 @@
-/** At the first visit one line says what to do; when that was done, another one what else there is. Then never again. */
+/** At the first visit one line says what to do; after the first run, another one what else there is, until the next. Then never again. */
 
 import { h, icon } from "../../core/dom.js";
 import { keysText } from "../../core/editor.js";
@@ -33,7 +33,7 @@ export function showHint(editor) {
   const cleanups = [
     settings.events.on(KEPT, show),
     settings.events.on("keys", show),
-    editor.events.on("run:job", (/** @type {any} */ job) => void (job.state === "done" && job.document && done() === 0 && settings.write(KEPT, 1))),
+    editor.events.on("run:job", (job) => void (job.state === "done" && job.document && done() < LINES.length && settings.write(KEPT, done() + 1))),
   ];
   queueMicrotask(show); // when the commands that it names are there
   return () => {

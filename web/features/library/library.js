@@ -23,18 +23,7 @@ export const library = {
     const cleanups = [
       shell.addPanel({
         id: "library", title: "library.title", icon: "M4 5h6v6H4zM14 5h6v6h-6zM4 15h6v4H4zM14 15h6v4h-6z", side: "left", order: 20,
-        open(body) {
-          let isOpen = true;
-          /** @type {(() => void) | undefined} */
-          let close;
-          void import("./panel.js").then(({ fillPanel }) => {
-            if (isOpen) close = fillPanel(editor, body);
-          }).catch((error) => editor.report(error));
-          return () => {
-            isOpen = false;
-            close?.();
-          };
-        },
+        open: async (body) => (await import("./panel.js")).fillPanel(editor, body),
       }),
       commands.addAll([
         { id: "panel.library", title: "command.panel-library", keys: ["n"], run: () => shell.togglePanel("library") },

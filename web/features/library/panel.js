@@ -194,8 +194,8 @@ export function fillPanel(editor, body) {
   /** @param {PaletteEntry} entry @param {{x: number, y: number}} place  graph px */
   function put(entry, place) {
     try {
-      palette.insert(entry, place);
-      palette.remember(entry);
+      palette?.insert(entry, place);
+      palette?.remember(entry);
     } catch (error) {
       editor.report(error);
     }

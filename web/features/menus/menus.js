@@ -9,6 +9,7 @@ import { fits } from "../../core/types.js";
 /** @import { Link, Node } from "../../core/graph.js" */
 /** @import { MenuItem } from "../../core/shell.js" */
 /** @import { Press } from "../../core/view/pointer.js" */
+/** @import { PaletteEntry } from "../palette/palette.js" */
 
 /** Nodes that hold one value, by the type of the widget that they can drive. @type {Record<string, {type: string, input: string}>} */
 const HOLDERS = {
@@ -146,15 +147,13 @@ function insertInto(editor, link, { x, y, screenX, screenY }) {
   const area = editor.view.element.getBoundingClientRect();
   void editor.services.palette?.open({
     at: { x: x - 60, y: y - 10 }, page: { x: area.left + screenX, y: area.top + screenY },
-    only: (/** @type {any} */ entry) => isBetween(editor, entry, link), then: (/** @type {Node} */ node) => splice(editor.graph, node, link),
+    only: (entry) => isBetween(editor, entry, link), then: (node) => splice(editor.graph, node, link),
   });
 }
 
-/** Whether nodes of an entry take what a link brings and give what its end wants. @param {Editor} editor @param {any} entry @param {Link} link */
+/** Whether nodes of an entry take what a link brings and give what its end wants. @param {Editor} editor @param {PaletteEntry} entry @param {Link} link */
 function isBetween({ graph }, entry, link) {
   const given = graph.node(link.from)?.outputs[link.fromSlot]?.type ?? "*";
   const wanted = graph.node(link.to)?.inputs[link.toSlot]?.type ?? "*";
-  const takes = (/** @type {any} */ each) => fits(given, each.type);
-  const gives = (/** @type {any} */ each) => fits(each.type, wanted);
-  return entry.inputs.some(takes) && entry.outputs.some(gives);
+  return entry.inputs.some(({ type }) => fits(given, type)) && entry.outputs.some(({ type }) => fits(type, wanted));
 }

@@ -119,13 +119,10 @@ export const minimap = {
         map.hidden = !isWanted;
         if (isWanted) paint();
       }),
-      ...["change", "selection", "graph", "document"].map((event) => editor.events.on(event, later)),
+      .../** @type {const} */ (["change", "selection", "graph", "document"]).map((event) => editor.events.on(event, later)),
       view.events.on("move", showFrame),
       editor.commands.add({ id: "view.minimap", title: "command.minimap", keys: ["alt+m"], run: () => settings.write("minimap", map.hidden) }),
-      editor.addMenu(47, ({ hit }) => {
-        const item = editor.menuItem("view.minimap");
-        return hit.kind === "empty" && item !== "line" ? [{ ...item, isChecked: !map.hidden }] : [];
-      }),
+      editor.addMenu(47, ({ hit }) => (hit.kind === "empty" ? [{ ...editor.menuItem("view.minimap"), isChecked: !map.hidden }] : [])),
     ];
     return () => {
       clearTimeout(timer);

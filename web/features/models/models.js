@@ -1,7 +1,5 @@
 /** The model files that the server has: found, looked at, put to use. */
 
-import { uses } from "./uses.js";
-
 /** @import { Feature } from "../../core/editor.js" */
 
 /** @type {Feature} */
@@ -10,28 +8,13 @@ export const models = {
   install(editor) {
     const { commands, shell } = editor;
     editor.server.announce("heddle_models");
-    editor.services.models = { use: (/** @type {string} */ folder, /** @type {string} */ name) => uses(editor, folder, name) };
     const cleanups = [
       shell.addPanel({
         id: "models", title: "models.title", icon: "M12 3l8 4.5v9L12 21l-8-4.5v-9zM4 7.5l8 4.5 8-4.5M12 12v9", side: "left", order: 30,
-        open(body) {
-          let isOpen = true;
-          /** @type {(() => void) | undefined} */
-          let close;
-          void import("./panel.js").then(({ fillPanel }) => {
-            if (isOpen) close = fillPanel(editor, body);
-          }).catch((error) => editor.report(error));
-          return () => {
-            isOpen = false;
-            close?.();
-          };
-        },
+        open: async (body) => (await import("./panel.js")).fillPanel(editor, body),
       }),
       commands.addAll([{ id: "panel.models", title: "command.panel-models", keys: ["m"], run: () => shell.togglePanel("models") }]),
     ];
-    return () => {
-      cleanups.forEach((each) => each());
-      delete editor.services.models;
-    };
+    return () => cleanups.forEach((each) => each());
   },
 };

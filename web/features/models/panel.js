@@ -74,6 +74,7 @@ export function fillPanel(editor, body) {
 
   /** @param {boolean} [more]  behind those that are shown */
   async function list(more = false) {
+    if (!folder) return; // which there are is still on its way
     const mine = ++asked;
     const [sort, direction] = order.value.split(" ");
     const query = new URLSearchParams({ text: search.value.trim(), sort, order: direction, limit: String(PAGE), offset: String(more ? files.length : 0) });
@@ -152,7 +153,7 @@ export function fillPanel(editor, body) {
   function use(file, at, kind = folder) {
     const node = uses(editor, kind, file.name, at);
     if (!node) return void shell.note(t("models.no-loader"), { kind: "error" });
-    editor.services.announce?.(t("models.used", { name: file.name, node: node.name }));
+    shell.say(t("models.used", { name: file.name, node: node.name }));
     if (matchMedia("(max-width: 700px)").matches) shell.closePanel("left"); // it hides the canvas there
     return undefined;
   }

@@ -33,6 +33,7 @@ export const move = {
       if (thing) return drag(editor, thing, press, guides);
       if ((hit.kind === "empty" || hit.kind === "group") && (press.ctrl || press.shift)) {
         return {
+          pans: true,
           move(now) {
             frame = { x: press.x, y: press.y, toX: now.x, toY: now.y };
             view.redrawOverlay();
@@ -162,6 +163,7 @@ function drag(editor, thing, press, guides) {
   }
   const edge = new EdgePan(view, follow);
   return {
+    pans: true,
     move(now) {
       if (!gesture) begin();
       follow(now);
@@ -232,6 +234,7 @@ function resize(editor, node, press) {
   const { width, height } = editor.view.layouts.of(node);
   return {
     cursor: "nwse-resize",
+    pans: true,
     move(now) {
       editor.graph.setNode(node, "width", Math.max(60, width + now.x - press.x));
       editor.graph.setNode(node, "height", Math.max(20, height + now.y - press.y));
@@ -247,6 +250,7 @@ function resizeGroup(editor, group, press) {
   const { width, height } = group;
   return {
     cursor: "nwse-resize",
+    pans: true,
     move(now) {
       editor.graph.setGroup(group, "width", Math.max(140, width + now.x - press.x));
       editor.graph.setGroup(group, "height", Math.max(80, height + now.y - press.y));

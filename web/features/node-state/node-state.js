@@ -5,6 +5,7 @@ import { BYPASSED, MUTED, Node, NORMAL } from "../../core/graph.js";
 import { recreate } from "./recreate.js";
 
 /** @import { Editor, Feature } from "../../core/editor.js" */
+/** @import { Group } from "../../core/graph.js" */
 /** @import { MenuItem } from "../../core/shell.js" */
 
 const SHAPES = [
@@ -13,6 +14,13 @@ const SHAPES = [
   { key: "shape.round", value: 2 },
   { key: "shape.card", value: 4 },
 ];
+
+/**
+ * All get it, or lose it if all have it. One step of undo.
+ * @typedef {object} NodeStateService
+ * @property {(nodes: Node[], mode: number) => void} toggleMode
+ * @property {(things: (Node | Group)[], flag: string) => void} toggleFlag
+ */
 
 /** @type {Feature} */
 export const nodeState = {
@@ -23,14 +31,11 @@ export const nodeState = {
     const nodes = () => selection.nodes.filter((node) => editor.graph.nodes.get(node.key) === node);
     const hasNodes = () => nodes().length > 0;
 
-    editor.services.nodeState = {
-      /** @param {Node[]} some @param {number} mode  all get it, or lose it if all have it */
-      toggleMode: (some, mode) => toggleMode(editor, some, mode),
-      /** @param {Node[]} some @param {string} flag */
-      toggleFlag: (some, flag) => toggleFlag(editor, some, flag),
-    };
-
     const stops = [
+      editor.offer("nodeState", {
+        toggleMode: (some, mode) => toggleMode(editor, some, mode),
+        toggleFlag: (some, flag) => toggleFlag(editor, some, flag),
+      }),
       commands.addAll([
         { id: "node.bypass", title: "command.bypass", keys: ["ctrl+b"], when: hasNodes, run: () => toggleMode(editor, nodes(), BYPASSED) },
         { id: "node.mute", title: "command.mute", keys: ["ctrl+m"], when: hasNodes, run: () => toggleMode(editor, nodes(), MUTED) },
@@ -55,28 +60,20 @@ export const nodeState = {
         if (!("node" in hit) || hit.kind === "input" || hit.kind === "output" || !hasNodes()) return [];
         const [first] = nodes();
         return [
-          { ...plain(editor.menuItem("edit.rename")), text: editor.text("menu.rename") },
-          { ...plain(editor.menuItem("node.bypass")), isChecked: nodes().every((each) => each.mode === BYPASSED) },
-          { ...plain(editor.menuItem("node.mute")), isChecked: nodes().every((each) => each.mode === MUTED) },
-          { ...plain(editor.menuItem("node.pin")), isChecked: nodes().every((each) => each.isPinned) },
-          { ...plain(editor.menuItem("node.collapse")), isChecked: nodes().every((each) => each.isCollapsed) },
+          { ...editor.menuItem("edit.rename"), text: editor.text("menu.rename") },
+          { ...editor.menuItem("node.bypass"), isChecked: nodes().every((each) => each.mode === BYPASSED) },
+          { ...editor.menuItem("node.mute"), isChecked: nodes().every((each) => each.mode === MUTED) },
+          { ...editor.menuItem("node.pin"), isChecked: nodes().every((each) => each.isPinned) },
+          { ...editor.menuItem("node.collapse"), isChecked: nodes().every((each) => each.isCollapsed) },
           { title: "menu.colour", children: coloursMenu(editor) },
           { title: "menu.shape", children: SHAPES.map(({ key, value }) => ({ title: key, isChecked: first.shape === value, run: () => editor.edit("undo.shape", () => nodes().forEach((node) => editor.graph.setNode(node, "shape", value))) })) },
           { title: "menu.more", children: ["node.fit-size", "node.recreate", "node.take-out", "node.properties"].map((id) => editor.menuItem(id)) },
         ];
       }),
     ];
-    return () => {
-      stops.forEach((stop) => stop());
-      delete editor.services.nodeState;
-    };
+    return () => stops.forEach((stop) => stop());
   },
 };
-
-/** @param {MenuItem} item */
-function plain(item) {
-  return item === "line" ? {} : item;
-}
 
 /** @param {Editor} editor @returns {MenuItem[]} */
 function coloursMenu(editor) {
@@ -107,7 +104,7 @@ function toggleMode(editor, nodes, mode) {
   editor.edit(mode === MUTED ? "undo.mute" : "undo.bypass", () => nodes.forEach((node) => editor.graph.setNode(node, "mode", next)));
 }
 
-/** @param {Editor} editor @param {(Node | import("../../core/graph.js").Group)[]} things @param {string} flag */
+/** @param {Editor} editor @param {(Node | Group)[]} things @param {string} flag */
 function toggleFlag(editor, things, flag) {
   const isSet = things.every((each) => each.flags[flag]);
   editor.edit(`undo.${flag}`, () => {

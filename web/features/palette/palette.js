@@ -35,6 +35,12 @@ import { openPanel } from "./panel.js";
  * @property {Socket} [fits]  only what fits to this socket is listed, and the new node is linked to it
  * @property {(node: Node) => void} [then]  what else is done in the same step of undo
  * @property {(entry: PaletteEntry) => boolean} [only]
+ *
+ * @typedef {object} PaletteService
+ * @property {(request?: PaletteRequest) => Promise<Node | null>} open  null: nothing was chosen, or it still follows the pointer
+ * @property {() => PaletteEntry[]} entries  all that can be put into the graph that is shown
+ * @property {(entry: PaletteEntry) => void} remember  among those that were used last
+ * @property {(entry: PaletteEntry, at: Point) => Node | null} insert  `at`: graph px
  */
 
 /** @type {Feature} */
@@ -42,23 +48,19 @@ export const palette = {
   name: "palette",
   async install(editor) {
     const { view, commands, settings } = editor;
-    /** @type {Set<() => PaletteEntry[]>} */
-    const sources = new Set([() => entriesOf(editor), () => editor.services.blueprints?.entries ?? []]);
+    const entries = () => [...entriesOf(editor), ...(editor.services.blueprints?.entries ?? [])];
     /** @type {{entry: PaletteEntry, request: PaletteRequest} | null} */
     let ghost = null;
     /** @type {(() => void) | null} */
     let closeOpen = null;
 
-    /**
-     * @param {PaletteRequest} [request]
-     * @returns {Promise<Node | null>} null: nothing was chosen, or it still follows the pointer
-     */
+    /** @type {PaletteService["open"]} */
     async function open(request = {}) {
       closeOpen?.();
       dropGhost();
       // At once: what a person types right after the double-click belongs into it.
       void loadKept();
-      const panel = openPanel(editor, [...sources].flatMap((source) => source()), request);
+      const panel = openPanel(editor, entries(), request);
       closeOpen = panel.close;
       const entry = await panel.chosen;
       if (closeOpen === panel.close) closeOpen = null;
@@ -77,7 +79,7 @@ export const palette = {
 
     /** Kept subgraphs are on the server: what is late is there the next time. */
     async function loadKept() {
-      await editor.services.blueprints?.load().catch((/** @type {unknown} */ error) => console.warn("kept subgraphs are not known", error));
+      await editor.services.blueprints?.load().catch((error) => console.warn("kept subgraphs are not known", error));
     }
     setTimeout(loadKept, 0); // when the feature that has them is there, too
 
@@ -111,21 +113,8 @@ export const palette = {
     }
     addEventListener("keydown", hearGhostKey, true); // before Escape means anything else
 
-    editor.services.palette = {
-      open,
-      /** @param {() => PaletteEntry[]} source  more that can be put in @returns {() => void} takes it away */
-      addSource(source) {
-        sources.add(source);
-        return () => void sources.delete(source);
-      },
-      /** @returns {PaletteEntry[]} all that can be put into the graph that is shown */
-      entries: () => [...sources].flatMap((source) => source()),
-      remember,
-      /** @param {PaletteEntry} entry @param {Point} at  graph px @returns {Node | null} */
-      insert: (entry, at) => insert(editor, entry, at, {}),
-    };
-
     const stops = [
+      editor.offer("palette", { open, entries, remember, insert: (entry, at) => insert(editor, entry, at, {}) }),
       view.pointer.onPress(-10, (press) => {
         if (!ghost) return undefined;
         if (press.button === 0) putGhost();
@@ -157,7 +146,7 @@ export const palette = {
       ]),
       () => removeEventListener("keydown", hearGhostKey, true),
       editor.addMenu(0, (press) => (press.hit.kind === "empty" || press.hit.kind === "group"
-        ? [{ ...plain(editor.menuItem("palette.open")), run: () => open({ at: { x: press.x, y: press.y }, page: pageOf(editor, press) }) }]
+        ? [{ ...editor.menuItem("palette.open"), run: () => open({ at: { x: press.x, y: press.y }, page: pageOf(editor, press) }) }]
         : [])),
       editor.events.on("graph", dropGhost),
       await addStyle("./palette.css", import.meta.url),
@@ -165,18 +154,12 @@ export const palette = {
     return () => {
       closeOpen?.();
       stops.forEach((stop) => stop());
-      delete editor.services.palette;
     };
   },
 };
 
-/** @param {import("../../core/shell.js").MenuItem} item */
-function plain(item) {
-  return item === "line" ? {} : item;
-}
-
 /** @param {Editor} editor @param {{screenX: number, screenY: number}} press */
-export function pageOf(editor, press) {
+function pageOf(editor, press) {
   const area = editor.view.element.getBoundingClientRect();
   return { x: area.left + press.screenX, y: area.top + press.screenY };
 }
@@ -231,7 +214,6 @@ function insert(editor, entry, at, { fits, then }) {
   });
   if (!node) return null;
   editor.selection.set([node]);
-  editor.events.emit("node:added", node);
   return node;
 }
 

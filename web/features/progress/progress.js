@@ -9,6 +9,7 @@ import { drawIcon } from "./favicon.js";
 import { chime } from "./chime.js";
 
 /** @import { Editor, Feature } from "../../core/editor.js" */
+/** @import { Job } from "../run/jobs.js" */
 
 const EVERY_MS = 100;
 const LONG_MS = 3000; // a job that took less is not told of by a sound
@@ -21,7 +22,6 @@ export const progress = {
   async install(editor) {
     const removeStyle = await addStyle("./progress.css", import.meta.url);
     const parts = new ProgressParts(editor);
-    editor.services.announce = (/** @type {string} */ text) => parts.say(text);
     const { events, settings } = editor;
     const cleanups = [
       settings.declare([
@@ -38,7 +38,6 @@ export const progress = {
       cleanups.forEach((each) => each());
       parts.dispose();
       removeStyle();
-      delete editor.services.announce;
     };
   },
 };
@@ -58,9 +57,7 @@ class ProgressParts {
     this.#editor = editor;
     this.fill = h("div", { class: "progress-fill" });
     this.bar = h("div", { class: "progress-bar", role: "progressbar", "aria-label": editor.text("progress.name"), "aria-valuemin": 0, "aria-valuemax": 100, hidden: true }, this.fill);
-    this.word = h("div", { class: "progress-word unseen", role: "status", "aria-live": "polite" });
     editor.shell.bar.append(this.bar);
-    editor.shell.root.append(this.word);
     this.link = /** @type {HTMLLinkElement | null} */ (document.querySelector("link[rel=icon]"));
     this.#iconAtFirst = this.link?.href ?? "";
   }
@@ -68,14 +65,13 @@ class ProgressParts {
   dispose() {
     clearTimeout(this.#timer);
     this.bar.remove();
-    this.word.remove();
     this.#showInTab(null);
   }
 
   /** Tells those who cannot see it. @param {string} text */
   say(text) {
     this.#saidMs = performance.now();
-    this.word.textContent = text;
+    this.#editor.shell.say(text, "run");
   }
 
   /** Something moved on: what is shown follows soon. */
@@ -114,7 +110,7 @@ class ProgressParts {
     this.link.href = percent === null ? this.#iconAtFirst : drawIcon(percent / 100, this.#editor.view.theme);
   }
 
-  /** @param {any} job */
+  /** @param {Job} job */
   jobChanged(job) {
     const { run } = this.#editor.services;
     /** @param {string} name @param {Record<string, string | number>} [values] */

@@ -4,9 +4,10 @@
  */
 
 import { h, icon } from "../../core/dom.js";
+import { useSeeds } from "../../core/reuse.js";
 import { Refusal } from "../../core/server.js";
 import { durationText } from "../progress/durations.js";
-import { openWorkflowOf, seedsOf, useSeeds } from "./reuse.js";
+import { openWorkflowOf, seedsOf } from "./reuse.js";
 
 /** @import { Editor } from "../../core/editor.js" */
 /** @import { MenuItem } from "../../core/shell.js" */
@@ -387,13 +388,13 @@ export class QueuePanel {
     if (!files.length) return null;
     const more = (job.outputs_count ?? files.length) - files.length;
     return h("div", { class: "queue-thumbs" },
-      files.map((/** @type {any} */ file) => h("a", {
+      files.map((/** @type {any} */ file, /** @type {number} */ i) => h("a", {
         class: "queue-thumb", href: `/api${file.url}`, target: "_blank", rel: "noopener", title: file.filename,
         on: { click: (/** @type {MouseEvent} */ event) => {
-          const { viewer } = this.#editor.services; // shows a file large, where there is one
-          if (!viewer?.show || event.ctrlKey || event.metaKey) return;
+          const { viewer } = this.#editor.services;
+          if (!viewer || event.ctrlKey || event.metaKey) return;
           event.preventDefault();
-          viewer.show(file);
+          void viewer.open(files.map((/** @type {any} */ each) => ({ src: `/api${each.url}`, name: each.filename, thumbnail: each.thumbnail && `/api${each.thumbnail}`, file: each })), i);
         } },
       }, file.thumbnail ? h("img", { src: `/api${file.thumbnail}`, alt: file.filename, loading: "lazy" }) : h("span", { class: "queue-file" }, file.filename))),
       more > 0 ? h("span", { class: "queue-rest" }, `+${more}`) : null);

@@ -16,19 +16,10 @@ export const queue = {
       icon: "M4 6h16M4 12h10M4 18h7M17 13v8l5-4z",
       side: "right",
       order: 10,
-      open(body) {
-        /** @type {(() => void) | null} */
-        let close = null;
-        let isClosed = false;
-        void import("./panel.js").then(({ QueuePanel }) => {
-          if (isClosed) return;
-          const panel = new QueuePanel(editor, body);
-          close = () => panel.dispose();
-        }, (error) => editor.report(error));
-        return () => {
-          isClosed = true;
-          close?.();
-        };
+      async open(body) {
+        const { QueuePanel } = await import("./panel.js");
+        const panel = new QueuePanel(editor, body);
+        return () => panel.dispose();
       },
     });
     const stopCommands = editor.commands.addAll([

@@ -80,7 +80,7 @@ class Banner {
     if (state !== "open") return;
     if (this.wasAway) {
       this.wasAway = false;
-      this.#editor.services.announce?.(this.#editor.text("reconnect.back"));
+      this.#editor.shell.say(this.#editor.text("reconnect.back"));
       this.#editor.events.emit("reconnect:back", null);
     }
     void this.look();
@@ -110,12 +110,11 @@ class Banner {
   }
 
   show() {
-    const { editor, words, kind, action } = { editor: this.#editor, ...this.#wanted() };
+    const { words, kind, action } = this.#wanted();
     this.element.hidden = !words;
     this.element.className = `banner banner-${kind}`;
     if (this.words.textContent !== words) this.words.textContent = words;
     this.action.replaceChildren(...(action ? [action] : []));
-    editor.shell.root.classList.toggle("is-away", kind === "away");
   }
 
   /** @returns {{words: string, kind: "away" | "starting" | "hint", action?: HTMLElement}} */

@@ -64,8 +64,8 @@ export const rename = {
     }
 
     const chosen = () => (selection.size === 1 ? [...selection.nodes, ...selection.groups][0] : undefined);
-    editor.services.rename = open;
     const stops = [
+      editor.offer("rename", open),
       view.events.on("double", ({ hit }) => {
         if (hit.kind === "title" && editor.graph.nodes.has(hit.node.key)) open(hit.node);
         else if (hit.kind === "group-title") open(hit.group);
@@ -79,7 +79,6 @@ export const rename = {
     return () => {
       close();
       stops.forEach((stop) => stop());
-      delete editor.services.rename;
     };
   },
 };

@@ -86,7 +86,7 @@ export class RunBar {
     const area = this.element.getBoundingClientRect();
     const { commands } = editor;
     /** @param {string} id @param {boolean} isChecked */
-    const choice = (id, isChecked) => ({ ...(/** @type {any} */ (editor.menuItem(id))), isChecked });
+    const choice = (id, isChecked) => ({ ...editor.menuItem(id), isChecked });
     editor.shell.menu([
       editor.menuItem("run.queue"),
       editor.menuItem("run.front"),

@@ -25,6 +25,8 @@ import { readOutput, Showing } from "./showing.js";
  * @typedef {{document: Document, workflow: any, targets: string[] | null, front: boolean, extraData: Record<string, any>}} Wish
  * @typedef {(wish: Wish) => void | boolean | Promise<void | boolean>} BeforeHook
  * @typedef {(job: Job) => void} AfterHook
+ * @typedef {"once" | "change" | "always"} RunMode  `change`: whenever the workflow changes; `always`: again and again
+ * @typedef {{job: Job, answer: any, isPartial: boolean}} Refused  `isPartial`: what is not refused runs
  */
 
 const MOST_AT_ONCE = 1000;
@@ -39,12 +41,12 @@ export const run = {
   name: "run",
   async install(editor) {
     const service = new RunService(editor);
-    editor.services.run = service;
     const removeStyle = await addStyle("./run.css", import.meta.url);
     const bar = new RunBar(editor, service);
     const { server } = editor;
     server.announce("supports_progress_text_metadata");
     const cleanups = [
+      editor.offer("run", service),
       editor.settings.declare([
         { id: "run.seeds", title: "run.seeds", section: "run.section", kind: "choice", fallback: "after", options: [{ value: "after", title: "run.seeds.after" }, { value: "before", title: "run.seeds.before" }] },
       ]),
@@ -63,13 +65,12 @@ export const run = {
       server.events.on("binary", ({ kind, data }) => service.hearBinary(kind, data)),
       server.events.on("state", (state) => void (state === "open" && service.catchUp())),
     ];
-    server.listen(clientIdOf(sessionStorage));
+    cleanups.push(server.listen(clientIdOf(sessionStorage)));
     return () => {
       cleanups.forEach((each) => each());
       service.dispose();
       bar.dispose();
       removeStyle();
-      delete editor.services.run;
     };
   },
 };
@@ -105,7 +106,7 @@ export class RunService {
   after = new Hooks();
   jobs = new Jobs();
   pace = new Pace(localStorage.getItem(PACE));
-  /** `change`: whenever the workflow changes; `always`: again and again @type {"once" | "change" | "always"} */
+  /** @type {RunMode} */
   mode = "once";
   /** How often the button queues. */
   count = 1;
@@ -157,35 +158,33 @@ export class RunService {
     const queued = [];
     this.#editor.events.emit("run:asked", document);
     for (let i = 0; i < Math.min(MOST_AT_ONCE, Math.max(1, Math.round(count) || 1)); i++) {
-      if (isBefore) this.#changeSeeds(document, beforeQueue);
+      if (isBefore) beforeQueue(document);
       /** @type {Wish} */
       const wish = { document, workflow: this.#write(document), targets, front, extraData: { ...extraData } };
       for (const hook of this.before.all) if ((await hook(wish)) === false) return queued;
       queued.push(this.#send(wish));
-      if (!isBefore) this.#changeSeeds(document, afterQueue);
+      if (!isBefore) afterQueue(document);
       if (i % 10 === 9) await new Promise((resolve) => setTimeout(resolve)); // the page stays alive in a long batch
     }
     return queued;
   }
 
-  /** @param {Document} document @param {(document: Document) => void} change */
-  #changeSeeds(document, change) {
-    change(document);
-    this.#editor.events.emit("values", document); // no step of undo, so it is told apart
-  }
-
   /** What its tab says. @param {Document} document @returns {string} */
   nameOf(document) {
-    return this.#editor.services.workflows?.stateOf(document).name ?? document.name ?? "";
+    return this.#editor.services.workflows.stateOf(document).name;
   }
 
   /** @param {Document} document */
   #write(document) {
     const workflow = writeWorkflow(document, { forRun: true });
-    if (workflow.id) return workflow;
-    let id = this.#workflowIds.get(document);
-    if (!id) this.#workflowIds.set(document, (id = newId()));
-    return { ...workflow, id };
+    return workflow.id ? workflow : { ...workflow, id: this.workflowIdOf(document) };
+  }
+
+  /** What the server knows its jobs by. @param {Document} document @returns {string} */
+  workflowIdOf(document) {
+    const own = document.raw?.id ?? this.#workflowIds.get(document) ?? newId();
+    this.#workflowIds.set(document, own);
+    return own;
   }
 
   /** @param {Wish} wish @returns {Job} */
@@ -275,7 +274,7 @@ export class RunService {
     for (const job of this.jobs.active) if (job.state === "queued") this.jobs.setState(job, "cancelled");
   }
 
-  /** @param {"once" | "change" | "always"} mode */
+  /** @param {RunMode} mode */
   setMode(mode) {
     if (this.mode === mode) return;
     this.mode = mode;

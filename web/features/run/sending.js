@@ -11,6 +11,7 @@ import { Refusal } from "../../core/server.js";
 const PATIENCE_MS = 2000; // between two tries
 const LATER = new Set(["not_ready", "store_busy"]); // what the server says when it will take it soon
 
+/** @typedef {"" | "away" | "starting"} Trouble  why jobs wait here; "": they do not */
 /** @typedef {{job: Job, body: string, taken: (answer: any) => void, refused: (error: unknown) => void}} Letter */
 
 export class Sending {
@@ -20,9 +21,9 @@ export class Sending {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #later;
   #server;
-  /** Why jobs wait here, told when it changes. @type {"" | "away" | "starting"} */
+  /** Told when it changes. @type {Trouble} */
   trouble = "";
-  /** @type {(trouble: "" | "away" | "starting") => void} */
+  /** @type {(trouble: Trouble) => void} */
   onTrouble = () => {};
 
   /** @param {Server} server */
@@ -82,7 +83,7 @@ export class Sending {
     this.#isBusy = false;
   }
 
-  /** @param {"" | "away" | "starting"} trouble */
+  /** @param {Trouble} trouble */
   #say(trouble) {
     if (this.trouble === trouble) return;
     this.trouble = trouble;

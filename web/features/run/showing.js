@@ -61,11 +61,11 @@ export class Showing {
     const prefix = `${path.map((each) => each.id).join(":")}:`;
     const kept = this.#kept.get(document) ?? new Map();
     for (const node of graph.nodes.values()) {
-      this.#content?.clear(node);
+      this.#content.clear(node);
       const shown = kept.get(prefix + node.key);
       if (!shown) continue;
       if (shown.output) this.#paintOutput([node], shown.output, shown.jobId);
-      if (shown.text) this.#content?.setText(node, shown.text);
+      if (shown.text) this.#content.setText(node, shown.text);
       if (shown.run) this.#paintRun(node, shown.run);
     }
     for (const [key, { picture }] of [...this.#previews]) {
@@ -110,9 +110,9 @@ export class Showing {
 
   /** @param {Node} node @param {NonNullable<Shown["run"]>} run */
   #paintRun(node, run) {
-    this.#content?.setState(node, { state: run.state, ms: run.ms });
-    if (run.state === "running" && run.max) this.#content?.setProgress(node, run.value, run.max);
-    else this.#content?.setProgress(node, null);
+    this.#content.setState(node, { state: run.state, ms: run.ms });
+    if (run.state === "running" && run.max) this.#content.setProgress(node, run.value, run.max);
+    else this.#content.setProgress(node, null);
   }
 
   /** A thousand nodes inside may move at once: their instance is painted after that. @param {Job} job @param {string} id */
@@ -168,14 +168,13 @@ export class Showing {
   /** @param {Node[]} nodes @param {any} output  of a node: kind -> files or texts @param {string | undefined} jobId */
   #paintOutput(nodes, output, jobId) {
     const content = this.#content;
-    if (!content) return;
     const { pictures, media, text, comparison } = readOutput(output, (file) => this.#editor.server.fileAddress(file, jobId ? { v: jobId.slice(0, 8) } : {}));
     for (const node of nodes) {
       content.setPreview(node, null);
-      if (pictures.length || content.get?.(node)?.pictures.length) content.setImages(node, pictures);
-      if (media.length || content.get?.(node)?.media.length) content.setMedia(node, media);
-      if (text || content.get?.(node)?.text) content.setText(node, text);
-      if (comparison || content.get?.(node)?.comparison) content.setComparison(node, comparison);
+      if (pictures.length || content.get(node)?.pictures.length) content.setImages(node, pictures);
+      if (media.length || content.get(node)?.media.length) content.setMedia(node, media);
+      if (text || content.get(node)?.text) content.setText(node, text);
+      if (comparison || content.get(node)?.comparison) content.setComparison(node, comparison);
     }
   }
 
@@ -184,7 +183,7 @@ export class Showing {
     if (!job.document) return;
     this.#of(job.document, id).text = text;
     const { node } = this.placesOf(job.document, id);
-    if (node) this.#content?.setText(node, text);
+    if (node) this.#content.setText(node, text);
   }
 
   /**
@@ -201,7 +200,7 @@ export class Showing {
     const nodes = instances.filter((each) => isExposed(each.node, each.rest)).map((each) => each.node);
     for (const each of node ? [node, ...nodes] : nodes) {
       const bitmap = await createImageBitmap(picture); // one each: who shows it closes it
-      if (this.#previews.get(key)?.number === number && !job.hasEnded) this.#content?.setPreview(each, bitmap);
+      if (this.#previews.get(key)?.number === number && !job.hasEnded) this.#content.setPreview(each, bitmap);
       else bitmap.close();
     }
   }
@@ -210,7 +209,7 @@ export class Showing {
   #dropPreview(job, id) {
     if (!this.#previews.delete(`${job.id} ${id}`)) return;
     const { node, instances } = this.placesOf(job.document, id);
-    for (const each of [...(node ? [node] : []), ...instances.map((each) => each.node)]) this.#content?.setPreview(each, null);
+    for (const each of [...(node ? [node] : []), ...instances.map((each) => each.node)]) this.#content.setPreview(each, null);
   }
 
   /** A job that starts takes away the marks of the one before; its pictures stay until there are new ones. @param {Job} job */
@@ -224,7 +223,7 @@ export class Showing {
         const { node } = this.placesOf(document, id);
         if (!node) continue;
         this.#paintRun(node, { state: null, value: 0, max: null });
-        if (shown.text) this.#content?.setText(node, "");
+        if (shown.text) this.#content.setText(node, "");
         shown.text = undefined;
       }
     }

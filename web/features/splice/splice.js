@@ -26,8 +26,8 @@ export const splice = {
       view.redrawOverlay();
     };
     const stops = [
-      editor.events.on("move:drag", (/** @type {MoveEvent} */ event) => show(linkUnder(editor, event))),
-      editor.events.on("move:drop", (/** @type {MoveEvent} */ event) => {
+      editor.events.on("move:drag", (event) => show(linkUnder(editor, event))),
+      editor.events.on("move:drop", (event) => {
         const link = linkUnder(editor, event);
         show(null);
         if (link) putInto(editor.graph, /** @type {Node} */ (event.things[0]), link);

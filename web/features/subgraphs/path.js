@@ -12,7 +12,7 @@ export function showPath(editor) {
     const { path } = editor;
     bar.hidden = !path.length;
     if (!path.length) return bar.replaceChildren();
-    const steps = [editor.document.name?.split("/").at(-1) || editor.text("subgraph.root"), ...path.map((node) => node.name)];
+    const steps = [editor.services.workflows.stateOf(editor.document).name, ...path.map((node) => node.name)];
     const list = h("ol", {}, steps.map((name, i) => h("li", {}, i === path.length
       ? h("span", { "aria-current": "page" }, name)
       : h("button", { type: "button", class: "quiet", on: { click: () => go(editor, i) } }, name))));

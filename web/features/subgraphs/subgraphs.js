@@ -6,11 +6,12 @@
 import { addStyle } from "../../core/dom.js";
 import { Node } from "../../core/graph.js";
 import { definitionOf, groupNameOf } from "../../core/instances.js";
-import { addSlot, demote, demoteAt, isInstance, makeIndependent, makeSubgraph, mayHold, moveSlot, promote, promotedBy, removeSlot, renameSlot, slotsOf, unpack } from "../../core/subgraphs.js";
+import { addSlot, demote, demoteAt, isInstance, makeIndependent, makeSubgraph, moveSlot, promote, promotedBy, removeSlot, renameSlot, slotsOf, unpack } from "../../core/subgraphs.js";
 import { Blueprints } from "./blueprints.js";
 import { showPath } from "./path.js";
 
 /** @import { Editor, Feature } from "../../core/editor.js" */
+/** @import { Socket } from "../../core/flow.js" */
 /** @import { MenuItem } from "../../core/shell.js" */
 /** @import { Press } from "../../core/view/pointer.js" */
 /** @import { Side } from "../../core/subgraphs.js" */
@@ -21,11 +22,8 @@ const BUTTON = 24; // px, of the sign that opens an instance, at the right of it
 /**
  * What other features may ask.
  * @typedef {object} SubgraphService
- * @property {(side: Side, type: string, name: string) => {node: Node, side: "input" | "output", slot: number} | null} addSlot
- *   a new slot of the subgraph that is shown; part of the caller's edit
- * @property {(end: Node, socket: {node: Node, side: "input" | "output", slot: number}) => {node: Node, side: "input" | "output", slot: number} | null} addEnd
- *   the same, for a socket that is going to be linked to it
- * @property {typeof mayHold} mayHold
+ * @property {(end: Node, socket: Socket) => Socket | null} addEnd  a new slot of the subgraph that is shown, for a socket
+ *   that is going to be linked to it; part of the caller's edit
  */
 
 /** @type {Feature} */
@@ -41,24 +39,16 @@ export const subgraphs = {
     const blueprints = new Blueprints(editor);
     /** @type {SubgraphService} */
     const service = {
-      addSlot(side, type, name) {
-        const { definition } = editor.graph;
-        if (!definition) return null;
-        const slot = addSlot(definition, side, type, name);
-        const end = /** @type {{input: Node, output: Node}} */ (editor.graph.boundary)[side];
-        return { node: end, side: side === "input" ? "output" : "input", slot };
-      },
       addEnd(end, socket) {
-        const { boundary } = editor.graph;
+        const { boundary, definition } = editor.graph;
         const side = end === boundary?.input ? "input" : end === boundary?.output ? "output" : null;
         const other = socket.side === "input" ? socket.node.inputs[socket.slot] : socket.node.outputs[socket.slot];
-        if (!side || !other) return null;
-        return service.addSlot(side, other.type, other.label ?? (other.name || other.type.toLowerCase()));
+        if (!side || !other || !definition) return null;
+        const slot = addSlot(definition, side, other.type, other.label ?? (other.name || other.type.toLowerCase()));
+        return { node: end, side: side === "input" ? "output" : "input", slot };
       },
-      mayHold,
     };
-    Object.assign(editor.services, { subgraph: service, subgraphs: service, blueprints });
-
+    const takeServices = [editor.offer("subgraphs", service), editor.offer("blueprints", blueprints)];
     const stopCommands = editor.commands.addAll([
       { id: "subgraph.make", title: "command.subgraph-make", keys: ["ctrl+shift+e"], when: () => editor.selection.nodes.some((node) => editor.graph.nodes.has(node.key)), run: () => make(editor) },
       { id: "subgraph.open", title: "command.subgraph-open", keys: ["alt+arrowdown"], when: () => chosen() !== null, run: () => open(editor, /** @type {Node} */ (chosen())) },
@@ -83,16 +73,14 @@ export const subgraphs = {
       const { node } = hit;
       return { cursor: "pointer", end: (_, moved) => void (moved || (isInstance(node) ? open(editor, node) : turnAndOpen(editor, node))) };
     });
-    /** @type {(typeof editor.view.nodePainters)[number]} */
-    const paint = (pen, node, layout) => {
+    const stopPaint = editor.view.addNodePainter((pen, node, layout) => {
       if (editor.view.scale < 0.35) return;
       const { boundary } = node.graph;
       if (hasInside(node)) paintSign(pen.context, pen.theme.text, node.x + layout.width - BUTTON / 2 - 3, node.y - 15);
       else if (node === boundary?.input || node === boundary?.output) {
         pen.text("+", node.x + layout.width - 12, node.y - 15, { align: "right", colour: pen.theme.faint, px: 16 }); // a link may be dropped here
       }
-    };
-    editor.view.nodePainters.push(paint);
+    });
     const nameEnds = () => {
       const { boundary } = editor.graph;
       if (!boundary) return;
@@ -109,9 +97,7 @@ export const subgraphs = {
     const later = setTimeout(() => void blueprints.load().catch((error) => console.info("saved subgraphs", error)), LOAD_AFTER_MS);
     return () => {
       clearTimeout(later);
-      for (const stop of [stopCommands, stopMenu, stopPath, stopDouble, stopPress, stopGraph, removeStyle]) stop();
-      editor.view.nodePainters.splice(editor.view.nodePainters.indexOf(paint), 1);
-      for (const name of ["subgraph", "subgraphs", "blueprints"]) delete editor.services[name];
+      for (const stop of [...takeServices, stopCommands, stopMenu, stopPath, stopDouble, stopPress, stopPaint, stopGraph, removeStyle]) stop();
       editor.view.redraw();
     };
   },

@@ -99,7 +99,7 @@ function placeOf({ hit }) {
 function tipOf(editor, { hit }) {
   if (!("node" in hit)) return null;
   const { node } = hit;
-  const errors = /** @type {{input?: string, message: string, details?: string}[]} */ (editor.services.content?.get(node)?.errors ?? []);
+  const errors = editor.services.content.get(node)?.errors ?? [];
   /** @param {string} name */
   const errorsOf = (name) => errors.filter((each) => each.input === name).map((each) => [each.message, each.details].filter(Boolean).join(": "));
   if (hit.kind === "input" || hit.kind === "widget") {

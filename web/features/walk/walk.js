@@ -4,15 +4,21 @@
  */
 
 import { openPicker } from "../../core/picker.js";
-import { h } from "../../core/dom.js";
-import { asLink, fittingSockets, mayLink, typeOfInput, typeOfOutput } from "../../core/flow.js";
+import { alongLinks, asLink, fittingSockets, mayLink, typeOfInput, typeOfOutput } from "../../core/flow.js";
 import { connectAll } from "../../core/linking.js";
 import { colourOfType } from "../../core/view/theme.js";
 
 /** @import { Editor, Feature } from "../../core/editor.js" */
 /** @import { Socket } from "../../core/flow.js" */
-/** @import { Graph, Node } from "../../core/graph.js" */
+/** @import { Node } from "../../core/graph.js" */
 /** @import { Pick } from "../../core/picker.js" */
+
+/**
+ * @typedef {object} WalkService
+ * @property {(socket?: Socket | null) => Promise<void>} link  asks what to link a socket to, by default the marked one
+ * @property {(socket: Socket) => string} describe  what a socket is linked to
+ * @property {(socket?: Socket | null) => void} openMenu  the menu of what is chosen, or of a socket
+ */
 
 /** @type {Feature} */
 export const walk = {
@@ -21,8 +27,6 @@ export const walk = {
     const { view, selection } = editor;
     /** @type {Socket | null} */
     let socket = null;
-    const voice = h("div", { role: "status", "aria-live": "polite", style: { position: "absolute", width: "1px", height: "1px", overflow: "hidden", "clip-path": "inset(50%)", "white-space": "nowrap" } });
-    editor.shell.over.append(voice);
 
     /** @param {Socket | null} next */
     function setSocket(next) {
@@ -44,7 +48,7 @@ export const walk = {
       setSocket(null);
       selection.set([order[next]]);
       bringIntoView(editor, order[next]);
-      voice.textContent = editor.text("walk.node", { name: order[next].name, place: next + 1, count: order.length, id: String(order[next].id) });
+      editor.shell.say(editor.text("walk.node", { name: order[next].name, place: next + 1, count: order.length, id: String(order[next].id) }), "selection");
     }
 
     /** @param {1 | -1} by */
@@ -60,14 +64,14 @@ export const walk = {
       const at = socket?.node === node ? all.findIndex((each) => each.side === socket?.side && each.slot === socket.slot) : -1;
       const next = all[at < 0 ? (by > 0 ? 0 : all.length - 1) : (at + by + all.length) % all.length];
       setSocket(next);
-      voice.textContent = describe(editor, next);
+      editor.shell.say(describe(editor, next), "selection");
     }
 
-    async function link() {
-      const start = socket;
+    /** Asks what a socket is to be linked to. @param {Socket | null} [start] */
+    async function link(start = socket) {
       if (!start) return;
       await openPicker(editor, editor.text(start.side === "output" ? "walk.to" : "walk.from"), picksFor(editor, start));
-      voice.textContent = describe(editor, start);
+      editor.shell.say(describe(editor, start), "selection");
     }
 
     function goRegion() {
@@ -84,6 +88,7 @@ export const walk = {
     }
 
     const stops = [
+      editor.offer("walk", { link, describe: (each) => describe(editor, each), openMenu: (each = null) => openMenu(editor, each) }),
       editor.events.on("selection", () => {
         if (socket && current() !== socket.node) setSocket(null);
       }),
@@ -104,46 +109,16 @@ export const walk = {
         { id: "walk.previous", title: "command.previous-node", keys: ["ctrl+arrowleft"], run: () => stepNode(-1) },
         { id: "walk.next-socket", title: "command.next-socket", keys: ["ctrl+arrowdown"], when: () => current() !== undefined, run: () => stepSocket(1) },
         { id: "walk.previous-socket", title: "command.previous-socket", keys: ["ctrl+arrowup"], when: () => current() !== undefined, run: () => stepSocket(-1) },
-        { id: "walk.link", title: "command.link-socket", keys: ["enter"], order: -1, when: () => socket !== null && document.activeElement === view.element, run: link },
+        { id: "walk.link", title: "command.link-socket", keys: ["enter"], order: -1, when: () => socket !== null && document.activeElement === view.element, run: () => link() },
         { id: "walk.region", title: "command.next-region", keys: ["f6"], inText: true, run: goRegion },
         { id: "menu.open", title: "command.open-menu", keys: ["shift+f10", "contextmenu"], when: () => document.activeElement === view.element, run: () => openMenu(editor, socket) },
       ]),
     ];
     return () => {
       stops.forEach((stop) => stop());
-      voice.remove();
     };
   },
 };
-
-/** Nodes in the order in which they would compute: each after all that feed it, the topmost first. @param {Graph} graph @returns {Node[]} */
-export function alongLinks(graph) {
-  /** @type {Set<Node>} */
-  const seen = new Set();
-  /** @type {Node[]} */
-  const order = [];
-  const starts = [...graph.nodes.values()].sort((a, b) => a.x - b.x || a.y - b.y);
-  for (const start of starts) {
-    /** @type {{node: Node, next: number}[]} */
-    const path = [{ node: start, next: 0 }];
-    if (seen.has(start)) continue;
-    seen.add(start);
-    for (let step = path.at(-1); step; step = path.at(-1)) {
-      const slot = step.node.inputs[step.next++];
-      if (!slot) {
-        order.push(step.node);
-        path.pop();
-        continue;
-      }
-      const link = slot.link === null ? undefined : graph.link(slot.link);
-      const source = link && graph.node(link.from);
-      if (!source || seen.has(source) || graph.nodes.get(source.key) !== source) continue;
-      seen.add(source);
-      path.push({ node: source, next: 0 });
-    }
-  }
-  return order;
-}
 
 /** @param {Editor} editor @param {Socket} socket */
 function describe(editor, socket) {

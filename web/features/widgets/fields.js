@@ -30,7 +30,6 @@ export function labelOf(node, input) {
 export function setValue(editor, node, name, value) {
   if (Object.is(node.values[name], value)) return;
   node.graph.document.edit("undo.value", () => node.graph.setValue(node, name, value));
-  editor.events.emit("widget:value", { node, name, value });
 }
 
 /**

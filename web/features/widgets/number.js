@@ -74,13 +74,9 @@ export function numberKind(editor, widgets) {
         },
         end(now, moved) {
           gesture?.commit();
-          if (moved) {
-            editor.events.emit("widget:value", { node, name: input.name, value: node.values[input.name] });
-          } else if (far && !isSlider(input)) {
-            setValue(editor, node, input.name, stepped(input, before, far * (press.shift ? 10 : 1)));
-          } else {
-            edit(node, input);
-          }
+          if (moved) return;
+          if (far && !isSlider(input)) setValue(editor, node, input.name, stepped(input, before, far * (press.shift ? 10 : 1)));
+          else edit(node, input);
         },
         cancel: () => gesture?.cancel(),
       };

@@ -3,16 +3,14 @@
 import { addStyle, h } from "../../core/dom.js";
 import { DYNAMIC_COMBO } from "../../core/spec.js";
 import { foldsAdvanced } from "../../core/view/layout.js";
-import { boxesKind, boxKind } from "./boxes.js";
 import { coloursKind, colourKind } from "./colour.js";
 import { Choices, comboKind, folderOf, modelsOf, textOf } from "./combo.js";
-import { curveKind } from "./curve.js";
 import { FieldLayer, labelOf, LiveControls, setValue } from "./fields.js";
 import { laterKinds } from "./later.js";
 import { numberKind } from "./number.js";
 import { isLong, Notes, textKind, TextPlaces } from "./text.js";
 import { toggleKind } from "./toggle.js";
-import { listenForFiles, uploadKind } from "./upload.js";
+import { acceptedBy, bring, buttonOf, listenForFiles, uploadKind } from "./upload.js";
 
 /** @import { Editor, Feature } from "../../core/editor.js" */
 /** @import { Node } from "../../core/graph.js" */
@@ -52,6 +50,22 @@ export class Widgets {
   control(node, input) {
     const kind = this.#editor.kinds.of(input.widget);
     return kind.control?.(this.#editor, node, input) ?? this.#plainControl(node, input);
+  }
+
+  /**
+   * Uploads a file for a node that reads files, and chooses it there.
+   * @param {Node} node
+   * @param {File} file
+   */
+  async bring(node, file) {
+    const button = buttonOf(node);
+    if (button) await bring(this.#editor, this, node, button, file);
+  }
+
+  /** What files a node reads, as a file picker has it; "": any. @param {Node} node @returns {string} */
+  acceptedBy(node) {
+    const button = buttonOf(node);
+    return button ? acceptedBy(button) : "";
   }
 
   /** Of a kind that is not known here: the value as JSON. @param {Node} node @param {InputSpec} input */
@@ -217,7 +231,6 @@ export const widgets = {
     const { view, kinds } = editor;
     const removeStyle = await addStyle("./widgets.css", import.meta.url);
     const shared = new Widgets(editor);
-    editor.services.widgets = shared;
     const combo = comboKind(editor, shared);
     const number = numberKind(editor, shared);
     const colour = colourKind(editor, shared);
@@ -225,11 +238,12 @@ export const widgets = {
     const all = [
       ["INT", numberOrColour(number, colour)], ["FLOAT", number], ["STRING", textKind(editor, shared)], ["BOOLEAN", toggleKind(editor, shared)],
       ["COMBO", combo], ["CONTROL", combo], [DYNAMIC_COMBO, combo], ["UPLOAD", uploadKind(editor, shared)], ["COLOR", colour],
-      ["COLORS", coloursKind(editor, shared)], ["CURVE", curveKind(editor, shared)], ["BOUNDING_BOX", boxKind(editor, shared)],
-      ["BOUNDING_BOXES", boxesKind(editor, shared)], ["ADVANCED", advancedKind(editor)], ...laterKinds(editor, shared),
+      ["COLORS", coloursKind(editor, shared)],
+      ["ADVANCED", advancedKind(editor)], ...laterKinds(editor, shared),
     ];
     const stops = [
       removeStyle,
+      editor.offer("widgets", shared),
       ...all.map(([name, kind]) => kinds.add(name, kind)),
       view.pointer.onPress(8, (press) => pressed(editor, press)),
       view.events.on("hover", (press) => (view.element.style.cursor = cursorOver(press))),
@@ -237,6 +251,7 @@ export const widgets = {
       view.events.on("drawn", () => shared.notes.settle()),
       view.events.on("graph", () => shared.notes.clear()),
       editor.events.on("change", () => shared.controls.refresh()),
+      editor.events.on("aside", () => shared.controls.refresh()),
       editor.events.on("catalogue", () => {
         shared.choices.forget();
         shared.controls.refresh();
@@ -250,7 +265,6 @@ export const widgets = {
       shared.fields.close(true);
       shared.notes.clear();
       [...stops, ...shared.cleanups].reverse().forEach((each) => each());
-      delete editor.services.widgets;
       view.touchAll();
     };
   },

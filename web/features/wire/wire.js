@@ -110,6 +110,7 @@ export const wire = {
       const edge = new EdgePan(view, follow);
       return {
         cursor: "crosshair",
+        pans: true,
         move(now) {
           if (!hasBegun) {
             hasBegun = true;
@@ -130,7 +131,7 @@ export const wire = {
             connect(ends, target);
           } else if (growing) {
             editor.edit("undo.connect", () => {
-              const grown = editor.services.subgraph?.addEnd?.(growing, ends[0].socket);
+              const grown = editor.services.subgraphs?.addEnd(growing, ends[0].socket);
               if (grown) connectAll(editor.graph, ends, grown);
             });
           } else if (reason) {
@@ -171,7 +172,7 @@ export const wire = {
       const area = view.element.getBoundingClientRect();
       const at = { x: press.x, y: press.y };
       try {
-        await editor.services.palette?.open({ at, fits: end.socket, page: { x: area.left + press.screenX + 8, y: area.top + press.screenY + 8 }, then: (/** @type {Node} */ node) => {
+        await editor.services.palette?.open({ at, fits: end.socket, page: { x: area.left + press.screenX + 8, y: area.top + press.screenY + 8 }, then: (node) => {
           if (end.parentId === undefined) return;
           const { graph } = editor;
           const link = graph.linksOf(node).find((each) => String(each.from) === end.socket.node.key);
@@ -298,7 +299,7 @@ function nodeUnder({ view }, { x, y }) {
 
 /** Whether a socket can be added to an end of a subgraph. @param {Editor} editor @param {Node} node @param {"input" | "output"} wanted */
 function canGrow(editor, node, wanted) {
-  if (!editor.services.subgraph?.addEnd) return false;
+  if (!editor.services.subgraphs) return false;
   return Number(node.id) === (wanted === "output" ? INPUT_BOUNDARY : OUTPUT_BOUNDARY) && node.graph.boundary !== null;
 }
 

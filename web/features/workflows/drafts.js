@@ -7,8 +7,10 @@
 
 import { Node } from "../../core/graph.js";
 import { writeExactly } from "../../core/json.js";
+import { Refusal } from "../../core/server.js";
 import { writeNode, writeWorkflow } from "../../core/write.js";
 import { randomId } from "./ids.js";
+import { Windows } from "./windows.js";
 
 /** @import { Document } from "../../core/document.js" */
 /** @import { Editor } from "../../core/editor.js" */
@@ -17,7 +19,7 @@ import { randomId } from "./ids.js";
 const DATABASE = "heddle";
 const SOON_MS = 300;
 const PAUSE_MS = 4000; // without a step, before the server gets it
-const BEAT_MS = 5000;
+const WINDOW = "heddle.window"; // in the session's storage: the id of this window
 const SLICE = 150; // nodes that are put into the database at once
 
 /**
@@ -33,6 +35,7 @@ const SLICE = 150; // nodes that are put into the database at once
  * @property {boolean} isDirty
  * @property {string[]} [jobs]  the last ones that were queued from it
  * @property {any} frame  the workflow, lists of nodes empty
+ * @property {string[]} [nodes]  keys of its nodes: what else lies there is of a write that was cut off
  */
 
 export class Drafts {
@@ -40,13 +43,20 @@ export class Drafts {
   #files;
   /** @type {IDBDatabase | null} */
   #database = null;
-  #window = "";
+  #windows = new Windows();
   /** @type {Map<Document, {nodes: Set<Node>, isFrameStale: boolean, isWhole: boolean}>} what is not in the database yet */
   #stale = new Map();
   /** @type {Set<Document>} what the server does not have yet */
   #unsent = new Set();
   /** @type {Map<string, Set<string>>} keys of nodes that the database has, by draft */
   #kept = new Map();
+  #isWriting = false;
+  /** It failed, and is tried again with the next step. */
+  #isResting = false;
+  /** What this browser was asked to keep last, it could not keep. */
+  #hasFailed = false;
+  /** The person knows that the server keeps nothing. */
+  #isTold = false;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #soon;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -66,13 +76,13 @@ export class Drafts {
    */
   async restore() {
     try {
-      this.#database = await openDatabase();
-      this.#window = await this.#claimWindow();
-      const heads = (await this.#heads()).filter((head) => head.window === this.#window).sort((a, b) => a.place - b.place);
+      const database = await this.#openDatabase();
+      await this.#claimWindow(database);
+      const heads = (await headsIn(database)).filter((head) => head.window === this.#windows.id).sort((a, b) => a.place - b.place);
       /** @type {Document | null} */
       let shown = null;
       for (const head of heads) {
-        const document = await this.#reopen(head);
+        const document = await this.#reopen(database, head);
         if (document && head.isShown) shown = document;
       }
       if (shown) this.#editor.show(shown);
@@ -83,30 +93,48 @@ export class Drafts {
     return this.#restoreFromServer();
   }
 
+  async #openDatabase() {
+    const database = await openDatabase();
+    database.addEventListener("close", () => { // the person has cleared what the browser keeps
+      this.#database = null;
+      this.#kept.clear();
+      for (const each of this.#editor.documents) this.#note(each, "all");
+    });
+    return (this.#database = database);
+  }
+
   /** Another browser, or one whose data was cleared: what the server has and no file has. */
   async #restoreFromServer() {
-    const { drafts } = await this.#editor.server.get("/heddle/drafts").catch(() => ({ drafts: [] }));
+    const found = await this.#editor.server.get("/heddle/drafts").catch(() => ({ drafts: [] }));
+    const here = new Set(this.#database ? (await headsIn(this.#database).catch(() => [])).map((head) => head.id) : []);
+    const drafts = found.drafts.filter((/** @type {any} */ each) => !here.has(each.id)); // those are open in another window
     if (!drafts.length) return false;
     this.#editor.shell.note(this.#editor.text("workflows.drafts-elsewhere", { count: drafts.length }), {
       action: { text: this.#editor.text("workflows.drafts-open"), run: async () => {
         for (const each of drafts) {
           const kept = await this.#editor.server.askExactly("GET", `/heddle/drafts/${each.id}`);
-          this.#files.openSaved(kept, { id: each.id, name: each.name ?? "", path: each.path, revision: each.revision, isUnsaved: true });
+          // Under an id of its own: the browser that it comes from may still be writing to the old one.
+          const document = this.#files.openSaved(kept, { name: each.name ?? "", path: each.path, revision: each.revision, isUnsaved: true });
+          this.#replaced.set(document, each.id);
+          this.#note(document, "all");
         }
+        await this.#send();
       } },
       lasts: true,
     });
     return false;
   }
 
-  /** @param {Head} head @returns {Promise<Document | null>} */
-  async #reopen(head) {
+  /** @param {IDBDatabase} database @param {Head} head @returns {Promise<Document | null>} */
+  async #reopen(database, head) {
     try {
-      const records = await this.#nodesOf(head.id);
+      const records = await nodesIn(database, head.id);
+      const known = head.nodes && new Set(head.nodes);
       const frame = structuredClone(head.frame);
       const graphs = new Map([["", frame], ...(frame.definitions?.subgraphs ?? []).map((/** @type {any} */ each) => [each.id, each])]);
       this.#kept.set(head.id, new Set(records.map((each) => each.key[1])));
       for (const { key, record } of records.sort((a, b) => a.rank - b.rank)) {
+        if (known && !known.has(key[1])) continue;
         graphs.get(key[1].slice(0, key[1].lastIndexOf("\n")))?.nodes.push(record);
       }
       const { id, name, path, revision } = head;
@@ -128,41 +156,65 @@ export class Drafts {
     ));
     const { events } = this.#editor;
     const stop = new AbortController();
-    this.#stop = [
+    this.#stop.push(
       () => stop.abort(),
-      events.on("workflow:closed", (/** @type {Document} */ document) => void this.#forget(document)),
+      events.on("workflow:closed", (document) => void this.#forget(document)),
       events.on("documents", () => this.#watchAll()),
       events.on("document", () => this.#editor.documents.forEach((each) => this.#note(each, null))),
-      events.on("run:jobs", (/** @type {Document} */ document) => this.#note(document, null)),
+      events.on("run:jobs", (document) => this.#note(document, null)),
       this.#files.events.on("change", (document) => this.#note(document, null)),
-    ];
+    );
     document.addEventListener("visibilitychange", () => {
       if (document.visibilityState !== "hidden") return;
       void this.#write();
       void this.#send();
     }, { signal: stop.signal });
     addEventListener("pagehide", () => void this.#write(), { signal: stop.signal });
+    addEventListener("beforeunload", (event) => {
+      if ((!this.#database || this.#hasFailed) && this.#unsent.size) event.preventDefault(); // nobody has kept it yet
+    }, { signal: stop.signal });
+    this.#windows.onTaken = (ids) => this.#loseTo(ids);
     this.#watchAll();
+  }
+
+  /** What is open here goes on as drafts of its own. @param {string[]} ids  of drafts that another window writes now */
+  #loseTo(ids) {
+    for (const document of this.#editor.documents) {
+      const { id } = this.#files.stateOf(document);
+      if (!ids.includes(id)) continue;
+      this.#kept.delete(id);
+      this.#onServer.delete(id);
+      this.#files.setState(document, { id: randomId() });
+      this.#note(document, "all");
+    }
   }
 
   dispose() {
     this.#stop.forEach((each) => each());
+    for (const stops of this.#watched.values()) stops.forEach((each) => each());
     clearTimeout(this.#soon);
     clearTimeout(this.#pause);
+    this.#windows.dispose();
     this.#database?.close();
   }
 
-  /** @type {WeakSet<Document>} */
-  #watched = new WeakSet();
+  /** @type {Map<Document, (() => void)[]>} what stops listening to each that is open */
+  #watched = new Map();
 
   #watchAll() {
+    for (const [document, stops] of this.#watched) {
+      if (this.#editor.documents.includes(document)) continue;
+      stops.forEach((each) => each());
+      this.#watched.delete(document);
+    }
     for (const document of this.#editor.documents) {
       if (this.#watched.has(document)) continue;
-      this.#watched.add(document);
       const { events } = document.journal;
-      this.#stop.push(events.on("commit", ({ owners }) => this.#note(document, owners)));
-      this.#stop.push(events.on("travel", ({ entry }) => this.#note(document, entry.owners)));
-      this.#stop.push(events.on("aside", (owners) => this.#note(document, owners))); // seeds that a run changed
+      this.#watched.set(document, [
+        events.on("commit", ({ owners }) => this.#note(document, owners)),
+        events.on("travel", ({ entry }) => this.#note(document, entry.owners)),
+        events.on("aside", (owners) => this.#note(document, owners)), // seeds that a run changed
+      ]);
       this.#note(document, this.#kept.has(this.#files.stateOf(document).id) ? null : "all");
     }
   }
@@ -188,69 +240,91 @@ export class Drafts {
     this.#pause = setTimeout(() => whenIdle(() => void this.#send()), PAUSE_MS);
   }
 
-  /** Puts what changed into the browser's database. */
+  /** Whether the browser's database has all that stands in the tabs: nothing is lost if the page ends now. */
+  get isKept() {
+    return !this.#stale.size && !this.#isWriting;
+  }
+
+  /** Puts what changed into the browser's database. One goes on at a time: two would mix what they saw. */
   async #write() {
-    if (!this.#database) return;
+    if (this.#isWriting) return; // it goes round again
+    this.#isWriting = true;
+    while (this.#stale.size && !this.#isResting) await this.#writeAll();
+    this.#isWriting = this.#isResting = false;
+  }
+
+  async #writeAll() {
     const all = [...this.#stale];
     this.#stale.clear();
     for (const [document, stale] of all) {
       if (!this.#editor.documents.includes(document)) continue;
-      const { id, name, path, revision } = this.#files.stateOf(document);
-      const kept = this.#kept.get(id) ?? new Set();
-      const isNew = !this.#kept.has(id);
-      this.#kept.set(id, kept);
-      /** @type {string[]} */
-      const gone = [];
-      if (stale.isWhole || isNew || stale.isFrameStale) {
-        /** @type {Set<string>} */
-        const there = new Set();
-        for (const graph of document.graphs()) {
-          for (const node of graph.nodes.values()) {
-            const key = keyOf(node);
-            there.add(key);
-            if (stale.isWhole || isNew || !kept.has(key)) stale.nodes.add(node);
-          }
-        }
-        for (const key of kept) {
-          if (there.has(key)) continue;
-          gone.push(key);
-          kept.delete(key);
-        }
+      try {
+        await this.#writeOne(this.#database ?? (await this.#openDatabase()), document, stale);
+        this.#hasFailed = false;
+      } catch (error) {
+        if (!this.#hasFailed) console.warn("the draft could not be kept in this browser", error);
+        this.#hasFailed = this.#isResting = true;
+        const again = this.#stale.get(document);
+        this.#stale.set(document, { nodes: again?.nodes ?? new Set(), isFrameStale: true, isWhole: true }); // with the next step
       }
-      const there = [...stale.nodes].filter((node) => node.graph.node(node.id) === node && node.graph.nodes.has(node.key));
-      const transaction = await this.#putInSlices(id, there, kept);
-      if (!transaction) return;
-      const nodes = transaction.objectStore("nodes");
-      for (const key of gone) nodes.delete([id, key]);
-      const place = this.#editor.documents.indexOf(document);
-      /** @type {any} */
-      const head = {
-        id, window: this.#window, place, isShown: document === this.#editor.document, modified: Date.now(), name, path, revision,
-        isDirty: this.#files.isDirty(document), jobs: document.lastJobs,
-      };
-      if (stale.isWhole || isNew || stale.isFrameStale || !this.#frames.has(document)) {
-        this.#frames.set(document, frameOf(document));
-      }
-      head.frame = this.#frames.get(document);
-      transaction.objectStore("heads").put(head);
-      await done(transaction).catch((error) => console.warn("the draft could not be kept in this browser", error));
     }
+  }
+
+  /**
+   * @param {IDBDatabase} database
+   * @param {Document} document
+   * @param {{nodes: Set<Node>, isFrameStale: boolean, isWhole: boolean}} stale
+   */
+  async #writeOne(database, document, stale) {
+    const { id } = this.#files.stateOf(document);
+    const isWhole = stale.isWhole || !this.#kept.has(id);
+    /** @type {Set<string>} */
+    const kept = this.#kept.get(id) ?? new Set();
+    this.#kept.set(id, kept);
+    if (isWhole || stale.isFrameStale) {
+      for (const graph of document.graphs()) {
+        for (const node of graph.nodes.values()) if (isWhole || !kept.has(keyOf(node))) stale.nodes.add(node);
+      }
+    }
+    const transaction = await this.#putInSlices(database, id, [...stale.nodes], kept);
+    if (this.#files.stateOf(document).id !== id || !this.#editor.documents.includes(document)) { // taken or closed meanwhile
+      transaction.abort();
+      return;
+    }
+    if (isWhole || stale.isFrameStale || !this.#frames.has(document)) {
+      const there = new Set([...document.graphs()].flatMap((graph) => [...graph.nodes.values()].map(keyOf)));
+      for (const key of kept) {
+        if (there.has(key)) continue;
+        transaction.objectStore("nodes").delete([id, key]);
+        kept.delete(key);
+      }
+      this.#frames.set(document, { frame: frameOf(document), nodes: [...there] });
+    }
+    const { name, path, revision } = this.#files.stateOf(document);
+    /** @type {Head} */
+    const head = {
+      id, window: this.#windows.id, place: this.#editor.documents.indexOf(document), isShown: document === this.#editor.document, modified: Date.now(),
+      name, path, revision, isDirty: this.#files.isDirty(document), jobs: document.lastJobs, .../** @type {any} */ (this.#frames.get(document)),
+    };
+    transaction.objectStore("heads").put(head);
+    await done(transaction);
   }
 
   /**
    * Puts nodes in, a few at a time, so that nobody waits for a large graph. The last few are left in a transaction that
    * is open still: with them comes all that makes the draft count.
+   * @param {IDBDatabase} database
    * @param {string} id
    * @param {Node[]} nodes
    * @param {Set<string>} kept
-   * @returns {Promise<IDBTransaction | null>} null: the page is being left
+   * @returns {Promise<IDBTransaction>}
    */
-  async #putInSlices(id, nodes, kept) {
+  async #putInSlices(database, id, nodes, kept) {
     for (let at = 0; ; at += SLICE) {
-      if (!this.#database) return null;
-      const transaction = this.#database.transaction(["heads", "nodes"], "readwrite", { durability: "relaxed" });
+      const transaction = database.transaction(["heads", "nodes"], "readwrite", { durability: "relaxed" });
       const store = transaction.objectStore("nodes");
       for (const node of nodes.slice(at, at + SLICE)) {
+        if (node.graph.node(node.id) !== node || !node.graph.nodes.has(node.key)) continue;
         kept.add(keyOf(node));
         store.put({ key: [id, keyOf(node)], rank: node.rank, record: writeNode(node) });
       }
@@ -260,8 +334,10 @@ export class Drafts {
     }
   }
 
-  /** @type {WeakMap<Document, any>} */
+  /** @type {WeakMap<Document, {frame: any, nodes: string[]}>} */
   #frames = new WeakMap();
+  /** Drafts of other browsers, until the server has what was made of them. @type {WeakMap<Document, string>} */
+  #replaced = new WeakMap();
 
   /** Sends what the server lacks. */
   async #send() {
@@ -275,9 +351,16 @@ export class Drafts {
       try {
         await this.#editor.server.ask("PUT", `/heddle/drafts/${id}?${query}`, body.blob, body.headers);
         this.#onServer.add(id);
+        this.#isTold = false;
+        const old = this.#replaced.get(document);
+        if (old && this.#replaced.delete(document)) await this.#drop(old);
       } catch (error) {
         console.warn("the draft could not be kept on the server", error);
         this.#unsent.add(document);
+        if (error instanceof Refusal && !this.#isTold) {
+          this.#isTold = true;
+          this.#editor.shell.note(this.#editor.text("workflows.not-kept", { reason: error.message }), { kind: "error" });
+        }
       }
     }
     for (const document of this.#editor.documents) {
@@ -291,7 +374,11 @@ export class Drafts {
   /** @param {Document} document */
   async #unsend(document) {
     const { id } = this.#files.stateOf(document);
-    if (!this.#onServer.delete(id)) return;
+    if (this.#onServer.delete(id)) await this.#drop(id);
+  }
+
+  /** @param {string} id */
+  async #drop(id) {
     await this.#editor.server.ask("DELETE", `/heddle/drafts/${id}`).catch((error) => console.warn("a draft stays on the server", error));
   }
 
@@ -313,45 +400,27 @@ export class Drafts {
     await done(transaction);
   }
 
-  /** @returns {Promise<Head[]>} */
-  #heads() {
-    return request(/** @type {IDBDatabase} */ (this.#database).transaction("heads").objectStore("heads").getAll());
-  }
-
-  /** @param {string} id @returns {Promise<{key: [string, string], rank: number, record: any}[]>} */
-  #nodesOf(id) {
-    return request(/** @type {IDBDatabase} */ (this.#database).transaction("nodes").objectStore("nodes").getAll(rangeOf(id)));
-  }
-
   /**
    * Which window's tabs are ours. A page that is loaded again knows its own; a new one takes over those of windows that
    * are gone, as after the browser was closed.
+   * @param {IDBDatabase} database
    */
-  async #claimWindow() {
-    const mine = sessionStorage.getItem("heddle.window");
-    const beat = () => localStorage.setItem(`heddle.window.${this.#window}`, String(Date.now()));
-    const isCopy = mine !== null && performance.getEntriesByType("navigation").every((each) => /** @type {any} */ (each).type === "navigate") && isAlive(mine);
-    this.#window = mine !== null && !isCopy ? mine : randomId(); // a duplicated browser tab brings its session along
-    sessionStorage.setItem("heddle.window", this.#window);
-    if (mine === null) {
-      const orphans = (await this.#heads()).filter((head) => !isAlive(head.window));
-      const store = /** @type {IDBDatabase} */ (this.#database).transaction("heads", "readwrite").objectStore("heads");
-      for (const head of orphans) store.put({ ...head, window: this.#window });
-      await done(store.transaction);
-    }
-    beat();
-    const timer = setInterval(beat, BEAT_MS);
-    addEventListener("pagehide", () => {
-      clearInterval(timer);
-      localStorage.removeItem(`heddle.window.${this.#window}`);
-    });
-    return this.#window;
+  async #claimWindow(database) {
+    const mine = sessionStorage.getItem(WINDOW);
+    const isNew = mine !== null && performance.getEntriesByType("navigation").every((each) => /** @type {any} */ (each).type === "navigate");
+    const isCopy = isNew && (await this.#windows.open([mine])).size > 0; // a duplicated browser tab brings its session along
+    this.#windows.id = mine !== null && !isCopy ? mine : randomId();
+    sessionStorage.setItem(WINDOW, this.#windows.id);
+    if (mine !== null) return;
+    const heads = await headsIn(database);
+    const open = await this.#windows.open(new Set(heads.map((head) => head.window)));
+    const orphans = heads.filter((head) => !open.has(head.window));
+    if (!orphans.length) return;
+    const store = database.transaction("heads", "readwrite").objectStore("heads");
+    for (const head of orphans) store.put({ ...head, window: this.#windows.id });
+    await done(store.transaction);
+    this.#windows.take(orphans.map((head) => head.id)); // one of them may only have been asleep
   }
-}
-
-/** @param {string} id  of a window */
-function isAlive(id) {
-  return Date.now() - Number(localStorage.getItem(`heddle.window.${id}`) ?? 0) < 3 * BEAT_MS;
 }
 
 /** @param {Node} node */
@@ -368,6 +437,16 @@ function frameOf(document) {
 /** @param {string} id */
 function rangeOf(id) {
   return IDBKeyRange.bound([id, ""], [id, "\uffff"]);
+}
+
+/** @param {IDBDatabase} database @returns {Promise<Head[]>} */
+function headsIn(database) {
+  return request(database.transaction("heads").objectStore("heads").getAll());
+}
+
+/** @param {IDBDatabase} database @param {string} id  of a draft @returns {Promise<{key: [string, string], rank: number, record: any}[]>} */
+function nodesIn(database, id) {
+  return request(database.transaction("nodes").objectStore("nodes").getAll(rangeOf(id)));
 }
 
 /** @returns {Promise<IDBDatabase>} */

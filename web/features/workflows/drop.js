@@ -31,7 +31,8 @@ export function listenForDrops(editor, files) {
     event.preventDefault();
     const chosen = [...(event.dataTransfer?.files ?? [])];
     if (chosen.length) {
-      void files.openFiles(chosen);
+      const area = editor.view.element.getBoundingClientRect();
+      void files.openFiles(chosen, editor.view.toGraph(event.clientX - area.left, event.clientY - area.top));
       return;
     }
     const address = event.dataTransfer?.getData("text/uri-list").split("\n").find((line) => line && !line.startsWith("#"));

@@ -31,11 +31,13 @@ export class Files {
   #editor;
   /** @type {(shelf?: "mine" | "examples") => Promise<void>} */
   browse = async () => {};
+  /** Whether this browser has all that stands in the tabs, saved or not. @type {() => boolean} */
+  isKept = () => false;
 
   /** @param {Editor} editor */
   constructor(editor) {
     this.#editor = editor;
-    editor.events.on("change", (/** @type {Document} */ document) => this.events.emit("change", document));
+    this.stop = editor.events.on("change", (document) => this.events.emit("change", document));
   }
 
   /** @param {Document} document @returns {FileState} */
@@ -105,7 +107,6 @@ export class Files {
       if (damage.length > 5) lines.push(this.#editor.text("workflows.more-damage", { count: damage.length - 5 }));
       this.#editor.shell.note(lines.join("\n"), { kind: "error" });
     }
-    this.#editor.events.emit("workflow:open", document);
     return document;
   }
 
@@ -164,24 +165,37 @@ export class Files {
     field.click();
   }
 
-  /** @param {File[]} chosen */
-  async openFiles(chosen) {
+  /**
+   * Each in a tab of its own; those that carry no workflow become nodes that read them.
+   * @param {File[]} chosen
+   * @param {{x: number, y: number}} [place]  where these nodes go, graph px
+   */
+  async openFiles(chosen, place) {
+    /** @type {File[]} */
+    const media = [];
     for (const each of chosen) {
       try {
-        await this.openAnything(each);
+        await this.openAnything(each, (file) => media.push(file));
       } catch (error) {
         const reason = error instanceof Error ? error.message : String(error);
         this.#editor.report(new Error(reason.includes(each.name) ? reason : this.#editor.text("workflows.cannot-open", { name: each.name, reason })));
       }
+    }
+    if (!media.length) return;
+    try {
+      await this.#editor.services.media?.placeAll(media, place);
+    } catch (error) {
+      this.#editor.report(error);
     }
   }
 
   /**
    * A file of any kind that carries a workflow, a text of JSON or of settings, or parsed JSON.
    * @param {File | string | any} what
+   * @param {(file: File) => unknown} [onMedia]  is given what carries none and can be an input; without it a node is made
    * @returns {Promise<Document | null>} null: nothing in it could be opened; the person was told
    */
-  async openAnything(what) {
+  async openAnything(what, onMedia = (file) => this.#editor.services.media?.place(file)) {
     if (what && typeof what === "object" && !(what instanceof Blob)) return this.openSaved(what);
     const name = what instanceof File ? what.name : this.#editor.text("workflows.pasted");
     if (what instanceof Blob && what.size > LARGEST_FILE && /\.json$/i.test(name)) {
@@ -204,8 +218,8 @@ export class Files {
       if (found.kind !== "workflow") document.journal.clear();
       return document;
     }
-    if (found.kind === "media" && what instanceof File && this.#editor.services.media?.place) {
-      await this.#editor.services.media.place(what);
+    if (found.kind === "media" && what instanceof File && this.#editor.services.media) {
+      await onMedia(what);
       return this.#editor.document;
     }
     this.#editor.shell.note(this.#editor.text("workflows.nothing-in-it", { name }), { kind: "error" });
@@ -257,7 +271,10 @@ export class Files {
       editor.events.emit("workflow:saved", document);
       return true;
     } catch (error) {
-      if (!(error instanceof Refusal) || error.status !== 409) throw error;
+      if (!(error instanceof Refusal) || error.status !== 409) {
+        this.#tellUnsaved(document, nameOf(path), error);
+        return false;
+      }
     }
     const answer = await editor.shell.ask(
       editor.text("workflows.conflict-title"),
@@ -275,6 +292,17 @@ export class Files {
       if (response.ok) this.openSaved(this.#parse(await response.text(), path), { name: `${nameOf(path)} *` });
     }
     return false;
+  }
+
+  /** @param {Document} document @param {string} name @param {unknown} error */
+  #tellUnsaved(document, name, error) {
+    const { shell, server } = this.#editor;
+    console.warn(error);
+    const reason = error instanceof Refusal ? error.message : server.state === "away" ? this.#editor.text("workflows.server-away") : String(error);
+    shell.note(this.#editor.text("workflows.cannot-save", { name, reason }), {
+      kind: "error",
+      action: { text: this.#editor.text("command.download"), run: () => this.download(document) },
+    });
   }
 
   async rename() {
@@ -300,8 +328,7 @@ export class Files {
   }
 
   /** The file, as a download. */
-  download() {
-    const document = this.#editor.document;
+  download(document = this.#editor.document) {
     offer(writeExactly(this.write(document), 2), `${this.stateOf(document).name}.json`);
   }
 

@@ -55,8 +55,7 @@ export class Tabs {
     if (hadFocus) /** @type {HTMLElement | null} */ (this.#list.querySelector("[aria-selected=true]"))?.focus();
     this.#list.querySelector("[aria-selected=true]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
     const { name } = this.#files.stateOf(this.#editor.document);
-    this.#editor.events.emit("title", name);
-    if (!this.#editor.services.title) document.title = `${name} · Heddle`;
+    document.title = `${name} · Heddle`;
   }
 
   /** @param {Document} each */
@@ -107,7 +106,7 @@ export class Tabs {
     const others = editor.documents.filter((other) => other !== each);
     editor.shell.menu([
       editor.menuItem("file.save"), editor.menuItem("file.save-as"), editor.menuItem("file.rename"), editor.menuItem("file.versions"), "line",
-      editor.menuItem("file.duplicate"), editor.menuItem("file.download"), editor.menuItem("file.download-prompt"), "line",
+      ...(editor.commands.get("form.toggle") ? [editor.menuItem("form.toggle")] : []), editor.menuItem("file.duplicate"), editor.menuItem("file.download"), editor.menuItem("file.download-prompt"), "line",
       editor.menuItem("file.close"),
       { title: "workflows.close-others", isDisabled: !others.length, run: async () => { for (const other of others) if (!(await this.#files.close(other))) break; } },
     ], { x: event.clientX, y: event.clientY });

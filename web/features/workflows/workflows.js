@@ -19,10 +19,10 @@ export const workflows = {
   async install(editor) {
     const removeStyle = await addStyle("./workflows.css", import.meta.url);
     const files = new Files(editor);
-    editor.services.workflows = files;
-    editor.services.open = (/** @type {File | string | any} */ what) => files.openAnything(what);
+    const takeService = editor.offer("workflows", files);
     const tabs = new Tabs(editor, files);
     const drafts = new Drafts(editor, files);
+    files.isKept = () => drafts.isKept;
     const stopDrops = listenForDrops(editor, files);
     const stopCommands = editor.commands.addAll([
       { id: "file.new", title: "command.new", keys: ["alt+n"], run: () => files.openNew() },
@@ -58,18 +58,7 @@ export const workflows = {
       icon: "M4 5h6l2 2h8v12H4z",
       side: "left",
       order: 10,
-      open(body) {
-        let isOpen = true;
-        /** @type {(() => void) | undefined} */
-        let close;
-        void import("./panel.js").then(({ fillPanel }) => {
-          if (isOpen) close = fillPanel(editor, files, body);
-        }).catch((error) => editor.report(error));
-        return () => {
-          isOpen = false;
-          close?.();
-        };
-      },
+      open: async (body) => (await import("./panel.js")).fillPanel(editor, files, body),
     });
     const stopToggle = editor.commands.add({ id: "panel.workflows", title: "command.panel-workflows", keys: ["w"], run: () => editor.shell.togglePanel("workflows") });
 
@@ -110,6 +99,8 @@ export const workflows = {
       removePanel();
       drafts.dispose();
       tabs.dispose();
+      takeService();
+      files.stop();
       removeStyle();
     };
   },

@@ -1,0 +1,101 @@
+"""A workflow as a form: run on a phone, chosen in the builder, sent to somebody as an address."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+from playwright.sync_api import BrowserContext, Page, expect
+
+from tests.web.conftest import Troubles
+from tests.web.page_server import PageServer
+
+
+def test_a_phone_runs_a_workflow_by_its_form(
+    new_context: Callable[..., BrowserContext],
+    server: PageServer,
+    find_barriers: Callable[..., list[str]],
+    troubles: Troubles,
+) -> None:
+    troubles.allow("status of 400")  # what is wrong with a field is told by the server
+    page = new_context(server, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True).new_page()
+    page.goto("/")
+    form = page.locator(".form-page")
+    form.get_by_label("Prompt", exact=True).fill("a small blue star, white background")
+    form.get_by_role("textbox", name="Steps").fill("4")
+    form.get_by_role("button", name="Run").tap()
+    form.locator(".form-latest img").wait_for(timeout=60_000)
+    assert page.evaluate(
+        """async () => {
+          const { jobs } = heddle.editor.services.run;
+          const { prompt } = await heddle.editor.server.get(`/heddle/jobs/${jobs.all.at(-1).id}`);
+          return Object.values(prompt).map(({ inputs }) => inputs.text ?? inputs.steps).filter(Boolean);
+        }"""
+    ) == ["a small blue star, white background", 4]
+    assert find_barriers(page, ".form-page") == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.evaluate(
+        """() => {
+          const { root } = heddle.editor.document;
+          heddle.editor.edit("undo.value", () => root.setValue(root.node(5), "steps", -3));
+        }"""
+    )
+    form.get_by_role("button", name="Run").tap()
+    form.locator(".form-field.is-wrong .form-error").wait_for()
+    page.get_by_role("button", name="Show the graph").tap()
+    expect(form).to_be_hidden()
+    page.reload()
+    page.locator("body[data-ready]").wait_for()
+    expect(form).to_be_hidden()  # this browser remembers
+    page.get_by_role("button", name="Show as a form").tap()
+    expect(form.get_by_label("Prompt", exact=True)).to_have_value("a small blue star, white background")
+    form.locator(".form-latest img").wait_for(timeout=60_000)
+
+
+def open_form(page: Page) -> None:
+    page.keyboard.press("Alt+a")
+    page.locator(".form-field").first.wait_for()
+
+
+def test_what_a_form_shows_is_chosen_and_kept(
+    editor_page: Page, server: PageServer, find_barriers: Callable[..., list[str]]
+) -> None:
+    page = editor_page
+    open_form(page)
+    fields = page.locator(".form-field .form-name")
+    found = fields.all_inner_texts()
+    assert found[:2] == ["Prompt", "Negative prompt"] and "Seed" in found
+    page.get_by_role("button", name="Choose what the form shows").click()
+    builder = page.locator(".form-builder")
+    builder.get_by_role("searchbox").fill("sampler_name")
+    builder.get_by_role("checkbox", name="Sampler").check()
+    builder.get_by_role("button", name="Take “Negative prompt” out").click()
+    builder.get_by_label("Name of “Sampler”").fill("Method")
+    builder.get_by_label("Name of “Sampler”").press("Tab")
+    builder.get_by_label("Heading above “Method”").fill("How it is drawn")
+    builder.get_by_label("Heading above “Method”").press("Alt+ArrowUp")
+    expect(fields.nth(-2)).to_have_text("Method")
+    expect(page.locator(".form-heading")).to_have_text("How it is drawn")
+    assert find_barriers(page, ".form-page") == []
+    builder.get_by_role("button", name="Done").click()
+    page.keyboard.press("Delete")  # the graph below hears nothing
+    page.keyboard.press("Control+s")
+    page.get_by_role("textbox", name="Save as").fill("chosen form")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("tab", name="chosen form")).to_be_visible()
+    saved = json.loads((server.base / "user/default/workflows/chosen form.json").read_text(encoding="utf-8"))
+    assert len(saved["nodes"]) == 8
+    assert saved["extra"]["linearMode"] is True
+    inputs = saved["extra"]["linearData"]["inputs"]
+    assert [5, "sampler_name", {"label": "Method", "heading": "How it is drawn"}] in inputs
+    assert [3, "text"] not in inputs and [2, "text"] in inputs
+    page.keyboard.press("Control+z")
+    expect(fields.nth(-1)).to_have_text("Method")
+    # Sent to somebody: the form alone.
+    other = page.context.new_page()
+    other.goto("/#form=chosen form")
+    expect(other.locator(".form-heading")).to_have_text("How it is drawn")
+    expect(other.locator(".bar")).to_be_hidden()
+    expect(other.locator(".form-tools")).to_have_count(0)
+    other.locator(".form-go").click()
+    other.locator(".form-latest img").wait_for(timeout=60_000)

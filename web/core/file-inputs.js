@@ -1,0 +1,30 @@
+/** Inputs that name files: what the files are, and how a value names one. */
+
+/** @import { InputSpec } from "./spec.js" */
+
+/** @typedef {"image" | "video" | "audio"} FileKind */
+
+/** @param {InputSpec} input @returns {FileKind | null} what the files are that it names */
+export function kindOfFiles(input) {
+  const { options, widget } = input;
+  if (widget === "WEBCAM") return "image";
+  if (widget === "AUDIO_RECORD") return "audio";
+  if (widget !== "COMBO" && widget !== "PAINTER") return null;
+  if (options.image_upload || options.animated_image_upload) return "image";
+  if (options.video_upload) return "video";
+  return options.audio_upload ? "audio" : null;
+}
+
+/**
+ * The file that a value names: "name.png", "folder/name.png", "name.png [output]".
+ * @param {unknown} value
+ * @param {string} [folder]  where it lies if the value does not say
+ * @returns {{filename: string, subfolder: string, type: string} | null}
+ */
+export function fileOf(value, folder = "input") {
+  if (typeof value !== "string" || !value) return null;
+  const [, path, type = folder] = /^(.*?)(?: \[(input|output|temp)\])?$/s.exec(value) ?? [];
+  if (!path) return null;
+  const at = path.lastIndexOf("/");
+  return { filename: path.slice(at + 1), subfolder: path.slice(0, Math.max(0, at)), type };
+}

@@ -1,0 +1,143 @@
+/**
+ * Pictures, videos and sounds as inputs: `editor.services.media`. A file that carries no workflow becomes a node that
+ * reads it; a result is copied to the inputs and given to the chosen node, or to a new one.
+ */
+
+import { kindOfFiles } from "../../core/file-inputs.js";
+import { unfold } from "../../core/spec.js";
+
+/** @import { Editor, Feature } from "../../core/editor.js" */
+/** @import { FileKind } from "../../core/file-inputs.js" */
+/** @import { Node } from "../../core/graph.js" */
+/** @import { InputSpec } from "../../core/spec.js" */
+/** @import { Point } from "../../core/view/links.js" */
+
+/** The types that people know for this; of others the first that reads such files is taken. @type {Record<FileKind, string>} */
+const USUAL = { image: "LoadImage", video: "LoadVideo", audio: "LoadAudio" };
+const GAP = 30; // between nodes that come together, graph px
+
+/** @typedef {{kind: FileKind, value: string}} Brought  a file among the inputs, as widgets name it */
+
+/**
+ * @typedef {{filename: string, subfolder?: string, type?: string, kind: string}} Result  a file that a job wrote
+ *
+ * @typedef {object} MediaService
+ * @property {(file: File, place?: Point) => Promise<void>} place  uploads a file and makes a node that reads it; `place`:
+ *   corner of the node, graph px, without it where the pointer is
+ * @property {(files: File[], place?: Point) => Promise<void>} placeAll  several, beside each other, in one step of undo
+ * @property {(results: Result[], where?: {place?: Point, node?: Node}) => Promise<void>} use  results as inputs: one goes
+ *   to the node that is chosen or meant if it reads such files, else each gets a node
+ * @property {(kind: string) => boolean} canRead  whether there are nodes that read such files
+ */
+
+/** @type {Feature} */
+export const media = {
+  name: "media",
+  install(editor) {
+    return editor.offer("media", {
+      place: (file, place) => placeAll(editor, [file], place),
+      placeAll: (files, place) => placeAll(editor, files, place),
+      use: (results, where) => use(editor, results, where),
+      canRead: (kind) => typeFor(editor, kind) !== null,
+    });
+  },
+};
+
+/** @param {Editor} editor @param {File[]} files @param {Point} [place] */
+async function placeAll(editor, files, place) {
+  /** @type {Brought[]} */
+  const brought = [];
+  for (const file of files) {
+    const kind = kindOf(file);
+    if (!kind || !typeFor(editor, kind)) {
+      editor.shell.note(editor.text("media.no-node", { name: file.name }), { kind: "error" });
+      continue;
+    }
+    const form = new FormData();
+    form.append("image", file, file.name);
+    const { name, subfolder } = await editor.server.post("/upload/image", form);
+    const value = subfolder ? `${subfolder}/${name}` : name;
+    know(editor, value);
+    brought.push({ kind, value });
+  }
+  if (brought.length) makeNodes(editor, brought, place);
+}
+
+/**
+ * @param {Editor} editor
+ * @param {Result[]} results
+ * @param {{place?: Point, node?: Node}} [where]
+ */
+async function use(editor, results, { place, node } = {}) {
+  /** @type {Brought[]} */
+  const brought = [];
+  for (const { filename, subfolder = "", type = "output", kind } of results) {
+    const wanted = /** @type {FileKind} */ (kind);
+    if (!typeFor(editor, kind)) {
+      editor.shell.note(editor.text("media.no-node", { name: filename }), { kind: "error" });
+      continue;
+    }
+    const { value } = await editor.server.post("/heddle/outputs/use-as-input", { filename, subfolder, type });
+    know(editor, value);
+    brought.push({ kind: wanted, value });
+  }
+  if (!brought.length) return;
+  const [only, ...others] = brought;
+  const chosen = node ?? (editor.selection.nodes.length === 1 ? editor.selection.nodes[0] : undefined);
+  const input = chosen && !others.length && (node || !place) ? inputFor(chosen.inputSpecs, only.kind) : undefined;
+  if (chosen && input && !chosen.isDriven(input.name)) {
+    editor.edit("undo.value", () => chosen.graph.setValue(chosen, input.name, only.value));
+    editor.shell.note(editor.text("media.set", { name: chosen.name }), { kind: "good" });
+  } else {
+    makeNodes(editor, brought, place);
+    editor.shell.note(editor.text(others.length ? "media.nodes-made" : "media.node-made", { count: brought.length }), { kind: "good" });
+  }
+}
+
+/** The lists of choices are the server's, from before. @param {Editor} editor @param {string} value */
+function know(editor, value) {
+  editor.services.widgets.choices.add("input", value);
+  editor.events.emit("files:uploaded", { folder: "input", path: value });
+}
+
+/** @param {Editor} editor @param {Brought[]} brought @param {Point} [place] */
+function makeNodes(editor, brought, place) {
+  const { graph, view } = editor;
+  const { last } = view.pointer;
+  const corner = place ?? (last ? { x: last.x, y: last.y } : view.toGraph(view.width / 2 - 150, view.height / 2 - 150));
+  let x = Math.round(corner.x);
+  const y = Math.round(corner.y);
+  const nodes = editor.edit("undo.add-node", () => brought.map(({ kind, value }) => {
+    const found = /** @type {{type: string, input: InputSpec}} */ (typeFor(editor, kind));
+    const node = graph.addNode(found.type, { x, y }, { [found.input.name]: value });
+    const { width, height } = view.layouts.of(node);
+    graph.setNode(node, "width", Math.ceil(width));
+    graph.setNode(node, "height", Math.ceil(height));
+    x += Math.ceil(width) + GAP;
+    return node;
+  }));
+  editor.selection.set(nodes);
+}
+
+/** @param {Editor} editor @param {string} kind @returns {{type: string, input: InputSpec} | null} */
+function typeFor(editor, kind) {
+  const { catalogue } = editor;
+  if (!Object.hasOwn(USUAL, kind)) return null;
+  for (const type of [USUAL[/** @type {FileKind} */ (kind)], ...catalogue.types]) {
+    const spec = catalogue.spec(type);
+    const input = spec && inputFor(unfold(spec, {}, () => false), kind);
+    if (input) return { type, input };
+  }
+  return null;
+}
+
+/** @param {InputSpec[]} inputs @param {string} kind */
+function inputFor(inputs, kind) {
+  return inputs.find((each) => each.widget === "COMBO" && kindOfFiles(each) === kind && (each.options.image_folder ?? "input") === "input");
+}
+
+/** @param {File} file @returns {FileKind | null} */
+function kindOf(file) {
+  const [kind] = file.type.split("/");
+  return Object.hasOwn(USUAL, kind) ? /** @type {FileKind} */ (kind) : null;
+}
