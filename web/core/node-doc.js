@@ -42,7 +42,7 @@ function paragraphs(text) {
 function slot(name, type, tip, facts) {
   const shown = type.length > 30 ? `${type.slice(0, 30)}…` : type;
   return [
-    h("dt", {}, h("i", { class: "doc-dot", style: { background: colourOfType(type) } }), h("span", {}, name || type), h("small", {}, shown)),
+    h("dt", {}, h("i", { class: "dot", style: { background: colourOfType(type) } }), h("span", {}, name || type), h("small", {}, shown)),
     h("dd", {}, tip ? h("p", {}, String(tip)) : null, facts.length ? h("p", { class: "doc-facts" }, facts.join(" · ")) : null),
   ];
 }

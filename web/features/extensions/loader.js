@@ -56,7 +56,6 @@ export class Extensions {
       clearTimeout(patience);
       this.#tellAll();
     }
-    this.#editor.events.emit("extensions:loaded", this.records);
   }
 
   /** @param {string} address */
