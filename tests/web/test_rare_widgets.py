@@ -47,6 +47,10 @@ def test_two_pictures_are_held_against_each_other(
         const source = document.querySelector("link[rel=icon]").href;
         show("Compare", { a: [{ src: source }], b: [{ src: source }] });
     }""")
+    page.evaluate("() => edit('Compare', 'compare_view')")  # from now on its module is there
+    page.get_by_role("dialog").get_by_role("slider").wait_for()
+    page.keyboard.press("Escape")
+    page.get_by_role("dialog").wait_for(state="detached")
     box = page.evaluate("""() => {
         const { view } = heddle.editor;
         view.settle();
