@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import BrowserContext, Dialog, Page, expect
 
+from server.keys import Limits
 from tests.web.conftest import Troubles
 from tests.web.page_server import PageServer
 from tests.web.waits import until, until_kept
@@ -279,3 +281,10 @@ def test_an_empty_tab_that_gave_way_to_a_workflow_does_not_come_again(editor_pag
     editor_page.reload()
     editor_page.locator("body[data-ready]").wait_for()
     expect(editor_page.get_by_role("tab")).to_have_count(1)
+
+
+def test_what_may_be_opened_can_be_saved() -> None:
+    source = (HOUSE / "web/features/workflows/files.js").read_text(encoding="utf-8")
+    found = re.search(r"LARGEST_FILE = (\d+) \* 1024 \* 1024", source)
+    assert found
+    assert Limits().json_bytes > 2 * int(found[1]) * 2**20  # values are saved in order and by name
