@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, WebError
 
 NOT_RUN = "NOT RUN: "
-ACTION_TIMEOUT_MS = 20_000  # on a busy machine anything may take long
+ACTION_TIMEOUT_MS = 60_000  # on a busy machine anything may take long; nothing waits longer than it must
 OUTCOME = pytest.StashKey[pytest.TestReport]()
 
 
@@ -67,8 +67,9 @@ def browser() -> Iterator[Browser]:
         if os.environ.get("CI") or os.environ.get("HEDDLE_CI"):
             pytest.fail(NO_CHROMIUM)
         pytest.skip(NOT_RUN + NO_CHROMIUM)
-    from playwright.sync_api import sync_playwright  # large, and tests of modules alone need none of it
+    from playwright.sync_api import expect, sync_playwright  # large, and tests of modules alone need none of it
 
+    expect.set_options(timeout=ACTION_TIMEOUT_MS)  # as patient as clicks are
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=chromium_arguments())
         yield browser

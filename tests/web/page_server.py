@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 HOUSE = Path(__file__).resolve().parents[2]
-START_S = 120.0
+START_S = 300.0  # a worker reads a lot before it is ready, and a busy machine takes its time
 STOP_S = 20.0
 
 

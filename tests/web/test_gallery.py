@@ -14,6 +14,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.web.page_server import HOUSE, PageServer
+from tests.web.waits import PATIENCE_S, until
 
 TOTAL = 100_000
 OPEN = """(saved) => {
@@ -56,23 +57,13 @@ def made(server: PageServer) -> list[str]:
     for seed in range(4):
         sampler["inputs"]["seed"] = 2**63 + seed
         server.ask("/prompt", {"prompt": graph, "extra_data": {"extra_pnginfo": {"workflow": saved}}})
-    end = time.monotonic() + 60
+    end = time.monotonic() + PATIENCE_S
     while time.monotonic() < end:
         entries = server.ask("/heddle/outputs?folder=gallery")["entries"]
         if len(entries) == 4:
             return [each["filename"] for each in entries]
         time.sleep(0.05)
     raise AssertionError("four pictures were to be made")
-
-
-def until(page: Page, expression: str, wanted: Any) -> None:
-    """Until the page has this to say."""
-    found = None
-    for _ in range(400):
-        if (found := page.evaluate(expression)) == wanted:
-            return
-        page.wait_for_timeout(50)
-    assert found == wanted
 
 
 def cells(page: Page) -> Any:

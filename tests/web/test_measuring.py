@@ -55,6 +55,6 @@ def test_a_task_that_takes_long_is_seen(browser: Browser, server: PageServer) ->
         tab.page.evaluate("void (measuring.longTasks.length = 0)")
         with tab.main_thread() as spent:
             tab.page.evaluate(WORK_A_SECOND)
-            tab.page.wait_for_timeout(300)
-        assert max(tab.long_tasks()) >= 990
+            while max(tab.long_tasks(), default=0) < 990:
+                tab.page.wait_for_timeout(50)  # the browser tells it when it has time
         assert max(spent) >= 50, "of the processor: others may have had the rest of the second"

@@ -7,7 +7,6 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from tests.web.conftest import Troubles
@@ -271,18 +270,19 @@ def test_help_says_what_there_is(editor_page: Page, find_barriers: Callable[...,
     expect(hint).to_be_hidden()
 
 
-@pytest.mark.parametrize("panel", ["library", "models", "console", "help"])
 def test_panels_fit_on_a_phone_and_hinder_nobody_in_chinese(
-    new_context: Callable[..., BrowserContext], server: PageServer, find_barriers: Callable[..., list[str]], panel: str
+    new_context: Callable[..., BrowserContext], server: PageServer, find_barriers: Callable[..., list[str]]
 ) -> None:
     look = {"viewport": {"width": 390, "height": 844}, "locale": "zh-CN", "color_scheme": "light", "has_touch": True}
     page = new_context(server, **look).new_page()
     page.goto("/")
     page.locator("body[data-ready]").wait_for()
-    page.evaluate("(id) => void heddle.editor.shell.openPanel(id)", panel)
-    body: Locator = page.locator(f".side-body[data-panel={panel}]")
-    expect(body.locator("input, button, h3").first).to_be_visible()
-    page.wait_for_load_state("networkidle")
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    assert body.evaluate("(body) => body.scrollWidth <= body.clientWidth")
-    assert find_barriers(page) == []
+    for panel in ("library", "models", "workflows", "console", "help", "outline", "gallery", "queue"):
+        page.evaluate("(id) => void heddle.editor.shell.openPanel(id)", panel)
+        body: Locator = page.locator(f".side-body[data-panel={panel}]")
+        expect(body.locator("input, button, h3").first).to_be_visible()
+        page.wait_for_load_state("networkidle")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390, panel
+        assert body.evaluate("(body) => body.scrollWidth <= body.clientWidth"), panel
+        assert find_barriers(page) == [], panel
+        page.evaluate("['left', 'right', 'bottom'].forEach((each) => heddle.editor.shell.closePanel(each))")

@@ -13,6 +13,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.web.conftest import Troubles
 from tests.web.page_server import HOUSE, PageServer
+from tests.web.waits import PATIENCE_S, until, until_kept
 
 # A node that waits, and one that fails, as a pack brings them.
 PACK = """
@@ -70,7 +71,7 @@ def jobs(page: Page) -> list[str]:
 
 
 def until_ended(page: Page, count: int = 1) -> list[str]:
-    end = time.monotonic() + 60
+    end = time.monotonic() + PATIENCE_S
     while time.monotonic() < end:
         states = jobs(page)
         if len(states) >= count and not {"sending", "queued", "running"} & set(states):
@@ -127,9 +128,9 @@ def test_a_workflow_is_run_by_a_key_and_its_picture_stands_in_the_node(editor_pa
     assert page.evaluate("heddle.editor.document.root.node(5).values.seed") != seed  # drawn for the next run
     assert page.evaluate("heard.length") == 1
     expect(page.locator(".voice")).to_contain_text("Done in")
-    page.wait_for_timeout(300)
-    assert shown(page, 5, "state") == "done" and shown(page, 5, "ms") > 0
-    assert page.title() == "test · Heddle"  # no percent is left
+    expect(page).to_have_title("test · Heddle")  # no percent is left
+    until(page, "heddle.editor.services.content.get(heddle.editor.document.root.node(5))?.ms > 0")
+    assert shown(page, 5, "state") == "done"
 
 
 def test_what_is_wrong_stands_at_its_widget_and_in_a_list_that_mends_it(editor_page: Page, troubles: Troubles) -> None:
@@ -225,9 +226,7 @@ def test_a_run_follows_changes_of_what_it_makes_and_goes_on_until_it_is_stopped(
     page.evaluate(SET, [1, "seed", 50])
     until_ended(page, 2)
     page.evaluate("heddle.editor.commands.run('run.continuously')")
-    end = time.monotonic() + 30
-    while len(jobs(page)) < 5 and time.monotonic() < end:
-        page.wait_for_timeout(100)
+    until(page, "heddle.editor.services.run.jobs.all.length >= 5")
     page.evaluate("heddle.editor.services.run.setMode('once')")
     page.wait_for_timeout(500)
     count = len(until_ended(page, 5))
@@ -310,7 +309,7 @@ def test_results_stand_at_the_right_instance_of_a_subgraph_and_come_back_after_a
         assert shown(page, f"{number}:20", "text") == text
     page.evaluate(enter, None)
     assert shown(page, 2, "state") == "done"
-    page.wait_for_timeout(1500)  # until the draft is kept
+    until_kept(page)
     page.reload()
     page.locator("body[data-ready]").wait_for()
     until_ended(page)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import random
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.web.page_server import HOUSE
+from tests.web.page_server import HOUSE, PageServer
 from tests.web.test_wiring import SAVED, Canvas
+from tests.web.waits import until, until_kept
 
 SHIPPED = sorted(path.stem for path in (HOUSE / "workflows").glob("*.json"))
 WIDGET = """([type, name]) => {
@@ -22,12 +22,15 @@ WIDGET = """([type, name]) => {
   const box = view.widgetBox(node, place);
   return view.toScreen((box.left + box.right) / 2, box.top + 10);
 }"""
+RUN_PROMPT = """async () => {
+  const { jobs } = heddle.editor.services.run;
+  return (await heddle.editor.server.get(`/heddle/jobs/${jobs.all.at(-1).id}`)).prompt;
+}"""
 HAS_PICTURE = """() => {
   const { editor } = heddle;
   const save = [...editor.graph.nodes.values()].find((each) => each.type === "SaveImage");
   return Boolean(editor.services.content.get(save)?.pictures.length);
 }"""
-GO = "() => heddle.editor.commands.run('view.fit-all')"
 
 
 def test_a_picture_is_made_from_an_empty_canvas(editor_page: Page) -> None:
@@ -79,7 +82,7 @@ def test_a_picture_is_made_from_an_empty_canvas(editor_page: Page) -> None:
     editor_page.keyboard.press("Control+Enter")
     until(editor_page, HAS_PICTURE)
     before = editor_page.evaluate(SAVED)
-    editor_page.wait_for_timeout(1500)
+    until_kept(editor_page)
     editor_page.reload()
     editor_page.locator("body[data-ready]").wait_for()
     after = editor_page.evaluate(SAVED)
@@ -91,12 +94,15 @@ def test_a_picture_is_made_from_an_empty_canvas(editor_page: Page) -> None:
 
 
 @pytest.mark.parametrize("name", SHIPPED)
-def test_every_example_opens_is_saved_as_it_was_and_runs(editor_page: Page, name: str) -> None:
+def test_every_example_opens_is_saved_as_it_was_and_runs(editor_page: Page, server: PageServer, name: str) -> None:
     shipped = json.loads((HOUSE / "workflows" / f"{name}.json").read_text(encoding="utf-8"))
     editor_page.evaluate("(name) => heddle.editor.services.workflows.openExample(name)", name)
     assert without_what_may_come(editor_page.evaluate(SAVED)) == without_what_may_come(shipped)
     editor_page.keyboard.press("Control+Enter")
     until(editor_page, HAS_PICTURE)
+    run = editor_page.evaluate(RUN_PROMPT)
+    wanted = server.ask("/heddle/convert", shipped)
+    assert nodes_of(run) == nodes_of(wanted["prompt"])
 
 
 def test_a_picture_that_is_dropped_brings_its_workflow_which_runs(editor_page: Page, tmp_path: Path) -> None:
@@ -121,68 +127,8 @@ def test_a_picture_that_is_dropped_brings_its_workflow_which_runs(editor_page: P
     until(editor_page, HAS_PICTURE)
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_two_hundred_gestures_and_undo_return_to_the_exact_file(editor_page: Page, seed: int) -> None:
-    """Mouse and keys at random places of a real page; what each hits, decides what it does."""
-    chance = random.Random(seed)
-    page = editor_page
-    page.evaluate(GO)
-    page.locator(".canvas").focus()
-    before = page.evaluate(SAVED)
-    box = page.locator(".canvas").bounding_box()
-    assert box is not None
-
-    def somewhere() -> tuple[float, float]:
-        return (box["x"] + chance.uniform(60, box["width"] - 60), box["y"] + chance.uniform(40, box["height"] - 40))
-
-    def title() -> tuple[float, float]:
-        script = """(share) => {
-          const { view, graph } = heddle.editor;
-          const nodes = [...graph.nodes.values()];
-          if (!nodes.length) return { x: 300, y: 300 };
-          const node = nodes[Math.floor(share * nodes.length)];
-          return view.toScreen(node.x + 30, node.y - 15);
-        }"""
-        point = page.evaluate(script, chance.random())
-        return box["x"] + point["x"], box["y"] + point["y"]
-
-    def drag(start: tuple[float, float], end: tuple[float, float]) -> None:
-        page.mouse.move(*start)
-        page.mouse.down()
-        page.mouse.move((start[0] + end[0]) / 2, (start[1] + end[1]) / 2)
-        page.mouse.move(*end)
-        page.mouse.up()
-
-    keys = ["Control+b", "Control+m", "Alt+c", "Control+d", "Delete", "Control+g", "ArrowLeft", "ArrowDown"]
-    for _ in range(200):
-        kind = chance.random()
-        if kind < 0.35:
-            drag(title(), somewhere())
-        elif kind < 0.6:
-            drag(somewhere(), somewhere())
-            page.keyboard.press("Escape")  # the palette may have come
-        elif kind < 0.7:
-            page.mouse.click(*title())
-        else:
-            page.mouse.click(*title())
-            page.keyboard.press(chance.choice(keys))
-        page.keyboard.press("Escape")
-        page.locator(".canvas").focus()
-    after = page.evaluate(SAVED)
-    assert without_view(after) != without_view(before)
-    page.evaluate("() => { while (heddle.editor.document.journal.undo()); }")
-    assert without_view(page.evaluate(SAVED)) == without_view(before), f"seed {seed}"
-    page.evaluate("() => { while (heddle.editor.document.journal.redo()); }")
-    assert without_view(page.evaluate(SAVED)) == without_view(after), f"seed {seed}"
-
-
-def until(page: Page, condition: str) -> None:
-    """Wait until a function of the page says so; the page's policy lets nothing there be made out of text."""
-    for _ in range(600):
-        if page.evaluate(condition):
-            return
-        page.wait_for_timeout(100)
-    raise AssertionError(f"it never came: {condition}")
+def nodes_of(prompt: dict[str, Any]) -> dict[str, Any]:
+    return {number: (node["class_type"], node["inputs"]) for number, node in prompt.items()}
 
 
 def without_view(workflow: dict[str, Any]) -> dict[str, Any]:

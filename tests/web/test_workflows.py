@@ -11,6 +11,7 @@ from playwright.sync_api import BrowserContext, Dialog, Page, expect
 
 from tests.web.conftest import Troubles
 from tests.web.page_server import PageServer
+from tests.web.waits import until, until_kept
 
 HOUSE = Path(__file__).resolve().parents[2]
 WRITE = "() => heddle.editor.services.workflows.write(heddle.editor.document)"
@@ -47,7 +48,7 @@ def test_what_was_not_saved_is_there_after_a_reload(editor_page: Page) -> None:
     node = editor_page.evaluate(MOVE)
     editor_page.evaluate(RUN, "file.new")
     before = editor_page.evaluate("heddle.editor.documents.length")
-    editor_page.wait_for_timeout(1500)
+    until_kept(editor_page)
     editor_page.reload()
     editor_page.locator("body[data-ready]").wait_for()
     assert editor_page.evaluate("heddle.editor.documents.length") == before
@@ -59,7 +60,7 @@ def test_what_was_not_saved_is_there_after_a_reload(editor_page: Page) -> None:
 def test_a_browser_that_was_closed_finds_its_tabs_again(context: BrowserContext) -> None:
     page = open_page(context)
     node = page.evaluate(MOVE)
-    page.wait_for_timeout(1500)
+    until_kept(page)
     page.close()
     again = open_page(context)
     assert place(again, node) == [1234, 567]
@@ -68,7 +69,7 @@ def test_a_browser_that_was_closed_finds_its_tabs_again(context: BrowserContext)
 def test_a_second_window_does_not_take_the_tabs_of_the_first(context: BrowserContext) -> None:
     page = open_page(context)
     node = page.evaluate(MOVE)
-    page.wait_for_timeout(1500)
+    until_kept(page)
     other = open_page(context)
     assert place(other, node) != [1234, 567]
 
@@ -109,7 +110,7 @@ def test_a_save_does_not_replace_what_another_window_saved(context: BrowserConte
     assert [1234, 567] in [node["pos"] for node in read_file(first, "shared.json")["nodes"]]
 
 
-def test_an_earlier_version_comes_back(editor_page: Page) -> None:
+def test_an_earlier_version_comes_back(editor_page: Page, find_barriers: Callable[..., list[str]]) -> None:
     save_as(editor_page, "evolving")
     before = read_file(editor_page, "evolving.json")
     node = editor_page.evaluate(MOVE)
@@ -118,6 +119,7 @@ def test_an_earlier_version_comes_back(editor_page: Page) -> None:
     editor_page.evaluate(RUN, "file.versions")
     dialog = editor_page.get_by_role("dialog")
     dialog.locator(".version").nth(1).click()
+    assert find_barriers(editor_page, "dialog") == []
     dialog.get_by_role("button", name="Restore").click()
     expect(editor_page.get_by_text("This is the version of")).to_be_visible()
     assert place(editor_page, node) != [1234, 567]
@@ -149,9 +151,14 @@ def test_titles_and_notes_are_texts_whatever_is_in_them(editor_page: Page) -> No
     assert editor_page.locator("img[src=x], b").count() == 0
 
 
-def test_the_tabs_speak_chinese(new_context: Callable[..., BrowserContext], server: PageServer) -> None:
+def test_tabs_and_examples_speak_chinese_and_hinder_nobody(
+    new_context: Callable[..., BrowserContext], server: PageServer, find_barriers: Callable[..., list[str]]
+) -> None:
     page = open_page(new_context(server, locale="zh-CN"))
     expect(page.get_by_role("tablist", name="打开的工作流")).to_be_visible()
+    page.evaluate(RUN, "file.browse")
+    expect(page.get_by_role("dialog").locator(".card").first).to_be_visible()
+    assert find_barriers(page, "dialog") == []
 
 
 def save_as(page: Page, name: str) -> None:
@@ -175,22 +182,18 @@ PASTE_AND_UNDO = """async (count) => {
   editor.document.journal.undo();
 }"""
 DRAFT = "heddle.editor.services.workflows.stateOf(heddle.editor.document).id"
-DRAFTS = "async () => (await heddle.editor.server.get('/heddle/drafts')).drafts.map((each) => each.id)"
+DRAFTS = "async () => (await heddle.editor.server.get('/heddle/drafts')).drafts.some((each) => each.id === '{draft}')"
 
 
 def wait_for_draft(page: Page, draft: str) -> None:
     """Until the server has it."""
-    for _ in range(60):
-        if draft in page.evaluate(DRAFTS):
-            return
-        page.wait_for_timeout(250)
-    raise AssertionError(f"the server never got the draft {draft}")
+    until(page, DRAFTS.format(draft=draft))
 
 
 def test_nodes_that_were_taken_back_while_they_were_being_kept_do_not_come_again(editor_page: Page) -> None:
     before = editor_page.evaluate("heddle.editor.graph.nodes.size")
     editor_page.evaluate(PASTE_AND_UNDO, 3000)
-    editor_page.wait_for_timeout(3000)
+    until_kept(editor_page)
     editor_page.reload()
     editor_page.locator("body[data-ready]").wait_for()
     assert editor_page.evaluate("heddle.editor.graph.nodes.size") == before
@@ -199,7 +202,7 @@ def test_nodes_that_were_taken_back_while_they_were_being_kept_do_not_come_again
 def test_a_window_whose_timers_stand_still_keeps_its_tabs(context: BrowserContext) -> None:
     page = open_page(context)
     node = page.evaluate(MOVE)
-    page.wait_for_timeout(1500)
+    until_kept(page)
     other = context.new_page()
     other.add_init_script("const now = Date.now; Date.now = () => now() + 120_000;")  # two minutes without a sign of it
     other.goto("/")
@@ -209,7 +212,7 @@ def test_a_window_whose_timers_stand_still_keeps_its_tabs(context: BrowserContex
 
 
 def test_a_draft_of_another_browser_goes_on_as_one_of_its_own(
-    new_context: Callable[..., BrowserContext], start_server: Callable[..., PageServer]
+    start_server: Callable[..., PageServer], new_context: Callable[..., BrowserContext]
 ) -> None:
     server = start_server()  # with no drafts of others
     context = new_context(server)
@@ -218,7 +221,6 @@ def test_a_draft_of_another_browser_goes_on_as_one_of_its_own(
     old = page.evaluate(DRAFT)
     wait_for_draft(page, old)
     beside = open_page(context)
-    beside.wait_for_timeout(500)
     expect(beside.get_by_text("kept on the server")).to_have_count(0)  # it is open in the window beside
     elsewhere = open_page(new_context(server))
     elsewhere.get_by_role("button", name="Open it").click()
@@ -245,7 +247,8 @@ def test_a_browser_that_keeps_nothing_asks_before_it_closes_and_the_server_keeps
     page.on("dialog", stay)
     page.locator(".canvas").click(position={"x": 30, "y": 600})  # a page that nobody touched may not ask
     page.close(run_before_unload=True)
-    page.wait_for_timeout(500)
+    while not asked:
+        page.wait_for_timeout(50)  # the test's own limit ends it
     assert asked == ["beforeunload"]
     wait_for_draft(page, page.evaluate(DRAFT))
 
@@ -264,3 +267,15 @@ def test_a_save_that_fails_says_why_and_offers_the_file(editor_page: Page, troub
     with editor_page.expect_download() as download:
         note.get_by_role("button", name="Download").click()
     assert [1234, 567] in [node["pos"] for node in json.loads(download.value.path().read_text())["nodes"]]
+
+
+def test_an_empty_tab_that_gave_way_to_a_workflow_does_not_come_again(editor_page: Page) -> None:
+    editor_page.evaluate(RUN, "file.close")
+    expect(editor_page.get_by_role("tab", name="Unnamed")).to_be_visible()
+    editor_page.wait_for_timeout(1500)
+    editor_page.evaluate("heddle.editor.services.workflows.openExample('text_to_image')")
+    expect(editor_page.get_by_role("tab")).to_have_count(1)
+    editor_page.wait_for_timeout(1500)
+    editor_page.reload()
+    editor_page.locator("body[data-ready]").wait_for()
+    expect(editor_page.get_by_role("tab")).to_have_count(1)

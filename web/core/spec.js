@@ -35,6 +35,7 @@ import { socketType } from "./types.js";
  * @property {boolean} isExperimental
  * @property {string[]} aliases
  * @property {boolean} isDynamic  which inputs there are depends on values and links
+ * @property {{inputs: Record<string, string>, outputs: Record<string, string>}} [words]  what they are called in the page's language
  * @property {any} [definition]  the subgraph that it stands for
  */
 

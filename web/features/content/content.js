@@ -5,7 +5,6 @@
 
 import { addStyle } from "../../core/dom.js";
 import { keysOf } from "../../core/commands.js";
-import { copyPicture, saveFile } from "../../core/files-out.js";
 import { groupNameOf } from "../../core/instances.js";
 import { overlap } from "../../core/view/spatial.js";
 import { filesOf } from "./inputs.js";
@@ -329,13 +328,13 @@ function addCommands(editor, store, shown) {
       const found = chosen(argument);
       if (found) window.open(found.picture.src, "_blank", "noopener");
     } },
-    { id: "content.save", title: "command.content-save", run: (argument) => {
+    { id: "content.save", title: "command.content-save", run: async (argument) => {
       const found = chosen(argument);
-      if (found) saveFile(found.picture.src, found.picture.file?.filename ?? "");
+      if (found) (await import("../../core/files-out.js")).saveFile(found.picture.src, found.picture.file?.filename ?? "");
     } },
     { id: "content.copy", title: "command.content-copy", run: async (argument) => {
       const found = chosen(argument);
-      if (found) await copyPicture(found.picture.src);
+      if (found) await (await import("../../core/files-out.js")).copyPicture(found.picture.src);
     } },
     { id: "content.copy-text", title: "command.content-copy-text", isHidden: true, run: ({ text }) => navigator.clipboard.writeText(text) },
   ]);

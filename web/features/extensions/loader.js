@@ -14,6 +14,9 @@ import { ExtensionApi } from "./api.js";
  *   `address`: of its script, "" if it is not known whose it is; `error`: what it threw last, also if it works otherwise
  */
 
+const TOGETHER_MS = 300;
+const PATIENCE_MS = 10_000; // one that never comes to an end keeps nothing from being told
+
 export class Extensions {
   /** @type {ExtensionRecord[]} in the order in which they were heard of */
   records = [];
@@ -22,7 +25,10 @@ export class Extensions {
   #apis = [];
   /** @type {Set<ExtensionRecord>} failed, and not told yet */
   #untold = new Set();
+  /** What fails is told a little later, with what fails beside it. */
   #isTelling = false;
+  /** Scripts are still on their way: one note names all that fail. */
+  #isLoading = true;
   #stopTaking;
   /** @type {Promise<unknown>[]} */
   #settingUp = [];
@@ -40,10 +46,16 @@ export class Extensions {
 
   /** Imports every script that the server lists. Resolves when all are set up or have failed. */
   async load() {
-    /** @type {string[]} */
-    const addresses = await this.#editor.server.get("/extensions");
-    await Promise.all(addresses.map((address) => this.#import(address)));
-    await Promise.all(this.#settingUp);
+    const patience = setTimeout(() => this.#tellAll(), PATIENCE_MS);
+    try {
+      /** @type {string[]} */
+      const addresses = await this.#editor.server.get("/extensions");
+      await Promise.all(addresses.map((address) => this.#import(address)));
+      await Promise.all(this.#settingUp);
+    } finally {
+      clearTimeout(patience);
+      this.#tellAll();
+    }
   }
 
   /** @param {string} address */
@@ -101,17 +113,23 @@ export class Extensions {
     if (!isNew) return;
     this.#editor.events.emit("extension:error", { name: record.name, error }); // the console shows it
     this.#untold.add(record);
-    if (this.#isTelling) return;
+    if (this.#isLoading || this.#isTelling) return;
     this.#isTelling = true;
     setTimeout(() => {
       this.#isTelling = false;
-      const told = [...this.#untold];
-      this.#untold.clear();
-      const { shell } = this.#editor;
-      const text = told.length === 1
-        ? this.#editor.text(told[0].state === "failed" ? "extensions.failed" : "extensions.threw", { name: told[0].name, error: told[0].error })
-        : this.#editor.text("extensions.failed-many", { count: told.length, names: told.map((each) => each.name).join(", ") });
-      shell.note(text, { kind: "error", action: { text: this.#editor.text("extensions.details"), run: () => this.#editor.commands.run("extensions.list") } });
-    }, 300);
+      this.#tellAll();
+    }, TOGETHER_MS);
+  }
+
+  #tellAll() {
+    this.#isLoading = false;
+    const told = [...this.#untold];
+    this.#untold.clear();
+    if (!told.length) return;
+    const { shell } = this.#editor;
+    const text = told.length === 1
+      ? this.#editor.text(told[0].state === "failed" ? "extensions.failed" : "extensions.threw", { name: told[0].name, error: told[0].error })
+      : this.#editor.text("extensions.failed-many", { count: told.length, names: told.map((each) => each.name).join(", ") });
+    shell.note(text, { kind: "error", action: { text: this.#editor.text("extensions.details"), run: () => this.#editor.commands.run("extensions.list") } });
   }
 }

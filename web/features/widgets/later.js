@@ -9,7 +9,7 @@ import { h } from "../../core/dom.js";
 /**
  * @param {Editor} editor
  * @param {() => Promise<WidgetKind>} load
- * @param {{height: number, grows?: boolean}} look  before it is there, and afterwards the same
+ * @param {{height: number | ((width: number) => number), grows?: boolean}} look  before it is there, and afterwards the same
  * @returns {WidgetKind}
  */
 function later(editor, load, { height, grows = false }) {
@@ -34,9 +34,9 @@ function later(editor, load, { height, grows = false }) {
     });
   };
   return {
-    height: () => height,
+    height: (_, __, width) => (typeof height === "number" ? height : height(width)),
     grows: () => grows,
-    text: (value) => (typeof value === "string" ? value : ""),
+    text: (value) => kind?.text?.(value) ?? (typeof value === "string" ? value : ""),
     draw(pen, node, input, box) {
       if (kind) return kind.draw(pen, node, input, box);
       askOnce();
@@ -61,6 +61,9 @@ export function laterKinds(editor, widgets) {
   /** @param {string} name */
   const rare = (name) => async () => (await import("./places.js")).placeKind(editor, widgets, name);
   return [
+    ["CURVE", later(editor, async () => (await import("./curve.js")).curveKind(editor, widgets), { height: 140, grows: true })],
+    ["BOUNDING_BOX", later(editor, async () => (await import("./boxes.js")).boxKind(editor, widgets), { height: 62 })],
+    ["BOUNDING_BOXES", later(editor, async () => (await import("./boxes.js")).boxesKind(editor, widgets), { height: (width) => Math.min(240, width - 30), grows: true })],
     ["IMAGECOMPARE", later(editor, async () => (await import("./compare.js")).compareKind(editor, widgets), { height: 220, grows: true })],
     ["WEBCAM", later(editor, async () => (await import("./capture.js")).cameraKind(editor, widgets), { height: 24 })],
     ["AUDIO_RECORD", later(editor, async () => (await import("./capture.js")).recorderKind(editor, widgets), { height: 24 })],

@@ -3,10 +3,8 @@
 import { addStyle, h } from "../../core/dom.js";
 import { DYNAMIC_COMBO } from "../../core/spec.js";
 import { foldsAdvanced } from "../../core/view/layout.js";
-import { boxesKind, boxKind } from "./boxes.js";
 import { coloursKind, colourKind } from "./colour.js";
 import { Choices, comboKind, folderOf, modelsOf, textOf } from "./combo.js";
-import { curveKind } from "./curve.js";
 import { FieldLayer, labelOf, LiveControls, setValue } from "./fields.js";
 import { laterKinds } from "./later.js";
 import { numberKind } from "./number.js";
@@ -240,8 +238,8 @@ export const widgets = {
     const all = [
       ["INT", numberOrColour(number, colour)], ["FLOAT", number], ["STRING", textKind(editor, shared)], ["BOOLEAN", toggleKind(editor, shared)],
       ["COMBO", combo], ["CONTROL", combo], [DYNAMIC_COMBO, combo], ["UPLOAD", uploadKind(editor, shared)], ["COLOR", colour],
-      ["COLORS", coloursKind(editor, shared)], ["CURVE", curveKind(editor, shared)], ["BOUNDING_BOX", boxKind(editor, shared)],
-      ["BOUNDING_BOXES", boxesKind(editor, shared)], ["ADVANCED", advancedKind(editor)], ...laterKinds(editor, shared),
+      ["COLORS", coloursKind(editor, shared)],
+      ["ADVANCED", advancedKind(editor)], ...laterKinds(editor, shared),
     ];
     const stops = [
       removeStyle,

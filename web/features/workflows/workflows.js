@@ -22,6 +22,7 @@ export const workflows = {
     const takeService = editor.offer("workflows", files);
     const tabs = new Tabs(editor, files);
     const drafts = new Drafts(editor, files);
+    files.isKept = () => drafts.isKept;
     const stopDrops = listenForDrops(editor, files);
     const stopCommands = editor.commands.addAll([
       { id: "file.new", title: "command.new", keys: ["alt+n"], run: () => files.openNew() },
