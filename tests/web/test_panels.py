@@ -103,7 +103,7 @@ def test_a_person_sets_how_it_looks_and_which_keys_do_what(
 
     press(page, "Control+,")
     dialog.get_by_role("button", name="Appearance").click()
-    dialog.get_by_role("button", name="Theme: put back what is usual").click()
+    dialog.get_by_role("button", name="Theme: reset to default").click()
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")  # as the system
     with page.expect_file_chooser() as chooser:
         dialog.get_by_role("button", name="Load from a file").click()
