@@ -33,6 +33,7 @@ import { splice } from "./features/splice/splice.js";
 import { subgraphs } from "./features/subgraphs/subgraphs.js";
 import { tips } from "./features/tips/tips.js";
 import { touch } from "./features/touch/touch.js";
+import { translations } from "./features/translations/translations.js";
 import { viewer } from "./features/viewer/viewer.js";
 import { walk } from "./features/walk/walk.js";
 import { wire } from "./features/wire/wire.js";
@@ -74,6 +75,7 @@ export const features = [
   subgraphs,
   tips,
   touch,
+  translations,
   viewer,
   walk,
   wire,

@@ -12,7 +12,7 @@ import { parseExactly, writeExactly } from "../../web/core/json.js";
 import { readWorkflow } from "../../web/core/read.js";
 import { makeSubgraph, promote, unpack } from "../../web/core/subgraphs.js";
 import { writeWorkflow } from "../../web/core/write.js";
-import { FORMS, GROUP_NODES, GROUP_RECORDS, RECORDS as FORM_RECORDS } from "./forms.js";
+import { CUSTOM_COMBO_RECORDS, FORMS, GROUP_NODES, GROUP_RECORDS, RECORDS as FORM_RECORDS } from "./forms.js";
 import { dice, randomDocument, randomEdit, RECORDS } from "./random.js";
 
 const plain = (value) => parseExactly(writeExactly(value)).value;
@@ -34,6 +34,14 @@ for (const [name, workflow] of Object.entries(GROUP_NODES)) {
   pairs.push({ name: `${name}, as subgraphs`, records: GROUP_RECORDS, before: workflow, after: turned });
   const again = readWorkflow(plain(turned), document.catalogue).document;
   pairs.push({ name: `${name}, as subgraphs, read and written`, records: GROUP_RECORDS, before: workflow, after: saved(again) });
+}
+
+{
+  const combo = (values) => ({ nodes: [{ id: 1, type: "CustomCombo", pos: [0, 0], size: [200, 100], widgets_values: values }], links: [], groups: [], version: 0.4 });
+  const { document } = readWorkflow(combo(["a", 0, "a", ""]), new Catalogue(CUSTOM_COMBO_RECORDS));
+  const node = document.root.node(1);
+  for (const [name, value] of [["option2", "b"], ["option3", "c"], ["choice", "c"], ["option1", "x"]]) document.edit("type", () => document.root.setValue(node, name, value));
+  pairs.push({ name: "choices of a person's own, written on the node", records: CUSTOM_COMBO_RECORDS, before: combo(["c", 2, "x", "b", "c", ""]), after: saved(document) });
 }
 
 for (let seed = 1; seed <= 60; seed++) {

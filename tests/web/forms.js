@@ -125,3 +125,6 @@ export const GROUP_NODES = {
   "a group node in a group node": grouped({ Both: GROUPED, Outer: { nodes: [{ index: 0, type: "workflow>Both", widgets_values: ["b", 7], inputs: [], outputs: [{ name: "CLIP", type: "CLIP", links: [] }, ...latent(), { name: "Second LATENT", type: "LATENT", links: [] }] }, samplerPart(1)], links: [], external: [] } }, [node(8, "workflow>Outer", { widgets_values: [70, "fixed", 5, 6] })]),
   "one without a description": grouped({ Both: GROUPED }, [node(8, "workflow>Lost", { widgets_values: [1] }), node(9, "workflow>Both")]),
 };
+
+/** A type whose choices a script of the page adds. */
+export const CUSTOM_COMBO_RECORDS = { CustomCombo: { input: { required: { choice: ["COMBO", { multiselect: false, options: [] }] } }, output: ["STRING", "INT"], output_name: ["STRING", "INDEX"] } };

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { layOutFramed } from "../../web/features/arrange/frames.js";
 import { layOut } from "../../web/features/arrange/layers.js";
 import { randomOf } from "./graph_data.js";
 
@@ -51,4 +52,39 @@ test("a chain of ten thousand nodes is no deep recursion", () => {
   const pieces = Array.from({ length: 10_000 }, (_, i) => ({ id: String(i), x: 0, y: 0, width: 10, height: 10 }));
   const pairs = pieces.slice(1).map((piece, i) => ({ from: String(i), to: piece.id }));
   assert.equal(layOut(pieces, pairs).size, 10_000);
+});
+
+for (const seed of [1, 2, 3, 4, 5, 6, 7, 8]) {
+  test(`frames keep theirs and lie apart: seed ${seed}`, () => {
+    const { pieces, pairs } = randomGraph(seed, 60, seed % 2 === 0);
+    const random = randomOf(seed + 100);
+    const ids = pieces.map((piece) => piece.id);
+    const outer = { id: "outer", pieces: ids.slice(0, 20) };
+    const frames = [outer, { id: "inner", pieces: ids.slice(4, 9) }, { id: "beside", pieces: ids.slice(20, 30) }, { id: "crossing", pieces: ids.slice(27, 33) }, { id: "one", pieces: ["40"] }, { id: "none", pieces: ["gone"] }];
+    frames.push({ id: "some", pieces: ids.slice(45).filter(() => random() < 0.5) });
+    const { places, areas } = layOutFramed(pieces, pairs, frames);
+    assert.equal(places.size, pieces.length);
+    assert.ok(!areas.has("none"));
+    const boxes = pieces.map((piece) => ({ ...piece, ...places.get(piece.id) }));
+    const holds = (area, box) => area.x <= box.x && area.y <= box.y && area.x + area.width >= box.x + box.width && area.y + area.height >= box.y + box.height;
+    const apart = (a, b) => a.x + a.width <= b.x + 1e-6 || b.x + b.width <= a.x + 1e-6 || a.y + a.height <= b.y + 1e-6 || b.y + b.height <= a.y + 1e-6;
+    for (let i = 0; i < boxes.length; i++) for (let j = i + 1; j < boxes.length; j++) assert.ok(apart(boxes[i], boxes[j]));
+    const [a, ...others] = areas;
+    for (const [name, area] of [a, ...others]) {
+      for (const [other, that] of areas) {
+        if (name === other) continue;
+        const isNested = [name, other].sort().join() === "inner,outer";
+        assert.ok(isNested ? holds(areas.get("outer"), areas.get("inner")) : apart(area, that), `${name} and ${other} overlap`);
+      }
+      const mine = new Set(frames.find(({ id }) => id === name).pieces);
+      for (const box of boxes) assert.ok(apart(area, box) || mine.has(box.id), `${box.id} lies over ${name}`);
+    }
+    for (const id of outer.pieces) assert.ok(holds(areas.get("outer"), boxes[Number(id)]));
+    assert.ok(Math.abs(Math.min(...boxes.map((each) => each.x), ...[...areas.values()].map((each) => each.x))) < 1e-6);
+  });
+}
+
+test("without frames the places are those of the plain layout", () => {
+  const { pieces, pairs } = randomGraph(9, 30, false);
+  assert.deepEqual([...layOutFramed(pieces, pairs, []).places].sort(), [...layOut(pieces, pairs)].sort());
 });

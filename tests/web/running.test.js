@@ -138,6 +138,20 @@ test("what a node brings is told apart: pictures, sounds, moving pictures, texts
   assert.equal(found.text, "one\ntwo");
 });
 
+test("of an output all that a page can show is told apart, and kinds that it does not know are left out", () => {
+  const file = (/** @type {string} */ filename) => ({ filename, subfolder: "", type: "output" });
+  const { pictures, media, text, comparison } = readOutput({
+    text: ["a", 2, true, { odd: 1 }], audio: [file("a.flac")], gifs: [file("b.mp4"), file("c.webp")], "3d": [file("d.glb")],
+    result: ["3d/e.obj", { camera: 1 }, null], a_images: [file("f.png")], b_images: [file("g.png"), file("h.png")],
+    unknown: [file("i.bin"), 5, null], images: [file("j.png")], odd: null, more: "text",
+  }, (each) => `${each.subfolder}:${each.filename}`);
+  assert.deepEqual(pictures.map((each) => [each.src, Boolean(each.isMoving)]), [[":c.webp", true], [":j.png", false]]);
+  assert.deepEqual(media.map((each) => [each.kind, each.src]), [["audio", ":a.flac"], ["video", ":b.mp4"], ["file", ":d.glb"], ["file", "3d:e.obj"]]);
+  assert.equal(text, "a\n2\ntrue");
+  assert.deepEqual([comparison?.a.map((each) => each.src), comparison?.b.map((each) => each.src)], [[":f.png"], [":g.png", ":h.png"]]);
+  assert.equal(readOutput({ images: [] }, String).comparison, null);
+});
+
 test("a refusal is read node by node, in words without the place, with what may have been meant", () => {
   const document = open([node(1, "Change", { output: [] })], []);
   const editor = /** @type {any} */ ({

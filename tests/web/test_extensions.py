@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -88,3 +89,29 @@ def test_an_extension_adds_to_the_page_and_broken_ones_beside_it_are_named(
     expect(page.get_by_role("button", name="Shades", exact=True)).to_have_count(0)
     assert page.evaluate("heddle.editor.kinds.has('SHADE')") is False
     assert page.evaluate("heddle.editor.services.run.before.all.length") == 0
+
+
+WORDS = {
+    "KSampler": {
+        "display_name": "采样器",
+        "inputs": {"steps": {"name": "步数"}, "model": {"name": "模型"}},
+        "outputs": {"0": {"name": "潜空间图像"}},
+    }
+}
+
+
+def test_nodes_are_called_by_the_words_that_a_pack_brings_for_the_page_s_language(
+    tmp_path: Path, start_server: Callable[..., PageServer], new_context: Callable[..., BrowserContext]
+) -> None:
+    pack = tmp_path / "server0" / "custom_nodes" / "words"
+    (pack / "locales" / "zh").mkdir(parents=True)
+    (pack / "__init__.py").write_text("NODE_CLASS_MAPPINGS = {}\n", encoding="utf-8")
+    (pack / "locales" / "zh" / "nodeDefs.json").write_text(json.dumps(WORDS), encoding="utf-8")
+    page = new_context(start_server(), locale="zh-CN").new_page()
+    page.goto("/")
+    page.locator("body[data-ready]").wait_for()
+    sampler = "[...heddle.editor.graph.nodes.values()].find((node) => node.type === 'KSampler')"
+    page.wait_for_function(f"() => {sampler}?.name === '采样器'")
+    page.evaluate(f"heddle.editor.selection.set([{sampler}])")
+    assert page.evaluate(f"{sampler}.spec.words.inputs") == {"model": "模型", "steps": "步数"}
+    assert page.evaluate("JSON.stringify(heddle.editor.catalogue.record('KSampler'))").count("采样器") == 0

@@ -24,7 +24,7 @@ def test_a_phone_runs_a_workflow_by_its_form(
     form.get_by_label("Prompt", exact=True).fill("a small blue star, white background")
     form.get_by_role("textbox", name="Steps").fill("4")
     form.get_by_role("button", name="Run").tap()
-    expect(form.locator(".form-latest img")).to_have_count(1)
+    form.locator(".form-latest img").wait_for(timeout=60_000)
     assert page.evaluate(
         """async () => {
           const { jobs } = heddle.editor.services.run;
@@ -41,7 +41,7 @@ def test_a_phone_runs_a_workflow_by_its_form(
         }"""
     )
     form.get_by_role("button", name="Run").tap()
-    expect(form.locator(".form-field.is-wrong .form-error")).to_be_visible()
+    form.locator(".form-field.is-wrong .form-error").wait_for()
     page.get_by_role("button", name="Show the graph").tap()
     expect(form).to_be_hidden()
     page.reload()
@@ -49,7 +49,7 @@ def test_a_phone_runs_a_workflow_by_its_form(
     expect(form).to_be_hidden()  # this browser remembers
     page.get_by_role("button", name="Show as a form").tap()
     expect(form.get_by_label("Prompt", exact=True)).to_have_value("a small blue star, white background")
-    expect(form.locator(".form-latest img")).to_have_count(1)
+    form.locator(".form-latest img").wait_for(timeout=60_000)
 
 
 def open_form(page: Page) -> None:
@@ -98,4 +98,4 @@ def test_what_a_form_shows_is_chosen_and_kept(
     expect(other.locator(".bar")).to_be_hidden()
     expect(other.locator(".form-tools")).to_have_count(0)
     other.locator(".form-go").click()
-    other.locator(".form-latest img").wait_for()
+    other.locator(".form-latest img").wait_for(timeout=60_000)

@@ -153,7 +153,7 @@ def test_what_is_deleted_comes_back(editor_page: Page, made: list[str], server: 
     in_folder(page, 4)
     cells(page).nth(0).click()
     page.locator(".gallery-cell[aria-posinset='3']").click(modifiers=["Shift"])
-    expect(page.locator(".gallery-chosen-count")).to_contain_text("3 chosen")
+    expect(page.locator(".gallery-chosen-count")).to_contain_text("3 selected")
     page.locator(".gallery-cell[aria-posinset='2']").click(modifiers=["Control"])
     nodes = page.evaluate("heddle.editor.graph.nodes.size")
     page.keyboard.press("Delete")

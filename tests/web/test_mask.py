@@ -63,7 +63,7 @@ def test_a_mask_is_painted_and_no_pixel_of_the_picture_changes(
     page.keyboard.press("Control+z")
     page.keyboard.press("r")
     drag(page, (0.75, 0.75), (1, 1))
-    expect(page.locator(".mask-status")).to_be_empty()
+    expect(page.locator(".mask-status")).to_be_empty(timeout=20_000)
     page.keyboard.press("Control+s")
     page.locator("dialog.mask").wait_for(state="detached")
     assert page.evaluate(VALUE) == "noise-mask.png"
@@ -105,7 +105,7 @@ def test_a_mask_on_a_result_brings_a_node_that_loads_it(editor_page: Page, serve
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")  # without a pointer
     page.keyboard.press("i")
-    expect(page.locator(".mask-status")).to_be_empty()
+    expect(page.locator(".mask-status")).to_be_empty(timeout=20_000)
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog", name="Discard the mask?")).to_be_visible()
     page.get_by_role("button", name="Go on drawing").click()

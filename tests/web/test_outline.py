@@ -92,9 +92,15 @@ def test_a_graph_is_built_and_changed_in_the_outline_by_keyboard_alone(
     keys.press("Escape")
     canvas = page.get_by_role("application")
     expect(canvas).to_be_focused()
-    expect(canvas).to_have_accessible_description(
-        "A graph of 1 nodes and 0 links. Ctrl+→ goes to the next node; the outline lists all of them."
-    )
+    about = "A graph of 1 nodes and 0 links. Ctrl+→ goes to the next node; the outline lists all of them."
+    expect(canvas).to_have_accessible_description(f"{about} F6 goes on to the next part of the page.")
+
+    # A panel that is closed gives the keyboard back to its button.
+    keys.press("Alt+o")
+    expect(tree).to_be_focused()
+    page.get_by_role("complementary", name="Outline").get_by_role("button", name="Close").focus()
+    keys.press("Enter")
+    expect(page.get_by_role("button", name="Outline", exact=True)).to_be_focused()
 
 
 def test_the_outline_of_a_large_graph_has_elements_for_what_is_seen_alone(editor_page: Page) -> None:

@@ -68,8 +68,8 @@ def test_a_person_sets_how_it_looks_and_which_keys_do_what(
     dialog.get_by_label("Theme", exact=True).select_option("Light")
     expect(page.locator("html")).to_have_attribute("data-theme", "light")
     ground = page.evaluate("heddle.editor.view.theme.ground")
-    dialog.get_by_role("textbox", name="Style sheet of your own").fill(":root { --canvas-ground: #123456; }")
-    dialog.get_by_role("textbox", name="Style sheet of your own").blur()
+    dialog.get_by_role("textbox", name="Custom style sheet").fill(":root { --canvas-ground: #123456; }")
+    dialog.get_by_role("textbox", name="Custom style sheet").blur()
     assert page.evaluate("heddle.editor.view.theme.ground") == "#123456" != ground
     dialog.get_by_role("searchbox").fill("")
     for section in ("General", "Appearance", "Canvas", "Running", "Keys"):
@@ -103,10 +103,10 @@ def test_a_person_sets_how_it_looks_and_which_keys_do_what(
 
     press(page, "Control+,")
     dialog.get_by_role("button", name="Appearance").click()
-    dialog.get_by_role("button", name="Theme: put back what is usual").click()
+    dialog.get_by_role("button", name="Theme: reset to default").click()
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")  # as the system
     with page.expect_file_chooser() as chooser:
-        dialog.get_by_role("button", name="Read from a file").click()
+        dialog.get_by_role("button", name="Load from a file").click()
     chooser.value.set_files(kept)
     expect(page.locator("html")).to_have_attribute("data-theme", "light")
     dialog.get_by_role("button", name="General").click()
@@ -180,7 +180,7 @@ def test_a_model_that_is_put_into_its_folder_is_found_and_used(
     write_model(file, {"modelspec.title": "Second", "modelspec.trigger_phrase": "a word"})
     try:
         press(page, "r")
-        expect(page.get_by_text("Read again: nodes and lists of files are up to date.")).to_be_visible()
+        expect(page.get_by_text("Nodes and file lists are up to date.")).to_be_visible()
         assert of_loader(page, "inputSpecs[0].options.options") == ["heddle-demo.safetensors", "sub/second.safetensors"]
         assert page.evaluate("heddle.editor.document.journal.canUndo") == before
 
@@ -206,8 +206,8 @@ def test_a_model_that_is_put_into_its_folder_is_found_and_used(
         assert page.evaluate("heddle.editor.selection.nodes[0].values.ckpt_name") == "sub/second.safetensors"
     finally:
         file.unlink()
-    page.get_by_role("button", name="Look again for files").click()
-    expect(page.get_by_text("Nothing matches.")).to_be_visible()
+    page.get_by_role("button", name="Refresh the list").click()
+    expect(page.get_by_text("Nothing found")).to_be_visible()
 
 
 def test_the_console_shows_what_the_server_says_and_what_breaks_in_the_page(
@@ -220,10 +220,10 @@ def test_the_console_shows_what_the_server_says_and_what_breaks_in_the_page(
     troubles.allow("slipped")
     page.evaluate("() => { setTimeout(() => { throw new Error('slipped'); }); }")
     expect(log).to_contain_text("slipped")
-    page.get_by_label("From which level").select_option("Errors only")
+    page.get_by_label("Level").select_option("Errors only")
     expect(log).not_to_contain_text("worker 0 is ready")
     assert find_barriers(page, ".side-bottom") == []
-    page.get_by_label("From which level").select_option("Everything")
+    page.get_by_label("Level").select_option("Everything")
     page.get_by_role("searchbox", name="Filter lines").fill("supervisor")
     expect(log).not_to_contain_text("slipped")
     expect(log.locator(".console-line").first).to_be_visible()

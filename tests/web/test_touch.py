@@ -69,8 +69,9 @@ def test_a_graph_is_worked_on_with_fingers(
     page.goto("/")
     page.locator("body[data-ready]").wait_for()
     fingers = Fingers(page)
-    page.evaluate("heddle.editor.services.form.show('graph')")  # a phone begins with the form
     page.evaluate(SET_UP)
+    page.evaluate("heddle.editor.services.form.show('graph')")  # a phone begins with the form
+    page.evaluate("heddle.editor.view.moveTo(0.8, { x: 60, y: 80 })")
 
     # Nothing lies outside the screen.
     assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]

@@ -226,6 +226,27 @@ def test_alt_and_a_click_on_a_link_adds_a_point_that_can_be_dragged(canvas: Canv
     assert len(canvas.links()) == 1
 
 
+def test_a_link_is_drawn_from_the_dot_beside_a_point_that_the_pointer_is_over(canvas: Canvas) -> None:
+    first, last, other = canvas.add("Reroute", 40, 60), canvas.add("Reroute", 700, 60), canvas.add("Reroute", 700, 300)
+    canvas.drag(canvas.socket(first, "output", ""), canvas.socket(last, "input", ""))
+    (x, y), (to_x, _) = canvas.socket(first, "output", ""), canvas.socket(last, "input", "")
+    middle = (x + to_x) / 2
+    canvas.page.keyboard.down("Alt")
+    canvas.page.mouse.click(middle, y)
+    canvas.page.keyboard.up("Alt")
+    canvas.page.mouse.move(middle, y + 100)
+    canvas.page.mouse.move(middle, y)
+    canvas.page.mouse.move(middle + 10, y)
+    canvas.drag((middle + 19, y), canvas.socket(other, "input", ""))
+    made = "[...heddle.editor.graph.links.values()].map((link) => [link.to, link.parentId !== undefined])"
+    assert sorted(canvas.page.evaluate(made)) == [[last, True], [other, True]]
+    canvas.press("Control+z")
+    assert canvas.page.evaluate(made) == [[last, True]]
+    canvas.page.mouse.move(middle, y + 100)
+    canvas.drag((middle + 19, y), canvas.socket(other, "input", ""))
+    assert canvas.page.evaluate(made) == [[last, True]], "away from the point there is no dot"
+
+
 def test_nodes_are_copied_to_another_window_with_their_links(
     new_context: Callable[..., BrowserContext], server: PageServer
 ) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import BrowserContext, Dialog, Page, expect
 
+from server.keys import Limits
 from tests.web.conftest import Troubles
 from tests.web.page_server import PageServer
 from tests.web.waits import until, until_heard, until_kept
@@ -212,7 +214,7 @@ def test_a_window_whose_timers_stand_still_keeps_its_tabs(context: BrowserContex
 
 
 def test_a_draft_of_another_browser_goes_on_as_one_of_its_own(
-    new_context: Callable[..., BrowserContext], start_server: Callable[..., PageServer]
+    start_server: Callable[..., PageServer], new_context: Callable[..., BrowserContext]
 ) -> None:
     server = start_server()  # with no drafts of others
     context = new_context(server)
@@ -266,3 +268,22 @@ def test_a_save_that_fails_says_why_and_offers_the_file(editor_page: Page, troub
     with editor_page.expect_download() as download:
         note.get_by_role("button", name="Download").click()
     assert [1234, 567] in [node["pos"] for node in json.loads(download.value.path().read_text())["nodes"]]
+
+
+def test_an_empty_tab_that_gave_way_to_a_workflow_does_not_come_again(editor_page: Page) -> None:
+    editor_page.evaluate(RUN, "file.close")
+    expect(editor_page.get_by_role("tab", name="Unnamed")).to_be_visible()
+    editor_page.wait_for_timeout(1500)
+    editor_page.evaluate("heddle.editor.services.workflows.openExample('text_to_image')")
+    expect(editor_page.get_by_role("tab")).to_have_count(1)
+    editor_page.wait_for_timeout(1500)
+    editor_page.reload()
+    editor_page.locator("body[data-ready]").wait_for()
+    expect(editor_page.get_by_role("tab")).to_have_count(1)
+
+
+def test_what_may_be_opened_can_be_saved() -> None:
+    source = (HOUSE / "web/features/workflows/files.js").read_text(encoding="utf-8")
+    found = re.search(r"LARGEST_FILE = (\d+) \* 1024 \* 1024", source)
+    assert found
+    assert Limits().json_bytes > 2 * int(found[1]) * 2**20  # values are saved in order and by name

@@ -1,10 +1,12 @@
 /** The node types that there are: what `/object_info` says, read when a type is first asked for. */
 
 import { readSpec } from "./spec.js";
+import { addWords } from "./words.js";
 
 /** @import { Definition } from "./document.js" */
 /** @import { Graph, OutputSlot } from "./graph.js" */
 /** @import { InputSpec, NodeSpec } from "./spec.js" */
+/** @import { Words } from "./words.js" */
 
 /**
  * Types that exist in the editor alone. Their nodes are never sent.
@@ -32,6 +34,8 @@ export class Catalogue {
   #records;
   /** @type {Map<string, NodeSpec>} */
   #specs = new Map();
+  /** @type {Record<string, Words>} by type */
+  #words = {};
 
   /** @param {Record<string, any>} records  what `/object_info` answered */
   constructor(records) {
@@ -53,8 +57,15 @@ export class Catalogue {
     const record = Object.hasOwn(OWN_TYPES, type) ? OWN_TYPES[type] : Object.hasOwn(this.#records, type) ? this.#records[type] : null;
     if (!record) return null;
     const spec = readSpec(type, record);
+    if (Object.hasOwn(this.#words, type)) addWords(spec, this.#words[type]);
     this.#specs.set(type, spec);
     return spec;
+  }
+
+  /** Types are called by these words from now on, those of open nodes, too. @param {Record<string, Words>} words  by type */
+  translate(words) {
+    this.#words = words;
+    for (const [type, spec] of this.#specs) if (Object.hasOwn(words, type)) addWords(spec, words[type]);
   }
 
   /**

@@ -98,6 +98,7 @@ export class Commands {
   press(event) {
     if (event.isComposing) return false; // keys that make up a word of an input method are not ours
     this.#keys ??= this.#readKeys();
+    if (isOfControl(event)) return false;
     const isTyping = isTextField(event.target);
     for (const id of this.#keys.get(keysOf(event)) ?? []) {
       const command = this.#commands.get(id);
@@ -129,6 +130,16 @@ export function keysOf(event) {
   else if (event.shiftKey && /^[a-z]$/i.test(event.key)) parts.push("shift");
   const key = event.key === " " ? "space" : event.key.toLowerCase();
   return [...parts, key].join("+");
+}
+
+const PRESSED = "button, a[href], summary, [role=button], [role=tab], [role=switch], [role=option], input:is([type=checkbox], [type=radio], [type=color], [type=file])";
+const MOVED = "[role=tab], [role=slider], [role=listbox], input:is([type=radio], [type=range])";
+
+/** Whether a key without Ctrl and Alt is what the control that has the keyboard goes by. @param {KeyboardEvent} event */
+function isOfControl({ key, target, ctrlKey, metaKey, altKey }) {
+  if (ctrlKey || metaKey || altKey || !(target instanceof Element)) return false;
+  if (key === "Enter" || key === " ") return target.matches(PRESSED);
+  return /^(Arrow|Home$|End$|Page)/.test(key) && target.matches(MOVED);
 }
 
 /** @param {EventTarget | null} target */

@@ -6,7 +6,10 @@
 
 /** @param {InputSpec} input @returns {FileKind | null} what the files are that it names */
 export function kindOfFiles(input) {
-  const { options } = input;
+  const { options, widget } = input;
+  if (widget === "WEBCAM") return "image";
+  if (widget === "AUDIO_RECORD") return "audio";
+  if (widget !== "COMBO" && widget !== "PAINTER") return null;
   if (options.image_upload || options.animated_image_upload) return "image";
   if (options.video_upload) return "video";
   return options.audio_upload ? "audio" : null;

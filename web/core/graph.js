@@ -7,7 +7,8 @@
  */
 
 import { proxyInputs } from "./instances.js";
-import { defaultOf, PRIMITIVE, unfold } from "./spec.js";
+import { customComboFollows } from "./scripted.js";
+import { defaultOf, isCustomCombo, PRIMITIVE, unfold } from "./spec.js";
 import { fits } from "./types.js";
 import { drivenBy, primitiveInputs, REROUTE, reroutesAround, suits, typeThrough } from "./virtual.js";
 
@@ -643,7 +644,9 @@ export class Graph {
    * @param {any} value
    */
   setValue(node, name, value) {
+    const follows = node.spec && isCustomCombo(node.spec.type, node.spec.inputs) ? customComboFollows(node.values, name, value) : [];
     this.#journal.set(node, node.values, name, value);
+    for (const [other, its] of follows) this.#journal.set(node, node.values, other, its);
     this.#reshape(node);
   }
 

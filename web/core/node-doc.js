@@ -3,6 +3,7 @@
 import { h } from "./dom.js";
 import { defaultOf, unfold } from "./spec.js";
 import { colourOfType } from "./view/theme.js";
+import { wordFor } from "./words.js";
 
 /** @import { Editor } from "./editor.js" */
 /** @import { InputSpec, NodeSpec } from "./spec.js" */
@@ -21,8 +22,8 @@ export function describeType(editor, spec) {
     h("p", { class: "doc-type" }, spec.definition ? t("doc.subgraph") : spec.type, spec.category && ` · ${spec.category}`),
     ...(marks.length ? [h("p", { class: "doc-marks" }, marks.join(" · "))] : []),
     ...paragraphs(spec.doc),
-    ...(inputs.length ? [h("h4", {}, t("doc.inputs")), h("dl", { class: "doc-slots" }, inputs.flatMap((each) => slot(each.options.display_name ?? each.name, each.type, each.options.tooltip, factsOf(editor, each))))] : []),
-    ...(spec.outputs.length ? [h("h4", {}, t("doc.outputs")), h("dl", { class: "doc-slots" }, spec.outputs.flatMap((each) => slot(each.name, each.type, each.tip, each.isList ? [t("doc.list")] : [])))] : []),
+    ...(inputs.length ? [h("h4", {}, t("doc.inputs")), h("dl", { class: "doc-slots" }, inputs.flatMap((each) => slot(wordFor(spec, "inputs", each.name) ?? each.options.display_name ?? each.name, each.type, each.options.tooltip, factsOf(editor, each))))] : []),
+    ...(spec.outputs.length ? [h("h4", {}, t("doc.outputs")), h("dl", { class: "doc-slots" }, spec.outputs.flatMap((each) => slot(wordFor(spec, "outputs", each.name) ?? each.name, each.type, each.tip, each.isList ? [t("doc.list")] : [])))] : []),
     ...(spec.pack && !spec.definition ? [h("p", { class: "doc-pack" }, t("doc.from", { pack: spec.pack }))] : []),
   ];
 }
@@ -41,7 +42,7 @@ function paragraphs(text) {
 function slot(name, type, tip, facts) {
   const shown = type.length > 30 ? `${type.slice(0, 30)}…` : type;
   return [
-    h("dt", {}, h("i", { class: "doc-dot", style: { background: colourOfType(type) } }), h("span", {}, name || type), h("small", {}, shown)),
+    h("dt", {}, h("i", { class: "dot", style: { background: colourOfType(type) } }), h("span", {}, name || type), h("small", {}, shown)),
     h("dd", {}, tip ? h("p", {}, String(tip)) : null, facts.length ? h("p", { class: "doc-facts" }, facts.join(" · ")) : null),
   ];
 }

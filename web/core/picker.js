@@ -55,8 +55,8 @@ export function openPicker(editor, title, picks) {
       shown = shown.slice(0, MOST_ROWS);
       at = 0;
       list.replaceChildren(...shown.map((pick, index) => h("div", { class: "picker-row", id: `${id}-${index}`, role: "option", "aria-selected": "false", on: { pointermove: () => mark(index), click: () => take(index) } },
-        pick.colour && h("i", { class: "picker-dot", style: { background: pick.colour } }), h("span", { class: "picker-text" }, pick.text), pick.detail && h("span", { class: "picker-detail" }, pick.detail), pick.keys && h("kbd", {}, pick.keys))));
-      if (!shown.length) list.append(h("p", { class: "picker-none" }, editor.text("palette.none")));
+        pick.colour && h("i", { class: "dot", style: { background: pick.colour } }), h("span", { class: "picker-text" }, pick.text), pick.detail && h("span", { class: "picker-detail" }, pick.detail), pick.keys && h("kbd", {}, pick.keys))));
+      if (!shown.length) list.append(h("p", { class: "none" }, editor.text("palette.none")));
       mark(0);
     }
 

@@ -138,10 +138,13 @@ export class Shell {
     const open = this.#open[name];
     if (!open) return;
     this.#open[name] = null;
+    const hadFocus = this.sides[name].contains(document.activeElement);
     open.close?.();
-    this.#panels.get(open.id)?.button.setAttribute("aria-expanded", "false");
+    const button = this.#panels.get(open.id)?.button;
+    button?.setAttribute("aria-expanded", "false");
     this.sides[name].replaceChildren();
     this.sides[name].hidden = true;
+    if (hadFocus) (button?.getClientRects().length ? button : this.canvas).focus({ preventScroll: true });
     this.onPanel(name, null);
   }
 

@@ -3,6 +3,7 @@
  * subgraph's definition. Source: workflow_format, section 3.1 and 3.2.
  */
 
+import { CUSTOM_COMBO, customComboInputs } from "./scripted.js";
 import { socketType } from "./types.js";
 
 /**
@@ -34,6 +35,7 @@ import { socketType } from "./types.js";
  * @property {boolean} isExperimental
  * @property {string[]} aliases
  * @property {boolean} isDynamic  which inputs there are depends on values and links
+ * @property {{inputs: Record<string, string>, outputs: Record<string, string>}} [words]  what they are called in the page's language
  * @property {any} [definition]  the subgraph that it stands for
  */
 
@@ -89,7 +91,7 @@ export function readSpec(type, record) {
     isDeprecated: Boolean(record.deprecated),
     isExperimental: Boolean(record.experimental),
     aliases: record.search_aliases ?? [],
-    isDynamic: inputs.some((each) => each.widget === DYNAMIC_COMBO || each.type === AUTOGROW),
+    isDynamic: isCustomCombo(type, inputs) || inputs.some((each) => each.widget === DYNAMIC_COMBO || each.type === AUTOGROW),
   };
 }
 
@@ -192,6 +194,11 @@ export function controlOf(input) {
   };
 }
 
+/** Whether its choices are the person's own. @param {string} type @param {InputSpec[]} inputs */
+export function isCustomCombo(type, inputs) {
+  return type === CUSTOM_COMBO && inputs[0]?.widget === "COMBO";
+}
+
 /**
  * The inputs that a node of this type has now: the chosen option of a dynamic combo brings its own, and lists of
  * sockets have one free end.
@@ -201,6 +208,7 @@ export function controlOf(input) {
  * @returns {InputSpec[]}
  */
 export function unfold(spec, values, isLinked) {
+  if (isCustomCombo(spec.type, spec.inputs)) return customComboInputs(spec, values);
   return spec.isDynamic ? unfoldInputs(spec.inputs, "", values, isLinked) : spec.inputs;
 }
 

@@ -7,7 +7,8 @@
  */
 
 import { definitionOf, proxiesOf } from "./instances.js";
-import { CONTROL_MODES, defaultOf, DYNAMIC_COMBO, holdsValue, inputsBehind, PRIMITIVE } from "./spec.js";
+import { customComboAsSaved } from "./scripted.js";
+import { CONTROL_MODES, defaultOf, DYNAMIC_COMBO, holdsValue, inputsBehind, isCustomCombo, PRIMITIVE } from "./spec.js";
 
 /** @import { Node } from "./graph.js" */
 /** @import { InputSpec, NodeSpec } from "./spec.js" */
@@ -118,6 +119,15 @@ function decode(node, record) {
   if (!spec) return { values: { ...names }, given: { ...names }, listed: NOTHING };
   if (spec.type === PRIMITIVE) return decodePrimitive(record, names);
   if (spec.definition) return decodeInstance(node, record, names);
+  return decodeListed(isCustomCombo(spec.type, spec.inputs) ? customComboAsSaved(spec, record) : spec, record, names);
+}
+
+/**
+ * @param {NodeSpec} spec
+ * @param {any} record
+ * @param {Record<string, any> | null} names
+ */
+function decodeListed(spec, record, names) {
   const saved = record.widgets_values;
   let listed = Array.isArray(saved) && saved.length ? readList(spec, saved, Boolean(names && Object.hasOwn(names, CONTROL_NAME))) : NOTHING;
   if (names && !listed.fits) listed = { ...NOTHING, next: listed.next };

@@ -5,9 +5,10 @@
 
 import { BYPASSED } from "../graph.js";
 import { PRIMITIVE } from "../spec.js";
+import { nameOfSlot, wordFor } from "../words.js";
 import { TEXT_PX } from "./pen.js";
 
-/** @import { InputSlot, Node, OutputSlot } from "../graph.js" */
+/** @import { Node } from "../graph.js" */
 /** @import { InputSpec } from "../spec.js" */
 /** @import { Letters } from "./letters.js" */
 /** @import { Box } from "./spatial.js" */
@@ -185,15 +186,15 @@ export class Layouts {
     for (let i = 0; i < Math.max(inputs.length, node.outputs.length); i++) {
       const input = inputs[i];
       const output = node.outputs[i];
-      const left = input ? letters.width(nameOfSlot(input), TEXT_PX) : 0;
-      const right = output ? letters.width(nameOfSlot(output), TEXT_PX) : 0;
+      const left = input ? letters.width(nameOfSlot(node, input), TEXT_PX) : 0;
+      const right = output ? letters.width(nameOfSlot(node, output), TEXT_PX) : 0;
       width = Math.max(width, Math.min(500, left + right + (left && right ? 50 : 30)));
     }
     if (node.width) return width;
     for (const each of node.widgets) {
       const value = node.values[each.name];
       const taken = each.widget === "COMBO" && typeof value === "string" ? letters.width(value, TEXT_PX) + 80 : 130;
-      const room = each.options.multiline ? 300 : letters.width(each.options.display_name ?? each.name, TEXT_PX) + taken;
+      const room = each.options.multiline ? 300 : letters.width(wordFor(node.spec, "inputs", each.name) ?? each.options.display_name ?? each.name, TEXT_PX) + taken;
       width = Math.max(width, Math.min(360, Math.max(220, room)));
     }
     return width;
@@ -222,11 +223,6 @@ function marksOf(node) {
 export function foldsAdvanced(node) {
   if (!node.spec || node.spec.definition || node.type === PRIMITIVE) return false;
   return node.widgets.some((each) => each.options.advanced && !each.options.hidden);
-}
-
-/** What is written beside a socket. @param {InputSlot | OutputSlot} slot */
-export function nameOfSlot(slot) {
-  return slot.label ?? slot.raw?.localized_name ?? slot.name;
 }
 
 /** Whether a node counts when the graph runs. @param {Node} node */

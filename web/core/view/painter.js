@@ -2,8 +2,9 @@
 
 import { lightened } from "../colours.js";
 import { BYPASSED, MUTED } from "../graph.js";
+import { nameOfSlot } from "../words.js";
 import { GROUP_TITLE_HEIGHT } from "./hits.js";
-import { MISSING, nameOfSlot, OPTIONAL, TITLE_HEIGHT, TITLE_PX, titleHeight, WIDGET } from "./layout.js";
+import { MISSING, OPTIONAL, TITLE_HEIGHT, TITLE_PX, titleHeight, WIDGET } from "./layout.js";
 import { traceLink } from "./links.js";
 
 /** @import { Node } from "../graph.js" */
@@ -220,11 +221,11 @@ export class Painter {
     const most = layout.width - 28;
     for (let i = 0; i < node.inputs.length; i++) {
       const y = layout.inputs[i];
-      if (!Number.isNaN(y) && !(layout.marks[i] & WIDGET)) pen.text(nameOfSlot(node.inputs[i]), node.x + 14, node.y + y, { width: most, colour });
+      if (!Number.isNaN(y) && !(layout.marks[i] & WIDGET)) pen.text(nameOfSlot(node, node.inputs[i]), node.x + 14, node.y + y, { width: most, colour });
     }
     for (let i = 0; i < node.outputs.length; i++) {
       const y = layout.outputs[i];
-      if (!Number.isNaN(y)) pen.text(nameOfSlot(node.outputs[i]), node.x + layout.width - 14, node.y + y, { width: most, align: "right", colour });
+      if (!Number.isNaN(y)) pen.text(nameOfSlot(node, node.outputs[i]), node.x + layout.width - 14, node.y + y, { width: most, align: "right", colour });
     }
   }
 

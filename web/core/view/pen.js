@@ -46,7 +46,7 @@ export class Pen {
   /** Colour of text that can be read on another. @param {string} ground */
   on(ground) {
     if (ground === this.theme.node || ground === this.theme.title) return this.theme.text;
-    return isLight(this.context, ground) ? "#16181c" : "#f4f5f7";
+    return isLight(this.context, ground) ? "#000000" : "#ffffff"; // one of both has a contrast of 4.5 with any colour
   }
 
   /** Whether text can be read at this zoom. */

@@ -13,7 +13,26 @@ const NAMES = /** @type {const} */ ({
 export function readTheme(root) {
   const style = getComputedStyle(root);
   const colours = Object.fromEntries(Object.entries(NAMES).map(([key, name]) => [key, style.getPropertyValue(name).trim() || "#888"]));
+  if (matchMedia("(forced-colors: active)").matches) resolveSystemColours(root, colours);
   return /** @type {any} */ ({ ...colours, isLight: style.colorScheme.startsWith("light") });
+}
+
+/**
+ * The person's own colours have names ("CanvasText") that a canvas reads in another way than the page.
+ * @param {Element} root
+ * @param {Record<string, string>} colours  changed in place
+ */
+function resolveSystemColours(root, colours) {
+  const probe = document.createElement("i");
+  probe.style.setProperty("forced-color-adjust", "none");
+  root.append(probe);
+  for (const [key, colour] of Object.entries(colours)) {
+    if (key === "font" || key === "mono") continue;
+    probe.style.color = "";
+    probe.style.color = colour;
+    if (probe.style.color) colours[key] = getComputedStyle(probe).color;
+  }
+  probe.remove();
 }
 
 /** @type {Map<string, number>} colour -> how light it is, 0..1 */

@@ -22,8 +22,8 @@ export const announce = {
     shell.stage.append(about);
     view.element.setAttribute("aria-describedby", about.id);
     const describe = () => {
-      const key = editor.commands.keysOf("walk.next")[0];
-      about.textContent = editor.text("announce.canvas", { nodes: editor.graph.nodes.size, links: editor.graph.links.size, keys: key ? keysText(key) : "" });
+      const [keys, leave] = ["walk.next", "walk.region"].map((id) => editor.commands.keysOf(id).slice(0, 1).map(keysText).join(""));
+      about.textContent = editor.text("announce.canvas", { nodes: editor.graph.nodes.size, links: editor.graph.links.size, keys, leave });
     };
     /** @type {() => void} */
     let unfollow = () => {};
@@ -46,6 +46,7 @@ export const announce = {
       }),
       events.on("graph", describe),
       events.on("change", describe),
+      editor.settings.events.on("keys", describe),
       events.on("selection", () => {
         const text = chosenIn(editor);
         if (text) shell.say(text, "selection");

@@ -6,6 +6,8 @@ import { TITLE_HEIGHT } from "../../core/view/layout.js";
 /** @import { Editor, Feature } from "../../core/editor.js" */
 /** @import { Box } from "../../core/view/spatial.js" */
 
+const FRAME_MARGIN = 20; // px, between a frame and its nodes
+
 /** @type {Record<string, (box: Box, all: Box) => {x?: number, y?: number}>} by how far a node moves */
 const ALIGN = {
   left: (box, all) => ({ x: all.left - box.left }),
@@ -77,7 +79,7 @@ export const arrange = {
 
     /** @param {Node[]} nodes  the whole graph, if they are all */
     async function layOutNodes(nodes) {
-      const { layOut } = await import("./layers.js");
+      const { layOutFramed } = await import("./frames.js");
       const { graph } = editor;
       const moved = nodes.filter((node) => !node.isPinned);
       const box = view.boxAround(moved);
@@ -87,9 +89,11 @@ export const arrange = {
         return { id: node.key, x: each.left, y: each.top, width: each.right - each.left, height: each.bottom - each.top };
       });
       const pairs = [...graph.links.values()].map((link) => ({ from: String(link.from), to: String(link.to) }));
-      const places = layOut(pieces, pairs);
       const held = new Set(moved);
-      const frames = graph.groups.map((group) => ({ group, inside: view.insideOf(group) })).filter(({ inside }) => inside.some((each) => each instanceof Node && held.has(each)));
+      const frames = graph.groups.map((group, i) => ({ id: String(i), group, inside: view.insideOf(group).filter((each) => each instanceof Node) })).filter(({ inside }) => inside.some((each) => held.has(each)));
+      // A frame with something in it that stays where it is cannot be moved as a whole.
+      const whole = frames.filter(({ group, inside }) => !group.flags.pinned && inside.every((each) => held.has(each)));
+      const { places, areas } = layOutFramed(pieces, pairs, whole.map(({ id, inside }) => ({ id, pieces: inside.map((each) => each.key) })), { margin: FRAME_MARGIN, top: TITLE_HEIGHT });
       const through = new Set(moved.flatMap((node) => graph.linksOf(node)));
       editor.edit("undo.layout", () => {
         for (const node of moved) {
@@ -101,7 +105,11 @@ export const arrange = {
           for (const point of graph.routeOf(link)) if (graph.reroutes.get(point.id) === point) graph.removeReroute(point);
         }
         view.settle();
-        for (const { group, inside } of frames) fitAround(editor, group, inside.filter((each) => each instanceof Node));
+        for (const { id, group, inside } of frames) {
+          const area = areas.get(id);
+          if (!area) fitAround(editor, group, inside);
+          else for (const key of /** @type {const} */ (["x", "y", "width", "height"])) graph.setGroup(group, key, Math.round(area[key] + (key === "x" ? box.left : key === "y" ? box.top : 0)));
+        }
       });
     }
 
@@ -134,9 +142,8 @@ export const arrange = {
 function fitAround({ graph, view }, group, nodes) {
   const box = view.boxAround(nodes);
   if (!box) return;
-  const margin = 20;
-  graph.setGroup(group, "x", box.left - margin);
-  graph.setGroup(group, "y", box.top - margin - TITLE_HEIGHT);
-  graph.setGroup(group, "width", box.right - box.left + 2 * margin);
-  graph.setGroup(group, "height", box.bottom - box.top + 2 * margin + TITLE_HEIGHT);
+  graph.setGroup(group, "x", box.left - FRAME_MARGIN);
+  graph.setGroup(group, "y", box.top - FRAME_MARGIN - TITLE_HEIGHT);
+  graph.setGroup(group, "width", box.right - box.left + 2 * FRAME_MARGIN);
+  graph.setGroup(group, "height", box.bottom - box.top + 2 * FRAME_MARGIN + TITLE_HEIGHT);
 }

@@ -5,7 +5,6 @@
 
 import { addStyle } from "../../core/dom.js";
 import { keysOf } from "../../core/commands.js";
-import { copyPicture, saveFile } from "../../core/files-out.js";
 import { groupNameOf } from "../../core/instances.js";
 import { overlap } from "../../core/view/spatial.js";
 import { filesOf } from "./inputs.js";
@@ -14,6 +13,7 @@ import { paintContent, paintProgress } from "./paint.js";
 import { Pictures } from "./pictures.js";
 import { aspectOf, gridOf, linesIn, measure, place } from "./shape.js";
 import { ContentStore } from "./store.js";
+import { Versions } from "./versions.js";
 
 /** @import { Editor, Feature } from "../../core/editor.js" */
 /** @import { Node } from "../../core/graph.js" */
@@ -38,6 +38,8 @@ export class ContentView {
   constructor(editor, store) {
     this.editor = editor;
     this.store = store;
+    this.versions = new Versions(editor, () => editor.view.touchAll());
+    store.filesOf = (node) => this.#filesOf(node);
     this.pictures = new Pictures((src, isNew) => this.#arrived(src, isNew));
   }
 
@@ -53,10 +55,15 @@ export class ContentView {
     view.redraw();
   }
 
+  /** @param {Node} node */
+  #filesOf(node) {
+    return filesOf(this.editor.server, node, (file) => this.versions.of(file));
+  }
+
   /** @param {Node} node @param {number} width @returns {{shown: Shown, parts: Parts} | null} null: it shows nothing */
   of(node, width) {
     const content = this.store.get(node);
-    const files = content?.pictures.length || content?.media.length ? null : filesOf(this.editor.server, node);
+    const files = content?.pictures.length || content?.media.length ? null : this.#filesOf(node);
     const notice = noticeOf(this.editor, node);
     if (!files && !notice && (!content || isEmpty(content))) return null;
     const key = `${content?.version ?? 0} ${Math.round(width)} ${files ? [...files.pictures, ...files.media].map((each) => each.src).join(" ") : ""}`;
@@ -133,6 +140,7 @@ export const content = {
     const stops = [
       removeStyle,
       editor.offer("content", store),
+      ...shown.versions.cleanups,
       store.events.on("change", ({ node, what }) => {
         if (node.graph !== view.graph) {
           if (what === "shape") view.layouts.forget(node);
@@ -320,13 +328,13 @@ function addCommands(editor, store, shown) {
       const found = chosen(argument);
       if (found) window.open(found.picture.src, "_blank", "noopener");
     } },
-    { id: "content.save", title: "command.content-save", run: (argument) => {
+    { id: "content.save", title: "command.content-save", run: async (argument) => {
       const found = chosen(argument);
-      if (found) saveFile(found.picture.src, found.picture.file?.filename ?? "");
+      if (found) (await import("../../core/files-out.js")).saveFile(found.picture.src, found.picture.file?.filename ?? "");
     } },
     { id: "content.copy", title: "command.content-copy", run: async (argument) => {
       const found = chosen(argument);
-      if (found) await copyPicture(found.picture.src);
+      if (found) await (await import("../../core/files-out.js")).copyPicture(found.picture.src);
     } },
     { id: "content.copy-text", title: "command.content-copy-text", isHidden: true, run: ({ text }) => navigator.clipboard.writeText(text) },
   ]);

@@ -13,12 +13,14 @@ const known = new WeakMap();
 /**
  * @param {Server} server
  * @param {Node} node
+ * @param {(file: {filename: string, subfolder: string, type: string}) => Record<string, string>} [versionOf]  what tells a
+ *   file from the one that had its name before
  * @returns {{pictures: Picture[], media: Medium[]} | null} null: it reads no file
  */
-export function filesOf(server, node) {
+export function filesOf(server, node, versionOf = () => ({})) {
   const specs = node.inputSpecs;
   let inputs = known.get(specs);
-  if (!inputs) known.set(specs, (inputs = specs.filter((each) => each.widget === "COMBO" && kindOfFiles(each))));
+  if (!inputs) known.set(specs, (inputs = specs.filter(kindOfFiles)));
   if (!inputs.length) return null;
   /** @type {{pictures: Picture[], media: Medium[]}} */
   const found = { pictures: [], media: [] };
@@ -26,10 +28,10 @@ export function filesOf(server, node) {
     if (node.isDriven(input.name)) continue;
     const file = fileOf(node.values[input.name], input.options.image_folder);
     if (!file) continue;
-    const src = server.fileAddress(file);
+    const src = server.fileAddress(file, versionOf(file));
     const kind = kindOfFiles(input);
     if (kind === "image") found.pictures.push({ src, file });
-    else if (kind) found.media.push({ src, kind });
+    else if (kind) found.media.push({ src, kind, file });
   }
   return found.pictures.length || found.media.length ? found : null;
 }

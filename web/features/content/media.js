@@ -15,7 +15,7 @@ const MOST_PLAYERS = 24;
 export class MediaLayer {
   #editor;
   #shown;
-  /** @type {Map<string, {element: HTMLMediaElement | HTMLImageElement, isSeen: boolean}>} node and place in it -> its player */
+  /** @type {Map<string, {element: HTMLElement, isSeen: boolean}>} node and place in it -> its player */
   #players = new Map();
   /** @type {Map<Node, Layout>} drawn in this frame */
   #seen = new Map();
@@ -50,7 +50,7 @@ export class MediaLayer {
       const found = this.#shown.of(node, layout.width);
       if (!found) continue;
       const boxes = place(node, layout, found.parts, found.shown).media;
-      found.shown.media.forEach(({ src, kind }, i) => this.#lay(node, kind, src, boxes[i], i));
+      found.shown.media.forEach(({ src, kind, file }, i) => this.#lay(node, kind, src, boxes[i], i, file?.filename));
       const cells = this.#shown.cellsOf(node, layout);
       for (const { picture, index, box } of cells) {
         if (!picture.isMoving) continue;
@@ -72,17 +72,20 @@ export class MediaLayer {
   /**
    * Brings an element to its place.
    * @param {Node} node
-   * @param {"audio" | "video" | "image"} kind
+   * @param {"audio" | "video" | "image" | "file"} kind
    * @param {string} src
    * @param {Box} box
    * @param {number} i
+   * @param {string} [name]  of the file
    */
-  #lay(node, kind, src, box, i) {
+  #lay(node, kind, src, box, i, name = "") {
     const { view, shell } = this.#editor;
     const key = `${node.key} ${kind} ${i} ${src}`;
     let player = this.#players.get(key);
     if (!player) {
-      const element = kind === "image"
+      const element = kind === "file"
+        ? h("a", { class: "content-media content-file", href: src, download: name }, h("span", {}, this.#editor.text("content.download", { name })))
+        : kind === "image"
         ? h("img", { class: "content-media content-moving", src, alt: node.name })
         : h(kind, { class: "content-media", src, controls: true, preload: "metadata", loop: kind === "video", "aria-label": node.name });
       element.addEventListener("wheel", (event) => {
@@ -98,6 +101,7 @@ export class MediaLayer {
     style.transform = `translate(${x}px, ${y}px)`;
     style.width = `${(box.right - box.left) * view.scale}px`;
     style.height = `${(box.bottom - box.top) * view.scale}px`;
+    if (kind === "file") style.setProperty("--scale", String(view.scale));
     style.visibility = "";
   }
 

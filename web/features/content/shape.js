@@ -14,6 +14,7 @@ export const SMALL_PX = 11;
 const LEAST_PICTURE = 64;
 const LARGEST_PICTURE = 420;
 const AUDIO_HEIGHT = 44;
+const FILE_HEIGHT = 26;
 const MOST_LINES = 12; // of a text, while the node was not made higher
 const MOST_ERROR_LINES = 5;
 
@@ -58,10 +59,16 @@ export function measure({ content, pictures, media, notice }, width, letters, si
     ideal += picture;
   }
   for (const each of media) {
-    least += each.kind === "audio" ? AUDIO_HEIGHT : LEAST_PICTURE;
-    ideal += each.kind === "audio" ? AUDIO_HEIGHT : Math.min(LARGEST_PICTURE, (inner * 9) / 16);
+    const low = lowHeight(each);
+    least += low || LEAST_PICTURE;
+    ideal += low || Math.min(LARGEST_PICTURE, (inner * 9) / 16);
   }
   return { errors, errorHeight, lines, least, ideal };
+}
+
+/** Height of a medium that wants no more. @param {Medium} medium @returns {number} 0: it takes what there is */
+function lowHeight({ kind }) {
+  return kind === "audio" ? AUDIO_HEIGHT : kind === "file" ? FILE_HEIGHT : 0;
 }
 
 /**
@@ -108,14 +115,14 @@ export function place(node, layout, parts, { content, pictures, media }) {
   };
   const hasPictures = pictures.length > 0 || Boolean(content?.preview);
   const errors = parts.errorHeight ? take(parts.errorHeight) : null;
-  const audio = media.filter((each) => each.kind === "audio").length * AUDIO_HEIGHT;
+  const low = media.reduce((sum, one) => sum + lowHeight(one), 0);
   const others = (hasPictures ? 1 : 0) + media.filter((each) => each.kind === "video").length;
   const textHeight = parts.lines.length * LINE_HEIGHT + 10;
-  const room = bottom - top - audio;
+  const room = bottom - top - low;
   const text = parts.lines.length ? take(others ? Math.min(textHeight, Math.max(LINE_HEIGHT * 2 + 10, room - LEAST_PICTURE * others), room / 2) : room) : null;
-  const each = others ? Math.max(0, bottom - top - audio) / others : 0;
+  const each = others ? Math.max(0, bottom - top - low) / others : 0;
   const box = hasPictures ? take(each) : null;
-  return { errors, text, pictures: box, media: media.map(({ kind }) => take(kind === "audio" ? AUDIO_HEIGHT : each)) };
+  return { errors, text, pictures: box, media: media.map((one) => take(lowHeight(one) || each)) };
 }
 
 /**

@@ -8,7 +8,7 @@ import { Emitter } from "../../core/emitter.js";
 
 /**
  * @typedef {{src: string, width?: number, height?: number, file?: any, isMoving?: boolean}} Picture  `file`: as the server names it
- * @typedef {{src: string, kind: "audio" | "video"}} Medium
+ * @typedef {{src: string, kind: "audio" | "video" | "file", file?: any}} Medium  "file": one that is no more than linked to
  * @typedef {{input?: string, message: string, details?: string}} NodeError  `input`: the widget or socket that caused it
  * @typedef {"queued" | "running" | "done" | "cached" | "error"} RunState
  * @typedef {{value: number, max: number}} Progress
@@ -27,6 +27,8 @@ export class Content {
   scroll = 0;
   /** @type {Medium[]} */
   media = [];
+  /** Two batches to be held against each other. @type {{a: Picture[], b: Picture[]} | null} */
+  comparison = null;
   /** @type {(Progress | null)[]} one below the other */
   progress = [];
   /** @type {RunState | null} */
@@ -48,6 +50,8 @@ export class Content {
 
 /** `editor.services.content`. A node is what the document has; ids of the server are read with `editor.nodeOf`. */
 export class ContentStore {
+  /** What a node shows of the files that its widgets name. @type {(node: Node) => {pictures: Picture[], media: Medium[]} | null} */
+  filesOf = () => null;
   /** @type {WeakMap<Document, Map<Node, Content>>} */
   #documents = new WeakMap();
   /** @type {Emitter<{change: ContentChange}>} */
@@ -61,6 +65,18 @@ export class ContentStore {
   /** @param {Node} node @returns {Content | undefined} */
   get(node) {
     return this.#documents.get(node.graph.document)?.get(node);
+  }
+
+  /** Pictures that can be seen on a node. @param {Node} node @returns {Picture[]} */
+  picturesOf(node) {
+    const made = this.get(node)?.pictures ?? [];
+    return made.length ? made : (this.filesOf(node)?.pictures ?? []);
+  }
+
+  /** Sounds and videos of a node. @param {Node} node @returns {Medium[]} */
+  mediaOf(node) {
+    const made = this.get(node)?.media ?? [];
+    return made.length ? made : (this.filesOf(node)?.media ?? []);
   }
 
   /** @param {Node} node */
@@ -123,6 +139,13 @@ export class ContentStore {
     const content = this.#of(node);
     content.media = media;
     this.#changed(node, content, "shape");
+  }
+
+  /** Shown by the widget that compares. @param {Node} node @param {Content["comparison"]} comparison */
+  setComparison(node, comparison) {
+    const content = this.#of(node);
+    content.comparison = comparison;
+    this.#changed(node, content, "look");
   }
 
   /**

@@ -79,7 +79,6 @@ export class FileField {
   #over(event) {
     if (!event.dataTransfer?.types.includes("Files")) return;
     event.preventDefault();
-    event.stopPropagation();
     event.dataTransfer.dropEffect = "copy";
     this.element.classList.add("is-aimed");
   }
@@ -88,8 +87,7 @@ export class FileField {
   #dropped(event) {
     this.element.classList.remove("is-aimed");
     if (!event.dataTransfer?.files.length) return;
-    event.preventDefault();
-    event.stopPropagation();
+    event.preventDefault(); // who opens dropped files leaves this one alone
     this.#bring(event.dataTransfer.files);
   }
 

@@ -37,7 +37,7 @@ export const form = {
         { id: "form.field", title: "command.form-field", isHidden: true, run: ({ id, name }) => toggleField(editor.document, id, name) },
         { id: "form.output", title: "command.form-output", isHidden: true, run: ({ id }) => toggleOutput(editor.document, id) },
       ]),
-      editor.addMenu(36, (press) => menuOf(editor, press)),
+      editor.addMenu(4, (press) => menuOf(editor, press)),
       events.on("document", update),
       events.on("change", (document) => void (document === editor.document && service.update())),
     ];

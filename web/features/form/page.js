@@ -18,7 +18,8 @@ const GRAPH = "M4 5h6v5H4zM14 14h6v5h-6zM10 7.5h3a3 3 0 0 1 3 3V14";
 const MORE = "M5 12h.01M12 12h.01M19 12h.01";
 const TICK_MS = 500;
 /** Commands whose keys work while the graph is not seen. */
-const ALLOWED = /^(run|file|form|panel|edit\.(undo|redo)$|settings|palette\.commands$|help|about|view\.theme|errors|queue|library\.refresh|theme|keys)/;
+const ALLOWED = /^(run|file|form|gallery|panel|edit\.(undo|redo)$|settings|palette\.commands$|help|about|view\.theme|errors|queue|library\.refresh|theme|keys)/;
+const ALLOWED_ALONE = /^(run|edit\.(undo|redo)$)/; // nothing but the form is there
 
 export class FormPage {
   #editor;
@@ -86,8 +87,10 @@ export class FormPage {
       const { commands } = this.#editor;
       const keys = keysOf(event);
       const bound = commands.all.filter((each) => commands.keysOf(each.id).includes(keys));
-      if (bound.length && !bound.some((each) => ALLOWED.test(each.id))) event.stopPropagation();
+      if (bound.length && !bound.some((each) => (this.#service.isKiosk ? ALLOWED_ALONE : ALLOWED).test(each.id))) event.stopPropagation();
     }, { signal });
+    // Files are for its fields: a form alone opens no other workflow.
+    this.element.addEventListener("drop", (event) => this.#service.isKiosk && event.preventDefault());
   }
 
   dispose() {
@@ -221,7 +224,7 @@ export class FormPage {
     /** @param {string} id */
     const items = (id) => (editor.commands.get(id) ? [editor.menuItem(id)] : []);
     editor.shell.menu([
-      ...items("panel.workflows"), ...items("panel.queue"), ...items("panel.gallery"), "line",
+      ...items("panel.workflows"), ...items("queue.toggle"), ...items("gallery.toggle"), "line",
       ...items("edit.undo"), ...items("edit.redo"), "line",
       ...items("file.save"), ...items("form.edit"), ...items("form.toggle"),
     ], { x: area.right - 220, y: area.bottom + 4 });

@@ -94,7 +94,10 @@ export class Results {
     for (const [, output] of chosen.length ? chosen : job.results) {
       const { pictures, media, text } = this.#editor.services.run.readOutput(output);
       for (const { src, file } of pictures) items.push({ src, kind: "image", name: file.filename, file });
-      for (const { src, kind, file } of media) items.push({ src, kind, name: file.filename, file });
+      for (const { src, kind, file } of media) {
+        if (kind === "file") texts.push(file.filename); // what no viewer shows
+        else items.push({ src, kind, name: file.filename, file });
+      }
       if (text) texts.push(text);
     }
     return { items, text: texts.join("\n") };
@@ -165,7 +168,7 @@ export class Results {
         if (!file?.filename) continue;
         const { pictures: [picture], media: [medium] } = services.run.readOutput({ images: [file] });
         if (picture) items.push({ src: picture.src, kind: "image", name: file.filename, file });
-        else if (medium) items.push({ src: medium.src, kind: medium.kind, name: file.filename, file });
+        else if (medium && medium.kind !== "file") items.push({ src: medium.src, kind: medium.kind, name: file.filename, file });
       }
       this.#kept.set(document, items);
       if (document === this.#document) this.#render();

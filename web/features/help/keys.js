@@ -6,7 +6,7 @@ import { keysText } from "../../core/editor.js";
 
 /** @import { Editor } from "../../core/editor.js" */
 
-const GESTURES = ["pan", "zoom", "select", "add", "link", "drop", "splice", "menu", "socket"];
+const GESTURES = ["pan", "zoom", "select", "add", "link", "drop", "splice", "menu", "open"];
 
 /** @param {Editor} editor @returns {Promise<void>} when it is closed */
 export function showKeys(editor) {

@@ -59,7 +59,7 @@ export function fillPanel(editor, body) {
       h("h3", {}, t("help.colours")),
       h("p", { class: "doc-text" }, t("help.colours-what")),
       h("dl", { class: "help-legend" }, listed.flatMap((type) => [
-        h("dt", {}, h("i", { class: "doc-dot", style: { background: colourOfType(type) } }), type),
+        h("dt", {}, h("i", { class: "dot", style: { background: colourOfType(type) } }), type),
         h("dd", {}, EXPLAINED.includes(type) ? t(`help.type.${type}`) : t("help.type.other")),
       ])),
     ];

@@ -43,8 +43,8 @@ export function fillPanel(editor, body) {
 
   const search = h("input", { type: "search", placeholder: t("palette.search"), "aria-label": t("palette.search"), autocomplete: "off", spellcheck: "false" });
   const refresh = h("button", { type: "button", class: "quiet", title: t("command.refresh"), "aria-label": t("command.refresh"), on: { click: () => editor.commands.run("library.refresh") } }, icon("M20 11a8 8 0 1 0-2 6M20 5v6h-6"));
-  const none = h("p", { class: "library-none", role: "status", hidden: true }, t("palette.none"));
-  const card = h("div", { class: "library-card", role: "region", "aria-label": t("library.card"), tabindex: "0", hidden: true });
+  const none = h("p", { class: "none", role: "status", hidden: true }, t("palette.none"));
+  const card = h("div", { class: "library-card panel-card", role: "region", "aria-label": t("library.card"), tabindex: "0", hidden: true });
   const tree = new Tree({
     label: t("library.title"),
     content: contentOf,
@@ -151,9 +151,9 @@ export function fillPanel(editor, body) {
     if (!entry) return [h("span", { class: "tree-text" }, row.text)];
     const colour = colourOfType(entry.outputs[0]?.type ?? "*");
     return [
-      h("i", { class: "doc-dot", style: { background: colour } }), h("span", { class: "tree-text" }, entry.title),
-      entry.isDeprecated ? h("span", { class: "library-badge" }, t("palette.deprecated")) : entry.isExperimental ? h("span", { class: "library-badge" }, t("palette.experimental")) : null,
-      favourites().has(entry.id) ? h("span", { class: "library-star" }, icon(STAR)) : null,
+      h("i", { class: "dot", style: { background: colour } }), h("span", { class: "tree-text" }, entry.title),
+      entry.isDeprecated ? h("span", { class: "badge" }, t("palette.deprecated")) : entry.isExperimental ? h("span", { class: "badge" }, t("palette.experimental")) : null,
+      favourites().has(entry.id) ? h("span", { class: "star is-starred" }, icon(STAR)) : null,
     ];
   }
 
@@ -236,8 +236,8 @@ export function fillPanel(editor, body) {
   });
 
   const removeStyle = addStyle("./library.css", import.meta.url);
-  body.classList.add("library");
-  body.append(h("div", { class: "library-tools" }, search, refresh), none, tree.element, card);
+  body.classList.add("library", "is-list");
+  body.append(h("div", { class: "panel-tools" }, search, refresh), none, tree.element, card);
   const stops = [
     editor.events.on("catalogue", load),
     editor.events.on("graph", load),
@@ -249,7 +249,7 @@ export function fillPanel(editor, body) {
     stop.abort();
     stops.forEach((each) => each());
     tree.dispose();
-    body.classList.remove("library");
+    body.classList.remove("library", "is-list");
     void removeStyle.then((remove) => remove());
   };
 }

@@ -54,8 +54,8 @@ export function fillPanel(editor, body) {
   const order = h("select", { "aria-label": t("models.sort"), on: { change: () => void list() } },
     [["name asc", "models.sort.name"], ["modified desc", "models.sort.newest"], ["size desc", "models.sort.largest"]].map(([value, title]) => h("option", { value }, t(title))));
   const shelf = h("div", { class: "models-list", role: "listbox", "aria-label": t("models.title"), tabindex: "0" });
-  const none = h("p", { class: "models-none", role: "status", hidden: true });
-  const card = h("div", { class: "models-card", role: "region", "aria-label": t("models.card"), tabindex: "0", hidden: true });
+  const none = h("p", { class: "none", role: "status", hidden: true });
+  const card = h("div", { class: "models-card panel-card", role: "region", "aria-label": t("models.card"), tabindex: "0", hidden: true });
 
   /** @param {boolean} catalogueToo */
   async function reload(catalogueToo) {
@@ -233,8 +233,8 @@ export function fillPanel(editor, body) {
   }, { signal: stop.signal });
 
   const removeStyle = addStyle("./models.css", import.meta.url);
-  body.classList.add("models");
-  body.append(h("div", { class: "models-tools" }, search, refresh), h("div", { class: "models-tools" }, kinds, order), none, shelf, card);
+  body.classList.add("models", "is-list");
+  body.append(h("div", { class: "panel-tools" }, search, refresh), h("div", { class: "panel-tools" }, kinds, order), none, shelf, card);
   const stops = [
     server.events.on("message", ({ type, data }) => void (type === "heddle_models" && hear(data?.models ?? []))),
     editor.events.on("catalogue", () => void list()),
@@ -244,7 +244,7 @@ export function fillPanel(editor, body) {
     clearTimeout(timer);
     stop.abort();
     stops.forEach((each) => each());
-    body.classList.remove("models");
+    body.classList.remove("models", "is-list");
     void removeStyle.then((remove) => remove());
   };
 }

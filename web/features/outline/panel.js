@@ -32,8 +32,8 @@ export function fillPanel(editor, body) {
   let timer;
   let described = "";
 
-  const none = h("p", { class: "outline-none", role: "status", hidden: true }, t("outline.none"));
-  const card = h("div", { class: "outline-card", role: "region", "aria-label": t("outline.card"), tabindex: "0", hidden: true });
+  const none = h("p", { class: "none", role: "status", hidden: true }, t("outline.none"));
+  const card = h("div", { class: "outline-card panel-card", role: "region", "aria-label": t("outline.card"), tabindex: "0", hidden: true });
   const tree = new Tree({
     label: t("outline.title"),
     content: (row) => contentOf(/** @type {OutlineRow} */ (row)),
@@ -67,7 +67,7 @@ export function fillPanel(editor, body) {
     const { graph } = editor;
     const type = data.kind === "input" ? typeOfInput(graph, data.node, data.slot) : data.kind === "output" ? typeOfOutput(graph, data.node, data.slot) : null;
     return [
-      type !== null ? h("i", { class: "doc-dot", style: { background: colourOfType(type) } }) : null,
+      type !== null ? h("i", { class: "dot", style: { background: colourOfType(type) } }) : null,
       h("span", { class: data.kind === "node" || data.kind === "group" ? "tree-text outline-name" : "tree-text" }, row.text),
       row.mark ? h("span", { class: "outline-mark" }, row.mark) : null,
     ];
@@ -261,8 +261,8 @@ export function fillPanel(editor, body) {
   }
 
   const removeStyle = addStyle("./outline.css", import.meta.url);
-  body.classList.add("outline");
-  body.append(h("div", { class: "outline-tools" }, add, h("button", { type: "button", class: "quiet", title: t("outline.fold-all"), "aria-label": t("outline.fold-all"), on: { click: () => {
+  body.classList.add("outline", "is-list");
+  body.append(h("div", { class: "outline-tools panel-tools" }, add, h("button", { type: "button", class: "quiet", title: t("outline.fold-all"), "aria-label": t("outline.fold-all"), on: { click: () => {
     folds.openNodes = new WeakSet();
     render();
   } } }, icon("M7 9l5-5 5 5M7 15l5 5 5-5"))), none, tree.element, card);
@@ -286,7 +286,7 @@ export function fillPanel(editor, body) {
       clearTimeout(timer);
       stops.forEach((stop) => stop());
       tree.dispose();
-      body.classList.remove("outline");
+      body.classList.remove("outline", "is-list");
       void removeStyle.then((remove) => remove());
     },
   };

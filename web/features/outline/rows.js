@@ -156,6 +156,8 @@ function partRows(editor, node, level) {
 /** The value of a widget as a short text. @param {Editor} editor @param {Node} node @param {InputSpec} input */
 function valueOf(editor, node, input) {
   const value = node.values[input.name];
+  if (input.widget === "CONTROL") return editor.text(`widgets.control.${value}`);
+  if (typeof value === "boolean") return editor.text(value ? "widgets.on" : "widgets.off");
   const text = editor.kinds.of(input.widget).text?.(value) ?? (typeof value === "object" && value !== null ? JSON.stringify(value, (_, each) => (typeof each === "bigint" ? String(each) : each)) : String(value ?? ""));
   return text.length > 120 ? `${text.slice(0, 119)}…` : text;
 }

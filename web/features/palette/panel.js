@@ -117,7 +117,7 @@ export function openPanel(editor, all, request) {
     made = 0;
     list.replaceChildren();
     list.scrollTop = 0;
-    if (!rows.length) list.append(h("p", { class: "palette-none" }, t("palette.none")));
+    if (!rows.length) list.append(h("p", { class: "none" }, t("palette.none")));
     makeMore();
     showWhere();
     mark();
@@ -127,7 +127,7 @@ export function openPanel(editor, all, request) {
     /** @type {HTMLElement[]} */
     const parts = [];
     if (wanted && type !== undefined) {
-      parts.push(h("span", { class: "palette-fits" }, h("i", { class: "palette-dot", style: { background: colourOfType(type) } }), t(wanted.side === "output" ? "palette.takes" : "palette.gives", { type })));
+      parts.push(h("span", { class: "palette-fits" }, h("i", { class: "dot", style: { background: colourOfType(type) } }), t(wanted.side === "output" ? "palette.takes" : "palette.gives", { type })));
     }
     if (folder && !field.value) {
       parts.push(h("button", { type: "button", class: "palette-up", on: { click: () => { folder = parentOf(folder); refresh(); field.focus(); } } }, "‹ ", folder));
@@ -152,10 +152,10 @@ export function openPanel(editor, all, request) {
     const { entry } = row;
     const isStarred = favourites.has(entry.id);
     return h("div", { class: "palette-row", id: `${id}-${index}`, role: "option", "aria-selected": "false", on: { pointermove: choose, click: () => take(index) } },
-      h("span", { class: isStarred ? "palette-star is-on" : "palette-star", title: t(isStarred ? "palette.unstar" : "palette.star"), on: { click: (/** @type {Event} */ event) => { event.stopPropagation(); star(index); } } }, icon(STAR)),
+      h("span", { class: isStarred ? "palette-star star is-starred" : "palette-star star", title: t(isStarred ? "palette.unstar" : "palette.star"), on: { click: (/** @type {Event} */ event) => { event.stopPropagation(); star(index); } } }, icon(STAR)),
       h("span", { class: "palette-name" }, entry.title),
-      entry.isDeprecated && h("span", { class: "palette-badge" }, t("palette.deprecated")),
-      entry.isExperimental && h("span", { class: "palette-badge" }, t("palette.experimental")),
+      entry.isDeprecated && h("span", { class: "badge" }, t("palette.deprecated")),
+      entry.isExperimental && h("span", { class: "badge" }, t("palette.experimental")),
       h("span", { class: "palette-category" }, entry.category));
   }
 
@@ -178,7 +178,7 @@ export function openPanel(editor, all, request) {
     }
     const { entry } = row;
     /** @param {{name: string, type: string}} slot */
-    const line = (slot) => h("li", {}, h("i", { class: "palette-dot", style: { background: colourOfType(slot.type) } }), h("span", {}, slot.name), h("small", {}, slot.type.length > 24 ? `${slot.type.slice(0, 24)}…` : slot.type));
+    const line = (slot) => h("li", {}, h("i", { class: "dot", style: { background: colourOfType(slot.type) } }), h("span", {}, slot.name), h("small", {}, slot.type.length > 24 ? `${slot.type.slice(0, 24)}…` : slot.type));
     const sockets = entry.inputs.filter((each) => !each.isWidget);
     const widgets = entry.inputs.filter((each) => each.isWidget);
     card.replaceChildren(

@@ -92,7 +92,7 @@ class ProgressParts {
     const time = secondsLeft === null ? "" : this.#editor.text("progress.left", { time: durationText(this.#editor, secondsLeft * 1000) });
     this.fill.style.width = `${percent}%`;
     this.bar.setAttribute("aria-valuenow", String(whole));
-    this.bar.setAttribute("aria-valuetext", [`${whole} %`, time].filter(Boolean).join(", "));
+    this.bar.setAttribute("aria-valuetext", [this.#editor.text("run.percent", { percent: whole }), time].filter(Boolean).join(", "));
     this.bar.title = this.bar.getAttribute("aria-valuetext") ?? "";
     this.#showInTab(whole);
     if (performance.now() - this.#saidMs > SAY_EVERY_MS) this.say(this.bar.title);
@@ -101,8 +101,8 @@ class ProgressParts {
 
   /** @param {number | null} percent */
   #showInTab(percent) {
-    const title = document.title.replace(/^\(\d+ %\) /, "");
-    const wanted = percent === null ? title : `(${percent} %) ${title}`;
+    const title = document.title.replace(/^\(\d+%\) /, "");
+    const wanted = percent === null ? title : `(${percent}%) ${title}`;
     if (document.title !== wanted) document.title = wanted;
     const shown = percent === null ? -1 : percent;
     if (!this.link || this.#shownPercent === shown) return;

@@ -13,6 +13,7 @@
 
 const SOON_MS = 100;
 const VIDEO = /\.(mp4|webm|mov|mkv|m4v)$/i;
+const MODEL = /\.(glb|gltf|obj|fbx|stl|ply|spz|splat|ksplat|usdz)(?: \[(?:input|output|temp)\])?$/i;
 const AUDIO = /\.(mp3|wav|flac|ogg|opus|m4a)$/i;
 
 export class Showing {
@@ -167,12 +168,13 @@ export class Showing {
   /** @param {Node[]} nodes @param {any} output  of a node: kind -> files or texts @param {string | undefined} jobId */
   #paintOutput(nodes, output, jobId) {
     const content = this.#content;
-    const { pictures, media, text } = readOutput(output, (file) => this.#editor.server.fileAddress(file, jobId ? { v: jobId.slice(0, 8) } : {}));
+    const { pictures, media, text, comparison } = readOutput(output, (file) => this.#editor.server.fileAddress(file, jobId ? { v: jobId.slice(0, 8) } : {}));
     for (const node of nodes) {
       content.setPreview(node, null);
       if (pictures.length || content.get(node)?.pictures.length) content.setImages(node, pictures);
       if (media.length || content.get(node)?.media.length) content.setMedia(node, media);
       if (text || content.get(node)?.text) content.setText(node, text);
+      if (comparison || content.get(node)?.comparison) content.setComparison(node, comparison);
     }
   }
 
@@ -264,31 +266,45 @@ function isExposed(instance, rest) {
   return Boolean(inner && isExposed(inner, rest.slice(1)));
 }
 
+/** @typedef {{src: string, width?: number, height?: number, file: any, isMoving?: boolean}} Picture */
+
 /**
+ * What a page can show of an output. Kinds that it does not know are left out.
  * @param {any} output  of a node: kind -> files or texts
  * @param {(file: any) => string} address
- * @returns {{pictures: {src: string, width?: number, height?: number, file: any, isMoving?: boolean}[], media: {src: string, kind: "audio" | "video", file: any}[], text: string}}
+ * @returns {{pictures: Picture[], media: {src: string, kind: "audio" | "video" | "file", file: any}[], text: string, comparison: {a: Picture[], b: Picture[]} | null}}
  */
 export function readOutput(output, address) {
   /** @type {ReturnType<typeof readOutput>} */
-  const found = { pictures: [], media: [], text: "" };
+  const found = { pictures: [], media: [], text: "", comparison: null };
   /** @type {string[]} */
   const texts = [];
-  for (const [kind, items] of Object.entries(output ?? {})) {
-    if (typeof items === "string" && kind === "text") texts.push(items);
+  for (const [kind, given] of Object.entries(output ?? {})) {
+    const items = kind === "text" && !Array.isArray(given) ? [given] : given;
     if (!Array.isArray(items)) continue;
     const isMoving = kind === "gifs" || kind === "animated_images" || (kind === "images" && output.animated?.[0] === true);
     for (const item of items) {
-      if (typeof item === "string") {
-        if (kind === "text") texts.push(item);
-      } else if (typeof item?.filename === "string") {
-        const src = address(item);
-        if (kind === "audio" || AUDIO.test(item.filename)) found.media.push({ src, kind: "audio", file: item });
-        else if (VIDEO.test(item.filename)) found.media.push({ src, kind: "video", file: item });
-        else if (kind === "images" || kind === "gifs" || kind === "animated_images") found.pictures.push({ src, width: item.width, height: item.height, file: item, ...(isMoving ? { isMoving } : {}) });
-      }
+      if (kind === "text" && ["string", "number", "boolean"].includes(typeof item)) texts.push(String(item));
+      const file = typeof item?.filename === "string" ? item : kind === "result" ? modelFile(item) : null;
+      if (!file) continue;
+      const src = address(file);
+      /** @type {Picture} */
+      const picture = { src, width: file.width, height: file.height, file, ...(isMoving ? { isMoving } : {}) };
+      if (kind === "audio" || AUDIO.test(file.filename)) found.media.push({ src, kind: "audio", file });
+      else if (VIDEO.test(file.filename)) found.media.push({ src, kind: "video", file });
+      else if (kind === "3d" || MODEL.test(file.filename)) found.media.push({ src, kind: "file", file });
+      else if (kind === "a_images" || kind === "b_images") (found.comparison ??= { a: [], b: [] })[kind === "a_images" ? "a" : "b"].push(picture);
+      else if (kind === "images" || kind === "gifs" || kind === "animated_images") found.pictures.push(picture);
     }
   }
   found.text = texts.join("\n");
   return found;
+}
+
+/** Views of 3D models name their file in a text. @param {any} item */
+function modelFile(item) {
+  if (typeof item !== "string" || !MODEL.test(item)) return null;
+  const [, path, type = "output"] = /** @type {RegExpExecArray} */ (/^(.+?)(?: \[(input|output|temp)\])?$/s.exec(item));
+  const at = Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\"));
+  return { filename: path.slice(at + 1), subfolder: path.slice(0, Math.max(0, at)).replaceAll("\\", "/"), type };
 }

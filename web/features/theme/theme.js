@@ -35,6 +35,7 @@ export const theme = {
     const root = document.documentElement;
     const ids = new Set(SETTINGS.map((each) => each.id));
     const prefersLight = matchMedia("(prefers-color-scheme: light)");
+    const forced = matchMedia("(forced-colors: active)");
     const shared = new CSSStyleSheet(); // the file user.css
     const own = new CSSStyleSheet();
 
@@ -71,11 +72,13 @@ export const theme = {
     ];
     document.adoptedStyleSheets = [...document.adoptedStyleSheets, shared, own];
     prefersLight.addEventListener("change", apply);
+    forced.addEventListener("change", apply);
     apply();
     setTimeout(() => void loadShared().catch((error) => console.warn("user.css", error)));
     return () => {
       cleanups.forEach((each) => each());
       prefersLight.removeEventListener("change", apply);
+      forced.removeEventListener("change", apply);
       document.adoptedStyleSheets = document.adoptedStyleSheets.filter((each) => each !== shared && each !== own);
     };
   },

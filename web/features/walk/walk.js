@@ -76,7 +76,7 @@ export const walk = {
 
     function goRegion() {
       const { bar, rails, sides, canvas } = editor.shell;
-      const regions = [bar, rails.left, sides.left, canvas, sides.right, rails.right].filter((each) => !each.hidden && each.getClientRects().length);
+      const regions = [bar, rails.left, sides.left, canvas, sides.right, rails.right, sides.bottom].filter((each) => !each.hidden && each.getClientRects().length);
       const at = regions.findIndex((each) => each.contains(document.activeElement));
       for (let i = 1; i <= regions.length; i++) {
         const region = regions[(at + i) % regions.length];

@@ -2,6 +2,7 @@
 
 import { h } from "../../core/dom.js";
 import { TEXT_PX } from "../../core/view/pen.js";
+import { wordFor } from "../../core/words.js";
 
 /** @import { Editor } from "../../core/editor.js" */
 /** @import { Node } from "../../core/graph.js" */
@@ -14,7 +15,7 @@ const PAUSE_MS = 2000; // a person who types on for long should not lose it all
 export function labelOf(node, input) {
   const slot = node.input(input.name);
   const { options } = input;
-  const told = slot?.label ?? options.label ?? slot?.raw?.localized_name ?? options.display_name;
+  const told = slot?.label ?? options.label ?? wordFor(node.spec, "inputs", input.name) ?? slot?.raw?.localized_name ?? options.display_name;
   // What an option brought is called after it: "mode.width". Other names may have dots of their own.
   return told ?? (node.spec?.isDynamic ? (/[^.]+$/.exec(input.name)?.[0] ?? input.name) : input.name);
 }

@@ -113,7 +113,7 @@ export function listenForFiles(editor, widgets) {
   };
   /** @param {DragEvent} event @returns {Node | null} */
   const nodeAt = (event) => {
-    if (!event.dataTransfer?.types.includes("Files")) return null;
+    if (!event.dataTransfer?.types.includes("Files") || editor.shell.canvas.inert) return null; // something lies over the nodes
     const area = view.element.getBoundingClientRect();
     const { x, y } = view.toGraph(event.clientX - area.left, event.clientY - area.top);
     const hit = view.hit(x, y);

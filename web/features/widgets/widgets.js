@@ -3,11 +3,10 @@
 import { addStyle, h } from "../../core/dom.js";
 import { DYNAMIC_COMBO } from "../../core/spec.js";
 import { foldsAdvanced } from "../../core/view/layout.js";
-import { boxesKind, boxKind } from "./boxes.js";
 import { coloursKind, colourKind } from "./colour.js";
 import { Choices, comboKind, folderOf, modelsOf, textOf } from "./combo.js";
-import { curveKind } from "./curve.js";
 import { FieldLayer, labelOf, LiveControls, setValue } from "./fields.js";
+import { laterKinds } from "./later.js";
 import { numberKind } from "./number.js";
 import { isLong, Notes, textKind, TextPlaces } from "./text.js";
 import { toggleKind } from "./toggle.js";
@@ -26,6 +25,8 @@ const LEAST_SCALE = 0.5; // below it no value can be read, so none is changed
 export class Widgets {
   /** Nodes that a file is on its way to. @type {Set<Node>} */
   uploading = new Set();
+  /** What kinds that came later leave behind. @type {(() => void)[]} */
+  cleanups = [];
   #editor;
   /** @type {{node: Node, name: string, ms: number} | null} */
   #lastClick = null;
@@ -237,8 +238,8 @@ export const widgets = {
     const all = [
       ["INT", numberOrColour(number, colour)], ["FLOAT", number], ["STRING", textKind(editor, shared)], ["BOOLEAN", toggleKind(editor, shared)],
       ["COMBO", combo], ["CONTROL", combo], [DYNAMIC_COMBO, combo], ["UPLOAD", uploadKind(editor, shared)], ["COLOR", colour],
-      ["COLORS", coloursKind(editor, shared)], ["CURVE", curveKind(editor, shared)], ["BOUNDING_BOX", boxKind(editor, shared)],
-      ["BOUNDING_BOXES", boxesKind(editor, shared)], ["ADVANCED", advancedKind(editor)],
+      ["COLORS", coloursKind(editor, shared)],
+      ["ADVANCED", advancedKind(editor)], ...laterKinds(editor, shared),
     ];
     const stops = [
       removeStyle,
@@ -263,7 +264,7 @@ export const widgets = {
     return () => {
       shared.fields.close(true);
       shared.notes.clear();
-      stops.reverse().forEach((each) => each());
+      [...stops, ...shared.cleanups].reverse().forEach((each) => each());
       view.touchAll();
     };
   },

@@ -4,7 +4,8 @@
  *
  * From an output: a new link; with Shift its links are all taken to another output; with Ctrl and Alt they are all cut.
  * From an input: its link is taken elsewhere, on empty canvas cut; with Shift a second link from the same source is
- * drawn; an input without a link looks for an output. With Shift from a link or a reroute: another link from there.
+ * drawn; an input without a link looks for an output. With Shift from a link or a reroute, or from the dot beside a
+ * reroute: another link from there.
  */
 
 import { h } from "../../core/dom.js";
@@ -14,6 +15,7 @@ import { connectAll } from "../../core/linking.js";
 import { EdgePan } from "../../core/view/edge-pan.js";
 import { SLOT_HEIGHT } from "../../core/view/layout.js";
 import { traceLink } from "../../core/view/links.js";
+import { RerouteHandle } from "./handle.js";
 
 /** @import { Editor, Feature } from "../../core/editor.js" */
 /** @import { Socket } from "../../core/flow.js" */
@@ -31,6 +33,7 @@ export const wire = {
   needs: ["palette", "widgets"],
   install(editor) {
     const { view } = editor;
+    const handle = new RerouteHandle(editor);
     /** @type {{ends: End[], point: Point, target: Socket | null} | null} what is being drawn */
     let drawn = null;
     const hint = h("div", { class: "wire-hint", role: "status", hidden: true, style: {
@@ -185,11 +188,12 @@ export const wire = {
       const { hit } = press;
       const { graph } = editor;
       if (press.button !== 0) return undefined;
-      if (hit.kind === "link" && press.shift) return draw([endOf(hit.link)]);
-      if (hit.kind === "reroute" && press.shift) {
-        const link = [...graph.links.values()].find((each) => graph.routeOf(each).includes(hit.reroute));
-        return link && draw([{ ...endOf(link), parentId: hit.reroute.id }]);
+      const point = hit.kind === "reroute" && press.shift ? hit.reroute : handle.at(press);
+      if (point) {
+        const link = [...graph.links.values()].find((each) => graph.routeOf(each).includes(point));
+        return link && draw([{ ...endOf(link), parentId: point.id }]);
       }
+      if (hit.kind === "link" && press.shift) return draw([endOf(hit.link)]);
       if (hit.kind !== "input" && hit.kind !== "output") return undefined;
       const { node, slot } = hit;
       if (press.ctrl && press.alt) {
@@ -223,6 +227,7 @@ export const wire = {
 
     const stops = [
       view.pointer.onPress(5, begin),
+      ...handle.cleanups,
       view.addLayer("overlay", 50, (pen) => {
         if (!drawn) return;
         const { context, theme } = pen;

@@ -158,7 +158,6 @@ export class Drafts {
     const stop = new AbortController();
     this.#stop.push(
       () => stop.abort(),
-      events.on("workflow:closed", (document) => void this.#forget(document)),
       events.on("documents", () => this.#watchAll()),
       events.on("document", () => this.#editor.documents.forEach((each) => this.#note(each, null))),
       events.on("run:jobs", (document) => this.#note(document, null)),
@@ -206,6 +205,7 @@ export class Drafts {
       if (this.#editor.documents.includes(document)) continue;
       stops.forEach((each) => each());
       this.#watched.delete(document);
+      void this.#forget(document).catch((error) => console.warn("the draft of a closed tab stays", error));
     }
     for (const document of this.#editor.documents) {
       if (this.#watched.has(document)) continue;
@@ -286,11 +286,8 @@ export class Drafts {
         for (const node of graph.nodes.values()) if (isWhole || !kept.has(keyOf(node))) stale.nodes.add(node);
       }
     }
-    const transaction = await this.#putInSlices(database, id, [...stale.nodes], kept);
-    if (this.#files.stateOf(document).id !== id || !this.#editor.documents.includes(document)) { // taken or closed meanwhile
-      transaction.abort();
-      return;
-    }
+    const transaction = await this.#putInSlices(database, document, id, [...stale.nodes], kept);
+    if (!transaction) return;
     if (isWhole || stale.isFrameStale || !this.#frames.has(document)) {
       const there = new Set([...document.graphs()].flatMap((graph) => [...graph.nodes.values()].map(keyOf)));
       for (const key of kept) {
@@ -314,13 +311,15 @@ export class Drafts {
    * Puts nodes in, a few at a time, so that nobody waits for a large graph. The last few are left in a transaction that
    * is open still: with them comes all that makes the draft count.
    * @param {IDBDatabase} database
+   * @param {Document} document
    * @param {string} id
    * @param {Node[]} nodes
    * @param {Set<string>} kept
-   * @returns {Promise<IDBTransaction>}
+   * @returns {Promise<IDBTransaction | null>} null: it was closed meanwhile, or is another draft now
    */
-  async #putInSlices(database, id, nodes, kept) {
+  async #putInSlices(database, document, id, nodes, kept) {
     for (let at = 0; ; at += SLICE) {
+      if (this.#files.stateOf(document).id !== id || !this.#editor.documents.includes(document)) return null;
       const transaction = database.transaction(["heads", "nodes"], "readwrite", { durability: "relaxed" });
       const store = transaction.objectStore("nodes");
       for (const node of nodes.slice(at, at + SLICE)) {
@@ -330,7 +329,7 @@ export class Drafts {
       }
       if (at + SLICE >= nodes.length) return transaction;
       await done(transaction);
-      if (document.visibilityState === "visible") await new Promise((resolve) => whenIdle(() => resolve(undefined)));
+      if (window.document.visibilityState === "visible") await new Promise((resolve) => whenIdle(() => resolve(undefined)));
     }
   }
 
@@ -382,7 +381,7 @@ export class Drafts {
     await this.#editor.server.ask("DELETE", `/heddle/drafts/${id}`).catch((error) => console.warn("a draft stays on the server", error));
   }
 
-  /** @param {Document} document  closed by the person */
+  /** @param {Document} document  that is not open any more */
   async #forget(document) {
     const { id } = this.#files.stateOf(document);
     this.#stale.delete(document);

@@ -301,7 +301,7 @@ export class Files {
     const reason = error instanceof Refusal ? error.message : server.state === "away" ? this.#editor.text("workflows.server-away") : String(error);
     shell.note(this.#editor.text("workflows.cannot-save", { name, reason }), {
       kind: "error",
-      action: { text: this.#editor.text("command.download"), run: () => this.download(document) },
+      action: { text: this.#editor.text("viewer.save"), run: () => this.download(document) },
     });
   }
 

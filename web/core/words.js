@@ -1,0 +1,77 @@
+/**
+ * What types, inputs and outputs are called in the language of the page, where packs bring words for it. Names stay what
+ * they are: files and prompts know them alone.
+ */
+
+/** @import { InputSlot, Node, OutputSlot } from "./graph.js" */
+/** @import { NodeSpec } from "./spec.js" */
+
+/**
+ * A pack's words for one type, as its `nodeDefs.json` has them.
+ * @typedef {{display_name?: any, description?: any, inputs?: Record<string, any>, outputs?: Record<string, any>}} Words
+ */
+
+/** @param {any} value @returns {string | undefined} */
+const textIn = (value) => (typeof value === "string" && value ? value : undefined);
+
+/**
+ * Words of several languages, the later ones over the earlier.
+ * @param {any[]} all  type -> words
+ * @returns {Record<string, Words>}
+ */
+export function mergeWords(all) {
+  /** @type {Record<string, Words>} */
+  const found = {};
+  for (const definitions of all) {
+    for (const [type, words] of Object.entries(definitions ?? {})) {
+      if (typeof words !== "object" || !words) continue;
+      const before = Object.hasOwn(found, type) ? found[type] : {};
+      found[type] = { ...before, ...words, inputs: { ...before.inputs, ...words.inputs }, outputs: { ...before.outputs, ...words.outputs } };
+    }
+  }
+  return found;
+}
+
+/** Gives a type its words. What it was called before is still found by a search. @param {NodeSpec} spec @param {Words} words */
+export function addWords(spec, words) {
+  const title = textIn(words.display_name);
+  if (title && title !== spec.title) {
+    spec.aliases = [...spec.aliases, spec.title];
+    spec.title = title;
+  }
+  spec.doc = textIn(words.description) ?? spec.doc;
+  /** @type {Record<string, string>} */
+  const inputs = {};
+  /** @type {Record<string, string>} */
+  const outputs = {};
+  for (const input of spec.inputs) {
+    const told = words.inputs?.[input.name];
+    const name = textIn(told?.name);
+    if (name) inputs[input.name] = name;
+    const tooltip = textIn(told?.tooltip);
+    if (tooltip) input.options = { ...input.options, tooltip };
+  }
+  spec.outputs.forEach((output, i) => {
+    const told = words.outputs?.[i];
+    const name = textIn(told?.name);
+    if (name) outputs[output.name] = name;
+    output.tip = textIn(told?.tooltip) ?? output.tip;
+  });
+  spec.words = { inputs, outputs };
+}
+
+/** @param {NodeSpec | null | undefined} spec @param {"inputs" | "outputs"} side @param {string} name @returns {string | undefined} */
+export function wordFor(spec, side, name) {
+  const words = spec?.words?.[side];
+  return words && Object.hasOwn(words, name) ? words[name] : undefined;
+}
+
+/**
+ * What is written beside a socket: the person's own word, the page's language, the file's, the name.
+ * @param {Node} node
+ * @param {InputSlot | OutputSlot} slot
+ * @returns {string}
+ */
+export function nameOfSlot(node, slot) {
+  return slot.label ?? wordFor(node.spec, "links" in slot ? "outputs" : "inputs", slot.name) ?? slot.raw?.localized_name ?? slot.name;
+}
