@@ -30,9 +30,9 @@ from server.workflows import WorkflowShelf
 class Limits:
     """What a request may be. Sizes in bytes."""
 
-    # A workflow of a thousand nodes takes 0.7 MB, one with pictures inside tens. The page opens files of 64 MB and
-    # saves values twice: in order and by name.
-    json_bytes: int = 160 * 2**20
+    json_bytes: int = 64 * 2**20  # a workflow of a thousand nodes takes 0.7 MB, one with pictures inside tens
+    # Of one that is kept and not run: the page opens files of 64 MB and saves values twice, in order and by name.
+    workflow_bytes: int = 160 * 2**20
     upload_bytes: int = 100 * 2**20
     settings_bytes: int = 4 * 2**20  # all that a front end remembers
     thumbnail_bytes: int = 2**20

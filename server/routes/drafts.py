@@ -64,7 +64,7 @@ async def write_draft(request: web.Request) -> web.Response:
     """Keep the body, a JSON object, as a draft in place of an older one; 507 if there is no room for it."""
     draft_id = _id(request)
     of = DraftOf(*(_text(request, key) for key in ("name", "path", "revision")))
-    data = await read_bytes(request, request.app[LIMITS].json_bytes)
+    data = await read_bytes(request, request.app[LIMITS].workflow_bytes)
     if not (data.lstrip(b" \t\r\n").startswith(b"{") and data.rstrip(b" \t\r\n").endswith(b"}")):
         raise Refused("invalid_json", "a draft is a JSON object")
     return web.json_response(await asyncio.to_thread(person(request).drafts.write, draft_id, data, of))

@@ -75,7 +75,7 @@ async def read_file(request: web.Request) -> web.Response:
 async def save_file(request: web.Request) -> web.Response:
     """Save the body in place of the revision of `If-Match`, and keep it as a version; 409 if another one is there."""
     expected, label = _expected(request), _label(request.query.get("label"))
-    data = await read_bytes(request, request.app[LIMITS].json_bytes)
+    data = await read_bytes(request, request.app[LIMITS].workflow_bytes)
     document = await asyncio.to_thread(parse, data)
     if not isinstance(document, dict):
         raise Refused("invalid_request", "a workflow is a JSON object")

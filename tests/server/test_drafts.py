@@ -52,7 +52,7 @@ async def test_a_draft_may_be_packed(desk: Desk) -> None:
 
 
 async def test_drafts_have_limits_that_are_said(tmp_path: Path) -> None:
-    limits = Limits(json_bytes=200_000, drafts=DraftLimits(count=3, bytes=100_000))
+    limits = Limits(workflow_bytes=200_000, drafts=DraftLimits(count=3, bytes=100_000))
     async with front_desk(tmp_path, limits=limits) as desk:
         for name in ("a", "b", "c"):
             await put(desk, name, b"{}")

@@ -104,7 +104,7 @@ async def test_a_workflow_is_read_with_its_revision_and_not_sent_twice(desk: Des
 
 async def test_a_body_may_be_packed_and_is_held_to_its_real_size(tmp_path: Path) -> None:
     headers = {"Content-Encoding": "gzip", "Content-Type": "application/json"}
-    async with front_desk(tmp_path, limits=Limits(json_bytes=100_000)) as desk:
+    async with front_desk(tmp_path, limits=Limits(workflow_bytes=100_000)) as desk:
         record = await save(desk, "a.json", gzip.compress(flow(1)), headers)
         assert record["size"] == len(flow(1))
         bomb = gzip.compress(b'{"nodes": [' + b" " * 5_000_000 + b"]}")

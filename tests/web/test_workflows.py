@@ -286,4 +286,4 @@ def test_what_may_be_opened_can_be_saved() -> None:
     source = (HOUSE / "web/features/workflows/files.js").read_text(encoding="utf-8")
     found = re.search(r"LARGEST_FILE = (\d+) \* 1024 \* 1024", source)
     assert found
-    assert Limits().json_bytes > 2 * int(found[1]) * 2**20  # values are saved in order and by name
+    assert Limits().workflow_bytes > 2 * int(found[1]) * 2**20  # values are saved in order and by name
