@@ -1,11 +1,12 @@
 /** The texts of the page: each that the code names is there in every language, and none that nobody reads. */
 
 import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import test from "node:test";
 
-const WEB = new URL("../../web/", import.meta.url).pathname;
+const WEB = fileURLToPath(new URL("../../web/", import.meta.url));
 
 /** @param {string} folder @returns {string[]} */
 function scripts(folder) {
