@@ -12,8 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from PIL import Image
-
 from execution.saving import to_workflow
 from heddle.graph.errors import GraphError
 from heddle.graph.spec import NodeSpec
@@ -167,6 +165,8 @@ def _medium(carried: Carried, source: Path | bytes, filename: str) -> str | None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of very large pictures: nothing is decoded here
+            from PIL import Image  # only for what is opened as a picture: the desk starts without it
+
             with Image.open(source):
                 return "image"
     except Exception as error:  # Pillow's readers raise whatever their formats bring
