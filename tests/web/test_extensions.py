@@ -11,6 +11,7 @@ from playwright.sync_api import BrowserContext, expect
 
 from tests.web.conftest import Troubles
 from tests.web.page_server import PageServer
+from tests.web.waits import until
 
 PACK = Path(__file__).resolve().parents[1] / "packs" / "shade_picker"
 
@@ -69,7 +70,7 @@ def test_an_extension_adds_to_the_page_and_broken_ones_beside_it_are_named(
       return {{ x: area.left + at.x, y: area.top + at.y }};
     }}""")
     page.mouse.click(spot["x"], spot["y"])
-    assert page.evaluate(f"{node}.values.shade") == "white"
+    until(page, f"{node}.values.shade === 'white'")
 
     # White is refused; after a press of the key black is sent, with another number than the person sees.
     page.keyboard.press("Control+Enter")

@@ -58,7 +58,9 @@ def test_a_mask_is_painted_and_no_pixel_of_the_picture_changes(
     open_mask(page)
     assert find_barriers(page, "dialog.mask") == []
     page.keyboard.press("Delete")  # the opacity of the file was its mask
+    expect(page.locator(".mask-status")).to_be_empty(timeout=20_000)
     drag(page, (0.25, 0.5), (0.75, 0.5))
+    page.wait_for_timeout(100)
     drag(page, (0.5, 0.1), (0.5, 0.2))
     page.keyboard.press("Control+z")
     page.keyboard.press("r")
