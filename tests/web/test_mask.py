@@ -60,7 +60,6 @@ def test_a_mask_is_painted_and_no_pixel_of_the_picture_changes(
     page.keyboard.press("Delete")  # the opacity of the file was its mask
     expect(page.locator(".mask-status")).to_be_empty(timeout=20_000)
     drag(page, (0.25, 0.5), (0.75, 0.5))
-    page.wait_for_timeout(100)
     drag(page, (0.5, 0.1), (0.5, 0.2))
     page.keyboard.press("Control+z")
     page.keyboard.press("r")

@@ -160,7 +160,7 @@ export class Hand {
     if (this.#drag?.id === event.pointerId) {
       this.#view.pan(event.clientX - this.#drag.x, event.clientY - this.#drag.y);
       this.#drag = { id: event.pointerId, x: event.clientX, y: event.clientY };
-    } else if (this.#stroke?.id === event.pointerId) {
+    } else if (this.#stroke?.id === event.pointerId && !this.#stroke.isOver) { // one that is over may wait to be painted
       const points = event.getCoalescedEvents?.() ?? [];
       for (const each of points.length ? points : [event]) this.#stroke.waiting.push({ ...this.#view.toPicture(each), radius: this.#radiusOf(each) });
       this.#frame ||= requestAnimationFrame(() => this.#paint());
