@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from heddle.graph.errors import FileProblem, HeddleError
-from heddle.media.whole_files import write_new, write_whole
+from heddle.media.whole_files import keep_aside, write_new, write_whole
 from heddle.settings.folders import Folders
 
 log = logging.getLogger("heddle.server.user_files")
@@ -212,10 +212,7 @@ class PersonSettings:
             write_whole(self._files.path(SETTINGS), text.encode("ascii"))
 
     def _keep_aside(self, path: Path, why: str) -> None:
-        count = 1
-        while os.path.lexists(aside := path.with_name(f"{path.name}.damaged-{count}")):
-            count += 1
-        os.replace(path, aside)
+        aside = keep_aside(path)
         log.warning(
             "the settings file %s is damaged (%s); it is now %s, and settings begin anew", path, why, aside.name
         )

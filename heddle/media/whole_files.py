@@ -28,6 +28,18 @@ def write_whole(path: Path, data: bytes, *, passing: Path | None = None) -> None
         _settle(path.parent)
 
 
+def keep_aside(path: Path) -> Path:
+    """Give a damaged file another name beside its own, `NAME.damaged-1` or the next that is free; returns it.
+
+    Raises: OSError.
+    """
+    count = 1
+    while os.path.lexists(aside := path.with_name(f"{path.name}.damaged-{count}")):
+        count += 1
+    os.replace(path, aside)
+    return aside
+
+
 def write_new(
     paths: Iterable[Path],
     data: bytes,

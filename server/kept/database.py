@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from heddle.graph.errors import FileProblem
+from heddle.media.whole_files import keep_aside
 from server.user_files import OURS, UserFiles
 
 log = logging.getLogger("heddle.server.kept")
@@ -96,10 +97,7 @@ class KeptDatabase:
             return _connect(path)
 
     def _keep_aside(self, path: Path, why: str) -> None:
-        count = 1
-        while os.path.lexists(aside := path.with_name(f"{path.name}.damaged-{count}")):
-            count += 1
-        os.replace(path, aside)
+        aside = keep_aside(path)
         log.warning(
             "%s, which keeps versions and drafts, is damaged (%s); it is now %s, and they begin anew",
             path,

@@ -186,7 +186,7 @@ async def test_clients_that_know_the_word_hear_of_hashes_and_the_end_waits_for_n
             file.truncate(16 << 30)  # takes no room, and ten seconds to read
         await asked(desk, "POST", f"{SHELF}/hash", {"models": [{"folder": "loras", "name": "large.pt"}]})
         await asyncio.sleep(0.05)
-        shelf = desk.client.server.app[keys.MODELS]  # type: ignore[union-attr]
+        shelf = desk.client.app[keys.MODELS]
     (last,) = [each for each in shelf.hashes if each.name == "large.pt"]
     assert (last.state, last.reason) == ("failed", "the server stops")
 

@@ -21,7 +21,7 @@ import pytest
 
 from benchmarks.browser import NO_CHROMIUM, chromium_arguments, find_chromium
 from tests.web.node_tools import packages
-from tests.web.page_server import PageServer
+from tests.web.page_server import PageServer, running
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, WebError
@@ -79,13 +79,8 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="package")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageServer]:
     """One for all tests of the page; a test that stops it, or changes what others see, takes `start_server`."""
-    server = PageServer(tmp_path_factory.mktemp("page"))
-    try:
-        server.start()
-        server.wait_for_worker()
+    with running(PageServer(tmp_path_factory.mktemp("page"))) as server:
         yield server
-    finally:
-        server.stop()
 
 
 @pytest.fixture

@@ -10,6 +10,8 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -95,3 +97,14 @@ class PageServer:
             time.sleep(0.05)
         words = self._log.read_text(encoding="utf-8", errors="replace")[-3000:]
         raise AssertionError(f"the server did not get there (process {os.getpid()} waited); it said:\n{words}")
+
+
+@contextmanager
+def running(server: PageServer) -> Iterator[PageServer]:
+    """It runs, its worker ready, and is stopped afterwards, also if it never came so far."""
+    try:
+        server.start()
+        server.wait_for_worker()
+        yield server
+    finally:
+        server.stop()

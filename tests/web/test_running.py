@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.web.conftest import Troubles
-from tests.web.page_server import HOUSE, PageServer
+from tests.web.page_server import HOUSE, PageServer, running
 from tests.web.waits import PATIENCE_S, until, until_kept
 
 # A node that waits, and one that fails, as a pack brings them.
@@ -99,13 +99,8 @@ def give_pack(base: Path) -> None:
 def pack_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageServer]:
     base = tmp_path_factory.mktemp("packs")
     give_pack(base)
-    server = PageServer(base)
-    try:
-        server.start()
-        server.wait_for_worker()
+    with running(PageServer(base)) as server:
         yield server
-    finally:
-        server.stop()
 
 
 @pytest.fixture

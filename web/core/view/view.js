@@ -263,6 +263,25 @@ export class CanvasView {
   }
 
   /**
+   * The wheel over something that scrolls by itself; else it moves the view.
+   * @param {(event: WheelEvent, place: Point, hit: Hit) => boolean} handler  `place`: graph px; true: it was scrolled
+   * @returns {() => void}
+   */
+  onWheel(handler) {
+    const stop = new AbortController();
+    this.element.addEventListener("wheel", (event) => {
+      if (event.ctrlKey || !event.deltaY) return;
+      const area = this.element.getBoundingClientRect();
+      const place = this.toGraph(event.clientX - area.left, event.clientY - area.top);
+      if (!handler(event, place, this.hit(place.x, place.y))) return;
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      this.redraw();
+    }, { capture: true, passive: false, signal: stop.signal });
+    return () => stop.abort();
+  }
+
+  /**
    * @param {"back" | "overlay"} layer  `back`: behind links and nodes; `overlay`: above all, its own canvas
    * @param {number} order
    * @param {LayerPainter} paint

@@ -194,27 +194,19 @@ export const content = {
 /** A long text of a chosen node is scrolled. @param {Editor} editor @param {ContentView} shown */
 function listenForWheel(editor, shown) {
   const { view } = editor;
-  const stop = new AbortController();
-  view.element.addEventListener("wheel", (event) => {
-    if (event.ctrlKey || !event.deltaY) return;
-    const area = view.element.getBoundingClientRect();
-    const { x, y } = view.toGraph(event.clientX - area.left, event.clientY - area.top);
-    const hit = view.hit(x, y);
-    if (hit.kind !== "body" || !editor.selection.has(hit.node)) return;
+  return view.onWheel((event, { y }, hit) => {
+    if (hit.kind !== "body" || !editor.selection.has(hit.node)) return false;
     const layout = view.layouts.of(hit.node);
     const found = shown.of(hit.node, layout.width);
     const box = found?.parts.lines.length ? place(hit.node, layout, found.parts, found.shown).text : null;
     const content = shown.store.get(hit.node);
-    if (!found || !box || !content || y < box.top || y > box.bottom) return;
+    if (!found || !box || !content || y < box.top || y > box.bottom) return false;
     const most = Math.max(0, found.parts.lines.length - linesIn(box));
     const next = Math.min(most, Math.max(0, content.scroll + Math.sign(event.deltaY) * 3));
-    if (next === content.scroll) return; // at its end: the wheel is the view's again
+    if (next === content.scroll) return false; // at its end: the wheel is the view's again
     content.scroll = next;
-    event.preventDefault();
-    event.stopImmediatePropagation();
-    view.redraw();
-  }, { capture: true, passive: false, signal: stop.signal });
-  return () => stop.abort();
+    return true;
+  });
 }
 
 /**

@@ -21,7 +21,7 @@ export const move = {
     const stopPress = view.pointer.onPress(10, (press) => {
       if (press.button !== 0) return undefined;
       const { hit } = press;
-      if (hit.kind === "resize") return resize(editor, hit.node, press);
+      if (hit.kind === "resize") return resizeNode(editor, hit.node, press);
       if (hit.kind === "group-resize" && !hit.group.flags.pinned) return resizeGroup(editor, hit.group, press);
       if (hit.kind === "link" && !press.alt) {
         if (press.ctrl) editor.selection.toggle(hit.link);
@@ -228,34 +228,36 @@ function movedWith(editor, chosen) {
   return [...moved];
 }
 
-/** @param {Editor} editor @param {Node} node @param {Press} press @returns {Drag} */
-function resize(editor, node, press) {
+/**
+ * @param {Editor} editor
+ * @param {{width: number, height: number}} size  when it begins
+ * @param {Press} press
+ * @param {(width: number, height: number) => void} put
+ * @returns {Drag}
+ */
+function resize(editor, { width, height }, press, put) {
   const gesture = editor.document.journal.begin("undo.resize");
-  const { width, height } = editor.view.layouts.of(node);
   return {
     cursor: "nwse-resize",
     pans: true,
-    move(now) {
-      editor.graph.setNode(node, "width", Math.max(60, width + now.x - press.x));
-      editor.graph.setNode(node, "height", Math.max(20, height + now.y - press.y));
-    },
+    move: (now) => put(width + now.x - press.x, height + now.y - press.y),
     end: () => gesture.commit(),
     cancel: () => gesture.cancel(),
   };
 }
 
+/** @param {Editor} editor @param {Node} node @param {Press} press @returns {Drag} */
+function resizeNode(editor, node, press) {
+  return resize(editor, editor.view.layouts.of(node), press, (width, height) => {
+    editor.graph.setNode(node, "width", Math.max(60, width));
+    editor.graph.setNode(node, "height", Math.max(20, height));
+  });
+}
+
 /** @param {Editor} editor @param {Group} group @param {Press} press @returns {Drag} */
 function resizeGroup(editor, group, press) {
-  const gesture = editor.document.journal.begin("undo.resize");
-  const { width, height } = group;
-  return {
-    cursor: "nwse-resize",
-    pans: true,
-    move(now) {
-      editor.graph.setGroup(group, "width", Math.max(140, width + now.x - press.x));
-      editor.graph.setGroup(group, "height", Math.max(80, height + now.y - press.y));
-    },
-    end: () => gesture.commit(),
-    cancel: () => gesture.cancel(),
-  };
+  return resize(editor, group, press, (width, height) => {
+    editor.graph.setGroup(group, "width", Math.max(140, width));
+    editor.graph.setGroup(group, "height", Math.max(80, height));
+  });
 }

@@ -315,22 +315,13 @@ function cursorOver({ hit, x }) {
 /** A long text of a chosen node is scrolled; over anything else the wheel moves the view. @param {Editor} editor @param {Widgets} shared */
 function listenForWheel(editor, shared) {
   const { view } = editor;
-  const stop = new AbortController();
-  view.element.addEventListener("wheel", (event) => {
-    if (event.ctrlKey || !event.deltaY) return;
-    const area = view.element.getBoundingClientRect();
-    const { x, y } = view.toGraph(event.clientX - area.left, event.clientY - area.top);
-    const hit = view.hit(x, y);
-    if (hit.kind !== "widget" || !editor.selection.has(hit.node) || hit.place.input.widget !== "STRING" || !isLong(hit.place.input)) return;
+  return view.onWheel((event, _, hit) => {
+    if (hit.kind !== "widget" || !editor.selection.has(hit.node) || hit.place.input.widget !== "STRING" || !isLong(hit.place.input)) return false;
     const { node, place } = hit;
-    const delta = event.deltaMode === 0 ? event.deltaY : event.deltaY * 16;
-    const isNote = place.input.options.markdown && shared.notes.scroll(node, delta / view.scale);
-    if (!isNote && !shared.texts.scrollTo(node, place.input.name, shared.texts.scrollOf(node, place.input.name) + delta / view.scale, place.height)) return;
-    event.preventDefault();
-    event.stopImmediatePropagation();
-    view.redraw();
-  }, { capture: true, passive: false, signal: stop.signal });
-  return () => stop.abort();
+    const by = (event.deltaMode === 0 ? event.deltaY : event.deltaY * 16) / view.scale;
+    if (place.input.options.markdown && shared.notes.scroll(node, by)) return true;
+    return shared.texts.scrollTo(node, place.input.name, shared.texts.scrollOf(node, place.input.name) + by, place.height);
+  });
 }
 
 /** @param {Editor} editor @param {Widgets} shared */
