@@ -125,11 +125,6 @@ export class Document {
     this.journal.put(this, this.definitions, definition.id, definition);
   }
 
-  /** @param {Definition} definition */
-  removeDefinition(definition) {
-    this.journal.put(this, this.definitions, definition.id, undefined);
-  }
-
   /** @param {Definition} definition @param {string} name */
   renameDefinition(definition, name) {
     this.journal.set(this, definition, "name", name);

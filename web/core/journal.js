@@ -53,10 +53,6 @@ export class Journal {
     return this.#done.length > 0 && !this.#open;
   }
 
-  get canRedo() {
-    return this.#undone.length > 0 && !this.#open;
-  }
-
   /** Counts up with every commit, undo and redo: who keeps something made from the document asks whether it is old. */
   get revision() {
     return this.#revision;
@@ -65,11 +61,6 @@ export class Journal {
   /** What was done last: a document is as it was saved while this is what it was then. @returns {object} */
   get mark() {
     return this.#done.at(-1) ?? this.#ground;
-  }
-
-  /** @returns {string | null} what undo would take back */
-  get lastLabel() {
-    return this.#done.at(-1)?.label ?? null;
   }
 
   /**

@@ -52,18 +52,13 @@ const UPLOADS = ["image_upload", "animated_image_upload", "video_upload", "audio
 
 /**
  * Types whose inputs are widgets, with a place in the values of a file: the same as the server's, for it reads those by
- * place. Packs add theirs with `addWidgetType`.
+ * place. Of any other type an input is one if its options name a `widgetType`.
  */
 const widgetTypes = new Set([
   "INT", "FLOAT", "STRING", "BOOLEAN", "COMBO", DYNAMIC_COMBO, "COLOR", "COLORS", "CURVE", "BOUNDING_BOX", "BOUNDING_BOXES",
   "IMAGECOMPARE", "COMPOSITOR", "PAINTER", "LOAD_3D", "LOAD_3D_ANIMATION", "PREVIEW_3D", "WEBCAM", "AUDIO_RECORD", "AUDIO_UI",
   "MARKDOWN",
 ]);
-
-/** @param {string} type */
-export function addWidgetType(type) {
-  widgetTypes.add(type);
-}
 
 /**
  * @param {string} type  class of the node

@@ -3,7 +3,6 @@
  * node's `x` and `y`, which are the top left corner of the body; the title bar lies above it.
  */
 
-import { BYPASSED } from "../graph.js";
 import { PRIMITIVE } from "../spec.js";
 import { nameOfSlot, wordFor } from "../words.js";
 import { TEXT_PX } from "./pen.js";
@@ -21,7 +20,6 @@ export const WIDGET_HEIGHT = 20;
 export const WIDGET_GAP = 4;
 export const PADDING = 6;
 export const MARGIN = 15; // beside widgets
-export const COLLAPSED_WIDTH = 140;
 export const TITLE_PX = 13;
 const MIN_WIDTH = 140;
 
@@ -223,9 +221,4 @@ function marksOf(node) {
 export function foldsAdvanced(node) {
   if (!node.spec || node.spec.definition || node.type === PRIMITIVE) return false;
   return node.widgets.some((each) => each.options.advanced && !each.options.hidden);
-}
-
-/** Whether a node counts when the graph runs. @param {Node} node */
-export function isActive(node) {
-  return node.mode !== BYPASSED && node.mode !== 2;
 }

@@ -197,9 +197,4 @@ export class ContentStore {
       this.events.emit("change", { node, what: "shape" });
     }
   }
-
-  /** @param {Document} document @returns {Node[]} those with errors */
-  failed(document) {
-    return [...(this.#documents.get(document) ?? [])].filter(([, content]) => content.errors.length).map(([node]) => node);
-  }
 }

@@ -110,11 +110,6 @@ export class Errors {
     this.#editor.events.emit("errors:change", null);
   }
 
-  /** @param {Problem} problem */
-  dismiss(problem) {
-    this.#set(problem.document, this.list(problem.document).filter((each) => each !== problem), this.isPartial(problem.document));
-  }
-
   /** @param {Document} document @param {any} answer @param {boolean} isPartial */
   refused(document, answer, isPartial) {
     this.#tell(document, readProblems(this.#editor, document, answer), isPartial);
