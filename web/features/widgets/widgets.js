@@ -28,6 +28,8 @@ export class Widgets {
   /** What kinds that came later leave behind. @type {(() => void)[]} */
   cleanups = [];
   #editor;
+  /** @type {import("./capture.js").Camera | null} */
+  #camera = null;
   /** @type {{node: Node, name: string, ms: number} | null} */
   #lastClick = null;
 
@@ -60,6 +62,22 @@ export class Widgets {
   async bring(node, file) {
     const button = buttonOf(node);
     if (button) await bring(this.#editor, this, node, button, file);
+  }
+
+  /**
+   * Takes a picture with the camera for a widget, without asking.
+   * @param {Node} node
+   * @param {InputSpec} input
+   * @returns {Promise<string>} the key of a message that says why there is none; "": it is taken
+   */
+  async capture(node, input) {
+    if (!this.#camera) {
+      const { Camera } = await import("./capture.js");
+      const camera = new Camera();
+      this.cleanups.push(() => camera.close());
+      this.#camera = camera;
+    }
+    return this.#camera.take(this.#editor, this, node, input);
   }
 
   /** What files a node reads, as a file picker has it; "": any. @param {Node} node @returns {string} */
