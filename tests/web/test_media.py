@@ -47,6 +47,7 @@ NODE_CLASS_MAPPINGS = {
     "LoadVideo": node(lambda: {"file": (files(), {"video_upload": True})}, outputs=("VIDEO",)),
     "LoadAudio": node(lambda: {"audio": (files(), {"audio_upload": True})}, outputs=("AUDIO",)),
     "LoadMoving": node(lambda: {"image": (files(), {"animated_image_upload": True})}, outputs=("IMAGE",)),
+    "Watch": node(lambda: {"video": ("VIDEO",), "audio": ("AUDIO",)}, lambda **k: {"ui": {}}, is_output=True),
     "RecordAudio": node(lambda: {"audio": ("AUDIO_RECORD", {})}, outputs=("AUDIO",)),
     "WebcamCapture": node(lambda: {"image": ("WEBCAM", {}), "width": ("INT", {"default": 0}), "height": ("INT", {"default": 0}),
         "capture_on_queue": ("BOOLEAN", {"default": True})}, size_of, is_output=True),
@@ -221,6 +222,42 @@ def test_videos_and_sounds_that_a_job_made_are_played_on_their_node(
     page.locator("body[data-ready]").wait_for()
     until(page, "document.querySelectorAll('.content-media :is(video, audio)').length", 7)
     assert page.locator(".content-media audio").first.evaluate("(each) => [each.volume, each.muted]") == [0.25, False]
+
+
+def test_a_form_plays_what_was_made_and_what_was_chosen(
+    media_server: PageServer,
+    new_context: Callable[..., BrowserContext],
+    troubles: Troubles,
+    find_barriers: Callable[..., list[str]],
+) -> None:
+    troubles.allow(r"Failed to load resource.*404.*lost\.wav")
+    (media_server.base / "input" / "chosen.mp4").write_bytes(FILES["a.mp4"]())
+    page = opened(new_context(media_server, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True))
+    show(page, {"video": named("a.mp4"), "audio": named("c.flac", "lost.wav")})
+    results = page.get_by_role("region", name="Results")
+    until(page, "document.querySelector('.form-results video')?.videoWidth", 320)
+    until(page, "document.querySelector('.form-results audio')?.duration", 2)
+    for player in (results.locator("video"), results.locator("audio").first):
+        box = player.bounding_box()
+        assert box is not None and box["width"] > 300 and box["height"] > 50, box
+        player.evaluate("(each) => each.play()")
+    until(
+        page,
+        "[...document.querySelectorAll('.form-results :is(video, audio)')].filter((each) => each.currentTime).length",
+        2,
+    )
+    expect(results.get_by_role("alert").filter(has_text="lost.wav is not there")).to_be_visible()
+    page.evaluate(NODES, [["LoadVideo", {"file": "chosen.mp4"}], ["RecordAudio", {}], ["Watch", {}]])
+    page.evaluate("""heddle.editor.edit("undo.link", () => {
+        for (const i of [0, 1]) heddle.editor.graph.connect(nodes[i], 0, nodes[2], i);
+    })""")
+    until(page, "document.querySelector('.form-file-shown video')?.videoWidth", 320)
+    recorded = page.locator(".form-file", has_text="Record a sound").locator("input[type=file]").first
+    recorded.set_input_files({"name": "cat.png", "mimeType": "image/png", "buffer": made.moving("PNG")})
+    expect(page.get_by_role("alert").filter(has_text="RecordAudio cannot read cat.png")).to_be_visible()
+    recorded.set_input_files({"name": "a.wav", "mimeType": "audio/wav", "buffer": made.sound()})
+    until(page, "document.querySelector('.form-file-shown audio')?.duration", 2)
+    assert find_barriers(page, "main") == []
 
 
 def test_pictures_move_while_they_are_seen_and_for_those_who_like_it(media_page: Page) -> None:

@@ -44,7 +44,9 @@ export class Player {
     media.addEventListener("error", () => void this.#explain());
     media.addEventListener("loadedmetadata", () => {
       this.#trouble.hidden = true;
-      if (media instanceof HTMLVideoElement && !media.videoWidth) void this.#explain();
+      if (!(media instanceof HTMLVideoElement)) return;
+      if (media.videoWidth) media.style.aspectRatio = `${media.videoWidth} / ${media.videoHeight}`; // whatever size the frame before has
+      else void this.#explain();
     });
     this.element.addEventListener("keydown", (event) => {
       if (event.target === media && OWN_KEYS.has(event.key) && !event.ctrlKey && !event.metaKey && !event.altKey) event.stopPropagation(); // it winds and pauses; nothing else moves
@@ -64,6 +66,12 @@ export class Player {
       if (!this.media.error) return; // it was taken away or paused before it began
       await this.#explain();
     }
+  }
+
+  /** Silent, or heard again. */
+  mute() {
+    this.media.muted = !this.media.muted;
+    keepLoudness(this.media); // at once: a player that is just starting asks for it
   }
 
   /** Says why there is nothing to be seen or heard. */
@@ -90,6 +98,7 @@ export class Player {
   #say(text, hasFile) {
     this.#trouble.replaceChildren(icon(WARNING), h("p", {}, text),
       ...(hasFile ? [h("a", { href: this.#src, download: this.#file?.filename ?? "" }, this.#editor.text("player.download"))] : []));
+    this.#trouble.classList.toggle("has-sound", !this.media.error && this.media.readyState > 0);
     this.#trouble.hidden = false;
   }
 }

@@ -31,7 +31,7 @@ export class FileField {
     this.#spec = spec;
     this.kind = kindOfFiles(spec);
     const t = editor.text.bind(editor);
-    const accept = editor.services.widgets.acceptedBy(node);
+    const accept = editor.services.widgets.acceptedBy(node, spec);
     /** @param {Record<string, any>} [more] */
     const picker = (more = {}) => h("input", { type: "file", accept, hidden: true, tabindex: "-1", "aria-hidden": "true", ...more, on: { change: (/** @type {Event} */ event) => {
       const field = /** @type {HTMLInputElement} */ (event.target);
@@ -97,7 +97,7 @@ export class FileField {
     const [file] = files ?? [];
     if (!file) return;
     this.element.classList.add("is-busy");
-    void this.#editor.services.widgets.bring(this.#node, file)
+    void this.#editor.services.widgets.bring(this.#node, file, this.#spec)
       .catch((/** @type {unknown} */ error) => this.#editor.report(error))
       .finally(() => this.element.classList.remove("is-busy"));
   }

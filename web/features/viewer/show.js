@@ -215,7 +215,7 @@ export function showViewer(editor, items, start) {
     const isPlain = !event.ctrlKey && !event.metaKey && !event.altKey;
     if (content instanceof HTMLImageElement && zoomByKey(event, zoom)) draw();
     else if (player && isPlain && event.key === " ") void player.toggle();
-    else if (player && isPlain && event.key === "m") player.media.muted = !player.media.muted;
+    else if (player && isPlain && event.key === "m") player.mute();
     else if (isPlain && (event.key === "ArrowRight" || event.key === "PageDown")) step(1);
     else if (isPlain && (event.key === "ArrowLeft" || event.key === "PageUp")) step(-1);
     else if (isPlain && event.key === "Home") void show(0);

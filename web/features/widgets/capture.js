@@ -12,6 +12,24 @@ import { waveOf } from "./wave.js";
 /** @import { WidgetKind } from "../../core/widgets.js" */
 /** @import { Widgets } from "./widgets.js" */
 
+/**
+ * A file in place of the device.
+ * @param {Editor} editor
+ * @param {Widgets} widgets
+ * @param {Node} node
+ * @param {InputSpec} input
+ * @param {File} file
+ */
+export async function bringCaptured(editor, widgets, node, input, file) {
+  const isPicture = input.widget === "WEBCAM";
+  if (!widgets.acceptedBy(node, input).split(",").includes(`${kindOfFile(file)}/*`)) {
+    editor.shell.note(editor.text("widgets.wrong-file", { file: file.name, node: node.name, what: editor.text(isPicture ? "widgets.reads.image" : "widgets.reads.audio") }), { kind: "error" });
+    return;
+  }
+  const name = newName(isPicture ? "webcam" : "recording", endingOf(file, isPicture ? "png" : "wav"));
+  await keepFile(editor, widgets, node, input, file, { name, subfolder: isPicture ? "webcam" : "audio" });
+}
+
 const WARM_MS = 4000; // the camera stays on between pictures that follow each other
 
 /** @param {Editor} editor @param {Widgets} widgets @returns {Promise<WidgetKind>} */

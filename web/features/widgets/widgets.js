@@ -19,6 +19,8 @@ import { acceptedBy, bring, buttonOf, listenForFiles, uploadKind } from "./uploa
 /** @import { Press } from "../../core/view/pointer.js" */
 
 const DOUBLE_MS = 500;
+/** What stands in for a camera or a microphone. @type {Record<string, string>} */
+const CAPTURED = { WEBCAM: "image/*", AUDIO_RECORD: "audio/*,video/*" };
 const LEAST_SCALE = 0.5; // below it no value can be read, so none is changed
 
 /** `editor.services.widgets`: what the kinds share, and what other features ask for. */
@@ -58,8 +60,10 @@ export class Widgets {
    * Uploads a file for a node that reads files, and chooses it there.
    * @param {Node} node
    * @param {File} file
+   * @param {InputSpec} [input]  the one that is to name it, if it is not the node's own button that asks
    */
-  async bring(node, file) {
+  async bring(node, file, input) {
+    if (input && CAPTURED[input.widget ?? ""]) return (await import("./capture.js")).bringCaptured(this.#editor, this, node, input, file);
     const button = buttonOf(node);
     if (button) await bring(this.#editor, this, node, button, file);
   }
@@ -80,8 +84,9 @@ export class Widgets {
     return this.#camera.take(this.#editor, this, node, input);
   }
 
-  /** What files a node reads, as a file picker has it; "": any. @param {Node} node @returns {string} */
-  acceptedBy(node) {
+  /** What files a node reads, as a file picker has it; "": any. @param {Node} node @param {InputSpec} [input] @returns {string} */
+  acceptedBy(node, input) {
+    if (input && CAPTURED[input.widget ?? ""]) return CAPTURED[input.widget ?? ""];
     const button = buttonOf(node);
     return button ? acceptedBy(button) : "";
   }
