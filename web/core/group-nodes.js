@@ -6,10 +6,10 @@
 
 import { Definition } from "./document.js";
 import { Graph, Node } from "./graph.js";
+import { newId } from "./ids.js";
 import { groupNameOf } from "./instances.js";
 import { readDefinition } from "./read.js";
 import { PRIMITIVE, readInputs } from "./spec.js";
-import { newId } from "./subgraphs.js";
 import { same, takeJoined } from "./values.js";
 import { REROUTE } from "./virtual.js";
 

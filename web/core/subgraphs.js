@@ -6,6 +6,7 @@
 
 import { Definition, Document } from "./document.js";
 import { Graph, Group, INPUT_BOUNDARY, InputSlot, Link, Node, OUTPUT_BOUNDARY, OutputSlot, Reroute } from "./graph.js";
+import { newId } from "./ids.js";
 import { definitionOf, proxiesOf } from "./instances.js";
 import { writeExactly } from "./json.js";
 import { PRIMITIVE } from "./spec.js";
@@ -181,15 +182,6 @@ function areaOf(nodes) {
     right: Math.max(...nodes.map((node) => node.x + (node.width || 200))),
     bottom: Math.max(...nodes.map((node) => node.y + (node.height || 100))),
   };
-}
-
-/** @returns {string} a UUID, also where the page is not served over https */
-export function newId() {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  bytes[6] = (bytes[6] & 0x0f) | 0x40;
-  bytes[8] = (bytes[8] & 0x3f) | 0x80;
-  const text = [...bytes].map((each) => each.toString(16).padStart(2, "0")).join("");
-  return [text.slice(0, 8), text.slice(8, 12), text.slice(12, 16), text.slice(16, 20), text.slice(20)].join("-");
 }
 
 // The ends of a subgraph.

@@ -6,10 +6,10 @@
  */
 
 import { Node } from "../../core/graph.js";
+import { newId } from "../../core/ids.js";
 import { writeExactly } from "../../core/json.js";
 import { Refusal } from "../../core/server.js";
 import { writeNode, writeWorkflow } from "../../core/write.js";
-import { randomId } from "./ids.js";
 import { Windows } from "./windows.js";
 
 /** @import { Document } from "../../core/document.js" */
@@ -183,7 +183,7 @@ export class Drafts {
       if (!ids.includes(id)) continue;
       this.#kept.delete(id);
       this.#onServer.delete(id);
-      this.#files.setState(document, { id: randomId() });
+      this.#files.setState(document, { id: newId() });
       this.#note(document, "all");
     }
   }
@@ -408,7 +408,7 @@ export class Drafts {
     const mine = sessionStorage.getItem(WINDOW);
     const isNew = mine !== null && performance.getEntriesByType("navigation").every((each) => /** @type {any} */ (each).type === "navigate");
     const isCopy = isNew && (await this.#windows.open([mine])).size > 0; // a duplicated browser tab brings its session along
-    this.#windows.id = mine !== null && !isCopy ? mine : randomId();
+    this.#windows.id = mine !== null && !isCopy ? mine : newId();
     sessionStorage.setItem(WINDOW, this.#windows.id);
     if (mine !== null) return;
     const heads = await headsIn(database);
