@@ -7,13 +7,12 @@ import { addStyle } from "../../core/dom.js";
 import { keysOf } from "../../core/commands.js";
 import { groupNameOf } from "../../core/instances.js";
 import { overlap } from "../../core/view/spatial.js";
-import { filesOf } from "./inputs.js";
+import { filesOf, Versions } from "./files.js";
 import { MediaLayer } from "./media.js";
 import { paintContent, paintProgress } from "./paint.js";
 import { Pictures } from "./pictures.js";
 import { aspectOf, gridOf, linesIn, measure, place } from "./shape.js";
 import { ContentStore } from "./store.js";
-import { Versions } from "./versions.js";
 
 /** @import { Editor, Feature } from "../../core/editor.js" */
 /** @import { Node } from "../../core/graph.js" */
