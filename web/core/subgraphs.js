@@ -9,6 +9,7 @@ import { Graph, Group, INPUT_BOUNDARY, InputSlot, Link, Node, OUTPUT_BOUNDARY, O
 import { newId } from "./ids.js";
 import { definitionOf, proxiesOf } from "./instances.js";
 import { writeExactly } from "./json.js";
+import { tellEnds } from "./shaping.js";
 import { PRIMITIVE } from "./spec.js";
 import { socketType } from "./types.js";
 import { REROUTE } from "./virtual.js";
@@ -140,7 +141,7 @@ function make(graph, chosen, { name, groups = [] }) {
       if (before.parentId !== undefined && graph.reroutes.has(before.parentId)) graph.routeThrough(link, before.parentId);
     }
   }
-  for (const node of nodes) if (node.type === PRIMITIVE || node.type === REROUTE) inner.relink(node);
+  for (const node of nodes) if (node.type === PRIMITIVE || node.type === REROUTE) tellEnds(inner, node);
   return { definition, instance };
 }
 
