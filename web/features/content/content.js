@@ -327,7 +327,10 @@ function addCommands(editor, store, shown) {
       const found = chosen(argument);
       if (found) await (await import("../../core/files-out.js")).copyPicture(found.picture.src);
     } },
-    { id: "content.copy-text", title: "command.content-copy-text", isHidden: true, run: ({ text }) => navigator.clipboard.writeText(text) },
+    { id: "content.copy-text", title: "command.content-copy-text", isHidden: true, run: async ({ text }) => {
+      const { copyText } = await import("../../core/files-out.js");
+      if (!(await copyText(text))) editor.shell.note(editor.text("shell.not-copied"), { kind: "error" });
+    } },
   ]);
   return () => {
     stop.abort();
