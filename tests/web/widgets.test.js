@@ -10,8 +10,7 @@ import { filesOf } from "../../web/features/content/inputs.js";
 import { gridOf } from "../../web/features/content/shape.js";
 import { ContentStore } from "../../web/features/content/store.js";
 import { heightAt, pointsOf, withPoints } from "../../web/features/widgets/curves.js";
-import { evaluate } from "../../web/features/widgets/expression.js";
-import { format, isValid, onGrid, parse, stepped } from "../../web/features/widgets/numbers.js";
+import { evaluate, format, isValid, onGrid, parse, stepped } from "../../web/features/widgets/numbers.js";
 
 /** @param {string} widget @param {Record<string, any>} [options] */
 function input(widget, options = {}) {

@@ -1,11 +1,11 @@
 /** Draws a graph: what is in view, in as much detail as can be seen at this zoom. */
 
-import { lightened } from "../colours.js";
 import { BYPASSED, MUTED } from "../graph.js";
 import { nameOfSlot } from "../words.js";
 import { GROUP_TITLE_HEIGHT } from "./hits.js";
 import { MISSING, OPTIONAL, TITLE_HEIGHT, TITLE_PX, titleHeight, WIDGET } from "./layout.js";
 import { traceLink } from "./links.js";
+import { lightened } from "./theme.js";
 
 /** @import { Node } from "../graph.js" */
 /** @import { Layout } from "./layout.js" */

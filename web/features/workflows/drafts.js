@@ -9,7 +9,7 @@ import { Node } from "../../core/graph.js";
 import { writeExactly } from "../../core/json.js";
 import { Refusal } from "../../core/server.js";
 import { writeNode, writeWorkflow } from "../../core/write.js";
-import { randomId } from "./ids.js";
+import { randomId } from "./files.js";
 import { Windows } from "./windows.js";
 
 /** @import { Document } from "../../core/document.js" */

@@ -6,7 +6,6 @@ import { parseExactly, writeExactly } from "../../core/json.js";
 import { readWorkflow } from "../../core/read.js";
 import { Refusal } from "../../core/server.js";
 import { writeWorkflow } from "../../core/write.js";
-import { randomId } from "./ids.js";
 
 /** @import { Editor } from "../../core/editor.js" */
 
@@ -380,4 +379,9 @@ function offer(text, name) {
   link.download = name.replaceAll(/[\\/:*?"<>|]/g, "_");
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}
+
+/** 32 hex digits. `crypto.randomUUID` exists on localhost and https alone; a server in the house network has neither. */
+export function randomId() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
