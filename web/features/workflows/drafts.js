@@ -290,10 +290,9 @@ export class Drafts {
     if (!transaction) return;
     if (isWhole || stale.isFrameStale || !this.#frames.has(document)) {
       const there = new Set([...document.graphs()].flatMap((graph) => [...graph.nodes.values()].map(keyOf)));
-      for (const key of kept) {
-        if (there.has(key)) continue;
-        transaction.objectStore("nodes").delete([id, key]);
-        kept.delete(key);
+      for (const { first, last, keys } of runsOf(kept, there)) {
+        transaction.objectStore("nodes").delete(IDBKeyRange.bound([id, first], [id, last]));
+        for (const key of keys) kept.delete(key);
       }
       this.#frames.set(document, { frame: frameOf(document), nodes: [...there] });
     }
@@ -473,6 +472,26 @@ function done(transaction) {
     transaction.addEventListener("abort", () => reject(transaction.error));
     transaction.addEventListener("error", () => reject(transaction.error));
   });
+}
+
+/**
+ * Keys that are gone, in runs that lie next to each other: a thousand deleted one by one would hold the page up.
+ * @param {Set<string>} kept
+ * @param {Set<string>} there  what stays
+ * @returns {Iterable<{first: string, last: string, keys: string[]}>}
+ */
+function* runsOf(kept, there) {
+  /** @type {string[]} */
+  let keys = [];
+  for (const key of [...kept].sort()) {
+    if (!there.has(key)) {
+      keys.push(key);
+    } else if (keys.length) {
+      yield { first: keys[0], last: keys[keys.length - 1], keys };
+      keys = [];
+    }
+  }
+  if (keys.length) yield { first: keys[0], last: keys[keys.length - 1], keys };
 }
 
 /** @param {() => void} work */
