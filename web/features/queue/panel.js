@@ -118,7 +118,9 @@ export class QueuePanel {
   }
 
   async #more() {
-    const answer = await this.#editor.server.get(`/heddle/queue?parts=ended&limit=${PAGE}&cursor=${this.#cursor}`);
+    const cursor = this.#cursor;
+    const answer = await this.#editor.server.get(`/heddle/queue?parts=ended&limit=${PAGE}&cursor=${cursor}`);
+    if (cursor !== this.#cursor) return; // pressed twice
     this.#older.push(...answer.ended);
     this.#cursor = answer.ended_cursor;
     this.#draw();
@@ -413,7 +415,8 @@ export class QueuePanel {
 
   /** @param {any} job */
   async #useSeeds(job) {
-    const count = useSeeds(this.#editor, await seedsOf(this.#editor, job));
+    const { graph } = this.#editor; // the one that the person meant, whatever is shown when the answer comes
+    const count = useSeeds(graph, await seedsOf(this.#editor, job));
     this.#editor.shell.note(this.#t(count ? "queue.seed-used" : "queue.no-seed"), { kind: count ? "good" : "plain" });
   }
 

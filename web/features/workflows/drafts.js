@@ -338,8 +338,15 @@ export class Drafts {
   /** Drafts of other browsers, until the server has what was made of them. @type {WeakMap<Document, string>} */
   #replaced = new WeakMap();
 
-  /** Sends what the server lacks. */
-  async #send() {
+  /** What is on its way to the server. @type {Promise<void>} */
+  #sending = Promise.resolve();
+
+  /** Sends what the server lacks, when what was sent before is there: it must not come after what is newer. @returns {Promise<void>} */
+  #send() {
+    return (this.#sending = this.#sending.then(() => this.#sendAll()));
+  }
+
+  async #sendAll() {
     if (this.#editor.server.state === "away") return;
     for (const document of [...this.#unsent]) {
       this.#unsent.delete(document);
@@ -387,6 +394,7 @@ export class Drafts {
     this.#stale.delete(document);
     this.#unsent.delete(document);
     if (this.#database) await this.#erase(id);
+    await this.#sending; // it may be on its way just now
     await this.#unsend(document);
   }
 
