@@ -104,12 +104,11 @@ def test_results_are_looked_at_compared_and_taken_up_again(
     expect(viewer.locator(".viewer-facts")).to_have_text("1 of 4 · 128 × 128")
     page.keyboard.press("ArrowRight")
     expect(viewer.locator(".viewer-name")).to_have_text(made[1])
-    image = viewer.locator("img.viewer-picture")
     page.keyboard.press("1")
     expect(viewer.locator(".viewer-percent")).to_have_text("100%")
     page.mouse.move(640, 420)
     page.mouse.wheel(0, -400)
-    assert image.evaluate("(each) => each.getBoundingClientRect().width") > 200
+    until(page, "document.querySelector('img.viewer-picture').getBoundingClientRect().width > 200")
     page.keyboard.press("i")
     table = viewer.locator(".viewer-info")
     expect(table).to_contain_text(str(2**63 + 2))  # every digit of the seed

@@ -210,3 +210,15 @@ def test_drafts_go_to_the_server_one_after_another(editor_page: Page, server: Pa
     draft = page.evaluate("heddle.editor.services.workflows.stateOf(heddle.editor.document).id")
     until_heard(page, lambda: positions(server.ask(f"/heddle/drafts/{draft}")) == positions(wanted))
     assert page.evaluate("most") == 1
+
+
+def test_a_setting_that_is_on_its_way_survives_the_page(editor_page: Page, server: PageServer) -> None:
+    page = editor_page
+    page.evaluate(HOLD, "/settings")
+    page.evaluate("""() => {
+      heddle.editor.settings.write("test.first", 1);
+      heddle.editor.settings.write("test.second", 2); // waits until the first has been taken
+    }""")
+    until(page, "held.length", 1)
+    page.goto("about:blank")
+    until_heard(page, lambda: server.ask("/settings").get("Heddle.test.second") == 2)

@@ -51,6 +51,8 @@ export class Drafts {
   /** @type {Map<string, Set<string>>} keys of nodes that the database has, by draft */
   #kept = new Map();
   #isWriting = false;
+  /** Drafts that are being taken out of the database. */
+  #erasing = 0;
   /** It failed, and is tried again with the next step. */
   #isResting = false;
   /** What this browser was asked to keep last, it could not keep. */
@@ -242,7 +244,7 @@ export class Drafts {
 
   /** Whether the browser's database has all that stands in the tabs: nothing is lost if the page ends now. */
   get isKept() {
-    return !this.#stale.size && !this.#isWriting;
+    return !this.#stale.size && !this.#isWriting && !this.#erasing;
   }
 
   /** Puts what changed into the browser's database. One goes on at a time: two would mix what they saw. */
@@ -400,6 +402,16 @@ export class Drafts {
 
   /** @param {string} id */
   async #erase(id) {
+    this.#erasing++;
+    try {
+      await this.#eraseNow(id);
+    } finally {
+      this.#erasing--;
+    }
+  }
+
+  /** @param {string} id */
+  async #eraseNow(id) {
     const transaction = /** @type {IDBDatabase} */ (this.#database).transaction(["heads", "nodes"], "readwrite");
     transaction.objectStore("heads").delete(id);
     transaction.objectStore("nodes").delete(rangeOf(id));
