@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.web.page_server import HOUSE, PageServer
-from tests.web.waits import PATIENCE_S, until
+from tests.web.waits import PATIENCE_S, until, until_heard
 
 TOTAL = 100_000
 OPEN = """(saved) => {
@@ -176,6 +176,7 @@ def test_a_hundred_thousand_results_are_scrolled_and_new_ones_move_nothing(
 ) -> None:
     page = editor_page
     newer: list[int] = []
+    stretches: list[str] = []  # that were asked for because all were chosen
     pictures = [f"/heddle/thumbnails/output/gallery/{each}" for each in made]
 
     def answer(route: Route) -> None:
@@ -184,6 +185,8 @@ def test_a_hundred_thousand_results_are_scrolled_and_new_ones_move_nothing(
         if "since_ms" in query:
             numbers = [each for each in numbers if each * 60_000 >= int(query["since_ms"])]
         start = int(query.get("after", query.get("offset", "0")))
+        if query["limit"] == "1000":
+            stretches.append(query["offset"])
         some = numbers[start : start + int(query["limit"])]
         named = [{"filename": f"{each}.png", "subfolder": "", "type": "output", "kind": "image"} for each in some]
         sized = [{"width": 128, "height": 128, "duration_s": None, "bytes": 9, "job_id": None} for _ in some]
@@ -201,6 +204,11 @@ def test_a_hundred_thousand_results_are_scrolled_and_new_ones_move_nothing(
     expect(last).to_have_attribute("aria-posinset", str(TOTAL))
     expect(last).to_have_attribute("title", "0.png")
     assert page.locator(".gallery-cell").count() < 80
+    page.keyboard.press("Control+a")
+    last.click()  # before the ten thousand that are chosen at most are known
+    until_heard(page, lambda: len(stretches) == 10)
+    page.evaluate("async () => (await fetch('/api/queue')).text()")
+    assert page.locator(".gallery-chosen-count").inner_text().startswith("1 selected")
     page.locator(".gallery-grid").evaluate("(grid) => (grid.scrollTop = grid.scrollHeight / 2)")
     middle = page.locator(".gallery-cell:not([hidden])[title$='.png']").first
     middle.wait_for()
