@@ -418,19 +418,20 @@ export class RunService {
    */
   async recall(document) {
     for (const id of document.lastJobs) {
-      const known = this.jobs.get(id);
-      if (known?.document) continue;
+      if (this.jobs.get(id)?.document) continue;
       let record;
       try {
         record = await this.#editor.server.get(`/heddle/jobs/${encodeURIComponent(id)}`);
-      } catch {
-        document.lastJobs = document.lastJobs.filter((each) => each !== id); // the server has forgotten it
+      } catch (error) {
+        if (/** @type {any} */ (error)?.status === 404) document.lastJobs = document.lastJobs.filter((each) => each !== id); // the server has forgotten it
         continue;
       }
+      const known = this.jobs.get(id); // it may have been heard of by now
       const job = known ?? new Job(id, document, this.nameOf(document));
       job.document = document;
+      job.isRecalled = true;
       if (!known) this.jobs.add(job);
-      if (!job.hasEnded || known) this.jobs.catchUp(job, record);
+      this.jobs.catchUp(job, record);
     }
   }
 }
