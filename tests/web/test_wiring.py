@@ -48,6 +48,12 @@ TITLE = """(id) => {
   const node = graph.node(id);
   return view.toScreen(node.x + 40, node.y - 15);
 }"""
+BOX = """(id) => {
+  const { view, graph } = heddle.editor;
+  view.settle();
+  const { left, top, right, bottom } = view.layouts.boxOf(graph.node(id));
+  return [left, top, right, bottom];
+}"""
 LINKS = """() => {
   const { graph } = heddle.editor;
   return [...graph.links.values()].map((link) => {
@@ -377,6 +383,83 @@ def test_no_menu_has_an_entry_without_words_or_a_barrier(
         canvas.press("Escape")
         expect(menus).to_have_count(0)
     assert len(seen) == len(places), "each has a menu of its own"
+
+
+def test_a_node_is_resized_by_each_of_its_corners_and_the_one_across_stays(canvas: Canvas) -> None:
+    node = canvas.add("KSampler", 400, 160)
+    before = canvas.page.evaluate(BOX, node)
+    left, top, right, bottom = before
+    for (x, y), moved in (
+        ((left + 3, top + 3), [-40, -40, 0, 0]),
+        ((right - 3, top + 3), [0, -40, 40, 0]),
+        ((left + 3, bottom - 3), [-40, 0, 0, 40]),
+        ((right - 3, bottom - 3), [0, 0, 40, 40]),
+    ):
+        start = canvas.place(x, y)
+        out = [40 if x > left + 20 else -40, 40 if y > top + 20 else -40]
+        canvas.drag(start, (start[0] + out[0], start[1] + out[1]))
+        now = canvas.page.evaluate(BOX, node)
+        assert [after - edge for after, edge in zip(now, before, strict=True)] == pytest.approx(moved, abs=1)
+        canvas.press("Control+z")
+        assert canvas.page.evaluate(BOX, node) == before
+    start = canvas.place(left + 3, top + 3)
+    canvas.drag(start, (start[0] + 700, start[1] + 500))
+    now = canvas.page.evaluate(BOX, node)
+    assert now[2:] == pytest.approx([right, bottom]), "what is as small as it can be does not wander"
+
+
+def test_a_click_brings_a_node_before_those_that_lie_on_it_and_changes_nothing(canvas: Canvas) -> None:
+    below, above = canvas.add("KSampler", 300, 160), canvas.add("VAEDecode", 460, 200)
+    saved = canvas.page.evaluate(SAVED)
+    shared = canvas.page.evaluate("heddle.editor.view.hit(500, 185).node.id")
+    canvas.page.mouse.click(*canvas.title(below))
+    assert (shared, canvas.page.evaluate("heddle.editor.view.hit(500, 185).node.id")) == (above, below)
+    assert canvas.page.evaluate(SAVED) == saved
+
+
+def test_a_group_that_is_dragged_with_ctrl_leaves_what_it_holds(canvas: Canvas) -> None:
+    node = canvas.add("KSampler", 140, 160)
+    canvas.page.mouse.click(*canvas.title(node))
+    canvas.press("Control+g")
+    canvas.press("Enter")
+    x, y = canvas.page.evaluate("(() => { const [g] = heddle.editor.graph.groups; return [g.x + 150, g.y + 12]; })()")
+    start = canvas.place(x, y)
+    canvas.page.keyboard.down("Control")
+    canvas.drag(start, (start[0] + 200, start[1]))
+    canvas.page.keyboard.up("Control")
+    assert canvas.page.evaluate("heddle.editor.graph.groups[0].x") > x
+    assert canvas.page.evaluate("id => heddle.editor.graph.node(id).x", node) == 140
+
+
+def test_a_double_click_on_a_socket_feeds_it_and_the_middle_button_puts_a_reroute_beside_it(canvas: Canvas) -> None:
+    page, mouse = canvas.page, canvas.page.mouse
+    sampler = canvas.add("KSampler", 600, 160)
+    canvas.drag(canvas.socket(sampler, "input", "sampler_name"), canvas.place(300, 500))
+    expect(page.get_by_role("option", selected=True)).to_contain_text("Primitive")
+    canvas.press("Enter")
+    mouse.dblclick(*canvas.socket(sampler, "input", "cfg"))
+    held = "[...heddle.editor.graph.nodes.values()].filter(n => n.type.startsWith('Primitive')).map(n => n.values.value)"
+    assert page.evaluate(held) == ["euler", 8]
+    assert {link.split(" -> ")[1] for link in canvas.links()} == {"KSampler.cfg", "KSampler.sampler_name"}
+    canvas.press("Control+z")
+    assert canvas.count() == 2
+    mouse.click(*canvas.socket(sampler, "output", "LATENT"), button="middle")
+    assert "KSampler.LATENT -> Reroute." in canvas.links()
+    mouse.dblclick(*canvas.socket(sampler, "input", "model"))
+    expect(page.get_by_text("Nodes that give MODEL")).to_be_visible()
+
+
+def test_a_pinch_on_a_trackpad_zooms_with_the_fingers_and_a_sideways_wheel_pans(canvas: Canvas) -> None:
+    turn = """(init) => heddle.editor.view.element.dispatchEvent(
+        new WheelEvent("wheel", { cancelable: true, clientX: 600, clientY: 400, ...init }))"""
+    for _ in range(10):
+        canvas.page.evaluate(turn, {"deltaY": -10, "ctrlKey": True})
+    assert canvas.page.evaluate("heddle.editor.view.scale") == pytest.approx(2.718, rel=0.01)
+    x = canvas.page.evaluate("heddle.editor.view.offset.x")
+    canvas.page.evaluate(turn, {"deltaX": 50, "deltaY": 2})
+    assert canvas.page.evaluate("[heddle.editor.view.scale, heddle.editor.view.offset.x]") == pytest.approx(
+        [2.718, x - 50], rel=0.01
+    )
 
 
 def test_two_hundred_random_gestures_and_their_undo_return_to_the_same_workflow(canvas: Canvas) -> None:
