@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -39,8 +40,12 @@ SOCKETS = """() => {
 }"""
 COUNT_STEPS = """() => {
   window.steps = 0;
+  window.labels = new Set();
   const { events } = heddle.editor.document.journal;
-  events.on("commit", () => window.steps++);
+  events.on("commit", ({ label }) => {
+    window.steps++;
+    window.labels.add(label);
+  });
   events.on("travel", ({ direction }) => (window.steps += direction === "undo" ? -1 : 1));
 }"""
 TITLE = """(id) => {
@@ -65,6 +70,30 @@ ARE_APART = """() => {
   const [first, second] = [...heddle.editor.graph.nodes.values()].map((node) => node.y);
   return first === second || Math.abs(first - second) > 60;
 }"""
+WIDGETS = """() => {
+  const { view, graph } = heddle.editor;
+  view.settle();
+  return [...graph.nodes.values()].flatMap((node) => view.layouts.of(node).widgets.map((place) => {
+    const { left, right, top } = view.widgetBox(node, place);
+    return view.toScreen((left + right) / 2, top + 8);
+  }));
+}"""
+CORNERS = """() => {
+  const { view, graph } = heddle.editor;
+  view.settle();
+  return [...graph.nodes.values()].flatMap((node) => {
+    const { left, top, right, bottom } = view.layouts.boxOf(node);
+    return [[left + 3, top + 3], [right - 3, top + 3], [left + 3, bottom - 3], [right - 3, bottom - 3]];
+  }).map(([x, y]) => view.toScreen(x, y));
+}"""
+COMMAND = "(id) => void heddle.editor.commands.run(id)"  # where it makes no sense, it does nothing
+COMMANDS = [
+    *("subgraph.unpack", "subgraph.unpack", "subgraph.independent", "arrange.layout-all", "arrange.align-left"),
+    *("node.recreate", "node.fit-size", "node.take-out", "widgets.defaults", "select.connected", "group.fit"),
+]
+CHOOSE_GROUP = "() => { const { selection, graph } = heddle.editor; selection.set(graph.groups.slice(-1)); }"
+# What is harmless of the menus: nothing runs, and no window opens.
+MENU = re.compile(r"on the subgraph's node|from a node$|here again$|^Disconnect|^Delete|^Mute|^Bypass|^Take|^Add a point|keep the links")
 SAVED = "() => { const { editor } = heddle; return editor.services.workflows.write(editor.document); }"
 
 
@@ -483,14 +512,24 @@ def test_two_hundred_random_gestures_and_their_undo_return_to_the_same_workflow(
         nodes = page.evaluate("[...heddle.editor.graph.nodes.keys()]")
         return canvas.title(chance.choice(nodes)) if nodes else anywhere()
 
-    keys = ["Control+b", "Control+m", "Alt+c", "p", "p", "ArrowRight", "Control+d", "Control+a", "Delete", "Control+z"]
-    keys += ["Control+g"]
+    def widget() -> tuple[float, float]:
+        found = page.evaluate(WIDGETS)
+        point = chance.choice(found) if found else {"x": 300, "y": 300}
+        return canvas.left + point["x"], canvas.top + point["y"]
+
+    keys = ["Control+b", "Control+m", "Alt+c", "p", "p", "ArrowRight", "Shift+ArrowUp", "Control+d", "Control+Shift+d"]
+    keys += ["Control+a", "Delete", "Control+Delete", "Control+z", "Control+y", "Control+g", "Control+c", "Control+x"]
+    keys += ["Control+v", "Control+v", "Control+Shift+v", "Control+Shift+e", "Alt+ArrowDown", "Alt+ArrowUp", "F2"]
+    kinds = ["move", "wire", "wire", "to-node", "clone", "point", "frame", "key", "key", "key", "widget", "widget"]
+    kinds += ["corner", "double", "middle", "many", "command", "command", "menu", "menu", "group"]
+    done: set[str] = set()
     for _ in range(200):
         if canvas.count() < 3:
             canvas.add(
                 chance.choice(["KSampler", "VAEDecode", "Reroute"]), chance.randrange(900), chance.randrange(600)
             )
-        kind = chance.choice(["move", "wire", "wire", "to-node", "clone", "point", "frame", "key", "key"])
+        kind = chance.choice(kinds)
+        done.add(kind)
         if kind == "move":
             canvas.drag(title(), anywhere())
         elif kind == "wire":
@@ -508,14 +547,56 @@ def test_two_hundred_random_gestures_and_their_undo_return_to_the_same_workflow(
             else:
                 mouse.click(*anywhere())
             page.keyboard.up("Alt")
+        elif kind == "widget":
+            start = widget()
+            if chance.random() < 0.3:
+                canvas.drag(start, (start[0] + chance.randrange(-90, 90), start[1]))
+            else:
+                mouse.click(*start)
+                page.keyboard.type(chance.choice(["9007199254740993127", "a (red) fox", "12", "e"]))
+                canvas.press("Enter")
+        elif kind == "corner":
+            corners = page.evaluate(CORNERS)
+            if corners:
+                corner = chance.choice(corners)
+                canvas.drag(canvas.place(corner["x"], corner["y"]), anywhere())
+        elif kind == "double":
+            mouse.dblclick(*socket())
+            canvas.press(chance.choice(["Enter", "Escape"]))
+        elif kind == "middle":
+            mouse.click(*socket(), button="middle")
+        elif kind == "many":
+            page.keyboard.down("Shift")
+            canvas.drag(socket(), socket())
+            page.keyboard.up("Shift")
+        elif kind == "command":
+            mouse.click(*title())
+            page.evaluate(COMMAND, chance.choice(COMMANDS))
+        elif kind == "menu":
+            mouse.click(*chance.choice([widget, socket, title, anywhere])(), button="right")
+            words = page.locator(".menu:not([hidden]) [role^=menuitem]:not([aria-disabled=true]) .menu-text").all()
+            harmless = [each for each in words if MENU.search(each.inner_text())]
+            if harmless:
+                chance.choice(harmless).click()
+            else:
+                canvas.press("Escape")
+        elif kind == "group":
+            page.evaluate(CHOOSE_GROUP)
+            page.evaluate(COMMAND, chance.choice(["group.fit", "group.bypass", "group.mute", "group.delete-all"]))
         else:
             mouse.click(*title())
-            canvas.press(chance.choice(keys))
+            key = chance.choice(keys)
+            canvas.press(key)
+            if key == "F2":
+                page.keyboard.type("<i>Named</i>")
+                canvas.press("Enter")
         if not page.evaluate("document.activeElement.matches('.canvas')"):
             canvas.press("Escape")
         page.evaluate("document.querySelector('.canvas').focus()")
     steps = page.evaluate("steps")
     assert steps > 40
+    assert done == set(kinds)
+    assert page.evaluate("labels.size") > 15, page.evaluate("[...labels]")
     changed = page.evaluate(SAVED)
     for _ in range(steps):
         canvas.press("Control+z")
