@@ -14,6 +14,7 @@ import itertools
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from heddle.graph.errors import HeddleError
@@ -346,7 +347,7 @@ class Supervisor:
             if not any(worker.is_idle for worker in self._workers):
                 return
             chosen: list[Worker] = []
-            if (job := self._store.claim_fresh(lambda job: self._choose(job, chosen))) is None:
+            if (job := self._store.claim_fresh(partial(self._choose, chosen))) is None:
                 self._fetching = self._spawn(self._fetch())
                 return
             self._begin(chosen[0], job)
@@ -355,7 +356,7 @@ class Supervisor:
         """Hand out one job that is not in memory."""
         chosen: list[Worker] = []
         try:
-            job = await self._store.claim(lambda job: self._choose(job, chosen))
+            job = await self._store.claim(partial(self._choose, chosen))
         except HeddleError as trouble:
             log.warning("no job can be started: %s", trouble.message)
             asyncio.get_running_loop().call_later(RETRY_S, self.wake)
@@ -366,7 +367,7 @@ class Supervisor:
             self._begin(chosen[0], job)
         self.wake()
 
-    def _choose(self, job: Job, chosen: list[Worker]) -> str:
+    def _choose(self, chosen: list[Worker], job: Job) -> str:
         """Put the idle worker that holds most of the job's models into the list, among equals the one that has been
         idle longest. Returns: its name.
         """
@@ -403,8 +404,15 @@ class Supervisor:
             )
             self._clients.tell_all(Status(self._store.waiting))
 
-    def _see_off(self, worker: Worker, run: JobRun, closing: dict[str, Any] | None) -> None:
-        """A job has ended on its worker. Args: closing: its last event; None if the worker died."""
+    def _see_off(
+        self, worker: Worker, run: JobRun, closing: dict[str, Any] | None, before: list[dict[str, Any]] | None = None
+    ) -> None:
+        """A job has ended on its worker.
+
+        Args:
+            closing: its last event; None if the worker died.
+            before: events that came together with it.
+        """
         if run.has_ended:
             return
         run.has_ended = True
@@ -413,14 +421,16 @@ class Supervisor:
         if closing is None and (run.interrupted or not self._stopping):
             worker.burying = self._spawn(self._bury(worker, run))
         else:
-            self._leave(worker, run, closing)
+            self._leave(worker, run, closing, before)
 
     async def _bury(self, worker: Worker, run: JobRun) -> None:
         closing = await self._after_death(worker, run)
         worker.burying = None
         self._leave(worker, run, closing)
 
-    def _leave(self, worker: Worker, run: JobRun, closing: dict[str, Any] | None) -> None:
+    def _leave(
+        self, worker: Worker, run: JobRun, closing: dict[str, Any] | None, before: list[dict[str, Any]] | None = None
+    ) -> None:
         """Let the worker go on with another job, and write the end of this one, if it has ended."""
         if run.flushing is not None:
             run.flushing.cancel()
@@ -433,7 +443,7 @@ class Supervisor:
         # The worker goes on while the disk works; what it says of its next job waits until this one's end is told.
         worker.closing = run
         worker.closed.clear()
-        self._finish(run, closing, lambda: self._take_backlog(worker))
+        self._finish(run, closing, lambda: self._take_backlog(worker), before)
         self._hand_out()
 
     async def _after_death(self, worker: Worker, run: JobRun) -> dict[str, Any] | None:
@@ -475,13 +485,31 @@ class Supervisor:
             **more,
         }
 
-    def _finish(self, run: JobRun, closing: dict[str, Any], then: Callable[[], None]) -> None:
-        """Write the end of a job and tell it; `then` is called when both is done, or the server stops."""
+    def _finish(
+        self,
+        run: JobRun,
+        closing: dict[str, Any],
+        then: Callable[[], None],
+        before: list[dict[str, Any]] | None = None,
+    ) -> None:
+        """Write the end of a job and tell it; `then` is called when both is done, or the server stops.
+
+        Args:
+            before: events that came together with it.
+        """
+        events = [*(before or ()), closing]
         outcome = str(closing.get("status", "error"))
-        if outcome == "error" and closing.get("message") and run.teller.failure is None:
+        if (
+            outcome == "error"
+            and closing.get("message")
+            and run.teller.failure is None
+            and not any(event.get("kind") == "node_failed" for event in events)
+        ):
             why = {"kind": "node_failed", "node_id": None, "message": closing["message"], "exception_type": ""}
-            self._publish(run, [why])
-        messages = self._number(run, [closing], None)
+            events.insert(-1, why)
+        messages, last = self._number(run, events, None)
+        self._clients.tell(run.job.client_id, messages[:last])
+        messages = messages[last:]
 
         def tell() -> None:
             self._clients.tell(run.job.client_id, messages)
@@ -526,6 +554,9 @@ class Supervisor:
                 if run is None or message.get("job_id") != run.job.id or run.has_ended:
                     return
                 events = message["events"] if "events" in message else [message.get("event", {})]
+                if events and events[-1].get("kind") == "job_finished" and not self._stopping:
+                    self._see_off(worker, run, events.pop(), events)
+                    return
                 closing = events.pop() if events and events[-1].get("kind") == "job_finished" else None
                 if events:
                     self._publish(run, events, blob)
@@ -576,7 +607,7 @@ class Supervisor:
             worker.closed.set()
 
     def _publish(self, run: JobRun, events: list[dict[str, Any]], blob: bytes | None = None) -> None:
-        self._clients.tell(run.job.client_id, self._number(run, events, blob))
+        self._clients.tell(run.job.client_id, self._number(run, events, blob)[0])
         if run.teller.holds_back and run.flushing is None:
             run.flushing = asyncio.get_running_loop().call_later(EVERY_MS / 1000, self._flush, run)
 
@@ -585,16 +616,21 @@ class Supervisor:
         run.flushing = None
         self._clients.tell(run.job.client_id, run.teller.flush(now_ms()))
 
-    def _number(self, run: JobRun, events: list[dict[str, Any]], blob: bytes | None) -> list[Message]:
-        """Store events that came together, and translate them."""
+    def _number(self, run: JobRun, events: list[dict[str, Any]], blob: bytes | None) -> tuple[list[Message], int]:
+        """Store events that came together, and translate them.
+
+        Returns: the messages, and where those of the last event begin.
+        """
         at_ms, now, teller = now_ms(), time.monotonic(), run.teller
         before = teller.percent
         run.heard = now
         told: list[Message] = []
         kept: list[dict[str, Any]] = []
+        last = 0
         for event in events:
             kind = event.get("kind")
             messages = teller.tell(event, blob, at_ms)
+            last = len(told)
             told += messages
             if kind == "node_started":
                 run.begun[str(event.get("node_id"))] = now
@@ -608,7 +644,7 @@ class Supervisor:
         if kept:
             self._store.record(run.job.seq, run.job.id, run.last_event + 1, at_ms, kept)
             run.last_event += len(kept)
-        return told
+        return told, last
 
     def _pass_on(self, message: dict[str, Any], blob: bytes | None) -> None:
         """Tell what a pack says to its own page, on one client or on all."""
