@@ -13,7 +13,7 @@ from heddle.graph.errors import OutOfMemory
 _UNITS = {"bytes": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
 
 
-class node_guard:  # noqa: N801, since it is used as a function; one made by `contextmanager` takes three times as long
+class node_guard:
     """Run a node without recording gradients.
 
     Raises: OutOfMemory, in place of the various errors by which torch and Python say so.
