@@ -443,7 +443,11 @@ class Supervisor:
         # The worker goes on while the disk works; what it says of its next job waits until this one's end is told.
         worker.closing = run
         worker.closed.clear()
-        self._finish(run, closing, lambda: self._take_backlog(worker), before)
+        try:
+            self._finish(run, closing, lambda: self._take_backlog(worker), before)
+        except Exception:  # of a worker that says what nobody understands; it is heard on
+            log.exception("the end of job %s cannot be told", run.job.id)
+            self._take_backlog(worker)
         self._hand_out()
 
     async def _after_death(self, worker: Worker, run: JobRun) -> dict[str, Any] | None:
@@ -524,8 +528,10 @@ class Supervisor:
                 self._spawn(self._finish_late(run, outcome, then))
                 return
             self._stopped_early.discard(run.job.id)
-            tell()
-            then()
+            try:
+                tell()
+            finally:
+                then()
 
         self._store.finish_soon(run.job.id, outcome, run.teller.history, run.teller.failure, written)
 

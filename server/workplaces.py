@@ -92,7 +92,7 @@ def memory_of(pids: Sequence[int]) -> list[int | None]:
     found: list[int | None] = []
     for pid in pids:
         try:
-            found.append(psutil.Process(pid).memory_info().rss)
+            found.append(psutil.Process(pid).memory_info().rss or None)  # 0: it has died and is not buried yet
         except psutil.Error:
             found.append(None)
     return found
