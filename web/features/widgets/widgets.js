@@ -3,7 +3,6 @@
 import { addStyle, h } from "../../core/dom.js";
 import { DYNAMIC_COMBO } from "../../core/spec.js";
 import { foldsAdvanced } from "../../core/view/layout.js";
-import { coloursKind, colourKind } from "./colour.js";
 import { Choices, comboKind, folderOf, modelsOf, textOf } from "./combo.js";
 import { FieldLayer, labelOf, LiveControls, setValue } from "./fields.js";
 import { laterKinds } from "./later.js";
@@ -256,12 +255,10 @@ export const widgets = {
     const shared = new Widgets(editor);
     const combo = comboKind(editor, shared);
     const number = numberKind(editor, shared);
-    const colour = colourKind(editor, shared);
     /** @type {[string, WidgetKind][]} */
     const all = [
-      ["INT", numberOrColour(number, colour)], ["FLOAT", number], ["STRING", textKind(editor, shared)], ["BOOLEAN", toggleKind(editor, shared)],
-      ["COMBO", combo], ["CONTROL", combo], [DYNAMIC_COMBO, combo], ["UPLOAD", uploadKind(editor, shared)], ["COLOR", colour],
-      ["COLORS", coloursKind(editor, shared)],
+      ["INT", numberOrColour(number, () => kinds.of("COLOR"))], ["FLOAT", number], ["STRING", textKind(editor, shared)], ["BOOLEAN", toggleKind(editor, shared)],
+      ["COMBO", combo], ["CONTROL", combo], [DYNAMIC_COMBO, combo], ["UPLOAD", uploadKind(editor, shared)],
       ["ADVANCED", advancedKind(editor)], ...laterKinds(editor, shared),
     ];
     const stops = [
@@ -293,10 +290,10 @@ export const widgets = {
   },
 };
 
-/** A whole number may be a colour. @param {WidgetKind} number @param {WidgetKind} colour @returns {WidgetKind} */
+/** A whole number may be a colour. @param {WidgetKind} number @param {() => WidgetKind} colour @returns {WidgetKind} */
 function numberOrColour(number, colour) {
   /** @param {InputSpec} input */
-  const of = (input) => (input.options.display === "color" ? colour : number);
+  const of = (input) => (input.options.display === "color" ? colour() : number);
   return {
     height: () => 20,
     text: number.text,
@@ -320,7 +317,7 @@ function pressed(editor, press) {
 
 /** @param {Press} press */
 function cursorOver({ hit, x }) {
-  if (hit.kind !== "widget") return hit.kind === "resize" ? "nwse-resize" : "";
+  if (hit.kind !== "widget") return hit.kind !== "resize" ? "" : hit.corner === "se" || hit.corner === "nw" ? "nwse-resize" : "nesw-resize";
   if (hit.node.isDriven(hit.place.input.name)) return "";
   switch (hit.place.input.widget) {
     case "STRING":
