@@ -21,7 +21,7 @@ import pytest
 
 from benchmarks.browser import NO_CHROMIUM, chromium_arguments, find_chromium
 from tests.web.node_tools import packages
-from tests.web.page_server import PageServer, running
+from tests.web.page_server import IS_SLOW, PageServer, running
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, WebError
@@ -145,6 +145,11 @@ def troubles() -> Troubles:
     return Troubles()
 
 
+def slow_down(page: Page) -> None:
+    """Its scripts get a quarter of the processor."""
+    page.context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": 4})
+
+
 @pytest.fixture
 def new_context(
     browser: Browser,
@@ -168,6 +173,8 @@ def new_context(
             server.forget_drafts()
         troubles.serve_from(server.address)
         troubles.watch(context)
+        if IS_SLOW:
+            context.on("page", slow_down)
         opened.append(context)
         return context
 

@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { Catalogue } from "../../web/core/catalogue.js";
 import { Document } from "../../web/core/document.js";
 import { fileOf } from "../../web/core/file-inputs.js";
-import { filesOf } from "../../web/features/content/inputs.js";
+import { filesOf } from "../../web/features/content/files.js";
 import { gridOf } from "../../web/features/content/shape.js";
 import { ContentStore } from "../../web/features/content/store.js";
 import { heightAt, pointsOf, withPoints } from "../../web/features/widgets/curves.js";

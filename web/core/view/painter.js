@@ -38,7 +38,7 @@ export class Painter {
     for (const each of view.layerPainters) if (each.layer === "back") each.paint(pen, view);
     this.#paintGroups(pen);
     this.#paintLinks(pen);
-    const nodes = view.nodes.within(window).sort((a, b) => a.rank - b.rank);
+    const nodes = view.inOrder(window);
     if (view.scale < FAR || (nodes.length > CROWD && !pen.isNear)) this.#paintFar(pen, nodes);
     else for (const node of nodes) this.#paintNode(pen, node);
   }

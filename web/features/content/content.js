@@ -7,13 +7,12 @@ import { addStyle } from "../../core/dom.js";
 import { keysOf } from "../../core/commands.js";
 import { groupNameOf } from "../../core/instances.js";
 import { overlap } from "../../core/view/spatial.js";
-import { filesOf } from "./inputs.js";
+import { filesOf, Versions } from "./files.js";
 import { MediaLayer } from "./media.js";
 import { paintContent, paintProgress } from "./paint.js";
 import { Pictures } from "./pictures.js";
 import { aspectOf, gridOf, linesIn, measure, place } from "./shape.js";
 import { ContentStore } from "./store.js";
-import { Versions } from "./versions.js";
 
 /** @import { Editor, Feature } from "../../core/editor.js" */
 /** @import { Node } from "../../core/graph.js" */
@@ -328,7 +327,10 @@ function addCommands(editor, store, shown) {
       const found = chosen(argument);
       if (found) await (await import("../../core/files-out.js")).copyPicture(found.picture.src);
     } },
-    { id: "content.copy-text", title: "command.content-copy-text", isHidden: true, run: ({ text }) => navigator.clipboard.writeText(text) },
+    { id: "content.copy-text", title: "command.content-copy-text", isHidden: true, run: async ({ text }) => {
+      const { copyText } = await import("../../core/files-out.js");
+      if (!(await copyText(text))) editor.shell.note(editor.text("shell.not-copied"), { kind: "error" });
+    } },
   ]);
   return () => {
     stop.abort();

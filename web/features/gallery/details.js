@@ -1,6 +1,7 @@
 /** All that is known of a result, as tables: the file, the parameters of its text, each node of its prompt. */
 
 import { h } from "../../core/dom.js";
+import { copyText } from "../../core/files-out.js";
 import { writeExactly } from "../../core/json.js";
 import { metadataOf } from "./actions.js";
 import { bytesText, durationText, timeText } from "./texts.js";
@@ -21,13 +22,8 @@ export async function detailsOf(editor, file) {
   /** @param {string} text @param {string} [name]  of the button @returns {HTMLButtonElement} */
   const copy = (text, name = t("gallery.copy")) => {
     const button = h("button", { type: "button", class: "details-copy", "aria-label": name, on: { click: async () => {
-      try {
-        await navigator.clipboard.writeText(text);
-        button.textContent = t("gallery.copied-short");
-        setTimeout(() => (button.textContent = t("gallery.copy")), 1500);
-      } catch (error) {
-        editor.report(error);
-      }
+      button.textContent = t((await copyText(text)) ? "shell.copied" : "shell.not-copied");
+      setTimeout(() => (button.textContent = t("gallery.copy")), 1500);
     } } }, t("gallery.copy"));
     return button;
   };

@@ -41,6 +41,8 @@ export class Grid {
   /** Where the keyboard is; -1: nowhere yet. */
   active = -1;
   #anchor = 0;
+  /** Counts what is chosen and where the keyboard goes: what was still to be fetched for it counts no more then. */
+  #turn = 0;
   #list;
   #words;
   /** @type {Map<number, Cell>} */
@@ -306,7 +308,9 @@ export class Grid {
   async #stretchTo(index, isMore) {
     this.active = index;
     const [from, to] = [Math.min(this.#anchor, index), Math.max(this.#anchor, index) + 1];
+    const mine = ++this.#turn;
     const entries = await this.#list.slice(from, to);
+    if (mine !== this.#turn) return;
     if (!isMore) this.chosen.clear();
     for (const each of entries) this.chosen.set(keyOf(each), each);
     this.#told();
@@ -319,7 +323,9 @@ export class Grid {
 
   /** @param {number} most */
   async chooseAll(most) {
+    const mine = ++this.#turn;
     const entries = await this.#list.slice(0, Math.min(most, this.#list.total));
+    if (mine !== this.#turn) return;
     this.chosen = new Map(entries.map((each) => [keyOf(each), each]));
     this.#told();
   }
@@ -332,12 +338,20 @@ export class Grid {
 
   /** @param {number} index  the keyboard goes there, and it alone is chosen */
   async goTo(index) {
+    if (await this.#reach(index)) this.#only(index);
+  }
+
+  /** @param {number} index @returns {Promise<boolean>} whether it is there, and the keyboard still goes there */
+  async #reach(index) {
+    const mine = ++this.#turn;
+    this.active = index; // at once: the next key goes on from there
     this.reveal(index);
     await this.#list.fetch(index);
-    this.#only(index);
+    return mine === this.#turn;
   }
 
   #told() {
+    this.#turn++;
     const active = this.#cells.get(this.active);
     if (active) this.element.setAttribute("aria-activedescendant", active.element.id);
     else this.element.removeAttribute("aria-activedescendant");
@@ -358,12 +372,10 @@ export class Grid {
     if (key in steps && !event.altKey && last >= 0) {
       const from = this.active < 0 ? (steps[key] > 0 ? -1 : 0) : this.active;
       const index = this.active < 0 && Number.isFinite(steps[key]) ? this.first : Math.max(0, Math.min(last, from + steps[key]));
-      this.reveal(index);
-      void this.#list.fetch(index).then(() => {
+      void this.#reach(index).then((isThere) => {
+        if (!isThere) return undefined;
         if (event.shiftKey) return this.#stretchTo(index, isCtrl);
-        if (!isCtrl) return this.#only(index);
-        this.active = index;
-        return this.#told();
+        return isCtrl ? this.#told() : this.#only(index);
       });
     } else if (key === " " && this.active >= 0) {
       this.#toggle(this.active);

@@ -165,11 +165,20 @@ export class OutputList {
     this.events.emit("change", null);
   }
 
+  /** The last question after what came or went. @type {Promise<void>} */
+  #hearing = Promise.resolve();
+
   /**
-   * Files came or went.
+   * Files came or went. One question waits for the answer to the one before, which could come later and tell less.
    * @param {boolean} letIn  what is new joins the list at once
+   * @returns {Promise<void>}
    */
-  async hear(letIn) {
+  hear(letIn) {
+    return (this.#hearing = this.#hearing.then(() => this.#hear(letIn)));
+  }
+
+  /** @param {boolean} letIn @returns {Promise<void>} */
+  async #hear(letIn) {
     const generation = this.#generation;
     try {
       const answer = await this.#ask(this.#with({ offset: 0, limit: CHUNK }));

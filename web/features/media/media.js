@@ -8,7 +8,7 @@ import { unfold } from "../../core/spec.js";
 
 /** @import { Editor, Feature } from "../../core/editor.js" */
 /** @import { FileKind } from "../../core/file-inputs.js" */
-/** @import { Node } from "../../core/graph.js" */
+/** @import { Graph, Node } from "../../core/graph.js" */
 /** @import { InputSpec } from "../../core/spec.js" */
 /** @import { Point } from "../../core/view/links.js" */
 
@@ -45,6 +45,7 @@ export const media = {
 
 /** @param {Editor} editor @param {File[]} files @param {Point} [place] */
 async function placeAll(editor, files, place) {
+  const where = { graph: editor.graph, corner: place ?? cornerOf(editor) }; // what is shown when they are here may be another
   /** @type {Brought[]} */
   const brought = [];
   for (const file of files) {
@@ -60,7 +61,7 @@ async function placeAll(editor, files, place) {
     know(editor, value);
     brought.push({ kind, value });
   }
-  if (brought.length) makeNodes(editor, brought, place);
+  if (brought.length) makeNodes(editor, brought, where);
 }
 
 /**
@@ -69,6 +70,8 @@ async function placeAll(editor, files, place) {
  * @param {{place?: Point, node?: Node}} [where]
  */
 async function use(editor, results, { place, node } = {}) {
+  const where = { graph: editor.graph, corner: place ?? cornerOf(editor) };
+  const chosen = node ?? (editor.selection.nodes.length === 1 ? editor.selection.nodes[0] : undefined);
   /** @type {Brought[]} */
   const brought = [];
   for (const { filename, subfolder = "", type = "output", kind } of results) {
@@ -83,13 +86,13 @@ async function use(editor, results, { place, node } = {}) {
   }
   if (!brought.length) return;
   const [only, ...others] = brought;
-  const chosen = node ?? (editor.selection.nodes.length === 1 ? editor.selection.nodes[0] : undefined);
-  const input = chosen && !others.length && (node || !place) ? inputFor(chosen.inputSpecs, only.kind) : undefined;
+  const isThere = chosen?.graph.node(chosen.id) === chosen;
+  const input = chosen && isThere && !others.length && (node || !place) ? inputFor(chosen.inputSpecs, only.kind) : undefined;
   if (chosen && input && !chosen.isDriven(input.name)) {
-    editor.edit("undo.value", () => chosen.graph.setValue(chosen, input.name, only.value));
+    chosen.graph.document.edit("undo.value", () => chosen.graph.setValue(chosen, input.name, only.value));
     editor.shell.note(editor.text("media.set", { name: chosen.name }), { kind: "good" });
   } else {
-    makeNodes(editor, brought, place);
+    makeNodes(editor, brought, where);
     editor.shell.note(editor.text(others.length ? "media.nodes-made" : "media.node-made", { count: brought.length }), { kind: "good" });
   }
 }
@@ -100,14 +103,18 @@ function know(editor, value) {
   editor.events.emit("files:uploaded", { folder: "input", path: value });
 }
 
-/** @param {Editor} editor @param {Brought[]} brought @param {Point} [place] */
-function makeNodes(editor, brought, place) {
-  const { graph, view } = editor;
+/** Where nodes go that nobody gave a place. @param {Editor} editor @returns {Point} */
+function cornerOf({ view }) {
   const { last } = view.pointer;
-  const corner = place ?? (last ? { x: last.x, y: last.y } : view.toGraph(view.width / 2 - 150, view.height / 2 - 150));
+  return last ? { x: last.x, y: last.y } : view.toGraph(view.width / 2 - 150, view.height / 2 - 150);
+}
+
+/** @param {Editor} editor @param {Brought[]} brought @param {{graph: Graph, corner: Point}} where */
+function makeNodes(editor, brought, { graph, corner }) {
+  const { view } = editor;
   let x = Math.round(corner.x);
   const y = Math.round(corner.y);
-  const nodes = editor.edit("undo.add-node", () => brought.map(({ kind, value }) => {
+  const nodes = graph.document.edit("undo.add-node", () => brought.map(({ kind, value }) => {
     const found = /** @type {{type: string, input: InputSpec}} */ (typeFor(editor, kind));
     const node = graph.addNode(found.type, { x, y }, { [found.input.name]: value });
     const { width, height } = view.layouts.of(node);
@@ -116,7 +123,7 @@ function makeNodes(editor, brought, place) {
     x += Math.ceil(width) + GAP;
     return node;
   }));
-  editor.selection.set(nodes);
+  if (graph === editor.graph) editor.selection.set(nodes);
 }
 
 /** @param {Editor} editor @param {string} kind @returns {{type: string, input: InputSpec} | null} */

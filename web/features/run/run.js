@@ -5,6 +5,7 @@
 
 import { afterQueue, beforeQueue } from "../../core/controls.js";
 import { addStyle } from "../../core/dom.js";
+import { newId } from "../../core/ids.js";
 import { writeExactly } from "../../core/json.js";
 import { writeWorkflow } from "../../core/write.js";
 import { RunBar } from "./bar.js";
@@ -87,15 +88,6 @@ function clientIdOf(storage) {
   const made = newId();
   storage.setItem("heddle.client", made);
   return made;
-}
-
-/** A random UUID. `crypto.randomUUID` is missing where the page comes over plain HTTP from another machine. */
-export function newId() {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  bytes[6] = (bytes[6] & 0x0f) | 0x40;
-  bytes[8] = (bytes[8] & 0x3f) | 0x80;
-  const digits = [...bytes].map((each) => each.toString(16).padStart(2, "0")).join("");
-  return [digits.slice(0, 8), digits.slice(8, 12), digits.slice(12, 16), digits.slice(16, 20), digits.slice(20)].join("-");
 }
 
 /** `editor.services.run` */
@@ -426,19 +418,20 @@ export class RunService {
    */
   async recall(document) {
     for (const id of document.lastJobs) {
-      const known = this.jobs.get(id);
-      if (known?.document) continue;
+      if (this.jobs.get(id)?.document) continue;
       let record;
       try {
         record = await this.#editor.server.get(`/heddle/jobs/${encodeURIComponent(id)}`);
-      } catch {
-        document.lastJobs = document.lastJobs.filter((each) => each !== id); // the server has forgotten it
+      } catch (error) {
+        if (/** @type {any} */ (error)?.status === 404) document.lastJobs = document.lastJobs.filter((each) => each !== id); // the server has forgotten it
         continue;
       }
+      const known = this.jobs.get(id); // it may have been heard of by now
       const job = known ?? new Job(id, document, this.nameOf(document));
       job.document = document;
+      job.isRecalled = true;
       if (!known) this.jobs.add(job);
-      if (!job.hasEnded || known) this.jobs.catchUp(job, record);
+      this.jobs.catchUp(job, record);
     }
   }
 }

@@ -155,6 +155,8 @@ export class Showing {
   /** @param {Job} job @param {string} id @param {any} output */
   #result(job, id, output) {
     if (!job.document || !output) return;
+    const { jobId } = this.#of(job.document, id);
+    if (job.isRecalled && jobId && this.jobs.get(jobId)?.isRecalled === false) return; // the person has run it again meanwhile
     Object.assign(this.#of(job.document, id), { output, jobId: job.id });
     const { node, instances } = this.placesOf(job.document, id);
     const nodes = instances.filter((each) => isExposed(each.node, each.rest)).map((each) => each.node);

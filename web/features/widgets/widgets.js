@@ -294,7 +294,7 @@ function pressed(editor, press) {
 
 /** @param {Press} press */
 function cursorOver({ hit, x }) {
-  if (hit.kind !== "widget") return hit.kind === "resize" ? "nwse-resize" : "";
+  if (hit.kind !== "widget") return hit.kind !== "resize" ? "" : hit.corner === "se" || hit.corner === "nw" ? "nwse-resize" : "nesw-resize";
   if (hit.node.isDriven(hit.place.input.name)) return "";
   switch (hit.place.input.widget) {
     case "STRING":
