@@ -18,6 +18,8 @@ import { acceptedBy, bring, buttonOf, listenForFiles, uploadKind } from "./uploa
 /** @import { Press } from "../../core/view/pointer.js" */
 
 const DOUBLE_MS = 500;
+/** What stands in for a camera or a microphone. @type {Record<string, string>} */
+const CAPTURED = { WEBCAM: "image/*", AUDIO_RECORD: "audio/*,video/*" };
 const LEAST_SCALE = 0.5; // below it no value can be read, so none is changed
 
 /** `editor.services.widgets`: what the kinds share, and what other features ask for. */
@@ -27,6 +29,8 @@ export class Widgets {
   /** What kinds that came later leave behind. @type {(() => void)[]} */
   cleanups = [];
   #editor;
+  /** @type {import("./capture.js").Camera | null} */
+  #camera = null;
   /** @type {{node: Node, name: string, ms: number} | null} */
   #lastClick = null;
 
@@ -55,14 +59,33 @@ export class Widgets {
    * Uploads a file for a node that reads files, and chooses it there.
    * @param {Node} node
    * @param {File} file
+   * @param {InputSpec} [input]  the one that is to name it, if it is not the node's own button that asks
    */
-  async bring(node, file) {
+  async bring(node, file, input) {
+    if (input && CAPTURED[input.widget ?? ""]) return (await import("./capture.js")).bringCaptured(this.#editor, this, node, input, file);
     const button = buttonOf(node);
     if (button) await bring(this.#editor, this, node, button, file);
   }
 
-  /** What files a node reads, as a file picker has it; "": any. @param {Node} node @returns {string} */
-  acceptedBy(node) {
+  /**
+   * Takes a picture with the camera for a widget, without asking.
+   * @param {Node} node
+   * @param {InputSpec} input
+   * @returns {Promise<string>} the key of a message that says why there is none; "": it is taken
+   */
+  async capture(node, input) {
+    if (!this.#camera) {
+      const { Camera } = await import("./capture.js");
+      const camera = new Camera();
+      this.cleanups.push(() => camera.close());
+      this.#camera = camera;
+    }
+    return this.#camera.take(this.#editor, this, node, input);
+  }
+
+  /** What files a node reads, as a file picker has it; "": any. @param {Node} node @param {InputSpec} [input] @returns {string} */
+  acceptedBy(node, input) {
+    if (input && CAPTURED[input.widget ?? ""]) return CAPTURED[input.widget ?? ""];
     const button = buttonOf(node);
     return button ? acceptedBy(button) : "";
   }
