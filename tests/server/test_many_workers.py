@@ -341,9 +341,9 @@ async def test_a_packs_own_message_reaches_its_client_or_all(desk: Desk) -> None
     for sid in ("me", None):
         message = {"type": "say", "event": "pack.said", "data": {"to": sid}, "client_id": sid}
         desk.parts.supervisor._take(worker, message, None)
-    heard = [await mine.receive_json(timeout=5) for _ in range(2)]
+    heard = [await mine.receive_json(timeout=60) for _ in range(2)]
     assert heard == [{"type": "pack.said", "data": {"to": "me"}}, {"type": "pack.said", "data": {"to": None}}]
-    assert await other.receive_json(timeout=5) == {"type": "pack.said", "data": {"to": None}}
+    assert await other.receive_json(timeout=60) == {"type": "pack.said", "data": {"to": None}}
 
 
 async def test_a_worker_whose_last_words_on_a_job_nobody_understands_gets_the_next_one(desk: Desk) -> None:

@@ -249,7 +249,7 @@ async def test_what_a_pack_says_while_a_job_ends_waits_for_its_turn(desk: Desk) 
     asyncio.get_running_loop().call_soon(supervisor._take_backlog, worker)
     supervisor._take(worker, {"type": "say", "event": "mine", "data": 1, "client_id": "mine"}, None)
     assert len(worker.backlog) == 1
-    told = await mine.receive_json(timeout=20)
+    told = await mine.receive_json(timeout=60)
     while told["type"] != "mine":
-        told = await mine.receive_json(timeout=20)
+        told = await mine.receive_json(timeout=60)
     assert told["data"] == 1
