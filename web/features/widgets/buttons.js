@@ -50,17 +50,9 @@ export async function keepFile(editor, widgets, node, input, blob, { name, subfo
   const form = new FormData();
   form.append("image", blob, name);
   form.append("subfolder", subfolder);
-  widgets.uploading.add(node);
-  editor.view.redraw();
-  try {
-    const answer = await editor.server.post("/upload/image", form);
-    const path = answer.subfolder ? `${answer.subfolder}/${answer.name}` : answer.name;
-    setValue(editor, node, input.name, path);
-    editor.events.emit("files:uploaded", { folder: "input", path });
-  } finally {
-    widgets.uploading.delete(node);
-    editor.view.redraw();
-  }
+  const { path, isLatest } = await widgets.send(node, input.name, form);
+  if (isLatest) setValue(editor, node, input.name, path);
+  editor.events.emit("files:uploaded", { folder: "input", path });
 }
 
 /** A name that no other picture or sound has. @param {string} kind @param {string} ending */
