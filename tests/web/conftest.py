@@ -160,14 +160,16 @@ def new_context(
 ) -> Iterator[Callable[..., BrowserContext]]:
     """Opens a browser profile for a server: `new_context(server, locale="zh-CN", viewport=..., has_touch=True)`.
 
+    `inside` names a browser that was started otherwise.
+
     Afterwards all that any of its pages did wrong fails the test, and of a failed one there are pictures.
     """
     opened: list[BrowserContext] = []
 
-    def open_context(server: PageServer, **options: Any) -> BrowserContext:
+    def open_context(server: PageServer, *, inside: Browser = browser, **options: Any) -> BrowserContext:
         usual: dict[str, Any] = {"viewport": {"width": 1280, "height": 800}, "locale": "en-US", "color_scheme": "dark"}
         wanted: dict[str, Any] = {**usual, "base_url": server.address, **options}
-        context = browser.new_context(**wanted)
+        context = inside.new_context(**wanted)
         context.set_default_timeout(ACTION_TIMEOUT_MS)
         if not opened:
             server.forget_drafts()

@@ -1,6 +1,6 @@
 /** What is done with results. */
 
-import { copyPicture, saveFile } from "../../core/files-out.js";
+import { copyPicture, copyText, saveFile } from "../../core/files-out.js";
 import { parseExactly } from "../../core/json.js";
 import { seedsIn, textsIn, useSeeds, useTexts } from "../../core/reuse.js";
 import { Refusal } from "../../core/server.js";
@@ -98,8 +98,8 @@ export async function copyImage(editor, file) {
 
 /** @param {Editor} editor @param {ResultFile[]} files */
 export async function copyPaths(editor, files) {
-  await navigator.clipboard.writeText(files.map(({ filename, subfolder, type = "output" }) => [type, subfolder, filename].filter(Boolean).join("/")).join("\n"));
-  editor.shell.note(editor.text("gallery.path-copied"), { kind: "good" });
+  const isCopied = await copyText(files.map(({ filename, subfolder, type = "output" }) => [type, subfolder, filename].filter(Boolean).join("/")).join("\n"));
+  editor.shell.note(editor.text(isCopied ? "gallery.path-copied" : "shell.not-copied"), { kind: isCopied ? "good" : "error" });
 }
 
 /** @param {Editor} editor @param {ResultFile[]} files */

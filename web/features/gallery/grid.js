@@ -5,6 +5,7 @@
 
 import { h, icon } from "../../core/dom.js";
 import { keyOf } from "./outputs.js";
+import { durationText } from "./texts.js";
 
 /** @import { Output, OutputList } from "./outputs.js" */
 
@@ -32,7 +33,7 @@ const KINDS = /** @type {Record<string, string>} */ ({
  * @property {(event: KeyboardEvent) => boolean} key  whether it was meant for what is chosen
  * @property {(event: DragEvent, entries: Output[]) => void} drag
  *
- * @typedef {{element: HTMLElement, image: HTMLImageElement, mark: HTMLElement, name: HTMLElement, index: number, key: string, src: string}} Cell
+ * @typedef {{element: HTMLElement, image: HTMLImageElement, mark: HTMLElement, name: HTMLElement, time: HTMLElement, index: number, key: string, src: string}} Cell
  */
 
 export class Grid {
@@ -212,9 +213,10 @@ export class Grid {
     const image = h("img", { alt: "", draggable: "false", decoding: "async" });
     const mark = h("span", { class: "gallery-mark", "aria-hidden": "true" });
     const name = h("span", { class: "gallery-name", "aria-hidden": "true" });
-    const element = h("div", { class: "gallery-cell", role: "option", draggable: "true" }, image, mark, name);
+    const time = h("span", { class: "gallery-time", "aria-hidden": "true" });
+    const element = h("div", { class: "gallery-cell", role: "option", draggable: "true" }, image, mark, name, time);
     /** @type {Cell} */
-    const cell = { element, image, mark, name, index: -1, key: "", src: "" };
+    const cell = { element, image, mark, name, time, index: -1, key: "", src: "" };
     image.addEventListener("load", () => (image.style.visibility = ""));
     image.addEventListener("error", () => {
       if (!cell.src) return;
@@ -251,6 +253,7 @@ export class Grid {
       element.setAttribute("aria-label", entry ? this.#words.describe(entry) : "…");
       element.title = entry?.filename ?? "";
       cell.src = "";
+      cell.time.textContent = "";
       image.removeAttribute("src");
       const isPicture = entry?.thumbnail && !this.#broken.has(entry.thumbnail);
       image.hidden = !isPicture;
@@ -258,6 +261,11 @@ export class Grid {
       cell.mark.replaceChildren(...(kind ? [icon(KINDS[kind] ?? KINDS.other)] : []));
       cell.mark.classList.toggle("is-large", Boolean(kind) && !isPicture);
       cell.name.textContent = entry && !isPicture ? entry.filename : "";
+    }
+    const time = entry?.duration_s ? durationText(entry.duration_s) : "";
+    if (entry && cell.time.textContent !== time) {
+      cell.time.textContent = time; // it may become known later than the rest
+      element.setAttribute("aria-label", this.#words.describe(entry));
     }
     const src = entry?.thumbnail ?? "";
     if (!src || cell.src === src || this.#isFast || this.#broken.has(src)) return;

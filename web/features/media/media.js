@@ -3,9 +3,11 @@
  * reads it; a result is copied to the inputs and given to the chosen node, or to a new one.
  */
 
-import { kindOfFiles } from "../../core/file-inputs.js";
+import { kindOfFile, kindOfFiles } from "../../core/file-inputs.js";
+import { BYPASSED, MUTED } from "../../core/graph.js";
 import { unfold } from "../../core/spec.js";
 
+/** @import { Document } from "../../core/document.js" */
 /** @import { Editor, Feature } from "../../core/editor.js" */
 /** @import { FileKind } from "../../core/file-inputs.js" */
 /** @import { Graph, Node } from "../../core/graph.js" */
@@ -34,14 +36,48 @@ const GAP = 30; // between nodes that come together, graph px
 export const media = {
   name: "media",
   install(editor) {
-    return editor.offer("media", {
+    const stopHook = editor.services.run.prepare.add((asked) => capture(editor, asked));
+    const takeService = editor.offer("media", {
       place: (file, place) => placeAll(editor, [file], place),
       placeAll: (files, place) => placeAll(editor, files, place),
       use: (results, where) => use(editor, results, where),
       canRead: (kind) => typeFor(editor, kind) !== null,
     });
+    return () => {
+      stopHook();
+      takeService();
+    };
   },
 };
+
+/**
+ * Pictures of the camera for the nodes that want one at each run.
+ * @param {Editor} editor
+ * @param {{document: Document, targets: string[] | null}} asked
+ * @returns {Promise<boolean>} false: one could not be taken, and the person was told why
+ */
+async function capture(editor, { document }) {
+  for (const graph of document.graphs()) {
+    for (const node of graph.nodes.values()) {
+      const input = node.inputSpecs.find((each) => each.widget === "WEBCAM");
+      if (!input || node.mode === MUTED || node.mode === BYPASSED || node.values.capture_on_queue !== true || node.isDriven(input.name)) continue;
+      let trouble;
+      try {
+        trouble = await editor.services.widgets.capture(node, input);
+      } catch (error) {
+        editor.report(error);
+        return false;
+      }
+      if (!trouble) continue;
+      editor.shell.note(editor.text("media.not-captured", { node: node.name, reason: editor.text(trouble) }), { kind: "error", action: {
+        text: editor.text("media.turn-off"),
+        run: () => document.edit("undo.value", () => graph.setValue(node, "capture_on_queue", false)),
+      } });
+      return false;
+    }
+  }
+  return true;
+}
 
 /** @param {Editor} editor @param {File[]} files @param {Point} [place] */
 async function placeAll(editor, files, place) {
@@ -49,7 +85,7 @@ async function placeAll(editor, files, place) {
   /** @type {Brought[]} */
   const brought = [];
   for (const file of files) {
-    const kind = kindOf(file);
+    const kind = kindOfFile(file);
     if (!kind || !typeFor(editor, kind)) {
       editor.shell.note(editor.text("media.no-node", { name: file.name }), { kind: "error" });
       continue;
@@ -141,10 +177,4 @@ function typeFor(editor, kind) {
 /** @param {InputSpec[]} inputs @param {string} kind */
 function inputFor(inputs, kind) {
   return inputs.find((each) => each.widget === "COMBO" && kindOfFiles(each) === kind && (each.options.image_folder ?? "input") === "input");
-}
-
-/** @param {File} file @returns {FileKind | null} */
-function kindOf(file) {
-  const [kind] = file.type.split("/");
-  return Object.hasOwn(USUAL, kind) ? /** @type {FileKind} */ (kind) : null;
 }

@@ -1,6 +1,7 @@
 /** The panel of model files. Loaded when it is opened. */
 
 import { addStyle, h, icon } from "../../core/dom.js";
+import { copyText } from "../../core/files-out.js";
 import { embeddingText, loaderFor, uses } from "./uses.js";
 
 /** @import { Editor } from "../../core/editor.js" */
@@ -164,12 +165,8 @@ export function fillPanel(editor, body) {
 
   /** @param {string} text */
   async function copy(text) {
-    try {
-      await navigator.clipboard.writeText(text);
-      shell.note(t("models.copied", { text: text.length > 80 ? `${text.slice(0, 80)}…` : text }), { kind: "good" });
-    } catch {
-      await shell.askText(t("models.copy-by-hand"), text);
-    }
+    if (await copyText(text)) shell.note(t("models.copied", { text: text.length > 80 ? `${text.slice(0, 80)}…` : text }), { kind: "good" });
+    else await shell.askText(t("models.copy-by-hand"), text);
   }
 
   /** @param {ModelFile} file */

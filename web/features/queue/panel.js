@@ -5,6 +5,7 @@
 
 import { h, icon } from "../../core/dom.js";
 import { useSeeds } from "../../core/reuse.js";
+import { kindOfName } from "../../core/file-inputs.js";
 import { Refusal } from "../../core/server.js";
 import { durationText } from "../progress/durations.js";
 import { openWorkflowOf, seedsOf } from "./reuse.js";
@@ -415,7 +416,7 @@ export class QueuePanel {
     const more = (job.outputs_count ?? files.length) - files.length;
     return h("div", { class: "queue-thumbs" },
       files.map((/** @type {any} */ file, /** @type {number} */ i) => h("a", {
-        class: "queue-thumb", href: `/api${file.url}`, target: "_blank", rel: "noopener", title: file.filename,
+        class: "queue-thumb", data: { kind: kindOfName(file.filename) ?? "" }, href: `/api${file.url}`, target: "_blank", rel: "noopener", title: file.filename,
         on: { click: (/** @type {MouseEvent} */ event) => {
           const { viewer } = this.#editor.services;
           if (!viewer || event.ctrlKey || event.metaKey) return;

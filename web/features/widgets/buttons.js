@@ -38,7 +38,20 @@ export function buttonKind(editor, widgets, words, open) {
 }
 
 /**
- * Brings a file to the server's input folder and writes its name into a widget.
+ * Brings a file to the server's input folder.
+ * @param {Editor} editor
+ * @param {Widgets} widgets
+ * @param {Node} node  that it is for
+ * @param {Blob} blob
+ * @param {{name: string, subfolder: string}} where
+ * @returns {Promise<string>} as widgets name it
+ */
+export async function bringFile(editor, widgets, node, blob, where) {
+  return (await send(editor, widgets, node, "", blob, where)).path;
+}
+
+/**
+ * The same, and writes its name into a widget: a step of undo.
  * @param {Editor} editor
  * @param {Widgets} widgets
  * @param {Node} node
@@ -46,13 +59,26 @@ export function buttonKind(editor, widgets, words, open) {
  * @param {Blob} blob
  * @param {{name: string, subfolder: string}} where
  */
-export async function keepFile(editor, widgets, node, input, blob, { name, subfolder }) {
+export async function keepFile(editor, widgets, node, input, blob, where) {
+  const { path, isLatest } = await send(editor, widgets, node, input.name, blob, where);
+  if (isLatest) setValue(editor, node, input.name, path);
+}
+
+/**
+ * @param {Editor} editor
+ * @param {Widgets} widgets
+ * @param {Node} node
+ * @param {string} inputName  "": none is to name it
+ * @param {Blob} blob
+ * @param {{name: string, subfolder: string}} where
+ */
+async function send(editor, widgets, node, inputName, blob, { name, subfolder }) {
   const form = new FormData();
   form.append("image", blob, name);
   form.append("subfolder", subfolder);
-  const { path, isLatest } = await widgets.send(node, input.name, form);
-  if (isLatest) setValue(editor, node, input.name, path);
-  editor.events.emit("files:uploaded", { folder: "input", path });
+  const sent = await widgets.send(node, inputName, form);
+  editor.events.emit("files:uploaded", { folder: "input", path: sent.path });
+  return sent;
 }
 
 /** A name that no other picture or sound has. @param {string} kind @param {string} ending */

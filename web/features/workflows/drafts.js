@@ -6,10 +6,10 @@
  */
 
 import { Node } from "../../core/graph.js";
+import { newId } from "../../core/ids.js";
 import { writeExactly } from "../../core/json.js";
 import { Refusal } from "../../core/server.js";
 import { writeNode, writeWorkflow } from "../../core/write.js";
-import { randomId } from "./ids.js";
 import { Windows } from "./windows.js";
 
 /** @import { Document } from "../../core/document.js" */
@@ -185,7 +185,7 @@ export class Drafts {
       if (!ids.includes(id)) continue;
       this.#kept.delete(id);
       this.#onServer.delete(id);
-      this.#files.setState(document, { id: randomId() });
+      this.#files.setState(document, { id: newId() });
       this.#note(document, "all");
     }
   }
@@ -292,10 +292,9 @@ export class Drafts {
     if (!transaction) return;
     if (isWhole || stale.isFrameStale || !this.#frames.has(document)) {
       const there = new Set([...document.graphs()].flatMap((graph) => [...graph.nodes.values()].map(keyOf)));
-      for (const key of kept) {
-        if (there.has(key)) continue;
-        transaction.objectStore("nodes").delete([id, key]);
-        kept.delete(key);
+      for (const { first, last, keys } of runsOf(kept, there)) {
+        transaction.objectStore("nodes").delete(IDBKeyRange.bound([id, first], [id, last]));
+        for (const key of keys) kept.delete(key);
       }
       this.#frames.set(document, { frame: frameOf(document), nodes: [...there] });
     }
@@ -428,7 +427,7 @@ export class Drafts {
     const mine = sessionStorage.getItem(WINDOW);
     const isNew = mine !== null && performance.getEntriesByType("navigation").every((each) => /** @type {any} */ (each).type === "navigate");
     const isCopy = isNew && (await this.#windows.open([mine])).size > 0; // a duplicated browser tab brings its session along
-    this.#windows.id = mine !== null && !isCopy ? mine : randomId();
+    this.#windows.id = mine !== null && !isCopy ? mine : newId();
     sessionStorage.setItem(WINDOW, this.#windows.id);
     if (mine !== null) return;
     const heads = await headsIn(database);
@@ -493,6 +492,26 @@ function done(transaction) {
     transaction.addEventListener("abort", () => reject(transaction.error));
     transaction.addEventListener("error", () => reject(transaction.error));
   });
+}
+
+/**
+ * Keys that are gone, in runs that lie next to each other: a thousand deleted one by one would hold the page up.
+ * @param {Set<string>} kept
+ * @param {Set<string>} there  what stays
+ * @returns {Iterable<{first: string, last: string, keys: string[]}>}
+ */
+function* runsOf(kept, there) {
+  /** @type {string[]} */
+  let keys = [];
+  for (const key of [...kept].sort()) {
+    if (!there.has(key)) {
+      keys.push(key);
+    } else if (keys.length) {
+      yield { first: keys[0], last: keys[keys.length - 1], keys };
+      keys = [];
+    }
+  }
+  if (keys.length) yield { first: keys[0], last: keys[keys.length - 1], keys };
 }
 
 /** @param {() => void} work */

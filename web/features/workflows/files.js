@@ -2,11 +2,11 @@
 
 import { Document } from "../../core/document.js";
 import { Emitter } from "../../core/emitter.js";
+import { newId } from "../../core/ids.js";
 import { parseExactly, writeExactly } from "../../core/json.js";
 import { readWorkflow } from "../../core/read.js";
 import { Refusal } from "../../core/server.js";
 import { writeWorkflow } from "../../core/write.js";
-import { randomId } from "./ids.js";
 
 /** @import { Editor } from "../../core/editor.js" */
 
@@ -48,7 +48,7 @@ export class Files {
   stateOf(document) {
     let state = this.#states.get(document);
     if (!state) {
-      state = { id: randomId(), name: this.#freeName(), path: null, revision: null, mark: document.journal.mark, isUnsaved: false };
+      state = { id: newId(), name: this.#freeName(), path: null, revision: null, mark: document.journal.mark, isUnsaved: false };
       this.#states.set(document, state);
     }
     return state;
@@ -98,7 +98,7 @@ export class Files {
    */
   openSaved(saved, state = {}) {
     const { document, damage } = readWorkflow(saved, this.#editor.catalogue);
-    this.#states.set(document, { id: randomId(), name: this.#freeName(), path: null, revision: null, mark: document.journal.mark, isUnsaved: false, ...state });
+    this.#states.set(document, { id: newId(), name: this.#freeName(), path: null, revision: null, mark: document.journal.mark, isUnsaved: false, ...state });
     const current = this.#editor.document;
     const replaces = this.isUntouched(current) && this.#editor.documents.length === 1;
     this.#editor.open(document);
