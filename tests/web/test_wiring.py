@@ -94,7 +94,8 @@ COMMANDS = [
 CHOOSE_GROUP = "() => { const { selection, graph } = heddle.editor; selection.set(graph.groups.slice(-1)); }"
 # What is harmless of the menus: nothing runs, and no window opens.
 MENU = re.compile(
-    r"on the subgraph's node|from a node$|here again$|^Disconnect|^Delete|^Mute|^Bypass|^Take|^Add a point|keep the links"
+    r"on the subgraph.s node|from a node$|here again$|^Disconnect|^Delete|^Mute|^Bypass|^Take|^Add a point"
+    "|keep the links"
 )
 SAVED = "() => { const { editor } = heddle; return editor.services.workflows.write(editor.document); }"
 
