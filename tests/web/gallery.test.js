@@ -90,6 +90,27 @@ test("what came between two questions shifts nothing", async () => {
   assert.deepEqual([list.total, list.fresh, named(list, 300)], [500, 1, "199.png"]);
 });
 
+test("what was asked for before something came, and answered after it was heard of, shifts nothing", async () => {
+  const server = new Results(500);
+  /** @type {() => void} */
+  let answerNow = () => {};
+  let isSlow = false;
+  const list = new OutputList(async (query) => {
+    if (isSlow && query.get("offset") !== "0") await new Promise((resolve) => (answerNow = () => resolve(undefined)));
+    return server.ask(query);
+  });
+  await list.choose(new URLSearchParams());
+  isSlow = true;
+  const wanted = list.want(300, 301);
+  server.add("new.png");
+  server.add("newer.png");
+  await list.hear(false);
+  isSlow = false;
+  answerNow();
+  await wanted;
+  assert.deepEqual([list.total, list.fresh, named(list, 300)], [500, 2, "199.png"]);
+});
+
 test("of two questions after what came, the later one has the last word", async () => {
   const server = new Results(250);
   const answers = [];

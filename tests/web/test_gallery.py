@@ -184,7 +184,7 @@ def test_a_hundred_thousand_results_are_scrolled_and_new_ones_move_nothing(
         numbers = range(TOTAL + len(newer) - 1, -1, -1)  # the newest first
         if "since_ms" in query:
             numbers = [each for each in numbers if each * 60_000 >= int(query["since_ms"])]
-        start = int(query.get("after", query.get("offset", "0")))
+        start = numbers.index(int(query["after"])) + 1 if "after" in query else int(query.get("offset", "0"))
         if query["limit"] == "1000":
             stretches.append(query["offset"])
         some = numbers[start : start + int(query["limit"])]
@@ -192,7 +192,8 @@ def test_a_hundred_thousand_results_are_scrolled_and_new_ones_move_nothing(
         sized = [{"width": 128, "height": 128, "duration_s": None, "bytes": 9, "job_id": None} for _ in some]
         timed = [{"modified_ms": each * 60_000, "url": "/", "thumbnail": pictures[each % 4]} for each in some]
         entries = [{**a, **b, **c} for a, b, c in zip(named, sized, timed, strict=True)]
-        about = {"total": len(numbers), "next_cursor": str(start + len(some)), "prev_cursor": None, "scanning": False}
+        cursor = str(some[-1]) if some else None  # holds while others come in front of it, as the server's does
+        about = {"total": len(numbers), "next_cursor": cursor, "prev_cursor": None, "scanning": False}
         route.fulfill(json={"entries": entries, **about})
 
     page.route(lambda address: "/heddle/outputs?" in address, answer)

@@ -222,3 +222,39 @@ def test_a_setting_that_is_on_its_way_survives_the_page(editor_page: Page, serve
     until(page, "held.length", 1)
     page.goto("about:blank")
     until_heard(page, lambda: server.ask("/settings").get("Heddle.test.second") == 2)
+
+
+def test_of_two_files_for_one_input_the_last_one_stays(editor_page: Page) -> None:
+    page = editor_page
+    page.evaluate("""() => {
+      const { editor } = heddle;
+      window.node = editor.edit("undo.add-node", () => editor.graph.addNode("LoadImage", { x: 0, y: 0 }));
+    }""")
+    page.evaluate(HOLD, "/upload/image")
+    bring = """([name, dot]) => {
+      const file = new File([new Uint8Array(dot)], name, { type: "image/png" });
+      void heddle.editor.services.widgets.bring(node, file);
+    }"""
+    for i, name in enumerate(("first.png", "second.png")):
+        page.evaluate(bring, [name, list(RED_DOT)])
+        until(page, "held.length", i + 1)
+    page.evaluate(LET_GO, 1)
+    until(page, "node.values.image", "second.png")
+    page.evaluate(LET_GO, 0)
+    until(page, "heddle.editor.services.widgets.uploading.size", 0)
+    assert page.evaluate("node.values.image") == "second.png"
+
+
+def test_a_dialog_that_is_on_its_way_is_not_opened_twice(editor_page: Page) -> None:
+    page = editor_page
+    page.evaluate(HOLD, "/heddle/workflows")
+    for _ in range(2):
+        page.evaluate(RUN, "file.browse")
+    until(page, "held.length", 1)
+    page.evaluate(LET_ALL_GO)
+    expect(page.get_by_role("dialog").locator(".card").first).to_be_visible()
+    expect(page.get_by_role("dialog")).to_have_count(1)
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    page.evaluate(RUN, "file.browse")
+    expect(page.get_by_role("dialog")).to_have_count(1)

@@ -9,6 +9,7 @@
  * @property {number} [order]  of several with the same keys the lowest is asked first; 0 without it
  * @property {boolean} [inText]  also while a text is being typed
  * @property {boolean} [isNative]  its keys are the browser's own, which sends an event for them: they are shown, not taken
+ * @property {boolean} [isOnce]  it opens something: until its promise is fulfilled it does nothing more
  * @property {boolean} [isHidden]  not in the palette: it needs to be told something
  * @property {(argument?: any) => unknown} run
  */
@@ -20,6 +21,8 @@ export class Commands {
   #keys = null;
   /** @type {() => Record<string, string[]>} what the person bound: id -> keys */
   #bindings;
+  /** Ids of those that go on and are `isOnce`. @type {Set<string>} */
+  #running = new Set();
   /** @type {(error: unknown) => void} */
   onError = reportError;
 
@@ -69,9 +72,13 @@ export class Commands {
   run(id, argument) {
     const command = this.#commands.get(id);
     if (!command) throw new Error(`there is no command ${id}`);
-    if (command.when && !command.when()) return undefined;
+    if ((command.when && !command.when()) || this.#running.has(id)) return undefined;
     try {
       const result = command.run(argument);
+      if (result instanceof Promise && command.isOnce) {
+        this.#running.add(id);
+        return result.catch(this.onError).finally(() => this.#running.delete(id));
+      }
       if (result instanceof Promise) return result.catch(this.onError);
       return result;
     } catch (error) {

@@ -90,9 +90,9 @@ export const gallery = {
         { id: "gallery.copy-path", title: "command.gallery-copy-path", run: acting((all) => (files) => all.copyPaths(editor, files)) },
         { id: "gallery.download", title: "command.gallery-download", run: acting((all) => (files) => all.download(editor, files)) },
         { id: "gallery.compare", title: "command.gallery-compare", run: acting((all) => (files) => all.compare(editor, files)) },
-        { id: "gallery.details", title: "command.gallery-details", run: acting((all) => (files) => all.showDetails(editor, files[0])) },
+        { id: "gallery.details", title: "command.gallery-details", isOnce: true, run: acting((all) => (files) => all.showDetails(editor, files[0])) },
         { id: "gallery.delete", title: "command.gallery-delete", run: removeOnce },
-        { id: "gallery.trash", title: "command.gallery-trash", run: async () => (await import("./trash.js")).showTrash(editor) },
+        { id: "gallery.trash", title: "command.gallery-trash", isOnce: true, run: async () => (await import("./trash.js")).showTrash(editor) },
       ]),
       takeDrops(editor),
     ];

@@ -150,8 +150,10 @@ export class OutputList {
   async #read(number, generation) {
     const cursor = this.#chunks.get(number - 1)?.next;
     const query = this.#with(cursor ? { after: cursor, limit: CHUNK } : { offset: number * CHUNK + this.fresh, limit: CHUNK });
+    const { fresh } = this;
     const answer = await this.#ask(query);
     if (generation !== this.#generation) return;
+    if (fresh !== this.fresh) return this.#read(number, generation); // it was heard meanwhile that all places have moved
     const came = answer.total - this.total - this.fresh;
     if (!this.isKnown || (came > 0 && !this.isNewestFirst)) {
       this.total = answer.total - this.fresh;

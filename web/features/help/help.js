@@ -35,8 +35,8 @@ export const help = {
       }),
       commands.addAll([
         { id: "help.node", title: "command.help-node", keys: ["f1"], inText: true, run: () => shell.togglePanel("help") },
-        { id: "help.keys", title: "command.help-keys", keys: ["?"], run: async () => (await import("./keys.js")).showKeys(editor) },
-        { id: "help.about", title: "command.help-about", run: async () => (await import("./about.js")).showAbout(editor) },
+        { id: "help.keys", title: "command.help-keys", isOnce: true, keys: ["?"], run: async () => (await import("./keys.js")).showKeys(editor) },
+        { id: "help.about", title: "command.help-about", isOnce: true, run: async () => (await import("./about.js")).showAbout(editor) },
         { id: "help.menu", title: "command.help-menu", keys: ["f10"], isHidden: true, inText: true, run: openMenu },
       ]),
       editor.addMenu(70, ({ hit }) => ("node" in hit && hit.kind !== "input" && hit.kind !== "output" ? [editor.menuItem("help.node")] : [])),

@@ -36,7 +36,7 @@ export const mask = {
     }
 
     const stops = [
-      editor.commands.add({ id: "mask.open", title: "command.mask", run: open }),
+      editor.commands.add({ id: "mask.open", title: "command.mask", isOnce: true, run: open }),
       editor.addMenu(6, (press) => {
         const { hit } = press;
         if (!("node" in hit) || hit.kind === "input" || hit.kind === "output") return [];

@@ -31,8 +31,8 @@ export const settings = {
         { id: "spellcheck", title: "settings.spellcheck", section: "settings.general", kind: "boolean", fallback: true },
       ]),
       editor.commands.addAll([
-        { id: "settings.open", title: "command.settings", keys: ["ctrl+,"], inText: true, run: (section) => open(section) },
-        { id: "settings.keys", title: "command.settings-keys", run: () => open("settings.keys") },
+        { id: "settings.open", title: "command.settings", isOnce: true, keys: ["ctrl+,"], inText: true, run: (section) => open(section) },
+        { id: "settings.keys", title: "command.settings-keys", isOnce: true, run: () => open("settings.keys") },
       ]),
     ];
     return () => {

@@ -58,8 +58,8 @@ export const subgraphs = {
       { id: "subgraph.independent", title: "command.subgraph-independent", when: () => { const node = chosen(); return node !== null && countOf(node) > 1; }, run: () => own(editor, /** @type {Node} */ (chosen())) },
       { id: "subgraph.edit", title: "command.subgraph-edit", when: () => isInside() || chosen() !== null, run: () => edit(editor, chosen()) },
       { id: "subgraph.turn-groups", title: "command.subgraph-turn-groups", when: () => hasGroupNodes(editor), run: () => turnGroups(editor) },
-      { id: "subgraph.publish", title: "command.subgraph-publish", when: () => chosen() !== null, run: () => blueprints.publish(/** @type {Node} */ (chosen())) },
-      { id: "subgraph.insert", title: "command.subgraph-insert", run: () => insert(editor, blueprints) },
+      { id: "subgraph.publish", title: "command.subgraph-publish", isOnce: true, when: () => chosen() !== null, run: () => blueprints.publish(/** @type {Node} */ (chosen())) },
+      { id: "subgraph.insert", title: "command.subgraph-insert", isOnce: true, run: () => insert(editor, blueprints) },
     ]);
     const stopMenu = editor.addMenu(40, (press) => menuFor(editor, press));
     const stopPath = showPath(editor);

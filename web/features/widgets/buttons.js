@@ -46,21 +46,8 @@ export function buttonKind(editor, widgets, words, open) {
  * @param {{name: string, subfolder: string}} where
  * @returns {Promise<string>} as widgets name it
  */
-export async function bringFile(editor, widgets, node, blob, { name, subfolder }) {
-  const form = new FormData();
-  form.append("image", blob, name);
-  form.append("subfolder", subfolder);
-  widgets.uploading.add(node);
-  editor.view.redraw();
-  try {
-    const answer = await editor.server.post("/upload/image", form);
-    const path = answer.subfolder ? `${answer.subfolder}/${answer.name}` : answer.name;
-    editor.events.emit("files:uploaded", { folder: "input", path });
-    return path;
-  } finally {
-    widgets.uploading.delete(node);
-    editor.view.redraw();
-  }
+export async function bringFile(editor, widgets, node, blob, where) {
+  return (await send(editor, widgets, node, "", blob, where)).path;
 }
 
 /**
@@ -73,7 +60,25 @@ export async function bringFile(editor, widgets, node, blob, { name, subfolder }
  * @param {{name: string, subfolder: string}} where
  */
 export async function keepFile(editor, widgets, node, input, blob, where) {
-  setValue(editor, node, input.name, await bringFile(editor, widgets, node, blob, where));
+  const { path, isLatest } = await send(editor, widgets, node, input.name, blob, where);
+  if (isLatest) setValue(editor, node, input.name, path);
+}
+
+/**
+ * @param {Editor} editor
+ * @param {Widgets} widgets
+ * @param {Node} node
+ * @param {string} inputName  "": none is to name it
+ * @param {Blob} blob
+ * @param {{name: string, subfolder: string}} where
+ */
+async function send(editor, widgets, node, inputName, blob, { name, subfolder }) {
+  const form = new FormData();
+  form.append("image", blob, name);
+  form.append("subfolder", subfolder);
+  const sent = await widgets.send(node, inputName, form);
+  editor.events.emit("files:uploaded", { folder: "input", path: sent.path });
+  return sent;
 }
 
 /** A name that no other picture or sound has. @param {string} kind @param {string} ending */

@@ -87,18 +87,10 @@ export async function bring(editor, widgets, node, button, file) {
   form.append("image", file, file.name);
   const folder = folderOf(input) ?? "input";
   if (folder !== "input") form.append("type", folder);
-  widgets.uploading.add(node);
-  editor.view.redraw();
-  try {
-    const { name, subfolder } = await editor.server.post("/upload/image", form);
-    const path = subfolder ? `${subfolder}/${name}` : name;
-    widgets.choices.add(folder, path);
-    setValue(editor, node, input.name, path);
-    editor.events.emit("files:uploaded", { folder, path });
-  } finally {
-    widgets.uploading.delete(node);
-    editor.view.redraw();
-  }
+  const { path, isLatest } = await widgets.send(node, input.name, form);
+  widgets.choices.add(folder, path);
+  if (isLatest) setValue(editor, node, input.name, path);
+  editor.events.emit("files:uploaded", { folder, path });
 }
 
 /**

@@ -24,8 +24,8 @@ const LEAST_SCALE = 0.5; // below it no value can be read, so none is changed
 
 /** `editor.services.widgets`: what the kinds share, and what other features ask for. */
 export class Widgets {
-  /** Nodes that a file is on its way to. @type {Set<Node>} */
-  uploading = new Set();
+  /** Nodes that a file is on its way to: for which input the latest is. @type {Map<Node, Map<string, object>>} */
+  uploading = new Map();
   /** What kinds that came later leave behind. @type {(() => void)[]} */
   cleanups = [];
   #editor;
@@ -33,6 +33,28 @@ export class Widgets {
   #camera = null;
   /** @type {{node: Node, name: string, ms: number} | null} */
   #lastClick = null;
+
+  /**
+   * Sends a file for an input of a node, which shows that meanwhile.
+   * @param {Node} node
+   * @param {string} name  of the input
+   * @param {FormData} form
+   * @returns {Promise<{path: string, isLatest: boolean}>} `isLatest`: no other was brought for the input meanwhile
+   */
+  async send(node, name, form) {
+    const turn = {};
+    const turns = this.uploading.get(node) ?? new Map();
+    this.uploading.set(node, turns.set(name, turn));
+    this.#editor.view.redraw();
+    try {
+      const answer = await this.#editor.server.post("/upload/image", form);
+      return { path: answer.subfolder ? `${answer.subfolder}/${answer.name}` : answer.name, isLatest: turns.get(name) === turn };
+    } finally {
+      if (turns.get(name) === turn) turns.delete(name);
+      if (!turns.size) this.uploading.delete(node);
+      this.#editor.view.redraw();
+    }
+  }
 
   /** @param {Editor} editor */
   constructor(editor) {
