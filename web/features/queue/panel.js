@@ -53,7 +53,7 @@ export class QueuePanel {
     this.running = h("div", {});
     this.waiting = h("div", {});
     this.ended = h("div", {});
-    editor.server.announce("heddle_queue");
+    editor.server.declare("heddle_queue");
     body.classList.add("queue");
     body.append(this.running, this.waiting, this.ended);
     const { events, server } = editor;
