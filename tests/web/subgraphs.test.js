@@ -7,6 +7,7 @@ import { Catalogue } from "../../web/core/catalogue.js";
 import { afterQueue } from "../../web/core/controls.js";
 import { Document } from "../../web/core/document.js";
 import { turnGroupNodes } from "../../web/core/group-nodes.js";
+import { addPoint } from "../../web/core/linking.js";
 import { readWorkflow } from "../../web/core/read.js";
 import * as ends from "../../web/core/subgraph-ends.js";
 import * as subgraphs from "../../web/core/subgraphs.js";
@@ -212,4 +213,27 @@ test("group nodes that contain each other are told, and nothing changes", () => 
   const before = plain(writeWorkflow(document));
   assert.throws(() => document.edit("turn", () => turnGroupNodes(document)), RangeError);
   assert.deepEqual(plain(writeWorkflow(document)), before);
+});
+
+test("unpacking keeps the points of a link that left the subgraph", () => {
+  const { document, root, sampler, show } = textToImage();
+  const link = root.linkInto(show, 0);
+  document.edit("point", () => addPoint(root, link, 0, { x: 800, y: 50 }));
+  const { instance } = document.edit("make", () => subgraphs.makeSubgraph(root, [sampler], { name: "Paint" }));
+  document.edit("unpack", () => subgraphs.unpack(instance));
+  const now = root.linkInto(show, 0);
+  assert.deepEqual(root.routeOf(now).map(({ x, y }) => [x, y]), [[800, 50]]);
+});
+
+test("what comes into a subgraph later is written behind what it was made of", () => {
+  const { document, root, load, text } = textToImage();
+  document.edit("late", () => root.connect(load, 1, text, at(text, "clip")));
+  const late = [...root.links.values()].reduce((last, each) => (each.rank > last.rank ? each : last));
+  const chosen = [root.node(late.from), root.node(late.to)];
+  const { definition } = document.edit("make", () => subgraphs.makeSubgraph(root, chosen, { name: "Ends" }));
+  const added = document.edit("more", () => definition.graph.addNode("Show", { x: 0, y: 0 }));
+  const source = [...definition.graph.nodes.values()].find((node) => node.outputs.some((slot) => slot.type === "LATENT"));
+  document.edit("link", () => definition.graph.connect(source, 0, added, 0));
+  const ranks = [...definition.graph.links.values()].map((each) => each.rank);
+  assert.equal(new Set(ranks).size, ranks.length);
 });

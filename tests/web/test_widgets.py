@@ -206,6 +206,26 @@ def test_texts_are_written_also_with_an_input_method(editor_page: Page) -> None:
     assert line.value("line") == "left"  # what was typed stays when one clicks elsewhere
 
 
+def test_ctrl_and_the_arrows_weigh_the_words_of_a_prompt(editor_page: Page) -> None:
+    widgets = open_nodes(editor_page, "CLIPTextEncode", CLIPTextEncode={"text": "a red heart"})
+    widgets.click("text", right=20, down=12)
+    field = editor_page.locator("textarea.widget-field")
+    expect(field).to_be_focused()
+    field.evaluate("(each) => each.setSelectionRange(4, 4)")
+    for keys, text in (
+        ("Control+ArrowUp", "a (red:1.05) heart"),
+        ("Control+ArrowUp", "a (red:1.1) heart"),
+        ("Control+z", "a (red:1.05) heart"),
+        ("Control+ArrowDown", "a red heart"),
+    ):
+        editor_page.keyboard.press(keys)
+        expect(field).to_have_value(text)
+    editor_page.keyboard.press("Control+ArrowDown")
+    expect(field).to_have_value("a (red:0.95) heart")
+    editor_page.keyboard.press("Escape")
+    assert widgets.value("text") == "a (red:0.95) heart"
+
+
 def test_a_note_shows_its_markdown_and_runs_nothing_of_it(editor_page: Page) -> None:
     text = "# Title\n- **one**\n\n[there](https://example.org) <img src=x onerror=alert(1)> [no](javascript:alert(1)) ![far](https://example.org/a.png)"
     widgets = open_nodes(editor_page, "MarkdownNote", MarkdownNote={"text": text})

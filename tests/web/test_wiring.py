@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -39,14 +40,24 @@ SOCKETS = """() => {
 }"""
 COUNT_STEPS = """() => {
   window.steps = 0;
+  window.labels = new Set();
   const { events } = heddle.editor.document.journal;
-  events.on("commit", () => window.steps++);
+  events.on("commit", ({ label }) => {
+    window.steps++;
+    window.labels.add(label);
+  });
   events.on("travel", ({ direction }) => (window.steps += direction === "undo" ? -1 : 1));
 }"""
 TITLE = """(id) => {
   const { view, graph } = heddle.editor;
   const node = graph.node(id);
   return view.toScreen(node.x + 40, node.y - 15);
+}"""
+BOX = """(id) => {
+  const { view, graph } = heddle.editor;
+  view.settle();
+  const { left, top, right, bottom } = view.layouts.boxOf(graph.node(id));
+  return [left, top, right, bottom];
 }"""
 LINKS = """() => {
   const { graph } = heddle.editor;
@@ -59,6 +70,30 @@ ARE_APART = """() => {
   const [first, second] = [...heddle.editor.graph.nodes.values()].map((node) => node.y);
   return first === second || Math.abs(first - second) > 60;
 }"""
+WIDGETS = """() => {
+  const { view, graph } = heddle.editor;
+  view.settle();
+  return [...graph.nodes.values()].flatMap((node) => view.layouts.of(node).widgets.map((place) => {
+    const { left, right, top } = view.widgetBox(node, place);
+    return view.toScreen((left + right) / 2, top + 8);
+  }));
+}"""
+CORNERS = """() => {
+  const { view, graph } = heddle.editor;
+  view.settle();
+  return [...graph.nodes.values()].flatMap((node) => {
+    const { left, top, right, bottom } = view.layouts.boxOf(node);
+    return [[left + 3, top + 3], [right - 3, top + 3], [left + 3, bottom - 3], [right - 3, bottom - 3]];
+  }).map(([x, y]) => view.toScreen(x, y));
+}"""
+COMMAND = "(id) => void heddle.editor.commands.run(id)"  # where it makes no sense, it does nothing
+COMMANDS = [
+    *("subgraph.unpack", "subgraph.unpack", "subgraph.independent", "arrange.layout-all", "arrange.align-left"),
+    *("node.recreate", "node.fit-size", "node.take-out", "widgets.defaults", "select.connected", "group.fit"),
+]
+CHOOSE_GROUP = "() => { const { selection, graph } = heddle.editor; selection.set(graph.groups.slice(-1)); }"
+# What is harmless of the menus: nothing runs, and no window opens.
+MENU = re.compile(r"on the subgraph's node|from a node$|here again$|^Disconnect|^Delete|^Mute|^Bypass|^Take|^Add a point|keep the links")
 SAVED = "() => { const { editor } = heddle; return editor.services.workflows.write(editor.document); }"
 
 
@@ -379,6 +414,83 @@ def test_no_menu_has_an_entry_without_words_or_a_barrier(
     assert len(seen) == len(places), "each has a menu of its own"
 
 
+def test_a_node_is_resized_by_each_of_its_corners_and_the_one_across_stays(canvas: Canvas) -> None:
+    node = canvas.add("KSampler", 400, 160)
+    before = canvas.page.evaluate(BOX, node)
+    left, top, right, bottom = before
+    for (x, y), moved in (
+        ((left + 3, top + 3), [-40, -40, 0, 0]),
+        ((right - 3, top + 3), [0, -40, 40, 0]),
+        ((left + 3, bottom - 3), [-40, 0, 0, 40]),
+        ((right - 3, bottom - 3), [0, 0, 40, 40]),
+    ):
+        start = canvas.place(x, y)
+        out = [40 if x > left + 20 else -40, 40 if y > top + 20 else -40]
+        canvas.drag(start, (start[0] + out[0], start[1] + out[1]))
+        now = canvas.page.evaluate(BOX, node)
+        assert [after - edge for after, edge in zip(now, before, strict=True)] == pytest.approx(moved, abs=1)
+        canvas.press("Control+z")
+        assert canvas.page.evaluate(BOX, node) == before
+    start = canvas.place(left + 3, top + 3)
+    canvas.drag(start, (start[0] + 700, start[1] + 500))
+    now = canvas.page.evaluate(BOX, node)
+    assert now[2:] == pytest.approx([right, bottom]), "what is as small as it can be does not wander"
+
+
+def test_a_click_brings_a_node_before_those_that_lie_on_it_and_changes_nothing(canvas: Canvas) -> None:
+    below, above = canvas.add("KSampler", 300, 160), canvas.add("VAEDecode", 460, 200)
+    saved = canvas.page.evaluate(SAVED)
+    shared = canvas.page.evaluate("heddle.editor.view.hit(500, 185).node.id")
+    canvas.page.mouse.click(*canvas.title(below))
+    assert (shared, canvas.page.evaluate("heddle.editor.view.hit(500, 185).node.id")) == (above, below)
+    assert canvas.page.evaluate(SAVED) == saved
+
+
+def test_a_group_that_is_dragged_with_ctrl_leaves_what_it_holds(canvas: Canvas) -> None:
+    node = canvas.add("KSampler", 140, 160)
+    canvas.page.mouse.click(*canvas.title(node))
+    canvas.press("Control+g")
+    canvas.press("Enter")
+    x, y = canvas.page.evaluate("(() => { const [g] = heddle.editor.graph.groups; return [g.x + 150, g.y + 12]; })()")
+    start = canvas.place(x, y)
+    canvas.page.keyboard.down("Control")
+    canvas.drag(start, (start[0] + 200, start[1]))
+    canvas.page.keyboard.up("Control")
+    assert canvas.page.evaluate("heddle.editor.graph.groups[0].x") > x
+    assert canvas.page.evaluate("id => heddle.editor.graph.node(id).x", node) == 140
+
+
+def test_a_double_click_on_a_socket_feeds_it_and_the_middle_button_puts_a_reroute_beside_it(canvas: Canvas) -> None:
+    page, mouse = canvas.page, canvas.page.mouse
+    sampler = canvas.add("KSampler", 600, 160)
+    canvas.drag(canvas.socket(sampler, "input", "sampler_name"), canvas.place(300, 500))
+    expect(page.get_by_role("option", selected=True)).to_contain_text("Primitive")
+    canvas.press("Enter")
+    mouse.dblclick(*canvas.socket(sampler, "input", "cfg"))
+    held = "[...heddle.editor.graph.nodes.values()].filter(n => n.type.startsWith('Primitive')).map(n => n.values.value)"
+    assert page.evaluate(held) == ["euler", 8]
+    assert {link.split(" -> ")[1] for link in canvas.links()} == {"KSampler.cfg", "KSampler.sampler_name"}
+    canvas.press("Control+z")
+    assert canvas.count() == 2
+    mouse.click(*canvas.socket(sampler, "output", "LATENT"), button="middle")
+    assert "KSampler.LATENT -> Reroute." in canvas.links()
+    mouse.dblclick(*canvas.socket(sampler, "input", "model"))
+    expect(page.get_by_text("Nodes that give MODEL")).to_be_visible()
+
+
+def test_a_pinch_on_a_trackpad_zooms_with_the_fingers_and_a_sideways_wheel_pans(canvas: Canvas) -> None:
+    turn = """(init) => heddle.editor.view.element.dispatchEvent(
+        new WheelEvent("wheel", { cancelable: true, clientX: 600, clientY: 400, ...init }))"""
+    for _ in range(10):
+        canvas.page.evaluate(turn, {"deltaY": -10, "ctrlKey": True})
+    assert canvas.page.evaluate("heddle.editor.view.scale") == pytest.approx(2.718, rel=0.01)
+    x = canvas.page.evaluate("heddle.editor.view.offset.x")
+    canvas.page.evaluate(turn, {"deltaX": 50, "deltaY": 2})
+    assert canvas.page.evaluate("[heddle.editor.view.scale, heddle.editor.view.offset.x]") == pytest.approx(
+        [2.718, x - 50], rel=0.01
+    )
+
+
 def test_two_hundred_random_gestures_and_their_undo_return_to_the_same_workflow(canvas: Canvas) -> None:
     chance = random.Random(int(os.environ.get("GESTURE_SEED", "1")))  # others are for people who look for trouble
     page, mouse = canvas.page, canvas.page.mouse
@@ -400,14 +512,24 @@ def test_two_hundred_random_gestures_and_their_undo_return_to_the_same_workflow(
         nodes = page.evaluate("[...heddle.editor.graph.nodes.keys()]")
         return canvas.title(chance.choice(nodes)) if nodes else anywhere()
 
-    keys = ["Control+b", "Control+m", "Alt+c", "p", "p", "ArrowRight", "Control+d", "Control+a", "Delete", "Control+z"]
-    keys += ["Control+g"]
+    def widget() -> tuple[float, float]:
+        found = page.evaluate(WIDGETS)
+        point = chance.choice(found) if found else {"x": 300, "y": 300}
+        return canvas.left + point["x"], canvas.top + point["y"]
+
+    keys = ["Control+b", "Control+m", "Alt+c", "p", "p", "ArrowRight", "Shift+ArrowUp", "Control+d", "Control+Shift+d"]
+    keys += ["Control+a", "Delete", "Control+Delete", "Control+z", "Control+y", "Control+g", "Control+c", "Control+x"]
+    keys += ["Control+v", "Control+v", "Control+Shift+v", "Control+Shift+e", "Alt+ArrowDown", "Alt+ArrowUp", "F2"]
+    kinds = ["move", "wire", "wire", "to-node", "clone", "point", "frame", "key", "key", "key", "widget", "widget"]
+    kinds += ["corner", "double", "middle", "many", "command", "command", "menu", "menu", "group"]
+    done: set[str] = set()
     for _ in range(200):
         if canvas.count() < 3:
             canvas.add(
                 chance.choice(["KSampler", "VAEDecode", "Reroute"]), chance.randrange(900), chance.randrange(600)
             )
-        kind = chance.choice(["move", "wire", "wire", "to-node", "clone", "point", "frame", "key", "key"])
+        kind = chance.choice(kinds)
+        done.add(kind)
         if kind == "move":
             canvas.drag(title(), anywhere())
         elif kind == "wire":
@@ -425,14 +547,56 @@ def test_two_hundred_random_gestures_and_their_undo_return_to_the_same_workflow(
             else:
                 mouse.click(*anywhere())
             page.keyboard.up("Alt")
+        elif kind == "widget":
+            start = widget()
+            if chance.random() < 0.3:
+                canvas.drag(start, (start[0] + chance.randrange(-90, 90), start[1]))
+            else:
+                mouse.click(*start)
+                page.keyboard.type(chance.choice(["9007199254740993127", "a (red) fox", "12", "e"]))
+                canvas.press("Enter")
+        elif kind == "corner":
+            corners = page.evaluate(CORNERS)
+            if corners:
+                corner = chance.choice(corners)
+                canvas.drag(canvas.place(corner["x"], corner["y"]), anywhere())
+        elif kind == "double":
+            mouse.dblclick(*socket())
+            canvas.press(chance.choice(["Enter", "Escape"]))
+        elif kind == "middle":
+            mouse.click(*socket(), button="middle")
+        elif kind == "many":
+            page.keyboard.down("Shift")
+            canvas.drag(socket(), socket())
+            page.keyboard.up("Shift")
+        elif kind == "command":
+            mouse.click(*title())
+            page.evaluate(COMMAND, chance.choice(COMMANDS))
+        elif kind == "menu":
+            mouse.click(*chance.choice([widget, socket, title, anywhere])(), button="right")
+            words = page.locator(".menu:not([hidden]) [role^=menuitem]:not([aria-disabled=true]) .menu-text").all()
+            harmless = [each for each in words if MENU.search(each.inner_text())]
+            if harmless:
+                chance.choice(harmless).click()
+            else:
+                canvas.press("Escape")
+        elif kind == "group":
+            page.evaluate(CHOOSE_GROUP)
+            page.evaluate(COMMAND, chance.choice(["group.fit", "group.bypass", "group.mute", "group.delete-all"]))
         else:
             mouse.click(*title())
-            canvas.press(chance.choice(keys))
+            key = chance.choice(keys)
+            canvas.press(key)
+            if key == "F2":
+                page.keyboard.type("<i>Named</i>")
+                canvas.press("Enter")
         if not page.evaluate("document.activeElement.matches('.canvas')"):
             canvas.press("Escape")
         page.evaluate("document.querySelector('.canvas').focus()")
     steps = page.evaluate("steps")
     assert steps > 40
+    assert done == set(kinds)
+    assert page.evaluate("labels.size") > 15, page.evaluate("[...labels]")
     changed = page.evaluate(SAVED)
     for _ in range(steps):
         canvas.press("Control+z")

@@ -67,12 +67,14 @@ function make(graph, chosen, { name, groups = [] }) {
     if (Array.isArray(link.raw)) journal.set(link, link, "raw", undefined); // inside, links are objects
     if (link.parentId !== undefined && !inside.has(link.parentId)) journal.set(link, link, "parentId", undefined);
     journal.set(inner, inner, "lastLinkId", Math.max(inner.lastLinkId, link.id));
+    inner.lastRank = Math.max(inner.lastRank, link.rank); // two of one rank have no order
   }
   for (const id of inside) {
     const point = /** @type {Reroute} */ (graph.reroutes.get(id));
     journal.put(graph, graph.reroutes, id, undefined);
     journal.put(inner, inner.reroutes, id, point);
     journal.set(inner, inner, "lastRerouteId", Math.max(inner.lastRerouteId, id));
+    inner.lastRank = Math.max(inner.lastRank, point.rank);
   }
   for (const node of nodes) {
     journal.put(graph, graph.nodes, node.key, undefined);
@@ -234,10 +236,8 @@ function layOpen(instance) {
       const socket = target.inputs[link.toSlot];
       const widget = target.inputSpecs.find((each) => each.widget && each.name === (socket.widget ?? socket.name));
       if (source) {
-        const made = graph.connect(source.node, source.slot, target, link.toSlot);
         const outerAt = instance.inputs.findIndex((each) => each.name === slot.name);
-        const outer = graph.linkInto(instance, outerAt);
-        if (outer?.parentId !== undefined) graph.routeThrough(made, outer.parentId);
+        graph.connect(source.node, source.slot, target, link.toSlot, graph.linkInto(instance, outerAt)?.parentId);
       } else if (isPromoted && value !== undefined && widget) {
         graph.setValue(target, widget.name, value);
         const control = target.inputSpecs.find((each) => each.widget === "CONTROL" && each.companionOf === widget.name);
@@ -260,8 +260,7 @@ function layOpen(instance) {
       const { parentId } = outer;
       const target = ends(graph, outer.to);
       if (!source) continue;
-      const made = graph.connect(source.node, source.slot, target, outer.toSlot);
-      if (parentId !== undefined) graph.routeThrough(made, parentId);
+      graph.connect(source.node, source.slot, target, outer.toSlot, parentId); // at once: points that no link runs through go
     }
   });
   graph.removeNodes([instance]);

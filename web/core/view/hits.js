@@ -8,8 +8,11 @@ import { SLOT_HEIGHT, titleHeight } from "./layout.js";
 /** @import { Box } from "./spatial.js" */
 
 /**
+ * @typedef {"nw" | "ne" | "sw" | "se"} Corner
+ *
  * @typedef {{kind: "empty"}
- *   | {kind: "title" | "body" | "resize", node: Node}
+ *   | {kind: "title" | "body", node: Node}
+ *   | {kind: "resize", node: Node, corner: Corner}
  *   | {kind: "input" | "output", node: Node, slot: number}
  *   | {kind: "widget", node: Node, place: WidgetPlace, box: Box}
  *   | {kind: "link", link: Link}
@@ -20,7 +23,8 @@ import { SLOT_HEIGHT, titleHeight } from "./layout.js";
 export const GROUP_TITLE_HEIGHT = 30;
 const REACH = 12; // how near to a socket's centre is on it, graph px
 export const FINGER_REACH = 22; // of a finger
-const CORNER = 14;
+const CORNER = 14; // at the lower right, where people look for it
+const OTHER_CORNER = 8; // the others are less in the way of titles and widgets
 
 /**
  * @param {CanvasView} view
@@ -32,8 +36,7 @@ const CORNER = 14;
 export function findHit(view, x, y, near = REACH) {
   const reach = near / Math.min(1, Math.max(view.scale, 0.5));
   const around = { left: x - reach, top: y - reach, right: x + reach, bottom: y + reach };
-  const nodes = view.nodes.within(around).sort((a, b) => b.rank - a.rank);
-  for (const node of nodes) {
+  for (const node of view.inOrder(around).reverse()) {
     const hit = hitOfNode(view, node, x, y, reach, near > REACH);
     if (hit) return hit;
   }
@@ -78,13 +81,33 @@ function hitOfNode(view, node, x, y, reach, isFinger) {
   const near = isFinger ? nearestDot(layout, left, top, reach) : null;
   if (near) return { ...near, node };
   if (left < 0 || left > layout.width || top < -titleHeight(node) || top > layout.height) return null;
+  const corner = node.isPinned ? null : cornerAt(layout, titleHeight(node), left, top, isFinger);
+  if (corner) return { kind: "resize", node, corner };
   if (top < 0) return { kind: "title", node };
-  const corner = isFinger ? CORNER + 8 : CORNER;
-  if (!node.isPinned && left > layout.width - corner && top > layout.height - corner) return { kind: "resize", node };
   for (const place of layout.widgets) {
     if (top >= place.top && top <= place.top + place.height) return { kind: "widget", node, place, box: view.widgetBox(node, place) };
   }
   return { kind: "body", node };
+}
+
+/**
+ * The corner of a node by which it is resized. A finger has the lower right one alone: it is too broad for the others.
+ * @param {Layout} layout
+ * @param {number} title  height of the title
+ * @param {number} left  from the node's place, graph px
+ * @param {number} top
+ * @param {boolean} isFinger
+ * @returns {Corner | null}
+ */
+function cornerAt(layout, title, left, top, isFinger) {
+  if (layout.isCollapsed) return null;
+  const [right, bottom] = [layout.width - left, layout.height - top];
+  const reach = isFinger ? CORNER + 8 : CORNER;
+  if (right < reach && bottom < reach) return "se";
+  if (isFinger) return null;
+  const across = left < OTHER_CORNER ? "w" : right < OTHER_CORNER ? "e" : "";
+  const down = top + title < OTHER_CORNER ? "n" : bottom < OTHER_CORNER ? "s" : "";
+  return across && down ? /** @type {Corner} */ (down + across) : null;
 }
 
 /**

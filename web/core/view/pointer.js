@@ -225,7 +225,7 @@ export class Pointer {
     this.#drag = null;
     this.#view.element.style.cursor = "";
     going.drag.end?.(this.#read(event), going.hasMoved);
-    if (!going.hasMoved && going.start.button === 0) this.#view.events.emit("click", going.start);
+    if (!going.hasMoved && going.start.button < 2) this.#view.events.emit(going.start.button ? "middle" : "click", going.start);
   }
 
   /** @param {PointerEvent} event */

@@ -25,7 +25,7 @@ import { readTheme } from "./theme.js";
 /** @import { WidgetKinds } from "../widgets.js" */
 
 /**
- * @typedef {{move: null, hover: Press, click: Press, double: Press, menu: Press, graph: Graph, drawn: null}} ViewEvents
+ * @typedef {{move: null, hover: Press, click: Press, middle: Press, double: Press, menu: Press, graph: Graph, drawn: null}} ViewEvents
  *   `move`: the view was panned or zoomed; `click`: the main button went down and up at one place; `graph`: another graph is shown
  * @typedef {(pen: Pen, view: CanvasView) => void} LayerPainter
  * @typedef {(pen: Pen, node: Node, layout: Layout) => void} NodePainter
@@ -232,6 +232,17 @@ export class CanvasView {
     }
     const swing = Math.max(20, Math.hypot(box.right - box.left, box.bottom - box.top) * 0.25);
     this.links.place(link, { left: box.left - swing, right: box.right + swing, top: box.top - 5, bottom: box.bottom + 5 });
+  }
+
+  /**
+   * The nodes that touch a box, from the back to the front. Chosen ones lie in front of all others, so that a click shows
+   * all of a node without changing the file.
+   * @param {Box} box
+   */
+  inOrder(box) {
+    const nodes = this.nodes.within(box).sort((a, b) => a.rank - b.rank);
+    const chosen = nodes.filter((node) => this.isSelected(node));
+    return chosen.length && chosen.length < nodes.length ? [...nodes.filter((node) => !this.isSelected(node)), ...chosen] : nodes;
   }
 
   #draw() {

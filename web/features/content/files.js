@@ -33,7 +33,7 @@ export function filesOf(server, node, versionOf = () => ({})) {
     if (!file) continue;
     const src = server.fileAddress(file, versionOf(file));
     const kind = kindOfFiles(input);
-    if (kind === "image") found.pictures.push({ src, file });
+    if (kind === "image") found.pictures.push({ src, file, ...(input.options.animated_image_upload ? { isMoving: true } : {}) });
     else if (kind) found.media.push({ src, kind, file });
   }
   return found.pictures.length || found.media.length ? found : null;

@@ -47,6 +47,8 @@ export async function detailsOf(editor, file) {
     [t("gallery.mode"), known.mode],
     [t("gallery.frames"), frames > 1 ? frames : null],
     [t("gallery.duration"), duration ? durationText(duration) : null],
+    [t("gallery.video"), known.video_codec ? [known.video_codec, known.frame_rate ? t("gallery.frame-rate", { rate: Number(known.frame_rate.toFixed(2)) }) : null].filter(Boolean).join(", ") : null],
+    [t("gallery.sound"), known.audio_codec ? [known.audio_codec, known.sample_rate ? t("gallery.sample-rate", { khz: known.sample_rate / 1000 }) : null, known.channels ? t("gallery.channels", { count: known.channels }) : null].filter(Boolean).join(", ") : null],
     [t("gallery.bytes"), bytesText(editor, known.bytes)],
     [t("gallery.modified"), timeText(editor, known.modified_ms)],
     [t("gallery.job"), known.job_id],

@@ -1,7 +1,7 @@
 /** Entries of the menus of sockets, widgets, links and of all that can be deleted. */
 
+import { putHolder, takeBack, widgetAt } from "../../core/holders.js";
 import { splice } from "../../core/linking.js";
-import { PRIMITIVE } from "../../core/spec.js";
 import { fits } from "../../core/types.js";
 
 /** @import { Editor, Feature } from "../../core/editor.js" */
@@ -11,17 +11,6 @@ import { fits } from "../../core/types.js";
 /** @import { Press } from "../../core/view/pointer.js" */
 /** @import { PaletteEntry } from "../palette/palette.js" */
 
-/** Nodes that hold one value, by the type of the widget that they can drive. @type {Record<string, {type: string, input: string}>} */
-const HOLDERS = {
-  INT: { type: "PrimitiveInt", input: "value" },
-  FLOAT: { type: "PrimitiveFloat", input: "value" },
-  STRING: { type: "PrimitiveString", input: "value" },
-  BOOLEAN: { type: "PrimitiveBoolean", input: "value" },
-};
-
-/** What is the widget that it drives, whichever that is: where the server has no node of its own for it. */
-const PRIMITIVE_NODE = { type: PRIMITIVE, input: "value" };
-
 /** @type {Feature} */
 export const menus = {
   name: "menus",
@@ -29,7 +18,10 @@ export const menus = {
   install(editor) {
     const stops = [
       editor.view.events.on("double", (press) => {
-        if (press.hit.kind === "link") insertInto(editor, press.hit.link, press);
+        const { hit } = press;
+        if (hit.kind === "link") insertInto(editor, hit.link, press);
+        else if (hit.kind === "input" && widgetAt(hit.node, hit.slot) && !editor.graph.linkInto(hit.node, hit.slot)) feedWidget(editor, hit.node, hit.slot);
+        else if (hit.kind === "input" || hit.kind === "output") addFitting(editor, { node: hit.node, side: hit.kind, slot: hit.slot }, press);
       }),
       editor.addMenu(1, (press) => socketMenu(editor, press)),
       editor.addMenu(2, (press) => widgetMenu(editor, press)),
@@ -45,17 +37,16 @@ export const menus = {
 };
 
 /** @param {Editor} editor @param {Press} press @returns {MenuItem[]} */
-function socketMenu(editor, { hit, screenX, screenY }) {
+function socketMenu(editor, press) {
+  const { hit } = press;
   if (hit.kind !== "input" && hit.kind !== "output") return [];
-  const { graph, view } = editor;
+  const { graph } = editor;
   const { node, slot, kind: side } = hit;
   const socket = /** @type {Socket} */ ({ node, side, slot });
   const each = side === "input" ? node.inputs[slot] : node.outputs[slot];
   const links = linksOf(editor, socket);
-  const point = editor.view.pointOf(socket);
-  const area = view.element.getBoundingClientRect();
   return [
-    { title: "menu.add-fitting", run: () => editor.services.palette?.open({ at: { x: point.x + (side === "input" ? -100 : 100), y: point.y }, fits: socket, page: { x: area.left + screenX, y: area.top + screenY } }) },
+    { title: "menu.add-fitting", run: () => addFitting(editor, socket, press) },
     { title: "menu.disconnect", isDisabled: !links.length, run: () => editor.edit("undo.disconnect", () => links.forEach((link) => graph.disconnect(link))) },
     { title: "menu.go-to-other-end", isDisabled: !links.length, run: () => goToOther(editor, socket, links[0]) },
     { title: "menu.rename-socket", run: async () => {
@@ -93,35 +84,33 @@ function widgetMenu(editor, { hit }) {
 function fromWidget(editor, node, slot) {
   const { graph } = editor;
   const input = node.inputs[slot];
-  const spec = node.inputSpecs.find((each) => each.name === (input.widget ?? input.name));
-  if (!spec?.widget) return [];
+  if (!widgetAt(node, slot)) return [];
   const name = input.label ?? input.name;
-  const link = graph.linkInto(node, slot);
-  if (link) {
-    return [{ text: editor.text("menu.to-widget", { name }), run: () => editor.edit("undo.to-widget", () => {
-      const source = graph.node(link.from);
-      const holder = source && [PRIMITIVE_NODE, ...Object.values(HOLDERS)].find((each) => each.type === source.type);
-      const value = source && holder ? source.values[holder.input] : undefined;
-      graph.disconnect(link);
-      if (value !== undefined) graph.setValue(node, spec.name, value);
-      if (source && holder && !graph.linksOf(source).length) graph.removeNodes([source]);
-    }) }];
-  }
-  const socket = /** @type {Socket} */ ({ node, side: "input", slot });
-  const point = editor.view.pointOf(socket);
-  const typed = HOLDERS[spec.type.split(",")[0]];
-  const holder = typed && editor.catalogue.spec(typed.type) ? typed : PRIMITIVE_NODE;
-  return [{ text: editor.text("menu.to-input", { name }), run: () => {
-    const made = editor.edit("undo.to-input", () => {
-      const added = graph.addNode(holder.type, { x: point.x - 290, y: point.y - 16 }, holder === PRIMITIVE_NODE ? {} : { [holder.input]: node.values[spec.name] }, { title: name });
-      graph.connect(added, 0, node, slot);
-      const { width, height } = editor.view.layouts.of(added);
-      graph.setNode(added, "width", width);
-      graph.setNode(added, "height", height);
-      return added;
-    });
-    editor.selection.set([made]);
-  } }];
+  return graph.linkInto(node, slot)
+    ? [{ text: editor.text("menu.to-widget", { name }), run: () => editor.edit("undo.to-widget", () => takeBack(graph, node, slot)) }]
+    : [{ text: editor.text("menu.to-input", { name }), run: () => feedWidget(editor, node, slot) }];
+}
+
+/** @param {Editor} editor @param {Node} node @param {number} slot */
+function feedWidget(editor, node, slot) {
+  const { graph, view } = editor;
+  const { x, y } = view.pointOf({ node, side: "input", slot });
+  const made = editor.edit("undo.to-input", () => {
+    const holder = putHolder(graph, editor.catalogue, { node, side: "input", slot }, { x: x - 290, y: y - 16 });
+    if (!holder) return null;
+    const { width, height } = view.layouts.of(holder);
+    graph.setNode(holder, "width", width);
+    graph.setNode(holder, "height", height);
+    return holder;
+  });
+  if (made) editor.selection.set([made]);
+}
+
+/** Offers the nodes that fit to a socket, to be put beside it. @param {Editor} editor @param {Socket} socket @param {Press} press */
+function addFitting(editor, socket, { screenX, screenY }) {
+  const { x, y } = editor.view.pointOf(socket);
+  const area = editor.view.element.getBoundingClientRect();
+  void editor.services.palette?.open({ at: { x: x + (socket.side === "input" ? -100 : 100), y }, fits: socket, page: { x: area.left + screenX, y: area.top + screenY } });
 }
 
 /** @param {Editor} editor @param {Press} press @returns {MenuItem[]} */

@@ -1,10 +1,10 @@
 /** Choosing nodes, dragging them, resizing them. */
 
 import { Group, Link, Node, Reroute } from "../../core/graph.js";
-import { EdgePan } from "../../core/view/edge-pan.js";
 import { Guides } from "./guides.js";
 
 /** @import { Editor, Feature } from "../../core/editor.js" */
+/** @import { Corner } from "../../core/view/hits.js" */
 /** @import { Drag, Press } from "../../core/view/pointer.js" */
 /** @import { Selectable } from "../../core/selection.js" */
 
@@ -21,7 +21,7 @@ export const move = {
     const stopPress = view.pointer.onPress(10, (press) => {
       if (press.button !== 0) return undefined;
       const { hit } = press;
-      if (hit.kind === "resize") return resizeNode(editor, hit.node, press);
+      if (hit.kind === "resize") return resizeNode(editor, hit.node, hit.corner, press);
       if (hit.kind === "group-resize" && !hit.group.flags.pinned) return resizeGroup(editor, hit.group, press);
       if (hit.kind === "link" && !press.alt) {
         if (press.ctrl) editor.selection.toggle(hit.link);
@@ -142,7 +142,8 @@ function drag(editor, thing, press, guides) {
     gesture = editor.document.journal.begin(press.alt ? "undo.duplicate" : "undo.move");
     // With Alt the copies are what is dragged; with Shift, too, they keep the links that came in.
     if (press.alt && editor.services.clipboard) selection.set(editor.services.clipboard.clone(press.shift));
-    starts = movedWith(editor, selection.all).map((each) => ({ thing: each, x: each.x, y: each.y }));
+    // A group that is dragged with Ctrl leaves what it holds: it is the frame that is put elsewhere.
+    starts = movedWith(editor, selection.all, !(press.ctrl && thing instanceof Group)).map((each) => ({ thing: each, x: each.x, y: each.y }));
     editor.graph.raise(starts.flatMap((each) => (each.thing instanceof Node && editor.graph.nodes.has(each.thing.key) ? [each.thing] : [])));
     guides.begin(starts.map((each) => each.thing));
   }
@@ -151,7 +152,7 @@ function drag(editor, thing, press, guides) {
   /** @param {Press} now */
   function follow(now) {
     let [dx, dy] = [now.x - press.x, now.y - press.y];
-    const grid = editor.settings.read("grid.snap", false) !== (now.shift && !press.shift) ? editor.settings.read("grid.step", 10) : 0;
+    const grid = gridOf(editor, press, now);
     if (grid && starts.length) {
       dx = Math.round((starts[0].x + dx) / grid) * grid - starts[0].x;
       dy = Math.round((starts[0].y + dy) / grid) * grid - starts[0].y;
@@ -161,16 +162,13 @@ function drag(editor, thing, press, guides) {
     for (const { thing: each, x, y } of starts) place(editor, each, x + dx, y + dy);
     editor.events.emit("move:drag", moving(now));
   }
-  const edge = new EdgePan(view, follow);
   return {
     pans: true,
     move(now) {
       if (!gesture) begin();
       follow(now);
-      edge.follow(now);
     },
     end(now, moved) {
-      edge.stop();
       guides.end();
       if (gesture) editor.events.emit("move:drop", moving(now)); // what others do with it is part of the same step
       gesture?.commit();
@@ -182,7 +180,6 @@ function drag(editor, thing, press, guides) {
       }
     },
     cancel() {
-      edge.stop();
       guides.end();
       editor.events.emit("move:cancel", null);
       gesture?.cancel();
@@ -214,49 +211,66 @@ function isPinned(thing) {
  * What moves: a group takes along what lies inside it.
  * @param {Editor} editor
  * @param {Selectable[]} chosen
+ * @param {boolean} withContents
  * @returns {(Node | Group | Reroute)[]}
  */
-function movedWith(editor, chosen) {
+function movedWith(editor, chosen, withContents) {
   /** @type {Set<Node | Group | Reroute>} */
   const moved = new Set();
   for (const each of chosen) {
     if (each instanceof Link || isPinned(each)) continue;
     moved.add(each);
-    if (!(each instanceof Group)) continue;
+    if (!(each instanceof Group) || !withContents) continue;
     for (const inner of editor.view.insideOf(each)) if (!isPinned(inner)) moved.add(inner);
   }
   return [...moved];
 }
 
+/** The grid that things are put on now, 0: none. Shift means the other of what the setting says. @param {Editor} editor @param {Press} press @param {Press} now */
+function gridOf({ settings }, press, now) {
+  return settings.read("grid.snap", false) !== (now.shift && !press.shift) ? settings.read("grid.step", 10) : 0;
+}
+
 /**
  * @param {Editor} editor
  * @param {{width: number, height: number}} size  when it begins
+ * @param {Corner} corner  that is dragged
  * @param {Press} press
  * @param {(width: number, height: number) => void} put
  * @returns {Drag}
  */
-function resize(editor, { width, height }, press, put) {
+function resize(editor, { width, height }, corner, press, put) {
   const gesture = editor.document.journal.begin("undo.resize");
+  const [right, down] = [corner.endsWith("e") ? 1 : -1, corner.startsWith("s") ? 1 : -1];
   return {
-    cursor: "nwse-resize",
+    cursor: right === down ? "nwse-resize" : "nesw-resize",
     pans: true,
-    move: (now) => put(width + now.x - press.x, height + now.y - press.y),
+    move(now) {
+      const step = gridOf(editor, press, now) || 1;
+      put(Math.round((width + right * (now.x - press.x)) / step) * step, Math.round((height + down * (now.y - press.y)) / step) * step);
+    },
     end: () => gesture.commit(),
     cancel: () => gesture.cancel(),
   };
 }
 
-/** @param {Editor} editor @param {Node} node @param {Press} press @returns {Drag} */
-function resizeNode(editor, node, press) {
-  return resize(editor, editor.view.layouts.of(node), press, (width, height) => {
-    editor.graph.setNode(node, "width", Math.max(60, width));
-    editor.graph.setNode(node, "height", Math.max(20, height));
+/** The corner across stays where it is. @param {Editor} editor @param {Node} node @param {Corner} corner @param {Press} press @returns {Drag} */
+function resizeNode(editor, node, corner, press) {
+  const { graph, view } = editor;
+  const { width, height } = view.layouts.of(node);
+  const [right, bottom] = [node.x + width, node.y + height];
+  return resize(editor, { width, height }, corner, press, (wide, high) => {
+    graph.setNode(node, "width", Math.max(60, wide));
+    graph.setNode(node, "height", Math.max(20, high));
+    if (corner === "se") return;
+    const now = view.layouts.of(node); // it does not get smaller than what it holds
+    graph.moveNode(node, corner.endsWith("w") ? right - now.width : node.x, corner.startsWith("n") ? bottom - now.height : node.y);
   });
 }
 
 /** @param {Editor} editor @param {Group} group @param {Press} press @returns {Drag} */
 function resizeGroup(editor, group, press) {
-  return resize(editor, group, press, (width, height) => {
+  return resize(editor, group, "se", press, (width, height) => {
     editor.graph.setGroup(group, "width", Math.max(140, width));
     editor.graph.setGroup(group, "height", Math.max(80, height));
   });

@@ -3,6 +3,7 @@
 /** @import { Feature } from "../../core/editor.js" */
 
 const WHEEL_STEP = 1.1;
+const PINCH_MOST = 40; // browsers tell a pinch on a trackpad as small turns of a wheel with Ctrl: 100 are the factor e
 
 /** @type {Feature} */
 export const navigate = {
@@ -30,8 +31,14 @@ export const navigate = {
         view.panBy(event.shiftKey ? -event.deltaY : -event.deltaX, event.shiftKey ? 0 : -event.deltaY);
         return;
       }
+      if (!event.ctrlKey && Math.abs(event.deltaX) > Math.abs(event.deltaY)) {
+        view.panBy(-event.deltaX, 0); // a wheel that is tilted, two fingers that go sideways
+        return;
+      }
+      const [x, y] = [event.clientX - area.left, event.clientY - area.top];
+      const isPinch = event.ctrlKey && event.deltaMode === 0 && Math.abs(event.deltaY) < PINCH_MOST;
       const strength = Math.max(-3, Math.min(3, event.deltaY / (event.deltaMode === 0 ? 100 : 3)));
-      view.zoomAt(event.clientX - area.left, event.clientY - area.top, view.scale * WHEEL_STEP ** -strength);
+      view.zoomAt(x, y, view.scale * (isPinch ? Math.exp(-event.deltaY / 100) : WHEEL_STEP ** -strength));
     }, { signal, passive: false });
     const stopSettings = editor.settings.declare([
       { id: "wheel", title: "navigate.wheel", section: "setting.canvas", kind: "choice", fallback: "zoom", options: [{ value: "zoom", title: "navigate.wheel.zoom" }, { value: "pan", title: "navigate.wheel.pan" }] },

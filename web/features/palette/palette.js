@@ -5,6 +5,7 @@
 
 import { addStyle } from "../../core/dom.js";
 import { fittingSockets } from "../../core/flow.js";
+import { hold } from "../../core/holders.js";
 import { unfold } from "../../core/spec.js";
 import { mayHold } from "../../core/subgraphs.js";
 import { openPanel } from "./panel.js";
@@ -230,6 +231,7 @@ function linkTo(editor, node, socket, at) {
   if (!own) return;
   if (own.side === "input") graph.connect(socket.node, socket.slot, node, own.slot);
   else graph.connect(node, own.slot, socket.node, socket.slot);
+  if (own.side === "output") hold(graph, node, socket.node, socket.slot);
   const point = own.side === "input" ? view.layouts.inputPoint(node, own.slot) : view.layouts.outputPoint(node, own.slot);
   graph.moveNode(node, Math.round(node.x + at.x - point.x), Math.round(node.y + at.y - point.y));
 }

@@ -2,6 +2,7 @@
 
 import { h, icon } from "../../core/dom.js";
 import { fitOfType, typeOfInput, typeOfOutput } from "../../core/flow.js";
+import { holderOf, widgetAt } from "../../core/holders.js";
 import { placeInside } from "../../core/shell.js";
 import { colourOfType } from "../../core/view/theme.js";
 import { rank, searchable } from "../../core/rank.js";
@@ -49,6 +50,9 @@ export function openPanel(editor, all, request) {
     if (how) fit.set(entry, how);
     return how > 0;
   });
+  // What drives a widget most often is a value of its own.
+  const widget = wanted?.side === "input" ? widgetAt(wanted.node, wanted.slot) : undefined;
+  const holder = widget && holderOf(editor.catalogue, widget);
   const byId = new Map(offered.map((entry) => [entry.id, entry]));
   const recent = new Map(/** @type {string[]} */ (settings.read("palette.recent", [])).map((each, i) => [each, i]));
   /** @type {Set<string>} */
@@ -84,7 +88,7 @@ export function openPanel(editor, all, request) {
   function rowsNow() {
     const query = field.value.trim();
     if (query) return rank(offered, query, searchableOf, bonus).map((entry) => ({ entry }));
-    if (wanted) return rank(offered, "", searchableOf, (entry) => bonus(entry) + (fit.get(entry) ?? 0) * 200).map((entry) => ({ entry }));
+    if (wanted) return rank(offered, "", searchableOf, (entry) => bonus(entry) + (fit.get(entry) ?? 0) * 200 + (entry.id === holder ? 1000 : 0)).map((entry) => ({ entry }));
     /** @type {Row[]} */
     const found = [];
     if (!folder) {

@@ -25,6 +25,7 @@ import { readOutput, Showing } from "./showing.js";
  * throws for, is not queued.
  * @typedef {{document: Document, workflow: any, targets: string[] | null, front: boolean, extraData: Record<string, any>}} Wish
  * @typedef {(wish: Wish) => void | boolean | Promise<void | boolean>} BeforeHook
+ * @typedef {(asked: {document: Document, targets: string[] | null}) => void | boolean | Promise<void | boolean>} PrepareHook
  * @typedef {(job: Job) => void} AfterHook
  * @typedef {"once" | "change" | "always"} RunMode  `change`: whenever the workflow changes; `always`: again and again
  * @typedef {{job: Job, answer: any, isPartial: boolean}} Refused  `isPartial`: what is not refused runs
@@ -92,6 +93,8 @@ function clientIdOf(storage) {
 
 /** `editor.services.run` */
 export class RunService {
+  /** Before the workflow is written: what runs is what nodes hold then. What one returns false for is not queued. @type {Hooks<PrepareHook>} */
+  prepare = new Hooks();
   /** Before a job is written down for the server. @type {Hooks<BeforeHook>} */
   before = new Hooks();
   /** When the server has it. @type {Hooks<AfterHook>} */
@@ -151,6 +154,7 @@ export class RunService {
     this.#editor.events.emit("run:asked", document);
     for (let i = 0; i < Math.min(MOST_AT_ONCE, Math.max(1, Math.round(count) || 1)); i++) {
       if (isBefore) beforeQueue(document);
+      for (const hook of this.prepare.all) if ((await hook({ document, targets })) === false) return queued;
       /** @type {Wish} */
       const wish = { document, workflow: this.#write(document), targets, front, extraData: { ...extraData } };
       for (const hook of this.before.all) if ((await hook(wish)) === false) return queued;
@@ -418,19 +422,20 @@ export class RunService {
    */
   async recall(document) {
     for (const id of document.lastJobs) {
-      const known = this.jobs.get(id);
-      if (known?.document) continue;
+      if (this.jobs.get(id)?.document) continue;
       let record;
       try {
         record = await this.#editor.server.get(`/heddle/jobs/${encodeURIComponent(id)}`);
-      } catch {
-        document.lastJobs = document.lastJobs.filter((each) => each !== id); // the server has forgotten it
+      } catch (error) {
+        if (/** @type {any} */ (error)?.status === 404) document.lastJobs = document.lastJobs.filter((each) => each !== id); // the server has forgotten it
         continue;
       }
+      const known = this.jobs.get(id); // it may have been heard of by now
       const job = known ?? new Job(id, document, this.nameOf(document));
       job.document = document;
+      job.isRecalled = true;
       if (!known) this.jobs.add(job);
-      if (!job.hasEnded || known) this.jobs.catchUp(job, record);
+      this.jobs.catchUp(job, record);
     }
   }
 }

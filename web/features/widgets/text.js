@@ -3,7 +3,6 @@
 import { h } from "../../core/dom.js";
 import { TEXT_PX } from "../../core/view/pen.js";
 import { labelOf, setValue } from "./fields.js";
-import { renderMarkdown } from "./markdown.js";
 
 /** @import { Editor } from "../../core/editor.js" */
 /** @import { WidgetKind } from "../../core/widgets.js" */
@@ -18,6 +17,7 @@ export const LINE_HEIGHT = 16;
 export const PADDING = 6;
 const LONG_HEIGHT = 60;
 const NEW_HEIGHT = 120; // on a node whose height nobody chose
+const WEIGHT_STEP = 0.05;
 const MOST_LINES = 3000; // that are drawn of a text; the field shows all of it
 
 /** @param {InputSpec} input */
@@ -74,6 +74,7 @@ export function textKind(editor, widgets) {
       },
     });
     if (long) {
+      field.addEventListener("keydown", (event) => hearWeightKey(/** @type {KeyboardEvent} */ (event)));
       field.scrollTop = widgets.texts.scrollOf(node, input.name);
       field.setSelectionRange(field.value.length, field.value.length);
       if (!widgets.texts.scrollOf(node, input.name)) field.scrollTop = 0;
@@ -115,6 +116,7 @@ export function textKind(editor, widgets) {
         ? h("textarea", { rows: 4, placeholder: input.options.placeholder, spellcheck: "true", "aria-label": labelOf(node, input) })
         : h("input", { type: "text", placeholder: input.options.placeholder, "aria-label": labelOf(node, input) });
       field.addEventListener("change", () => setValue(editor, node, input.name, field.value));
+      if (isLong(input)) field.addEventListener("keydown", (event) => hearWeightKey(/** @type {KeyboardEvent} */ (event)));
       field.addEventListener("keydown", (event) => {
         const { ctrlKey, metaKey } = /** @type {KeyboardEvent} */ (event);
         if (ctrlKey || metaKey) setValue(editor, node, input.name, field.value); // Ctrl+Enter runs with what stands here
@@ -125,6 +127,15 @@ export function textKind(editor, widgets) {
       });
     },
   };
+}
+
+/** Ctrl and an arrow up or down weigh the words that are marked. @param {KeyboardEvent} event */
+function hearWeightKey(event) {
+  if (!(event.ctrlKey || event.metaKey) || event.shiftKey || event.altKey || event.isComposing || (event.key !== "ArrowUp" && event.key !== "ArrowDown")) return;
+  event.preventDefault(); // the commands of the page leave it alone, too
+  const field = /** @type {HTMLTextAreaElement} */ (event.target);
+  const by = event.key === "ArrowUp" ? WEIGHT_STEP : -WEIGHT_STEP;
+  void import("./weights.js").then(({ reweighIn }) => reweighIn(field, by));
 }
 
 /** @param {Pen} pen @param {Widgets} widgets @param {Node} node @param {InputSpec} input @param {Box} box */
@@ -175,6 +186,10 @@ export class Notes {
   /** @type {Map<Node, {input: InputSpec, box: Box}>} */
   #seen = new Map();
   #isDrawn = false;
+  /** Loaded with the first note. @type {typeof import("./markdown.js").renderMarkdown | null} */
+  #render = null;
+  /** @type {Promise<void> | null} */
+  #loading = null;
 
   /** @param {Editor} editor */
   constructor(editor) {
@@ -206,9 +221,11 @@ export class Notes {
         shell.over.prepend(element);
         this.#shown.set(node, (note = { element, text: "", name: input.name, isSeen: true }));
       }
-      if (note.text !== text) {
+      if (!this.#render) {
+        this.#loading ??= this.#load();
+      } else if (note.text !== text) {
         note.text = text;
-        note.element.replaceChildren(...renderMarkdown(text, this.#editor.text("widgets.picture")));
+        note.element.replaceChildren(...this.#render(text, this.#editor.text("widgets.picture")));
       }
       note.isSeen = true;
       const { x, y } = view.toScreen(box.left, box.top);
@@ -222,6 +239,15 @@ export class Notes {
       if (isSeen) continue;
       element.remove();
       this.#shown.delete(node);
+    }
+  }
+
+  async #load() {
+    try {
+      this.#render = (await import("./markdown.js")).renderMarkdown;
+      this.#editor.view.redraw();
+    } catch (error) {
+      this.#editor.report(error);
     }
   }
 

@@ -12,7 +12,6 @@ import { h } from "../../core/dom.js";
 import { asLink, behind, fittingSockets, mayLink, refusal, typeOfInput, typeOfOutput, typesFit } from "../../core/flow.js";
 import { INPUT_BOUNDARY, OUTPUT_BOUNDARY } from "../../core/graph.js";
 import { connectAll } from "../../core/linking.js";
-import { EdgePan } from "../../core/view/edge-pan.js";
 import { SLOT_HEIGHT } from "../../core/view/layout.js";
 import { traceLink } from "../../core/view/links.js";
 import { RerouteHandle } from "./handle.js";
@@ -107,7 +106,6 @@ export const wire = {
         say(reason, now);
         view.redrawOverlay();
       };
-      const edge = new EdgePan(view, follow);
       return {
         cursor: "crosshair",
         pans: true,
@@ -117,10 +115,8 @@ export const wire = {
             dimOthers(ends);
           }
           follow(now);
-          edge.follow(now);
         },
         end(now, moved) {
-          edge.stop();
           if (!moved) {
             clear();
             say("");
@@ -152,7 +148,6 @@ export const wire = {
           say("");
         },
         cancel() {
-          edge.stop();
           clear();
           say("");
         },
@@ -256,7 +251,7 @@ export const wire = {
       view.events.on("hover", ({ hit }) => {
         // What lies under the pointer otherwise is the widgets' to say.
         if (hit.kind === "input" || hit.kind === "output") view.element.style.cursor = "crosshair";
-        else if (hit.kind === "resize" || hit.kind === "group-resize") view.element.style.cursor = "nwse-resize";
+        else if (hit.kind === "group-resize") view.element.style.cursor = "nwse-resize";
       }),
       view.events.on("move", () => {
         if (!view.pointer.isDragging) say("");
@@ -293,8 +288,7 @@ function isOver(editor, press) {
 function nodeUnder({ view }, { x, y }) {
   const reach = SNAP_PX / 2 / view.scale;
   view.settle();
-  const found = view.nodes.within({ left: x - reach, right: x + reach, top: y - 2, bottom: y + 2 });
-  return found.sort((a, b) => b.rank - a.rank)[0] ?? null;
+  return view.inOrder({ left: x - reach, right: x + reach, top: y - 2, bottom: y + 2 }).at(-1) ?? null;
 }
 
 /** Whether a socket can be added to an end of a subgraph. @param {Editor} editor @param {Node} node @param {"input" | "output"} wanted */
