@@ -52,8 +52,6 @@ export class Document {
     this.lists = new Map();
     /** @type {Record<string, any>} `extra` of the file */
     this.extra = {};
-    /** @type {string | null} name of the saved file, without its ending */
-    this.name = null;
     /** Jobs that were queued from it last, the newest at the end. Kept with its draft, not in its file. @type {string[]} */
     this.lastJobs = [];
   }

@@ -31,6 +31,9 @@ export function h(tag, props = {}, ...children) {
   return element;
 }
 
+/** For `icon`: the cross that closes, removes or cancels. */
+export const CLOSE = "M6 6l12 12M18 6L6 18";
+
 const SVG = "http://www.w3.org/2000/svg";
 
 /**

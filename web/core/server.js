@@ -124,7 +124,7 @@ export class Server {
   }
 
   /** The page reads messages that only those get who ask for them. @param {string} feature */
-  announce(feature) {
+  declare(feature) {
     this.#features[feature] = true;
     this.tell({ type: "feature_flags", data: this.#features });
   }

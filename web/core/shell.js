@@ -3,7 +3,7 @@
  * their elements in; what they look like is the style sheet's.
  */
 
-import { h, icon } from "./dom.js";
+import { CLOSE, h, icon } from "./dom.js";
 
 /** @import { Messages } from "./messages.js" */
 
@@ -114,7 +114,7 @@ export class Shell {
     const side = this.sides[panel.side];
     const title = this.#messages.text(panel.title);
     const body = h("div", { class: "side-body", data: { panel: id } });
-    const close = h("button", { type: "button", class: "quiet", "aria-label": this.#messages.text("shell.close"), on: { click: () => this.closePanel(panel.side) } }, icon("M6 6l12 12M18 6L6 18"));
+    const close = h("button", { type: "button", class: "quiet", "aria-label": this.#messages.text("shell.close"), on: { click: () => this.closePanel(panel.side) } }, icon(CLOSE));
     side.replaceChildren(h("header", { class: "side-head" }, h("h2", {}, title), close), body);
     side.setAttribute("aria-label", title);
     side.hidden = false;
@@ -160,7 +160,7 @@ export class Shell {
     const note = h("div", { class: `note note-${kind}`, role: kind === "error" ? "alert" : null },
       h("p", {}, text),
       action && h("button", { type: "button", on: { click: () => { remove(); action.run(); } } }, action.text),
-      h("button", { type: "button", class: "quiet", "aria-label": this.#messages.text("shell.dismiss"), on: { click: remove } }, icon("M6 6l12 12M18 6L6 18")));
+      h("button", { type: "button", class: "quiet", "aria-label": this.#messages.text("shell.dismiss"), on: { click: remove } }, icon(CLOSE)));
     const host = this.#topmost();
     if (this.notes.parentElement !== host) host.append(this.notes); // what lies below a modal dialog cannot be pressed
     this.notes.append(note);
@@ -195,7 +195,7 @@ export class Shell {
     const body = h("div", { class: "dialog-body" });
     const close = () => dialog.close();
     const dialog = h("dialog", { class: `dialog ${kind}`, "aria-label": title },
-      h("header", { class: "dialog-head" }, h("h2", {}, title), h("button", { type: "button", class: "quiet", "aria-label": this.#messages.text("shell.close"), on: { click: close } }, icon("M6 6l12 12M18 6L6 18"))),
+      h("header", { class: "dialog-head" }, h("h2", {}, title), h("button", { type: "button", class: "quiet", "aria-label": this.#messages.text("shell.close"), on: { click: close } }, icon(CLOSE))),
       body);
     fill(body, close);
     return this.modal(dialog);

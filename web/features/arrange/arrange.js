@@ -1,12 +1,11 @@
 /** Puts chosen nodes in order: aligned, distributed, moved by arrow keys, or laid out along their links. */
 
 import { Group, Node } from "../../core/graph.js";
+import { FRAME_MARGIN, fitGroup } from "../../core/group-frames.js";
 import { TITLE_HEIGHT } from "../../core/view/layout.js";
 
 /** @import { Editor, Feature } from "../../core/editor.js" */
 /** @import { Box } from "../../core/view/spatial.js" */
-
-const FRAME_MARGIN = 20; // px, between a frame and its nodes
 
 /** @type {Record<string, (box: Box, all: Box) => {x?: number, y?: number}>} by how far a node moves */
 const ALIGN = {
@@ -107,7 +106,7 @@ export const arrange = {
         view.settle();
         for (const { id, group, inside } of frames) {
           const area = areas.get(id);
-          if (!area) fitAround(editor, group, inside);
+          if (!area) fitGroup(editor, group, inside);
           else for (const key of /** @type {const} */ (["x", "y", "width", "height"])) graph.setGroup(group, key, Math.round(area[key] + (key === "x" ? box.left : key === "y" ? box.top : 0)));
         }
       });
@@ -137,13 +136,3 @@ export const arrange = {
     return () => stops.forEach((stop) => stop());
   },
 };
-
-/** @param {Editor} editor @param {Group} group @param {Node[]} nodes */
-function fitAround({ graph, view }, group, nodes) {
-  const box = view.boxAround(nodes);
-  if (!box) return;
-  graph.setGroup(group, "x", box.left - FRAME_MARGIN);
-  graph.setGroup(group, "y", box.top - FRAME_MARGIN - TITLE_HEIGHT);
-  graph.setGroup(group, "width", box.right - box.left + 2 * FRAME_MARGIN);
-  graph.setGroup(group, "height", box.bottom - box.top + 2 * FRAME_MARGIN + TITLE_HEIGHT);
-}

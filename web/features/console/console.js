@@ -13,7 +13,7 @@ export const console = {
     /** What went wrong in the page, packs' scripts included. @type {Line[]} */
     const errors = [];
     const stop = new AbortController();
-    editor.server.announce("heddle_logs"); // lines come with their level and who said them
+    editor.server.declare("heddle_logs"); // lines come with their level and who said them
 
     /** @param {unknown} error @param {string} [where] */
     function note(error, where = "") {

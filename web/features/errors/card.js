@@ -1,6 +1,6 @@
 /** The list of problems, over the canvas where the eye is: what is wrong, a way to it, and what may mend it. */
 
-import { h, icon } from "../../core/dom.js";
+import { CLOSE, h, icon } from "../../core/dom.js";
 import { copyText } from "../../core/files-out.js";
 import { mend } from "./problems.js";
 import { reportOf } from "./report.js";
@@ -9,7 +9,6 @@ import { reportOf } from "./report.js";
 /** @import { Errors } from "./errors.js" */
 /** @import { Problem } from "./problems.js" */
 
-const CLOSE = "M6 6l12 12M18 6L6 18";
 const SHOWN = 50; // more are not read one by one
 
 export class Card {

@@ -1,6 +1,6 @@
 /** The bar of the search in the graph: a field, how many were found, the next and the one before. */
 
-import { addStyle, h, icon } from "../../core/dom.js";
+import { addStyle, CLOSE, h, icon } from "../../core/dom.js";
 import { Group } from "../../core/graph.js";
 import { search } from "./search.js";
 
@@ -33,7 +33,7 @@ export class FindBar {
     /** @param {string} key @param {string} path @param {() => void} run */
     const button = (key, path, run) => h("button", { type: "button", class: "quiet", title: t(key), "aria-label": t(key), on: { click: run } }, icon(path));
     this.element = h("div", { class: "find", role: "search" },
-      h("div", { class: "find-line" }, this.#field, this.#count, button("command.find-previous", "M6 15l6-6 6 6", () => this.step(-1)), button("command.find-next", "M6 9l6 6 6-6", () => this.step(1)), button("shell.close", "M6 6l12 12M18 6L6 18", () => this.close())),
+      h("div", { class: "find-line" }, this.#field, this.#count, button("command.find-previous", "M6 15l6-6 6 6", () => this.step(-1)), button("command.find-next", "M6 9l6 6 6-6", () => this.step(1)), button("shell.close", CLOSE, () => this.close())),
       this.#list);
     this.element.addEventListener("keydown", (event) => {
       if (event.isComposing) return;

@@ -1,6 +1,6 @@
 /** Choosing what a form shows: its fields in order, with names and headings, and all that could be among them. */
 
-import { h, icon } from "../../core/dom.js";
+import { CLOSE, h, icon } from "../../core/dom.js";
 import { isVirtual } from "../../core/catalogue.js";
 import { nameOf } from "./labels.js";
 import { changeForm, moveEntry, readForm, setLook, toggleField, toggleOutput } from "./model.js";
@@ -11,7 +11,6 @@ import { changeForm, moveEntry, readForm, setLook, toggleField, toggleOutput } f
 
 const UP = "M6 15l6-6 6 6";
 const DOWN = "M6 9l6 6 6-6";
-const CROSS = "M6 6l12 12M18 6L6 18";
 const GRIP = "M9 6h.01M15 6h.01M9 12h.01M15 12h.01M9 18h.01M15 18h.01";
 const DEEPEST = 20; // subgraphs in each other
 
@@ -60,7 +59,7 @@ export function fillBuilder(editor, element, done) {
       change: (/** @type {Event} */ event) => change(key, (each) => setLook(each, name, /** @type {HTMLInputElement} */ (event.target).value.trim())),
     } });
     const [heading, label, place] = [text("heading"), text("label"), h("p", { class: "builder-place" })];
-    const [up, down, out] = [button(UP, () => move(key, -1), "builder-up"), button(DOWN, () => move(key, 1), "builder-down"), button(CROSS, () => change(key, (_, form, index) => form.fields.splice(index, 1)))];
+    const [up, down, out] = [button(UP, () => move(key, -1), "builder-up"), button(DOWN, () => move(key, 1), "builder-down"), button(CLOSE, () => change(key, (_, form, index) => form.fields.splice(index, 1)))];
     const element = h("li", { class: isThere ? "" : "is-gone", on: {
       dragstart: (/** @type {DragEvent} */ event) => { dragged = key; event.dataTransfer?.setData("application/x-heddle-field", key); },
       dragover: (/** @type {DragEvent} */ event) => dragged !== null && event.preventDefault(),

@@ -96,7 +96,7 @@ export const gallery = {
       ]),
       takeDrops(editor),
     ];
-    editor.server.announce("heddle_outputs");
+    editor.server.declare("heddle_outputs");
     return () => {
       stops.forEach((each) => each());
       takeService();

@@ -1,6 +1,6 @@
 /** The gallery: which results are shown, the grid of them, and what is done with those that are chosen. */
 
-import { addStyle, h, icon } from "../../core/dom.js";
+import { addStyle, CLOSE, h, icon } from "../../core/dom.js";
 import { isTextField } from "../../core/commands.js";
 import { addressOf, menuOf } from "./actions.js";
 import { DRAGGED } from "./gallery.js";
@@ -19,7 +19,7 @@ const ICONS = {
   wide: "M14 4h6v6M20 4l-7 7M10 20H4v-6M4 20l7-7",
   filter: "M4 6h16M7 12h10M10 18h4",
   more: "M5 12h.01M12 12h.01M19 12h.01",
-  close: "M6 6l12 12M18 6L6 18",
+  close: CLOSE,
 };
 
 export class GalleryPanel {

@@ -2,13 +2,9 @@
 
 import { COLOURS } from "../../core/colours.js";
 import { BYPASSED, Group, MUTED, Node, Reroute } from "../../core/graph.js";
-import { GROUP_TITLE_HEIGHT } from "../../core/view/hits.js";
+import { fitGroup, frameAround } from "../../core/group-frames.js";
 
 /** @import { Editor, Feature } from "../../core/editor.js" */
-/** @import { Selectable } from "../../core/selection.js" */
-/** @import { Box } from "../../core/view/spatial.js" */
-
-const MARGIN = 20; // between a group's frame and what it holds, graph px
 
 /** @type {Feature} */
 export const groups = {
@@ -20,7 +16,7 @@ export const groups = {
     const nodesIn = (group) => /** @type {Node[]} */ (view.insideOf(group).filter((each) => each instanceof Node && editor.graph.nodes.get(each.key) === each));
 
     function make() {
-      const box = around(editor, selection.all);
+      const box = frameAround(editor.view, selection.all);
       const center = view.toGraph(view.width / 2, view.height / 2);
       const { left, top, right, bottom } = box ?? { left: center.x - 150, top: center.y - 100, right: center.x + 150, bottom: center.y + 100 };
       const id = Math.max(0, ...editor.graph.groups.map((each) => each.id ?? 0)) + 1;
@@ -88,35 +84,3 @@ export const groups = {
     return () => stops.forEach((stop) => stop());
   },
 };
-
-/** The frame around things. @param {Editor} editor @param {Iterable<Selectable>} things @returns {Box | null} */
-function around({ view }, things) {
-  const box = { left: Infinity, top: Infinity, right: -Infinity, bottom: -Infinity };
-  for (const each of things) {
-    const one = each instanceof Node ? view.layouts.boxOf(each)
-      : each instanceof Group ? { left: each.x, top: each.y, right: each.x + each.width, bottom: each.y + each.height }
-      : each instanceof Reroute ? { left: each.x, top: each.y, right: each.x, bottom: each.y } : null;
-    if (!one) continue;
-    box.left = Math.min(box.left, one.left);
-    box.top = Math.min(box.top, one.top);
-    box.right = Math.max(box.right, one.right);
-    box.bottom = Math.max(box.bottom, one.bottom);
-  }
-  if (box.left > box.right) return null;
-  return { left: box.left - MARGIN, top: box.top - MARGIN - GROUP_TITLE_HEIGHT, right: box.right + MARGIN, bottom: box.bottom + MARGIN };
-}
-
-/**
- * Inside an edit.
- * @param {Editor} editor
- * @param {Group} group
- * @param {Iterable<Selectable>} things
- */
-export function fitGroup(editor, group, things) {
-  const box = around(editor, things);
-  if (!box) return;
-  editor.graph.setGroup(group, "x", box.left);
-  editor.graph.setGroup(group, "y", box.top);
-  editor.graph.setGroup(group, "width", box.right - box.left);
-  editor.graph.setGroup(group, "height", box.bottom - box.top);
-}

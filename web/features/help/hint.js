@@ -1,6 +1,6 @@
 /** At the first visit one line says what to do; after the first run, another one what else there is, until the next. Then never again. */
 
-import { h, icon } from "../../core/dom.js";
+import { CLOSE, h, icon } from "../../core/dom.js";
 import { keysText } from "../../core/editor.js";
 
 /** @import { Editor } from "../../core/editor.js" */
@@ -12,7 +12,7 @@ const LINES = ["help.hint.run", "help.hint.more"];
 export function showHint(editor) {
   const { settings, commands } = editor;
   const words = h("p", {});
-  const close = h("button", { type: "button", class: "quiet", title: editor.text("help.hint.close"), "aria-label": editor.text("help.hint.close"), on: { click: () => settings.write(KEPT, LINES.length) } }, icon("M6 6l12 12M18 6L6 18"));
+  const close = h("button", { type: "button", class: "quiet", title: editor.text("help.hint.close"), "aria-label": editor.text("help.hint.close"), on: { click: () => settings.write(KEPT, LINES.length) } }, icon(CLOSE));
   const line = h("div", { class: "hint", role: "note", hidden: true }, words, close);
   editor.shell.stage.append(line);
 

@@ -19,7 +19,7 @@ export const library = {
       clearTimeout(timer);
       timer = setTimeout(() => void editor.refreshCatalogue().catch((error) => console.warn("object_info", error)), PAUSE_MS);
     };
-    server.announce("heddle_outputs");
+    server.declare("heddle_outputs");
     const cleanups = [
       shell.addPanel({
         id: "library", title: "library.title", icon: "M4 5h6v6H4zM14 5h6v6h-6zM4 15h6v4H4zM14 15h6v4h-6z", side: "left", order: 20,

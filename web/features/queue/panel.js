@@ -3,7 +3,7 @@
  * those from before a restart.
  */
 
-import { h, icon } from "../../core/dom.js";
+import { CLOSE, h, icon } from "../../core/dom.js";
 import { useSeeds } from "../../core/reuse.js";
 import { kindOfName } from "../../core/file-inputs.js";
 import { Refusal } from "../../core/server.js";
@@ -17,7 +17,7 @@ const PAGE = 30;
 const PAUSE_MS = 150; // several changes at once are drawn once
 const PRIORITIES = /** @type {const} */ ([["high", 10, false], ["normal", 0, false], ["low", -10, false], ["idle", 0, true]]);
 const ICONS = {
-  close: "M6 6l12 12M18 6L6 18",
+  close: CLOSE,
   front: "M5 4h14M12 20V9M7 13l5-5 5 5",
   more: "M5 12h.01M12 12h.01M19 12h.01",
   grip: "M9 6h.01M15 6h.01M9 12h.01M15 12h.01M9 18h.01M15 18h.01",
@@ -56,7 +56,7 @@ export class QueuePanel {
     this.running = h("div", {});
     this.waiting = h("div", {});
     this.ended = h("div", {});
-    editor.server.announce("heddle_queue");
+    editor.server.declare("heddle_queue");
     body.classList.add("queue");
     body.append(this.running, this.waiting, this.ended);
     const { events, server } = editor;

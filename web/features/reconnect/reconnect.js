@@ -3,7 +3,7 @@
  * goes on by itself when it is back. The page stays usable all the time.
  */
 
-import { addStyle, h, icon } from "../../core/dom.js";
+import { addStyle, CLOSE, h, icon } from "../../core/dom.js";
 
 /** @import { Editor, Feature } from "../../core/editor.js" */
 
@@ -138,7 +138,7 @@ class Banner {
         this.isNoGpuKnown = true;
         editor.settings.write("run.cpu-known", true);
         this.show();
-      } } }, icon("M6 6l12 12M18 6L6 18"));
+      } } }, icon(CLOSE));
       return { words: t("reconnect.no-gpu"), kind: "hint", action: close };
     }
     return { words: "", kind: "hint" };

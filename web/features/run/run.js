@@ -46,7 +46,7 @@ export const run = {
     const removeStyle = await addStyle("./run.css", import.meta.url);
     const bar = new RunBar(editor, service);
     const { server } = editor;
-    server.announce("supports_progress_text_metadata");
+    server.declare("supports_progress_text_metadata");
     const cleanups = [
       editor.offer("run", service),
       editor.settings.declare([

@@ -2,7 +2,7 @@
 
 import { groupsOf } from "../../core/command-groups.js";
 import { keysOf } from "../../core/commands.js";
-import { h, icon } from "../../core/dom.js";
+import { CLOSE, h, icon } from "../../core/dom.js";
 import { keysText } from "../../core/editor.js";
 
 /** @import { Command } from "../../core/commands.js" */
@@ -65,7 +65,7 @@ export function fillKeys(editor, into, wanted, signal) {
       chips.replaceChildren(...keys.map((each) => h("span", { class: sharing(command, each).length ? "keys-chip is-shared" : "keys-chip" }, h("kbd", {}, keysText(each)), command.isNative ? null : h("button", {
         type: "button", class: "quiet", title: t("settings.keys-remove"), "aria-label": t("settings.keys-remove-one", { keys: keysText(each), name }),
         on: { click: () => { bind(id, keys.filter((other) => other !== each)); record.focus(); } },
-      }, icon("M6 6l12 12M18 6L6 18")))));
+      }, icon(CLOSE)))));
       reset.style.visibility = id in settings.read("keys", {}) ? "visible" : "hidden";
       resetAll.hidden = !Object.keys(settings.read("keys", {})).length;
       const isOwn = id in settings.read("keys", {});

@@ -1,6 +1,6 @@
 /** Choosing one of the subgraphs that are kept for reuse. */
 
-import { h } from "../../core/dom.js";
+import { CLOSE, h, icon } from "../../core/dom.js";
 
 /** @import { Editor } from "../../core/editor.js" */
 /** @import { Blueprint, Blueprints } from "./blueprints.js" */
@@ -29,7 +29,7 @@ export async function chooseBlueprint(editor, blueprints) {
       const fitting = all.filter((each) => words.every((word) => `${each.title} ${each.category} ${each.name} ${each.doc}`.toLowerCase().includes(word)));
       list.replaceChildren(...fitting.map((each) => h("li", {},
         h("button", { type: "button", class: "subgraph-entry", on: { click: () => insert(each) } }, h("strong", {}, each.title), h("span", {}, each.doc || each.category)),
-        each.isOwn && h("button", { type: "button", class: "quiet", on: { click: async () => { await blueprints.remove(each); all.splice(all.indexOf(each), 1); draw(); } }, "aria-label": editor.text("subgraph.forget", { name: each.title }), title: editor.text("subgraph.forget", { name: each.title }) }, "✕"))));
+        each.isOwn && h("button", { type: "button", class: "quiet", on: { click: async () => { await blueprints.remove(each); all.splice(all.indexOf(each), 1); draw(); } }, "aria-label": editor.text("subgraph.forget", { name: each.title }), title: editor.text("subgraph.forget", { name: each.title }) }, icon(CLOSE)))));
       if (!fitting.length) list.append(h("li", { class: "subgraph-none" }, editor.text("subgraph.none")));
     };
     search.addEventListener("input", draw);

@@ -1,6 +1,6 @@
 /** A subgraph's name, what it says of itself, its sockets, and which widgets inside its node shows: all from the keyboard, too. */
 
-import { h, icon } from "../../core/dom.js";
+import { CLOSE, h, icon } from "../../core/dom.js";
 import { addSlot, demote, moveSlot, promote, promotedBy, removeSlot, renameSlot, slotsOf } from "../../core/subgraph-ends.js";
 
 /** @import { Definition } from "../../core/document.js" */
@@ -55,7 +55,7 @@ export async function showSubgraph(editor, definition) {
             h("span", { class: "subgraph-type" }, slot.type),
             button(t("subgraph.slot-up"), "M12 19V5m-6 6l6-6 6 6", "up", i === 0, () => moveSlot(definition, which, i, i - 1)),
             button(t("subgraph.slot-down"), "M12 5v14m-6-6l6 6 6-6", "down", i === slots.length - 1, () => moveSlot(definition, which, i, i + 1)),
-            button(t("subgraph.slot-remove"), "M6 6l12 12M18 6L6 18", "remove", false, () => removeSlot(definition, which, i)));
+            button(t("subgraph.slot-remove"), CLOSE, "remove", false, () => removeSlot(definition, which, i)));
         })),
         h("button", { type: "button", data: { at: `${which}-add` }, on: { click: doing("undo.subgraph-slots", () => void addSlot(definition, which, "*", t(which === "input" ? "subgraph.new-input" : "subgraph.new-output"))) } }, t("subgraph.slot-add")));
     };

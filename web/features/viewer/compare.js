@@ -1,6 +1,6 @@
 /** Two pictures, one place: with a line between them, side by side, their difference, or one after the other. */
 
-import { h, icon } from "../../core/dom.js";
+import { CLOSE, h, icon } from "../../core/dom.js";
 import { handle, zoomByKey } from "./hands.js";
 import { Zoom } from "./zoom.js";
 
@@ -41,7 +41,7 @@ export function showComparison(editor, first, second) {
   const dialog = h("dialog", { class: "viewer is-picture", "aria-label": t("viewer.comparison") },
     h("header", { class: "viewer-bar" }, h("div", { class: "compare-modes", role: "group", "aria-label": t("viewer.comparison") }, choices),
       h("div", { class: "viewer-tools" }, h("span", { class: "viewer-zooming" }, percent), swap,
-        h("button", { type: "button", class: "quiet", "aria-label": t("shell.close"), title: t("shell.close"), on: { click: () => dialog.close() } }, icon("M6 6l12 12M18 6L6 18")))),
+        h("button", { type: "button", class: "quiet", "aria-label": t("shell.close"), title: t("shell.close"), on: { click: () => dialog.close() } }, icon(CLOSE)))),
     h("div", { class: "viewer-middle" }, stage));
 
   /** @param {() => void} change */

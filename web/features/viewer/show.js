@@ -1,6 +1,6 @@
 /** The viewer: one of a list at a time, with everything that is done with it. */
 
-import { h, icon } from "../../core/dom.js";
+import { CLOSE, h, icon } from "../../core/dom.js";
 import { kindOfName } from "../../core/file-inputs.js";
 import { Player } from "../../core/player.js";
 import { handle, zoomByKey } from "./hands.js";
@@ -10,7 +10,7 @@ import { Zoom } from "./zoom.js";
 /** @import { Item, Items } from "./viewer.js" */
 
 const ICONS = {
-  close: "M6 6l12 12M18 6L6 18",
+  close: CLOSE,
   previous: "M15 5l-7 7 7 7",
   next: "M9 5l7 7-7 7",
   fit: "M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5",

@@ -1,6 +1,6 @@
 /** COLOR and lists of colours: the browser's own picker, opened at the widget. */
 
-import { h, icon } from "../../core/dom.js";
+import { CLOSE, h, icon } from "../../core/dom.js";
 import { labelOf, setValue } from "./fields.js";
 
 /** @import { Editor } from "../../core/editor.js" */
@@ -105,7 +105,7 @@ export function coloursKind(editor, widgets) {
         row.replaceChildren(...list.map((each, i) => {
           const field = h("input", { type: "color", value: hexOf(each), "aria-label": `${labelOf(node, input)} ${i + 1}` });
           field.addEventListener("change", () => setValue(editor, node, input.name, listOf(node, input).with(i, like(each, field.value))));
-          return h("span", {}, field, h("button", { type: "button", class: "quiet", "aria-label": editor.text("widgets.remove"), on: { click: () => setValue(editor, node, input.name, listOf(node, input).filter((__, at) => at !== i)) } }, icon("M6 6l12 12M18 6L6 18")));
+          return h("span", {}, field, h("button", { type: "button", class: "quiet", "aria-label": editor.text("widgets.remove"), on: { click: () => setValue(editor, node, input.name, listOf(node, input).filter((__, at) => at !== i)) } }, icon(CLOSE)));
         }), h("button", { type: "button", on: { click: () => setValue(editor, node, input.name, [...listOf(node, input), "#ffffff"]) } }, editor.text("widgets.add")));
       });
     },
