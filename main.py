@@ -88,7 +88,7 @@ def build_worker(settings: Settings, about_to_load: Callable[[str], None] = lamb
     from execution.job import House
     from execution.protection import Protection
     from execution.worker import Worker
-    from heddle.media.claims import Claims, claims_path
+    from heddle.media.claims import Claims
     from heddle.numerics.seals import copy_of, memory_of, seal_of
     from heddle.numerics.sizes import bytes_of
     from heddle.numerics.stored_values import read_value, to_bytes
@@ -125,7 +125,7 @@ def build_worker(settings: Settings, about_to_load: Callable[[str], None] = lamb
         ),
         protection=Protection(seal_of, copy_of, memory_of),
         # Only a job of the queue is tried again.
-        claims_of=lambda job_id: Claims(claims_path(folders.user, job_id)) if settings.command == "serve" else None,
+        claims_of=lambda job_id: Claims(folders.user, job_id) if settings.command == "serve" else None,
         # A terminal shows no pictures.
         preview_method="none" if settings.command == "run" else settings.preview_method,
         previews_were_asked_for=settings.previews_were_asked_for,

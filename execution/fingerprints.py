@@ -6,6 +6,7 @@ A model is many gigabytes and replaced seldom; a picture is small and often save
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 from heddle.graph.errors import HeddleError
@@ -43,10 +44,10 @@ class Fingerprints:
     def is_there(self, kind: str, name: str) -> bool:
         """True if `name` means a file of that kind; a name that would leave its folder means none. Reads nothing."""
         try:
-            self._path(kind, name).stat()
+            path = self._path(kind, name)  # of a person's file, it is there or refused
+            return kind in _HASHED or os.path.exists(path)
         except (HeddleError, OSError):
             return False
-        return True
 
     def _path(self, kind: str, name: str) -> Path:
         return self._folders.annotated(name) if kind in _HASHED else self._folders.find(kind, name)

@@ -20,6 +20,9 @@ EVENTS_TOGETHER = 500
 #: How long events wait for others to go with.
 MOMENT_S = 0.002
 
+#: How often the thread looks whether something has waited so long. Most of it is sent before by who says what follows.
+NAP_S = 0.005
+
 #: How long a worker that ends waits until all it said is sent.
 FAREWELL_S = 2.0
 
@@ -38,9 +41,10 @@ class Connection(Protocol):
 class Outbox:
     """Takes what is to be said, from any thread, and sends it in the order in which it came.
 
-    What somebody waits for is sent at once by whoever says it: a message, the first node of a job, a job's end. Other
-    events wait a moment for those that follow, so that a thousand short nodes cost a few messages; a thread sends them.
-    Waking it costs more than most events do, so it stays awake as long as they come.
+    What somebody waits for is sent at once by whoever says it: a message, a job's end, the first node of a job that
+    comes after a silence. Other events wait a moment for those that follow, so that a thousand short nodes cost a few
+    messages, and each of many short jobs one; a thread sends what nothing follows. Waking it costs more than most
+    events do, so it stays awake as long as they come.
     """
 
     def __init__(self, connection: Connection, give_up: Callable[[], None]) -> None:
@@ -55,7 +59,9 @@ class Outbox:
         self._wake = threading.Event()
         self._is_asleep = False
         self._is_over = False
-        self._begun_job = ""
+        self._job = ""  # that of the last event
+        self._is_first = False  # it came after a silence, and none of its nodes has begun
+        self._since = 0.0  # when the first of those that wait came, on the monotonic clock
         self._thread = threading.Thread(target=self._send_what_waits, name="worker's events", daemon=True)
         self._thread.start()
 
@@ -64,11 +70,16 @@ class Outbox:
         self._send_all()
 
     def put_event(self, job_id: str, event: Event) -> None:
+        now = time.monotonic()
+        if job_id != self._job:
+            self._job, self._is_first = job_id, now - self._since > NAP_S
+        if not self._waiting:
+            self._since = now
         self._waiting.append((job_id, event))
-        if isinstance(event, JobFinished):
+        if isinstance(event, JobFinished) or now - self._since > MOMENT_S:
             self._send_all()
-        elif isinstance(event, NodeStarted) and job_id != self._begun_job:
-            self._begun_job = job_id
+        elif self._is_first and isinstance(event, NodeStarted):
+            self._is_first = False
             self._send_all()
         elif self._is_asleep:
             self._is_asleep = False
@@ -82,9 +93,10 @@ class Outbox:
 
     def _send_what_waits(self) -> None:
         while not self._is_over:
-            time.sleep(MOMENT_S)
+            time.sleep(NAP_S)
             if self._waiting:
-                self._send_all()
+                if time.monotonic() - self._since >= MOMENT_S:
+                    self._send_all()
                 continue
             self._is_asleep = True
             if not self._waiting:  # looked at after the word that we sleep: whoever puts something in wakes us

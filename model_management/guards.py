@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from typing import Any
 
 import psutil
 import torch
@@ -14,24 +13,30 @@ from heddle.graph.errors import OutOfMemory
 _UNITS = {"bytes": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
 
 
-@contextmanager
-def node_guard() -> Iterator[None]:
+class node_guard:
     """Run a node without recording gradients.
 
     Raises: OutOfMemory, in place of the various errors by which torch and Python say so.
     """
-    try:
-        with torch.inference_mode():
-            yield
-    except torch.OutOfMemoryError as error:
-        free = torch.cuda.mem_get_info()[0] if torch.cuda.is_available() else None
-        raise _out_of_memory(str(error), free) from error
-    except MemoryError as error:
-        raise _out_of_memory(str(error), psutil.virtual_memory().available) from error
-    except RuntimeError as error:
-        if "not enough memory" not in str(error) and "can't allocate memory" not in str(error):
-            raise
-        raise _out_of_memory(str(error), psutil.virtual_memory().available) from error
+
+    __slots__ = ("_mode",)
+
+    def __enter__(self) -> None:
+        self._mode = torch.inference_mode()
+        self._mode.__enter__()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
+        self._mode.__exit__(kind, error, trace)
+        if error is None:
+            return
+        if isinstance(error, torch.OutOfMemoryError):
+            free = torch.cuda.mem_get_info()[0] if torch.cuda.is_available() else None
+            raise _out_of_memory(str(error), free) from error
+        if isinstance(error, MemoryError) or (
+            isinstance(error, RuntimeError)
+            and ("not enough memory" in str(error) or "can't allocate memory" in str(error))
+        ):
+            raise _out_of_memory(str(error), psutil.virtual_memory().available) from error
 
 
 def _out_of_memory(text: str, free: int | None) -> OutOfMemory:

@@ -143,7 +143,7 @@ class Clients:
     def tell(self, client_id: str | None, messages: Iterable[Message]) -> None:
         """Send to one client; messages of jobs that nobody signed go to all, as clients expect."""
         if client_id is None:
-            for message in messages:
+            for message in messages if self._connections else ():
                 self.tell_all(message)
             return
         connections = self._connections.get(client_id)
@@ -153,11 +153,12 @@ class Clients:
                 self._keep(client_id, message)
 
     def tell_all(self, message: Message) -> None:
-        _tell_each(self._everyone(), message)
+        if self._connections:
+            _tell_each(self._everyone(), message)
 
     def knows(self, feature: str) -> bool:
         """Whether anybody is there who announced this feature."""
-        return any(connection.features.get(feature) for connection in self._everyone())
+        return bool(self._connections) and any(each.features.get(feature) for each in self._everyone())
 
     def tell_those_who_know(self, message: TextMessage) -> None:
         """Send to the clients that announced a feature named as this type of message: others would not read it."""

@@ -131,7 +131,9 @@ class Intake:
         if not isinstance(extra_data, dict):
             raise Refused("invalid_prompt", f"extra_data must be a JSON object, found {_kind_of(extra_data)}")
         document = prompt if isinstance(prompt, dict) and isinstance(prompt.get("nodes"), list) else None
-        seed, choices, notes = _text_seed(extra_data, common.client_id, common.idempotency_key), [], []
+        seed, choices, notes = 0, [], []
+        if document is not None or variants is not None:
+            seed = _text_seed(extra_data, common.client_id, common.idempotency_key)
         if document is not None:
             # Pictures carry the workflow that made them; here the client has sent it as the prompt itself.
             extra = extra_data.get("extra_pnginfo")

@@ -14,6 +14,7 @@ import itertools
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from heddle.graph.errors import HeddleError
@@ -65,7 +66,8 @@ class Supervisor:
         self._workers = [Worker(f"worker {index}", make) for index, make in enumerate(transports)]
         self._tasks: set[asyncio.Task[Any]] = set()
         self._stop = asyncio.Event()
-        self._wake = asyncio.Event()
+        self._is_woken = False
+        self._fetching: asyncio.Task[None] | None = None  # reads the job whose turn it is
         self._stopped_early: set[str] = set()  # interrupted between being claimed and being sent
         self._questions: dict[int, tuple[Worker, asyncio.Future[dict[str, Any]]]] = {}
         self._question_numbers = itertools.count(1)
@@ -97,8 +99,10 @@ class Supervisor:
             await asyncio.gather(*late, return_exceptions=True)
 
     def wake(self) -> None:
-        """Look into the queue for idle workers."""
-        self._wake.set()
+        """Look into the queue for idle workers, soon."""
+        if not self._is_woken:
+            self._is_woken = True
+            asyncio.get_running_loop().call_soon(self._hand_out)
 
     async def interrupt(self, job_ids: Iterable[str] | None = None) -> bool:
         """Stop these running jobs, or all that run. Returns: whether any of them ran.
@@ -119,7 +123,7 @@ class Supervisor:
             except HeddleError as trouble:
                 log.error("an interruption is carried out and not written down: %s", trouble.message)
         for worker, run in new:
-            if worker.run is run and worker.transport is not None and not run.ended.done():
+            if worker.run is run and worker.transport is not None and not run.has_ended:
                 worker.transport.send({"type": "interrupt", "job_id": run.job.id})
                 asyncio.get_running_loop().call_later(self._limits.cancel_patience_s, self._end_deaf, worker, run)
         return bool(wanted)
@@ -216,7 +220,6 @@ class Supervisor:
         for worker in self._workers:
             worker.note = ""
             self._spawn(self._keep(worker))
-        self._spawn(self._hand_out())
         self._spawn(self._watch())
 
     async def _keep(self, worker: Worker) -> None:
@@ -269,16 +272,16 @@ class Supervisor:
             if asked is worker and not answer.done():
                 answer.set_result({})
         while worker.closing is not None:  # what the worker said last is heard before it is missed
-            await asyncio.wait([worker.closing])
-        if worker.run is not None and not worker.run.ended.done():
-            worker.run.ended.set_result(None)
+            await worker.closed.wait()
+        if worker.run is not None:
+            self._see_off(worker, worker.run, None)
         # Never cancelled: a job that is just being put back must not be lost on the way.
-        if worker.working is not None:
-            await worker.working
+        if worker.burying is not None:
+            await worker.burying
         return how
 
     def _end_deaf(self, worker: Worker, run: JobRun) -> None:
-        if worker.run is run and not run.ended.done() and not self._stopping:
+        if worker.run is run and not run.has_ended and not self._stopping:
             waited_s = self._limits.cancel_patience_s
             log.warning("%s did not stop within %g s; it is ended and starts again", worker.name, waited_s)
             self._end(worker)
@@ -301,7 +304,7 @@ class Supervisor:
             for worker, memory_bytes in zip(busy, used):
                 worker.memory_bytes = memory_bytes if memory_bytes is not None else worker.memory_bytes
                 run = worker.run
-                if run is None or run.ended.done() or run.interrupted or run.verdict is not None:
+                if run is None or run.has_ended or run.interrupted or run.verdict is not None:
                     continue
                 if (why := self._excess(worker, run)) is not None:
                     node_id, words, kind = why
@@ -337,45 +340,55 @@ class Supervisor:
 
     # A job's life
 
-    async def _hand_out(self) -> None:
-        while not self._stopping:
-            self._wake.clear()
-            while not self._stopping and any(w.is_idle for w in self._workers) and self._store.first() is not None:
-                chosen: list[Worker] = []
+    def _hand_out(self) -> None:
+        """Give idle workers the jobs whose turn it is."""
+        self._is_woken = False
+        while not self._stopping and self._fetching is None and self._store.first() is not None:
+            if not any(worker.is_idle for worker in self._workers):
+                return
+            chosen: list[Worker] = []
+            if (job := self._store.claim_fresh(partial(self._choose, chosen))) is None:
+                self._fetching = self._spawn(self._fetch())
+                return
+            self._begin(chosen[0], job)
 
-                def choose(job: Job, chosen: list[Worker] = chosen) -> str | None:
-                    chosen.append(self._choose(job))
-                    return chosen[0].name
+    async def _fetch(self) -> None:
+        """Hand out one job that is not in memory."""
+        chosen: list[Worker] = []
+        try:
+            job = await self._store.claim(partial(self._choose, chosen))
+        except HeddleError as trouble:
+            log.warning("no job can be started: %s", trouble.message)
+            asyncio.get_running_loop().call_later(RETRY_S, self.wake)
+            return
+        finally:
+            self._fetching = None
+        if job is not None:
+            self._begin(chosen[0], job)
+        self.wake()
 
-                try:
-                    job = await self._store.claim(choose)
-                except HeddleError as trouble:
-                    log.warning("no job can be started: %s", trouble.message)
-                    asyncio.get_running_loop().call_later(RETRY_S, self.wake)
-                    break
-                if job is not None:
-                    self._begin(chosen[0], job)
-            await self._wake.wait()
-
-    def _choose(self, job: Job) -> Worker:
-        """The idle worker that holds most of the job's models, among equals the one that has been idle longest."""
+    def _choose(self, chosen: list[Worker], job: Job) -> str:
+        """Put the idle worker that holds most of the job's models into the list, among equals the one that has been
+        idle longest. Returns: its name.
+        """
         idle = [worker for worker in self._workers if worker.is_idle] or self._workers
-        if len(idle) == 1:
-            return idle[0]
-        names = texts_of(job.prompt)
-        return min(idle, key=lambda worker: (-len(worker.holding & names), worker.idle_since))
+        best = idle[0]
+        if len(idle) > 1:
+            names = texts_of(job.prompt)
+            best = min(idle, key=lambda worker: (-len(worker.holding & names), worker.idle_since))
+        chosen.append(best)
+        return best.name
 
     def _begin(self, worker: Worker, job: Job) -> None:
         teller = JobTeller(job.id, job.prompt, job.outputs, percent=job.progress, finished=job.finished)
-        run = JobRun(job, teller, asyncio.get_running_loop().create_future(), job.last_event)
+        run = JobRun(job, teller, job.last_event)
         if job.id in self._stopped_early:
             self._stopped_early.discard(job.id)
-            self._spawn(self._finish(run, {"kind": "job_finished", "status": "interrupted", "executed": []}))
+            self._finish(run, {"kind": "job_finished", "status": "interrupted", "executed": []}, lambda: None)
         elif not worker.is_idle or self._stopping or worker.transport is None:  # it died meanwhile
             self._spawn(self._insist(lambda: self._store.put_back(job.id, worker_died=False)))
         else:
             worker.run, worker.state = run, "busy"
-            worker.working = self._spawn(self._see_off(worker, run))
             if job.last_event:
                 self._publish(run, [{"kind": "job_resumed", "finished": list(job.finished)}])
             worker.transport.send(
@@ -391,23 +404,51 @@ class Supervisor:
             )
             self._clients.tell_all(Status(self._store.waiting))
 
-    async def _see_off(self, worker: Worker, run: JobRun) -> None:
-        """Wait for a job's end and write it."""
-        closing = await run.ended
+    def _see_off(
+        self, worker: Worker, run: JobRun, closing: dict[str, Any] | None, before: list[dict[str, Any]] | None = None
+    ) -> None:
+        """A job has ended on its worker.
+
+        Args:
+            closing: its last event; None if the worker died.
+            before: events that came together with it.
+        """
+        if run.has_ended:
+            return
+        run.has_ended = True
         if self._stopping and closing is not None and closing.get("status") == "interrupted" and not run.interrupted:
             closing = None  # the worker broke off because it was told to stop; nobody gave the job up
         if closing is None and (run.interrupted or not self._stopping):
-            closing = await self._after_death(worker, run)
+            worker.burying = self._spawn(self._bury(worker, run))
+        else:
+            self._leave(worker, run, closing, before)
+
+    async def _bury(self, worker: Worker, run: JobRun) -> None:
+        closing = await self._after_death(worker, run)
+        worker.burying = None
+        self._leave(worker, run, closing)
+
+    def _leave(
+        self, worker: Worker, run: JobRun, closing: dict[str, Any] | None, before: list[dict[str, Any]] | None = None
+    ) -> None:
+        """Let the worker go on with another job, and write the end of this one, if it has ended."""
         if run.flushing is not None:
             run.flushing.cancel()
-        worker.run, worker.working, worker.idle_since = None, None, time.monotonic()
+        worker.run, worker.idle_since = None, time.monotonic()
         if not worker.gone:
             worker.state = "ready"
-        self.wake()
-        if closing is not None:
-            # The worker goes on while the disk works; what it says of its next job waits until this one's end is told.
-            worker.closing = self._spawn(self._finish(run, closing))
-            worker.closing.add_done_callback(lambda done: self._take_backlog(worker, done))
+        if closing is None:
+            self.wake()
+            return
+        # The worker goes on while the disk works; what it says of its next job waits until this one's end is told.
+        worker.closing = run
+        worker.closed.clear()
+        try:
+            self._finish(run, closing, lambda: self._take_backlog(worker), before)
+        except Exception:  # of a worker that says what nobody understands; it is heard on
+            log.exception("the end of job %s cannot be told", run.job.id)
+            self._take_backlog(worker)
+        self._hand_out()
 
     async def _after_death(self, worker: Worker, run: JobRun) -> dict[str, Any] | None:
         """Put the job back (None), or give the event that closes it."""
@@ -448,35 +489,65 @@ class Supervisor:
             **more,
         }
 
-    async def _finish(self, run: JobRun, closing: dict[str, Any]) -> None:
+    def _finish(
+        self,
+        run: JobRun,
+        closing: dict[str, Any],
+        then: Callable[[], None],
+        before: list[dict[str, Any]] | None = None,
+    ) -> None:
+        """Write the end of a job and tell it; `then` is called when both is done, or the server stops.
+
+        Args:
+            before: events that came together with it.
+        """
+        events = [*(before or ()), closing]
         outcome = str(closing.get("status", "error"))
-        if outcome == "error" and closing.get("message") and run.teller.failure is None:
+        if (
+            outcome == "error"
+            and closing.get("message")
+            and run.teller.failure is None
+            and not any(event.get("kind") == "node_failed" for event in events)
+        ):
             why = {"kind": "node_failed", "node_id": None, "message": closing["message"], "exception_type": ""}
-            self._publish(run, [why])
-        messages = self._number(run, [closing], None)
-        # Written before it is told: a client that hears of the end finds the job in the history.
-        told = False
+            events.insert(-1, why)
+        messages, last = self._number(run, events, None)
+        self._clients.tell(run.job.client_id, messages[:last])
+        messages = messages[last:]
 
         def tell() -> None:
             self._clients.tell(run.job.client_id, messages)
             self._clients.tell_all(Status(self._store.waiting))
             self._clients.tell(run.job.client_id, [Executing(None, run.job.id)])
 
-        while True:
+        def written(trouble: BaseException | None) -> None:
+            # Written before it is told: a client that hears of the end finds the job in the history.
+            if trouble is not None:
+                log.error("the end of job %s is not written yet: %s", run.job.id, trouble)
+                tell()
+                self._spawn(self._finish_late(run, outcome, then))
+                return
+            self._stopped_early.discard(run.job.id)
             try:
-                await self._store.finish(run.job.id, outcome, run.teller.history, run.teller.failure)
-                break
-            except HeddleError as trouble:
-                log.error("the end of job %s is not written yet: %s", run.job.id, trouble.message)
-                if not told:
-                    tell()
-                    told = True
-                if self._stopping:
-                    return
+                tell()
+            finally:
+                then()
+
+        self._store.finish_soon(run.job.id, outcome, run.teller.history, run.teller.failure, written)
+
+    async def _finish_late(self, run: JobRun, outcome: str, then: Callable[[], None]) -> None:
+        """Try again to write the end of a job, until the disk takes it."""
+        try:
+            while not self._stopping:
                 await self._pause(RETRY_S)
-        self._stopped_early.discard(run.job.id)
-        if not told:
-            tell()
+                try:
+                    await self._store.finish(run.job.id, outcome, run.teller.history, run.teller.failure)
+                    break
+                except HeddleError as trouble:
+                    log.error("the end of job %s is not written yet: %s", run.job.id, trouble.message)
+        finally:
+            self._stopped_early.discard(run.job.id)
+            then()
 
     # What workers say
 
@@ -486,14 +557,17 @@ class Supervisor:
                 worker.backlog.append((message, blob))
             case "event" | "events":
                 run = worker.run
-                if run is None or message.get("job_id") != run.job.id or run.ended.done():
+                if run is None or message.get("job_id") != run.job.id or run.has_ended:
                     return
                 events = message["events"] if "events" in message else [message.get("event", {})]
+                if events and events[-1].get("kind") == "job_finished" and not self._stopping:
+                    self._see_off(worker, run, events.pop(), events)
+                    return
                 closing = events.pop() if events and events[-1].get("kind") == "job_finished" else None
                 if events:
                     self._publish(run, events, blob)
                 if closing is not None:
-                    run.ended.set_result(closing)
+                    self._see_off(worker, run, closing)
             case "loading":
                 worker.loading = str(message.get("pack"))
             case "failing":
@@ -529,15 +603,17 @@ class Supervisor:
             case other:
                 log.debug("%s sent a message of unknown type %r", worker.name, other)
 
-    def _take_backlog(self, worker: Worker, done: asyncio.Task[None]) -> None:
-        if worker.closing is done:
-            worker.closing = None
+    def _take_backlog(self, worker: Worker) -> None:
+        """The end of the job before is told: hear what the worker said meanwhile."""
+        worker.closing = None
         backlog, worker.backlog = worker.backlog, []
         for message, blob in backlog:
             self._take(worker, message, blob)
+        if worker.closing is None:
+            worker.closed.set()
 
     def _publish(self, run: JobRun, events: list[dict[str, Any]], blob: bytes | None = None) -> None:
-        self._clients.tell(run.job.client_id, self._number(run, events, blob))
+        self._clients.tell(run.job.client_id, self._number(run, events, blob)[0])
         if run.teller.holds_back and run.flushing is None:
             run.flushing = asyncio.get_running_loop().call_later(EVERY_MS / 1000, self._flush, run)
 
@@ -546,16 +622,21 @@ class Supervisor:
         run.flushing = None
         self._clients.tell(run.job.client_id, run.teller.flush(now_ms()))
 
-    def _number(self, run: JobRun, events: list[dict[str, Any]], blob: bytes | None) -> list[Message]:
-        """Store events that came together, and translate them."""
+    def _number(self, run: JobRun, events: list[dict[str, Any]], blob: bytes | None) -> tuple[list[Message], int]:
+        """Store events that came together, and translate them.
+
+        Returns: the messages, and where those of the last event begin.
+        """
         at_ms, now, teller = now_ms(), time.monotonic(), run.teller
         before = teller.percent
         run.heard = now
         told: list[Message] = []
         kept: list[dict[str, Any]] = []
+        last = 0
         for event in events:
             kind = event.get("kind")
             messages = teller.tell(event, blob, at_ms)
+            last = len(told)
             told += messages
             if kind == "node_started":
                 run.begun[str(event.get("node_id"))] = now
@@ -569,7 +650,7 @@ class Supervisor:
         if kept:
             self._store.record(run.job.seq, run.job.id, run.last_event + 1, at_ms, kept)
             run.last_event += len(kept)
-        return told
+        return told, last
 
     def _pass_on(self, message: dict[str, Any], blob: bytes | None) -> None:
         """Tell what a pack says to its own page, on one client or on all."""

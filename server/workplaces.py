@@ -30,8 +30,8 @@ class JobRun:
 
     job: Job
     teller: JobTeller
-    ended: asyncio.Future[dict[str, Any] | None]  # the closing event; None if the worker died
     last_event: int
+    has_ended: bool = False  # its worker said the last word on it, or is gone
     interrupted: bool = False
     verdict: dict[str, Any] | None = None  # the failure for which the supervisor ended the worker
     begun: dict[str, float] = field(default_factory=dict)  # running nodes -> seconds of the monotonic clock
@@ -53,8 +53,9 @@ class Worker:
     holding: frozenset[str] = frozenset()  # names of the model files that it has in memory
     memory_bytes: int | None = None  # resident, at the last look
     run: JobRun | None = None
-    working: asyncio.Task[None] | None = None
-    closing: asyncio.Task[None] | None = None  # writes the end of the job before; until then nothing later is told
+    burying: asyncio.Task[None] | None = None  # decides on the job that its process left behind
+    closing: JobRun | None = None  # the job before, while its end is written; until then nothing later is told
+    closed: asyncio.Event = field(default_factory=asyncio.Event)  # set when there is none of that
     backlog: list[tuple[dict[str, Any], bytes | None]] = field(default_factory=list)  # what it said meanwhile
     loading: str | None = None  # the pack whose code it is about to run
     failing: str | None = None  # why it cannot work, in its own words
@@ -65,7 +66,7 @@ class Worker:
 
     @property
     def is_idle(self) -> bool:
-        return self.ready_at is not None and not self.gone and self.working is None
+        return self.ready_at is not None and not self.gone and self.run is None
 
 
 def place_of(node_id: str | None) -> str:
@@ -91,7 +92,7 @@ def memory_of(pids: Sequence[int]) -> list[int | None]:
     found: list[int | None] = []
     for pid in pids:
         try:
-            found.append(psutil.Process(pid).memory_info().rss)
+            found.append(psutil.Process(pid).memory_info().rss or None)  # 0: it has died and is not buried yet
         except psutil.Error:
             found.append(None)
     return found

@@ -1,7 +1,6 @@
 /** The features of the editor, one a line. The order is theirs to say, with `needs`. */
 
 import { content } from "./features/content/content.js";
-import { history } from "./features/history/history.js";
 import { keys } from "./features/keys/keys.js";
 import { move } from "./features/move/move.js";
 import { navigate } from "./features/navigate/navigate.js";
@@ -15,7 +14,6 @@ import { workflows } from "./features/workflows/workflows.js";
 /** @type {Feature[]} */
 export const features = [
   content,
-  history,
   keys,
   move,
   navigate,

@@ -6,6 +6,7 @@ import { choose } from "./features/choose/choose.js";
 import { clipboard } from "./features/clipboard/clipboard.js";
 import { commandPalette } from "./features/command-palette/command-palette.js";
 import { console } from "./features/console/console.js";
+import { drop } from "./features/drop/drop.js";
 import { errors } from "./features/errors/errors.js";
 import { extensions } from "./features/extensions/extensions.js";
 import { find } from "./features/find/find.js";
@@ -13,6 +14,7 @@ import { form } from "./features/form/form.js";
 import { gallery } from "./features/gallery/gallery.js";
 import { groups } from "./features/groups/groups.js";
 import { help } from "./features/help/help.js";
+import { history } from "./features/history/history.js";
 import { library } from "./features/library/library.js";
 import { lookBack } from "./features/look-back/look-back.js";
 import { mask } from "./features/mask/mask.js";
@@ -48,6 +50,7 @@ export const features = [
   clipboard,
   commandPalette,
   console,
+  drop,
   errors,
   extensions,
   find,
@@ -55,6 +58,7 @@ export const features = [
   gallery,
   groups,
   help,
+  history,
   library,
   lookBack,
   mask,

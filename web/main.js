@@ -19,6 +19,9 @@ async function start() {
   const messages = new Messages();
   const [values, records] = await Promise.all([server.get("/settings"), server.get("/object_info")]);
   const settings = new Settings(values ?? {}, (changes) => server.post("/settings", changes));
+  addEventListener("pagehide", () => {
+    if (settings.unsent) navigator.sendBeacon(server.address("/settings"), new Blob([JSON.stringify(settings.unsent)], { type: "application/json" }));
+  });
   const wanted = settings.read("language");
   const locale = Object.hasOwn(LOCALES, wanted ?? "") ? wanted : chooseLocale(navigator.languages);
   await messages.use(locale, async (name) => (await fetch(new URL(`./locales/${name}.json`, import.meta.url))).json());

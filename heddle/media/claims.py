@@ -14,6 +14,7 @@ import json
 import os
 import secrets
 from collections.abc import Collection
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +27,17 @@ PASSING = ".part"
 
 def claims_path(user_folder: Path, job_id: str) -> Path:
     """Where a job's claims lie. Ids come from outside, so their digest is the name."""
-    digest = hashlib.sha256(job_id.encode("utf-8", "replace")).hexdigest()
-    return user_folder.joinpath(FOLDER, f"{digest[:32]}.jsonl")
+    return user_folder.joinpath(FOLDER, _name_of(job_id))
+
+
+def _name_of(job_id: str) -> str:
+    return f"{hashlib.sha256(job_id.encode('utf-8', 'replace')).hexdigest()[:32]}.jsonl"
 
 
 def forget_claims(user_folder: Path, job_id: str) -> None:
     """A job has ended for good: its claims go, and what a try of it left half written."""
-    _forget(claims_path(user_folder, job_id))
+    if os.path.lexists(os.path.join(user_folder, FOLDER, _name_of(job_id))):  # most jobs have none
+        _forget(claims_path(user_folder, job_id))
 
 
 def forget_other_claims(user_folder: Path, job_ids: Collection[str]) -> None:
@@ -48,13 +53,21 @@ def forget_other_claims(user_folder: Path, job_ids: Collection[str]) -> None:
 
 
 class Claims:
-    """The claims of one try of a job; what earlier tries left is read when it is first asked for."""
+    """The claims of one try of a job; what earlier tries left is read when it is first asked for.
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    Args:
+        user_folder, job_id: as in `claims_path`, which most jobs never need.
+    """
+
+    def __init__(self, user_folder: Path, job_id: str) -> None:
+        self._of = user_folder, job_id
         self._earlier: dict[tuple[str, int], tuple[Path, set[str]]] | None = None
         self._counts: dict[str, int] = {}
         self._is_looked_after = False
+
+    @cached_property
+    def _path(self) -> Path:
+        return claims_path(*self._of)
 
     def next_of(self, node_id: str) -> Claim:
         """The claim for the next file that a node writes."""
@@ -150,10 +163,9 @@ def _take_halves_away(claims: Path) -> None:
 
 
 def _forget(claims: Path) -> None:
-    if os.path.lexists(claims):  # most jobs have none
-        _take_halves_away(claims)
-        with contextlib.suppress(OSError):
-            claims.unlink()
+    _take_halves_away(claims)
+    with contextlib.suppress(OSError):
+        claims.unlink()
 
 
 def digest_of(data: bytes) -> str:

@@ -7,7 +7,7 @@ import errno
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from heddle.graph.errors import FileProblem
@@ -23,9 +23,15 @@ def write_whole(path: Path, data: bytes, *, passing: Path | None = None) -> None
         passing: where it is written first, a path in the same folder; None: under a name made for it.
     Raises: FileProblem with the next step; then an older file is untouched and nothing new is left behind.
     """
-    with _explained(path), _written_beside(path, data, passing) as finished:
-        os.replace(finished, path)
-        _settle(path.parent)
+    try:
+        finished = _write_beside(path, data, passing)
+        try:
+            os.replace(finished, path)
+            _settle(path.parent)
+        finally:
+            _clear(finished)
+    except OSError as error:
+        raise _explained(error, path) from error
 
 
 def keep_aside(path: Path) -> Path:
@@ -60,46 +66,65 @@ def write_new(
     """
     candidates = iter(paths)
     first = next(candidates)
-    with _explained(first), _written_beside(first, data, passing, lasting=lasting) as finished:
-        path: Path | None = first
-        while path is not None:
-            try:
-                about_to(path)
-                _place_new(finished, path)
-            except FileExistsError:
-                path = next(candidates, None)
-            else:
-                if lasting:
-                    _settle(path.parent)
-                return path
+    try:
+        finished = _write_beside(first, data, passing, lasting=lasting)
+        try:
+            path: Path | None = first
+            while path is not None:
+                try:
+                    about_to(path)
+                    _place_new(finished, path)
+                except FileExistsError:
+                    path = next(candidates, None)
+                else:
+                    if lasting:
+                        _settle(path.parent)
+                    return path
+        finally:
+            _clear(finished)
+    except OSError as error:
+        raise _explained(error, first) from error
     raise FileProblem(
         f"{first}: it exists, and so does every other name that was tried; choose another name", path=first
     )
 
 
-@contextlib.contextmanager
-def _written_beside(path: Path, data: bytes, passing: Path | None, *, lasting: bool = True) -> Iterator[Path]:
-    """A finished file under a passing name in the same folder, where a rename takes it into place in one step."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if passing is None:
+def _write_beside(path: Path, data: bytes, passing: Path | None, *, lasting: bool = True) -> str:
+    """Write a file whole under a passing name in the same folder, from where a rename takes it into place in one step.
+
+    Returns: that name; `_clear` takes away what was not renamed. Raises: OSError, nothing is left behind.
+    """
+    if passing is not None:
+        name = os.fspath(passing)
+    else:
         # What is only passing is not worth asking the system for chance; two processes that meet are told by O_EXCL.
         chance = secrets.token_hex(8) if lasting else f"{os.getpid():x}-{time.monotonic_ns():x}"
-        passing = path.parent / f".{chance}.part"
+        name = os.path.join(os.path.dirname(path), f".{chance}.part")
     try:
         # O_EXCL: should the name be taken against all odds, it is somebody else's.
-        handle = os.open(passing, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
-        with os.fdopen(handle, "wb") as file:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+        try:
+            handle = os.open(name, flags, 0o666)
+        except FileNotFoundError:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle = os.open(name, flags, 0o666)
+        with open(handle, "wb") as file:
             file.write(data)
             file.flush()
             if lasting:
-                os.fsync(file.fileno())
-        yield passing
-    finally:
-        with contextlib.suppress(OSError):  # after the rename there is nothing left to take away
-            os.unlink(passing)
+                os.fsync(handle)
+    except BaseException:
+        _clear(name)
+        raise
+    return name
 
 
-def _place_new(finished: Path, path: Path) -> None:
+def _clear(passing: str) -> None:
+    with contextlib.suppress(OSError):  # after a rename there is nothing left to take away
+        os.unlink(passing)
+
+
+def _place_new(finished: str, path: Path) -> None:
     """Give a finished file its name, if that name is free. Raises: FileExistsError."""
     try:
         os.link(finished, path)  # the only way to name a file that never takes an existing name
@@ -128,13 +153,9 @@ def _settle(folder: Path) -> None:
             os.close(handle)
 
 
-@contextlib.contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    """An error of the system as a FileProblem that says what to do."""
-    try:
-        yield
-    except OSError as error:
-        raise FileProblem(f"{path}: not written, {_advice(error, path)}", path=path) from error
+def _explained(error: OSError, path: Path) -> FileProblem:
+    """An error of the system that says what to do."""
+    return FileProblem(f"{path}: not written, {_advice(error, path)}", path=path)
 
 
 def _advice(error: OSError, path: Path) -> str:

@@ -27,7 +27,7 @@ def bytes_of(value: Any) -> int:
             if storage.data_ptr() not in seen:
                 seen.add(storage.data_ptr())
                 total += storage.nbytes()
-        elif isinstance(each, (Mapping, list, tuple)):
+        elif isinstance(each, (list, tuple, Mapping)):
             if id(each) not in seen:  # one may hold itself
                 seen.add(id(each))
                 waiting += each.values() if isinstance(each, Mapping) else each

@@ -11,9 +11,9 @@ import logging
 import os
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -103,6 +103,7 @@ _SETTLED_NS = 2_000_000_000
 
 _ANNOTATION = re.compile(r"(.*?)\s*\[(input|output|temp)\]\s*", re.DOTALL)
 # Names that Windows gives to devices, whatever their extension; a workflow must mean the same on every system.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _DEVICE = re.compile(r"(?:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])\s*(?:\..*)?", re.IGNORECASE)
 _MAX_NAME_BYTES = 255
 _MOST_PARTS = 64
@@ -302,7 +303,7 @@ class Folders:
         Raises: FileProblem.
         """
         root = self.root(root_type)
-        parts = [*_safe_parts(subfolder, may_be_empty=True), *_safe_parts(filename, may_be_empty=True)]
+        parts = (*_safe_parts(subfolder, may_be_empty=True), *_safe_parts(filename, may_be_empty=True))
         path = root.joinpath(*parts)
         if _has_links(root, parts) and not _is_inside(path, root):
             raise FileProblem(
@@ -317,7 +318,7 @@ class Folders:
         """
         filename, root_type = split_annotation(name)
         path = self.resolve(root_type, "", filename)
-        if path.is_file():
+        if os.path.isfile(path):
             return path
         if root_type == "input":
             shipped = self.shipped_input.joinpath(*_safe_parts(filename))
@@ -359,16 +360,17 @@ def is_device_name(part: str) -> bool:
 def is_usable_name(part: str) -> bool:
     """Whether this may be the name of one file or folder to those who ask from outside: `Folders.resolve` takes it."""
     try:
-        return _safe_parts(part) == [part]
+        return _safe_parts(part) == (part,)
     except FileProblem:
         return False
 
 
-def _safe_parts(name: str, may_be_empty: bool = False) -> list[str]:
+@lru_cache(1024)  # each job asks for the same names several times
+def _safe_parts(name: str, may_be_empty: bool = False) -> tuple[str, ...]:
     """The parts of a relative name that came from outside. Raises: FileProblem, if any part could lead elsewhere."""
     # The whole text, before it is taken apart: what a rule below strips must not hide from the one above it.
     shown = name if len(name) <= 120 else name[:120] + "..."
-    if any(ord(character) < 32 or ord(character) == 127 for character in name):
+    if _CONTROL.search(name):
         raise FileProblem(f"{shown!r}: control characters cannot stand in the name of a file; rename it")
     try:
         os.fsencode(name)
@@ -390,10 +392,10 @@ def _safe_parts(name: str, may_be_empty: bool = False) -> list[str]:
         raise FileProblem(f"{shown!r}: lies in more than {_MOST_PARTS - 1} folders inside each other; use fewer")
     if not parts and not may_be_empty:
         raise FileProblem(f"{shown!r}: the name of the file is missing")
-    return parts
+    return tuple(parts)
 
 
-def _has_links(root: Path, parts: list[str]) -> bool:
+def _has_links(root: Path, parts: Sequence[str]) -> bool:
     """False, if following what lies below the root leads to no other place: seen without a look at the whole path."""
     if os.name != "posix":  # other systems have more kinds of links than `islink` knows
         return True

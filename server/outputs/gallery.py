@@ -26,6 +26,7 @@ from server.outputs import trash
 from server.outputs.headers import look_at
 from server.outputs.index import Entry, Look, OutputIndex, Page, Seen, Wish, seen_at
 from server.outputs.kinds import PLACES
+from server.outputs.probe import probe
 from server.outputs.thumbnails import Thumbnails
 from server.outputs.walking import is_settled, list_folder, seen_now, time_of
 from server.routes.records import items_of
@@ -40,6 +41,7 @@ FOLDER = "gallery"  # below the user folder
 FIRST_WALK_S = 0.5  # that the first who asks waits for a walk
 LOOK_S = 0.008  # that a page waits for the sizes of its pictures; the next one that asks finds them
 LOOKS_AT_ONCE = 16
+PROBED = ("video", "audio")
 REFRESH_EVERY_S = 2.0
 REST = 20  # times as long as the last walk took
 ROWS_AT_ONCE = 2_000  # others write in between
@@ -89,6 +91,7 @@ class Gallery:
         self._taking: asyncio.TimerHandle | None = None
         self._prompts: dict[str, dict[str, Any]] = {}
         self._looking: set[int] = set()
+        self._probing = asyncio.Semaphore(1)  # its processes are large
         self._changed: set[str] = set()
         self._telling: asyncio.TimerHandle | None = None
         self._clean_at = 0.0
@@ -119,7 +122,9 @@ class Gallery:
             await asyncio.wait([walk], timeout=FIRST_WALK_S)
         page = await self._read(lambda index: index.page(wish))
         if new := [each for each in page.entries if not each.looked and each.id not in self._looking]:
-            looking = self._spawn(self._look(new))
+            looking = self._spawn(self._look([each for each in new if each.kind not in PROBED]))
+            if played := [each for each in new if each.kind in PROBED]:
+                self._spawn(self._look_played(played))
             await asyncio.wait([looking], timeout=LOOK_S)
             if looking.done():
                 ids = [each.id for each in page.entries]
@@ -263,7 +268,9 @@ class Gallery:
         self._note(place for place, _, _ in names)
         if shown := [each for each in names if each[0] in self._walked]:  # somebody looks at this place
             found = await self._read(lambda index: [index.find(*each) for each in shown])
-            await self._look([each for each in found if each is not None and not each.looked])
+            new = [each for each in found if each is not None and not each.looked]
+            await self._look([each for each in new if each.kind not in PROBED])
+            await self._look_played([each for each in new if each.kind in PROBED])
 
     # Walking
 
@@ -383,6 +390,31 @@ class Gallery:
                     await self.take_files(other)
         except HeddleError as trouble:
             log.debug("sizes of results are not kept: %s", trouble.message)
+        finally:
+            self._looking.difference_update(each.id for each in entries)
+
+    async def _look_played(self, entries: Sequence[Entry]) -> None:
+        """Videos and sounds: another process says how long they are, so nobody waits, and clients are told."""
+        self._looking.update(each.id for each in entries)
+        try:
+            for start in range(0, len(entries), LOOKS_AT_ONCE):
+                async with self._probing:
+                    if self._is_closed:
+                        return
+                    looks, other = await asyncio.to_thread(self._look_at, entries[start : start + LOOKS_AT_ONCE])
+                    some = [each for each in entries[start : start + LOOKS_AT_ONCE] if each.id in looks]
+                    paths = [self._folders.resolve(each.place, each.subfolder, each.filename) for each in some]
+                    for each, found in zip(some, await probe(paths)):
+                        if found is not None:
+                            time_ns, look = looks[each.id]
+                            sizes = (found.width, found.height, found.duration_s)
+                            looks[each.id] = (time_ns, Look(*sizes, look.has_workflow))
+                await self._write(partial(OutputIndex.put_looks, looks=looks))
+                if other:
+                    await self.take_files(other)
+                self._note(each.place for each in some)
+        except HeddleError as trouble:
+            log.debug("what videos and sounds say is not kept: %s", trouble.message)
         finally:
             self._looking.difference_update(each.id for each in entries)
 

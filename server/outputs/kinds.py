@@ -10,8 +10,8 @@ SHOWN = ("image", "video", "audio", "text", "3d")  # unless somebody asks for th
 
 _ENDINGS = {
     "image": ".png .apng .jpg .jpeg .jfif .webp .gif .bmp .tif .tiff .avif .ico .tga .svg .exr .hdr",
-    "video": ".mp4 .m4v .webm .mkv .mov .avi",
-    "audio": ".mp3 .m4a .wav .flac .ogg .opus .aac",
+    "video": ".mp4 .m4v .webm .mkv .mov .avi .ogv",
+    "audio": ".mp3 .m4a .wav .flac .ogg .oga .opus .aac .mka .weba",
     "text": ".txt .md .json .csv .srt .vtt .yaml .yml",
     "3d": ".glb .gltf .obj .fbx .stl .ply .splat .usdz",
 }

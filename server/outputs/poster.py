@@ -18,10 +18,10 @@ from typing import Any
 
 from heddle.graph.errors import FileProblem
 from heddle.settings.options import HOUSE
+from server.outputs.decoders import limit_process, open_media
 
 PATIENCE_S = 20.0
 MOST_CPU_S = 15
-MOST_MEMORY_BYTES = 3 << 30  # of addresses; a frame of 8K takes 130 MB
 QUALITY = 80
 
 
@@ -63,16 +63,14 @@ async def make_poster(path: Path, side_px: int, patience_s: float = PATIENCE_S) 
 
 def render(path: str, side_px: int) -> tuple[dict[str, Any], bytes]:
     """The line and the picture. Raises: whatever the decoder does."""
-    import av  # heavy, and only this program needs it
-
-    with av.open(path) as video:
+    with open_media(path) as video:
         stream = video.streams.video[0]
         stream.thread_count = 1
         frame = next(video.decode(stream))
         picture = frame.to_image()
         if turned := int(getattr(frame, "rotation", 0)):
             picture = picture.rotate(turned, expand=True)
-        duration_s = None if video.duration is None else video.duration / av.time_base
+        duration_s = None if video.duration is None else video.duration / 1_000_000
     about = {"width": picture.width, "height": picture.height, "duration_s": duration_s}
     picture.thumbnail((side_px, side_px))
     buffer = io.BytesIO()
@@ -80,20 +78,8 @@ def render(path: str, side_px: int) -> tuple[dict[str, Any], bytes]:
     return about, buffer.getvalue()
 
 
-def _limit() -> None:
-    if sys.platform == "win32":
-        return
-    import resource  # not there on Windows
-
-    for kind, most in ((resource.RLIMIT_CPU, MOST_CPU_S), (resource.RLIMIT_AS, MOST_MEMORY_BYTES)):
-        try:
-            resource.setrlimit(kind, (most, most))
-        except (OSError, ValueError):  # a system without this limit
-            continue
-
-
 def main(argv: list[str]) -> int:
-    _limit()
+    limit_process(MOST_CPU_S)
     about, picture = render(argv[0], int(argv[1]))
     sys.stdout.buffer.write(json.dumps(about).encode() + b"\n" + picture)
     sys.stdout.buffer.flush()

@@ -16,9 +16,10 @@ from heddle.graph.errors import FileProblem
 from server.files import clean_filename, put_in_place, unfinished
 from server.keys import FOLDERS, GALLERY, STORE, UPLOADING
 from server.outputs import KINDS, PLACES, SHOWN, Cursor, Entry, Wish, key_of, kind_of
-from server.outputs.headers import read_metadata
+from server.outputs.headers import look_at, read_metadata
 from server.outputs.index import Look
 from server.outputs.poster import make_poster
+from server.outputs.probe import probe
 from server.outputs.trash import KEPT_DAYS, Named, deleted_ms, find
 from server.previews import render_preview
 from server.refused import Refused
@@ -36,6 +37,8 @@ LONGEST_TEXT = 200
 SIDES_PX = (256, 512)
 QUALITY = 80
 DAY_MS = 86_400_000
+WORDS = {"video": "video", "audio": "sound"}
+_PLAYED = ("frame_rate", "video_codec", "audio_codec", "sample_rate", "channels")
 
 _PLACE = one_of(*PLACES)
 _FLAG = one_of("true", "false")
@@ -100,16 +103,19 @@ async def get_metadata(request: web.Request) -> web.Response:
     path, named = await _find(request, request.query)
     gallery = request.app[GALLERY]
     kind = kind_of(named.filename)
-    told = await asyncio.to_thread(read_metadata, path, kind)
+    told: dict[str, Any] = dict.fromkeys(_PLAYED) | await asyncio.to_thread(read_metadata, path, kind)
     entry = await gallery.entry(named.place, named.subfolder, named.filename)
     if entry is None:
         raise web.HTTPNotFound(text=f"{named.filename[:200]!r} has just gone")
-    if kind == "video" and entry.look.width is None:
-        try:
-            await _video_poster(request, path, SIDES_PX[0])
-            entry = await gallery.entry(named.place, named.subfolder, named.filename) or entry
-        except FileProblem as problem:
-            told["notes"].append(problem.message)
+    if kind in ("video", "audio"):
+        (found,) = await probe([path])
+        if found is None:
+            told["notes"].append(f"{path.name} cannot be read as a {WORDS[kind]}; download the file")
+        else:
+            told |= {name: getattr(found, name) for name in _PLAYED}
+            look = Look(found.width, found.height, found.duration_s, told["has_workflow"])
+            await gallery.keep_look(entry, look)
+            entry = replace(entry, look=look)
     for name in ("width", "height"):
         told[name] = getattr(entry.look, name) if told[name] is None else told[name]
     return await answer_json({**_told(entry), **told})
@@ -219,7 +225,9 @@ async def _video_poster(request: web.Request, path: Path, px: int) -> web.Respon
         if place is not None:
             *above, filename = path.relative_to(folders.root(place)).parts
             if (entry := await gallery.entry(place, "/".join(above), filename)) is not None:
-                await gallery.keep_look(entry, Look(poster.width, poster.height, poster.duration_s))
+                look = await asyncio.to_thread(look_at, path, "video")
+                sizes = {"width": poster.width, "height": poster.height, "duration_s": poster.duration_s}
+                await gallery.keep_look(entry, replace(look, **sizes))
         return poster.picture
 
     return await answer_picture(request, key, make, "image/webp", is_for_good=request.query.get("v") == version)

@@ -83,6 +83,14 @@ class Database:
         except (sqlite3.DatabaseError, json.JSONDecodeError, MissingRow) as error:
             raise StoreDamaged(self._words_on_damage(error)) from error
 
+    def told(self, error: BaseException) -> BaseException:
+        """The same error in words, where `in_words` has some for it."""
+        try:
+            with self.in_words():
+                raise error
+        except BaseException as told:
+            return told
+
     def _words_on_damage(self, error: Exception) -> str:
         beside = ", ".join(f"{self._path.name}{ending}" for ending in ("-wal", "-shm"))
         return (

@@ -58,6 +58,7 @@ class EventLog:
         self._being_written: list[Unwritten] = []
         self._flushing: asyncio.Future[Any] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._due: float | None = None  # when what waits is to be written, on the loop's clock
         self._waiters: list[asyncio.Future[None]] = []
 
     def record(self, job_seq: int, job_id: str, first_number: int, at_ms: int, bodies: list[dict[str, Any]]) -> None:
@@ -127,11 +128,25 @@ class EventLog:
         ]
 
     def _flush_soon(self) -> None:
-        if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(FLUSH_AFTER_S, self._flush_now)
+        if self._due is not None:
+            return
+        loop = asyncio.get_running_loop()
+        self._due = loop.time() + FLUSH_AFTER_S
+        if self._timer is None:  # one that ran on for what is written already is not made anew for each small job
+            self._timer = loop.call_at(self._due, self._look)
+
+    def _look(self) -> None:
+        self._timer = None
+        if self._due is None:
+            return
+        loop = asyncio.get_running_loop()
+        if loop.time() < self._due:
+            self._timer = loop.call_at(self._due, self._look)
+        else:
+            self._flush_now()
 
     def _flush_now(self) -> None:
-        self._stop_timer()
+        self._due = None
         if self._flushing is not None or not self._unwritten:
             return
         taken, self._unwritten = self._unwritten, Unwritten()
@@ -156,7 +171,7 @@ class EventLog:
         Without what is told of many single nodes afterwards: a row for each of a thousand nodes is written after the
         end of their job, which clients wait for, and before anybody reads it.
         """
-        self._stop_timer()
+        self._due = None
         taken = self._unwritten
         later = {job: nodes for job, nodes in taken.explained.items() if len(nodes) > FEW_NODES}
         taken.explained = {job: nodes for job, nodes in taken.explained.items() if job not in later}
@@ -182,67 +197,66 @@ class EventLog:
             taken.explained | later.explained,
         )
 
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
 
+def write_events(db: sqlite3.Connection, unwritten: Unwritten, ending: int | None = None) -> None:
+    """Write events, what they say of single nodes, and how far jobs are.
 
-def write_events(db: sqlite3.Connection, unwritten: Unwritten) -> None:
-    """Write events, what they say of single nodes, and how far jobs are."""
-    db.executemany(
-        "UPDATE jobs SET state = 'running', started_ms = ?, worker = ? WHERE seq = ? AND ended_ms IS NULL",
-        [(*how, seq) for seq, how in unwritten.starts.items()],
-    )
-    batches = unwritten.batches
+    Args:
+        ending: a job whose end the caller writes, and with it when the job began and how far it is.
+    """
+    if starts := [(*how, seq) for seq, how in unwritten.starts.items() if seq != ending]:
+        db.executemany(
+            "UPDATE jobs SET state = 'running', started_ms = ?, worker = ? WHERE seq = ? AND ended_ms IS NULL", starts
+        )
     # A job may have been forgotten in the meantime; its late events go with it.
-    db.executemany(
-        "INSERT OR REPLACE INTO event_batches (first, job, first_number, count, at_ms, body)"
-        " SELECT ?, seq, ?, ?, ?, ? FROM jobs WHERE seq = ?",
-        [(b.first, b.first_number, len(b.bodies), b.at_ms, json.dumps(b.bodies), b.job) for b in batches],
-    )
-    finished = []
-    explained = [
-        (storable(node), storable(told.get("how")), _seconds(told), json.dumps(told.get("why") or []), job)
-        for job, nodes in unwritten.explained.items()
-        for node, told in nodes.items()
-        if isinstance(told, dict)
-    ]
-    for batch in batches:
+    if batches := unwritten.batches:
+        db.executemany(
+            "INSERT OR REPLACE INTO event_batches (first, job, first_number, count, at_ms, body)"
+            " SELECT ?, seq, ?, ?, ?, ? FROM jobs WHERE seq = ?",
+            [(b.first, b.first_number, len(b.bodies), b.at_ms, json.dumps(b.bodies), b.job) for b in batches],
+        )
+    _write_nodes(db, [(*told.values(), job) for (job, _), told in _nodes_of(unwritten).items()])
+    if progress := [(percent, seq) for seq, percent in unwritten.progress.items() if seq != ending]:
+        db.executemany("UPDATE jobs SET progress = ? WHERE seq = ?", progress)
+
+
+def _nodes_of(unwritten: Unwritten) -> dict[tuple[int, str], dict[str, Any]]:
+    """What is told of nodes, by job and node: the columns of its row in the order of `_write_nodes`."""
+    nodes: dict[tuple[int, str], dict[str, Any]] = {}
+    for batch in unwritten.batches:
         for body in batch.bodies:
-            kind = body.get("kind")
-            if kind == "node_finished":
-                output = body.get("output")
-                how = "memory" if body.get("cached") else "ran"
+            if body.get("kind") == "node_finished":
+                output, node = body.get("output"), storable(body.get("node_id"))
                 shown = None if output is None else json.dumps(output)
-                finished.append((storable(body.get("node_id")), how, shown, batch.at_ms, batch.job))
-    # The time of the first end stays: a node that an earlier try of the job finished is only told of again.
-    _write_nodes(
-        db,
-        "node_id, how, output, finished_ms, job",
-        "output = coalesce(excluded.output, output), finished_ms = coalesce(finished_ms, excluded.finished_ms)",
-        finished,
-    )
-    _write_nodes(
-        db,
-        "node_id, how, seconds, why, job",
-        "how = excluded.how, seconds = excluded.seconds, why = excluded.why",
-        explained,
-    )
-    db.executemany(
-        "UPDATE jobs SET progress = ? WHERE seq = ?", [(percent, seq) for seq, percent in unwritten.progress.items()]
-    )
+                how = "memory" if body.get("cached") else "ran"
+                new = {"node_id": node, "how": how, "output": None, "seconds": None, "at_ms": batch.at_ms, "why": None}
+                row = nodes.setdefault((batch.job, node), new)
+                row["output"] = shown or row["output"]
+    for job, explained in unwritten.explained.items():
+        for node, told in explained.items():
+            if isinstance(told, dict):
+                node = storable(node)
+                new = {"node_id": node, "how": None, "output": None, "seconds": None, "at_ms": None, "why": None}
+                row = nodes.setdefault((job, node), new)
+                row["how"], row["seconds"] = storable(told.get("how")), _seconds(told)
+                row["why"] = json.dumps(told.get("why") or [])
+    return nodes
 
 
-def _write_nodes(db: sqlite3.Connection, columns: str, change: str, rows: Sequence[tuple[Any, ...]]) -> None:
+def _write_nodes(db: sqlite3.Connection, rows: Sequence[tuple[Any, ...]]) -> None:
     """Write what is known of nodes of jobs that are there. Each statement gives up Python's lock: many rows in one."""
     for start in range(0, len(rows), ROWS_AT_ONCE):
         some = rows[start : start + ROWS_AT_ONCE]
         values = ", ".join([f"({marks(some[0])})"] * len(some))
+        # The time of the first end stays: a node that an earlier try of the job finished is only told of again. A row
+        # without `why` says that a node has ended, one with it how that came about.
         db.execute(
-            f"INSERT INTO node_results ({columns})"
-            f" SELECT given.* FROM (VALUES {values}) AS given JOIN jobs ON jobs.seq = given.column{len(some[0])}"
-            f" WHERE true ON CONFLICT (job, node_id) DO UPDATE SET {change}",
+            "INSERT INTO node_results (node_id, how, output, seconds, finished_ms, why, job)"
+            f" SELECT given.* FROM (VALUES {values}) AS given JOIN jobs ON jobs.seq = given.column7"
+            " WHERE true ON CONFLICT (job, node_id) DO UPDATE SET output = coalesce(excluded.output, output),"
+            " finished_ms = coalesce(finished_ms, excluded.finished_ms), why = coalesce(excluded.why, why),"
+            " how = iif(excluded.why IS NULL, how, excluded.how),"
+            " seconds = iif(excluded.why IS NULL, seconds, excluded.seconds)",
             [value for row in some for value in row],
         )
 

@@ -270,6 +270,8 @@ class Store:
 
         That it runs is written soon and not waited for. Raises: StoreTrouble; the job waits again then.
         """
+        if (job := self.claim_fresh(choose)) is not None:
+            return job
         taken = self._line.take()
         if taken is None:
             return None
@@ -277,26 +279,38 @@ class Store:
         self._tell_list()
         started_ms = now_ms()
         try:
-            fresh, size = self._fresh.pop(taken.seq, (None, 0))
-            self._fresh_bytes -= size
-            if (job := fresh) is None:
-                await self._log.flush()  # what an earlier try finished may have come just now
-                try:
-                    job = await self._read(lambda db: read_again(db, taken.seq))
-                except StoreDamaged as damage:
-                    if isinstance(damage.__cause__, sqlite3.DatabaseError):  # that is not about this job alone
-                        raise
-                    # It cannot run, and others wait behind it.
-                    log.error("job %s is given up: %s", taken.id, damage.message)
-                    await self.finish(taken.id, "error", failure={"message": damage.message})
-                    return None
+            await self._log.flush()  # what an earlier try finished may have come just now
+            try:
+                job = await self._read(lambda db: read_again(db, taken.seq))
+            except StoreDamaged as damage:
+                if isinstance(damage.__cause__, sqlite3.DatabaseError):  # that is not about this job alone
+                    raise
+                # It cannot run, and others wait behind it.
+                log.error("job %s is given up: %s", taken.id, damage.message)
+                await self.finish(taken.id, "error", failure={"message": damage.message})
+                return None
         except BaseException:
             del self._running[taken.id]
             self._line.add(taken)
             self._tell_list()
             raise
+        return self._begin(job, started_ms, choose)
+
+    def claim_fresh(self, choose: Callable[[Job], str | None] = lambda job: None) -> Job | None:
+        """`claim` without waiting, of a job that came lately; None if the one whose turn it is has to be read."""
+        first = self._line.first()
+        if first is None or first.seq not in self._fresh:
+            return None
+        self._line.take()
+        self._running[first.id] = first
+        self._tell_list()
+        job, size = self._fresh.pop(first.seq)
+        self._fresh_bytes -= size
+        return self._begin(job, now_ms(), choose)
+
+    def _begin(self, job: Job, started_ms: int, choose: Callable[[Job], str | None]) -> Job:
         worker = choose(job)
-        self._log.record_start(taken.seq, started_ms, worker)
+        self._log.record_start(job.seq, started_ms, worker)
         job = replace(job, state="running", started_ms=started_ms, worker=worker)
         self.watcher.take_claim(job)
         return job
@@ -332,39 +346,69 @@ class Store:
             )
 
     async def finish(self, job_id: str, outcome: str, messages: Sequence[Any] = (), failure: Any = None) -> None:
-        """Write the end of a job: what `/history` shows of it from now on."""
+        """Write the end of a job: what `/history` shows of it from now on. Raises: StoreTrouble."""
+        ended = asyncio.get_running_loop().create_future()
+
+        def then(trouble: BaseException | None) -> None:
+            if ended.done():
+                return
+            if trouble is None:
+                ended.set_result(None)
+            else:
+                ended.set_exception(trouble)
+
+        self.finish_soon(job_id, outcome, messages, failure, then)
+        await ended
+
+    def finish_soon(
+        self,
+        job_id: str,
+        outcome: str,
+        messages: Sequence[Any],
+        failure: Any,
+        then: Callable[[BaseException | None], None],
+    ) -> None:
+        """`finish`, without a task that waits: `then` is called when the end is on disk, or with why it is not."""
         taken = self._running.get(job_id)
         if taken is None:
+            then(None)
             return
+        seq = taken.seq
         state = OUTCOME_STATES.get(outcome, "failed")
         message = failure.get("message") if isinstance(failure, dict) else None
         error = None if message is None else storable(message)
         unwritten = self._log.take()
+        # Whoever is told of beginnings is told by the trigger of a change that says so; all others read the end alone.
+        ending = None if self.has_webhooks else seq
+        begun = (None, None) if ending is None else unwritten.starts.get(seq, (None, None))
+        progress = 100.0 if outcome == "success" else unwritten.progress.get(seq)
 
         def write(db: sqlite3.Connection) -> None:
-            write_events(db, unwritten)
+            write_events(db, unwritten, ending)
             db.execute(
-                "UPDATE jobs SET state = ?, outcome = ?, ended_ms = ?, error = ?,"
-                " progress = iif(? = 'success', 100, progress) WHERE seq = ? AND ended_ms IS NULL",
-                (state, outcome, now_ms(), error, outcome, taken.seq),
+                "UPDATE jobs SET state = ?, outcome = ?, ended_ms = ?, error = ?, progress = coalesce(?, progress),"
+                " started_ms = coalesce(?, started_ms), worker = coalesce(?, worker)"
+                " WHERE seq = ? AND ended_ms IS NULL",
+                (state, outcome, now_ms(), error, progress, *begun, seq),
             )
             db.execute(
                 "UPDATE job_texts SET messages = ?, failure = ?, secrets = NULL WHERE job = ?",
-                (json.dumps(list(messages)), json.dumps(failure), taken.seq),
+                (json.dumps(list(messages)), json.dumps(failure), seq),
             )
             if (told := next((about for kind, about in messages if kind == "execution_error"), None)) is not None:
-                db.execute("INSERT OR REPLACE INTO job_failures VALUES (?, ?)", (taken.seq, json.dumps(told)))
+                db.execute("INSERT OR REPLACE INTO job_failures VALUES (?, ?)", (seq, json.dumps(told)))
 
-        def then(_: None) -> None:
+        def done(_: None, error: BaseException | None) -> None:
+            if error is not None:
+                self._log.give_back(unwritten)
+                then(self._database.told(error))
+                return
             self._log.let_go(unwritten)
             if self._running.pop(job_id, None) is not None:
                 self._count_end([job_id], state)
+            then(None)
 
-        try:
-            await self._write(write, then=then)
-        except BaseException:
-            self._log.give_back(unwritten)
-            raise
+        self._writer.post(write, durable=True, done=done)
 
     async def delete_pending(self, job_ids: Iterable[str] | None = None) -> int:
         """Take jobs that have not started out of the queue; all of them, when no ids are given. Returns: how many."""

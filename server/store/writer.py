@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import queue
 import sqlite3
 import threading
@@ -11,17 +12,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+log = logging.getLogger("heddle.server.store")
+
 T = TypeVar("T")
 
 
 @dataclass(slots=True)
 class Task(Generic[T]):
-    """Something to write. `then` runs on the event loop when it is on disk, before `future` tells."""
+    """Something to write. `done` runs on the event loop when it is on disk, or has failed with an error."""
 
     work: Callable[[sqlite3.Connection], T]
     durable: bool
-    then: Callable[[T], None] | None
-    future: asyncio.Future[T]
+    done: Callable[[T, BaseException | None], None]
     result: Any = None
     error: BaseException | None = None
 
@@ -59,10 +61,36 @@ class GroupWriter:
     def do(
         self, work: Callable[[sqlite3.Connection], T], *, durable: bool, then: Callable[[T], None] | None = None
     ) -> asyncio.Future[T]:
-        """Have something written. The future gives its result or its error; it need not be waited for."""
-        task = Task(work, durable, then, self._loop.create_future())
-        self._tasks.put(task)
-        return task.future
+        """Have something written. `then` runs on the event loop when it is on disk, before the future tells.
+
+        The future gives its result or its error; it need not be waited for.
+        """
+        future: asyncio.Future[T] = self._loop.create_future()
+
+        def done(result: T, error: BaseException | None) -> None:
+            if error is None and then is not None:
+                try:
+                    then(result)
+                except Exception as trouble:
+                    error = trouble
+            if future.done():
+                return
+            if error is None:
+                future.set_result(result)
+            else:
+                future.set_exception(error)
+
+        self.post(work, durable=durable, done=done)
+        return future
+
+    def post(
+        self, work: Callable[[sqlite3.Connection], T], *, durable: bool, done: Callable[[T, BaseException | None], None]
+    ) -> None:
+        """Have something written and `done` called on the event loop, with what came of it or why it failed.
+
+        Of a write that failed, the result means nothing. `done` must not raise.
+        """
+        self._tasks.put(Task(work, durable, done))
 
     def _work(self) -> None:
         stopping = False
@@ -126,14 +154,7 @@ class GroupWriter:
 
 def _tell(group: list[Task[Any]]) -> None:
     for task in group:
-        if task.error is None and task.then is not None:
-            try:
-                task.then(task.result)
-            except Exception as error:
-                task.error = error
-        if task.future.done():
-            continue
-        if task.error is None:
-            task.future.set_result(task.result)
-        else:
-            task.future.set_exception(task.error)
+        try:
+            task.done(task.result, task.error)
+        except Exception:  # the others are not to wait for ever
+            log.exception("what follows a write in the job database failed")

@@ -382,6 +382,11 @@ class OutputMetadata(OutputEntry):
     media_type: str
     mode: str | None = Field(description="The colours of a picture as Pillow names them, such as RGBA")
     frames: int | None
+    frame_rate: float | None = Field(description="Of a video, frames in a second")
+    video_codec: str | None = Field(description="As FFmpeg names it, such as h264")
+    audio_codec: str | None
+    sample_rate: int | None = Field(description="Of a sound, in Hz")
+    channels: int | None
     workflow: dict[str, Any] | None
     prompt: dict[str, Any] | None
     parameters: str | None

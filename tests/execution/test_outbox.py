@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import Any
 
 import pytest
 
+from execution import outbox as outbox_module
 from execution.events import Event, JobFinished, JobStarted, NodeFinished, NodePreview, NodeStarted
-from execution.outbox import Outbox
+from execution.outbox import NAP_S, Outbox
 from execution.protocol import unpack
 
 
@@ -91,6 +93,7 @@ def test_the_first_node_of_a_job_and_the_jobs_end_are_told_at_once_with_what_cam
     pipe.gate.set()
     outbox = Outbox(pipe, fail)
     for job in "ab":
+        time.sleep(3 * NAP_S)
         said: list[Event] = [JobStarted(), NodeStarted("1")]
         for event in said:
             outbox.put_event(job, event)
@@ -99,6 +102,20 @@ def test_the_first_node_of_a_job_and_the_jobs_end_are_told_at_once_with_what_cam
             outbox.put_event(job, event)
         assert pipe.sent[-1][0]["events"][-1]["kind"] == "job_finished"
     outbox.close()
+
+
+def test_each_of_many_short_jobs_costs_one_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbox_module, "MOMENT_S", 60.0)
+    monkeypatch.setattr(outbox_module, "NAP_S", 0.5)
+    pipe = Pipe()
+    pipe.gate.set()
+    outbox = Outbox(pipe, fail)
+    for number in range(20):
+        for event in (JobStarted(), NodeStarted("1"), NodeFinished("1"), JobFinished()):
+            outbox.put_event(str(number), event)
+    outbox.close()
+    assert len(pipe.sent) == 21  # the first comes after a silence, and its first node is told at once
+    assert [len(message["events"]) for message, _ in pipe.sent] == [2, 2, *[4] * 19]
 
 
 @pytest.mark.parametrize("said", [{"a": object()}, {"a": 10**5000}, {"a": "b"}])

@@ -104,11 +104,11 @@ class Desk:
             assert response.status == 200, await response.text()
             return (await response.json())["prompt_id"]
 
-    async def ended(self, job_id: str, timeout_s: float = 20) -> dict[str, Any]:
+    async def ended(self, job_id: str, timeout_s: float = 60) -> dict[str, Any]:
         """The history entry of a job, once it has ended."""
         return (await self.until(lambda: self.json(f"/history/{job_id}"), timeout_s))[job_id]
 
-    async def until(self, ask: Callable[[], Any], timeout_s: float = 20) -> Any:
+    async def until(self, ask: Callable[[], Any], timeout_s: float = 60) -> Any:
         """The first answer that is not empty."""
         end = time.monotonic() + timeout_s
         while not (answer := await ask()):
@@ -129,10 +129,10 @@ class Desk:
         socket = await self.client.ws_connect(f"/ws?clientId={client_id}")
         if features:
             await socket.send_json({"type": "feature_flags", "data": features})
-            heard = [await socket.receive_json(timeout=5) for _ in range(2)]
+            heard = [await socket.receive_json(timeout=60) for _ in range(2)]
             assert {message["type"] for message in heard} == {"status", "feature_flags"}
         else:
-            assert (await socket.receive_json(timeout=5))["data"]["sid"] == client_id
+            assert (await socket.receive_json(timeout=60))["data"]["sid"] == client_id
         return socket
 
 
@@ -140,7 +140,7 @@ async def heard_until(socket: ClientWebSocketResponse, last: Callable[[Any], boo
     """What a websocket says, up to and with the message that `last` knows. Binary messages as bytes."""
     heard: list[Any] = []
     while True:
-        message = await socket.receive(timeout=20)
+        message = await socket.receive(timeout=60)
         assert message.type in (WSMsgType.TEXT, WSMsgType.BINARY), message
         heard.append(json.loads(message.data) if message.type is WSMsgType.TEXT else message.data)
         if isinstance(heard[-1], dict) and last(heard[-1]):

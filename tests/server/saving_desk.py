@@ -22,7 +22,7 @@ def work(base: Path, pipe: Any) -> None:
     from heddle.graph.context import Context
     from heddle.graph.declare import node, spec_of
     from heddle.graph.results import Shown
-    from heddle.media.claims import Claims, claims_path
+    from heddle.media.claims import Claims
     from heddle.media.output_names import plan_name
     from heddle.settings.folders import Folders
     from heddle.settings.options import Settings
@@ -41,7 +41,7 @@ def work(base: Path, pipe: Any) -> None:
 
     with tied_to_front_desk(folders.user):
         made = worker(spec_of(save))
-        made.house.claims_of = lambda job_id: Claims(claims_path(folders.user, job_id))
+        made.house.claims_of = lambda job_id: Claims(folders.user, job_id)
         serve_connection(made, pipe, lambda: {"devices": []}, ready=lambda: None)
     os._exit(0)
 

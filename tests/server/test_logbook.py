@@ -72,7 +72,7 @@ async def test_only_clients_that_know_the_word_hear_details(desk: Desk) -> None:
     logging.getLogger("heddle.test").error("a line")
     heard = []
     for socket in (knows, other):
-        while (message := await socket.receive_json(timeout=10))["type"] != "logs":
+        while (message := await socket.receive_json(timeout=60))["type"] != "logs":
             pass
         heard.append(message["data"]["entries"][0])
     assert (heard[0]["level"], heard[0]["source"]) == ("error", "desk") and sorted(heard[1]) == ["m", "t"]

@@ -11,7 +11,11 @@ from typing import Any
 import pytest
 
 from server import supervisor
-from server.store import Store
+from server.store import NewJob, Store
+from server.store.rows import accepted
+from server.store.waiting import Waiting
+from server.translate import JobTeller
+from server.workplaces import JobRun
 from tests.server.fake_worker import in_a_process, in_a_thread
 from tests.server.front_desk import GRAPH, Desk, front_desk, heard_until, is_over
 from tests.server.test_jobs import LONG
@@ -337,6 +341,16 @@ async def test_a_packs_own_message_reaches_its_client_or_all(desk: Desk) -> None
     for sid in ("me", None):
         message = {"type": "say", "event": "pack.said", "data": {"to": sid}, "client_id": sid}
         desk.parts.supervisor._take(worker, message, None)
-    heard = [await mine.receive_json(timeout=5) for _ in range(2)]
+    heard = [await mine.receive_json(timeout=60) for _ in range(2)]
     assert heard == [{"type": "pack.said", "data": {"to": "me"}}, {"type": "pack.said", "data": {"to": None}}]
-    assert await other.receive_json(timeout=5) == {"type": "pack.said", "data": {"to": None}}
+    assert await other.receive_json(timeout=60) == {"type": "pack.said", "data": {"to": None}}
+
+
+async def test_a_worker_whose_last_words_on_a_job_nobody_understands_gets_the_next_one(desk: Desk) -> None:
+    await desk.ready()
+    supervisor = desk.parts.supervisor
+    (worker,) = supervisor._workers
+    worker.run = JobRun(accepted(NewJob("odd", {}, []), Waiting(1, "odd", None, 1.0, 1)), JobTeller("odd", {}), 0)
+    events = [{"kind": "nodes_cached", "nodes": 5}, {"kind": "job_finished", "status": "success"}]
+    supervisor._take(worker, {"type": "events", "job_id": "odd", "events": events}, None)
+    assert (await desk.ended(await desk.submit()))["status"]["completed"] is True

@@ -179,7 +179,7 @@ async def test_clients_that_know_the_word_hear_of_hashes_and_the_end_waits_for_n
         await hashed(desk, "a.pt")
         heard: list[dict[str, Any]] = []
         while not heard or heard[-1]["state"] != "known":
-            message = await knows.receive_json(timeout=10)
+            message = await knows.receive_json(timeout=60)
             heard += message["data"]["models"] if message["type"] == "heddle_models" else []
         path = put(desk, "loras", "large.pt", b"")
         with path.open("wb") as file:

@@ -18,6 +18,11 @@ from server.catalogue import Catalogue
 from server.pack_door import PackDoor
 from server.pack_routes import SECRET_HEADER, PackServer, forget_socket, patterns_of
 from server.prompt_server import PromptServer
+from server.store import NewJob
+from server.store.rows import accepted
+from server.store.waiting import Waiting
+from server.translate import JobTeller
+from server.workplaces import JobRun
 from tests.server.fake_worker import CATALOGUE, record
 from tests.server.front_desk import Desk, front_desk
 
@@ -239,11 +244,12 @@ async def test_what_a_pack_says_while_a_job_ends_waits_for_its_turn(desk: Desk) 
     mine = await desk.socket("mine")
     supervisor = desk.parts.supervisor
     (worker,) = supervisor._workers
-    worker.closing = asyncio.create_task(asyncio.sleep(0))
-    worker.closing.add_done_callback(lambda done: supervisor._take_backlog(worker, done))
+    job = accepted(NewJob("another", {}, []), Waiting(1, "another", None, 1.0, 1))
+    worker.closing = JobRun(job, JobTeller(job.id, {}), 0)
+    asyncio.get_running_loop().call_soon(supervisor._take_backlog, worker)
     supervisor._take(worker, {"type": "say", "event": "mine", "data": 1, "client_id": "mine"}, None)
     assert len(worker.backlog) == 1
-    told = await mine.receive_json(timeout=20)
+    told = await mine.receive_json(timeout=60)
     while told["type"] != "mine":
-        told = await mine.receive_json(timeout=20)
+        told = await mine.receive_json(timeout=60)
     assert told["data"] == 1

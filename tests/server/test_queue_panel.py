@@ -124,7 +124,7 @@ async def test_whoever_knows_the_word_hears_of_every_clients_jobs(desk: Desk, mo
 
     async def hear_until(wanted: Any) -> None:
         while not told or not wanted(told[-1]):
-            message = await knows.receive_json(timeout=20)
+            message = await knows.receive_json(timeout=60)
             told.extend([message["data"]] if message["type"] == "heddle_queue" else [])
 
     await hear_until(lambda heard: heard["running"] and heard["running"][0]["node"])

@@ -59,7 +59,7 @@ async def test_a_client_that_watches_a_chain_gets_as_many_bytes_as_it_has_nodes(
         heard[length] = 0
         nodes: set[str] = set()
         while True:
-            message = await socket.receive(timeout=20)
+            message = await socket.receive(timeout=60)
             assert message.type is WSMsgType.TEXT
             heard[length] += len(message.data)
             told = message.json()
@@ -97,7 +97,7 @@ async def test_progress_that_was_held_back_is_told_when_no_more_comes(desk: Desk
     await desk.submit(graph, client_id="me")
     running: list[str] = []
     while True:
-        told = (await socket.receive(timeout=20)).data
+        told = (await socket.receive(timeout=60)).data
         if isinstance(told, bytes):
             continue
         if '"3"' in told and "executing" in told:

@@ -143,14 +143,14 @@ async def test_a_client_that_asks_for_it_reads_the_log(desk: Desk) -> None:
 
 async def test_flags_are_told_to_whoever_tells_theirs(desk: Desk) -> None:
     socket = await desk.client.ws_connect("/api/ws?clientId=me")
-    first = await socket.receive_json(timeout=5)
+    first = await socket.receive_json(timeout=60)
     assert first == {"type": "status", "data": {"status": {"exec_info": {"queue_remaining": 0}}, "sid": "me"}}
     await socket.send_json({"type": "feature_flags", "data": {"supports_preview_metadata": True}})
-    told = await socket.receive_json(timeout=5)
+    told = await socket.receive_json(timeout=60)
     assert told == {"type": "feature_flags", "data": await desk.json("/features")}
     assert told["data"]["supports_preview_metadata"] is True
     unnamed = await desk.client.ws_connect("/ws")
-    sid = (await unnamed.receive_json(timeout=5))["data"]["sid"]
+    sid = (await unnamed.receive_json(timeout=60))["data"]["sid"]
     assert isinstance(sid, str) and len(sid) >= 16
 
 
@@ -246,7 +246,7 @@ async def test_messages_of_any_length_arrive_each_as_its_own(desk: Desk, length:
     said, preview = Notification("x" * length), Preview("png", b"y" * (length - 8))
     for _ in range(2):
         desk.parts.clients.tell("me", [said, preview])
-    heard = [await socket.receive(timeout=5) for _ in range(4)]
+    heard = [await socket.receive(timeout=60) for _ in range(4)]
     assert [each.data for each in heard] == [said.encode(), preview.encode()] * 2
 
 
@@ -267,7 +267,7 @@ async def test_words_that_cannot_be_read_do_not_end_the_connection(desk: Desk) -
 async def test_a_client_that_says_too_much_loses_its_own_connection_only(desk: Desk) -> None:
     loud, quiet = await desk.socket("loud"), await desk.socket("quiet")
     await loud.send_str("x" * (LARGEST_MESSAGE + 1))
-    closed = await loud.receive(timeout=5)
+    closed = await loud.receive(timeout=60)
     assert closed.type is WSMsgType.CLOSE and closed.data == 1009  # message too big
     await desk.submit(client_id="quiet")
     await heard_until(quiet, is_over)

@@ -97,7 +97,9 @@ const withInner = (text) => ({
   definitions: { subgraphs: [{ ...INNER, nodes: [{ ...INNER.nodes[0], widgets_values: [text] }] }] },
 });
 
-test("subgraphs travel along, are shared where they are the same, and get another id where they are not", () => {
+test("subgraphs travel along, are shared where they are the same, and get another id where they are not", (t) => {
+  // Where the page comes over plain HTTP from another machine, browsers have no such function.
+  t.mock.method(crypto, "randomUUID", () => assert.fail("crypto.randomUUID is not there"));
   const { catalogue } = newDocument();
   const { document: source } = readWorkflow(withInner("a"), catalogue);
   const part = carried(takePart(source.root, source.root.nodes.values()));

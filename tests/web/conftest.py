@@ -21,7 +21,7 @@ import pytest
 
 from benchmarks.browser import NO_CHROMIUM, chromium_arguments, find_chromium
 from tests.web.node_tools import packages
-from tests.web.page_server import PageServer, running
+from tests.web.page_server import IS_SLOW, PageServer, running
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, WebError
@@ -145,6 +145,11 @@ def troubles() -> Troubles:
     return Troubles()
 
 
+def slow_down(page: Page) -> None:
+    """Its scripts get a quarter of the processor."""
+    page.context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": 4})
+
+
 @pytest.fixture
 def new_context(
     browser: Browser,
@@ -155,19 +160,23 @@ def new_context(
 ) -> Iterator[Callable[..., BrowserContext]]:
     """Opens a browser profile for a server: `new_context(server, locale="zh-CN", viewport=..., has_touch=True)`.
 
+    `inside` names a browser that was started otherwise.
+
     Afterwards all that any of its pages did wrong fails the test, and of a failed one there are pictures.
     """
     opened: list[BrowserContext] = []
 
-    def open_context(server: PageServer, **options: Any) -> BrowserContext:
+    def open_context(server: PageServer, *, inside: Browser = browser, **options: Any) -> BrowserContext:
         usual: dict[str, Any] = {"viewport": {"width": 1280, "height": 800}, "locale": "en-US", "color_scheme": "dark"}
         wanted: dict[str, Any] = {**usual, "base_url": server.address, **options}
-        context = browser.new_context(**wanted)
+        context = inside.new_context(**wanted)
         context.set_default_timeout(ACTION_TIMEOUT_MS)
         if not opened:
             server.forget_drafts()
         troubles.serve_from(server.address)
         troubles.watch(context)
+        if IS_SLOW:
+            context.on("page", slow_down)
         opened.append(context)
         return context
 

@@ -5,8 +5,7 @@ import { test } from "node:test";
 import { Catalogue } from "../../web/core/catalogue.js";
 import { Document } from "../../web/core/document.js";
 import { Emitter } from "../../web/core/emitter.js";
-import { filesOf } from "../../web/features/content/inputs.js";
-import { Versions } from "../../web/features/content/versions.js";
+import { filesOf, Versions } from "../../web/features/content/files.js";
 
 const RECORDS = {
   Load: { input: { required: { image: [["a.png", "b.png", "c.png [output]"], { image_upload: true }] } }, output: ["IMAGE"] },

@@ -73,6 +73,29 @@ test("what came between two questions shifts nothing", async () => {
   assert.deepEqual([list.total, list.fresh, named(list, 300)], [500, 1, "199.png"]);
 });
 
+test("of two questions after what came, the later one has the last word", async () => {
+  const server = new Results(250);
+  const answers = [];
+  let isSlow = false;
+  const list = new OutputList(async (query) => {
+    const answer = await server.ask(query);
+    if (isSlow) await new Promise((resolve) => answers.push(resolve));
+    return answer;
+  });
+  await list.choose(new URLSearchParams());
+  isSlow = true;
+  server.add("new.png");
+  const first = list.hear(false);
+  await new Promise((resolve) => setTimeout(resolve));
+  server.add("newer.png");
+  const second = list.hear(false);
+  await new Promise((resolve) => setTimeout(resolve));
+  isSlow = false;
+  answers.reverse().forEach((each) => each());
+  await Promise.all([first, second]);
+  assert.equal(list.fresh, 2);
+});
+
 test("what is gone is gone from the list", async () => {
   const server = new Results(300);
   const list = new OutputList(server.ask);

@@ -12,7 +12,7 @@ test("a stroke covers what lies within its radius, as strongly as the brush says
   const surface = new Surface(1100, 700); // over the edges of tiles
   surface.begin();
   const half = { ...WHOLE, opacity: 0.5 };
-  for (let i = 0; i < 5; i++) surface.stroke({ x: 500, y: 500, radius: 20 }, { x: 530, y: 530, radius: 20 }, half);
+  for (let i = 0; i < 5; i++) [...surface.stroke({ x: 500, y: 500, radius: 20 }, { x: 530, y: 530, radius: 20 }, half)];
   surface.commit();
   const at = (x, y) => surface.data[y * 1100 + x];
   assert.equal(at(512, 512), 128);
@@ -20,7 +20,7 @@ test("a stroke covers what lies within its radius, as strongly as the brush says
   assert.equal(at(470, 500), 0);
   assert.equal(at(530, 500), 0, "beside the line");
   surface.begin();
-  surface.stroke({ x: 512, y: 512, radius: 4 }, { x: 512, y: 512, radius: 4 }, { ...WHOLE, erases: true });
+  [...surface.stroke({ x: 512, y: 512, radius: 4 }, { x: 512, y: 512, radius: 4 }, { ...WHOLE, erases: true })];
   surface.commit();
   assert.equal(at(512, 512), 0);
   assert.equal(at(524, 524), 128);
@@ -33,7 +33,7 @@ test("undo and redo bring back every pixel, and what is cancelled was never ther
   const states = [surface.data.slice()];
   for (let i = 0; i < 12; i++) {
     surface.begin();
-    surface.stroke(point(), point(), { hardness: random(), opacity: random(), erases: random() < 0.3 });
+    [...surface.stroke(point(), point(), { hardness: random(), opacity: random(), erases: random() < 0.3 })];
     if (i === 6) [...surface.replace(polygon([100, 100, 1200, 300, 300, 590], 1300, 600))];
     if (i === 9) surface.cancel();
     else surface.commit();
@@ -54,7 +54,7 @@ test("only what changed is told", () => {
   const told = [];
   surface.onChange = (rect) => told.push(rect);
   surface.begin();
-  surface.stroke({ x: 1000, y: 1000, radius: 10 }, { x: 1010, y: 1000, radius: 10 }, WHOLE);
+  [...surface.stroke({ x: 1000, y: 1000, radius: 10 }, { x: 1010, y: 1000, radius: 10 }, WHOLE)];
   assert.deepEqual(told, [{ x: 990, y: 990, width: 31, height: 21 }]);
   const other = surface.data.slice();
   other[4095] = 9;

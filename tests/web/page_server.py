@@ -18,6 +18,7 @@ from typing import Any
 HOUSE = Path(__file__).resolve().parents[2]
 START_S = 300.0  # a worker reads a lot before it is ready, and a busy machine takes its time
 STOP_S = 20.0
+IS_SLOW = "SLOW_PAGE" in os.environ  # for people who look for trouble: see slow_server.py
 
 
 class PageServer:
@@ -39,7 +40,8 @@ class PageServer:
     def start(self) -> None:
         """Returns as soon as anything is answered; a worker may still be on its way (`wait_for_worker`)."""
         assert self._process is None, "it runs already"
-        command = [sys.executable, str(HOUSE / "main.py"), "--cpu", "--port", str(self.port)]
+        program = ["-m", "tests.web.slow_server"] if IS_SLOW else [str(HOUSE / "main.py")]
+        command = [sys.executable, *program, "--cpu", "--port", str(self.port)]
         command += ["--base-directory", str(self.base), *self._options]
         self.base.mkdir(parents=True, exist_ok=True)
         with self._log.open("ab") as log:

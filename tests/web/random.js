@@ -4,6 +4,7 @@ import { Catalogue } from "../../web/core/catalogue.js";
 import { Document } from "../../web/core/document.js";
 import { Group } from "../../web/core/graph.js";
 import { definitionOf } from "../../web/core/instances.js";
+import * as ends from "../../web/core/subgraph-ends.js";
 import * as subgraphs from "../../web/core/subgraphs.js";
 import { fits } from "../../web/core/types.js";
 
@@ -124,19 +125,19 @@ export function randomEdit(document, draw) {
       const other = draw.of([...document.definitions.values()]);
       if (other && subgraphs.mayHold(graph, other)) graph.addNode(other.id, { x: 0, y: 0 });
     },
-    () => definition && node?.inputs.length && subgraphs.promote(node, "input", draw.of(node.inputs).name),
-    () => definition && node?.outputs.length && subgraphs.promote(node, "output", draw.of(node.outputs).name),
-    () => definition && node?.inputs.length && subgraphs.demote(node, "input", draw.of(node.inputs).name),
-    () => definition && withSlot(definition, draw, (side, at, count) => subgraphs.moveSlot(definition, side, at, draw.whole(count))),
-    () => definition && withSlot(definition, draw, (side, at) => subgraphs.renameSlot(definition, side, at, `slot ${draw.whole(50)}`)),
-    () => definition && draw.random() < 0.4 && withSlot(definition, draw, (side, at) => subgraphs.removeSlot(definition, side, at)),
+    () => definition && node?.inputs.length && ends.promote(node, "input", draw.of(node.inputs).name),
+    () => definition && node?.outputs.length && ends.promote(node, "output", draw.of(node.outputs).name),
+    () => definition && node?.inputs.length && ends.demote(node, "input", draw.of(node.inputs).name),
+    () => definition && withSlot(definition, draw, (side, at, count) => ends.moveSlot(definition, side, at, draw.whole(count))),
+    () => definition && withSlot(definition, draw, (side, at) => ends.renameSlot(definition, side, at, `slot ${draw.whole(50)}`)),
+    () => definition && draw.random() < 0.4 && withSlot(definition, draw, (side, at) => ends.removeSlot(definition, side, at)),
   ];
   document.edit("edit", draw.of(edits));
 }
 
 function withSlot(definition, draw, act) {
   const side = draw.of(["input", "output"]);
-  const count = subgraphs.slotsOf(definition, side).length;
+  const count = ends.slotsOf(definition, side).length;
   if (count) act(side, draw.whole(count), count);
 }
 
@@ -159,7 +160,7 @@ export function findFaults(document) {
       const definition = document.definitions.get(node.type);
       if (!definition) continue;
       for (const [side, slots] of [["input", node.inputs], ["output", node.outputs]]) {
-        const names = subgraphs.slotsOf(definition, side).map((slot) => slot.name);
+        const names = ends.slotsOf(definition, side).map((slot) => slot.name);
         if (names.join() !== slots.map((slot) => slot.name).join()) faults.push(`${where}: instance ${node.id} has the ${side}s ${slots.map((slot) => slot.name)} and its subgraph ${names}`);
       }
     }

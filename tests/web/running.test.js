@@ -12,7 +12,7 @@ import { Job, Jobs } from "../../web/features/run/jobs.js";
 import { Pace } from "../../web/features/run/pace.js";
 import { nodesBehind, targetsOf } from "../../web/features/run/reach.js";
 import { Sending } from "../../web/features/run/sending.js";
-import { readOutput } from "../../web/features/run/showing.js";
+import { readOutput, Showing } from "../../web/features/run/showing.js";
 
 const RECORDS = {
   Source: { input: {}, output: ["IMAGE"], output_name: ["IMAGE"] },
@@ -56,6 +56,38 @@ test("a job's nodes go from running to done, and a word that comes late changes 
   assert.deepEqual(job.failure, { nodeId: "3", type: "Show", message: "no", kind: "ValueError", traceback: "x\ny" });
   jobs.hear("execution_success", { prompt_id: "a" });
   assert.equal(job.state, "partial");
+});
+
+test("a record from before a job's end does not take its end back, and what was heard meanwhile is shown with it", () => {
+  const jobs = new Jobs();
+  /** @type {[string, any][]} */
+  const shown = [];
+  jobs.events.on("result", ({ id, output }) => shown.push([id, output.text]));
+  jobs.hear("executed", { prompt_id: "a", node: "2", display_node: "2", output: { text: ["heard"] } });
+  jobs.hear("execution_success", { prompt_id: "a" });
+  shown.length = 0;
+  const job = /** @type {Job} */ (jobs.get("a"));
+  jobs.catchUp(job, { status: "in_progress", outputs: { 1: { text: ["kept"] } } });
+  assert.equal(job.state, "done");
+  assert.deepEqual(shown, [["1", ["kept"]], ["2", ["heard"]]]);
+});
+
+test("results from before a reload do not cover those of a run since", () => {
+  const document = open([node(1, "Source")], []);
+  const jobs = new Jobs();
+  /** @type {string[]} */
+  const texts = [];
+  const content = { setPreview() {}, setText: (/** @type {any} */ _, /** @type {string} */ text) => texts.push(text), get: () => null };
+  const editor = { document, path: [], events: new Emitter(), services: { content }, server: {}, nodeOf: (/** @type {string} */ id) => document.nodeOf(id) };
+  const showing = new Showing(/** @type {any} */ (editor), jobs);
+  const [before, since] = ["before", "since"].map((id) => new Job(id, document, ""));
+  jobs.add(since);
+  jobs.hear("executed", { prompt_id: "since", node: "1", display_node: "1", output: { text: ["new"] } });
+  before.isRecalled = true;
+  jobs.add(before);
+  jobs.catchUp(before, { status: "completed", outputs: { 1: { text: ["old"] } } });
+  assert.deepEqual(texts, ["new"]);
+  showing.cleanups.forEach((each) => each());
 });
 
 test("what a node unfolds into counts for the node that the person sees", () => {

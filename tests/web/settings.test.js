@@ -49,3 +49,21 @@ test("what the server could not take goes with the next call, the newest value o
   console.warn = warn;
   assert.deepEqual(sent, [{ "Heddle.size": 6, "Heddle.style": "b" }]);
 });
+
+test("what is on its way or waits for its turn is known to the one who leaves", async () => {
+  /** @type {(() => void)[]} */
+  const taken = [];
+  const settings = make({}, () => new Promise((resolve) => taken.push(() => resolve(undefined))));
+  assert.equal(settings.unsent, null);
+  settings.write("size", 5);
+  settings.write("style", "b");
+  settings.write("size", 6);
+  assert.deepEqual(settings.unsent, { "Heddle.size": 6, "Heddle.style": "b" });
+  const flushed = settings.flush();
+  for (let i = 0; i < 2; i++) {
+    taken[i]();
+    await new Promise((resolve) => setTimeout(resolve));
+  }
+  await flushed;
+  assert.equal(settings.unsent, null);
+});

@@ -2,12 +2,14 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { blueprintOf, insertWorkflow } from "../../web/core/blueprints.js";
 import { Catalogue } from "../../web/core/catalogue.js";
 import { afterQueue } from "../../web/core/controls.js";
 import { Document } from "../../web/core/document.js";
 import { turnGroupNodes } from "../../web/core/group-nodes.js";
 import { addPoint } from "../../web/core/linking.js";
 import { readWorkflow } from "../../web/core/read.js";
+import * as ends from "../../web/core/subgraph-ends.js";
 import * as subgraphs from "../../web/core/subgraphs.js";
 import { writeWorkflow } from "../../web/core/write.js";
 import { GROUP_NODES, GROUP_RECORDS } from "./forms.js";
@@ -63,8 +65,8 @@ test("promoted widgets give each instance a value of its own, which stays when s
   const { document, root, text, sampler } = textToImage();
   const { instance, definition } = document.edit("make", () => subgraphs.makeSubgraph(root, [text, sampler], { name: "Paint" }));
   document.edit("promote", () => {
-    subgraphs.promote(sampler, "input", "steps");
-    subgraphs.promote(sampler, "input", "seed");
+    ends.promote(sampler, "input", "steps");
+    ends.promote(sampler, "input", "seed");
   });
   const other = document.edit("new", () => root.addNode(definition.id, { x: 0, y: 500 }));
   document.edit("value", () => {
@@ -73,9 +75,9 @@ test("promoted widgets give each instance a value of its own, which stays when s
     root.setValue(other, "seed.control_after_generate", "increment");
   });
   document.edit("more", () => {
-    subgraphs.promote(text, "input", "text");
-    subgraphs.moveSlot(definition, "input", 4, 0);
-    subgraphs.renameSlot(definition, "input", 3, "how many");
+    ends.promote(text, "input", "text");
+    ends.moveSlot(definition, "input", 4, 0);
+    ends.renameSlot(definition, "input", 3, "how many");
   });
   assert.deepEqual(instance.inputs.map((slot) => slot.name), ["text", "clip", "model", "how many", "seed"]);
   for (const node of [instance, other]) assert.equal(node.values.text, "a cat");
@@ -94,12 +96,12 @@ test("promoted widgets give each instance a value of its own, which stays when s
 test("what is taken back gives its value to the widget inside", () => {
   const { document, root, sampler } = textToImage();
   const { instance, definition } = document.edit("make", () => subgraphs.makeSubgraph(root, [sampler], { name: "Paint" }));
-  document.edit("promote", () => subgraphs.promote(sampler, "input", "steps"));
+  document.edit("promote", () => ends.promote(sampler, "input", "steps"));
   document.edit("value", () => root.setValue(instance, "steps", 31));
-  document.edit("back", () => subgraphs.demote(sampler, "input", "steps"));
+  document.edit("back", () => ends.demote(sampler, "input", "steps"));
   assert.equal(sampler.values.steps, 31);
   assert.equal(instance.input("steps"), undefined);
-  assert.equal(subgraphs.slotsOf(definition, "input").length, 2);
+  assert.equal(ends.slotsOf(definition, "input").length, 2);
   document.journal.undo();
   assert.equal(instance.values.steps, 31);
   assert.equal(sampler.values.steps, 12);
@@ -108,7 +110,7 @@ test("what is taken back gives its value to the widget inside", () => {
 test("laid open again it is what it was, with the instance's values", () => {
   const { document, root, text, sampler, show } = textToImage();
   const { instance } = document.edit("make", () => subgraphs.makeSubgraph(root, [text, sampler], { name: "Paint" }));
-  document.edit("promote", () => subgraphs.promote(sampler, "input", "steps"));
+  document.edit("promote", () => ends.promote(sampler, "input", "steps"));
   document.edit("value", () => root.setValue(instance, "steps", 31));
   const nodes = document.edit("unpack", () => subgraphs.unpack(instance));
   assert.deepEqual(nodes.map((node) => [node.id, node.type]), [[text.id, "Text"], [sampler.id, "Sampler"]]);
@@ -125,7 +127,7 @@ test("an instance can get a subgraph of its own", () => {
   document.edit("own", () => subgraphs.makeIndependent(other, "Paint 2"));
   const own = document.definitions.get(other.type);
   assert.notEqual(own, definition);
-  document.edit("promote", () => subgraphs.promote(own.graph.node(sampler.id), "input", "steps"));
+  document.edit("promote", () => ends.promote(own.graph.node(sampler.id), "input", "steps"));
   assert.equal(instance.input("steps"), undefined);
   assert.equal(other.values.steps, 12);
   assert.deepEqual(reopened(document).damage, []);
@@ -139,16 +141,16 @@ test("a subgraph does not go into itself, and is taken into another workflow onc
   const { definition: outer, instance } = document.edit("make", () => subgraphs.makeSubgraph(root, [nested, text], { name: "Outer" }));
   assert.equal(subgraphs.mayHold(inner.graph, outer), false);
   assert.equal(subgraphs.mayHold(root, outer), true);
-  const saved = plain(subgraphs.blueprintOf(instance));
+  const saved = plain(blueprintOf(instance));
   const read = () => readWorkflow(plain(saved), document.catalogue).document;
-  assert.throws(() => document.edit("insert", () => subgraphs.insertWorkflow(inner.graph, read(), { x: 0, y: 0 })), RangeError);
-  document.edit("insert", () => subgraphs.insertWorkflow(root, read(), { x: 10, y: 20 }));
+  assert.throws(() => document.edit("insert", () => insertWorkflow(inner.graph, read(), { x: 0, y: 0 })), RangeError);
+  document.edit("insert", () => insertWorkflow(root, read(), { x: 10, y: 20 }));
   assert.equal(document.definitions.size, 2);
   const elsewhere = new Document(document.catalogue);
-  const [node] = elsewhere.edit("insert", () => subgraphs.insertWorkflow(elsewhere.root, read(), { x: 10, y: 20 }));
+  const [node] = elsewhere.edit("insert", () => insertWorkflow(elsewhere.root, read(), { x: 10, y: 20 }));
   assert.deepEqual([node.x, node.y, node.name, elsewhere.definitions.size], [10, 20, "Outer", 2]);
-  document.edit("change", () => subgraphs.promote(sampler, "input", "steps"));
-  document.edit("insert", () => subgraphs.insertWorkflow(root, read(), { x: 10, y: 20 }));
+  document.edit("change", () => ends.promote(sampler, "input", "steps"));
+  document.edit("insert", () => insertWorkflow(root, read(), { x: 10, y: 20 }));
   assert.equal(document.definitions.size, 4); // the inner one is another one now, and so is what holds it
   assert.deepEqual(reopened(document).damage, []);
 });

@@ -83,9 +83,7 @@ def test_an_extension_adds_to_the_page_and_broken_ones_beside_it_are_named(
     assert page.evaluate(f"{node}.values.shade") == "black"
     page.keyboard.press("Control+Enter")
     expect(page.locator(".note").filter(has_text="Shades: black 7")).to_be_visible()
-    until(
-        page, BAD_LISTENER
-    )  # here at the latest: which hook is asked first is not said, and one that refuses is the last
+    until(page, BAD_LISTENER)  # at the latest: which hook is asked first is not said, and one that refuses is the last
     assert page.evaluate(f"{node}.values.times") == 1
 
     # The panel is there; all of it goes with the feature that brought it.

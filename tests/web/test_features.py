@@ -85,7 +85,12 @@ WATCH = """async () => {
     const left = [...others];
     return some.filter((each) => (left.includes(each) ? (left.splice(left.indexOf(each), 1), false) : true));
   };
-  const pause = () => new Promise((resolve) => setTimeout(resolve, 100));
+  let asking = 0; // what a feature asks the server at its start is a part of it
+  const { fetch } = window;
+  window.fetch = (...args) => (asking++, fetch(...args).finally(() => asking--));
+  const pause = async () => {
+    do await new Promise((resolve) => setTimeout(resolve, 100)); while (asking);
+  };
   editor.show(editor.document); // what the view listens to is counted, too
   Object.assign(window, { watched: { features, look, less, pause, base } });
 }"""

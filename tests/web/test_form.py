@@ -9,6 +9,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.web.conftest import Troubles
 from tests.web.page_server import PageServer
+from tests.web.waits import until_kept
 
 
 def test_a_phone_runs_a_workflow_by_its_form(
@@ -44,6 +45,7 @@ def test_a_phone_runs_a_workflow_by_its_form(
     form.locator(".form-field.is-wrong .form-error").wait_for()
     page.get_by_role("button", name="Show the graph").tap()
     expect(form).to_be_hidden()
+    until_kept(page)
     page.reload()
     page.locator("body[data-ready]").wait_for()
     expect(form).to_be_hidden()  # this browser remembers

@@ -116,3 +116,42 @@ def test_a_mask_on_a_result_brings_a_node_that_loads_it(editor_page: Page, serve
     assert len(made) == 1 and made[0][0] == "LoadImage"
     opacity = pixels(server, made[0][1])[..., 3]
     assert opacity[0, 0] == 0 and opacity[64, 70] == 255
+
+
+def test_a_stroke_right_after_clearing_is_a_step_of_its_own(editor_page: Page, server: PageServer) -> None:
+    page = editor_page
+    (server.base / "input").mkdir(exist_ok=True)
+    opaque = np.full((128, 128, 4), 255, dtype=np.uint8)
+    opaque[:32, :, 3] = 0  # masked
+    Image.fromarray(opaque).save(server.base / "input" / "masked.png")
+    page.evaluate(OPEN, "masked.png")
+    page.evaluate("""() => {
+      const send = Worker.prototype.postMessage;
+      Worker.prototype.postMessage = function (message) {
+        if (message.name !== "clear") return send.call(this, message);
+        window.goOn = () => {
+          Worker.prototype.postMessage = send;
+          this.postMessage(message);
+        };
+      };
+    }""")
+    open_mask(page)
+    page.keyboard.press("Delete")
+    drag(page, (0.25, 0.75), (0.75, 0.75))
+    expect(page.locator(".mask-status")).not_to_be_empty()
+    page.evaluate("goOn()")
+    expect(page.locator(".mask-status")).to_be_empty(timeout=20_000)
+    undo = page.locator("dialog.mask").get_by_role("button", name="Undo")
+    expect(undo).to_be_enabled()
+    page.locator(".mask-stage").focus()
+    page.keyboard.press("Control+z")  # the stroke
+    expect(undo).to_be_enabled()
+    page.keyboard.press("Control+z")  # the clearing
+    expect(undo).to_be_disabled()
+    page.keyboard.press("Control+Shift+z")
+    page.keyboard.press("Control+Shift+z")
+    page.keyboard.press("Control+s")
+    page.locator("dialog.mask").wait_for(state="detached")
+    opacity = pixels(server, page.evaluate(VALUE))[..., 3]
+    assert (opacity[:32] == 255).all(), "cleared"
+    assert opacity[96, 64] == 0, "painted"

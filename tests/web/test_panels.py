@@ -95,6 +95,7 @@ def test_a_person_sets_how_it_looks_and_which_keys_do_what(
     press(page, "Alt+u")
     assert "Note" not in node_types(page)
 
+    page.evaluate("heddle.editor.settings.flush()")
     page.reload()
     page.locator("body[data-ready]").wait_for()
     expect(page.locator("html")).to_have_attribute("data-theme", "light")
@@ -266,6 +267,7 @@ def test_help_says_what_there_is(editor_page: Page, find_barriers: Callable[...,
     page.keyboard.press("Escape")
     hint.get_by_role("button").click()
     expect(hint).to_be_hidden()
+    page.evaluate("heddle.editor.settings.flush()")
     page.reload()
     page.locator("body[data-ready]").wait_for()
     expect(hint).to_be_hidden()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from playwright.sync_api import expect
+
 from tests.web.page_server import PageServer
 
 if TYPE_CHECKING:
@@ -41,7 +43,7 @@ def test_a_subgraph_is_made_opened_changed_and_unpacked_from_the_keyboard(
 
     page.keyboard.press("Alt+ArrowDown")
     path = page.get_by_role("navigation", name="Where you are")
-    assert path.get_by_role("listitem").all_inner_texts()[-1] == "New subgraph"
+    expect(path.get_by_role("listitem").last).to_have_text("New subgraph")
     page.evaluate("() => void heddle.editor.commands.run('subgraph.edit')")
     dialog = page.get_by_role("dialog")
     dialog.get_by_role("group", name="KSampler").get_by_label("seed").check()

@@ -276,10 +276,10 @@ def test_a_save_that_fails_says_why_and_offers_the_file(editor_page: Page, troub
 def test_an_empty_tab_that_gave_way_to_a_workflow_does_not_come_again(editor_page: Page) -> None:
     editor_page.evaluate(RUN, "file.close")
     expect(editor_page.get_by_role("tab", name="Unnamed")).to_be_visible()
-    editor_page.wait_for_timeout(1500)
+    until_kept(editor_page)
     editor_page.evaluate("heddle.editor.services.workflows.openExample('text_to_image')")
     expect(editor_page.get_by_role("tab")).to_have_count(1)
-    editor_page.wait_for_timeout(1500)
+    until_kept(editor_page)
     editor_page.reload()
     editor_page.locator("body[data-ready]").wait_for()
     expect(editor_page.get_by_role("tab")).to_have_count(1)

@@ -6,12 +6,11 @@ import { test } from "node:test";
 import { Catalogue } from "../../web/core/catalogue.js";
 import { Document } from "../../web/core/document.js";
 import { fileOf } from "../../web/core/file-inputs.js";
-import { filesOf } from "../../web/features/content/inputs.js";
+import { filesOf } from "../../web/features/content/files.js";
 import { gridOf } from "../../web/features/content/shape.js";
 import { ContentStore } from "../../web/features/content/store.js";
 import { heightAt, pointsOf, withPoints } from "../../web/features/widgets/curves.js";
-import { evaluate } from "../../web/features/widgets/expression.js";
-import { format, isValid, onGrid, parse, stepped } from "../../web/features/widgets/numbers.js";
+import { evaluate, format, isValid, onGrid, parse, stepped } from "../../web/features/widgets/numbers.js";
 
 /** @param {string} widget @param {Record<string, any>} [options] */
 function input(widget, options = {}) {

@@ -15,22 +15,3 @@ export const COLOURS = [
   { key: "colour.yellow", title: "#432", body: "#653", group: "#b58b2a" },
   { key: "colour.black", title: "#222", body: "#000", group: "#444" },
 ];
-
-/** @type {Map<string, string>} */
-const lighter = new Map();
-
-/**
- * The colour of a file in a light theme, where texts are dark: the same hue, far lighter.
- * @param {string} colour
- * @returns {string}  as it was, if it is not written as #rgb or #rrggbb
- */
-export function lightened(colour) {
-  const known = lighter.get(colour);
-  if (known) return known;
-  const short = /^#([0-9a-f])([0-9a-f])([0-9a-f])$/i.exec(colour);
-  const long = /^#([0-9a-f]{2})([0-9a-f]{2})([0-9a-f]{2})$/i.exec(colour);
-  const parts = short ? short.slice(1).map((each) => parseInt(each + each, 16)) : long?.slice(1).map((each) => parseInt(each, 16));
-  const made = parts ? `rgb(${parts.map((each) => Math.round(255 - (255 - each) * 0.3)).join(" ")})` : colour;
-  lighter.set(colour, made);
-  return made;
-}

@@ -2,6 +2,7 @@
 
 import { Graph } from "./graph.js";
 import { Journal } from "./journal.js";
+import { refit, reshape } from "./shaping.js";
 import { same } from "./values.js";
 
 /** @import { Catalogue } from "./catalogue.js" */
@@ -143,7 +144,7 @@ export class Document {
       const now = this.catalogue.specOfDefinition(definition);
       if (before && same(before, now)) continue;
       this.journal.set(definition.graph, definition, "spec", now);
-      for (const node of this.instancesOf(definition)) node.graph.refit(node, now);
+      for (const node of this.instancesOf(definition)) refit(node.graph, node, now);
     }
     this.changed.clear();
   }
@@ -184,7 +185,7 @@ export class Document {
       return change();
     } finally {
       this.held = null;
-      for (const node of held) node.graph.reshape(node);
+      for (const node of held) reshape(node.graph, node);
     }
   }
 

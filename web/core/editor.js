@@ -4,7 +4,6 @@ import { Commands } from "./commands.js";
 import { Document } from "./document.js";
 import { Emitter } from "./emitter.js";
 import { Graph, Node } from "./graph.js";
-import { renewNodes } from "./renew.js";
 import { Selection } from "./selection.js";
 import { CanvasView } from "./view/view.js";
 import { WidgetKinds } from "./widgets.js";
@@ -112,6 +111,7 @@ export class Editor {
   async #refreshCatalogue() {
     const changed = this.catalogue.replace(await this.server.get("/object_info"));
     if (changed.size) {
+      const { renewNodes } = await import("./renew.js"); // seldom needed, and never first
       for (const document of this.documents) for (const node of renewNodes(document, changed)) this.view.touchNode(node);
     }
     this.events.emit("catalogue", null);

@@ -4,6 +4,24 @@
 
 /** @typedef {"image" | "video" | "audio"} FileKind */
 
+/** @type {[FileKind, RegExp][]} */
+const ENDINGS = [
+  ["image", /\.(png|apng|jpe?g|jfif|webp|avif|gif|bmp|svg|tiff?|heic|heif)$/i],
+  ["video", /\.(mp4|m4v|webm|mkv|mov|avi|ogv)$/i],
+  ["audio", /\.(mp3|wav|flac|ogg|oga|opus|m4a|aac|mka|weba|aiff?)$/i],
+];
+
+/** What a file is by the ending of its name. @param {string} name @returns {FileKind | null} */
+export function kindOfName(name) {
+  return ENDINGS.find(([, ending]) => ending.test(name))?.[0] ?? null;
+}
+
+/** What a file of the person's is. @param {File} file @returns {FileKind | null} */
+export function kindOfFile({ name, type }) {
+  const [kind] = type.split("/");
+  return kind === "image" || kind === "video" || kind === "audio" ? kind : kindOfName(name); // systems have no name for some
+}
+
 /** @param {InputSpec} input @returns {FileKind | null} what the files are that it names */
 export function kindOfFiles(input) {
   const { options, widget } = input;

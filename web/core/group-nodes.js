@@ -6,10 +6,11 @@
 
 import { Definition } from "./document.js";
 import { Graph, Node } from "./graph.js";
+import { newId } from "./ids.js";
 import { groupNameOf } from "./instances.js";
 import { readDefinition } from "./read.js";
+import { refit } from "./shaping.js";
 import { PRIMITIVE, readInputs } from "./spec.js";
-import { newId } from "./subgraphs.js";
 import { same, takeJoined } from "./values.js";
 import { REROUTE } from "./virtual.js";
 
@@ -75,7 +76,7 @@ class Turner {
       const mode = values.get(`${part} ${parts.controlNameOf(part, widget)}`);
       if (mode !== undefined) journal.set(node, node.values, `${shown}.control_after_generate`, typeof mode === "boolean" ? (mode ? "randomize" : "fixed") : mode);
     }
-    graph.refit(node, spec);
+    refit(graph, node, spec);
   }
 
   /** Slots go by name from now on; before, what had no known name went by its place. @param {Node} node @param {Inlet[]} inlets @param {string[]} outputs */

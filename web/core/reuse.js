@@ -1,7 +1,6 @@
-/** Seeds and prompts of a job that was run, taken up in the workflow that is open. */
+/** Seeds and prompts of a job that was run, taken up in another workflow. */
 
 /** @import { Catalogue } from "./catalogue.js" */
-/** @import { Editor } from "./editor.js" */
 /** @import { Graph, Node } from "./graph.js" */
 /** @import { NodeSpec } from "./spec.js" */
 
@@ -38,16 +37,16 @@ export function seedsIn(catalogue, prompt) {
 }
 
 /**
- * Puts seeds into the nodes of the open workflow that they belong to, and has them stay. In another workflow than theirs
- * they go to nodes of the same type, in order.
- * @param {Editor} editor
+ * Puts seeds into the nodes of a workflow that they belong to, and has them stay. In another workflow than theirs they go
+ * to nodes of the same type, in order.
+ * @param {Graph} graph  that is open in it
  * @param {Found[]} seeds
  * @returns {number} how many nodes took one
  */
-export function useSeeds(editor, seeds) {
-  const targets = targetsOf(editor, seeds);
+export function useSeeds(graph, seeds) {
+  const targets = targetsOf(graph, seeds);
   if (!targets.length) return 0;
-  editor.edit("undo.seed", () => {
+  graph.document.edit("undo.seed", () => {
     for (const { node, values } of targets) {
       for (const [name, value] of Object.entries(values)) {
         const control = node.inputSpecs.find((each) => each.widget === "CONTROL" && each.companionOf === name);
@@ -59,16 +58,16 @@ export function useSeeds(editor, seeds) {
   return targets.length;
 }
 
-/** @param {Editor} editor @param {Found[]} found @returns {{node: Node, values: Record<string, any>}[]} */
-function targetsOf(editor, found) {
+/** @param {Graph} graph @param {Found[]} found @returns {{node: Node, values: Record<string, any>}[]} */
+function targetsOf(graph, found) {
   /** @type {{node: Node, values: Record<string, any>}[]} */
   const own = [];
   for (const { nodeId, type, values } of found) {
-    const node = editor.nodeOf(nodeId)?.node;
+    const node = graph.document.nodeOf(nodeId)?.node;
     if (node?.type === type) own.push({ node, values });
   }
   if (own.length) return own;
-  const free = editor.graph.inOrder();
+  const free = graph.inOrder();
   for (const { type, values } of found) {
     const at = free.findIndex((each) => each.type === type);
     if (at >= 0) own.push({ node: free.splice(at, 1)[0], values });
@@ -131,20 +130,20 @@ function byRole(role, nameOf) {
 }
 
 /**
- * Puts texts into the open workflow: into their own nodes, or in another workflow into those that do the same there.
- * @param {Editor} editor
+ * Puts texts into a workflow: into their own nodes, or in another workflow into those that do the same there.
+ * @param {Graph} graph  that is open in it
  * @param {Found[]} found
  * @param {Texts} texts
  * @returns {number} how many nodes took one
  */
-export function useTexts(editor, found, texts) {
+export function useTexts(graph, found, texts) {
   const own = found.flatMap(({ nodeId, type, values }) => {
-    const node = editor.nodeOf(nodeId)?.node;
+    const node = graph.document.nodeOf(nodeId)?.node;
     return node?.type === type ? [{ node, values }] : [];
   });
-  const targets = own.length ? own : alike(editor.graph, texts);
+  const targets = own.length ? own : alike(graph, texts);
   if (!targets.length) return 0;
-  editor.edit("undo.prompt", () => {
+  graph.document.edit("undo.prompt", () => {
     for (const { node, values } of targets) {
       for (const [name, value] of Object.entries(values)) if (!node.isDriven(name)) node.graph.setValue(node, name, value);
     }

@@ -28,6 +28,8 @@ export class Settings {
   #save;
   /** @type {Record<string, any>} */
   #unsaved = {};
+  /** What is on its way. @type {Record<string, any>} */
+  #going = {};
   /** @type {Promise<void> | null} */
   #saving = null;
   /** @type {Emitter<Record<string, any>>} by id: the new value; "change": the id */
@@ -112,16 +114,24 @@ export class Settings {
 
   async #send() {
     while (Object.keys(this.#unsaved).length) {
-      const changes = this.#unsaved;
+      const changes = (this.#going = this.#unsaved);
       this.#unsaved = {};
       try {
         await this.#save(changes);
+        this.#going = {};
       } catch (error) {
         console.warn("settings", error);
+        this.#going = {};
         this.#unsaved = { ...changes, ...this.#unsaved };
         return;
       }
     }
+  }
+
+  /** What is lost with the page, unless it is sent in a way that outlives it. @returns {Record<string, any> | null} */
+  get unsent() {
+    const all = { ...this.#going, ...this.#unsaved };
+    return Object.keys(all).length ? all : null;
   }
 
   /**

@@ -28,6 +28,7 @@ import { h, icon } from "./dom.js";
  */
 
 const NOTE_MS = 6000;
+const OFFER_MS = 20_000; // a note that offers something: people read it, think, and go there
 const SAY_MS = 150; // what comes together is said together
 
 export class Shell {
@@ -164,7 +165,7 @@ export class Shell {
     if (this.notes.parentElement !== host) host.append(this.notes); // what lies below a modal dialog cannot be pressed
     this.notes.append(note);
     while (this.notes.children.length > 5) this.notes.firstElementChild?.remove();
-    if (!lasts) setTimeout(remove, NOTE_MS);
+    if (!lasts) setTimeout(remove, action ? OFFER_MS : NOTE_MS);
     return remove;
   }
 

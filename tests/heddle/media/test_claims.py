@@ -21,7 +21,7 @@ def out(tmp_path: Path) -> OutputName:
 
 
 def a_try(tmp_path: Path, job_id: str = "job") -> Claims:
-    return Claims(claims_path(tmp_path, job_id))
+    return Claims(tmp_path, job_id)
 
 
 def test_a_second_try_writes_over_the_file_of_the_first(tmp_path: Path, out: OutputName) -> None:

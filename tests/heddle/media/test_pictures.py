@@ -101,6 +101,21 @@ class TestReading:
         else:
             assert picture.alpha is None
 
+    @given(
+        hnp.arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9), st.sampled_from([1, 3, 4]))),
+        st.dictionaries(st.sampled_from(["prompt", "a b"]), st.text(max_size=9).filter(lambda t: "\0" not in t)),
+        st.integers(0, 9),
+    )
+    @settings(max_examples=60)
+    def test_few_pixels_are_written_as_many_are(self, pixels: np.ndarray, texts: dict[str, str], level: int):
+        small = encode_png(pixels, texts, level)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(pictures, "_FEW_BYTES", 0)
+            large = encode_png(pixels, texts, level)
+        ours, pillows = Image.open(io.BytesIO(small)), Image.open(io.BytesIO(large))
+        assert ours.mode == pillows.mode and ours.info == pillows.info
+        np.testing.assert_array_equal(np.asarray(ours), np.asarray(pillows))
+
     @given(hnp.arrays(np.uint8, (4, 5, 3)))
     @settings(max_examples=30)
     def test_bytes_survive_the_way_through_floats(self, pixels: np.ndarray):

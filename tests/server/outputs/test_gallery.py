@@ -374,7 +374,7 @@ async def test_clients_that_know_the_word_hear_of_changes(desk: Desk, monkeypatc
     monkeypatch.setattr(gallery_module, "TELL_EVERY_S", 0.01)
     knows, other = await desk.socket("knows", heddle_outputs=True), await desk.socket("other", something=True)
     await desk.ended(await desk.submit(client_id="somebody"))
-    while (message := await knows.receive_json(timeout=10))["type"] != "heddle_outputs":
+    while (message := await knows.receive_json(timeout=60))["type"] != "heddle_outputs":
         pass
     assert message["data"] == {"places": ["output"]}
     await other.close()
@@ -565,7 +565,11 @@ async def test_nothing_is_made_for_a_client_that_has_left(desk: Desk) -> None:
     for each in leaving:
         each.cancel()
     await asyncio.gather(*leaving, return_exceptions=True)
-    await asyncio.sleep(0.05)  # until the server has seen the connections close
+
+    async def two_have_left() -> bool:  # and the server has seen their connections close
+        return sum(not is_wanted() for all_of_one in thumbnails._waiting.values() for is_wanted in all_of_one) == 2
+
+    await desk.until(two_have_left)
     thumbnails._slots.release()
     async with await staying as response:
         assert response.status == 200

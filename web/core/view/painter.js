@@ -1,11 +1,11 @@
 /** Draws a graph: what is in view, in as much detail as can be seen at this zoom. */
 
-import { lightened } from "../colours.js";
 import { BYPASSED, MUTED } from "../graph.js";
 import { nameOfSlot } from "../words.js";
 import { GROUP_TITLE_HEIGHT } from "./hits.js";
 import { MISSING, OPTIONAL, TITLE_HEIGHT, TITLE_PX, titleHeight, WIDGET } from "./layout.js";
 import { traceLink } from "./links.js";
+import { lightened } from "./theme.js";
 
 /** @import { Node } from "../graph.js" */
 /** @import { Layout } from "./layout.js" */
@@ -21,6 +21,9 @@ const RADII = { 1: 0, 2: 12, 4: [12, 0, 12, 0] };
 
 export class Painter {
   #view;
+  /** Of the grid's dots. @type {HTMLCanvasElement | null} */
+  #row = null;
+  #rowDrawn = "";
 
   /** @param {CanvasView} view */
   constructor(view) {
@@ -40,18 +43,33 @@ export class Painter {
     else for (const node of nodes) this.#paintNode(pen, node);
   }
 
-  /** @param {Pen} pen */
+  /**
+   * Dots. One row of them is drawn and then copied: a large screen has twenty thousand, which cost more than all nodes.
+   * @param {Pen} pen
+   */
   #paintGrid(pen) {
     const view = this.#view;
     let step = 20;
     while (step * view.scale < 16) step *= 4;
-    const { left, top, right, bottom } = view.window;
     const { context, theme } = pen;
-    context.fillStyle = theme.grid;
-    const dot = 1.4 / view.scale;
-    for (let x = Math.floor(left / step) * step; x <= right; x += step) {
-      for (let y = Math.floor(top / step) * step; y <= bottom; y += step) context.fillRect(x - dot / 2, y - dot / 2, dot, dot);
+    const ratio = devicePixelRatio || 1;
+    const { width, height } = context.canvas;
+    const [apart, dot] = [step * view.scale * ratio, 1.4 * ratio]; // px of the canvas, as all that follows
+    const [left, top] = [mod(view.offset.x * ratio, apart), mod(view.offset.y * ratio, apart)];
+    const row = (this.#row ??= document.createElement("canvas"));
+    const drawn = `${width} ${apart} ${left} ${theme.grid}`;
+    if (drawn !== this.#rowDrawn) {
+      this.#rowDrawn = drawn;
+      row.width = width; // and so it is empty
+      row.height = Math.ceil(dot) + 1;
+      const own = /** @type {CanvasRenderingContext2D} */ (row.getContext("2d"));
+      own.fillStyle = theme.grid;
+      for (let x = left - apart; x < width + dot; x += apart) own.fillRect(x - dot / 2, 0.5, dot, dot);
     }
+    context.save();
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    for (let y = top - apart; y < height + dot; y += apart) context.drawImage(row, 0, Math.round(y - dot / 2 - 0.5));
+    context.restore();
   }
 
   /** @param {Pen} pen */
@@ -297,6 +315,11 @@ export class Painter {
  */
 function own(pen, colour) {
   return colour && pen.theme.isLight ? lightened(colour) : colour;
+}
+
+/** What is left of a number, from 0 up also of one below 0. @param {number} value @param {number} by */
+function mod(value, by) {
+  return ((value % by) + by) % by;
 }
 
 /** Of a type that is not known here; the ends of a subgraph have none. @param {Node} node */

@@ -71,6 +71,25 @@ export function darkened(context, colour) {
   return `rgb(${r}, ${g}, ${b})`;
 }
 
+/** @type {Map<string, string>} */
+const lighter = new Map();
+
+/**
+ * The colour of a file in a light theme, where texts are dark: the same hue, far lighter.
+ * @param {string} colour
+ * @returns {string}  as it was, if it is not written as #rgb or #rrggbb
+ */
+export function lightened(colour) {
+  const known = lighter.get(colour);
+  if (known) return known;
+  const short = /^#([0-9a-f])([0-9a-f])([0-9a-f])$/i.exec(colour);
+  const long = /^#([0-9a-f]{2})([0-9a-f]{2})([0-9a-f]{2})$/i.exec(colour);
+  const parts = short ? short.slice(1).map((each) => parseInt(each + each, 16)) : long?.slice(1).map((each) => parseInt(each, 16));
+  const made = parts ? `rgb(${parts.map((each) => Math.round(255 - (255 - each) * 0.3)).join(" ")})` : colour;
+  lighter.set(colour, made);
+  return made;
+}
+
 /** Sockets and links of well-known types. The hues are apart for people who see few colours, too. */
 const TYPE_COLOURS = new Map(Object.entries({
   MODEL: "#b39ddb", CLIP: "#ffd54f", VAE: "#ff8a80", CONDITIONING: "#ffa931", LATENT: "#ff9cf9", IMAGE: "#64b5f6",

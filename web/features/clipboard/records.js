@@ -1,6 +1,7 @@
 /** Parts of a graph as plain JSON, and such JSON into a graph: what copying, duplicating and moving between tabs go by. */
 
 import { addSlots, Group, Node, Reroute } from "../../core/graph.js";
+import { newId } from "../../core/ids.js";
 import { parseExactly, writeExactly } from "../../core/json.js";
 import { makeGroup, makeNode, readDefinitions } from "../../core/read.js";
 import { mayHold } from "../../core/subgraphs.js";
@@ -203,7 +204,7 @@ function putDefinitions(graph, records) {
     const known = document.definitions.get(record.id);
     if (!known) return true;
     if (same(plain(writeDefinition(document, known)), plain(record))) return false;
-    ids.set(record.id, crypto.randomUUID());
+    ids.set(record.id, newId());
     return true;
   });
   if (!fresh.length) return ids;

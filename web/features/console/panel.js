@@ -1,6 +1,7 @@
 /** The panel of the log. Loaded when it is opened; only then does the server send its lines. */
 
 import { addStyle, h, icon } from "../../core/dom.js";
+import { copyText } from "../../core/files-out.js";
 
 /** @import { Editor } from "../../core/editor.js" */
 
@@ -91,12 +92,8 @@ export function fillPanel(editor, body, errors) {
 
   async function copyShown() {
     const text = lines.filter(isShown).map((line) => `${line.t} ${line.source} ${line.level.toUpperCase()} ${line.m.replace(/\n$/, "")}`).join("\n");
-    try {
-      await navigator.clipboard.writeText(text);
-      shell.note(t("console.copied"), { kind: "good" });
-    } catch {
-      shell.note(t("console.not-copied"), { kind: "error" });
-    }
+    const isCopied = await copyText(text);
+    shell.note(t(isCopied ? "shell.copied" : "shell.not-copied"), { kind: isCopied ? "good" : "error" });
   }
 
   /** @param {boolean} enabled */

@@ -7,13 +7,11 @@ import { addStyle } from "../../core/dom.js";
 import { keysOf } from "../../core/commands.js";
 import { groupNameOf } from "../../core/instances.js";
 import { overlap } from "../../core/view/spatial.js";
-import { filesOf } from "./inputs.js";
-import { MediaLayer } from "./media.js";
+import { filesOf, Versions } from "./files.js";
 import { paintContent, paintProgress } from "./paint.js";
 import { Pictures } from "./pictures.js";
 import { aspectOf, gridOf, linesIn, measure, place } from "./shape.js";
 import { ContentStore } from "./store.js";
-import { Versions } from "./versions.js";
 
 /** @import { Editor, Feature } from "../../core/editor.js" */
 /** @import { Node } from "../../core/graph.js" */
@@ -21,7 +19,8 @@ import { Versions } from "./versions.js";
 /** @import { Layout } from "../../core/view/layout.js" */
 /** @import { Press } from "../../core/view/pointer.js" */
 /** @import { Box } from "../../core/view/spatial.js" */
-/** @import { Content, Picture } from "./store.js" */
+/** @import { MediaLayer } from "./media.js" */
+/** @import { Content, Medium, Picture } from "./store.js" */
 /** @import { Parts, Shown } from "./shape.js" */
 
 const SWEEP_MS = 20_000;
@@ -33,6 +32,8 @@ export class ContentView {
   #measured = new WeakMap();
   /** @type {Map<string, Set<Node>>} address -> nodes that show it */
   #users = new Map();
+  /** Of videos. @type {Map<string, {width: number, height: number}>} by address */
+  #sizes = new Map();
 
   /** @param {Editor} editor @param {ContentStore} store */
   constructor(editor, store) {
@@ -41,6 +42,19 @@ export class ContentView {
     this.versions = new Versions(editor, () => editor.view.touchAll());
     store.filesOf = (node) => this.#filesOf(node);
     this.pictures = new Pictures((src, isNew) => this.#arrived(src, isNew));
+  }
+
+  /** Of a picture or a video. @param {string} src @returns {{width: number, height: number} | null} null: not known yet */
+  sizeOf(src) {
+    return this.#sizes.get(src) ?? this.pictures.sizeOf(src);
+  }
+
+  /** @param {string} src @param {Node} node  that shows it @param {{width: number, height: number}} size */
+  learnSize(src, node, size) {
+    if (this.#sizes.has(src)) return;
+    this.#sizes.set(src, size);
+    this.#measured.delete(node);
+    this.editor.view.touchNode(node);
   }
 
   /** @param {string} src @param {boolean} isNew */
@@ -75,7 +89,7 @@ export class ContentView {
         const users = this.#users.get(src) ?? new Set();
         this.#users.set(src, users.add(node));
       }
-      known = { key, shown, parts: measure(shown, width, this.editor.view.letters, (src) => this.pictures.sizeOf(src)) };
+      known = { key, shown, parts: measure(shown, width, this.editor.view.letters, (src) => this.sizeOf(src)) };
       this.#measured.set(node, known);
     }
     return known;
@@ -101,6 +115,18 @@ export class ContentView {
     if (enlarged >= 0) return [{ picture: pictures[enlarged], index: enlarged, box }];
     const aspect = aspectOf(pictures[0], (src) => this.pictures.sizeOf(src));
     return gridOf(box, pictures.length, aspect).map((each, index) => ({ picture: pictures[index], index, box: each }));
+  }
+
+  /** @param {Press} press @returns {{node: Node, medium: Medium} | null} the video or sound under the pointer */
+  mediumAt({ hit, x, y }) {
+    if (hit.kind !== "body") return null;
+    const layout = this.editor.view.layouts.of(hit.node);
+    const found = layout.extraHeight > 0 ? this.of(hit.node, layout.width) : null;
+    if (!found) return null;
+    const boxes = place(hit.node, layout, found.parts, found.shown).media;
+    const at = boxes.findIndex((box) => x >= box.left && x <= box.right && y >= box.top && y <= box.bottom);
+    const medium = found.shown.media[at];
+    return medium && medium.kind !== "file" ? { node: hit.node, medium } : null;
   }
 
   /** @param {Press} press @returns {{node: Node, picture: Picture, index: number, box: Box} | null} the picture under the pointer */
@@ -133,7 +159,7 @@ export const content = {
     const removeStyle = await addStyle("./content.css", import.meta.url);
     const store = new ContentStore();
     const shown = new ContentView(editor, store);
-    const media = new MediaLayer(editor, shown);
+    const media = new LaterMedia(editor, shown);
     store.pictureAt = (press) => shown.pictureAt(press);
     view.layouts.extraHeight = (node, width, spare) => shown.heightOf(node, width, spare);
     view.touchAll();
@@ -177,7 +203,7 @@ export const content = {
       editor.events.on("catalogue", () => shown.pictures.retry()),
       listenForWheel(editor, shown),
       editor.addMenu(5, (press) => menuOf(editor, shown, press)),
-      addCommands(editor, store, shown),
+      addCommands(editor, store, shown, media),
     ];
     const timer = setInterval(() => shown.pictures.sweep(), SWEEP_MS);
     return () => {
@@ -190,6 +216,49 @@ export const content = {
     };
   },
 };
+
+/** The layer of players: its module is asked for when the first node has something to play. */
+class LaterMedia {
+  /** @type {MediaLayer | null} */
+  layer = null;
+  #editor;
+  #shown;
+  #isAsked = false;
+
+  /** @param {Editor} editor @param {ContentView} shown */
+  constructor(editor, shown) {
+    this.#editor = editor;
+    this.#shown = shown;
+  }
+
+  begin() {
+    this.layer?.begin();
+  }
+
+  /** @param {Node} node @param {Layout} layout */
+  see(node, layout) {
+    const shown = this.#shown.of(node, layout.width)?.shown;
+    if (!shown?.media.length && !shown?.pictures.some((each) => each.isMoving)) return;
+    this.layer?.see(node, layout);
+    if (this.#isAsked) return;
+    this.#isAsked = true;
+    void import("./media.js").then(({ MediaLayer }) => {
+      this.layer = new MediaLayer(this.#editor, this.#shown);
+      this.#editor.view.redraw();
+    }, (error) => {
+      this.#isAsked = false;
+      this.#editor.report(error);
+    });
+  }
+
+  settle() {
+    this.layer?.settle();
+  }
+
+  clear() {
+    this.layer?.clear();
+  }
+}
 
 /** A long text of a chosen node is scrolled. @param {Editor} editor @param {ContentView} shown */
 function listenForWheel(editor, shown) {
@@ -263,14 +332,16 @@ function menuOf(editor, shown, press) {
   if (found) {
     return ["content.view", "content.open", "content.copy", "content.save"].map((id) => editor.menuItem(id, found));
   }
+  const playable = shown.mediumAt(press);
+  if (playable) return ["content.play", "content.view", "content.open", "content.save"].map((id) => editor.menuItem(id, playable));
   const { hit } = press;
   if (hit.kind !== "body" && hit.kind !== "title") return [];
   const text = shown.store.get(hit.node)?.text;
   return text ? [editor.menuItem("content.copy-text", { text })] : [];
 }
 
-/** @param {Editor} editor @param {ContentStore} store @param {ContentView} shown */
-function addCommands(editor, store, shown) {
+/** @param {Editor} editor @param {ContentStore} store @param {ContentView} shown @param {LaterMedia} media */
+function addCommands(editor, store, shown, media) {
   /** @returns {{node: Node, content: Content} | null} the one chosen node, if it has a batch of which one is large */
   const enlarged = () => {
     const [node, ...others] = editor.selection.nodes;
@@ -291,6 +362,15 @@ function addCommands(editor, store, shown) {
     const cells = node ? shown.cellsOf(node, editor.view.layouts.of(node)) : [];
     return cells.length ? { node, picture: cells[0].picture, index: cells[0].index } : null;
   };
+  /** The video or sound that is meant, else the first one of the chosen node. @param {any} argument @returns {{node: Node, medium: Medium} | null} */
+  const played = (argument) => {
+    if (argument?.medium) return argument;
+    const [node] = argument?.picture ? [] : editor.selection.nodes;
+    const medium = node && store.mediaOf(node).find((each) => each.kind !== "file");
+    return medium ? { node, medium } : null;
+  };
+  /** What a command is about: a file to be seen or heard. @param {any} argument @returns {{src: string, file?: any} | undefined} */
+  const meant = (argument) => (argument?.medium ?? chosen(argument)?.picture ?? played(argument)?.medium);
   const stop = new AbortController();
   // Arrow keys also move nodes: while one of a batch is looked at, they turn its pages and nothing else.
   addEventListener("keydown", (event) => {
@@ -310,25 +390,40 @@ function addCommands(editor, store, shown) {
       if (found) store.enlarge(found.node, -1);
     } },
     { id: "content.view", title: "command.content-view", run: (argument) => {
-      const found = chosen(argument);
-      if (!found) return undefined;
-      const batch = store.get(found.node)?.pictures ?? [];
-      const all = batch.includes(found.picture) ? batch : [found.picture];
-      return editor.services.viewer?.open(all.map(({ src, file }) => ({ src, kind: "image", name: file?.filename, file })), all.indexOf(found.picture));
+      const wanted = meant(argument);
+      const node = (argument?.node ?? chosen(argument)?.node ?? played(argument)?.node);
+      if (!wanted || !node) return undefined;
+      const all = [
+        ...store.picturesOf(node).map(({ src, file }) => ({ src, kind: "image", name: file?.filename, file })),
+        ...store.mediaOf(node).filter(({ kind }) => kind !== "file").map(({ src, kind, file }) => ({ src, kind: String(kind), name: file?.filename, file })),
+      ];
+      for (const player of media.layer?.playersOf(node) ?? []) player.media.pause();
+      return editor.services.viewer?.open(all, all.findIndex(({ src }) => src === wanted.src));
+    } },
+    { id: "content.play", title: "command.content-play", keys: ["k"], when: () => played(null) !== null, run: async (argument) => {
+      const found = played(argument);
+      const players = found ? (media.layer?.playersOf(found.node) ?? []) : [];
+      const player = players.find((each) => each.media.getAttribute("src") === found?.medium.src) ?? players[0];
+      if (!found || !player) return;
+      await player.toggle();
+      editor.shell.say(editor.text(player.isPlaying ? "content.plays" : "content.paused", { name: found.medium.file?.filename ?? found.node.name }));
     } },
     { id: "content.open", title: "command.content-open", run: (argument) => {
-      const found = chosen(argument);
-      if (found) window.open(found.picture.src, "_blank", "noopener");
+      const found = meant(argument);
+      if (found) window.open(found.src, "_blank", "noopener");
     } },
     { id: "content.save", title: "command.content-save", run: async (argument) => {
-      const found = chosen(argument);
-      if (found) (await import("../../core/files-out.js")).saveFile(found.picture.src, found.picture.file?.filename ?? "");
+      const found = meant(argument);
+      if (found) (await import("../../core/files-out.js")).saveFile(found.src, found.file?.filename ?? "");
     } },
     { id: "content.copy", title: "command.content-copy", run: async (argument) => {
       const found = chosen(argument);
       if (found) await (await import("../../core/files-out.js")).copyPicture(found.picture.src);
     } },
-    { id: "content.copy-text", title: "command.content-copy-text", isHidden: true, run: ({ text }) => navigator.clipboard.writeText(text) },
+    { id: "content.copy-text", title: "command.content-copy-text", isHidden: true, run: async ({ text }) => {
+      const { copyText } = await import("../../core/files-out.js");
+      if (!(await copyText(text))) editor.shell.note(editor.text("shell.not-copied"), { kind: "error" });
+    } },
   ]);
   return () => {
     stop.abort();

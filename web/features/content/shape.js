@@ -30,6 +30,7 @@ const MOST_ERROR_LINES = 5;
  * @property {string[]} errors  lines
  * @property {number} errorHeight
  * @property {string[]} lines  of the text
+ * @property {number} videoAspect  width by height of one
  * @property {number} least  height without which nothing can be seen
  * @property {number} ideal  height that it takes while the node may grow
  */
@@ -58,12 +59,15 @@ export function measure({ content, pictures, media, notice }, width, letters, si
     least += LEAST_PICTURE;
     ideal += picture;
   }
-  for (const each of media) {
-    const low = lowHeight(each);
-    least += low || LEAST_PICTURE;
-    ideal += low || Math.min(LARGEST_PICTURE, (inner * 9) / 16);
+  const videos = media.filter((each) => each.kind === "video");
+  const videoAspect = videos.length ? aspectOf(videos[0], sizeOf, 16 / 9) : 1;
+  if (videos.length) {
+    const columns = Math.ceil(Math.sqrt(videos.length));
+    least += LEAST_PICTURE;
+    ideal += Math.min(LARGEST_PICTURE, Math.max(LEAST_PICTURE, ((inner / columns) * Math.ceil(videos.length / columns)) / videoAspect));
   }
-  return { errors, errorHeight, lines, least, ideal };
+  const low = media.reduce((sum, each) => sum + lowHeight(each), 0);
+  return { errors, errorHeight, lines, videoAspect, least: least + low, ideal: ideal + low };
 }
 
 /** Height of a medium that wants no more. @param {Medium} medium @returns {number} 0: it takes what there is */
@@ -90,10 +94,14 @@ export function linesIn(box) {
   return Math.max(1, Math.floor((box.bottom - box.top - 10) / LINE_HEIGHT));
 }
 
-/** @param {Picture} picture @param {(src: string) => {width: number, height: number} | null} sizeOf */
-export function aspectOf(picture, sizeOf) {
+/**
+ * @param {{src: string, width?: number, height?: number}} picture
+ * @param {(src: string) => {width: number, height: number} | null} sizeOf
+ * @param {number} [usual]  as long as it is not known
+ */
+export function aspectOf(picture, sizeOf, usual = 1) {
   const size = picture.width && picture.height ? /** @type {{width: number, height: number}} */ (picture) : sizeOf(picture.src);
-  return size ? size.width / size.height : 1;
+  return size ? size.width / size.height : usual;
 }
 
 /**
@@ -116,13 +124,17 @@ export function place(node, layout, parts, { content, pictures, media }) {
   const hasPictures = pictures.length > 0 || Boolean(content?.preview);
   const errors = parts.errorHeight ? take(parts.errorHeight) : null;
   const low = media.reduce((sum, one) => sum + lowHeight(one), 0);
-  const others = (hasPictures ? 1 : 0) + media.filter((each) => each.kind === "video").length;
+  const videos = media.filter((each) => each.kind === "video");
+  const others = (hasPictures ? 1 : 0) + (videos.length ? 1 : 0);
   const textHeight = parts.lines.length * LINE_HEIGHT + 10;
   const room = bottom - top - low;
   const text = parts.lines.length ? take(others ? Math.min(textHeight, Math.max(LINE_HEIGHT * 2 + 10, room - LEAST_PICTURE * others), room / 2) : room) : null;
   const each = others ? Math.max(0, bottom - top - low) / others : 0;
   const box = hasPictures ? take(each) : null;
-  return { errors, text, pictures: box, media: media.map((one) => take(lowHeight(one) || each)) };
+  const cells = videos.length ? gridOf(take(each), videos.length, parts.videoAspect) : [];
+  const gap = videos.length > 1 ? 2 : 0;
+  const placed = cells.map((cell) => ({ left: cell.left + gap, right: cell.right - gap, top: cell.top + gap, bottom: cell.bottom - gap }));
+  return { errors, text, pictures: box, media: media.map((one) => (one.kind === "video" ? /** @type {Box} */ (placed.shift()) : take(lowHeight(one)))) };
 }
 
 /**

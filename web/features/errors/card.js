@@ -1,8 +1,9 @@
 /** The list of problems, over the canvas where the eye is: what is wrong, a way to it, and what may mend it. */
 
 import { h, icon } from "../../core/dom.js";
+import { copyText } from "../../core/files-out.js";
 import { mend } from "./problems.js";
-import { copyText, reportOf } from "./report.js";
+import { reportOf } from "./report.js";
 
 /** @import { Editor } from "../../core/editor.js" */
 /** @import { Errors } from "./errors.js" */
@@ -91,6 +92,6 @@ export class Card {
   /** @param {Problem} problem @param {HTMLElement} button */
   async #copy(problem, button) {
     const isCopied = await copyText(await reportOf(this.editor, problem));
-    button.textContent = this.editor.text(isCopied ? "errors.copied" : "errors.not-copied");
+    button.textContent = this.editor.text(isCopied ? "shell.copied" : "shell.not-copied");
   }
 }

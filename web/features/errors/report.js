@@ -30,20 +30,3 @@ export async function reportOf(editor, problem) {
     "",
   ].join("\n");
 }
-
-/** @param {string} text @returns {Promise<boolean>} whether it is in the clipboard */
-export async function copyText(text) {
-  try {
-    await navigator.clipboard.writeText(text);
-    return true;
-  } catch {
-    // Where the page comes over plain HTTP from another machine there is no such interface: the old way.
-    const field = h("textarea", { style: { position: "fixed", opacity: 0 } });
-    field.value = text;
-    document.body.append(field);
-    field.select();
-    const isCopied = document.execCommand("copy");
-    field.remove();
-    return isCopied;
-  }
-}

@@ -2,6 +2,7 @@
 
 import { h, icon } from "../../core/dom.js";
 import { fileOf, kindOfFiles } from "../../core/file-inputs.js";
+import { Player } from "../../core/player.js";
 
 /** @import { Editor } from "../../core/editor.js" */
 /** @import { Node } from "../../core/graph.js" */
@@ -30,7 +31,7 @@ export class FileField {
     this.#spec = spec;
     this.kind = kindOfFiles(spec);
     const t = editor.text.bind(editor);
-    const accept = editor.services.widgets.acceptedBy(node);
+    const accept = editor.services.widgets.acceptedBy(node, spec);
     /** @param {Record<string, any>} [more] */
     const picker = (more = {}) => h("input", { type: "file", accept, hidden: true, tabindex: "-1", "aria-hidden": "true", ...more, on: { change: (/** @type {Event} */ event) => {
       const field = /** @type {HTMLInputElement} */ (event.target);
@@ -71,7 +72,7 @@ export class FileField {
     const isMissing = () => this.shown.replaceChildren(h("p", { class: "form-file-none" }, this.#editor.text("form.no-file")));
     if (!file) return isMissing();
     if (this.kind === "image") this.shown.replaceChildren(h("img", { src: server.fileAddress(file, { preview: "webp;85" }), alt: file.filename, on: { error: isMissing } }));
-    else this.shown.replaceChildren(h(this.kind === "video" ? "video" : "audio", { src, controls: true, "aria-label": file.filename, preload: "metadata" }));
+    else this.shown.replaceChildren(new Player(this.#editor, { kind: this.kind === "video" ? "video" : "audio", src, name: file.filename, file }).element);
     return undefined;
   }
 
@@ -96,7 +97,7 @@ export class FileField {
     const [file] = files ?? [];
     if (!file) return;
     this.element.classList.add("is-busy");
-    void this.#editor.services.widgets.bring(this.#node, file)
+    void this.#editor.services.widgets.bring(this.#node, file, this.#spec)
       .catch((/** @type {unknown} */ error) => this.#editor.report(error))
       .finally(() => this.element.classList.remove("is-busy"));
   }

@@ -4,6 +4,7 @@
  * ids, "8:25". Entries that nobody can find are kept. Source: workflow_format, section 5.
  */
 
+import { kindOfFiles } from "../../core/file-inputs.js";
 import { nodesBehind, outputsIn } from "../run/reach.js";
 
 /** @import { Document } from "../../core/document.js" */
@@ -161,7 +162,7 @@ function rankOf(node, spec) {
   const { options } = spec;
   const last = spec.name.slice(spec.name.lastIndexOf(".") + 1);
   if (spec.widget === "STRING" && options.multiline) return roleOf(node) === "negative" ? 2 : 1;
-  if (spec.widget === "COMBO" && (options.image_upload || options.video_upload || options.audio_upload)) return 3;
+  if (kindOfFiles(spec)) return 3;
   if (spec.widget === "CONTROL") return 21;
   if (node.widgets.some((each) => each.companionOf === spec.name && each.widget === "CONTROL")) return 20;
   const at = spec.widget === "INT" || spec.widget === "FLOAT" ? NUMBERS.indexOf(last) : -1;

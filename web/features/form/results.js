@@ -1,6 +1,7 @@
 /** What came of a form: what is being made, the latest results, earlier ones below, and what went wrong. */
 
 import { h } from "../../core/dom.js";
+import { Player } from "../../core/player.js";
 
 /** @import { Document } from "../../core/document.js" */
 /** @import { Editor } from "../../core/editor.js" */
@@ -131,7 +132,7 @@ export class Results {
 
   /** @param {Item} item @param {number} index @param {Item[]} items */
   #figure(item, index, items) {
-    if (item.kind !== "image") return h(item.kind, { class: "form-media", src: item.src, controls: true, "aria-label": item.name });
+    if (item.kind !== "image") return new Player(this.#editor, { kind: item.kind, src: item.src, name: item.name, file: item.file, class: "form-media" }).element;
     return h("button", { type: "button", class: "form-picture", "aria-label": this.#editor.text("form.open-result", { name: item.name }), on: { click: () => void this.#open(items, index) } },
       h("img", { src: item.src, alt: "" }));
   }
@@ -149,7 +150,7 @@ export class Results {
     const { viewer } = this.#editor.services;
     if (viewer?.open) return viewer.open(items, index);
     const item = items[index];
-    const shown = item.kind === "image" ? h("img", { src: item.src, alt: item.name }) : h(item.kind, { src: item.src, controls: true, "aria-label": item.name });
+    const shown = item.kind === "image" ? h("img", { src: item.src, alt: item.name }) : new Player(this.#editor, { ...item, kind: item.kind }).element;
     return this.#editor.shell.dialog(item.name, (body) => body.append(shown, h("div", { class: "dialog-actions" },
       h("a", { href: item.src, download: item.name }, this.#editor.text("form.download")))), { kind: "form-look" });
   }

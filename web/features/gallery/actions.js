@@ -1,6 +1,6 @@
 /** What is done with results. */
 
-import { copyPicture, saveFile } from "../../core/files-out.js";
+import { copyPicture, copyText, saveFile } from "../../core/files-out.js";
 import { parseExactly } from "../../core/json.js";
 import { seedsIn, textsIn, useSeeds, useTexts } from "../../core/reuse.js";
 import { Refusal } from "../../core/server.js";
@@ -72,20 +72,21 @@ export function useAsInput(editor, files, where) {
 
 /** @param {Editor} editor @param {ResultFile} file */
 export async function useSeed(editor, file) {
-  const metadata = await metadataOf(editor, file);
-  const prompt = await promptOf(editor, metadata);
-  const count = prompt ? useSeeds(editor, seedsIn(editor.catalogue, prompt)) : 0;
+  const { graph } = editor; // the one that the person meant, whatever is shown when the answer comes
+  const prompt = await promptOf(editor, await metadataOf(editor, file));
+  const count = prompt ? useSeeds(graph, seedsIn(editor.catalogue, prompt)) : 0;
   editor.shell.note(editor.text(count ? "gallery.seed-used" : "gallery.no-seed"), { kind: count ? "good" : "plain" });
 }
 
 /** @param {Editor} editor @param {ResultFile} file */
 export async function usePrompt(editor, file) {
+  const { graph } = editor;
   const metadata = await metadataOf(editor, file);
   const prompt = await promptOf(editor, metadata);
   const { texts, found } = prompt ? textsIn(editor.catalogue, prompt) : { texts: {}, found: [] };
   const { infotext } = metadata;
   const wanted = Object.keys(texts).length || !infotext ? texts : { positive: infotext.prompt, negative: infotext.negative };
-  const count = useTexts(editor, found, wanted);
+  const count = useTexts(graph, found, wanted);
   editor.shell.note(editor.text(count ? "gallery.prompt-used" : "gallery.no-prompt"), { kind: count ? "good" : "plain" });
 }
 
@@ -97,8 +98,8 @@ export async function copyImage(editor, file) {
 
 /** @param {Editor} editor @param {ResultFile[]} files */
 export async function copyPaths(editor, files) {
-  await navigator.clipboard.writeText(files.map(({ filename, subfolder, type = "output" }) => [type, subfolder, filename].filter(Boolean).join("/")).join("\n"));
-  editor.shell.note(editor.text("gallery.path-copied"), { kind: "good" });
+  const isCopied = await copyText(files.map(({ filename, subfolder, type = "output" }) => [type, subfolder, filename].filter(Boolean).join("/")).join("\n"));
+  editor.shell.note(editor.text(isCopied ? "gallery.path-copied" : "shell.not-copied"), { kind: isCopied ? "good" : "error" });
 }
 
 /** @param {Editor} editor @param {ResultFile[]} files */

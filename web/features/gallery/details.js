@@ -1,6 +1,7 @@
 /** All that is known of a result, as tables: the file, the parameters of its text, each node of its prompt. */
 
 import { h } from "../../core/dom.js";
+import { copyText } from "../../core/files-out.js";
 import { writeExactly } from "../../core/json.js";
 import { metadataOf } from "./actions.js";
 import { bytesText, durationText, timeText } from "./texts.js";
@@ -21,13 +22,8 @@ export async function detailsOf(editor, file) {
   /** @param {string} text @param {string} [name]  of the button @returns {HTMLButtonElement} */
   const copy = (text, name = t("gallery.copy")) => {
     const button = h("button", { type: "button", class: "details-copy", "aria-label": name, on: { click: async () => {
-      try {
-        await navigator.clipboard.writeText(text);
-        button.textContent = t("gallery.copied-short");
-        setTimeout(() => (button.textContent = t("gallery.copy")), 1500);
-      } catch (error) {
-        editor.report(error);
-      }
+      button.textContent = t((await copyText(text)) ? "shell.copied" : "shell.not-copied");
+      setTimeout(() => (button.textContent = t("gallery.copy")), 1500);
     } } }, t("gallery.copy"));
     return button;
   };
@@ -51,6 +47,8 @@ export async function detailsOf(editor, file) {
     [t("gallery.mode"), known.mode],
     [t("gallery.frames"), frames > 1 ? frames : null],
     [t("gallery.duration"), duration ? durationText(duration) : null],
+    [t("gallery.video"), known.video_codec ? [known.video_codec, known.frame_rate ? t("gallery.frame-rate", { rate: Number(known.frame_rate.toFixed(2)) }) : null].filter(Boolean).join(", ") : null],
+    [t("gallery.sound"), known.audio_codec ? [known.audio_codec, known.sample_rate ? t("gallery.sample-rate", { khz: known.sample_rate / 1000 }) : null, known.channels ? t("gallery.channels", { count: known.channels }) : null].filter(Boolean).join(", ") : null],
     [t("gallery.bytes"), bytesText(editor, known.bytes)],
     [t("gallery.modified"), timeText(editor, known.modified_ms)],
     [t("gallery.job"), known.job_id],

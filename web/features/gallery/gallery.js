@@ -40,6 +40,19 @@ export const gallery = {
       return files.length ? pick(await actions())(files) : undefined;
     };
 
+    let isRemoving = false;
+
+    /** A second press while the first is on its way is not meant for what it has. @param {any} given */
+    async function removeOnce(given) {
+      if (isRemoving) return false;
+      isRemoving = true;
+      try {
+        return await acting((all) => (files) => all.remove(editor, files))(given);
+      } finally {
+        isRemoving = false;
+      }
+    }
+
     const takeService = editor.offer("gallery", {
       details: async (file) => (await import("./details.js")).detailsOf(editor, file),
       menu: async (files, place, leave = () => {}) => shell.menu((await actions()).menuOf(editor, files, leave), place),
@@ -78,7 +91,7 @@ export const gallery = {
         { id: "gallery.download", title: "command.gallery-download", run: acting((all) => (files) => all.download(editor, files)) },
         { id: "gallery.compare", title: "command.gallery-compare", run: acting((all) => (files) => all.compare(editor, files)) },
         { id: "gallery.details", title: "command.gallery-details", run: acting((all) => (files) => all.showDetails(editor, files[0])) },
-        { id: "gallery.delete", title: "command.gallery-delete", run: acting((all) => (files) => all.remove(editor, files)) },
+        { id: "gallery.delete", title: "command.gallery-delete", run: removeOnce },
         { id: "gallery.trash", title: "command.gallery-trash", run: async () => (await import("./trash.js")).showTrash(editor) },
       ]),
       takeDrops(editor),

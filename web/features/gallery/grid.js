@@ -5,6 +5,7 @@
 
 import { h, icon } from "../../core/dom.js";
 import { keyOf } from "./outputs.js";
+import { durationText } from "./texts.js";
 
 /** @import { Output, OutputList } from "./outputs.js" */
 
@@ -32,7 +33,7 @@ const KINDS = /** @type {Record<string, string>} */ ({
  * @property {(event: KeyboardEvent) => boolean} key  whether it was meant for what is chosen
  * @property {(event: DragEvent, entries: Output[]) => void} drag
  *
- * @typedef {{element: HTMLElement, image: HTMLImageElement, mark: HTMLElement, name: HTMLElement, index: number, key: string, src: string}} Cell
+ * @typedef {{element: HTMLElement, image: HTMLImageElement, mark: HTMLElement, name: HTMLElement, time: HTMLElement, index: number, key: string, src: string}} Cell
  */
 
 export class Grid {
@@ -41,6 +42,8 @@ export class Grid {
   /** Where the keyboard is; -1: nowhere yet. */
   active = -1;
   #anchor = 0;
+  /** Counts what is chosen and where the keyboard goes: what was still to be fetched for it counts no more then. */
+  #turn = 0;
   #list;
   #words;
   /** @type {Map<number, Cell>} */
@@ -210,9 +213,10 @@ export class Grid {
     const image = h("img", { alt: "", draggable: "false", decoding: "async" });
     const mark = h("span", { class: "gallery-mark", "aria-hidden": "true" });
     const name = h("span", { class: "gallery-name", "aria-hidden": "true" });
-    const element = h("div", { class: "gallery-cell", role: "option", draggable: "true" }, image, mark, name);
+    const time = h("span", { class: "gallery-time", "aria-hidden": "true" });
+    const element = h("div", { class: "gallery-cell", role: "option", draggable: "true" }, image, mark, name, time);
     /** @type {Cell} */
-    const cell = { element, image, mark, name, index: -1, key: "", src: "" };
+    const cell = { element, image, mark, name, time, index: -1, key: "", src: "" };
     image.addEventListener("load", () => (image.style.visibility = ""));
     image.addEventListener("error", () => {
       if (!cell.src) return;
@@ -249,6 +253,7 @@ export class Grid {
       element.setAttribute("aria-label", entry ? this.#words.describe(entry) : "…");
       element.title = entry?.filename ?? "";
       cell.src = "";
+      cell.time.textContent = "";
       image.removeAttribute("src");
       const isPicture = entry?.thumbnail && !this.#broken.has(entry.thumbnail);
       image.hidden = !isPicture;
@@ -256,6 +261,11 @@ export class Grid {
       cell.mark.replaceChildren(...(kind ? [icon(KINDS[kind] ?? KINDS.other)] : []));
       cell.mark.classList.toggle("is-large", Boolean(kind) && !isPicture);
       cell.name.textContent = entry && !isPicture ? entry.filename : "";
+    }
+    const time = entry?.duration_s ? durationText(entry.duration_s) : "";
+    if (entry && cell.time.textContent !== time) {
+      cell.time.textContent = time; // it may become known later than the rest
+      element.setAttribute("aria-label", this.#words.describe(entry));
     }
     const src = entry?.thumbnail ?? "";
     if (!src || cell.src === src || this.#isFast || this.#broken.has(src)) return;
@@ -306,7 +316,9 @@ export class Grid {
   async #stretchTo(index, isMore) {
     this.active = index;
     const [from, to] = [Math.min(this.#anchor, index), Math.max(this.#anchor, index) + 1];
+    const mine = ++this.#turn;
     const entries = await this.#list.slice(from, to);
+    if (mine !== this.#turn) return;
     if (!isMore) this.chosen.clear();
     for (const each of entries) this.chosen.set(keyOf(each), each);
     this.#told();
@@ -319,7 +331,9 @@ export class Grid {
 
   /** @param {number} most */
   async chooseAll(most) {
+    const mine = ++this.#turn;
     const entries = await this.#list.slice(0, Math.min(most, this.#list.total));
+    if (mine !== this.#turn) return;
     this.chosen = new Map(entries.map((each) => [keyOf(each), each]));
     this.#told();
   }
@@ -332,12 +346,20 @@ export class Grid {
 
   /** @param {number} index  the keyboard goes there, and it alone is chosen */
   async goTo(index) {
+    if (await this.#reach(index)) this.#only(index);
+  }
+
+  /** @param {number} index @returns {Promise<boolean>} whether it is there, and the keyboard still goes there */
+  async #reach(index) {
+    const mine = ++this.#turn;
+    this.active = index; // at once: the next key goes on from there
     this.reveal(index);
     await this.#list.fetch(index);
-    this.#only(index);
+    return mine === this.#turn;
   }
 
   #told() {
+    this.#turn++;
     const active = this.#cells.get(this.active);
     if (active) this.element.setAttribute("aria-activedescendant", active.element.id);
     else this.element.removeAttribute("aria-activedescendant");
@@ -358,12 +380,10 @@ export class Grid {
     if (key in steps && !event.altKey && last >= 0) {
       const from = this.active < 0 ? (steps[key] > 0 ? -1 : 0) : this.active;
       const index = this.active < 0 && Number.isFinite(steps[key]) ? this.first : Math.max(0, Math.min(last, from + steps[key]));
-      this.reveal(index);
-      void this.#list.fetch(index).then(() => {
+      void this.#reach(index).then((isThere) => {
+        if (!isThere) return undefined;
         if (event.shiftKey) return this.#stretchTo(index, isCtrl);
-        if (!isCtrl) return this.#only(index);
-        this.active = index;
-        return this.#told();
+        return isCtrl ? this.#told() : this.#only(index);
       });
     } else if (key === " " && this.active >= 0) {
       this.#toggle(this.active);

@@ -44,7 +44,7 @@ export class OutputList {
   isScanning = false;
   /** Whether the first answer is here. */
   isKnown = false;
-  /** @type {Map<number, {entries: Output[], next: string | null}>} number of the chunk -> what it has; the last used last */
+  /** @type {Map<number, {entries: Output[], next: string | null, isStale?: boolean}>} number of the chunk -> what it has; the last used last */
   #chunks = new Map();
   /** @type {Map<number, Promise<void>>} under way */
   #asked = new Map();
@@ -92,6 +92,7 @@ export class OutputList {
       if (chunk) {
         this.#chunks.delete(i);
         this.#chunks.set(i, chunk);
+        if (chunk.isStale) void this.#load(i); // shown as it is until then
       } else {
         waiting.push(this.#load(i));
       }
@@ -165,11 +166,20 @@ export class OutputList {
     this.events.emit("change", null);
   }
 
+  /** The last question after what came or went. @type {Promise<void>} */
+  #hearing = Promise.resolve();
+
   /**
-   * Files came or went.
+   * Files came or went. One question waits for the answer to the one before, which could come later and tell less.
    * @param {boolean} letIn  what is new joins the list at once
+   * @returns {Promise<void>}
    */
-  async hear(letIn) {
+  hear(letIn) {
+    return (this.#hearing = this.#hearing.then(() => this.#hear(letIn)));
+  }
+
+  /** @param {boolean} letIn @returns {Promise<void>} */
+  async #hear(letIn) {
     const generation = this.#generation;
     try {
       const answer = await this.#ask(this.#with({ offset: 0, limit: CHUNK }));
@@ -179,8 +189,10 @@ export class OutputList {
       const isOnlyMore = this.isNewestFirst && at >= 0 && answer.total - at === this.total;
       this.isScanning = answer.scanning;
       if (isOnlyMore) {
-        const isOther = this.fresh !== at;
+        const isOther = this.fresh !== at || at === 0;
         this.fresh = at;
+        for (const chunk of this.#chunks.values()) chunk.isStale = true; // more is known of some
+        if (at === 0) this.#chunks.set(0, { entries: answer.entries, next: answer.next_cursor });
         if (letIn && at) await this.letIn();
         else if (isOther) this.events.emit("change", null);
       } else {

@@ -192,7 +192,7 @@ export class GalleryPanel {
     if (this.until.value) query.set("until_ms", String(dayOf(this.until.value, 1)));
     if (this.own.checked) query.set("workflow_id", this.#editor.services.run.workflowIdOf(this.#editor.document));
     this.grid.active = -1;
-    this.grid.chosen.clear();
+    this.grid.clear();
     this.grid.element.scrollTop = 0;
     void this.list.choose(query);
     if (this.#place !== this.type.value) void this.#readFolders();
@@ -201,9 +201,10 @@ export class GalleryPanel {
   #place = "output";
 
   async #readFolders() {
-    this.#place = this.type.value;
+    const place = (this.#place = this.type.value);
     try {
-      const { folders } = await this.#editor.server.get(`/heddle/outputs/folders?type=${this.#place}`);
+      const { folders } = await this.#editor.server.get(`/heddle/outputs/folders?type=${place}`);
+      if (place !== this.#place) return;
       const before = this.folder.value;
       const names = Object.values(folders).map((/** @type {any} */ each) => each.subfolder).filter(Boolean);
       this.folder.replaceChildren(h("option", { value: "" }, this.#editor.text("gallery.all-folders")), ...names.map((each) => h("option", { value: each }, each)));

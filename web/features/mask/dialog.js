@@ -276,12 +276,11 @@ export async function showMaskDialog(editor, file, folder) {
   show();
   const closed = new Promise((resolve) => dialog.addEventListener("close", resolve, { once: true }));
   try {
-    const picture = h("img", { src: colours, alt: "", draggable: "false" });
-    const [shownMask] = await Promise.all([ask("opacity", { address: opacity }), picture.decode()]);
+    const [shownMask, pictures] = await Promise.all([ask("opacity", { address: opacity }), ask("pictures")]);
     if (isClosing) throw new Error("closed");
-    const made = new Surface(picture.naturalWidth, picture.naturalHeight);
+    const made = new Surface(pictures[0].width, pictures[0].height);
     surface = made;
-    view = new MaskView(stage, made, picture);
+    view = new MaskView(stage, made, pictures);
     hand = new Hand(stage, view, made, chosen, select, show);
     const follow = view.onMove;
     view.onMove = () => {
@@ -289,7 +288,9 @@ export async function showMaskDialog(editor, file, folder) {
       percent.textContent = `${Math.round((view?.scale ?? 1) * 100)} %`;
     };
     view.onMove();
+    hand.isBusy = true; // what the file has is no step of undo, and joins none
     await putIn(made, shownMask);
+    hand.isBusy = false;
     status.textContent = "";
     show();
     stage.focus({ preventScroll: true });

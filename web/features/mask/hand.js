@@ -27,8 +27,6 @@ const SVG = "http://www.w3.org/2000/svg";
 export class Hand {
   /** Where the brush is, px of the picture. @type {{x: number, y: number} | null} */
   at = null;
-  /** While something else changes the mask. */
-  isBusy = false;
   isPanning = false; // the space bar is held
   #stage;
   #view;
@@ -40,7 +38,7 @@ export class Hand {
   #changed;
   /** @type {Map<number, {x: number, y: number}>} fingers, CSS px */
   #fingers = new Map();
-  /** @type {{id: number, erases: boolean, last: {x: number, y: number, radius: number}, waiting: {x: number, y: number, radius: number}[], isOver: boolean} | null} */
+  /** @type {{id: number, erases: boolean, last: {x: number, y: number, radius: number}, waiting: {x: number, y: number, radius: number}[], part: Iterator<number> | null, isOver: boolean} | null} `part`: what is being painted */
   #stroke = null;
   /** @type {{id: number, tool: Tool, erases: boolean, points: number[]} | null} */
   #outline = null;
@@ -49,6 +47,7 @@ export class Hand {
   /** @type {{x: number, y: number} | null} where the last stroke ended */
   #lastPoint = null;
   #frame = 0;
+  #isBusy = false;
 
   /**
    * @param {HTMLElement} stage
@@ -84,12 +83,25 @@ export class Hand {
 
   dispose() {
     cancelAnimationFrame(this.#frame);
+    this.#stroke = null;
     this.#surface.cancel();
+  }
+
+  /** While something else changes the mask. A stroke that is drawn meanwhile is painted afterwards, as a step of its own. */
+  get isBusy() {
+    return this.#isBusy;
+  }
+
+  set isBusy(isBusy) {
+    this.#isBusy = isBusy;
+    if (isBusy || !this.#stroke) return;
+    this.#surface.begin();
+    this.#frame ||= requestAnimationFrame(() => this.#paint());
   }
 
   /** Ends what is being painted, unless the button is still held. @returns {boolean} whether nothing is being painted */
   finish() {
-    if (this.#stroke?.isOver) this.#paint(Infinity);
+    if (this.#stroke?.isOver && !this.isBusy) this.#paint(Infinity);
     return this.#stroke === null;
   }
 
@@ -125,10 +137,11 @@ export class Hand {
       event.preventDefault();
       return undefined;
     }
-    if (this.isBusy || !this.finish() || (event.button !== 0 && event.button !== 2 && event.button !== 5)) return undefined;
+    const { tool } = this.#choice;
+    const isStroke = tool === "paint" || tool === "erase";
+    if ((this.isBusy && (!isStroke || this.#stroke)) || !this.finish() || (event.button !== 0 && event.button !== 2 && event.button !== 5)) return undefined;
     const point = this.#view.toPicture(event);
     this.at = point;
-    const { tool } = this.#choice;
     const isOpposite = event.button === 2 || event.button === 5 || event.altKey; // 5: the other end of a pen
     if (tool === "fill") {
       this.#select(tool, isOpposite, [point.x, point.y]);
@@ -145,8 +158,8 @@ export class Hand {
 
   /** @param {number} id @param {boolean} erases @param {{x: number, y: number, radius: number}} first */
   #begin(id, erases, first) {
-    this.#surface.begin();
-    this.#stroke = { id, erases, last: first, waiting: [first], isOver: false };
+    if (!this.isBusy) this.#surface.begin();
+    this.#stroke = { id, erases, last: first, waiting: [first], part: null, isOver: false };
     this.#frame ||= requestAnimationFrame(() => this.#paint());
     return this.#stroke;
   }
@@ -210,12 +223,16 @@ export class Hand {
     cancelAnimationFrame(this.#frame);
     this.#frame = 0;
     const stroke = this.#stroke;
-    if (!stroke) return;
+    if (!stroke || this.isBusy) return;
     const start = performance.now();
     const { hardness, opacity } = this.#choice;
     /** @type {Brush} */
     const brush = { hardness, opacity, erases: stroke.erases };
-    while (stroke.waiting.length && performance.now() - start < budgetMs) {
+    while ((stroke.part || stroke.waiting.length) && performance.now() - start < budgetMs) {
+      if (stroke.part) {
+        if (stroke.part.next().done) stroke.part = null;
+        continue;
+      }
       const next = stroke.waiting[0];
       const [dx, dy] = [next.x - stroke.last.x, next.y - stroke.last.y];
       const distance = Math.hypot(dx, dy);
@@ -223,14 +240,14 @@ export class Hand {
         stroke.waiting.shift();
         continue;
       }
-      const longest = Math.max(8, 2 * next.radius); // a long way is painted in parts
+      const longest = Math.max(8, next.radius / 2); // a long way is painted in parts, each well within a frame
       const isPart = distance > longest;
       const to = isPart ? { x: stroke.last.x + (dx / distance) * longest, y: stroke.last.y + (dy / distance) * longest, radius: next.radius } : next;
-      this.#surface.stroke(stroke.last, to, brush);
+      stroke.part = this.#surface.stroke(stroke.last, to, brush);
       stroke.last = to;
       if (!isPart) stroke.waiting.shift();
     }
-    if (stroke.waiting.length) {
+    if (stroke.part || stroke.waiting.length) {
       this.#frame = requestAnimationFrame(() => this.#paint());
     } else if (stroke.isOver) {
       this.#lastPoint = stroke.last;
@@ -244,7 +261,7 @@ export class Hand {
   #giveUp() {
     if (this.#stroke) {
       this.#stroke = null;
-      this.#surface.cancel();
+      if (!this.isBusy) this.#surface.cancel();
     }
     this.#outline = null;
     this.#showOutline([]);

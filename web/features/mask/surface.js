@@ -5,6 +5,9 @@
 
 export const TILE = 512; // px
 const MOST_KEPT_BYTES = 256 * 2 ** 20;
+// Most tiles of most masks: steps of undo that hold them cost nothing. Nobody writes into what `#read` gives.
+const EMPTY = new Uint8Array(TILE * TILE);
+const FULL = new Uint8Array(TILE * TILE).fill(255);
 
 /**
  * @typedef {{x: number, y: number, width: number, height: number}} Rect  px of the picture, whole
@@ -53,15 +56,28 @@ export class Surface {
     return { x, y, width: Math.min(TILE, this.width - x), height: Math.min(TILE, this.height - y) };
   }
 
-  /** @param {number} tile @returns {Uint8Array} a copy */
+  /** @param {number} tile @returns {Uint8Array} a copy; of one that is empty or full, what all of them share */
   #read(tile) {
     const { x, y, width, height } = this.rectOf(tile);
+    const [first] = this.data.subarray(y * this.width + x);
+    const plain = first === 0 ? EMPTY : first === 255 ? FULL : null;
+    if (plain && this.#isPlain(x, y, width, height, first)) return plain.subarray(0, width * height);
     const pixels = new Uint8Array(width * height);
     for (let row = 0; row < height; row++) {
       const at = (y + row) * this.width + x;
       pixels.set(this.data.subarray(at, at + width), row * width);
     }
     return pixels;
+  }
+
+  /** @param {number} x @param {number} y @param {number} width @param {number} height @param {number} value */
+  #isPlain(x, y, width, height, value) {
+    const { data } = this;
+    for (let row = y; row < y + height; row++) {
+      const end = row * this.width + x + width;
+      for (let at = end - width; at < end; at++) if (data[at] !== value) return false;
+    }
+    return true;
   }
 
   /** @param {number} tile @param {Uint8Array} pixels */
@@ -120,12 +136,12 @@ export class Surface {
 
   /**
    * A part of a stroke, between `begin` and `commit`: everything as near to the line from one dab to the other as the
-   * latter's radius.
+   * latter's radius. Yields after each tile, since a large brush covers more than a frame has time for.
    * @param {Dab} from
    * @param {Dab} to
    * @param {Brush} brush
    */
-  stroke(from, to, { hardness, opacity, erases }) {
+  *stroke(from, to, { hardness, opacity, erases }) {
     const before = this.#before;
     if (!before) return;
     const radius = Math.max(0.5, to.radius);
@@ -172,9 +188,10 @@ export class Surface {
             data[y * width + x] = erases ? (old * (65280 - part) + 32640) / 65280 : old + ((255 - old) * part + 32640) / 65280;
           }
         }
+        this.onChange({ x: x0, y: y0, width: x1 - x0, height: y1 - y0 });
+        yield tile;
       }
     }
-    this.onChange({ x: left, y: top, width: right - left, height: bottom - top });
   }
 
   /**
@@ -228,6 +245,6 @@ function coversOf(radius, hardness) {
 /** @param {Tiles} tiles */
 function bytesOf(tiles) {
   let bytes = 0;
-  for (const pixels of tiles.values()) bytes += pixels.length;
+  for (const pixels of tiles.values()) if (pixels.buffer !== EMPTY.buffer && pixels.buffer !== FULL.buffer) bytes += pixels.length;
   return bytes;
 }

@@ -9,7 +9,6 @@ import { h } from "../../core/dom.js";
 
 const LEAST = 0.02;
 const MOST = 32;
-const LARGE = 1500; // px; larger pictures are kept smaller, too, for looking at all of them
 const MOST_RATIO = 2; // pixels of the canvas for a CSS px
 
 export class MaskView {
@@ -17,9 +16,7 @@ export class MaskView {
   x = 0; // of the picture's corner, CSS px from the stage's
   y = 0;
   #surface;
-  #picture;
-  /** The picture at half its size, a quarter ... @type {ImageBitmap[]} */
-  #smaller = [];
+  #pictures;
   /** Of the mask's canvas, its px: what is to be drawn again. @type {{left: number, top: number, right: number, bottom: number} | null} */
   #dirty = null;
   #isMoved = true;
@@ -27,19 +24,18 @@ export class MaskView {
   #frame = 0;
   #isFit = true;
   #ratio = 1;
-  #isOver = false;
   /** Told when it moved. @type {() => void} */
   onMove = () => {};
 
   /**
    * @param {HTMLElement} stage
    * @param {Surface} surface
-   * @param {HTMLImageElement} picture
+   * @param {ImageBitmap[]} pictures  the picture, at half its size, a quarter ...; closed with the view
    */
-  constructor(stage, surface, picture) {
+  constructor(stage, surface, pictures) {
     this.stage = stage;
     this.#surface = surface;
-    this.#picture = picture;
+    this.#pictures = pictures;
     this.back = h("canvas", { class: "mask-canvas" });
     this.over = h("canvas", { class: "mask-canvas" });
     stage.prepend(this.back, this.over);
@@ -47,30 +43,14 @@ export class MaskView {
     this.resizing = new ResizeObserver(() => this.#resize());
     this.resizing.observe(stage);
     this.#resize();
-    void this.#makeSmaller();
   }
 
   dispose() {
-    this.#isOver = true;
     cancelAnimationFrame(this.#frame);
     this.resizing.disconnect();
-    this.#smaller.forEach((each) => each.close());
+    this.#pictures.forEach((each) => each.close());
     this.back.remove();
     this.over.remove();
-  }
-
-  /** Without these a large picture would flicker when all of it is seen. */
-  async #makeSmaller() {
-    let { naturalWidth: width, naturalHeight: height } = this.#picture;
-    /** @type {HTMLImageElement | ImageBitmap} */
-    let from = this.#picture;
-    while (Math.max(width, height) > LARGE && !this.#isOver) {
-      [width, height] = [Math.ceil(width / 2), Math.ceil(height / 2)];
-      from = await createImageBitmap(from, { resizeWidth: width, resizeHeight: height, resizeQuality: "medium" });
-      this.#smaller.push(from);
-    }
-    if (this.#isOver) this.#smaller.forEach((each) => each.close());
-    else this.#place();
   }
 
   /** @param {string} colour  #rrggbb @param {number} opacity  0..1 */
@@ -118,10 +98,7 @@ export class MaskView {
   #drawPicture() {
     const context = /** @type {CanvasRenderingContext2D} */ (this.back.getContext("2d"));
     const factor = this.scale * this.#ratio;
-    let source = /** @type {CanvasImageSource} */ (this.#picture);
-    this.#smaller.forEach((each, i) => {
-      if (factor <= 1 / 2 ** (i + 1)) source = each;
-    });
+    const source = this.#pictures.findLast((_, i) => factor <= 1 / 2 ** i) ?? this.#pictures[0];
     context.clearRect(0, 0, this.back.width, this.back.height);
     context.imageSmoothingEnabled = factor < 3;
     context.drawImage(source, this.x * this.#ratio, this.y * this.#ratio, this.#surface.width * factor, this.#surface.height * factor);

@@ -3,13 +3,14 @@
 import { combine, feather, flood, grow, invert, polygon } from "./ops.js";
 
 const STRIP = 512; // rows at once
+const LARGE = 1500; // px; larger pictures are kept smaller, too: looked at as a whole they would flicker
 
 /** @typedef {{id: number, name: string, mask: Uint8Array | null, width: number, height: number, [more: string]: any}} Task */
 
 /** @type {{address: string, pixels: Uint8ClampedArray} | null} colours of the picture */
 let colours = null;
 
-/** @type {Record<string, (task: any) => Promise<Uint8Array | Blob> | Uint8Array | Blob>} */
+/** @type {Record<string, (task: any) => Promise<Uint8Array | Blob | ImageBitmap[]> | Uint8Array | Blob>} */
 const TASKS = {
   invert: ({ mask }) => invert(mask),
   clear: ({ width, height }) => new Uint8Array(width * height),
@@ -20,6 +21,14 @@ const TASKS = {
     const pixels = colours && colours.address === address ? colours.pixels : (await read(address)).pixels;
     colours = { address, pixels };
     return combine(mask, flood(pixels, width, height, x, y, tolerance), erases, opacity);
+  },
+  /** The picture, at half its size, a quarter ... */
+  async pictures({ address }) {
+    const found = [await createImageBitmap(await fetchFile(address))];
+    for (let last = found[0]; Math.max(last.width, last.height) > LARGE; found.push(last)) {
+      last = await createImageBitmap(last, { resizeWidth: Math.ceil(last.width / 2), resizeHeight: Math.ceil(last.height / 2), resizeQuality: "medium" });
+    }
+    return found;
   },
   async opacity({ address }) {
     const { pixels } = await read(address);
@@ -48,11 +57,16 @@ function newCanvas(width, height) {
   return { canvas, context };
 }
 
-/** @param {string} address @returns {Promise<{pixels: Uint8ClampedArray}>} */
-async function read(address) {
+/** @param {string} address @returns {Promise<Blob>} */
+async function fetchFile(address) {
   const answer = await fetch(address);
   if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
-  const bitmap = await createImageBitmap(await answer.blob(), { premultiplyAlpha: "none", colorSpaceConversion: "none" });
+  return answer.blob();
+}
+
+/** @param {string} address @returns {Promise<{pixels: Uint8ClampedArray}>} */
+async function read(address) {
+  const bitmap = await createImageBitmap(await fetchFile(address), { premultiplyAlpha: "none", colorSpaceConversion: "none" });
   const { width, height } = bitmap;
   const { context } = newCanvas(width, height);
   context.drawImage(bitmap, 0, 0);
@@ -64,7 +78,7 @@ addEventListener("message", async ({ data }) => {
   const { id, name } = /** @type {Task} */ (data);
   try {
     const result = await TASKS[name](data);
-    postMessage({ id, result });
+    postMessage({ id, result }, { transfer: Array.isArray(result) ? result : result instanceof Uint8Array ? [result.buffer] : [] });
   } catch (error) {
     postMessage({ id, error: error instanceof Error ? error.message : String(error) });
   }

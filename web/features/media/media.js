@@ -3,12 +3,14 @@
  * reads it; a result is copied to the inputs and given to the chosen node, or to a new one.
  */
 
-import { kindOfFiles } from "../../core/file-inputs.js";
+import { kindOfFile, kindOfFiles } from "../../core/file-inputs.js";
+import { BYPASSED, MUTED } from "../../core/graph.js";
 import { unfold } from "../../core/spec.js";
 
+/** @import { Document } from "../../core/document.js" */
 /** @import { Editor, Feature } from "../../core/editor.js" */
 /** @import { FileKind } from "../../core/file-inputs.js" */
-/** @import { Node } from "../../core/graph.js" */
+/** @import { Graph, Node } from "../../core/graph.js" */
 /** @import { InputSpec } from "../../core/spec.js" */
 /** @import { Point } from "../../core/view/links.js" */
 
@@ -34,21 +36,56 @@ const GAP = 30; // between nodes that come together, graph px
 export const media = {
   name: "media",
   install(editor) {
-    return editor.offer("media", {
+    const stopHook = editor.services.run.prepare.add((asked) => capture(editor, asked));
+    const takeService = editor.offer("media", {
       place: (file, place) => placeAll(editor, [file], place),
       placeAll: (files, place) => placeAll(editor, files, place),
       use: (results, where) => use(editor, results, where),
       canRead: (kind) => typeFor(editor, kind) !== null,
     });
+    return () => {
+      stopHook();
+      takeService();
+    };
   },
 };
 
+/**
+ * Pictures of the camera for the nodes that want one at each run.
+ * @param {Editor} editor
+ * @param {{document: Document, targets: string[] | null}} asked
+ * @returns {Promise<boolean>} false: one could not be taken, and the person was told why
+ */
+async function capture(editor, { document }) {
+  for (const graph of document.graphs()) {
+    for (const node of graph.nodes.values()) {
+      const input = node.inputSpecs.find((each) => each.widget === "WEBCAM");
+      if (!input || node.mode === MUTED || node.mode === BYPASSED || node.values.capture_on_queue !== true || node.isDriven(input.name)) continue;
+      let trouble;
+      try {
+        trouble = await editor.services.widgets.capture(node, input);
+      } catch (error) {
+        editor.report(error);
+        return false;
+      }
+      if (!trouble) continue;
+      editor.shell.note(editor.text("media.not-captured", { node: node.name, reason: editor.text(trouble) }), { kind: "error", action: {
+        text: editor.text("media.turn-off"),
+        run: () => document.edit("undo.value", () => graph.setValue(node, "capture_on_queue", false)),
+      } });
+      return false;
+    }
+  }
+  return true;
+}
+
 /** @param {Editor} editor @param {File[]} files @param {Point} [place] */
 async function placeAll(editor, files, place) {
+  const where = { graph: editor.graph, corner: place ?? cornerOf(editor) }; // what is shown when they are here may be another
   /** @type {Brought[]} */
   const brought = [];
   for (const file of files) {
-    const kind = kindOf(file);
+    const kind = kindOfFile(file);
     if (!kind || !typeFor(editor, kind)) {
       editor.shell.note(editor.text("media.no-node", { name: file.name }), { kind: "error" });
       continue;
@@ -60,7 +97,7 @@ async function placeAll(editor, files, place) {
     know(editor, value);
     brought.push({ kind, value });
   }
-  if (brought.length) makeNodes(editor, brought, place);
+  if (brought.length) makeNodes(editor, brought, where);
 }
 
 /**
@@ -69,6 +106,8 @@ async function placeAll(editor, files, place) {
  * @param {{place?: Point, node?: Node}} [where]
  */
 async function use(editor, results, { place, node } = {}) {
+  const where = { graph: editor.graph, corner: place ?? cornerOf(editor) };
+  const chosen = node ?? (editor.selection.nodes.length === 1 ? editor.selection.nodes[0] : undefined);
   /** @type {Brought[]} */
   const brought = [];
   for (const { filename, subfolder = "", type = "output", kind } of results) {
@@ -83,13 +122,13 @@ async function use(editor, results, { place, node } = {}) {
   }
   if (!brought.length) return;
   const [only, ...others] = brought;
-  const chosen = node ?? (editor.selection.nodes.length === 1 ? editor.selection.nodes[0] : undefined);
-  const input = chosen && !others.length && (node || !place) ? inputFor(chosen.inputSpecs, only.kind) : undefined;
+  const isThere = chosen?.graph.node(chosen.id) === chosen;
+  const input = chosen && isThere && !others.length && (node || !place) ? inputFor(chosen.inputSpecs, only.kind) : undefined;
   if (chosen && input && !chosen.isDriven(input.name)) {
-    editor.edit("undo.value", () => chosen.graph.setValue(chosen, input.name, only.value));
+    chosen.graph.document.edit("undo.value", () => chosen.graph.setValue(chosen, input.name, only.value));
     editor.shell.note(editor.text("media.set", { name: chosen.name }), { kind: "good" });
   } else {
-    makeNodes(editor, brought, place);
+    makeNodes(editor, brought, where);
     editor.shell.note(editor.text(others.length ? "media.nodes-made" : "media.node-made", { count: brought.length }), { kind: "good" });
   }
 }
@@ -100,14 +139,18 @@ function know(editor, value) {
   editor.events.emit("files:uploaded", { folder: "input", path: value });
 }
 
-/** @param {Editor} editor @param {Brought[]} brought @param {Point} [place] */
-function makeNodes(editor, brought, place) {
-  const { graph, view } = editor;
+/** Where nodes go that nobody gave a place. @param {Editor} editor @returns {Point} */
+function cornerOf({ view }) {
   const { last } = view.pointer;
-  const corner = place ?? (last ? { x: last.x, y: last.y } : view.toGraph(view.width / 2 - 150, view.height / 2 - 150));
+  return last ? { x: last.x, y: last.y } : view.toGraph(view.width / 2 - 150, view.height / 2 - 150);
+}
+
+/** @param {Editor} editor @param {Brought[]} brought @param {{graph: Graph, corner: Point}} where */
+function makeNodes(editor, brought, { graph, corner }) {
+  const { view } = editor;
   let x = Math.round(corner.x);
   const y = Math.round(corner.y);
-  const nodes = editor.edit("undo.add-node", () => brought.map(({ kind, value }) => {
+  const nodes = graph.document.edit("undo.add-node", () => brought.map(({ kind, value }) => {
     const found = /** @type {{type: string, input: InputSpec}} */ (typeFor(editor, kind));
     const node = graph.addNode(found.type, { x, y }, { [found.input.name]: value });
     const { width, height } = view.layouts.of(node);
@@ -116,7 +159,7 @@ function makeNodes(editor, brought, place) {
     x += Math.ceil(width) + GAP;
     return node;
   }));
-  editor.selection.set(nodes);
+  if (graph === editor.graph) editor.selection.set(nodes);
 }
 
 /** @param {Editor} editor @param {string} kind @returns {{type: string, input: InputSpec} | null} */
@@ -134,10 +177,4 @@ function typeFor(editor, kind) {
 /** @param {InputSpec[]} inputs @param {string} kind */
 function inputFor(inputs, kind) {
   return inputs.find((each) => each.widget === "COMBO" && kindOfFiles(each) === kind && (each.options.image_folder ?? "input") === "input");
-}
-
-/** @param {File} file @returns {FileKind | null} */
-function kindOf(file) {
-  const [kind] = file.type.split("/");
-  return Object.hasOwn(USUAL, kind) ? /** @type {FileKind} */ (kind) : null;
 }

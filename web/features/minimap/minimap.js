@@ -1,7 +1,7 @@
 /** A small picture of the whole graph with a frame around what is seen: a click or drag in it moves the view. */
 
 import { addStyle, h } from "../../core/dom.js";
-import { lightened } from "../../core/colours.js";
+import { lightened } from "../../core/view/theme.js";
 import { BYPASSED } from "../../core/graph.js";
 
 /** @import { Feature } from "../../core/editor.js" */

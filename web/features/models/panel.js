@@ -1,6 +1,7 @@
 /** The panel of model files. Loaded when it is opened. */
 
 import { addStyle, h, icon } from "../../core/dom.js";
+import { copyText } from "../../core/files-out.js";
 import { embeddingText, loaderFor, uses } from "./uses.js";
 
 /** @import { Editor } from "../../core/editor.js" */
@@ -45,6 +46,8 @@ export function fillPanel(editor, body) {
   /** @type {ModelFile | null} */
   let current = null;
   let asked = 0; // answers that come late are not shown
+  /** The folder that the files are of: the one that was chosen may be on its way still. */
+  let shown = "";
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
 
@@ -76,11 +79,13 @@ export function fillPanel(editor, body) {
   async function list(more = false) {
     if (!folder) return; // which there are is still on its way
     const mine = ++asked;
+    const of = folder;
     const [sort, direction] = order.value.split(" ");
     const query = new URLSearchParams({ text: search.value.trim(), sort, order: direction, limit: String(PAGE), offset: String(more ? files.length : 0) });
     try {
-      const found = await server.get(`/heddle/models/${encodeURIComponent(folder)}?${query}`);
+      const found = await server.get(`/heddle/models/${encodeURIComponent(of)}?${query}`);
       if (mine !== asked) return;
+      shown = of;
       total = found.total;
       const from = more ? files.length : 0;
       files = more ? [...files, ...found.models] : found.models;
@@ -89,7 +94,7 @@ export function fillPanel(editor, body) {
       else shelf.replaceChildren(...rows);
       shelf.hidden = !files.length;
       none.hidden = files.length > 0;
-      none.textContent = search.value.trim() ? t("models.none-found") : t("models.none", { folder: folder || "models" });
+      none.textContent = search.value.trim() ? t("models.none-found") : t("models.none", { folder: of });
       const kept = files.find((each) => each.name === current?.name);
       if (!more) mark(kept ?? null, false);
     } catch (error) {
@@ -104,7 +109,7 @@ export function fillPanel(editor, body) {
       click: () => mark(file, false),
       dblclick: () => use(file),
       dragstart: (/** @type {DragEvent} */ event) => {
-        event.dataTransfer?.setData(DRAGGED, JSON.stringify([folder, file.name]));
+        event.dataTransfer?.setData(DRAGGED, JSON.stringify([shown, file.name]));
       },
     } },
     file.preview ? h("img", { src: file.preview, alt: "", loading: "lazy", draggable: "false", on: { error: (/** @type {Event} */ event) => /** @type {HTMLElement} */ (event.target).replaceWith(noPicture()) } }) : noPicture(),
@@ -130,7 +135,7 @@ export function fillPanel(editor, body) {
 
   /** @param {ModelFile} file */
   function describe(file) {
-    const isUsable = folder === "embeddings" || loaderFor(editor, folder, file.name) !== undefined;
+    const isUsable = shown === "embeddings" || loaderFor(editor, shown, file.name) !== undefined;
     /** @type {[string, string][]} */
     const facts = [[t("models.file"), file.name], [t("models.size"), sizeText(file.bytes)], [t("models.modified"), new Date(file.modified_ms).toLocaleString(editor.messages.locale, { dateStyle: "medium", timeStyle: "short" })]];
     for (const key of FACTS) {
@@ -144,13 +149,13 @@ export function fillPanel(editor, body) {
     card.replaceChildren(
       h("div", { class: "models-actions" },
         h("button", { type: "button", class: "main", disabled: !isUsable, title: isUsable ? t("models.use-hint") : t("models.no-loader"), on: { click: () => use(file) } }, t("models.use")),
-        h("button", { type: "button", on: { click: () => void copy(folder === "embeddings" ? embeddingText(file.name) : file.name) } }, t("models.copy-name"))),
+        h("button", { type: "button", on: { click: () => void copy(shown === "embeddings" ? embeddingText(file.name) : file.name) } }, t("models.copy-name"))),
       ...(file.problem ? [h("p", { class: "models-problem" }, file.problem)] : []),
       h("dl", { class: "models-facts" }, ...facts.flatMap(([name, text]) => [h("dt", {}, name), h("dd", {}, text)]), h("dt", {}, t("models.hash")), hash));
   }
 
   /** @param {ModelFile} file @param {{x: number, y: number}} [at] @param {string} [kind] */
-  function use(file, at, kind = folder) {
+  function use(file, at, kind = shown) {
     const node = uses(editor, kind, file.name, at);
     if (!node) return void shell.note(t("models.no-loader"), { kind: "error" });
     shell.say(t("models.used", { name: file.name, node: node.name }));
@@ -160,18 +165,14 @@ export function fillPanel(editor, body) {
 
   /** @param {string} text */
   async function copy(text) {
-    try {
-      await navigator.clipboard.writeText(text);
-      shell.note(t("models.copied", { text: text.length > 80 ? `${text.slice(0, 80)}…` : text }), { kind: "good" });
-    } catch {
-      await shell.askText(t("models.copy-by-hand"), text);
-    }
+    if (await copyText(text)) shell.note(t("models.copied", { text: text.length > 80 ? `${text.slice(0, 80)}…` : text }), { kind: "good" });
+    else await shell.askText(t("models.copy-by-hand"), text);
   }
 
   /** @param {ModelFile} file */
   async function askHash(file) {
     try {
-      hear((await server.post("/heddle/models/hash", { models: [{ folder, name: file.name }] })).models);
+      hear((await server.post("/heddle/models/hash", { models: [{ folder: shown, name: file.name }] })).models);
     } catch (error) {
       editor.report(error);
     }
@@ -180,7 +181,7 @@ export function fillPanel(editor, body) {
   /** @param {any[]} told */
   function hear(told) {
     for (const each of told) {
-      if (each.folder !== folder) continue;
+      if (each.folder !== shown) continue;
       const file = files.find((other) => other.name === each.name);
       if (!file) continue;
       if (each.sha256) Object.assign(file, { sha256: each.sha256, autov2: each.autov2 });

@@ -5,6 +5,7 @@
 
 import { h, icon } from "../../core/dom.js";
 import { useSeeds } from "../../core/reuse.js";
+import { kindOfName } from "../../core/file-inputs.js";
 import { Refusal } from "../../core/server.js";
 import { durationText } from "../progress/durations.js";
 import { openWorkflowOf, seedsOf } from "./reuse.js";
@@ -44,6 +45,8 @@ export class QueuePanel {
   #cleanups;
   /** Those of jobs that ended change no more: their pictures are not loaded again. @type {Map<string, {key: string, row: HTMLElement}>} */
   #rows = new Map();
+  /** What the parts show. @type {Map<HTMLElement, string>} */
+  #shown = new Map();
   /** @type {string | null} the job that is being dragged */
   #dragged = null;
 
@@ -118,7 +121,9 @@ export class QueuePanel {
   }
 
   async #more() {
-    const answer = await this.#editor.server.get(`/heddle/queue?parts=ended&limit=${PAGE}&cursor=${this.#cursor}`);
+    const cursor = this.#cursor;
+    const answer = await this.#editor.server.get(`/heddle/queue?parts=ended&limit=${PAGE}&cursor=${cursor}`);
+    if (cursor !== this.#cursor) return; // pressed twice
     this.#older.push(...answer.ended);
     this.#cursor = answer.ended_cursor;
     this.#draw();
@@ -128,31 +133,47 @@ export class QueuePanel {
     if (this.#dragged) return; // what is under the pointer stays there
     const focused = /** @type {HTMLElement | null} */ (document.activeElement)?.closest?.("[data-focus]")?.getAttribute("data-focus");
     const { running, waiting, waiting_total: waitingTotal, ended, ended_total: endedTotal } = this.#drawn;
-    this.#live.clear();
     for (const [id, address] of this.#previews) {
       if (running.some((/** @type {any} */ job) => job.id === id)) continue;
       URL.revokeObjectURL(address);
       this.#previews.delete(id);
     }
-    this.running.replaceChildren(
-      this.#head("queue.running", running.length),
-      running.length ? h("ul", { class: "queue-list" }, running.map((/** @type {any} */ job) => this.#runningRow(job))) : h("p", { class: "queue-empty" }, this.#t("queue.nothing-runs")),
-    );
-    this.waiting.replaceChildren(
+    this.#put(this.running, running.map((/** @type {any} */ job) => [job.id, this.#name(job)]), () => {
+      this.#live.clear();
+      return [
+        this.#head("queue.running", running.length),
+        running.length ? h("ul", { class: "queue-list" }, running.map((/** @type {any} */ job) => this.#runningRow(job))) : h("p", { class: "queue-empty" }, this.#t("queue.nothing-runs")),
+      ];
+    });
+    this.#put(this.waiting, [waitingTotal, waiting.map((/** @type {any} */ job) => [job.id, this.#name(job), job.priority, job.background])], () => [
       this.#head("queue.waiting", waitingTotal, waitingTotal ? h("button", { type: "button", class: "quiet", on: { click: () => this.#editor.commands.run("run.clear") } }, this.#t("queue.clear")) : null),
       waiting.length ? h("ul", { class: "queue-list" }, waiting.map((/** @type {any} */ job, /** @type {number} */ i) => this.#waitingRow(job, i))) : h("p", { class: "queue-empty" }, this.#t("queue.nothing-waits")),
       waitingTotal > waiting.length ? h("p", { class: "queue-empty" }, this.#t("queue.more-wait", { count: waitingTotal - waiting.length })) : "",
-    );
+    ]);
     const all = [...ended, ...this.#older];
     const ids = new Set(all.map((job) => job.id));
     for (const id of this.#rows.keys()) if (!ids.has(id)) this.#rows.delete(id);
-    this.ended.replaceChildren(
+    const hasMore = this.#cursor !== null && all.length < endedTotal;
+    this.#put(this.ended, [endedTotal, hasMore, all.map((job) => [job.id, this.#endedKey(job)])], () => [
       this.#head("queue.ended", endedTotal),
       all.length ? h("ul", { class: "queue-list" }, all.map((job) => this.#endedRow(job))) : h("p", { class: "queue-empty" }, this.#t("queue.nothing-ended")),
-      this.#cursor !== null && all.length < endedTotal ? h("button", { type: "button", class: "queue-more", data: { focus: "more" }, on: { click: () => void this.#more().catch((error) => this.#editor.report(error)) } }, this.#t("queue.more")) : "",
-    );
+      hasMore ? h("button", { type: "button", class: "queue-more", data: { focus: "more" }, on: { click: () => void this.#more().catch((error) => this.#editor.report(error)) } }, this.#t("queue.more")) : "",
+    ]);
     this.#move();
     if (focused) /** @type {HTMLElement | null} */ (this.ended.parentElement?.querySelector(`[data-focus="${CSS.escape(focused)}"]`))?.focus();
+  }
+
+  /**
+   * Fills a part of the panel, if it is to show something else: rows that are taken away under the pointer lose its click.
+   * @param {HTMLElement} host
+   * @param {any} shown
+   * @param {() => (HTMLElement | string)[]} make
+   */
+  #put(host, shown, make) {
+    const key = JSON.stringify(shown);
+    if (this.#shown.get(host) === key) return;
+    this.#shown.set(host, key);
+    host.replaceChildren(...make());
   }
 
   /** @param {string} name @param {number} count @param {HTMLElement | null} [button] */
@@ -264,6 +285,7 @@ export class QueuePanel {
         dragleave: () => row.classList.remove("is-before", "is-after"),
         drop: (/** @type {DragEvent} */ event) => {
           const dragged = this.#dragged;
+          row.classList.remove("is-before", "is-after");
           if (!dragged || dragged === job.id) return;
           event.preventDefault();
           event.stopPropagation();
@@ -333,10 +355,15 @@ export class QueuePanel {
     ];
   }
 
+  /** What its row depends on. @param {any} job */
+  #endedKey(job) {
+    return `${job.state} ${this.#name(job)} ${Boolean(this.#documentOf(job))}`;
+  }
+
   /** @param {any} job */
   #endedRow(job) {
     const known = this.#rows.get(job.id);
-    const key = `${job.state} ${job.label} ${Boolean(this.#documentOf(job))}`;
+    const key = this.#endedKey(job);
     if (known?.key === key) return known.row;
     const row = this.#makeEndedRow(job);
     this.#rows.set(job.id, { key, row });
@@ -389,7 +416,7 @@ export class QueuePanel {
     const more = (job.outputs_count ?? files.length) - files.length;
     return h("div", { class: "queue-thumbs" },
       files.map((/** @type {any} */ file, /** @type {number} */ i) => h("a", {
-        class: "queue-thumb", href: `/api${file.url}`, target: "_blank", rel: "noopener", title: file.filename,
+        class: "queue-thumb", data: { kind: kindOfName(file.filename) ?? "" }, href: `/api${file.url}`, target: "_blank", rel: "noopener", title: file.filename,
         on: { click: (/** @type {MouseEvent} */ event) => {
           const { viewer } = this.#editor.services;
           if (!viewer || event.ctrlKey || event.metaKey) return;
@@ -413,7 +440,8 @@ export class QueuePanel {
 
   /** @param {any} job */
   async #useSeeds(job) {
-    const count = useSeeds(this.#editor, await seedsOf(this.#editor, job));
+    const { graph } = this.#editor; // the one that the person meant, whatever is shown when the answer comes
+    const count = useSeeds(graph, await seedsOf(this.#editor, job));
     this.#editor.shell.note(this.#t(count ? "queue.seed-used" : "queue.no-seed"), { kind: count ? "good" : "plain" });
   }
 

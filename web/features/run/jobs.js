@@ -59,6 +59,8 @@ export class Job {
     this.wanted = null;
     /** @type {string[] | null} */
     this.targets = null;
+    /** It was run before the page was loaded: whatever else the page runs is newer. */
+    this.isRecalled = false;
   }
 
   get hasEnded() {
@@ -159,10 +161,11 @@ export class Jobs {
    * @param {any} record  of `/heddle/jobs/{id}`
    */
   catchUp(job, record) {
-    for (const [id, output] of Object.entries(record.outputs ?? {})) {
+    for (const [id, output] of Object.entries({ ...record.outputs, ...Object.fromEntries(job.results) })) {
       job.results.set(id, output);
       this.events.emit("result", { job, id, output });
     }
+    if (job.hasEnded && !ENDED.has(stateOf(record, job))) return; // its end was heard before this answer, which is from before it
     job.queuedMs = record.create_time ?? job.queuedMs;
     job.startedMs = record.execution_start_time ?? job.startedMs;
     job.endedMs = record.execution_end_time ?? null;

@@ -5,6 +5,7 @@
 
 import { afterQueue, beforeQueue } from "../../core/controls.js";
 import { addStyle } from "../../core/dom.js";
+import { newId } from "../../core/ids.js";
 import { writeExactly } from "../../core/json.js";
 import { writeWorkflow } from "../../core/write.js";
 import { RunBar } from "./bar.js";
@@ -24,6 +25,7 @@ import { readOutput, Showing } from "./showing.js";
  * throws for, is not queued.
  * @typedef {{document: Document, workflow: any, targets: string[] | null, front: boolean, extraData: Record<string, any>}} Wish
  * @typedef {(wish: Wish) => void | boolean | Promise<void | boolean>} BeforeHook
+ * @typedef {(asked: {document: Document, targets: string[] | null}) => void | boolean | Promise<void | boolean>} PrepareHook
  * @typedef {(job: Job) => void} AfterHook
  * @typedef {"once" | "change" | "always"} RunMode  `change`: whenever the workflow changes; `always`: again and again
  * @typedef {{job: Job, answer: any, isPartial: boolean}} Refused  `isPartial`: what is not refused runs
@@ -89,17 +91,10 @@ function clientIdOf(storage) {
   return made;
 }
 
-/** A random UUID. `crypto.randomUUID` is missing where the page comes over plain HTTP from another machine. */
-export function newId() {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  bytes[6] = (bytes[6] & 0x0f) | 0x40;
-  bytes[8] = (bytes[8] & 0x3f) | 0x80;
-  const digits = [...bytes].map((each) => each.toString(16).padStart(2, "0")).join("");
-  return [digits.slice(0, 8), digits.slice(8, 12), digits.slice(12, 16), digits.slice(16, 20), digits.slice(20)].join("-");
-}
-
 /** `editor.services.run` */
 export class RunService {
+  /** Before the workflow is written: what runs is what nodes hold then. What one returns false for is not queued. @type {Hooks<PrepareHook>} */
+  prepare = new Hooks();
   /** Before a job is written down for the server. @type {Hooks<BeforeHook>} */
   before = new Hooks();
   /** When the server has it. @type {Hooks<AfterHook>} */
@@ -159,6 +154,7 @@ export class RunService {
     this.#editor.events.emit("run:asked", document);
     for (let i = 0; i < Math.min(MOST_AT_ONCE, Math.max(1, Math.round(count) || 1)); i++) {
       if (isBefore) beforeQueue(document);
+      for (const hook of this.prepare.all) if ((await hook({ document, targets })) === false) return queued;
       /** @type {Wish} */
       const wish = { document, workflow: this.#write(document), targets, front, extraData: { ...extraData } };
       for (const hook of this.before.all) if ((await hook(wish)) === false) return queued;
@@ -426,19 +422,20 @@ export class RunService {
    */
   async recall(document) {
     for (const id of document.lastJobs) {
-      const known = this.jobs.get(id);
-      if (known?.document) continue;
+      if (this.jobs.get(id)?.document) continue;
       let record;
       try {
         record = await this.#editor.server.get(`/heddle/jobs/${encodeURIComponent(id)}`);
-      } catch {
-        document.lastJobs = document.lastJobs.filter((each) => each !== id); // the server has forgotten it
+      } catch (error) {
+        if (/** @type {any} */ (error)?.status === 404) document.lastJobs = document.lastJobs.filter((each) => each !== id); // the server has forgotten it
         continue;
       }
+      const known = this.jobs.get(id); // it may have been heard of by now
       const job = known ?? new Job(id, document, this.nameOf(document));
       job.document = document;
+      job.isRecalled = true;
       if (!known) this.jobs.add(job);
-      if (!job.hasEnded || known) this.jobs.catchUp(job, record);
+      this.jobs.catchUp(job, record);
     }
   }
 }

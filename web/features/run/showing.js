@@ -4,6 +4,8 @@
  * instances share.
  */
 
+import { kindOfName } from "../../core/file-inputs.js";
+
 /** @import { Document } from "../../core/document.js" */
 /** @import { Editor } from "../../core/editor.js" */
 /** @import { Node } from "../../core/graph.js" */
@@ -12,9 +14,7 @@
 /** @typedef {{output?: any, jobId?: string, text?: string, run?: {state: NodeRun["state"] | null, value: number, max: number | null, ms?: number}}} Shown */
 
 const SOON_MS = 100;
-const VIDEO = /\.(mp4|webm|mov|mkv|m4v)$/i;
 const MODEL = /\.(glb|gltf|obj|fbx|stl|ply|spz|splat|ksplat|usdz)(?: \[(?:input|output|temp)\])?$/i;
-const AUDIO = /\.(mp3|wav|flac|ogg|opus|m4a)$/i;
 
 export class Showing {
   /** @type {WeakMap<Document, Map<string, Shown>>} */
@@ -155,6 +155,8 @@ export class Showing {
   /** @param {Job} job @param {string} id @param {any} output */
   #result(job, id, output) {
     if (!job.document || !output) return;
+    const { jobId } = this.#of(job.document, id);
+    if (job.isRecalled && jobId && this.jobs.get(jobId)?.isRecalled === false) return; // the person has run it again meanwhile
     Object.assign(this.#of(job.document, id), { output, jobId: job.id });
     const { node, instances } = this.placesOf(job.document, id);
     const nodes = instances.filter((each) => isExposed(each.node, each.rest)).map((each) => each.node);
@@ -290,8 +292,10 @@ export function readOutput(output, address) {
       const src = address(file);
       /** @type {Picture} */
       const picture = { src, width: file.width, height: file.height, file, ...(isMoving ? { isMoving } : {}) };
-      if (kind === "audio" || AUDIO.test(file.filename)) found.media.push({ src, kind: "audio", file });
-      else if (VIDEO.test(file.filename)) found.media.push({ src, kind: "video", file });
+      const known = kindOfName(file.filename);
+      const isVideo = kind === "video" || kind === "videos" || (typeof file.format === "string" && file.format.startsWith("video/"));
+      if (kind === "audio" || known === "audio") found.media.push({ src, kind: "audio", file });
+      else if (known === "video" || (isVideo && !known)) found.media.push({ src, kind: "video", file });
       else if (kind === "3d" || MODEL.test(file.filename)) found.media.push({ src, kind: "file", file });
       else if (kind === "a_images" || kind === "b_images") (found.comparison ??= { a: [], b: [] })[kind === "a_images" ? "a" : "b"].push(picture);
       else if (kind === "images" || kind === "gifs" || kind === "animated_images") found.pictures.push(picture);

@@ -3,10 +3,10 @@
  * Each is a workflow that holds one instance. Source: workflow_format, section 6.2.
  */
 
+import { blueprintOf, insertWorkflow } from "../../core/blueprints.js";
 import { definitionOf } from "../../core/instances.js";
 import { parseExactly, writeExactly } from "../../core/json.js";
 import { readWorkflow } from "../../core/read.js";
-import { blueprintOf, insertWorkflow } from "../../core/subgraphs.js";
 
 /** @import { Editor } from "../../core/editor.js" */
 /** @import { Graph, Node } from "../../core/graph.js" */

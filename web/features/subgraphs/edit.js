@@ -1,11 +1,11 @@
 /** A subgraph's name, what it says of itself, its sockets, and which widgets inside its node shows: all from the keyboard, too. */
 
 import { h, icon } from "../../core/dom.js";
-import { addSlot, demote, moveSlot, promote, promotedBy, removeSlot, renameSlot, slotsOf } from "../../core/subgraphs.js";
+import { addSlot, demote, moveSlot, promote, promotedBy, removeSlot, renameSlot, slotsOf } from "../../core/subgraph-ends.js";
 
 /** @import { Definition } from "../../core/document.js" */
 /** @import { Editor } from "../../core/editor.js" */
-/** @import { Side } from "../../core/subgraphs.js" */
+/** @import { Side } from "../../core/subgraph-ends.js" */
 
 /** @param {Editor} editor @param {Definition} definition */
 export async function showSubgraph(editor, definition) {

@@ -6,7 +6,8 @@
 import { addStyle } from "../../core/dom.js";
 import { Node } from "../../core/graph.js";
 import { definitionOf, groupNameOf } from "../../core/instances.js";
-import { addSlot, demote, demoteAt, isInstance, makeIndependent, makeSubgraph, moveSlot, promote, promotedBy, removeSlot, renameSlot, slotsOf, unpack } from "../../core/subgraphs.js";
+import { addSlot, demote, demoteAt, moveSlot, promote, promotedBy, removeSlot, renameSlot, slotsOf } from "../../core/subgraph-ends.js";
+import { isInstance, makeIndependent, makeSubgraph, unpack } from "../../core/subgraphs.js";
 import { Blueprints } from "./blueprints.js";
 import { showPath } from "./path.js";
 
@@ -14,7 +15,7 @@ import { showPath } from "./path.js";
 /** @import { Socket } from "../../core/flow.js" */
 /** @import { MenuItem } from "../../core/shell.js" */
 /** @import { Press } from "../../core/view/pointer.js" */
-/** @import { Side } from "../../core/subgraphs.js" */
+/** @import { Side } from "../../core/subgraph-ends.js" */
 
 const LOAD_AFTER_MS = 3000;
 const BUTTON = 24; // px, of the sign that opens an instance, at the right of its title

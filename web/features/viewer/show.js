@@ -1,6 +1,8 @@
 /** The viewer: one of a list at a time, with everything that is done with it. */
 
 import { h, icon } from "../../core/dom.js";
+import { kindOfName } from "../../core/file-inputs.js";
+import { Player } from "../../core/player.js";
 import { handle, zoomByKey } from "./hands.js";
 import { Zoom } from "./zoom.js";
 
@@ -20,12 +22,6 @@ const ICONS = {
   save: "M12 4v11m-5-5l5 5 5-5M5 19h14",
   trash: "M5 7h14M10 7V4h4v3M7 7l1 13h8l1-13",
 };
-/** Of files that come without a kind. @type {Record<string, string[]>} */
-const ENDINGS = {
-  image: ["png", "jpg", "jpeg", "webp", "avif", "gif", "apng", "bmp", "svg"],
-  video: ["mp4", "webm", "mov", "mkv", "m4v"],
-  audio: ["mp3", "wav", "flac", "ogg", "opus", "m4a"],
-};
 const SQUARES_FROM = 6; // from this scale on pixels are shown as what they are
 
 /**
@@ -44,6 +40,8 @@ export function showViewer(editor, items, start) {
   let item;
   /** @type {HTMLImageElement | HTMLMediaElement | null} */
   let content = null;
+  /** @type {Player | null} of a video or a sound */
+  let player = null;
   let turn = 0; // which of several that are being loaded is wanted
   let isInfoOpen = false;
 
@@ -94,7 +92,7 @@ export function showViewer(editor, items, start) {
     const { width, height } = item?.file ?? /** @type {any} */ ({});
     facts.textContent = [
       items.length > 1 ? t("viewer.of", { at: index + 1, count: items.length.toLocaleString(editor.messages.locale) }) : null,
-      width ? `${width} × ${height}` : size ? `${size.naturalWidth} × ${size.naturalHeight}` : null,
+      width ? `${width} × ${height}` : size ? `${size.naturalWidth} × ${size.naturalHeight}` : content instanceof HTMLVideoElement && content.videoWidth ? `${content.videoWidth} × ${content.videoHeight}` : null,
     ].filter(Boolean).join(" · ");
     previous.hidden = index <= 0;
     next.hidden = index >= items.length - 1;
@@ -112,14 +110,17 @@ export function showViewer(editor, items, start) {
     if (mine !== turn) return;
     item = wanted;
     items.shown?.(at);
+    player?.media.pause();
+    player = null;
     const kind = item ? kindOf(item) : "";
     if (!item) {
       place(h("p", { class: "viewer-none" }, t("viewer.gone")), null);
     } else if (kind === "image") {
       await showPicture(item, mine);
     } else if (kind === "video" || kind === "audio") {
-      const player = h(kind, { class: `viewer-${kind}`, src: item.src, controls: true, autoplay: kind === "video", loop: kind === "video", "aria-label": item.name ?? "" });
-      place(player, player);
+      player = new Player(editor, { kind, src: item.src, name: item.name ?? "", file: item.file, class: `viewer-${kind}`, isLoud: kind === "video" });
+      player.media.addEventListener("loadedmetadata", () => mine === turn && words());
+      place(player.element, player.media);
     } else {
       place(h("p", { class: "viewer-none" }, t("viewer.no-view")), null);
     }
@@ -213,6 +214,8 @@ export function showViewer(editor, items, start) {
     if (/** @type {Element} */ (event.target).closest(".menu, .viewer-info") && event.key !== "Escape") return;
     const isPlain = !event.ctrlKey && !event.metaKey && !event.altKey;
     if (content instanceof HTMLImageElement && zoomByKey(event, zoom)) draw();
+    else if (player && isPlain && event.key === " ") void player.toggle();
+    else if (player && isPlain && event.key === "m") player.mute();
     else if (isPlain && (event.key === "ArrowRight" || event.key === "PageDown")) step(1);
     else if (isPlain && (event.key === "ArrowLeft" || event.key === "PageUp")) step(-1);
     else if (isPlain && event.key === "Home") void show(0);
@@ -243,6 +246,7 @@ export function showViewer(editor, items, start) {
   });
   const closed = editor.shell.modal(dialog).then(() => {
     turn++;
+    player?.media.pause();
     stop.abort();
     watch.disconnect();
   });
@@ -257,6 +261,6 @@ export function showViewer(editor, items, start) {
 /** @param {Item} item */
 function kindOf({ kind, file }) {
   if (kind) return kind;
-  const ending = /\.([a-z0-9]+)$/i.exec(file?.filename ?? "")?.[1].toLowerCase() ?? "png";
-  return Object.keys(ENDINGS).find((each) => ENDINGS[each].includes(ending)) ?? "other";
+  const { filename = "" } = file ?? {};
+  return kindOfName(filename) ?? (/\.[a-z0-9]+$/i.test(filename) ? "other" : "image");
 }

@@ -1,8 +1,8 @@
 /** BOUNDING_BOX: four numbers. BOUNDING_BOXES: rectangles that are drawn. Both in px of the picture. */
 
 import { h } from "../../core/dom.js";
-import { evaluate } from "./expression.js";
 import { labelOf, setValue } from "./fields.js";
+import { evaluate } from "./numbers.js";
 
 /** @import { Editor } from "../../core/editor.js" */
 /** @import { WidgetKind } from "../../core/widgets.js" */

@@ -38,15 +38,15 @@ export function buttonKind(editor, widgets, words, open) {
 }
 
 /**
- * Brings a file to the server's input folder and writes its name into a widget.
+ * Brings a file to the server's input folder.
  * @param {Editor} editor
  * @param {Widgets} widgets
- * @param {Node} node
- * @param {InputSpec} input
+ * @param {Node} node  that it is for
  * @param {Blob} blob
  * @param {{name: string, subfolder: string}} where
+ * @returns {Promise<string>} as widgets name it
  */
-export async function keepFile(editor, widgets, node, input, blob, { name, subfolder }) {
+export async function bringFile(editor, widgets, node, blob, { name, subfolder }) {
   const form = new FormData();
   form.append("image", blob, name);
   form.append("subfolder", subfolder);
@@ -55,12 +55,25 @@ export async function keepFile(editor, widgets, node, input, blob, { name, subfo
   try {
     const answer = await editor.server.post("/upload/image", form);
     const path = answer.subfolder ? `${answer.subfolder}/${answer.name}` : answer.name;
-    setValue(editor, node, input.name, path);
     editor.events.emit("files:uploaded", { folder: "input", path });
+    return path;
   } finally {
     widgets.uploading.delete(node);
     editor.view.redraw();
   }
+}
+
+/**
+ * The same, and writes its name into a widget: a step of undo.
+ * @param {Editor} editor
+ * @param {Widgets} widgets
+ * @param {Node} node
+ * @param {InputSpec} input
+ * @param {Blob} blob
+ * @param {{name: string, subfolder: string}} where
+ */
+export async function keepFile(editor, widgets, node, input, blob, where) {
+  setValue(editor, node, input.name, await bringFile(editor, widgets, node, blob, where));
 }
 
 /** A name that no other picture or sound has. @param {string} kind @param {string} ending */

@@ -1,13 +1,36 @@
 /** WEBCAM and AUDIO_RECORD: pictures and sounds of the person's own devices, taken when they ask for it. */
 
 import { addStyle, h } from "../../core/dom.js";
-import { buttonKind, keepFile, newName } from "./buttons.js";
+import { kindOfFile } from "../../core/file-inputs.js";
+import { Player } from "../../core/player.js";
+import { bringFile, buttonKind, keepFile, newName } from "./buttons.js";
+import { waveOf } from "./wave.js";
 
 /** @import { Editor } from "../../core/editor.js" */
 /** @import { Node } from "../../core/graph.js" */
 /** @import { InputSpec } from "../../core/spec.js" */
 /** @import { WidgetKind } from "../../core/widgets.js" */
 /** @import { Widgets } from "./widgets.js" */
+
+/**
+ * A file in place of the device.
+ * @param {Editor} editor
+ * @param {Widgets} widgets
+ * @param {Node} node
+ * @param {InputSpec} input
+ * @param {File} file
+ */
+export async function bringCaptured(editor, widgets, node, input, file) {
+  const isPicture = input.widget === "WEBCAM";
+  if (!widgets.acceptedBy(node, input).split(",").includes(`${kindOfFile(file)}/*`)) {
+    editor.shell.note(editor.text("widgets.wrong-file", { file: file.name, node: node.name, what: editor.text(isPicture ? "widgets.reads.image" : "widgets.reads.audio") }), { kind: "error" });
+    return;
+  }
+  const name = newName(isPicture ? "webcam" : "recording", endingOf(file, isPicture ? "png" : "wav"));
+  await keepFile(editor, widgets, node, input, file, { name, subfolder: isPicture ? "webcam" : "audio" });
+}
+
+const WARM_MS = 4000; // the camera stays on between pictures that follow each other
 
 /** @param {Editor} editor @param {Widgets} widgets @returns {Promise<WidgetKind>} */
 export async function cameraKind(editor, widgets) {
@@ -46,12 +69,19 @@ function stopAll(stream) {
  * What every dialog for a device has: what goes wrong in words, and a file in place of the device.
  * @param {Editor} editor
  * @param {string} accept
- * @param {(file: File) => void} choose
+ * @param {(file: File) => void} choose  is given those of the kind that is wanted
  */
 function fallback(editor, accept, choose) {
   const trouble = h("p", { class: "capture-trouble", role: "alert", hidden: true });
   const picker = h("input", { type: "file", accept, hidden: true, "aria-label": editor.text("widgets.capture-file") });
-  picker.addEventListener("change", () => picker.files?.[0] && choose(picker.files[0]));
+  picker.addEventListener("change", () => {
+    const file = picker.files?.[0];
+    picker.value = "";
+    if (!file) return;
+    if (accept.split(",").includes(`${kindOfFile(file)}/*`)) return choose(file);
+    trouble.textContent = editor.text("widgets.wrong-kind", { file: file.name, what: editor.text(accept === "image/*" ? "widgets.reads.image" : "widgets.reads.audio") });
+    trouble.hidden = false;
+  });
   const button = h("button", { type: "button", on: { click: () => picker.click() } }, editor.text("widgets.capture-file"));
   /** @param {string} key */
   const say = (key) => {
@@ -109,6 +139,48 @@ function frameOf(video, width, height) {
   return new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
 }
 
+/** The camera, for pictures that are taken without a dialog: when a workflow is queued. */
+export class Camera {
+  /** @type {{stream: MediaStream, video: HTMLVideoElement} | null} */
+  #open = null;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #off;
+
+  /**
+   * Takes a picture for a widget. Not a step of undo: a run may not change what the person's last step was.
+   * @param {Editor} editor
+   * @param {Widgets} widgets
+   * @param {Node} node
+   * @param {InputSpec} input
+   * @returns {Promise<string>} the key of a message that says why there is none; "": it is taken
+   */
+  async take(editor, widgets, node, input) {
+    clearTimeout(this.#off);
+    if (!this.#open) {
+      const stream = await openDevice({ video: true });
+      if (typeof stream === "string") return stream;
+      const video = h("video", { playsinline: true });
+      video.muted = true;
+      video.srcObject = stream;
+      this.#open = { stream, video };
+      await video.play();
+    }
+    const { video } = this.#open;
+    const picture = await frameOf(video, Number(node.values.width) || 0, Number(node.values.height) || 0);
+    this.#off = setTimeout(() => this.close(), WARM_MS);
+    if (!picture) return "widgets.camera-busy";
+    const value = await bringFile(editor, widgets, node, picture, { name: newName("webcam", "png"), subfolder: "webcam" });
+    node.graph.document.journal.setAside([{ owner: node, target: node.values, key: input.name, value }]);
+    return "";
+  }
+
+  close() {
+    clearTimeout(this.#off);
+    if (this.#open) stopAll(this.#open.stream);
+    this.#open = null;
+  }
+}
+
 /** @param {Editor} editor @param {Widgets} widgets @param {Node} node @param {InputSpec} input */
 async function recordSound(editor, widgets, node, input) {
   /** @type {MediaRecorder | null} */
@@ -122,10 +194,13 @@ async function recordSound(editor, widgets, node, input) {
   let address = "";
   await editor.shell.dialog(editor.text("widgets.record"), (body, close) => {
     const time = h("output", { class: "capture-time" }, "0:00");
-    const player = h("audio", { class: "capture-sound", controls: true, hidden: true, "aria-label": editor.text("widgets.record") });
+    const player = new Player(editor, { kind: "audio", src: "", name: editor.text("widgets.record-heard"), class: "capture-sound" });
+    player.element.hidden = true;
+    player.media.removeAttribute("src");
     const start = h("button", { type: "button", class: "main", autofocus: true }, editor.text("widgets.record-start"));
     const keep = h("button", { type: "button", disabled: true }, editor.text("widgets.record-keep"));
-    const { trouble, picker, button, say } = fallback(editor, "audio/*", (file) => {
+    const drop = h("button", { type: "button", hidden: true, on: { click: close } }, editor.text("widgets.record-drop"));
+    const { trouble, picker, button, say } = fallback(editor, "audio/*,video/*", (file) => {
       sound = file;
       isWanted = true;
       close();
@@ -139,23 +214,33 @@ async function recordSound(editor, widgets, node, input) {
       const found = await openDevice({ audio: true });
       if (typeof found === "string") return say(found);
       if (!isOpen) return stopAll(found);
+      trouble.hidden = true;
+      player.media.pause();
+      player.element.hidden = drop.hidden = true;
+      keep.disabled = true;
       /** @type {Blob[]} */
       const parts = [];
       const began = performance.now();
       recorder = new MediaRecorder(found);
       recorder.addEventListener("dataavailable", ({ data }) => parts.push(data));
-      recorder.addEventListener("stop", () => {
+      recorder.addEventListener("stop", async () => {
         clearInterval(clock);
         stopAll(found);
-        sound = new Blob(parts, { type: recorder?.mimeType });
-        URL.revokeObjectURL(address);
-        player.src = address = URL.createObjectURL(sound);
-        player.hidden = false;
-        keep.disabled = false;
+        time.classList.remove("is-recording");
         start.textContent = editor.text("widgets.record-anew");
-        if (isOpen) keep.focus();
+        start.classList.remove("main");
+        keep.classList.add("main");
+        if (!isOpen) return;
+        sound = await waveOf(new Blob(parts, { type: recorder?.mimeType })); // what browsers record has no length, and no place to wind to
+        URL.revokeObjectURL(address);
+        player.media.src = address = URL.createObjectURL(sound);
+        player.element.hidden = drop.hidden = false;
+        keep.disabled = false;
+        keep.focus();
       });
       recorder.start();
+      time.textContent = "0:00";
+      time.classList.add("is-recording");
       start.textContent = editor.text("widgets.record-stop");
       clock = setInterval(() => {
         const s = Math.floor((performance.now() - began) / 1000);
@@ -163,7 +248,7 @@ async function recordSound(editor, widgets, node, input) {
       }, 200);
       return undefined;
     });
-    body.append(time, player, trouble, h("div", { class: "dialog-actions" }, picker, button, keep, start));
+    body.append(time, player.element, trouble, h("div", { class: "dialog-actions" }, picker, button, drop, start, keep));
   }, { kind: "capture-dialog" });
   isOpen = false;
   clearInterval(clock);
@@ -173,11 +258,12 @@ async function recordSound(editor, widgets, node, input) {
   URL.revokeObjectURL(address);
   /** @type {Blob | null} */
   const kept = sound;
-  if (isWanted && kept) await keepFile(editor, widgets, node, input, kept, { name: newName("recording", endingOf(kept, "webm")), subfolder: "audio" });
+  if (isWanted && kept) await keepFile(editor, widgets, node, input, kept, { name: newName("recording", endingOf(kept, "wav")), subfolder: "audio" });
 }
 
 /** @param {Blob} blob @param {string} usual @returns {string} */
 function endingOf(blob, usual) {
   if (blob instanceof File) return /[^.]+$/.exec(blob.name)?.[0] ?? usual;
-  return blob.type.includes("ogg") ? "ogg" : blob.type.includes("mp4") ? "m4a" : usual;
+  const [, form = ""] = /^[a-z]+\/([a-z0-9]+)/.exec(blob.type) ?? [];
+  return { ogg: "ogg", mp4: "m4a", webm: "weba" }[form] ?? usual;
 }

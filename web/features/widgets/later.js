@@ -60,7 +60,10 @@ function later(editor, load, { height, grows = false }) {
 export function laterKinds(editor, widgets) {
   /** @param {string} name */
   const rare = (name) => async () => (await import("./places.js")).placeKind(editor, widgets, name);
+  const colours = () => import("./colour.js");
   return [
+    ["COLOR", later(editor, async () => (await colours()).colourKind(editor, widgets), { height: 20 })],
+    ["COLORS", later(editor, async () => (await colours()).coloursKind(editor, widgets), { height: 44 })],
     ["CURVE", later(editor, async () => (await import("./curve.js")).curveKind(editor, widgets), { height: 140, grows: true })],
     ["BOUNDING_BOX", later(editor, async () => (await import("./boxes.js")).boxKind(editor, widgets), { height: 62 })],
     ["BOUNDING_BOXES", later(editor, async () => (await import("./boxes.js")).boxesKind(editor, widgets), { height: (width) => Math.min(240, width - 30), grows: true })],

@@ -1,6 +1,7 @@
 /** What this page shows in words alone, with the files behind it: 3D views and layers. And the player of a node's sound. */
 
 import { h } from "../../core/dom.js";
+import { Player } from "../../core/player.js";
 import { labelOf } from "./fields.js";
 
 /** @import { Editor } from "../../core/editor.js" */
@@ -109,7 +110,7 @@ function playerKind(editor, widgets) {
     press: (_, node, input) => ({ end: (__, moved) => void (moved || toggle(node, input)) }),
     control: (_, node, input) => {
       const src = sourceOf(node, input);
-      return h("span", { class: "control" }, src ? h("audio", { controls: true, src, "aria-label": labelOf(node, input) }) : h("span", {}, words(node, input)));
+      return h("span", { class: "control" }, src ? new Player(editor, { kind: "audio", src, name: labelOf(node, input) }).element : h("span", {}, words(node, input)));
     },
   };
 }

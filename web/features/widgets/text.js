@@ -3,7 +3,6 @@
 import { h } from "../../core/dom.js";
 import { TEXT_PX } from "../../core/view/pen.js";
 import { labelOf, setValue } from "./fields.js";
-import { renderMarkdown } from "./markdown.js";
 
 /** @import { Editor } from "../../core/editor.js" */
 /** @import { WidgetKind } from "../../core/widgets.js" */
@@ -187,6 +186,10 @@ export class Notes {
   /** @type {Map<Node, {input: InputSpec, box: Box}>} */
   #seen = new Map();
   #isDrawn = false;
+  /** Loaded with the first note. @type {typeof import("./markdown.js").renderMarkdown | null} */
+  #render = null;
+  /** @type {Promise<void> | null} */
+  #loading = null;
 
   /** @param {Editor} editor */
   constructor(editor) {
@@ -218,9 +221,11 @@ export class Notes {
         shell.over.prepend(element);
         this.#shown.set(node, (note = { element, text: "", name: input.name, isSeen: true }));
       }
-      if (note.text !== text) {
+      if (!this.#render) {
+        this.#loading ??= this.#load();
+      } else if (note.text !== text) {
         note.text = text;
-        note.element.replaceChildren(...renderMarkdown(text, this.#editor.text("widgets.picture")));
+        note.element.replaceChildren(...this.#render(text, this.#editor.text("widgets.picture")));
       }
       note.isSeen = true;
       const { x, y } = view.toScreen(box.left, box.top);
@@ -234,6 +239,15 @@ export class Notes {
       if (isSeen) continue;
       element.remove();
       this.#shown.delete(node);
+    }
+  }
+
+  async #load() {
+    try {
+      this.#render = (await import("./markdown.js")).renderMarkdown;
+      this.#editor.view.redraw();
+    } catch (error) {
+      this.#editor.report(error);
     }
   }
 

@@ -1,6 +1,7 @@
 /** Bringing files to nodes that read them: a button, drag and drop, paste. */
 
 import { h } from "../../core/dom.js";
+import { kindOfFile } from "../../core/file-inputs.js";
 import { setValue } from "./fields.js";
 import { folderOf } from "./combo.js";
 
@@ -32,8 +33,14 @@ export function buttonOf(node) {
 
 /** @param {InputSpec} input @param {File} file */
 function accepts(input, file) {
-  const accepted = acceptedBy(input);
-  return accepted.split(",").some((each) => (each.endsWith("/*") ? file.type.startsWith(each.slice(0, -1)) : file.name.toLowerCase().endsWith(each)));
+  const kind = kindOfFile(file);
+  return acceptedBy(input).split(",").some((each) => (each.endsWith("/*") ? each === `${kind}/*` : file.name.toLowerCase().endsWith(each)));
+}
+
+/** Says that a node does not read such a file. @param {Editor} editor @param {Node} node @param {InputSpec} button @param {File} file */
+function refuse(editor, node, button, file) {
+  const what = `widgets.reads.${String(button.options.upload).replace(/_upload$/, "").replace("animated_", "")}`;
+  editor.shell.note(editor.text("widgets.wrong-file", { file: file.name, node: node.name, what: editor.text(what) }), { kind: "error" });
 }
 
 /** @param {Editor} editor @param {Widgets} widgets @returns {WidgetKind} */
@@ -75,6 +82,7 @@ export function uploadKind(editor, widgets) {
 export async function bring(editor, widgets, node, button, file) {
   const input = node.widgets.find((each) => each.name === button.companionOf);
   if (!input) return;
+  if (!accepts(button, file)) return void refuse(editor, node, button, file);
   const form = new FormData();
   form.append("image", file, file.name);
   const folder = folderOf(input) ?? "input";
@@ -131,8 +139,10 @@ export function listenForFiles(editor, widgets) {
     const node = nodeAt(event);
     aim(null);
     const button = node && buttonOf(node);
-    const file = button && [...(event.dataTransfer?.files ?? [])].find((each) => accepts(button, each));
-    if (!node || !button || !file) return; // others may open it
+    const dropped = [...(event.dataTransfer?.files ?? [])];
+    // What is seen or heard and let go of on a node is meant for it; a workflow is opened wherever it is dropped.
+    const file = button && (dropped.find((each) => accepts(button, each)) ?? (dropped.every(kindOfFile) ? dropped[0] : undefined));
+    if (!node || !button || !file) return;
     event.preventDefault();
     event.stopPropagation();
     void bring(editor, widgets, node, button, file).catch((error) => editor.report(error));

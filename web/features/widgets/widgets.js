@@ -3,7 +3,6 @@
 import { addStyle, h } from "../../core/dom.js";
 import { DYNAMIC_COMBO } from "../../core/spec.js";
 import { foldsAdvanced } from "../../core/view/layout.js";
-import { coloursKind, colourKind } from "./colour.js";
 import { Choices, comboKind, folderOf, modelsOf, textOf } from "./combo.js";
 import { FieldLayer, labelOf, LiveControls, setValue } from "./fields.js";
 import { laterKinds } from "./later.js";
@@ -19,6 +18,8 @@ import { acceptedBy, bring, buttonOf, listenForFiles, uploadKind } from "./uploa
 /** @import { Press } from "../../core/view/pointer.js" */
 
 const DOUBLE_MS = 500;
+/** What stands in for a camera or a microphone. @type {Record<string, string>} */
+const CAPTURED = { WEBCAM: "image/*", AUDIO_RECORD: "audio/*,video/*" };
 const LEAST_SCALE = 0.5; // below it no value can be read, so none is changed
 
 /** `editor.services.widgets`: what the kinds share, and what other features ask for. */
@@ -28,6 +29,8 @@ export class Widgets {
   /** What kinds that came later leave behind. @type {(() => void)[]} */
   cleanups = [];
   #editor;
+  /** @type {import("./capture.js").Camera | null} */
+  #camera = null;
   /** @type {{node: Node, name: string, ms: number} | null} */
   #lastClick = null;
 
@@ -56,14 +59,33 @@ export class Widgets {
    * Uploads a file for a node that reads files, and chooses it there.
    * @param {Node} node
    * @param {File} file
+   * @param {InputSpec} [input]  the one that is to name it, if it is not the node's own button that asks
    */
-  async bring(node, file) {
+  async bring(node, file, input) {
+    if (input && CAPTURED[input.widget ?? ""]) return (await import("./capture.js")).bringCaptured(this.#editor, this, node, input, file);
     const button = buttonOf(node);
     if (button) await bring(this.#editor, this, node, button, file);
   }
 
-  /** What files a node reads, as a file picker has it; "": any. @param {Node} node @returns {string} */
-  acceptedBy(node) {
+  /**
+   * Takes a picture with the camera for a widget, without asking.
+   * @param {Node} node
+   * @param {InputSpec} input
+   * @returns {Promise<string>} the key of a message that says why there is none; "": it is taken
+   */
+  async capture(node, input) {
+    if (!this.#camera) {
+      const { Camera } = await import("./capture.js");
+      const camera = new Camera();
+      this.cleanups.push(() => camera.close());
+      this.#camera = camera;
+    }
+    return this.#camera.take(this.#editor, this, node, input);
+  }
+
+  /** What files a node reads, as a file picker has it; "": any. @param {Node} node @param {InputSpec} [input] @returns {string} */
+  acceptedBy(node, input) {
+    if (input && CAPTURED[input.widget ?? ""]) return CAPTURED[input.widget ?? ""];
     const button = buttonOf(node);
     return button ? acceptedBy(button) : "";
   }
@@ -233,12 +255,10 @@ export const widgets = {
     const shared = new Widgets(editor);
     const combo = comboKind(editor, shared);
     const number = numberKind(editor, shared);
-    const colour = colourKind(editor, shared);
     /** @type {[string, WidgetKind][]} */
     const all = [
-      ["INT", numberOrColour(number, colour)], ["FLOAT", number], ["STRING", textKind(editor, shared)], ["BOOLEAN", toggleKind(editor, shared)],
-      ["COMBO", combo], ["CONTROL", combo], [DYNAMIC_COMBO, combo], ["UPLOAD", uploadKind(editor, shared)], ["COLOR", colour],
-      ["COLORS", coloursKind(editor, shared)],
+      ["INT", numberOrColour(number, () => kinds.of("COLOR"))], ["FLOAT", number], ["STRING", textKind(editor, shared)], ["BOOLEAN", toggleKind(editor, shared)],
+      ["COMBO", combo], ["CONTROL", combo], [DYNAMIC_COMBO, combo], ["UPLOAD", uploadKind(editor, shared)],
       ["ADVANCED", advancedKind(editor)], ...laterKinds(editor, shared),
     ];
     const stops = [
@@ -270,10 +290,10 @@ export const widgets = {
   },
 };
 
-/** A whole number may be a colour. @param {WidgetKind} number @param {WidgetKind} colour @returns {WidgetKind} */
+/** A whole number may be a colour. @param {WidgetKind} number @param {() => WidgetKind} colour @returns {WidgetKind} */
 function numberOrColour(number, colour) {
   /** @param {InputSpec} input */
-  const of = (input) => (input.options.display === "color" ? colour : number);
+  const of = (input) => (input.options.display === "color" ? colour() : number);
   return {
     height: () => 20,
     text: number.text,

@@ -6,10 +6,10 @@
  */
 
 import { Node } from "../../core/graph.js";
+import { newId } from "../../core/ids.js";
 import { writeExactly } from "../../core/json.js";
 import { Refusal } from "../../core/server.js";
 import { writeNode, writeWorkflow } from "../../core/write.js";
-import { randomId } from "./ids.js";
 import { Windows } from "./windows.js";
 
 /** @import { Document } from "../../core/document.js" */
@@ -51,6 +51,8 @@ export class Drafts {
   /** @type {Map<string, Set<string>>} keys of nodes that the database has, by draft */
   #kept = new Map();
   #isWriting = false;
+  /** Drafts that are being taken out of the database. */
+  #erasing = 0;
   /** It failed, and is tried again with the next step. */
   #isResting = false;
   /** What this browser was asked to keep last, it could not keep. */
@@ -183,7 +185,7 @@ export class Drafts {
       if (!ids.includes(id)) continue;
       this.#kept.delete(id);
       this.#onServer.delete(id);
-      this.#files.setState(document, { id: randomId() });
+      this.#files.setState(document, { id: newId() });
       this.#note(document, "all");
     }
   }
@@ -242,7 +244,7 @@ export class Drafts {
 
   /** Whether the browser's database has all that stands in the tabs: nothing is lost if the page ends now. */
   get isKept() {
-    return !this.#stale.size && !this.#isWriting;
+    return !this.#stale.size && !this.#isWriting && !this.#erasing;
   }
 
   /** Puts what changed into the browser's database. One goes on at a time: two would mix what they saw. */
@@ -290,10 +292,9 @@ export class Drafts {
     if (!transaction) return;
     if (isWhole || stale.isFrameStale || !this.#frames.has(document)) {
       const there = new Set([...document.graphs()].flatMap((graph) => [...graph.nodes.values()].map(keyOf)));
-      for (const key of kept) {
-        if (there.has(key)) continue;
-        transaction.objectStore("nodes").delete([id, key]);
-        kept.delete(key);
+      for (const { first, last, keys } of runsOf(kept, there)) {
+        transaction.objectStore("nodes").delete(IDBKeyRange.bound([id, first], [id, last]));
+        for (const key of keys) kept.delete(key);
       }
       this.#frames.set(document, { frame: frameOf(document), nodes: [...there] });
     }
@@ -338,8 +339,15 @@ export class Drafts {
   /** Drafts of other browsers, until the server has what was made of them. @type {WeakMap<Document, string>} */
   #replaced = new WeakMap();
 
-  /** Sends what the server lacks. */
-  async #send() {
+  /** What is on its way to the server. @type {Promise<void>} */
+  #sending = Promise.resolve();
+
+  /** Sends what the server lacks, when what was sent before is there: it must not come after what is newer. @returns {Promise<void>} */
+  #send() {
+    return (this.#sending = this.#sending.then(() => this.#sendAll()));
+  }
+
+  async #sendAll() {
     if (this.#editor.server.state === "away") return;
     for (const document of [...this.#unsent]) {
       this.#unsent.delete(document);
@@ -387,11 +395,22 @@ export class Drafts {
     this.#stale.delete(document);
     this.#unsent.delete(document);
     if (this.#database) await this.#erase(id);
+    await this.#sending; // it may be on its way just now
     await this.#unsend(document);
   }
 
   /** @param {string} id */
   async #erase(id) {
+    this.#erasing++;
+    try {
+      await this.#eraseNow(id);
+    } finally {
+      this.#erasing--;
+    }
+  }
+
+  /** @param {string} id */
+  async #eraseNow(id) {
     const transaction = /** @type {IDBDatabase} */ (this.#database).transaction(["heads", "nodes"], "readwrite");
     transaction.objectStore("heads").delete(id);
     transaction.objectStore("nodes").delete(rangeOf(id));
@@ -408,7 +427,7 @@ export class Drafts {
     const mine = sessionStorage.getItem(WINDOW);
     const isNew = mine !== null && performance.getEntriesByType("navigation").every((each) => /** @type {any} */ (each).type === "navigate");
     const isCopy = isNew && (await this.#windows.open([mine])).size > 0; // a duplicated browser tab brings its session along
-    this.#windows.id = mine !== null && !isCopy ? mine : randomId();
+    this.#windows.id = mine !== null && !isCopy ? mine : newId();
     sessionStorage.setItem(WINDOW, this.#windows.id);
     if (mine !== null) return;
     const heads = await headsIn(database);
@@ -473,6 +492,26 @@ function done(transaction) {
     transaction.addEventListener("abort", () => reject(transaction.error));
     transaction.addEventListener("error", () => reject(transaction.error));
   });
+}
+
+/**
+ * Keys that are gone, in runs that lie next to each other: a thousand deleted one by one would hold the page up.
+ * @param {Set<string>} kept
+ * @param {Set<string>} there  what stays
+ * @returns {Iterable<{first: string, last: string, keys: string[]}>}
+ */
+function* runsOf(kept, there) {
+  /** @type {string[]} */
+  let keys = [];
+  for (const key of [...kept].sort()) {
+    if (!there.has(key)) {
+      keys.push(key);
+    } else if (keys.length) {
+      yield { first: keys[0], last: keys[keys.length - 1], keys };
+      keys = [];
+    }
+  }
+  if (keys.length) yield { first: keys[0], last: keys[keys.length - 1], keys };
 }
 
 /** @param {() => void} work */

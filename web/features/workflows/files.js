@@ -2,11 +2,11 @@
 
 import { Document } from "../../core/document.js";
 import { Emitter } from "../../core/emitter.js";
+import { newId } from "../../core/ids.js";
 import { parseExactly, writeExactly } from "../../core/json.js";
 import { readWorkflow } from "../../core/read.js";
 import { Refusal } from "../../core/server.js";
 import { writeWorkflow } from "../../core/write.js";
-import { randomId } from "./ids.js";
 
 /** @import { Editor } from "../../core/editor.js" */
 
@@ -29,6 +29,10 @@ export class Files {
   /** @type {Emitter<{change: Document}>} a tab's name, file or dirt changed */
   events = new Emitter();
   #editor;
+  /** What is on its way to the server, by document: two saves at once would not know of each other. @type {WeakMap<Document, Promise<unknown>>} */
+  #turns = new WeakMap();
+  /** By path, until they are read: a double click opens one tab. @type {Map<string, Promise<Document>>} */
+  #opening = new Map();
   /** @type {(shelf?: "mine" | "examples") => Promise<void>} */
   browse = async () => {};
   /** Whether this browser has all that stands in the tabs, saved or not. @type {() => boolean} */
@@ -44,7 +48,7 @@ export class Files {
   stateOf(document) {
     let state = this.#states.get(document);
     if (!state) {
-      state = { id: randomId(), name: this.#freeName(), path: null, revision: null, mark: document.journal.mark, isUnsaved: false };
+      state = { id: newId(), name: this.#freeName(), path: null, revision: null, mark: document.journal.mark, isUnsaved: false };
       this.#states.set(document, state);
     }
     return state;
@@ -94,7 +98,7 @@ export class Files {
    */
   openSaved(saved, state = {}) {
     const { document, damage } = readWorkflow(saved, this.#editor.catalogue);
-    this.#states.set(document, { id: randomId(), name: this.#freeName(), path: null, revision: null, mark: document.journal.mark, isUnsaved: false, ...state });
+    this.#states.set(document, { id: newId(), name: this.#freeName(), path: null, revision: null, mark: document.journal.mark, isUnsaved: false, ...state });
     const current = this.#editor.document;
     const replaces = this.isUntouched(current) && this.#editor.documents.length === 1;
     this.#editor.open(document);
@@ -140,6 +144,13 @@ export class Files {
       this.#editor.show(open);
       return open;
     }
+    const asked = this.#opening.get(path) ?? this.#read(path).finally(() => this.#opening.delete(path));
+    this.#opening.set(path, asked);
+    return asked;
+  }
+
+  /** @param {string} path @returns {Promise<Document>} */
+  async #read(path) {
     const answer = await fetch(this.#editor.server.address(`/heddle/files/workflows/${encodeURIComponent(path)}`), { cache: "no-cache" });
     const text = await answer.text();
     if (!answer.ok) throw new Refusal(answer.status, this.#editor.text("workflows.cannot-open", { name: path, reason: `HTTP ${answer.status}` }), null);
@@ -240,9 +251,7 @@ export class Files {
 
   /** @returns {Promise<boolean>} whether it was saved */
   async save(document = this.#editor.document) {
-    const state = this.stateOf(document);
-    if (state.path === null) return this.saveAs(document);
-    return this.#put(document, state.path, state.revision);
+    return this.#put(document);
   }
 
   /** @returns {Promise<boolean>} */
@@ -250,17 +259,63 @@ export class Files {
     const state = this.stateOf(document);
     const given = await this.#editor.shell.askText(this.#editor.text("workflows.save-as"), state.name);
     const path = given && pathOf(given);
-    return path ? this.#put(document, path, path === state.path ? state.revision : null) : false;
+    return path ? this.#put(document, path) : false;
+  }
+
+  /**
+   * When what is on its way for the same document has come there: it may have another file or revision then.
+   * @template T
+   * @param {Document} document
+   * @param {() => Promise<T>} work
+   * @returns {Promise<T>}
+   */
+  #inTurn(document, work) {
+    const turn = (this.#turns.get(document) ?? Promise.resolve()).then(work);
+    this.#turns.set(document, turn.catch(() => {}));
+    return turn;
   }
 
   /**
    * @param {Document} document
-   * @param {string} path
-   * @param {string | null} revision  that it replaces; null: there must be none; "*": any
-   * @returns {Promise<boolean>}
+   * @param {string | null} path  null: that of its file; the person is asked if it has none
+   * @param {boolean} replacesAny  whatever is there
+   * @returns {Promise<boolean>} whether it was saved
    */
-  async #put(document, path, revision) {
+  async #put(document, path = null, replacesAny = false) {
+    const outcome = await this.#inTurn(document, () => this.#send(document, path ?? this.stateOf(document).path, replacesAny));
+    if (outcome === "nameless") return this.saveAs(document);
+    if (outcome !== "conflict") return outcome === "saved";
+    const taken = path ?? /** @type {string} */ (this.stateOf(document).path);
     const editor = this.#editor;
+    const answer = await editor.shell.ask(
+      editor.text("workflows.conflict-title"),
+      editor.text("workflows.conflict", { name: nameOf(taken) }),
+      [
+        { id: "other", text: editor.text("workflows.conflict-other"), isMain: true },
+        { id: "theirs", text: editor.text("workflows.conflict-theirs") },
+        { id: "mine", text: editor.text("workflows.conflict-mine"), isDangerous: true },
+      ],
+    );
+    if (answer === "mine") return this.#put(document, taken, true);
+    if (answer === "other") return this.saveAs(document);
+    if (answer === "theirs") {
+      const response = await fetch(editor.server.address(`/heddle/files/workflows/${encodeURIComponent(taken)}`), { cache: "no-cache" });
+      if (response.ok) this.openSaved(this.#parse(await response.text(), taken), { name: `${nameOf(taken)} *` });
+    }
+    return false;
+  }
+
+  /**
+   * @param {Document} document
+   * @param {string | null} path
+   * @param {boolean} replacesAny
+   * @returns {Promise<"saved" | "failed" | "conflict" | "nameless">} `conflict`: something is there that this page does not know
+   */
+  async #send(document, path, replacesAny) {
+    const editor = this.#editor;
+    const state = this.stateOf(document);
+    if (path === null) return "nameless";
+    const revision = replacesAny ? "*" : path === state.path ? state.revision : null; // null: there must be no file
     const mark = document.journal.mark;
     const body = writeExactly(this.write(document));
     /** @type {Record<string, string>} */
@@ -269,29 +324,12 @@ export class Files {
       const record = await editor.server.ask("PUT", `/heddle/files/workflows/${encodeURIComponent(path)}`, body, headers);
       this.setState(document, { path, name: nameOf(path), revision: record.revision, mark, isUnsaved: false });
       editor.events.emit("workflow:saved", document);
-      return true;
+      return "saved";
     } catch (error) {
-      if (!(error instanceof Refusal) || error.status !== 409) {
-        this.#tellUnsaved(document, nameOf(path), error);
-        return false;
-      }
+      if (error instanceof Refusal && error.status === 409) return "conflict";
+      this.#tellUnsaved(document, nameOf(path), error);
+      return "failed";
     }
-    const answer = await editor.shell.ask(
-      editor.text("workflows.conflict-title"),
-      editor.text("workflows.conflict", { name: nameOf(path) }),
-      [
-        { id: "other", text: editor.text("workflows.conflict-other"), isMain: true },
-        { id: "theirs", text: editor.text("workflows.conflict-theirs") },
-        { id: "mine", text: editor.text("workflows.conflict-mine"), isDangerous: true },
-      ],
-    );
-    if (answer === "mine") return this.#put(document, path, "*");
-    if (answer === "other") return this.saveAs(document);
-    if (answer === "theirs") {
-      const response = await fetch(editor.server.address(`/heddle/files/workflows/${encodeURIComponent(path)}`), { cache: "no-cache" });
-      if (response.ok) this.openSaved(this.#parse(await response.text(), path), { name: `${nameOf(path)} *` });
-    }
-    return false;
   }
 
   /** @param {Document} document @param {string} name @param {unknown} error */
@@ -311,12 +349,12 @@ export class Files {
     const given = await this.#editor.shell.askText(this.#editor.text("workflows.rename"), state.path === null ? state.name : state.path.replace(/\.json$/, ""));
     const path = given && pathOf(given);
     if (!path) return;
-    if (state.path === null) {
-      this.setState(document, { name: nameOf(path) });
-      return;
-    }
-    const record = await this.#editor.server.post(`/heddle/files/workflows/${encodeURIComponent(state.path)}/move`, { to: path });
-    this.setState(document, { path, name: nameOf(path), revision: record.revision });
+    await this.#inTurn(document, async () => {
+      const from = this.stateOf(document).path;
+      if (from === null) return this.setState(document, { name: nameOf(path) });
+      const record = await this.#editor.server.post(`/heddle/files/workflows/${encodeURIComponent(from)}/move`, { to: path });
+      return this.setState(document, { path, name: nameOf(path), revision: record.revision });
+    });
   }
 
   duplicate() {
@@ -342,14 +380,15 @@ export class Files {
   /** @param {Document} document @returns {Promise<boolean>} whether it was closed */
   async close(document) {
     const editor = this.#editor;
-    if (this.isDirty(document)) {
+    while (this.isDirty(document)) { // once more if the person went on while it was being saved
       const { name } = this.stateOf(document);
       const answer = await editor.shell.ask(editor.text("workflows.close-title"), editor.text("workflows.close", { name }), [
         { id: "save", text: editor.text("workflows.close-save"), isMain: true },
         { id: "drop", text: editor.text("workflows.close-drop"), isDangerous: true },
         { id: "stay", text: editor.text("shell.cancel") },
       ]);
-      if (answer === "save" ? !(await this.save(document)) : answer !== "drop") return false;
+      if (answer === "drop") break;
+      if (answer !== "save" || !(await this.save(document))) return false;
     }
     editor.close(document);
     editor.events.emit("workflow:closed", document);

@@ -27,13 +27,17 @@ export function fillPanel(editor, files, body) {
   /** @type {any[]} */
   let examples = [];
 
+  let asked = 0; // answers that come late are not shown
+
   const refresh = async () => {
+    const turn = ++asked;
     try {
       const [own, gone, all] = await Promise.all([
         editor.server.get("/heddle/files/workflows"),
         editor.server.get("/heddle/files/workflows?deleted=true"),
         editor.server.get("/heddle/workflows"),
       ]);
+      if (turn !== asked) return;
       mine = own.workflows.sort((/** @type {any} */ a, /** @type {any} */ b) => b.modified - a.modified);
       deleted = gone.workflows;
       examples = all.filter((/** @type {any} */ each) => each.source !== "user");
@@ -92,7 +96,7 @@ export function fillPanel(editor, files, body) {
 
   /** @param {any} each */
   const exampleRow = (each) =>
-    h("div", { class: "workflow-row" }, h("button", { type: "button", class: "row-main", on: { click: () => attempt(() => files.openExample(each.name)) } },
+    h("div", { class: "workflow-row" }, h("button", { type: "button", class: "row-main", on: { click: (/** @type {MouseEvent} */ event) => event.detail < 2 && attempt(() => files.openExample(each.name)) } },
       each.thumbnail || each.source === "shipped" ? h("img", { src: each.thumbnail ?? `/templates/${encodeURIComponent(each.name)}-1.webp`, alt: "", loading: "lazy" }) : null,
       h("span", { class: "row-texts" }, h("span", { class: "row-name" }, each.title ?? each.name), each.missing?.length ? h("span", { class: "row-note" }, editor.text("workflows.lacks")) : null)));
 

@@ -26,11 +26,16 @@ export async function showVersions(editor, files) {
       h("span", { class: "row-name" }, each.label || timeText(editor, each.saved)),
       h("span", { class: "row-note" }, [each.label && timeText(editor, each.saved), editor.text("workflows.nodes", { count: each.nodes ?? 0 }), each.is_current && editor.text("workflows.current")].filter(Boolean).join(" · "))));
 
+    /** @type {any} */
+    let chosen = null;
+
     /** @param {any} each */
     const choose = async (each) => {
+      chosen = each;
       rows.forEach((/** @type {HTMLElement} */ row, /** @type {number} */ i) => row.setAttribute("aria-pressed", String(versions[i] === each)));
       try {
         const then = await editor.server.askExactly("GET", `${base}/versions/${each.id}`);
+        if (chosen !== each) return; // another one was chosen meanwhile
         const differences = compareWorkflows(then, now);
         const kinds = new Map(differences.map((one) => [one.node, one.kind]));
         /** @param {"added" | "removed" | "changed"} kind */
@@ -43,9 +48,9 @@ export async function showVersions(editor, files) {
             h("figure", {}, sketch(now, { width: 320, height: 200, colourOf }), h("figcaption", {}, editor.text("workflows.now")))),
           h("ul", { class: "differences" }, differences.length ? differences.map((one) => h("li", { class: `is-${one.kind}` }, textOf(one))) : h("li", {}, editor.text("workflows.no-difference"))),
           h("div", { class: "dialog-actions" },
-            h("button", { type: "button", on: { click: () => void label(each) } }, editor.text("workflows.label")),
+            h("button", { type: "button", on: { click: () => void label(each).catch((error) => editor.report(error)) } }, editor.text("workflows.label")),
             h("button", { type: "button", on: { click: () => { close(); files.openSaved(then, { name: editor.text("workflows.version-name", { name: files.stateOf(document).name, time: timeText(editor, each.saved) }), isUnsaved: true }); } } }, editor.text("workflows.open-version")),
-            h("button", { type: "button", class: "main", on: { click: () => void restore(each, then) } }, editor.text("workflows.restore"))));
+            h("button", { type: "button", class: "main", on: { click: () => void restore(each, then).catch((error) => editor.report(error)) } }, editor.text("workflows.restore"))));
       } catch (error) {
         editor.report(error);
       }
@@ -70,8 +75,10 @@ export async function showVersions(editor, files) {
       const { revision } = files.stateOf(document);
       const record = await editor.server.ask("POST", `${base}/versions/${each.id}/restore`, {}, { "If-Match": `"${revision}"` });
       const name = files.stateOf(document).name;
-      editor.close(document);
-      editor.events.emit("workflow:closed", document);
+      if (!files.isDirty(document)) { // nobody went on in it meanwhile
+        editor.close(document);
+        editor.events.emit("workflow:closed", document);
+      }
       files.openSaved(then, { name, path, revision: record.revision });
       editor.shell.note(editor.text("workflows.restored", { time: timeText(editor, each.saved) }), { kind: "good" });
     };

@@ -5,7 +5,6 @@
 
 import { addStyle } from "../../core/dom.js";
 import { Drafts } from "./drafts.js";
-import { listenForDrops } from "./drop.js";
 import { Files } from "./files.js";
 import { Tabs } from "./tabs.js";
 
@@ -23,7 +22,6 @@ export const workflows = {
     const tabs = new Tabs(editor, files);
     const drafts = new Drafts(editor, files);
     files.isKept = () => drafts.isKept;
-    const stopDrops = listenForDrops(editor, files);
     const stopCommands = editor.commands.addAll([
       { id: "file.new", title: "command.new", keys: ["alt+n"], run: () => files.openNew() },
       { id: "file.open", title: "command.open", keys: ["ctrl+o"], run: () => files.chooseFile() },
@@ -93,7 +91,6 @@ export const workflows = {
 
     return () => {
       removeEventListener("hashchange", followAddress);
-      stopDrops();
       stopCommands();
       stopToggle();
       removePanel();

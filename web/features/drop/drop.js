@@ -1,14 +1,16 @@
 /** Files and texts that are dropped on the page. */
 
-/** @import { Editor } from "../../core/editor.js" */
-/** @import { Files } from "./files.js" */
+/** @import { Editor, Feature } from "../../core/editor.js" */
 
-/**
- * @param {Editor} editor
- * @param {Files} files
- * @returns {() => void}
- */
-export function listenForDrops(editor, files) {
+/** @type {Feature} */
+export const drop = {
+  name: "drop",
+  needs: ["workflows"],
+  install: listenForDrops,
+};
+
+/** @param {Editor} editor @returns {() => void} */
+function listenForDrops(editor) {
   const stop = new AbortController();
   const { signal } = stop;
   const { stage } = editor.shell;
@@ -32,11 +34,11 @@ export function listenForDrops(editor, files) {
     const chosen = [...(event.dataTransfer?.files ?? [])];
     if (chosen.length) {
       const area = editor.view.element.getBoundingClientRect();
-      void files.openFiles(chosen, editor.view.toGraph(event.clientX - area.left, event.clientY - area.top));
+      void editor.services.workflows.openFiles(chosen, editor.view.toGraph(event.clientX - area.left, event.clientY - area.top));
       return;
     }
     const address = event.dataTransfer?.getData("text/uri-list").split("\n").find((line) => line && !line.startsWith("#"));
-    if (address) void openAddress(editor, files, address);
+    if (address) void openAddress(editor, address);
   }, { signal });
   return () => stop.abort();
 }
@@ -44,10 +46,9 @@ export function listenForDrops(editor, files) {
 /**
  * A picture dragged out of the page itself, as from the gallery. Nothing is asked of another address.
  * @param {Editor} editor
- * @param {Files} files
  * @param {string} address
  */
-async function openAddress(editor, files, address) {
+async function openAddress(editor, address) {
   const url = URL.parse(address, location.href);
   if (url?.origin !== location.origin) {
     editor.shell.note(editor.text("workflows.foreign-address"), { kind: "error" });
@@ -56,7 +57,7 @@ async function openAddress(editor, files, address) {
   try {
     const answer = await fetch(url);
     const blob = await answer.blob();
-    await files.openAnything(new File([blob], url.searchParams.get("filename") ?? "picture.png", { type: blob.type }));
+    await editor.services.workflows.openAnything(new File([blob], url.searchParams.get("filename") ?? "picture.png", { type: blob.type }));
   } catch (error) {
     editor.report(error);
   }
