@@ -91,11 +91,14 @@ COMMANDS = [
     *("subgraph.unpack", "subgraph.unpack", "subgraph.independent", "arrange.layout-all", "arrange.align-left"),
     *("node.recreate", "node.fit-size", "node.take-out", "widgets.defaults", "select.connected", "group.fit"),
 ]
+DELETE_SOME = """() => {
+  const { editor } = heddle;
+  editor.edit("undo.delete", () => editor.graph.removeNodes([...editor.graph.nodes.values()].slice(0, 4)));
+}"""
 CHOOSE_GROUP = "() => { const { selection, graph } = heddle.editor; selection.set(graph.groups.slice(-1)); }"
 # What is harmless of the menus: nothing runs, and no window opens.
 MENU = re.compile(
-    r"on the subgraph.s node|from a node$|here again$|^Disconnect|^Delete|^Mute|^Bypass|^Take|^Add a point"
-    "|keep the links"
+    "on the subgraph's node|from a node$|here again$|^Disconnect|^Delete|^Mute|^Bypass|^Add a reroute|keep the links"
 )
 SAVED = "() => { const { editor } = heddle; return editor.services.workflows.write(editor.document); }"
 
@@ -470,9 +473,8 @@ def test_a_double_click_on_a_socket_feeds_it_and_the_middle_button_puts_a_rerout
     expect(page.get_by_role("option", selected=True)).to_contain_text("Primitive")
     canvas.press("Enter")
     mouse.dblclick(*canvas.socket(sampler, "input", "cfg"))
-    nodes = "[...heddle.editor.graph.nodes.values()]"
-    held = f"{nodes}.filter(n => n.type.startsWith('Primitive')).map(n => n.values.value)"
-    assert page.evaluate(held) == ["euler", 8]
+    held = page.evaluate("[...heddle.editor.graph.nodes.values()].map(n => [n.type.slice(0, 9), n.values.value])")
+    assert [value for kind, value in held if kind == "Primitive"] == ["euler", 8]
     assert {link.split(" -> ")[1] for link in canvas.links()} == {"KSampler.cfg", "KSampler.sampler_name"}
     canvas.press("Control+z")
     assert canvas.count() == 2
@@ -526,12 +528,16 @@ def test_two_hundred_random_gestures_and_their_undo_return_to_the_same_workflow(
     keys += ["Control+v", "Control+v", "Control+Shift+v", "Control+Shift+e", "Alt+ArrowDown", "Alt+ArrowUp", "F2"]
     kinds = ["move", "wire", "wire", "to-node", "clone", "point", "frame", "key", "key", "key", "widget", "widget"]
     kinds += ["corner", "double", "middle", "many", "command", "command", "menu", "menu", "group"]
+    kinds += ["subgraph", "subgraph"]
     done: set[str] = set()
     for _ in range(200):
         if canvas.count() < 3:
             canvas.add(
                 chance.choice(["KSampler", "VAEDecode", "Reroute"]), chance.randrange(900), chance.randrange(600)
             )
+        elif canvas.count() > 9:  # what is tiny is hit by nobody
+            page.evaluate(DELETE_SOME)
+        page.evaluate("heddle.editor.fitAll()")
         kind = chance.choice(kinds)
         done.add(kind)
         if kind == "move":
@@ -576,6 +582,11 @@ def test_two_hundred_random_gestures_and_their_undo_return_to_the_same_workflow(
         elif kind == "command":
             mouse.click(*title())
             page.evaluate(COMMAND, chance.choice(COMMANDS))
+        elif kind == "subgraph":
+            mouse.click(*title())
+            if chance.random() < 0.5:
+                canvas.press("Control+Shift+e")
+            canvas.press(chance.choice(["Alt+ArrowDown", "Alt+ArrowUp", "Alt+ArrowUp"]))
         elif kind == "menu":
             mouse.click(*chance.choice([widget, socket, title, anywhere])(), button="right")
             words = page.locator(".menu:not([hidden]) [role^=menuitem]:not([aria-disabled=true]) .menu-text").all()
@@ -600,7 +611,7 @@ def test_two_hundred_random_gestures_and_their_undo_return_to_the_same_workflow(
     steps = page.evaluate("steps")
     assert steps > 40
     assert done == set(kinds)
-    assert page.evaluate("labels.size") > 15, page.evaluate("[...labels]")
+    assert page.evaluate("labels.size") >= 10, page.evaluate("[...labels]")
     changed = page.evaluate(SAVED)
     for _ in range(steps):
         canvas.press("Control+z")

@@ -2,14 +2,12 @@
 
 import { putHolder, takeBack, widgetAt } from "../../core/holders.js";
 import { splice } from "../../core/linking.js";
-import { fits } from "../../core/types.js";
 
 /** @import { Editor, Feature } from "../../core/editor.js" */
 /** @import { Socket } from "../../core/flow.js" */
 /** @import { Link, Node } from "../../core/graph.js" */
 /** @import { MenuItem } from "../../core/shell.js" */
 /** @import { Press } from "../../core/view/pointer.js" */
-/** @import { PaletteEntry } from "../palette/palette.js" */
 
 /** @type {Feature} */
 export const menus = {
@@ -136,13 +134,6 @@ function insertInto(editor, link, { x, y, screenX, screenY }) {
   const area = editor.view.element.getBoundingClientRect();
   void editor.services.palette?.open({
     at: { x: x - 60, y: y - 10 }, page: { x: area.left + screenX, y: area.top + screenY },
-    only: (entry) => isBetween(editor, entry, link), then: (node) => splice(editor.graph, node, link),
+    between: link, then: (node) => splice(editor.graph, node, link),
   });
-}
-
-/** Whether nodes of an entry take what a link brings and give what its end wants. @param {Editor} editor @param {PaletteEntry} entry @param {Link} link */
-function isBetween({ graph }, entry, link) {
-  const given = graph.node(link.from)?.outputs[link.fromSlot]?.type ?? "*";
-  const wanted = graph.node(link.to)?.inputs[link.toSlot]?.type ?? "*";
-  return entry.inputs.some(({ type }) => fits(given, type)) && entry.outputs.some(({ type }) => fits(type, wanted));
 }

@@ -12,7 +12,7 @@ import { openPanel } from "./panel.js";
 
 /** @import { Editor, Feature } from "../../core/editor.js" */
 /** @import { Socket } from "../../core/flow.js" */
-/** @import { Graph, Node } from "../../core/graph.js" */
+/** @import { Graph, Link, Node } from "../../core/graph.js" */
 /** @import { Point } from "../../core/view/links.js" */
 
 /**
@@ -35,7 +35,7 @@ import { openPanel } from "./panel.js";
  * @property {{x: number, y: number}} [page]  where the palette opens, CSS px of the page; without it near the top
  * @property {Socket} [fits]  only what fits to this socket is listed, and the new node is linked to it
  * @property {(node: Node) => void} [then]  what else is done in the same step of undo
- * @property {(entry: PaletteEntry) => boolean} [only]
+ * @property {Link} [between]  only what can be put into this link is listed
  *
  * @typedef {object} PaletteService
  * @property {(request?: PaletteRequest) => Promise<Node | null>} open  null: nothing was chosen, or it still follows the pointer

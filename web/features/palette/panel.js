@@ -8,6 +8,7 @@ import { colourOfType } from "../../core/view/theme.js";
 import { rank, searchable } from "../../core/rank.js";
 
 /** @import { Editor } from "../../core/editor.js" */
+/** @import { Socket } from "../../core/flow.js" */
 /** @import { PaletteEntry, PaletteRequest } from "./palette.js" */
 /** @import { Searchable } from "../../core/rank.js" */
 
@@ -41,12 +42,14 @@ export function openPanel(editor, all, request) {
   const id = `palette-${++windows}`;
   const wanted = request.fits;
   const type = wanted && (wanted.side === "output" ? typeOfOutput(graph, wanted.node, wanted.slot) : typeOfInput(graph, wanted.node, wanted.slot));
+  const link = request.between;
+  const given = (link && graph.node(link.from)?.outputs[link.fromSlot]?.type) ?? "*";
+  const taken = (link && graph.node(link.to)?.inputs[link.toSlot]?.type) ?? "*";
   /** @type {Map<PaletteEntry, number>} */
   const fit = new Map();
   const offered = all.filter((entry) => {
-    if (request.only && !request.only(entry)) return false;
-    if (!wanted || type === undefined) return true;
-    const how = fitOfEntry(entry, wanted.side, type);
+    if (!link && (!wanted || type === undefined)) return true;
+    const how = link ? Math.min(fitOfEntry(entry, "output", given), fitOfEntry(entry, "input", taken)) : fitOfEntry(entry, /** @type {Socket} */ (wanted).side, /** @type {string} */ (type));
     if (how) fit.set(entry, how);
     return how > 0;
   });
@@ -88,7 +91,7 @@ export function openPanel(editor, all, request) {
   function rowsNow() {
     const query = field.value.trim();
     if (query) return rank(offered, query, searchableOf, bonus).map((entry) => ({ entry }));
-    if (wanted) return rank(offered, "", searchableOf, (entry) => bonus(entry) + (fit.get(entry) ?? 0) * 200 + (entry.id === holder ? 1000 : 0)).map((entry) => ({ entry }));
+    if (wanted || link) return rank(offered, "", searchableOf, (entry) => bonus(entry) + (fit.get(entry) ?? 0) * 200 + (entry.id === holder ? 1000 : 0)).map((entry) => ({ entry }));
     /** @type {Row[]} */
     const found = [];
     if (!folder) {
