@@ -20,6 +20,7 @@ from benchmarks.gallery import measure_outputs_page
 from benchmarks.graphs import GRAPH_FIGURES
 from benchmarks.object_info import measure_object_info, measure_object_info_of_packs
 from benchmarks.page import PAGE_FIGURES
+from benchmarks.page_gestures import GESTURE_FIGURES
 from benchmarks.previewing import measure_share
 from benchmarks.starting import ROOT, measure_front_desk, measure_launch, measure_picture, measure_worker
 from benchmarks.submitting import (
@@ -63,6 +64,7 @@ FIGURES = (
     Figure("check", "1,000 nodes in a chain, checked", "ms", 15.0, measure_check),
     Figure("check_growth", "10,000 nodes checked / 1,000 nodes", "x", 12.0, measure_growth),
     *PAGE_FIGURES,
+    *GESTURE_FIGURES,
 )
 FEWEST_RUNS = 5
 

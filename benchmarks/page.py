@@ -23,7 +23,7 @@ from benchmarks.unit_workflows import units
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Route
 
-SIZE = {"width": 1280, "height": 800}
+SIZE = (1280, 800)
 GIVE_UP_MS = 60_000
 MOVES = 120  # of the pointer in one drag
 MOVE_PX = 4
@@ -170,7 +170,9 @@ class Tab:
 
     def zoom(self) -> float:
         """Milliseconds of script for each frame while the wheel zooms in and out."""
-        self.page.mouse.move(SIZE["width"] / 2, SIZE["height"] / 2)
+        size = self.page.viewport_size
+        assert size is not None
+        self.page.mouse.move(size["width"] / 2, size["height"] / 2)
         return self._script_per_frame(lambda step: self.page.mouse.wheel(0, 10 if step // 10 % 2 else -10))
 
     def scroll(self, selector: str) -> float:
@@ -257,9 +259,9 @@ def a_browser() -> Iterator[Browser]:
 
 
 @contextlib.contextmanager
-def a_tab(browser: Browser) -> Iterator[Tab]:
-    """A tab in a profile of its own."""
-    context = browser.new_context(viewport={"width": SIZE["width"], "height": SIZE["height"]}, locale="en-US")
+def a_tab(browser: Browser, size: tuple[int, int] = SIZE) -> Iterator[Tab]:
+    """A tab in a profile of its own, its page of `size` CSS px."""
+    context = browser.new_context(viewport={"width": size[0], "height": size[1]}, locale="en-US")
     context.set_default_timeout(GIVE_UP_MS)
     try:
         yield Tab(context.new_page())
@@ -278,14 +280,20 @@ def _a_served_browser(place: Place) -> Iterator[tuple[RunningServer, Browser]]:
         yield server, browser
 
 
-def _measure(run: Callable[[Tab, str], tuple[float, dict[str, Any]]]) -> Callable[[Place, int], Measurement]:
-    """Each run in a tab of its own; `run` gives a value and what else to write down."""
+def measured(
+    run: Callable[[Tab, str], tuple[float, dict[str, Any]]], size: tuple[int, int] = SIZE
+) -> Callable[[Place, int], Measurement]:
+    """Each run in a tab of its own; `run` gives a value and what else to write down.
+
+    Args:
+        size: of the page, CSS px.
+    """
 
     def measure(place: Place, runs: int) -> Measurement:
         values, notes = [], []
         with _a_served_browser(place) as (server, browser):
             for _ in range(runs):
-                with a_tab(browser) as tab:
+                with a_tab(browser, size) as tab:
                     value, more = run(tab, server.address)
                     values.append(value)
                     notes.append(more)
@@ -466,28 +474,33 @@ def _action(tab: Tab, address: str) -> tuple[float, dict[str, Any]]:
     return max(0.0, whole_ms - frame_ms), {"with_its_frame_ms": whole_ms}
 
 
-def _figure(
-    name: str, what: str, unit: str, limit: float, run: Callable[[Tab, str], tuple[float, dict[str, Any]]]
+def page_figure(
+    name: str,
+    what: str,
+    unit: str,
+    limit: float,
+    run: Callable[[Tab, str], tuple[float, dict[str, Any]]],
+    size: tuple[int, int] = SIZE,
 ) -> Figure:
-    return Figure(f"page_{name}", what, unit, limit, _measure(run))
+    return Figure(f"page_{name}", what, unit, limit, measured(run, size))
 
 
 PAGE_FIGURES = (
-    _figure("first_bytes", "first visit until it can be used", "kB", 1000.0, _first_bytes),
-    _figure("first_requests", "the same", "req", 100.0, _first_requests),
-    _figure("interactive", "first visit, local server", "s", 1.5, _first_visit),
-    _figure("reload_bytes", "a reload", "kB", 50.0, _reload_bytes),
-    _figure("open_1000", "1,000 nodes opened and seen", "ms", 300.0, _opening(1000)),
-    _figure("open_5000", "5,000 nodes opened and seen", "ms", 1500.0, _opening(5000)),
-    _figure("queue_1000", "1,000 nodes queued, main thread", "ms", 100.0, _queue),
-    _figure("pan_15_of_1000", "script per frame, 15 of 1,000 seen", "ms", 8.0, _moving(1000, 15)),
-    _figure("pan_15_of_5000", "script per frame, 15 of 5,000 seen", "ms", 8.0, _moving(5000, 15)),
-    _figure("all_1000", "script per frame, all 1,000 seen", "ms", 16.0, _moving(1000, None)),
-    _figure("long_tasks", "tasks of 50 ms CPU, 15 of 5,000 seen", "", 0.0, _long_tasks),
-    _figure("undo_1000", "undo of one value of 1,000 nodes", "ms", 16.0, _undo(1000)),
-    _figure("undo_5000", "undo of one value of 5,000 nodes", "ms", 50.0, _undo(5000)),
-    _figure("gallery", "script per frame, 100,000 results scrolled", "ms", 8.0, _gallery),
-    _figure("action", "bookkeeping after a change, 1,000 nodes", "ms", 5.0, _action),
-    _figure("heap_1000", "JavaScript's heap, 1,000 nodes", "MB", 40.0, _heap(1000)),
-    _figure("heap_5000", "JavaScript's heap, 5,000 nodes", "MB", 90.0, _heap(5000)),
+    page_figure("first_bytes", "first visit until it can be used", "kB", 1000.0, _first_bytes),
+    page_figure("first_requests", "the same", "req", 90.0, _first_requests),
+    page_figure("interactive", "first visit, local server", "s", 1.5, _first_visit),
+    page_figure("reload_bytes", "a reload", "kB", 50.0, _reload_bytes),
+    page_figure("open_1000", "1,000 nodes opened and seen", "ms", 300.0, _opening(1000)),
+    page_figure("open_5000", "5,000 nodes opened and seen", "ms", 1500.0, _opening(5000)),
+    page_figure("queue_1000", "1,000 nodes queued, main thread", "ms", 100.0, _queue),
+    page_figure("pan_15_of_1000", "script per frame, 15 of 1,000 seen", "ms", 8.0, _moving(1000, 15)),
+    page_figure("pan_15_of_5000", "script per frame, 15 of 5,000 seen", "ms", 8.0, _moving(5000, 15)),
+    page_figure("all_1000", "script per frame, all 1,000 seen", "ms", 16.0, _moving(1000, None)),
+    page_figure("long_tasks", "tasks of 50 ms CPU, 15 of 5,000 seen", "", 0.0, _long_tasks),
+    page_figure("undo_1000", "undo of one value of 1,000 nodes", "ms", 16.0, _undo(1000)),
+    page_figure("undo_5000", "undo of one value of 5,000 nodes", "ms", 50.0, _undo(5000)),
+    page_figure("gallery", "script per frame, 100,000 results scrolled", "ms", 8.0, _gallery),
+    page_figure("action", "bookkeeping after a change, 1,000 nodes", "ms", 5.0, _action),
+    page_figure("heap_1000", "JavaScript's heap, 1,000 nodes", "MB", 40.0, _heap(1000)),
+    page_figure("heap_5000", "JavaScript's heap, 5,000 nodes", "MB", 90.0, _heap(5000)),
 )

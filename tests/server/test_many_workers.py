@@ -78,10 +78,11 @@ async def test_a_job_goes_to_the_worker_that_holds_its_models_else_to_the_one_id
 
 async def test_a_background_job_waits_until_nothing_else_does(tmp_path: Path) -> None:
     async with front_desk(tmp_path) as desk:
-        first = await desk.submit({**LONG, "1": {"class_type": "Count", "inputs": {"steps": 5, "pause_s": 0.02}}})
+        first = await desk.submit(LONG)
         later = await desk.submit(background=True)
         interactive = [await desk.submit(client_id="me") for _ in range(3)]
         urgent = await desk.submit(priority=2)
+        await desk.post("/interrupt", json={"prompt_id": first})
         for job_id in (first, later, *interactive, urgent):
             await desk.ended(job_id)
         started = {job.id: (job.started_ms, job.seq) for job in await desk.parts.store.history()}

@@ -64,6 +64,23 @@ test("what is new waits in front of the list until it is let in", async () => {
   assert.deepEqual([list.total, list.fresh, named(list, 0), named(list, 2)], [252, 0, "newer.png", "249.png"]);
 });
 
+test("what becomes known of videos and sounds is taken in, and places stay", async () => {
+  const server = new Results(250);
+  server.all[130] = { ...server.all[130], kind: "audio", duration_s: null, has_workflow: null };
+  const list = new OutputList(server.ask);
+  await list.choose(new URLSearchParams());
+  await list.want(0, 200);
+  server.all[130] = { ...server.all[130], duration_s: 7, has_workflow: false };
+  server.add("new.png");
+  const changed = new Promise((resolve) => list.events.on("change", () => list.get(130)?.duration_s === 7 && resolve(undefined)));
+  await list.hear(false);
+  await changed;
+  assert.deepEqual([list.total, list.fresh, named(list, 130), named(list, 199)], [250, 1, "119.png", "50.png"]);
+  const count = server.asked.length;
+  await list.hear(false);
+  assert.equal(server.asked.length, count + 1); // all is known
+});
+
 test("what came between two questions shifts nothing", async () => {
   const server = new Results(500);
   const list = new OutputList(server.ask);

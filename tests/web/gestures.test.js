@@ -10,9 +10,8 @@ import { putHolder, takeBack } from "../../web/core/holders.js";
 import { parseExactly, writeExactly } from "../../web/core/json.js";
 import { addPoint, connectAll, splice, takeOut } from "../../web/core/linking.js";
 import { readWorkflow } from "../../web/core/read.js";
-import {
-  addSlot, demote, demoteAt, isInstance, makeIndependent, makeSubgraph, mayHold, moveSlot, promote, removeSlot, renameSlot, slotsOf, unpack,
-} from "../../web/core/subgraphs.js";
+import { addSlot, demote, demoteAt, moveSlot, promote, removeSlot, renameSlot, slotsOf } from "../../web/core/subgraph-ends.js";
+import { isInstance, makeIndependent, makeSubgraph, mayHold, unpack } from "../../web/core/subgraphs.js";
 import { writeWorkflow } from "../../web/core/write.js";
 import { putPart, takePart } from "../../web/features/clipboard/records.js";
 import { recreate } from "../../web/features/node-state/recreate.js";

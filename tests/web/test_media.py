@@ -35,7 +35,7 @@ def node(inputs, run=None, outputs=(), is_output=False):
         "IS_CHANGED": classmethod(lambda cls, **k: float("nan"))})
 
 def files():
-    return sorted(os.listdir(folder_paths.get_input_directory()))
+    return sorted(each.name for each in os.scandir(folder_paths.get_input_directory()) if each.is_file())
 
 def size_of(image, **rest):
     from PIL import Image

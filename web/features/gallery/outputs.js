@@ -18,7 +18,7 @@ import { Emitter } from "../../core/emitter.js";
  * @property {number} bytes
  * @property {number} modified_ms
  * @property {string | null} job_id
- * @property {boolean} has_workflow
+ * @property {boolean | null} has_workflow
  * @property {string} url
  * @property {string | null} thumbnail
  *
@@ -28,6 +28,13 @@ import { Emitter } from "../../core/emitter.js";
 export const CHUNK = 100; // entries asked for at once
 const MOST_CHUNKS = 80; // kept
 const MOST_AT_ONCE = 1000; // that the server gives
+
+/** @typedef {{entries: Output[], next: string | null}} Chunk */
+
+/** The server has not looked into it yet. @param {Output} entry */
+function isUnknown({ kind, duration_s: duration, has_workflow: carries }) {
+  return (kind === "video" || kind === "audio") && duration === null && carries === null;
+}
 
 /** @param {{filename: string, subfolder?: string, type?: string}} file */
 export function keyOf({ filename, subfolder = "", type = "output" }) {
@@ -44,7 +51,7 @@ export class OutputList {
   isScanning = false;
   /** Whether the first answer is here. */
   isKnown = false;
-  /** @type {Map<number, {entries: Output[], next: string | null, isStale?: boolean}>} number of the chunk -> what it has; the last used last */
+  /** @type {Map<number, Chunk>} number of the chunk -> what it has; the last used last */
   #chunks = new Map();
   /** @type {Map<number, Promise<void>>} under way */
   #asked = new Map();
@@ -92,7 +99,6 @@ export class OutputList {
       if (chunk) {
         this.#chunks.delete(i);
         this.#chunks.set(i, chunk);
-        if (chunk.isStale) void this.#load(i); // shown as it is until then
       } else {
         waiting.push(this.#load(i));
       }
@@ -166,6 +172,18 @@ export class OutputList {
     this.events.emit("change", null);
   }
 
+  /**
+   * Asks for what has become known of files since they were listed. Places and totals stay.
+   * @param {number} number
+   * @param {Chunk} chunk
+   */
+  async #refresh(number, chunk) {
+    const { entries } = await this.#ask(this.#with({ offset: number * CHUNK + this.fresh, limit: CHUNK }));
+    const known = new Map(entries.map((each) => [keyOf(each), each]));
+    chunk.entries = chunk.entries.map((each) => known.get(keyOf(each)) ?? each);
+    this.events.emit("change", null);
+  }
+
   /** The last question after what came or went. @type {Promise<void>} */
   #hearing = Promise.resolve();
 
@@ -189,10 +207,11 @@ export class OutputList {
       const isOnlyMore = this.isNewestFirst && at >= 0 && answer.total - at === this.total;
       this.isScanning = answer.scanning;
       if (isOnlyMore) {
-        const isOther = this.fresh !== at || at === 0;
+        const isOther = this.fresh !== at;
         this.fresh = at;
-        for (const chunk of this.#chunks.values()) chunk.isStale = true; // more is known of some
-        if (at === 0) this.#chunks.set(0, { entries: answer.entries, next: answer.next_cursor });
+        for (const [i, chunk] of this.#chunks) {
+          if (chunk.entries.some(isUnknown)) void this.#refresh(i, chunk).catch((error) => this.events.emit("trouble", error));
+        }
         if (letIn && at) await this.letIn();
         else if (isOther) this.events.emit("change", null);
       } else {

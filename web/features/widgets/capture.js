@@ -22,12 +22,18 @@ import { waveOf } from "./wave.js";
  */
 export async function bringCaptured(editor, widgets, node, input, file) {
   const isPicture = input.widget === "WEBCAM";
-  if (!widgets.acceptedBy(node, input).split(",").includes(`${kindOfFile(file)}/*`)) {
+  if (!isAmong(widgets.acceptedBy(node, input), file)) {
     editor.shell.note(editor.text("widgets.wrong-file", { file: file.name, node: node.name, what: editor.text(isPicture ? "widgets.reads.image" : "widgets.reads.audio") }), { kind: "error" });
     return;
   }
   const name = newName(isPicture ? "webcam" : "recording", endingOf(file, isPicture ? "png" : "wav"));
   await keepFile(editor, widgets, node, input, file, { name, subfolder: isPicture ? "webcam" : "audio" });
+}
+
+/** @param {string} accepted  as a file picker has it @param {File} file */
+function isAmong(accepted, file) {
+  const kind = kindOfFile(file);
+  return accepted.split(",").some((each) => each.split("/")[0] === kind);
 }
 
 const WARM_MS = 4000; // the camera stays on between pictures that follow each other
@@ -78,7 +84,7 @@ function fallback(editor, accept, choose) {
     const file = picker.files?.[0];
     picker.value = "";
     if (!file) return;
-    if (accept.split(",").includes(`${kindOfFile(file)}/*`)) return choose(file);
+    if (isAmong(accept, file)) return choose(file);
     trouble.textContent = editor.text("widgets.wrong-kind", { file: file.name, what: editor.text(accept === "image/*" ? "widgets.reads.image" : "widgets.reads.audio") });
     trouble.hidden = false;
   });

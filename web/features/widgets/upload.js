@@ -34,7 +34,7 @@ export function buttonOf(node) {
 /** @param {InputSpec} input @param {File} file */
 function accepts(input, file) {
   const kind = kindOfFile(file);
-  return acceptedBy(input).split(",").some((each) => (each.endsWith("/*") ? each === `${kind}/*` : file.name.toLowerCase().endsWith(each)));
+  return acceptedBy(input).split(",").some((each) => (each.includes("/") ? each.split("/")[0] === kind : file.name.toLowerCase().endsWith(each)));
 }
 
 /** Says that a node does not read such a file. @param {Editor} editor @param {Node} node @param {InputSpec} button @param {File} file */
