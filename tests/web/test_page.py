@@ -8,7 +8,7 @@ from collections.abc import Callable
 from playwright.sync_api import Page, expect
 
 from tests.web.conftest import Troubles
-from tests.web.waits import until_heard
+from tests.web.waits import until, until_heard
 
 
 def test_the_page_opens_and_says_when_it_can_be_used(editor_page: Page) -> None:
@@ -56,3 +56,52 @@ def test_nothing_on_the_page_hinders_those_who_cannot_see_it(
     assert find_barriers(editor_page) == []
     editor_page.evaluate("document.body.append(document.createElement('button'))")
     assert any("button-name" in each for each in find_barriers(editor_page))
+
+
+SAID = """() => [...document.querySelectorAll("button")].filter((each) => each.checkVisibility())
+  .filter((each) => each.title && each.title === each.getAttribute("aria-label") && !each.textContent)
+  .map((each) => each.title)"""
+
+
+def test_a_screen_reader_hears_each_name_once_and_the_keys_of_the_canvas(editor_page: Page) -> None:
+    page = editor_page
+    page.locator("[aria-expanded]").first.wait_for()
+    page.evaluate("() => void heddle.editor.commands.run('panel.workflows')")
+    expect(page.get_by_role("button", name="Open a file")).to_be_visible()
+    assert page.evaluate(SAID) == []  # such a title is a description: the same words once more
+    session = page.context.new_cdp_session(page)
+    nodes = session.send("Accessibility.getFullAXTree")["nodes"]
+    buttons = [each for each in nodes if each.get("role", {}).get("value") == "button"]
+    names = [each["name"]["value"] for each in buttons]
+    assert {"New workflow", "Open a file", "More ways to run"} < set(names) and all(names)
+    assert [
+        each["name"]["value"] for each in buttons if each.get("description", {}).get("value") == each["name"]["value"]
+    ] == []
+
+    # Before anything is done on it, the canvas says by which keys it is gone through.
+    expect(page.get_by_role("application")).to_have_accessible_description(
+        "A graph of 8 nodes and 9 links. Ctrl+→ goes to the next node; the outline lists all of them. "
+        "F6 goes on to the next part of the page."
+    )
+
+    # A menu has a name, and one inside it that of its entry.
+    page.keyboard.press("F10")
+    expect(page.get_by_role("menu", name="Menu")).to_be_visible()
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("menu", name="File")).to_be_visible()
+    page.keyboard.press("Escape")
+
+
+def test_a_long_help_text_is_scrolled_by_the_keyboard(
+    editor_page: Page, find_barriers: Callable[..., list[str]]
+) -> None:
+    page = editor_page
+    page.set_viewport_size({"width": 1280, "height": 400})
+    page.evaluate("heddle.editor.selection.set([heddle.editor.graph.nodes.values().next().value])")
+    page.keyboard.press("F1")
+    body = page.locator(".help-node")
+    expect(body).to_contain_text("Load Checkpoint")
+    assert find_barriers(page) == []
+    body.focus()
+    page.keyboard.press("End")
+    until(page, "document.querySelector('.help-node').scrollTop > 0")

@@ -28,6 +28,8 @@ export function h(tag, props = {}, ...children) {
     }
   }
   element.append(...children.flat().filter((each) => each !== null && each !== undefined && each !== false).map((each) => (typeof each === "number" ? String(each) : /** @type {any} */ (each))));
+  // A title beside a label is a description: of a button that shows an icon alone, both would be said, the same twice.
+  if (tag === "button" && props.title === props["aria-label"] && !element.textContent) element.removeAttribute("aria-label");
   return element;
 }
 

@@ -271,7 +271,7 @@ export class Shell {
   menu(items, place) {
     this.#closeMenu();
     const before = document.activeElement;
-    const menu = this.#buildMenu(items, () => this.#closeMenu());
+    const menu = this.#buildMenu(items, this.#messages.text("shell.menu"), () => this.#closeMenu());
     const stop = new AbortController();
     this.#closeMenu = () => {
       this.#closeMenu = () => {};
@@ -293,9 +293,9 @@ export class Shell {
     }, { signal: stop.signal, capture: true, passive: true });
   }
 
-  /** @param {MenuItem[]} items @param {() => void} close @returns {HTMLElement} */
-  #buildMenu(items, close) {
-    const menu = h("div", { class: "menu", role: "menu", tabindex: "-1" });
+  /** @param {MenuItem[]} items @param {string} name @param {() => void} close @returns {HTMLElement} */
+  #buildMenu(items, name, close) {
+    const menu = h("div", { class: "menu", role: "menu", "aria-label": name, tabindex: "-1" });
     /** @type {HTMLElement | null} */
     let opened = null;
     for (const item of items) {
@@ -303,16 +303,17 @@ export class Shell {
         menu.append(h("hr", { role: "separator" }));
         continue;
       }
+      const text = item.text ?? this.#messages.text(item.title ?? "");
       const row = h("div", {
         role: item.isChecked === undefined ? "menuitem" : "menuitemcheckbox", class: "menu-item", tabindex: "-1",
         "aria-disabled": item.isDisabled ? "true" : null, "aria-checked": item.isChecked === undefined ? null : String(item.isChecked),
         "aria-haspopup": item.children ? "menu" : null,
-      }, item.colour && h("i", { class: "menu-colour", style: { background: item.colour } }), h("span", { class: "menu-text" }, item.text ?? this.#messages.text(item.title ?? "")), item.keys && h("kbd", {}, item.keys), item.children && h("span", { class: "menu-more", "aria-hidden": "true" }, "›"));
+      }, item.colour && h("i", { class: "menu-colour", style: { background: item.colour } }), h("span", { class: "menu-text" }, text), item.keys && h("kbd", {}, item.keys), item.children && h("span", { class: "menu-more", "aria-hidden": "true" }, "›"));
       const open = () => {
         opened?.remove();
         opened = null;
         if (!item.children || item.isDisabled) return;
-        opened = this.#buildMenu(item.children, close);
+        opened = this.#buildMenu(item.children, text, close);
         row.append(opened);
         const area = row.getBoundingClientRect();
         placeInside(opened, area.right - 2, area.top - 4, area.left);

@@ -16,6 +16,7 @@ const QUIET = new Set(["undo.value", "undo.seed"]); // whoever types a value hea
 /** @type {Feature} */
 export const announce = {
   name: "announce",
+  needs: ["walk"], // whose keys it tells
   install(editor) {
     const { shell, view, events } = editor;
     const about = h("p", { class: "unseen", id: "canvas-about" });

@@ -66,10 +66,12 @@ export function fillPanel(editor, body) {
   }
 
   body.classList.add("help-node");
+  body.tabIndex = 0; // a long text without a button in it is scrolled by the keyboard, too
   const stops = [editor.events.on("selection", render), editor.events.on("graph", render), editor.events.on("catalogue", render)];
   render();
   return () => {
     stops.forEach((each) => each());
     body.classList.remove("help-node");
+    body.removeAttribute("tabindex");
   };
 }
