@@ -290,3 +290,88 @@ def test_what_may_be_opened_can_be_saved() -> None:
     found = re.search(r"LARGEST_FILE = (\d+) \* 1024 \* 1024", source)
     assert found
     assert Limits().workflow_bytes > 2 * int(found[1]) * 2**20  # values are saved in order and by name
+
+
+LONG = "18446744073709551615"
+TYPE_LONG = """() => {
+  const { root } = heddle.editor.document;
+  const node = [...root.nodes.values()].find((each) => each.type === "KSampler");
+  heddle.editor.edit("undo.value", () => {
+    root.setValue(node, "seed", 18446744073709551615n);
+    root.setValue(node, "control_after_generate", "fixed");
+  });
+}"""
+SEED = """(() => {
+  const node = [...heddle.editor.document.root.nodes.values()].find((each) => each.type === "KSampler");
+  return String(node?.values.seed);
+})()"""
+NAME = "heddle.editor.services.workflows.stateOf(heddle.editor.document).name"
+
+
+def test_a_long_seed_keeps_its_digits_on_every_way_back(
+    start_server: Callable[..., PageServer], new_context: Callable[..., BrowserContext]
+) -> None:
+    server = start_server()
+    page = open_page(new_context(server))
+    page.evaluate(TYPE_LONG)
+    draft = page.evaluate(DRAFT)
+    wait_for_draft(page, draft)
+    elsewhere = open_page(new_context(server))
+    elsewhere.get_by_role("button", name="Open it").click()
+    until(elsewhere, SEED, LONG)
+    elsewhere.context.close()
+    until_kept(page)
+    page.reload()
+    page.locator("body[data-ready]").wait_for()
+    assert page.evaluate(SEED) == LONG
+    save_as(page, "long")
+    with page.expect_download() as told:
+        page.evaluate(RUN, "file.download-prompt")
+    assert f'"seed": {LONG}' in told.value.path().read_text(encoding="utf-8")
+    page.keyboard.press("Control+Enter")
+    until(page, "heddle.editor.services.run.jobs.all.at(-1)?.state", "done")
+    page.evaluate("() => heddle.editor.services.workflows.openNew()")
+    page.evaluate(RUN, "queue.toggle")
+    page.locator(".queue-done").get_by_role("button", name="More actions").click()
+    page.get_by_role("menuitem", name="Open its workflow").click()
+    until(page, SEED, LONG)
+    page.evaluate("() => heddle.editor.services.workflows.openNew()")
+    page.evaluate(
+        """async () => {
+          const { openWorkflows } = await import("./features/gallery/actions.js");
+          const { entries } = await heddle.editor.server.get("/heddle/outputs?limit=1");
+          await openWorkflows(heddle.editor, entries);
+        }"""
+    )
+    assert page.evaluate(SEED) == LONG
+    page.evaluate("() => void heddle.editor.services.workflows.openPath('long.json')")
+    until(page, NAME, "long")
+    page.evaluate(RUN, "file.versions")
+    page.locator(".version").first.click()
+    page.get_by_role("button", name="Open in a tab").click()
+    until(page, f"({NAME}) !== 'long'")
+    assert page.evaluate(SEED) == LONG
+
+
+def test_a_tab_follows_its_file_and_outlives_it(editor_page: Page) -> None:
+    page = editor_page
+    save_as(page, "before")
+    page.evaluate(RUN, "panel.workflows")
+    page.get_by_role("button", name="More for before").click()
+    page.get_by_role("menuitem", name="Rename").click()
+    page.get_by_role("textbox", name="New name").fill("folder/after")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("tab", name="after")).to_be_visible()
+    expect(page.get_by_label("Not saved")).to_have_count(0)
+    node = page.evaluate(MOVE)
+    page.evaluate(RUN, "file.save")
+    expect(page.get_by_label("Not saved")).to_have_count(0)
+    saved = read_file(page, "folder/after.json")["nodes"]
+    assert [1234, 567] in [each["pos"] for each in saved if str(each["id"]) == node]
+    page.get_by_role("button", name="More for after").click()
+    page.get_by_role("menuitem", name="Delete").click()
+    expect(page.get_by_label("Not saved")).to_have_count(1)
+    assert place(page, node) == [1234, 567]
+    wait_for_draft(page, page.evaluate(DRAFT))  # a machine that dies now takes nothing with it
+    page.evaluate(RUN, "file.save")
+    expect(page.get_by_role("textbox", name="Save as")).to_have_value("after")

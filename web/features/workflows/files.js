@@ -26,7 +26,7 @@ const LARGEST_FILE = 64 * 1024 * 1024;
 export class Files {
   /** @type {WeakMap<Document, FileState>} */
   #states = new WeakMap();
-  /** @type {Emitter<{change: Document}>} a tab's name, file or dirt changed */
+  /** `change`: a tab's name, file or dirt; `orphan`: its file was deleted. @type {Emitter<{change: Document, orphan: Document}>} */
   events = new Emitter();
   #editor;
   /** What is on its way to the server, by document: two saves at once would not know of each other. @type {WeakMap<Document, Promise<unknown>>} */
@@ -357,6 +357,39 @@ export class Files {
     });
   }
 
+  /**
+   * Gives a file another name. A tab that shows it follows.
+   * @param {string} from
+   * @param {string} to
+   */
+  async move(from, to) {
+    await this.#inTurnOf(from, async () => {
+      await this.#editor.server.post(`/heddle/files/workflows/${encodeURIComponent(from)}/move`, { to });
+      for (const each of this.#tabsOf(from)) this.setState(each, { path: to, name: nameOf(to) }); // revisions are of what is in it
+    });
+  }
+
+  /** Deletes a file. What stands in a tab that shows it stays there, as work that is not saved. @param {string} path */
+  async delete(path) {
+    await this.#inTurnOf(path, async () => {
+      await this.#editor.server.ask("DELETE", `/heddle/files/workflows/${encodeURIComponent(path)}`);
+      for (const each of this.#tabsOf(path)) {
+        this.setState(each, { path: null, revision: null, isUnsaved: true });
+        this.events.emit("orphan", each);
+      }
+    });
+  }
+
+  /** @param {string} path */
+  #tabsOf(path) {
+    return this.#editor.documents.filter((each) => this.stateOf(each).path === path);
+  }
+
+  /** When what is on its way for the tabs of a file has come there. @param {string} path @param {() => Promise<void>} work */
+  #inTurnOf(path, work) {
+    return this.#tabsOf(path).reduce((/** @type {() => Promise<void>} */ next, each) => () => this.#inTurn(each, next), work)();
+  }
+
   duplicate() {
     const { name } = this.stateOf(this.#editor.document);
     const saved = structuredClone(this.write(this.#editor.document));
@@ -373,8 +406,8 @@ export class Files {
   /** What programs send to the server. */
   async downloadPrompt() {
     const document = this.#editor.document;
-    const prompt = await this.#editor.server.post("/heddle/convert", writeExactly(this.write(document)));
-    offer(JSON.stringify(prompt, null, 2), `${this.stateOf(document).name} (API).json`);
+    const prompt = await this.#editor.server.askExactly("POST", "/heddle/convert", writeExactly(this.write(document)));
+    offer(writeExactly(prompt, 2), `${this.stateOf(document).name} (API).json`);
   }
 
   /** @param {Document} document @returns {Promise<boolean>} whether it was closed */
