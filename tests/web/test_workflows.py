@@ -14,6 +14,7 @@ from playwright.sync_api import BrowserContext, Dialog, Page, expect
 from server.keys import Limits
 from tests.web.conftest import Troubles
 from tests.web.page_server import PageServer
+from tests.web.test_gallery import picture
 from tests.web.waits import until, until_heard, until_kept
 
 HOUSE = Path(__file__).resolve().parents[2]
@@ -336,3 +337,25 @@ def test_a_workflow_in_another_encoding_loses_no_letter(editor_page: Page, codin
 def test_letters_that_cannot_be_read_are_told(editor_page: Page) -> None:
     editor_page.evaluate(OPEN_FILE, ["old.json", list('{"nodes": [], "links": [], "x": "é"}'.encode("latin-1"))])
     expect(editor_page.locator(".notes")).to_contain_text("Some letters of old.json could not be read")
+
+
+@pytest.mark.parametrize(
+    ("end", "told"),
+    [(None, "plain.png carries no workflow, so it became an input"), (60, "plain.png cannot be read whole")],
+)
+def test_a_picture_without_a_workflow_is_said_to_be_an_input(editor_page: Page, end: int | None, told: str) -> None:
+    before = editor_page.evaluate("heddle.editor.graph.nodes.size")
+    editor_page.evaluate(OPEN_FILE, ["plain.png", list(picture(3)[:end])])
+    expect(editor_page.locator(".notes")).to_contain_text(told)
+    until(editor_page, "heddle.editor.graph.nodes.size", before + 1)
+
+
+def test_long_names_of_tabs_leave_the_button_for_a_new_one_free_on_a_phone(editor_page: Page) -> None:
+    editor_page.set_viewport_size({"width": 390, "height": 844})
+    for name in ("a portrait of a weaver", "a landscape at night"):
+        editor_page.evaluate("name => void heddle.editor.services.workflows.openSaved({ nodes: [] }, { name })", name)
+    tab = editor_page.get_by_role("tab", name="a landscape at night")
+    expect(tab).to_have_attribute("aria-selected", "true")
+    ends = tab.evaluate("(each) => each.getBoundingClientRect().right")
+    begins = editor_page.locator(".tabs ~ button").first.evaluate("(each) => each.getBoundingClientRect().left")
+    assert ends <= begins

@@ -229,7 +229,9 @@ export class Files {
     const form = new FormData();
     form.append("file", what instanceof Blob ? what : new Blob([what], { type: "text/plain" }), name);
     const found = await this.#editor.server.askExactly("POST", "/heddle/open", form);
-    for (const note of found.notes ?? []) this.#editor.shell.note(typeof note === "string" ? note : (note.message ?? JSON.stringify(note)));
+    const notes = (found.notes ?? []).map((/** @type {any} */ note) => (typeof note === "string" ? note : (note.message ?? JSON.stringify(note))));
+    if (found.kind === "media" && notes.length) this.#editor.shell.note(this.#editor.text("workflows.damaged-input", { name, reason: notes.join("; ") }), { kind: "error" });
+    else for (const note of notes) this.#editor.shell.note(this.#editor.text("workflows.file-note", { name, note }));
     if (found.workflow) {
       const document = this.openSaved(found.workflow, { name: nameOf(found.name ?? name) });
       if (found.kind !== "workflow") document.journal.clear();
@@ -237,6 +239,7 @@ export class Files {
     }
     if (found.kind === "media" && what instanceof File && this.#editor.services.media) {
       await onMedia(what);
+      if (!notes.length) this.#editor.shell.note(this.#editor.text("workflows.became-input", { name }));
       return this.#editor.document;
     }
     const told = what instanceof Blob && PICTURE_NAME.test(name) ? ((await isText(what)) ? "workflows.text-not-picture" : "workflows.not-picture") : "workflows.nothing-in-it";
