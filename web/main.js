@@ -10,11 +10,13 @@ import { Shell } from "./core/shell.js";
 import { features } from "./features.js";
 import { KEPT_THEME } from "./features/theme/theme.js";
 
-void start();
+void start().finally(() => delete document.documentElement.dataset.awaits);
 
 async function start() {
   letNumbersBeLong();
   showKeptTheme();
+  // Who was sent a form sees nothing of the editor, not even while it is built.
+  if (new URLSearchParams(location.hash.slice(1)).get("form")) document.documentElement.dataset.awaits = "form";
   const server = new Server();
   const messages = new Messages();
   const [values, records] = await Promise.all([server.get("/settings"), server.get("/object_info")]);

@@ -62,8 +62,32 @@ test("a choice begins with what was found, is a step of undo, and comes back fro
   assert.equal(form.isChosen, true);
   assert.deepEqual(listed(form).slice(0, 2), ["5 prefix", "2 text"]);
   assert.equal(form.fields[1].look.height, 140);
-  for (let i = 0; i < 4; i++) document.journal.undo();
+  setFormMode(document, false);
+  for (let i = 0; i < 3; i++) document.journal.undo();
   assert.deepEqual(plain(writeWorkflow(document)), before);
+});
+
+test("how it is looked at goes into the file and is no change of it", () => {
+  const document = made();
+  const { mark } = document.journal;
+  setFormMode(document, true);
+  assert.equal(document.journal.mark, mark);
+  assert.equal(plain(writeWorkflow(document)).extra.linearMode, true);
+  const again = reread(document);
+  setFormMode(again, false);
+  assert.equal(plain(writeWorkflow(again)).extra.linearMode, false, "the file said something else");
+});
+
+test("a form may be empty, and empty lists that nobody chose are none", () => {
+  const document = made();
+  for (const { id, name } of readForm(document).fields) toggleField(document, id, name);
+  toggleOutput(document, "5");
+  const form = readForm(reread(document));
+  assert.deepEqual([form.isChosen, form.fields, form.outputs], [true, [], []]);
+  toggleOutput(document, "5");
+  assert.deepEqual(document.extra.linearData, { inputs: [], outputs: [5] });
+  document.edit("make", () => document.setExtra("linearData", { inputs: [], outputs: [] }));
+  assert.equal(readForm(document).outputs.length, 1);
 });
 
 test("what others wrote into it stays, also entries that nobody finds", () => {
@@ -99,6 +123,6 @@ test("nodes inside of subgraphs are found and kept by their path", () => {
   changeForm(document, "undo.form", (form) => setLook(form.fields[0], "label", "Start"));
   assert.deepEqual(document.extra.linearData, { inputs: [["1:8", "image", { label: "Start" }]], outputs: [2] });
   toggleOutput(document, "2");
-  assert.deepEqual(readForm(document).outputs.map(({ id: each }) => each), ["2"], "none is all");
+  assert.deepEqual(readForm(reread(document)).outputs, [], "the last one, too, can be taken out");
   assert.equal(readForm(reread(document)).fields[0].node?.type, "Picture");
 });

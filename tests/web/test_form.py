@@ -54,6 +54,20 @@ def test_a_phone_runs_a_workflow_by_its_form(
     form.locator(".form-latest img").wait_for(timeout=60_000)
 
 
+# Whether the editor's bar or canvas could be seen, frame by frame, while there was no form.
+SEEN = """
+  window.seen = [];
+  const look = () => {
+    const isCovered = document.querySelector(".form-page")?.checkVisibility({ visibilityProperty: true });
+    for (const name of [".bar", ".stage"]) {
+      if (!isCovered && document.querySelector(name)?.checkVisibility({ visibilityProperty: true })) seen.push(name);
+    }
+    requestAnimationFrame(look);
+  };
+  requestAnimationFrame(look);
+"""
+
+
 def open_form(page: Page) -> None:
     page.keyboard.press("Alt+a")
     page.locator(".form-field").first.wait_for()
@@ -64,6 +78,7 @@ def test_what_a_form_shows_is_chosen_and_kept(
 ) -> None:
     page = editor_page
     open_form(page)
+    expect(page.locator(".tab-dirty")).to_have_count(0)  # it was looked at, no more
     fields = page.locator(".form-field .form-name")
     found = fields.all_inner_texts()
     assert found[:2] == ["Prompt", "Negative prompt"] and "Seed" in found
@@ -95,9 +110,12 @@ def test_what_a_form_shows_is_chosen_and_kept(
     expect(fields.nth(-1)).to_have_text("Method")
     # Sent to somebody: the form alone.
     other = page.context.new_page()
+    other.add_init_script(SEEN)
     other.goto("/#form=chosen form")
     expect(other.locator(".form-heading")).to_have_text("How it is drawn")
     expect(other.locator(".bar")).to_be_hidden()
     expect(other.locator(".form-tools")).to_have_count(0)
+    other.locator("body[data-ready]").wait_for()
+    assert other.evaluate("seen") == []  # of the editor, before the form covered it
     other.locator(".form-go").click()
     other.locator(".form-latest img").wait_for(timeout=60_000)

@@ -76,6 +76,26 @@ def open_gallery(page: Page) -> None:
     page.locator(".gallery-grid").wait_for()
 
 
+def test_the_details_keep_their_look_when_the_panel_closes_behind_them(editor_page: Page, made: list[str]) -> None:
+    file = {"filename": made[0], "subfolder": "gallery", "type": "output"}
+    open_gallery(editor_page)
+    editor_page.evaluate("file => void heddle.editor.commands.run('gallery.details', [file])", file)
+    details = editor_page.locator("dialog .details")
+    details.wait_for()
+    editor_page.evaluate("heddle.editor.shell.closePanel('right')")
+    editor_page.locator(".gallery-grid").wait_for(state="detached")
+    assert details.evaluate("(each) => getComputedStyle(each).display") == "flex"
+
+
+def test_the_edge_of_the_focus_lies_around_the_cells(editor_page: Page, made: list[str]) -> None:
+    open_gallery(editor_page)
+    grid = editor_page.locator(".gallery-grid")
+    grid.focus()
+    editor_page.keyboard.press("ArrowRight")
+    offset = grid.evaluate("(each) => parseFloat(getComputedStyle(each).outlineOffset)")
+    assert offset >= 0, "the cells cover what is drawn inside"
+
+
 def show_filters(page: Page) -> None:
     filters = page.get_by_role("button", name="Filters", exact=True)
     if filters.get_attribute("aria-expanded") == "false":  # the server remembers

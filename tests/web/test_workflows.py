@@ -8,11 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from playwright.sync_api import BrowserContext, Dialog, Page, expect
 
 from server.keys import Limits
 from tests.web.conftest import Troubles
 from tests.web.page_server import PageServer
+from tests.web.test_gallery import picture
 from tests.web.waits import until, until_heard, until_kept
 
 HOUSE = Path(__file__).resolve().parents[2]
@@ -290,3 +292,155 @@ def test_what_may_be_opened_can_be_saved() -> None:
     found = re.search(r"LARGEST_FILE = (\d+) \* 1024 \* 1024", source)
     assert found
     assert Limits().workflow_bytes > 2 * int(found[1]) * 2**20  # values are saved in order and by name
+
+
+LONG = "18446744073709551615"
+TYPE_LONG = """() => {
+  const { root } = heddle.editor.document;
+  const node = [...root.nodes.values()].find((each) => each.type === "KSampler");
+  heddle.editor.edit("undo.value", () => {
+    root.setValue(node, "seed", 18446744073709551615n);
+    root.setValue(node, "control_after_generate", "fixed");
+  });
+}"""
+SEED = """(() => {
+  const node = [...heddle.editor.document.root.nodes.values()].find((each) => each.type === "KSampler");
+  return String(node?.values.seed);
+})()"""
+NAME = "heddle.editor.services.workflows.stateOf(heddle.editor.document).name"
+
+
+def test_a_long_seed_keeps_its_digits_on_every_way_back(
+    start_server: Callable[..., PageServer], new_context: Callable[..., BrowserContext]
+) -> None:
+    server = start_server()
+    page = open_page(new_context(server))
+    page.evaluate(TYPE_LONG)
+    draft = page.evaluate(DRAFT)
+    wait_for_draft(page, draft)
+    elsewhere = open_page(new_context(server))
+    elsewhere.get_by_role("button", name="Open it").click()
+    until(elsewhere, SEED, LONG)
+    elsewhere.context.close()
+    until_kept(page)
+    page.reload()
+    page.locator("body[data-ready]").wait_for()
+    assert page.evaluate(SEED) == LONG
+    save_as(page, "long")
+    with page.expect_download() as told:
+        page.evaluate(RUN, "file.download-prompt")
+    assert f'"seed": {LONG}' in told.value.path().read_text(encoding="utf-8")
+    page.keyboard.press("Control+Enter")
+    until(page, "heddle.editor.services.run.jobs.all.at(-1)?.state", "done")
+    page.evaluate("() => heddle.editor.services.workflows.openNew()")
+    page.evaluate(RUN, "queue.toggle")
+    page.locator(".queue-done").get_by_role("button", name="More actions").click()
+    page.get_by_role("menuitem", name="Open its workflow").click()
+    until(page, SEED, LONG)
+    page.evaluate("() => heddle.editor.services.workflows.openNew()")
+    page.evaluate(
+        """async () => {
+          const { openWorkflows } = await import("./features/gallery/actions.js");
+          const { entries } = await heddle.editor.server.get("/heddle/outputs?limit=1");
+          await openWorkflows(heddle.editor, entries);
+        }"""
+    )
+    assert page.evaluate(SEED) == LONG
+    page.evaluate("() => void heddle.editor.services.workflows.openPath('long.json')")
+    until(page, NAME, "long")
+    page.evaluate(RUN, "file.versions")
+    page.locator(".version").first.click()
+    page.get_by_role("button", name="Open in a tab").click()
+    until(page, f"({NAME}) !== 'long'")
+    assert page.evaluate(SEED) == LONG
+
+
+def test_a_tab_follows_its_file_and_outlives_it(editor_page: Page) -> None:
+    page = editor_page
+    save_as(page, "before")
+    page.evaluate(RUN, "panel.workflows")
+    page.get_by_role("button", name="More for before").click()
+    page.get_by_role("menuitem", name="Rename").click()
+    page.get_by_role("textbox", name="New name").fill("folder/after")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("tab", name="after")).to_be_visible()
+    expect(page.get_by_label("Not saved")).to_have_count(0)
+    node = page.evaluate(MOVE)
+    page.evaluate(RUN, "file.save")
+    expect(page.get_by_label("Not saved")).to_have_count(0)
+    saved = read_file(page, "folder/after.json")["nodes"]
+    assert [1234, 567] in [each["pos"] for each in saved if str(each["id"]) == node]
+    page.get_by_role("button", name="More for after").click()
+    page.get_by_role("menuitem", name="Delete").click()
+    expect(page.get_by_label("Not saved")).to_have_count(1)
+    assert place(page, node) == [1234, 567]
+    wait_for_draft(page, page.evaluate(DRAFT))  # a machine that dies now takes nothing with it
+    page.evaluate(RUN, "file.save")
+    expect(page.get_by_role("textbox", name="Save as")).to_have_value("after")
+
+
+OPEN_FILE = """async ([name, bytes]) => {
+    for (const close of document.querySelectorAll(".notes .note button")) close.click();
+    await heddle.editor.services.workflows.openFiles([new File([new Uint8Array(bytes)], name)]);
+}"""
+NOT_TO_BE_OPENED = {
+    "cut.json": (b'{"nodes": [\n  {"id": 1,', "cut.json breaks off at line 2, column 12"),
+    "broken.json": (b'{"nodes": [],\n\n  oops: 1}', "broken.json is not valid JSON from line 3, column 3 on"),
+    "long.json": (
+        b'{"seed": 18446744073709551615,\n "n": NaN, oops: 1}',
+        "long.json is not valid JSON from line 2, column 12",
+    ),
+    "empty.json": (b"", "empty.json is empty"),
+    "blank.json": (b" \n", "blank.json is empty"),
+    "list.json": (b"[1, 2, 3]", "it holds a list of 3 entries"),
+    "package.json": (b'{"name": "x", "version": 2}', "it holds an object with the keys name, version"),
+    "fake.png": (b"no picture at all", "fake.png is not a picture: it holds text"),
+    "noise.png": (b"\x00\xff\xfe\x01" * 9, "noise.png is not a picture that can be read"),
+    "other.zip": (b"PK\x03\x04aaaa", "other.zip holds no workflow, and no node loads such files"),
+}
+
+
+def test_a_file_that_cannot_be_opened_says_what_it_is_and_what_to_do(editor_page: Page) -> None:
+    before = editor_page.evaluate("heddle.editor.documents.length")
+    for name, (data, told) in NOT_TO_BE_OPENED.items():
+        editor_page.evaluate(OPEN_FILE, [name, list(data)])
+        expect(editor_page.locator(".notes")).to_contain_text(told)
+    assert editor_page.evaluate("heddle.editor.documents.length") == before
+
+
+@pytest.mark.parametrize("coding", ["utf-8-sig", "utf-16", "utf-16-be"])
+def test_a_workflow_in_another_encoding_loses_no_letter(editor_page: Page, coding: str) -> None:
+    title = "<b>织机</b> é"
+    saved = {"nodes": [{"id": 1, "type": "Note", "title": title, "pos": [0, 0], "size": [200, 100]}], "links": []}
+    data = json.dumps(saved, ensure_ascii=False).encode(coding)
+    mark = b"\xfe\xff" if coding == "utf-16-be" else b""
+    editor_page.evaluate(OPEN_FILE, ["coded.json", list(mark + data)])
+    expect(editor_page.get_by_role("tab", name="coded")).to_have_attribute("aria-selected", "true")
+    assert editor_page.evaluate("heddle.editor.graph.node('1').title") == title
+
+
+def test_letters_that_cannot_be_read_are_told(editor_page: Page) -> None:
+    editor_page.evaluate(OPEN_FILE, ["old.json", list('{"nodes": [], "links": [], "x": "é"}'.encode("latin-1"))])
+    expect(editor_page.locator(".notes")).to_contain_text("Some letters of old.json could not be read")
+
+
+@pytest.mark.parametrize(
+    ("end", "told"),
+    [(None, "plain.png carries no workflow, so it became an input"), (60, "plain.png cannot be read whole")],
+)
+def test_a_picture_without_a_workflow_is_said_to_be_an_input(editor_page: Page, end: int | None, told: str) -> None:
+    before = editor_page.evaluate("heddle.editor.graph.nodes.size")
+    editor_page.evaluate(OPEN_FILE, ["plain.png", list(picture(3)[:end])])
+    expect(editor_page.locator(".notes")).to_contain_text(told)
+    until(editor_page, "heddle.editor.graph.nodes.size", before + 1)
+
+
+def test_long_names_of_tabs_leave_the_button_for_a_new_one_free_on_a_phone(editor_page: Page) -> None:
+    editor_page.set_viewport_size({"width": 390, "height": 844})
+    for name in ("a portrait of a weaver", "a landscape at night"):
+        editor_page.evaluate("name => void heddle.editor.services.workflows.openSaved({ nodes: [] }, { name })", name)
+    tab = editor_page.get_by_role("tab", name="a landscape at night")
+    expect(tab).to_have_attribute("aria-selected", "true")
+    ends = tab.evaluate("(each) => each.getBoundingClientRect().right")
+    begins = editor_page.locator(".tabs ~ button").first.evaluate("(each) => each.getBoundingClientRect().left")
+    assert ends <= begins

@@ -161,9 +161,11 @@ export class FormService {
       editor.shell.root.classList.add("is-kiosk");
       for (const side of /** @type {const} */ (["left", "right", "bottom"])) editor.shell.closePanel(side);
       editor.shell.notes.replaceChildren(); // they are of the other workflows
-      this.update();
+      await this.#open();
     } catch (error) {
       editor.report(error);
+    } finally {
+      delete document.documentElement.dataset.awaits; // see main.js
     }
   }
 }

@@ -13,6 +13,7 @@ import { nodesBehind, outputsIn } from "../run/reach.js";
 
 const DATA = "linearData";
 const MODE = "linearMode";
+const EMPTY = "isEmpty"; // in the data: somebody took everything out; others write empty lists where nobody has chosen
 const MOST_FOUND = 24; // fields of a form that nobody has chosen
 const NEAR = 4; // nodes between a text and the sampler that it steers
 
@@ -36,9 +37,15 @@ export function isFormMode(document) {
   return document.extra[MODE] === true;
 }
 
-/** @param {Document} document @param {boolean} isForm */
+/**
+ * The file gets it when it is saved next: looking at a workflow in another way is no change of it.
+ * @param {Document} document
+ * @param {boolean} isForm
+ */
 export function setFormMode(document, isForm) {
-  if (isFormMode(document) !== isForm) document.edit("undo.form-mode", () => document.setExtra(MODE, isForm));
+  if (isFormMode(document) === isForm) return;
+  const value = isForm || Object.hasOwn(document.raw?.extra ?? {}, MODE) ? isForm : undefined;
+  document.journal.setAside([{ owner: document, target: document.extra, key: MODE, value }]);
 }
 
 /** @param {Document} document @returns {Form} */
@@ -46,12 +53,12 @@ export function readForm(document) {
   const kept = document.extra[DATA];
   const inputs = Array.isArray(kept?.inputs) ? kept.inputs.filter((/** @type {any} */ each) => Array.isArray(each) && typeof each[1] === "string") : [];
   const outputs = Array.isArray(kept?.outputs) ? kept.outputs : [];
-  const isChosen = inputs.length > 0 || outputs.length > 0;
+  const isChosen = inputs.length > 0 || outputs.length > 0 || (kept?.[EMPTY] === true && Array.isArray(kept.inputs));
   const named = isChosen ? inputs : findInputs(document);
   return {
     isChosen,
     fields: named.map((/** @type {any[]} */ [id, name, look]) => fieldOf(document, String(id), name, look)),
-    outputs: (outputs.length ? outputs : findOutputs(document)).map((/** @type {any} */ id) => ({ id: String(id), node: document.nodeOf(id)?.node ?? null })),
+    outputs: (isChosen && Array.isArray(kept?.outputs) ? outputs : findOutputs(document)).map((/** @type {any} */ id) => ({ id: String(id), node: document.nodeOf(id)?.node ?? null })),
   };
 }
 
@@ -72,10 +79,12 @@ export function changeForm(document, label, change) {
   const form = readForm(document);
   change(form);
   const before = document.extra[DATA];
+  const { [EMPTY]: _, ...rest } = before !== null && typeof before === "object" && !Array.isArray(before) ? before : {};
   document.edit(label, () => document.setExtra(DATA, {
-    ...(before !== null && typeof before === "object" && !Array.isArray(before) ? before : {}),
+    ...rest,
     inputs: form.fields.map(({ id, name, look }) => [fileId(id), name, ...(Object.keys(look).length ? [look] : [])]),
     outputs: form.outputs.map(({ id }) => fileId(id)),
+    ...(form.fields.length || form.outputs.length ? {} : { [EMPTY]: true }),
   }));
 }
 

@@ -124,8 +124,8 @@ export async function compare(editor, files) {
 
 /** @param {Editor} editor @param {ResultFile} file */
 export async function showDetails(editor, file) {
-  const { detailsOf } = await import("./details.js");
-  const view = await detailsOf(editor, file);
+  const view = await editor.services.gallery?.details(file);
+  if (!view) return;
   await editor.shell.dialog(editor.text("gallery.details-of", { name: file.filename }), (body) => body.append(view), { kind: "gallery-dialog" });
 }
 

@@ -1,6 +1,6 @@
 /** Results to look through, to take up again, and to carry elsewhere. What is large is loaded when it is opened. */
 
-import { h } from "../../core/dom.js";
+import { addStyle, h } from "../../core/dom.js";
 
 /** @import { Editor, Feature } from "../../core/editor.js" */
 /** @import { Output } from "./outputs.js" */
@@ -53,8 +53,14 @@ export const gallery = {
       }
     }
 
+    /** Of the details: they outlive the panel, and the viewer shows them without it. @type {Promise<() => void> | undefined} */
+    let style;
+
     const takeService = editor.offer("gallery", {
-      details: async (file) => (await import("./details.js")).detailsOf(editor, file),
+      async details(file) {
+        const [{ detailsOf }] = await Promise.all([import("./details.js"), (style ??= addStyle("./gallery.css", import.meta.url))]);
+        return detailsOf(editor, file);
+      },
       menu: async (files, place, leave = () => {}) => shell.menu((await actions()).menuOf(editor, files, leave), place),
     });
 
@@ -98,6 +104,7 @@ export const gallery = {
     ];
     editor.server.declare("heddle_outputs");
     return () => {
+      void style?.then((remove) => remove());
       stops.forEach((each) => each());
       takeService();
     };

@@ -164,6 +164,7 @@ export class Drafts {
       events.on("document", () => this.#editor.documents.forEach((each) => this.#note(each, null))),
       events.on("run:jobs", (document) => this.#note(document, null)),
       this.#files.events.on("change", (document) => this.#note(document, null)),
+      this.#files.events.on("orphan", (document) => this.#note(document, "all")),
     );
     document.addEventListener("visibilitychange", () => {
       if (document.visibilityState !== "hidden") return;

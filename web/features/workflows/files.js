@@ -26,7 +26,7 @@ const LARGEST_FILE = 64 * 1024 * 1024;
 export class Files {
   /** @type {WeakMap<Document, FileState>} */
   #states = new WeakMap();
-  /** @type {Emitter<{change: Document}>} a tab's name, file or dirt changed */
+  /** `change`: a tab's name, file or dirt; `orphan`: its file was deleted. @type {Emitter<{change: Document, orphan: Document}>} */
   events = new Emitter();
   #editor;
   /** What is on its way to the server, by document: two saves at once would not know of each other. @type {WeakMap<Document, Promise<unknown>>} */
@@ -152,17 +152,20 @@ export class Files {
   /** @param {string} path @returns {Promise<Document>} */
   async #read(path) {
     const answer = await fetch(this.#editor.server.address(`/heddle/files/workflows/${encodeURIComponent(path)}`), { cache: "no-cache" });
-    const text = await answer.text();
     if (!answer.ok) throw new Refusal(answer.status, this.#editor.text("workflows.cannot-open", { name: path, reason: `HTTP ${answer.status}` }), null);
-    return this.openSaved(this.#parse(text, path), { name: nameOf(path), path, revision: revisionOf(answer) });
+    const saved = this.#parse(textOf(await answer.arrayBuffer()), path);
+    if (!Array.isArray(saved?.nodes)) throw this.#isOther(saved, path);
+    return this.openSaved(saved, { name: nameOf(path), path, revision: revisionOf(answer) });
   }
 
   /** @param {string} text @param {string} name */
   #parse(text, name) {
+    if (!text.trim()) throw new Error(this.#editor.text("workflows.empty-file", { name }));
     try {
       return parseExactly(text).value;
-    } catch (error) {
-      throw new Error(this.#editor.text("workflows.broken-json", { name, reason: error instanceof Error ? error.message : "" }));
+    } catch {
+      const { line, column, isCut } = breakIn(text);
+      throw new Error(this.#editor.text(isCut ? "workflows.cut-json" : "workflows.broken-json", { name, line, column }));
     }
   }
 
@@ -212,18 +215,23 @@ export class Files {
     if (what instanceof Blob && what.size > LARGEST_FILE && /\.json$/i.test(name)) {
       throw new Error(this.#editor.text("workflows.too-large", { name, megabytes: LARGEST_FILE / 2 ** 20 }));
     }
+    if (what instanceof Blob && !what.size) throw new Error(this.#editor.text("workflows.empty-file", { name }));
     const isJson = typeof what === "string" || /\.json$/i.test(name);
     if (isJson) {
-      const text = typeof what === "string" ? what : await what.text();
-      if (/^\s*\{/.test(text)) {
+      const text = typeof what === "string" ? what : textOf(await what.arrayBuffer());
+      if (typeof what !== "string" || /^\s*\{/.test(text)) {
         const saved = this.#parse(text, name);
+        if (text.includes("\uFFFD")) this.#editor.shell.note(this.#editor.text("workflows.lost-letters", { name }), { kind: "error" });
         if (Array.isArray(saved?.nodes)) return this.openSaved(saved, { name: nameOf(name) });
+        if (!mayHoldGraph(saved)) throw this.#isOther(saved, name);
       }
     }
     const form = new FormData();
     form.append("file", what instanceof Blob ? what : new Blob([what], { type: "text/plain" }), name);
     const found = await this.#editor.server.askExactly("POST", "/heddle/open", form);
-    for (const note of found.notes ?? []) this.#editor.shell.note(typeof note === "string" ? note : (note.message ?? JSON.stringify(note)));
+    const notes = (found.notes ?? []).map((/** @type {any} */ note) => (typeof note === "string" ? note : (note.message ?? JSON.stringify(note))));
+    if (found.kind === "media" && notes.length) this.#editor.shell.note(this.#editor.text("workflows.damaged-input", { name, reason: notes.join("; ") }), { kind: "error" });
+    else for (const note of notes) this.#editor.shell.note(this.#editor.text("workflows.file-note", { name, note }));
     if (found.workflow) {
       const document = this.openSaved(found.workflow, { name: nameOf(found.name ?? name) });
       if (found.kind !== "workflow") document.journal.clear();
@@ -231,10 +239,27 @@ export class Files {
     }
     if (found.kind === "media" && what instanceof File && this.#editor.services.media) {
       await onMedia(what);
+      if (!notes.length) this.#editor.shell.note(this.#editor.text("workflows.became-input", { name }));
       return this.#editor.document;
     }
-    this.#editor.shell.note(this.#editor.text("workflows.nothing-in-it", { name }), { kind: "error" });
+    const told = what instanceof Blob && PICTURE_NAME.test(name) ? ((await isText(what)) ? "workflows.text-not-picture" : "workflows.not-picture") : "workflows.nothing-in-it";
+    this.#editor.shell.note(this.#editor.text(told, { name }), { kind: "error" });
     return null;
+  }
+
+  /** @param {any} saved @param {string} name */
+  #isOther(saved, name) {
+    return new Error(this.#editor.text("workflows.other-json", { name, found: this.#describe(saved) }));
+  }
+
+  /** What JSON is that is no workflow, in words. @param {any} value */
+  #describe(value) {
+    if (Array.isArray(value)) return this.#editor.text("workflows.json-list", { count: value.length });
+    if (value === null || typeof value !== "object") return this.#editor.text("workflows.json-value", { value: writeExactly(value).slice(0, 40) });
+    const keys = Object.keys(value);
+    if (!keys.length) return this.#editor.text("workflows.json-bare");
+    const shown = keys.slice(0, 4).map((key) => (key.length > 24 ? `${key.slice(0, 24)}…` : key));
+    return this.#editor.text("workflows.json-object", { keys: shown.join(", ") + (keys.length > 4 ? ", …" : "") });
   }
 
   // Saving.
@@ -357,6 +382,39 @@ export class Files {
     });
   }
 
+  /**
+   * Gives a file another name. A tab that shows it follows.
+   * @param {string} from
+   * @param {string} to
+   */
+  async move(from, to) {
+    await this.#inTurnOf(from, async () => {
+      await this.#editor.server.post(`/heddle/files/workflows/${encodeURIComponent(from)}/move`, { to });
+      for (const each of this.#tabsOf(from)) this.setState(each, { path: to, name: nameOf(to) }); // revisions are of what is in it
+    });
+  }
+
+  /** Deletes a file. What stands in a tab that shows it stays there, as work that is not saved. @param {string} path */
+  async delete(path) {
+    await this.#inTurnOf(path, async () => {
+      await this.#editor.server.ask("DELETE", `/heddle/files/workflows/${encodeURIComponent(path)}`);
+      for (const each of this.#tabsOf(path)) {
+        this.setState(each, { path: null, revision: null, isUnsaved: true });
+        this.events.emit("orphan", each);
+      }
+    });
+  }
+
+  /** @param {string} path */
+  #tabsOf(path) {
+    return this.#editor.documents.filter((each) => this.stateOf(each).path === path);
+  }
+
+  /** When what is on its way for the tabs of a file has come there. @param {string} path @param {() => Promise<void>} work */
+  #inTurnOf(path, work) {
+    return this.#tabsOf(path).reduce((/** @type {() => Promise<void>} */ next, each) => () => this.#inTurn(each, next), work)();
+  }
+
   duplicate() {
     const { name } = this.stateOf(this.#editor.document);
     const saved = structuredClone(this.write(this.#editor.document));
@@ -373,8 +431,8 @@ export class Files {
   /** What programs send to the server. */
   async downloadPrompt() {
     const document = this.#editor.document;
-    const prompt = await this.#editor.server.post("/heddle/convert", writeExactly(this.write(document)));
-    offer(JSON.stringify(prompt, null, 2), `${this.stateOf(document).name} (API).json`);
+    const prompt = await this.#editor.server.askExactly("POST", "/heddle/convert", writeExactly(this.write(document)));
+    offer(writeExactly(prompt, 2), `${this.stateOf(document).name} (API).json`);
   }
 
   /** @param {Document} document @returns {Promise<boolean>} whether it was closed */
@@ -394,6 +452,57 @@ export class Files {
     editor.events.emit("workflow:closed", document);
     return true;
   }
+}
+
+const PICTURE_NAME = /\.(?:png|apng|jpe?g|webp|gif|avif|bmp|tiff?)$/i;
+
+/**
+ * What a file's bytes say: UTF-8 or, by its mark, UTF-16, as some editors of Windows write it.
+ * @param {ArrayBuffer} bytes
+ */
+export function textOf(bytes) {
+  const [first, second] = new Uint8Array(bytes.slice(0, 2));
+  const coding = first === 0xff && second === 0xfe ? "utf-16le" : first === 0xfe && second === 0xff ? "utf-16be" : "utf-8";
+  return new TextDecoder(coding).decode(bytes);
+}
+
+/** Whether it begins as a text does. @param {Blob} file */
+async function isText(file) {
+  try {
+    const head = new TextDecoder("utf-8", { fatal: true }).decode(await file.slice(0, 4096).arrayBuffer(), { stream: true });
+    return !/[\0-\x08\x0e-\x1f]/.test(head);
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Where a text stops being JSON. NaN and infinities are passed over, as in `parseExactly`.
+ * @param {string} text
+ * @returns {{line: number, column: number, isCut: boolean}} both from 1; `isCut`: all of it is right, only its end is missing
+ */
+export function breakIn(text) {
+  let at = text.trimEnd().length;
+  const end = at;
+  try {
+    JSON.parse(text.replace(/-?\b(?:NaN|Infinity)\b/g, (word) => "0".padEnd(word.length)));
+  } catch (error) {
+    const told = error instanceof Error ? error.message : "";
+    const [, line, column] = /line (\d+) column (\d+)/.exec(told) ?? []; // of every engine that tells one
+    const [, position] = /position (\d+)/.exec(told) ?? [];
+    if (position) at = Number(position);
+    else if (line) at = text.split("\n").slice(0, Number(line) - 1).reduce((sum, each) => sum + each.length + 1, 0) + Number(column) - 1;
+  }
+  at = Math.min(at, end);
+  const before = text.slice(0, at).split("\n");
+  return { line: before.length, column: (before.at(-1) ?? "").length + 1, isCut: at >= end };
+}
+
+/** Whether the server may find a graph, templates or another program's form in it. @param {any} value */
+function mayHoldGraph(value) {
+  if (!value || typeof value !== "object" || Array.isArray(value)) return false;
+  if (["prompt", "workflow", "templates", "extra_data", "parameters"].some((key) => key in value)) return true;
+  return Object.values(value).some((each) => each && typeof each === "object" && "class_type" in each);
 }
 
 /** @param {string} path  "faces/close up.json" */

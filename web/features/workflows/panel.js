@@ -83,14 +83,14 @@ export function fillPanel(editor, files, body) {
       { title: "command.rename", run: () => attempt(async () => {
         const given = await editor.shell.askText(editor.text("workflows.rename"), each.path.replace(/\.json$/, ""));
         const path = given && pathOf(given);
-        if (path) await editor.server.post(`/heddle/files/workflows/${encodeURIComponent(each.path)}/move`, { to: path });
+        if (path) await files.move(each.path, path);
       }) },
       { title: "command.versions", run: () => attempt(async () => {
         await files.openPath(each.path);
         editor.commands.run("file.versions");
       }) },
       "line",
-      { title: "workflows.delete", run: () => attempt(() => editor.server.ask("DELETE", `/heddle/files/workflows/${encodeURIComponent(each.path)}`)) },
+      { title: "workflows.delete", run: () => attempt(() => files.delete(each.path)) },
     ], { x: event.type === "contextmenu" ? event.clientX : at.left, y: event.type === "contextmenu" ? event.clientY : at.bottom });
   };
 
