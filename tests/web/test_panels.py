@@ -240,6 +240,19 @@ def test_the_console_shows_what_the_server_says_and_what_breaks_in_the_page(
     expect(log).to_have_count(0)
 
 
+def test_a_style_sheet_that_hides_the_page_can_be_taken_back(editor_page: Page) -> None:
+    page = editor_page
+    page.evaluate("heddle.editor.settings.write('theme.css', '* { display: none !important }')")
+    expect(page.locator(".canvas")).to_be_hidden()
+    page.evaluate("heddle.editor.settings.flush()")
+    page.goto("/?safe")
+    expect(page.get_by_text("without your own style sheets")).to_be_visible()
+    page.evaluate("heddle.editor.settings.write('theme.css', '')")
+    page.evaluate("heddle.editor.settings.flush()")
+    page.goto("/")
+    expect(page.locator(".canvas")).to_be_visible()
+
+
 def test_help_says_what_there_is(editor_page: Page, find_barriers: Callable[..., list[str]]) -> None:
     page = editor_page
     hint = page.locator(".hint")

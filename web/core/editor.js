@@ -57,6 +57,8 @@ export class Editor {
   #paths = new WeakMap();
   /** @type {{order: number, part: MenuPart}[]} */
   #menuParts = [];
+  /** Asked for with `?safe`: without the person's style sheets and packs' scripts, one of which may have broken the page. */
+  isSafe = new URLSearchParams(globalThis.location?.search).has("safe");
   /** @type {Map<string, () => void>} name of a feature -> what undoes it */
   #installed = new Map();
   /** @type {WeakMap<Document, (() => void)[]>} */

@@ -20,7 +20,8 @@ export const extensions = {
       takeService = editor.offer("extensions", service);
       await service.load();
     };
-    void start().catch((error) => editor.report(error));
+    if (!editor.isSafe) void start().catch((error) => editor.report(error));
+    else editor.shell.note(editor.text("extensions.safe"), { lasts: true });
     /** @type {(() => void) | null} */
     let removeStyle = null;
     const stop = editor.commands.add({ id: "extensions.list", title: "command.extensions", run: async () => {

@@ -70,7 +70,8 @@ export const theme = {
         { id: "view.links", title: "command.links", run: () => settings.write("links.style", settings.read("links.style") === "hidden" ? "spline" : "hidden") },
       ]),
     ];
-    document.adoptedStyleSheets = [...document.adoptedStyleSheets, shared, own];
+    // A sheet may hide all that could change it: the address with ?safe is the way back.
+    if (!editor.isSafe) document.adoptedStyleSheets = [...document.adoptedStyleSheets, shared, own];
     prefersLight.addEventListener("change", apply);
     forced.addEventListener("change", apply);
     apply();
