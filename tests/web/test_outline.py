@@ -128,7 +128,8 @@ LYING_ON_ANOTHER = """() => {
   const { graph, view } = heddle.editor;
   const all = [...graph.nodes.values()].map((node) => [node.type, view.layouts.boxOf(node)]);
   return all.flatMap(([name, one], i) => all.slice(i + 1)
-    .filter(([, { left, right, top, bottom }]) => one.left < right && one.right > left && one.top < bottom && one.bottom > top)
+    .filter(([, { left, right }]) => one.left < right && one.right > left)
+    .filter(([, { top, bottom }]) => one.top < bottom && one.bottom > top)
     .map(([other]) => `${name} on ${other}`));
 }"""
 
