@@ -122,3 +122,52 @@ def test_the_outline_of_a_large_graph_has_elements_for_what_is_seen_alone(editor
     expect(last).to_have_attribute("aria-posinset", "5000", timeout=30_000)  # the canvas draws them all, too
     expect(last).to_have_attribute("aria-setsize", "5000")
     assert tree.get_by_role("treeitem").count() < 100
+
+
+LYING_ON_ANOTHER = """() => {
+  const { graph, view } = heddle.editor;
+  const all = [...graph.nodes.values()].map((node) => [node.type, view.layouts.boxOf(node)]);
+  return all.flatMap(([name, one], i) => all.slice(i + 1)
+    .filter(([, { left, right }]) => one.left < right && one.right > left)
+    .filter(([, { top, bottom }]) => one.top < bottom && one.bottom > top)
+    .map(([other]) => `${name} on ${other}`));
+}"""
+
+
+def test_nodes_that_are_added_by_keyboard_lie_beside_each_other_in_view_and_a_save_is_said(editor_page: Page) -> None:
+    page = editor_page
+    keys = page.keyboard
+    page.evaluate("heddle.editor.open(new heddle.editor.document.constructor(heddle.editor.catalogue))")
+    canvas = page.get_by_role("application")
+    canvas.focus()
+    for words in ("Load Checkpoint", "CLIP Text Encode", "CLIP Text Encode", "KSampler", "VAE Decode", "Save Image"):
+        keys.press("Shift+A")
+        expect(page.get_by_role("combobox")).to_be_focused()
+        keys.type(words)
+        keys.press("Enter")
+        expect(canvas).to_be_focused()
+    assert page.evaluate("heddle.editor.graph.nodes.size") == 6
+    assert page.evaluate(LYING_ON_ANOTHER) == []
+    last = "heddle.editor.view.layouts.boxOf(heddle.editor.selection.nodes[0])"
+    assert page.evaluate(f"{last}.right <= heddle.editor.view.window.right")
+
+    # Two that feed the same node are made at its sockets.
+    page.evaluate("heddle.editor.selection.set([heddle.editor.graph.node(4)])")
+    for _ in range(2):
+        keys.press("Control+ArrowDown")
+        keys.press("Enter")
+        expect(page.get_by_role("combobox", name="What should feed this input?")).to_be_focused()
+        keys.type("new")
+        keys.press("Enter")
+        expect(page.get_by_role("combobox", name="Search nodes")).to_be_focused()
+        keys.press("Enter")
+        expect(canvas).to_be_focused()
+        page.evaluate("heddle.editor.selection.set([heddle.editor.graph.node(4)])")
+    assert page.evaluate("heddle.editor.graph.nodes.size") == 8
+    assert page.evaluate(LYING_ON_ANOTHER) == []
+
+    keys.press("Control+s")
+    expect(page.get_by_role("textbox", name="Save as")).to_be_focused()
+    keys.type("by keyboard")
+    keys.press("Enter")
+    expect(page.get_by_role("status").filter(has_text="“by keyboard” is saved")).to_be_attached()

@@ -342,6 +342,15 @@ export class CanvasView {
     return { left, top, right, bottom };
   }
 
+  /** Puts a node into the middle, at the same zoom, unless all of it is seen. @param {Node} node */
+  bringIntoView(node) {
+    const box = this.boxAround([node]);
+    if (!box) return;
+    const { left, top, right, bottom } = this.window;
+    if (box.left >= left && box.right <= right && box.top >= top && box.bottom <= bottom) return;
+    this.moveTo(this.scale, { x: this.width / 2 - ((box.left + box.right) / 2) * this.scale, y: this.height / 2 - ((box.top + box.bottom) / 2) * this.scale });
+  }
+
   /** @param {number} x @param {number} y @param {number} [near]  how near to a socket's centre is on it, graph px @returns {Hit} */
   hit(x, y, near) {
     this.settle();

@@ -45,6 +45,7 @@ export const announce = {
         follow(document);
         describe();
       }),
+      events.on("workflow:saved", (document) => shell.say(editor.text("announce.saved", { name: editor.services.workflows.stateOf(document).name }), "file")),
       events.on("graph", describe),
       events.on("change", describe),
       editor.settings.events.on("keys", describe),

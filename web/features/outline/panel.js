@@ -171,7 +171,7 @@ export function fillPanel(editor, body) {
     const { view } = editor;
     const box = part && part.kind !== "group" ? view.layouts.boxOf(part.node) : null;
     const at = box ? { x: box.right + 60, y: box.top + 30 } : view.toGraph(view.width / 2 - 100, view.height / 2 - 80);
-    await services.palette?.open({ at });
+    await services.palette?.open({ at, isApart: true });
     render();
     tree.element.focus();
   }

@@ -35,6 +35,7 @@ import { openPanel } from "./panel.js";
  * @property {{x: number, y: number}} [page]  where the palette opens, CSS px of the page; without it near the top
  * @property {Socket} [fits]  only what fits to this socket is listed, and the new node is linked to it
  * @property {(node: Node) => void} [then]  what else is done in the same step of undo
+ * @property {boolean} [isApart]  the node goes to the first place from there that no other node covers, and into view
  * @property {Link} [between]  only what can be put into this link is listed
  *
  * @typedef {object} PaletteService
@@ -43,6 +44,8 @@ import { openPanel } from "./panel.js";
  * @property {(entry: PaletteEntry) => void} remember  among those that were used last
  * @property {(entry: PaletteEntry, at: Point) => Node | null} insert  `at`: graph px
  */
+
+const APART = 60; // graph px between a node and the one beside it
 
 /** @type {Feature} */
 export const palette = {
@@ -75,7 +78,7 @@ export const palette = {
         view.redrawOverlay();
         return null;
       }
-      return insert(editor, entry, view.toGraph(view.width / 2 - 100, view.height / 2 - 80), request);
+      return insert(editor, entry, view.toGraph(view.width / 2 - 100, view.height / 2 - 80), { ...request, isApart: true });
     }
 
     /** Kept subgraphs are on the server: what is late is there the next time. */
@@ -201,7 +204,7 @@ function entriesOf(editor) {
  * @param {PaletteRequest} request
  * @returns {Node | null}
  */
-function insert(editor, entry, at, { fits, then }) {
+function insert(editor, entry, at, { fits, then, isApart }) {
   const { graph, view } = editor;
   const node = editor.edit("undo.add-node", () => {
     const added = entry.insert(graph, { x: Math.round(at.x), y: Math.round(at.y) });
@@ -210,12 +213,31 @@ function insert(editor, entry, at, { fits, then }) {
     graph.setNode(added, "width", Math.ceil(width));
     graph.setNode(added, "height", Math.ceil(height));
     if (fits) linkTo(editor, added, fits, at);
+    if (isApart) setApart(editor, added, fits?.side === "input" ? -1 : 1);
     then?.(added);
     return added;
   });
   if (!node) return null;
+  if (isApart) view.bringIntoView(node);
   editor.selection.set([node]);
   return node;
+}
+
+/**
+ * Moves a node beside all that would lie under it: nobody pointed at a place for it.
+ * @param {Editor} editor
+ * @param {Node} node
+ * @param {-1 | 1} side  to the left, or to the right
+ */
+function setApart({ graph, view }, node, side) {
+  view.settle();
+  for (;;) {
+    const box = view.layouts.boxOf(node);
+    const others = view.nodes.within(box).filter((each) => each !== node).map((each) => view.layouts.boxOf(each));
+    if (!others.length) return;
+    const x = side > 0 ? Math.max(...others.map(({ right }) => right)) + APART : Math.min(...others.map(({ left }) => left)) - APART - (box.right - box.left);
+    graph.moveNode(node, Math.round(x), node.y);
+  }
 }
 
 /**

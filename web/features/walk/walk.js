@@ -47,7 +47,7 @@ export const walk = {
       const next = at < 0 ? (by > 0 ? 0 : order.length - 1) : (at + by + order.length) % order.length;
       setSocket(null);
       selection.set([order[next]]);
-      bringIntoView(editor, order[next]);
+      view.bringIntoView(order[next]);
       editor.shell.say(editor.text("walk.node", { name: order[next].name, place: next + 1, count: order.length, id: String(order[next].id) }), "selection");
     }
 
@@ -158,7 +158,7 @@ function picksFor(editor, start) {
   const point = view.pointOf(start);
   const at = { x: point.x + (start.side === "input" ? -120 : 120), y: point.y };
   return [
-    { text: editor.text("walk.new-node"), detail: type, colour: colourOfType(type), run: () => editor.services.palette?.open({ at, fits: start }) },
+    { text: editor.text("walk.new-node"), detail: type, colour: colourOfType(type), run: () => editor.services.palette?.open({ at, fits: start, isApart: true }) },
     ...(links.length ? [{ text: editor.text("menu.disconnect"), run: () => editor.edit("undo.disconnect", () => links.forEach((link) => graph.disconnect(link))) }] : []),
     ...picks,
   ];
@@ -167,15 +167,6 @@ function picksFor(editor, start) {
 /** @param {Node} one @param {Node} other */
 function away(one, other) {
   return Math.hypot(one.x - other.x, one.y - other.y);
-}
-
-/** @param {Editor} editor @param {Node} node */
-function bringIntoView({ view }, node) {
-  const box = view.boxAround([node]);
-  if (!box) return;
-  const { left, top, right, bottom } = view.window;
-  if (box.left >= left && box.right <= right && box.top >= top && box.bottom <= bottom) return;
-  view.moveTo(view.scale, { x: view.width / 2 - ((box.left + box.right) / 2) * view.scale, y: view.height / 2 - ((box.top + box.bottom) / 2) * view.scale });
 }
 
 /** The menu of what is chosen, as a right click would open it. @param {Editor} editor @param {Socket | null} socket */
