@@ -94,10 +94,12 @@ class EventLog:
         """Write what is here now. On a full or busy disk it stays in memory and the next flush tries again."""
         for _ in range(2):  # what is being written already, and then what came since
             self._flush_now()
-            if self._flushing is None:
+            if self._flushing is None and not self._being_written:
                 return
+            # What the end of a job took along is written by nobody's flush; a write that does nothing comes after it.
+            writing = self._flushing or self._writer.do(lambda db: None, durable=False)
             try:
-                await asyncio.shield(self._flushing)
+                await asyncio.shield(writing)
             except sqlite3.Error:
                 return
             await asyncio.sleep(0)  # it may have been done before it was waited for, and not been cleared away

@@ -175,7 +175,7 @@ def check_promises(house: KilledHouse) -> Counter[str]:
     for line in (house.base / "output" / "runs.log").read_text().splitlines():
         job, node, at, _ = line.split()
         if int(at) > finished.get((job, node), int(at)) or int(at) > ended[job]:
-            again.append(line)
+            again.append((line, finished.get((job, node)), states[job], ended[job]))
     assert again == [], "ran again after it was recorded as finished"
     return Counter(states.values())
 

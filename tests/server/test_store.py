@@ -10,6 +10,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -330,6 +331,27 @@ async def test_what_an_earlier_try_finished_comes_with_the_next_one(tmp_path: Pa
     store.record(job.seq, "a", 3, 9, [{"kind": "node_finished", "node_id": "1", "output": {"x": 1}, "cached": True}])
     told = await store.explain("a")
     assert told is not None and told["1"]["finished_ms"] == 5  # of the try that did it
+    await store.close()
+
+
+async def test_what_an_earlier_try_finished_comes_though_the_end_of_another_job_is_still_taking_it_along(
+    tmp_path: Path,
+) -> None:
+    store = await opened(tmp_path)
+    for job_id in "ab":
+        await store.accept(new(job_id))
+    a, b = await store.claim(), await store.claim()
+    assert a is not None and b is not None
+    await store.put_back("a", worker_died=True)
+    held = threading.Event()
+    slow = store._writer.do(lambda db: held.wait(30), durable=False)
+    finished = {"kind": "node_finished", "node_id": "1", "output": {"images": []}}
+    store.record(a.seq, "a", 1, 1, [finished])  # the last that was heard of the worker that died
+    store.finish_soon("b", "success", [], None, lambda trouble: None)
+    asyncio.get_running_loop().call_later(0.2, held.set)
+    again = await store.claim()
+    assert again is not None and again.id == "a" and set(again.finished) == {"1"}
+    await slow
     await store.close()
 
 
