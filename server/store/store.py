@@ -16,6 +16,7 @@ import sqlite3
 from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -58,7 +59,7 @@ from server.store.rows import (
     storable,
 )
 from server.store.waiting import Line, Waiting
-from server.store.writer import GroupWriter
+from server.store.writer import GroupWriter, settle
 
 log = logging.getLogger("heddle.server.store")
 
@@ -347,17 +348,8 @@ class Store:
 
     async def finish(self, job_id: str, outcome: str, messages: Sequence[Any] = (), failure: Any = None) -> None:
         """Write the end of a job: what `/history` shows of it from now on. Raises: StoreTrouble."""
-        ended = asyncio.get_running_loop().create_future()
-
-        def then(trouble: BaseException | None) -> None:
-            if ended.done():
-                return
-            if trouble is None:
-                ended.set_result(None)
-            else:
-                ended.set_exception(trouble)
-
-        self.finish_soon(job_id, outcome, messages, failure, then)
+        ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.finish_soon(job_id, outcome, messages, failure, partial(settle, ended, None))
         await ended
 
     def finish_soon(

@@ -73,12 +73,7 @@ class GroupWriter:
                     then(result)
                 except Exception as trouble:
                     error = trouble
-            if future.done():
-                return
-            if error is None:
-                future.set_result(result)
-            else:
-                future.set_exception(error)
+            settle(future, result, error)
 
         self.post(work, durable=durable, done=done)
         return future
@@ -150,6 +145,16 @@ class GroupWriter:
             if len(group) == 1:
                 raise
             return False
+
+
+def settle(future: asyncio.Future[T], result: T, error: BaseException | None) -> None:
+    """Give a future its result or its error, unless nobody waits for it any more."""
+    if future.done():
+        return
+    if error is None:
+        future.set_result(result)
+    else:
+        future.set_exception(error)
 
 
 def _tell(group: list[Task[Any]]) -> None:
