@@ -73,20 +73,24 @@ def sample_part(
         noised: the latent has its noise already, as one that an earlier part left.
     """
     latent = latent_image["samples"]
-    sigmas = part_of(sigmas_for(SCHEDULERS[scheduler], model.predicts.schedule, steps, denoise), first, last, to_clean)
+    sampler = SAMPLERS[sampler_name]
+    whole = sigmas_for(
+        SCHEDULERS[scheduler], model.predicts.schedule, steps, denoise, skip_last_level=sampler.skips_last_level
+    )
+    sigmas = part_of(whole, first, last, to_clean)
     noise = initial_noise(seed, latent.shape, latent_image.get("batch_index"))
     if noised:
         noise = torch.zeros_like(noise)
     with ctx.weights.hold(model, on_part=lambda done, size: ctx.check_cancelled()) as net:
         denoiser = denoiser_for(model, net)
         samples = run_sampler(
-            SAMPLERS[sampler_name],
+            sampler,
             guided(denoiser, _states(positive, "positive"), _states(negative, "negative"), cfg),
             model.predicts,
             sigmas,
             latent,
             noise,
-            step_noise=step_noise(seed, latent),
+            step_noise=step_noise(seed),
             mask=latent_image.get("noise_mask"),
             scale=model.latent.scale,
             on_step=StepWatch(ctx, model, max(len(sigmas) - 1, 0)),

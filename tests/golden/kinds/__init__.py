@@ -3,6 +3,7 @@
 from tests.golden.kinds.chains import CHAINS
 from tests.golden.kinds.infotext import INFOTEXT
 from tests.golden.kinds.kind import Kind
+from tests.golden.kinds.menu_schedules import MENU_SCHEDULES
 from tests.golden.kinds.node_sampling import NODE_SAMPLING
 from tests.golden.kinds.noise_levels import NOISE_LEVELS
 from tests.golden.kinds.operations import OPERATIONS
@@ -11,6 +12,17 @@ from tests.golden.kinds.sd15 import SD15
 from tests.golden.kinds.text_inversion import TEXT_INVERSION
 from tests.golden.kinds.tokens import TOKENS
 
-KINDS = (NOISE_LEVELS, SAMPLING, NODE_SAMPLING, TOKENS, SD15, TEXT_INVERSION, OPERATIONS, CHAINS, INFOTEXT)
+KINDS = (
+    NOISE_LEVELS,
+    MENU_SCHEDULES,
+    SAMPLING,
+    NODE_SAMPLING,
+    TOKENS,
+    SD15,
+    TEXT_INVERSION,
+    OPERATIONS,
+    CHAINS,
+    INFOTEXT,
+)
 
 __all__ = ["KINDS", "Kind"]

@@ -46,14 +46,22 @@ def check(case: Case, workshop: Workshop) -> Iterator[Check]:
         class_context(class_number(inputs["negative"], 2)),
         inputs["cfg"],
     )
+    sampler = SAMPLERS[inputs["sampler_name"]]
+    sigmas = sigmas_for(
+        SCHEDULERS[inputs["scheduler"]],
+        prediction.schedule,
+        inputs["steps"],
+        inputs["denoise"],
+        skip_last_level=sampler.skips_last_level,
+    )
     samples = run_sampler(
-        SAMPLERS[inputs["sampler_name"]],
+        sampler,
         denoise,
         prediction,
-        sigmas_for(SCHEDULERS[inputs["scheduler"]], prediction.schedule, inputs["steps"], inputs["denoise"]),
+        sigmas,
         latent,
         initial_noise(inputs["seed"], latent.shape, inputs.get("batch_index")),
-        step_noise=step_noise(inputs["seed"], latent),
+        step_noise=step_noise(inputs["seed"]),
         mask=workshop.tensor(inputs["mask"]) if "mask" in inputs else None,
         scale=float(factor[1]) if factor else 1.0,
     )
