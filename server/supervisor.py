@@ -640,7 +640,7 @@ class Supervisor:
             told += messages
             if kind == "node_started":
                 run.begun[str(event.get("node_id"))] = now
-            elif kind in ("node_finished", "node_failed", "node_blocked"):
+            elif kind in ("node_finished", "node_failed"):
                 run.begun.pop(str(event.get("node_id")), None)
             # Progress that is told to nobody is of no use to anybody later.
             if kind not in UNSTORED_EVENTS and (messages or kind != "node_progress"):

@@ -16,7 +16,7 @@ from tests.web.conftest import Troubles
 from tests.web.page_server import HOUSE, PageServer, running
 from tests.web.waits import PATIENCE_S, until, until_kept
 
-# A node that waits, and one that fails, as a pack brings them.
+# A node that waits, one that fails, and one that lets nothing through, as a pack brings them.
 PACK = """
 import time
 class Wait:
@@ -35,7 +35,13 @@ class Fail:
     RETURN_TYPES, FUNCTION, OUTPUT_NODE, CATEGORY = (), "run", True, "test"
     def run(self, value):
         raise ValueError("it is full of eels")
-NODE_CLASS_MAPPINGS = {"Wait": Wait, "Fail": Fail}
+class Block:
+    INPUT_TYPES = classmethod(lambda cls: {"required": {"value": ("INT", {"forceInput": True})}})
+    RETURN_TYPES, FUNCTION, CATEGORY = ("INT",), "run", "test"
+    def run(self, value):
+        from comfy_execution.graph import ExecutionBlocker
+        return (ExecutionBlocker("there is no face"),)
+NODE_CLASS_MAPPINGS = {"Wait": Wait, "Fail": Fail, "Block": Block}
 """
 OPEN = """(saved) => {
     const { editor } = heddle;
@@ -183,6 +189,26 @@ def test_a_node_that_fails_says_why_and_what_others_made_stays(pack_page: Page) 
     row.get_by_role("button", name="Run it again").click()
     assert until_ended(page, 2) == ["partial", "partial"]
     expect(page.locator(".queue-partial")).to_have_count(2)
+
+
+def test_a_node_that_is_kept_from_running_says_why_and_the_rest_is_done(pack_page: Page) -> None:
+    page = pack_page
+    number = {"name": "INT", "type": "INT"}
+    nodes = [
+        node(1, "Wait", widgets_values=[0, 7, "fixed"], outputs=[{**number, "links": [1]}]),
+        node(2, "Block", inputs=[{"name": "value", "type": "INT", "link": 1}], outputs=[{**number, "links": [2]}]),
+        node(3, "Fail", inputs=[{"name": "value", "type": "INT", "link": 2}]),
+    ]
+    page.evaluate(OPEN, workflow(nodes, [[1, 1, 0, 2, 0, "INT"], [2, 2, 0, 3, 0, "INT"]]))
+    card = page.locator(".errors")
+    for run in (1, 2):
+        page.keyboard.press("Control+Enter")
+        assert until_ended(page, run) == ["done"] * run
+        expect(card.locator("li")).to_have_count(1)
+        expect(card).to_contain_text("there is no face")
+        expect(card).to_contain_text("the rest runs")
+        assert shown(page, 1, "text") == "waited 0"
+        assert [each["message"] for each in shown(page, 3, "errors")] == ["there is no face"]
 
 
 def test_jobs_wait_in_an_order_that_can_be_changed_and_run_ones_can_be_stopped(pack_page: Page) -> None:

@@ -1,6 +1,6 @@
 /**
  * Running the workflow that is open. Other features and packs find `editor.services.run`; what happens is told as
- * "run:job", "run:progress", "run:refused", "run:failed" and "run:trouble".
+ * "run:job", "run:progress", "run:refused", "run:blocked", "run:failed" and "run:trouble".
  */
 
 import { afterQueue, beforeQueue } from "../../core/controls.js";
@@ -128,6 +128,7 @@ export class RunService {
       this.sending.stop,
       ...this.showing.cleanups,
       this.jobs.events.on("state", (job) => this.#stateChanged(job)),
+      this.jobs.events.on("blocked", (told) => editor.events.emit("run:blocked", told)),
       this.jobs.events.on("progress", (job) => editor.events.emit("run:progress", job)),
       editor.events.on("document", (document) => this.#follow(document)),
       editor.events.on("workflow:restored", (document) => void this.recall(document)),
@@ -349,6 +350,7 @@ export class RunService {
       this.#remember(document, id);
       for (const node of known.nodes.keys()) this.jobs.events.emit("node", { job: known, id: node });
       for (const [node, output] of known.results) this.jobs.events.emit("result", { job: known, id: node, output });
+      for (const failure of known.blocked) this.jobs.events.emit("blocked", { job: known, failure });
       if (known.state !== "queued") this.#stateChanged(known);
       return;
     }
