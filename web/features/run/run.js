@@ -3,7 +3,7 @@
  * "run:job", "run:progress", "run:refused", "run:failed" and "run:trouble".
  */
 
-import { afterQueue, beforeQueue } from "../../core/controls.js";
+import { Draws } from "../../core/controls.js";
 import { addStyle } from "../../core/dom.js";
 import { newId } from "../../core/ids.js";
 import { writeExactly } from "../../core/json.js";
@@ -15,6 +15,7 @@ import { nodesBehind, targetsOf } from "./reach.js";
 import { Sending } from "./sending.js";
 import { readOutput, Showing } from "./showing.js";
 
+/** @import { Run } from "../../core/controls.js" */
 /** @import { Document } from "../../core/document.js" */
 /** @import { Editor, Feature } from "../../core/editor.js" */
 /** @import { Entry } from "../../core/journal.js" */
@@ -23,7 +24,8 @@ import { readOutput, Showing } from "./showing.js";
 /**
  * What is about to be queued. A hook may change `workflow`, which is the saved form, and what it returns false for, or
  * throws for, is not queued.
- * @typedef {{document: Document, workflow: any, targets: string[] | null, front: boolean, extraData: Record<string, any>}} Wish
+ * @typedef {{document: Document, workflow: any, targets: string[] | null, front: boolean, extraData: Record<string, any>,
+ *   valuesOf: (node: Node) => Record<string, any>}} Wish  `valuesOf`: what a node is run with: a seed may be on already
  * @typedef {(wish: Wish) => void | boolean | Promise<void | boolean>} BeforeHook
  * @typedef {(asked: {document: Document, targets: string[] | null}) => void | boolean | Promise<void | boolean>} PrepareHook
  * @typedef {(job: Job) => void} AfterHook
@@ -109,6 +111,8 @@ export class RunService {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #changeTimer;
   #isStale = false; // it changed while a job of it was under way
+  /** @type {WeakMap<Document, Draws>} */
+  #draws = new WeakMap();
   /** @type {WeakMap<Document, string>} */
   #workflowIds = new WeakMap();
   /** @type {WeakMap<Job, {percent: number, secondsLeft: number | null}>} while the line is broken nobody knows more */
@@ -148,21 +152,31 @@ export class RunService {
    * @returns {Promise<Job[]>} those that were written down for the server
    */
   async queue({ count = this.count, front = false, targets = null, document = this.#editor.document, extraData = {} } = {}) {
-    const isBefore = this.#editor.settings.read("run.seeds") === "before";
+    const when = this.#editor.settings.read("run.seeds") === "before" ? "before" : "after";
+    const draws = this.#draws.get(document) ?? new Draws(document);
+    this.#draws.set(document, draws);
     /** @type {Job[]} */
     const queued = [];
     this.#editor.events.emit("run:asked", document);
     for (let i = 0; i < Math.min(MOST_AT_ONCE, Math.max(1, Math.round(count) || 1)); i++) {
-      if (isBefore) beforeQueue(document);
       for (const hook of this.prepare.all) if ((await hook({ document, targets })) === false) return queued;
+      const run = draws.run(when, () => this.#write(document));
       /** @type {Wish} */
-      const wish = { document, workflow: this.#write(document), targets, front, extraData: { ...extraData } };
-      for (const hook of this.before.all) if ((await hook(wish)) === false) return queued;
-      queued.push(this.#send(wish));
-      if (!isBefore) afterQueue(document);
+      const wish = { document, workflow: run.written, targets, front, extraData: { ...extraData }, valuesOf: run.valuesOf };
+      if (!(await this.#isWanted(wish).catch((error) => { run.refused(); throw error; }))) {
+        run.refused();
+        return queued;
+      }
+      queued.push(this.#send(wish, run));
       if (i % 10 === 9) await new Promise((resolve) => setTimeout(resolve)); // the page stays alive in a long batch
     }
     return queued;
+  }
+
+  /** @param {Wish} wish */
+  async #isWanted(wish) {
+    for (const hook of this.before.all) if ((await hook(wish)) === false) return false;
+    return true;
   }
 
   /** What its tab says. @param {Document} document @returns {string} */
@@ -183,8 +197,8 @@ export class RunService {
     return own;
   }
 
-  /** @param {Wish} wish @returns {Job} */
-  #send(wish) {
+  /** @param {Wish} wish @param {Run<any>} run @returns {Job} */
+  #send(wish, run) {
     const { document } = wish;
     const job = new Job(newId(), document, this.nameOf(document));
     job.targets = wish.targets;
@@ -200,8 +214,14 @@ export class RunService {
       extra_data: wish.extraData,
     });
     this.sending.send(job, body).then(
-      (answer) => this.#taken(job, answer),
-      (error) => this.#refused(job, error),
+      (answer) => {
+        run.taken();
+        this.#taken(job, answer);
+      },
+      (error) => {
+        run.refused();
+        this.#refused(job, error);
+      },
     );
     return job;
   }
