@@ -130,8 +130,8 @@ def test_a_workflow_is_run_by_a_key_and_its_picture_stands_in_the_node(editor_pa
     [picture] = shown(page, 7, "pictures")
     assert picture["file"]["filename"].startswith("heddle")
     assert page.request.get(picture["src"]).headers["content-type"] == "image/png"
-    assert page.evaluate("heddle.editor.document.root.node(5).values.seed") != seed  # drawn for the next run
     until(page, "heard.length", 1)  # the answer to the sending may come after the picture
+    assert page.evaluate("heddle.editor.document.root.node(5).values.seed") != seed  # drawn for the next run
     expect(page.locator(".voice")).to_contain_text("Done in")
     expect(page).to_have_title("test · Heddle")  # no percent is left
     until(page, "heddle.editor.services.content.get(heddle.editor.document.root.node(5))?.ms > 0")
@@ -236,7 +236,7 @@ def test_jobs_wait_in_an_order_that_can_be_changed_and_run_ones_can_be_stopped(p
     expect(rows).to_have_count(0)
     page.get_by_role("button", name="Stop", exact=True).click()
     assert until_ended(page, 3) == ["cancelled"] * 3
-    assert page.evaluate("heddle.editor.document.root.node(1).values.seed") == 10
+    until(page, "heddle.editor.document.root.node(1).values.seed", 10)
 
 
 def test_a_run_follows_changes_of_what_it_makes_and_goes_on_until_it_is_stopped(pack_page: Page) -> None:
@@ -257,7 +257,7 @@ def test_a_run_follows_changes_of_what_it_makes_and_goes_on_until_it_is_stopped(
     count = len(until_ended(page, 5))
     page.wait_for_timeout(500)  # time enough for one more
     assert len(jobs(page)) == count
-    assert page.evaluate("heddle.editor.document.root.node(1).values.seed") == 51 + count - 2
+    until(page, "heddle.editor.document.root.node(1).values.seed", 51 + count - 2)
 
 
 def test_what_is_chosen_runs_alone_and_each_tab_gets_its_own_results(pack_page: Page) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -228,14 +229,71 @@ def test_a_draft_of_another_browser_goes_on_as_one_of_its_own(
     old = page.evaluate(DRAFT)
     wait_for_draft(page, old)
     beside = open_page(context)
-    expect(beside.get_by_text("kept on the server")).to_have_count(0)  # it is open in the window beside
+    expect(beside.get_by_text("The server kept")).to_have_count(0)  # it is open in the window beside
     elsewhere = open_page(new_context(server))
-    elsewhere.get_by_role("button", name="Open it").click()
-    expect(elsewhere.get_by_text("kept on the server")).to_have_count(0)  # the note goes before the draft has come
+    elsewhere.locator(".note").get_by_role("button", name="Open").click()
+    expect(elsewhere.get_by_text("The server kept")).to_have_count(0)  # the note goes before the draft has come
     until(elsewhere, PLACE.format(node=node), [1234, 567])
     new = elsewhere.evaluate(DRAFT)
     assert new != old
     wait_for_draft(elsewhere, new)
+
+
+def put_draft(server: PageServer, draft: str, name: str) -> None:
+    """As another browser leaves it."""
+    body = json.dumps({"nodes": [], "links": [], "version": 0.4}).encode()
+    address = f"{server.address}/heddle/drafts/{draft}?name={name}"
+    urllib.request.urlopen(urllib.request.Request(address, body, method="PUT"), timeout=30).close()
+
+
+def test_a_draft_that_is_left_alone_is_offered_again_when_it_changed_and_is_discarded_by_name(
+    start_server: Callable[..., PageServer],
+    new_context: Callable[..., BrowserContext],
+    find_barriers: Callable[..., list[str]],
+) -> None:
+    server = start_server()
+    context = new_context(server)
+    put_draft(server, "one", "Lighthouse")
+
+    page = open_page(context)
+    note = page.locator(".note").filter(has_text="Lighthouse")
+    expect(note).to_contain_text("1 minute ago")
+    note.get_by_role("button", name="Leave alone").click()
+    expect(page.get_by_text("It stays on the server")).to_be_visible()
+    page.close()
+
+    # The next visit says nothing; the panel has it, and the question can be refused.
+    page = open_page(context)
+    until(page, "heddle.editor.services.workflows.isKept()")
+    page.get_by_role("button", name="Workflows", exact=True).click()
+    page.get_by_role("button", name="kept on the server: 1").click()
+    expect(page.locator(".note").filter(has_text="Lighthouse")).to_have_count(0)
+    assert find_barriers(page, "dialog") == []
+    page.get_by_role("button", name="Discard “Lighthouse”…").click()
+    question = page.get_by_role("dialog", name="Discard unsaved work?")
+    expect(question).to_contain_text("“Lighthouse”, changed 1 minute ago")
+    question.get_by_role("button", name="Keep").click()
+    expect(page.get_by_role("button", name="Open “Lighthouse”")).to_be_visible()
+    page.close()
+
+    # Changed since, with another one beside it: both are offered; what changes while one is asked stays.
+    put_draft(server, "one", "Lighthouse")
+    put_draft(server, "two", "Harbour")
+    page = open_page(context)
+    note = page.locator(".note").filter(has_text="“Harbour” and “Lighthouse”")
+    note.get_by_role("button", name="Choose…").click()
+    page.get_by_role("button", name="Discard all…").click()
+    question = page.get_by_role("dialog", name="Discard unsaved work?")
+    expect(question).to_contain_text("“Harbour”")
+    before = server.ask("/heddle/drafts")["drafts"]
+    while server.ask("/heddle/drafts")["drafts"] == before:
+        put_draft(server, "one", "Lighthouse")  # at another millisecond
+    question.get_by_role("button", name="Discard", exact=True).click()
+    expect(page.get_by_text("“Lighthouse” was changed meanwhile")).to_be_visible()
+    expect(page.get_by_role("button", name="Open “Harbour”")).to_have_count(0)
+    assert [each["id"] for each in server.ask("/heddle/drafts")["drafts"]] == ["one"]
+    page.get_by_role("button", name="Open “Lighthouse”").click()
+    expect(page.get_by_role("tab", name="Lighthouse")).to_be_visible()
 
 
 def test_a_browser_that_keeps_nothing_asks_before_it_closes_and_the_server_keeps_the_work(

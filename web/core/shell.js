@@ -25,6 +25,8 @@ import { CLOSE, h, icon } from "./dom.js";
  * @typedef {{text?: string, title?: string, keys?: string, isDisabled?: boolean, isChecked?: boolean,
  *   run?: () => unknown, children?: MenuItem[], colour?: string}} MenuEntry  `colour`: shown before the words
  * @typedef {MenuEntry | "line"} MenuItem
+ *
+ * @typedef {{text: string, run: () => unknown}} NoteAction
  */
 
 const NOTE_MS = 6000;
@@ -152,14 +154,16 @@ export class Shell {
   /**
    * Says something that needs no answer.
    * @param {string} text
-   * @param {{kind?: "plain" | "error" | "good", action?: {text: string, run: () => unknown}, lasts?: boolean}} [how]
+   * @param {{kind?: "plain" | "error" | "good", action?: NoteAction | NoteAction[], lasts?: boolean}} [how]
+   *   `action`: what can be done about it; one ends the note
    * @returns {() => void} takes it away
    */
   note(text, { kind = "plain", action, lasts = kind === "error" } = {}) {
     const remove = () => note.remove();
+    const buttons = [action ?? []].flat().map((each) => h("button", { type: "button", on: { click: () => { remove(); each.run(); } } }, each.text));
     const note = h("div", { class: `note note-${kind}`, role: kind === "error" ? "alert" : null },
       h("p", {}, text),
-      action && h("button", { type: "button", on: { click: () => { remove(); action.run(); } } }, action.text),
+      buttons.length > 1 ? h("div", { class: "note-actions" }, buttons) : buttons,
       h("button", { type: "button", class: "quiet", "aria-label": this.#messages.text("shell.dismiss"), on: { click: remove } }, icon(CLOSE)));
     const host = this.#topmost();
     if (this.notes.parentElement !== host) host.append(this.notes); // what lies below a modal dialog cannot be pressed
