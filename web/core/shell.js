@@ -23,7 +23,8 @@ import { CLOSE, h, icon } from "./dom.js";
  *
  * One entry: its words are `text`, or the message that `title` names.
  * @typedef {{text?: string, title?: string, keys?: string, isDisabled?: boolean, isChecked?: boolean,
- *   run?: () => unknown, children?: MenuItem[], colour?: string}} MenuEntry  `colour`: shown before the words
+ *   run?: () => unknown, children?: MenuItem[], colour?: string, isStart?: boolean}} MenuEntry  `colour`: shown before the
+ *   words; `isStart`: the keyboard begins at it
  * @typedef {MenuEntry | "line"} MenuItem
  */
 
@@ -283,7 +284,7 @@ export class Shell {
     const host = this.#topmost();
     (host === this.root ? this.stage : host).append(menu); // the page is all landmarks
     placeInside(menu, place.x, place.y);
-    /** @type {HTMLElement | null} */ (menu.querySelector("[role^=menuitem]:not([aria-disabled=true])"))?.focus();
+    /** @type {HTMLElement | null} */ (menu.querySelector("[data-start]") ?? menu.querySelector("[role^=menuitem]:not([aria-disabled=true])"))?.focus();
     addEventListener("pointerdown", (event) => {
       if (!menu.contains(/** @type {globalThis.Node} */ (event.target))) this.#closeMenu();
     }, { signal: stop.signal, capture: true });
@@ -307,7 +308,7 @@ export class Shell {
       const row = h("div", {
         role: item.isChecked === undefined ? "menuitem" : "menuitemcheckbox", class: "menu-item", tabindex: "-1",
         "aria-disabled": item.isDisabled ? "true" : null, "aria-checked": item.isChecked === undefined ? null : String(item.isChecked),
-        "aria-haspopup": item.children ? "menu" : null,
+        "aria-haspopup": item.children ? "menu" : null, data: item.isStart ? { start: "" } : null,
       }, item.colour && h("i", { class: "menu-colour", style: { background: item.colour } }), h("span", { class: "menu-text" }, text), item.keys && h("kbd", {}, item.keys), item.children && h("span", { class: "menu-more", "aria-hidden": "true" }, "›"));
       const open = () => {
         opened?.remove();
