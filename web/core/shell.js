@@ -162,7 +162,7 @@ export class Shell {
       h("p", {}, text),
       action && h("button", { type: "button", on: { click: () => { remove(); action.run(); } } }, action.text),
       h("button", { type: "button", class: "quiet", "aria-label": this.#messages.text("shell.dismiss"), on: { click: remove } }, icon(CLOSE)));
-    const host = this.#topmost();
+    const host = this.topmost;
     if (this.notes.parentElement !== host) host.append(this.notes); // what lies below a modal dialog cannot be pressed
     this.notes.append(note);
     while (this.notes.children.length > 5) this.notes.firstElementChild?.remove();
@@ -221,9 +221,14 @@ export class Shell {
     });
   }
 
-  /** Where what lies over everything belongs. */
-  #topmost() {
-    return [...document.querySelectorAll("dialog:modal")].at(-1) ?? this.root;
+  /** Whether a modal dialog lies over the page: nothing below it is for keys, drops or the pointer. */
+  get isCovered() {
+    return document.querySelector("dialog:modal") !== null;
+  }
+
+  /** Where what lies over everything belongs: the modal dialog on top, else the page. @returns {HTMLElement} */
+  get topmost() {
+    return /** @type {HTMLElement | undefined} */ ([...document.querySelectorAll("dialog:modal")].at(-1)) ?? this.root;
   }
 
   /**
@@ -281,7 +286,7 @@ export class Shell {
       menu.remove();
       if (hadFocus && before instanceof HTMLElement) before.focus({ preventScroll: true });
     };
-    const host = this.#topmost();
+    const host = this.topmost;
     (host === this.root ? this.stage : host).append(menu); // the page is all landmarks
     placeInside(menu, place.x, place.y);
     /** @type {HTMLElement | null} */ (menu.querySelector("[data-start]") ?? menu.querySelector("[role^=menuitem]:not([aria-disabled=true])"))?.focus();
