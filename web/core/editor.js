@@ -218,7 +218,7 @@ export class Editor {
   /** Zooms so that everything is seen. */
   fitAll() {
     const box = this.view.boxAround();
-    if (box) this.view.fit(box);
+    if (box) this.view.fit(box, { padding: 28 });
     else this.view.moveTo(1, { x: this.view.width / 2, y: this.view.height / 2 });
   }
 
