@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -239,6 +240,61 @@ def test_jobs_wait_in_an_order_that_can_be_changed_and_run_ones_can_be_stopped(p
     until(page, "heddle.editor.document.root.node(1).values.seed", 10)
 
 
+def test_the_queue_is_gone_through_and_put_in_order_by_keyboard(
+    pack_page: Page, find_barriers: Callable[..., list[str]]
+) -> None:
+    page = pack_page
+    page.evaluate(OPEN, waiting(100, "increment"))
+    page.locator(".run-count").fill("40")
+    page.locator(".canvas").focus()
+    page.keyboard.press("Control+Enter")
+    page.locator(".rail-button", has_text="Queue").click()
+    rows = page.locator(".queue-waits")
+    expect(page.get_by_role("button", name="Show more (and 9 more)")).to_be_visible()
+    expect(rows).to_have_count(30)
+    order = [row.get_attribute("data-job") or "" for row in rows.all()]
+    assert find_barriers(page, ".side-right") == []
+    # One stop of Tab leads in; the row that has the keyboard shows its buttons to it.
+    page.get_by_role("button", name="Clear").focus()
+    page.keyboard.press("Tab")
+    expect(rows.first).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(rows.first.get_by_role("button", name="To the front")).to_be_focused()
+    rows.first.focus()
+    page.keyboard.press("ArrowUp")
+    expect(page.get_by_role("listitem", name="Running: ")).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("End")
+    expect(rows.last).to_be_focused()
+    assert rows.last.get_attribute("data-job") == order[29]
+    page.keyboard.press("Alt+ArrowDown")  # past the last one that is shown: more are
+    moved = page.locator(f'.queue-waits[data-job="{order[29]}"]')
+    expect(moved.locator(".queue-words")).to_have_text("Place 31")
+    expect(moved).to_be_focused()
+    assert rows.count() > 30
+    page.keyboard.press("Alt+Home")
+    expect(rows.first).to_have_attribute("data-job", order[29])
+    expect(moved).to_be_focused()
+    page.keyboard.press("Alt+End")
+    expect(rows).to_have_count(39)
+    expect(rows.last).to_have_attribute("data-job", order[29])
+    expect(moved).to_be_focused()
+    page.keyboard.press("Delete")
+    expect(rows).to_have_count(38)
+    expect(rows.last).to_be_focused()  # what is there now
+    page.keyboard.press("Home")
+    expect(rows.first).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("menuitem", name="To the front")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(rows.first).to_be_focused()
+    page.get_by_role("button", name="Clear").click()
+    expect(rows).to_have_count(0)
+    page.get_by_role("listitem", name="Running: ").press("Delete")
+    until(page, f"{CANCELLED}.length >= 1")
+    expect(page.get_by_role("listitem", name="Running: ")).to_have_count(0)
+
+
 def test_a_run_follows_changes_of_what_it_makes_and_goes_on_until_it_is_stopped(pack_page: Page) -> None:
     page = pack_page
     page.evaluate(OPEN, waiting(0, "increment"))
@@ -293,9 +349,15 @@ def test_a_run_survives_a_server_that_goes_away(
     page.evaluate(OPEN, waiting(1))
     page.keyboard.press("Control+Enter")
     expect(page.locator(".progress-bar")).to_be_visible()
+    page.evaluate("heddle.editor.shell.openPanel('queue')")
+    running = page.locator(".queue-job .queue-words").first
+    expect(running).to_contain_text("Wait")
     server.stop()
     banner = page.locator(".banner")
     expect(banner).to_contain_text("does not answer")
+    expect(running).to_contain_text("Waiting for the server. Last known: ")
+    expect(running).not_to_contain_text("left")
+    expect(page.locator(".progress-bar")).to_have_attribute("aria-valuetext", re.compile("no connection"))
     page.evaluate(SET, [1, "seed", 8])
     page.keyboard.press("Control+Enter")
     expect(banner).to_contain_text("Runs that wait here: 1")
@@ -304,6 +366,8 @@ def test_a_run_survives_a_server_that_goes_away(
     assert until_ended(page, 2) == ["done", "done"]
     assert shown(page, 1, "text") == "waited 1"
     expect(banner).not_to_contain_text("does not answer")
+    expect(page.locator(".queue-done")).to_have_count(2)
+    expect(page.get_by_text("Waiting for the server")).to_have_count(0)
 
 
 def test_results_stand_at_the_right_instance_of_a_subgraph_and_come_back_after_a_reload(pack_page: Page) -> None:

@@ -211,7 +211,7 @@ export class Errors {
   goTo(problem) {
     if (problem.document !== this.#editor.document) this.#editor.show(problem.document);
     const found = problem.nodeId === null ? null : this.#editor.nodeOf(problem.nodeId, problem.document);
-    if (found) this.#editor.goTo(found.node, found.path);
+    if (found && !this.#editor.services.form?.reveal(String(problem.nodeId), problem.input ?? "")) this.#editor.goTo(found.node, found.path);
     this.#at = this.list().indexOf(problem);
   }
 
@@ -227,7 +227,8 @@ export class Errors {
   #bringIntoView(problem) {
     const found = problem.nodeId === null ? null : this.#editor.nodeOf(problem.nodeId, problem.document);
     if (!found) return;
-    const { view } = this.#editor;
+    const { view, services } = this.#editor;
+    if (services.form?.isShown) return; // it says itself what is wrong
     if (found.node.graph === this.#editor.graph) {
       const { left, top, right, bottom } = view.window;
       const box = view.layouts.boxOf(found.node);

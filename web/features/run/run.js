@@ -456,7 +456,7 @@ export class RunService {
 
   /** How far a job is. @param {Job} job @returns {{percent: number, secondsLeft: number | null}} */
   progressOf(job) {
-    if (this.#editor.server.state !== "open" && !job.hasEnded) return this.#estimates.get(job) ?? { percent: 0, secondsLeft: null };
+    if (this.#editor.server.state !== "open" && !job.hasEnded) return { percent: this.#estimates.get(job)?.percent ?? 0, secondsLeft: null };
     const estimate = this.pace.estimate(job, this.jobs.now());
     const before = this.#estimates.get(job)?.percent ?? 0;
     if (before - estimate.percent < FAR_OFF) estimate.percent = Math.max(before, estimate.percent); // it does not tremble

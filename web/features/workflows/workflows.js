@@ -37,6 +37,9 @@ export const workflows = {
       { id: "file.close", title: "command.close-tab", keys: ["alt+w"], run: () => files.close(editor.document) },
       { id: "file.next", title: "command.next-tab", keys: ["alt+pagedown"], run: () => tabs.step(1) },
       { id: "file.previous", title: "command.previous-tab", keys: ["alt+pageup"], run: () => tabs.step(-1) },
+      { id: "file.move-left", title: "command.tab-left", keys: ["alt+shift+pageup"], when: () => editor.documents.indexOf(editor.document) > 0, run: () => tabs.shift(-1) },
+      { id: "file.move-right", title: "command.tab-right", keys: ["alt+shift+pagedown"], when: () => editor.document !== editor.documents.at(-1), run: () => tabs.shift(1) },
+      { id: "file.tabs", title: "command.tabs", keys: ["alt+t"], inText: true, run: () => tabs.list() },
     ]);
 
     /** @param {"mine" | "examples"} [shelf] */
