@@ -2,6 +2,7 @@
 
 import { Document } from "../../core/document.js";
 import { Emitter } from "../../core/emitter.js";
+import { isText } from "../../core/file-inputs.js";
 import { newId } from "../../core/ids.js";
 import { parseExactly, writeExactly } from "../../core/json.js";
 import { readWorkflow } from "../../core/read.js";
@@ -464,16 +465,6 @@ export function textOf(bytes) {
   const [first, second] = new Uint8Array(bytes.slice(0, 2));
   const coding = first === 0xff && second === 0xfe ? "utf-16le" : first === 0xfe && second === 0xff ? "utf-16be" : "utf-8";
   return new TextDecoder(coding).decode(bytes);
-}
-
-/** Whether it begins as a text does. @param {Blob} file */
-async function isText(file) {
-  try {
-    const head = new TextDecoder("utf-8", { fatal: true }).decode(await file.slice(0, 4096).arrayBuffer(), { stream: true });
-    return !/[\0-\x08\x0e-\x1f]/.test(head);
-  } catch {
-    return false;
-  }
 }
 
 /**
