@@ -355,6 +355,39 @@ def test_a_long_seed_keeps_its_digits_on_every_way_back(
     assert page.evaluate(SEED) == LONG
 
 
+def test_a_name_that_no_file_can_have_is_told_where_it_is_typed(editor_page: Page, troubles: Troubles) -> None:
+    page = editor_page
+    troubles.allow("409")
+    save_as(page, "taken")
+    page.evaluate(RUN, "file.new")
+    page.evaluate(RUN, "file.save")
+    field = page.get_by_role("textbox", name="Save as")
+    for given, told in {
+        " / ": "Give it a name",
+        "..": "Give it a name",
+        "10:30": "cannot hold :",
+        "parts/aux.v2": "Windows keeps the name aux",
+        "長" * 85: "260 bytes",
+    }.items():
+        field.fill(given)
+        field.press("Enter")
+        expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text(told)
+        expect(field).to_have_value(given)
+    field.fill("folder/free name")
+    field.press("Enter")
+    expect(page.get_by_role("tab", name="free name")).to_be_visible()
+    page.evaluate(RUN, "file.rename")
+    field = page.get_by_role("textbox", name="New name")
+    field.fill("taken")
+    field.press("Enter")
+    expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("called taken already")
+    field.fill("folder/FREE name")
+    field.press("Enter")
+    expect(page.get_by_role("tab", name="FREE name")).to_be_visible()
+    page.evaluate(RUN, "file.save-as")
+    expect(page.get_by_role("textbox", name="Save as")).to_have_value("folder/FREE name")  # a copy lands beside it
+
+
 def test_a_tab_follows_its_file_and_outlives_it(editor_page: Page) -> None:
     page = editor_page
     save_as(page, "before")

@@ -23,6 +23,9 @@ import { writeWorkflow } from "../../core/write.js";
  */
 
 const LARGEST_FILE = 64 * 1024 * 1024;
+const LONGEST_NAME = 255; // bytes of one part, as file systems have it
+/** What Windows takes for a device, whatever its ending. */
+const DEVICE = /^(?:con|prn|aux|nul|conin\$|conout\$|com[0-9\u00b9\u00b2\u00b3]|lpt[0-9\u00b9\u00b2\u00b3])\s*(?:\..*)?$/i;
 
 export class Files {
   /** @type {WeakMap<Document, FileState>} */
@@ -282,10 +285,42 @@ export class Files {
 
   /** @returns {Promise<boolean>} */
   async saveAs(document = this.#editor.document) {
-    const state = this.stateOf(document);
-    const given = await this.#editor.shell.askText(this.#editor.text("workflows.save-as"), state.name);
-    const path = given && pathOf(given);
-    return path ? this.#put(document, path) : false;
+    const { path, name } = this.stateOf(document);
+    const given = await this.#editor.shell.askText(this.#editor.text("workflows.save-as"), path === null ? name : nameWithFolders(path), (text) => this.#nameTrouble(text));
+    return given === null ? false : this.#put(document, pathOf(given));
+  }
+
+  /** What keeps a text from being the name of a file, in words. The server has the same rules. @param {string} given */
+  #nameTrouble(given) {
+    const path = pathOf(given);
+    if (!path) return this.#editor.text("workflows.name-missing");
+    const sign = /[:\0-\x1f\x7f]/.exec(path)?.[0];
+    if (sign) return this.#editor.text("workflows.name-sign", { sign: sign === ":" ? sign : JSON.stringify(sign) });
+    for (const part of path.split("/")) {
+      if (DEVICE.test(part)) return this.#editor.text("workflows.name-device", { name: part.replace(/\..*/, "") });
+      const bytes = new TextEncoder().encode(part).length;
+      if (bytes > LONGEST_NAME) return this.#editor.text("workflows.name-long", { bytes, most: LONGEST_NAME });
+    }
+    return null;
+  }
+
+  /**
+   * Asks for the name that a file is to have.
+   * @param {string} name  that it has
+   * @param {(path: string) => Promise<unknown>} take  gives it the new one
+   */
+  async #askName(name, take) {
+    await this.#editor.shell.askText(this.#editor.text("workflows.rename"), name, async (given) => {
+      const trouble = this.#nameTrouble(given);
+      if (trouble) return trouble;
+      try {
+        await take(pathOf(given));
+        return null;
+      } catch (error) {
+        if (error instanceof Refusal && error.status === 409) return this.#editor.text("workflows.name-taken", { name: nameWithFolders(pathOf(given)) });
+        return error instanceof Refusal ? error.message : this.#editor.text("workflows.server-away");
+      }
+    });
   }
 
   /**
@@ -372,15 +407,17 @@ export class Files {
   async rename() {
     const document = this.#editor.document;
     const state = this.stateOf(document);
-    const given = await this.#editor.shell.askText(this.#editor.text("workflows.rename"), state.path === null ? state.name : state.path.replace(/\.json$/, ""));
-    const path = given && pathOf(given);
-    if (!path) return;
-    await this.#inTurn(document, async () => {
+    await this.#askName(state.path === null ? state.name : nameWithFolders(state.path), (path) => this.#inTurn(document, async () => {
       const from = this.stateOf(document).path;
       if (from === null) return this.setState(document, { name: nameOf(path) });
       const record = await this.#editor.server.post(`/heddle/files/workflows/${encodeURIComponent(from)}/move`, { to: path });
       return this.setState(document, { path, name: nameOf(path), revision: record.revision });
-    });
+    }));
+  }
+
+  /** Asks for another name for a file. @param {string} path */
+  async renameFile(path) {
+    await this.#askName(nameWithFolders(path), (to) => this.#move(path, to));
   }
 
   /**
@@ -388,7 +425,7 @@ export class Files {
    * @param {string} from
    * @param {string} to
    */
-  async move(from, to) {
+  async #move(from, to) {
     await this.#inTurnOf(from, async () => {
       await this.#editor.server.post(`/heddle/files/workflows/${encodeURIComponent(from)}/move`, { to });
       for (const each of this.#tabsOf(from)) this.setState(each, { path: to, name: nameOf(to) }); // revisions are of what is in it
@@ -494,6 +531,11 @@ function mayHoldGraph(value) {
   if (!value || typeof value !== "object" || Array.isArray(value)) return false;
   if (["prompt", "workflow", "templates", "extra_data", "parameters"].some((key) => key in value)) return true;
   return Object.values(value).some((each) => each && typeof each === "object" && "class_type" in each);
+}
+
+/** @param {string} path  "faces/close up.json" @returns {string} "faces/close up" */
+export function nameWithFolders(path) {
+  return path.replace(/\.json$/i, "");
 }
 
 /** @param {string} path  "faces/close up.json" */

@@ -1,7 +1,7 @@
 /** The list of the person's workflows and of the examples. */
 
 import { h, icon } from "../../core/dom.js";
-import { nameOf, pathOf } from "./files.js";
+import { nameOf } from "./files.js";
 
 /** @import { Editor } from "../../core/editor.js" */
 /** @import { Files } from "./files.js" */
@@ -80,11 +80,7 @@ export function fillPanel(editor, files, body) {
     const at = /** @type {HTMLElement} */ (event.currentTarget).getBoundingClientRect();
     editor.shell.menu([
       { title: "workflows.open", run: () => attempt(() => files.openPath(each.path)) },
-      { title: "command.rename", run: () => attempt(async () => {
-        const given = await editor.shell.askText(editor.text("workflows.rename"), each.path.replace(/\.json$/, ""));
-        const path = given && pathOf(given);
-        if (path) await files.move(each.path, path);
-      }) },
+      { title: "command.rename", run: () => attempt(() => files.renameFile(each.path)) },
       { title: "command.versions", run: () => attempt(async () => {
         await files.openPath(each.path);
         editor.commands.run("file.versions");
