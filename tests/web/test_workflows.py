@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, Dialog, Page, expect
+from playwright.sync_api import BrowserContext, Dialog, Page, Route, expect
 
 from server.keys import Limits
 from tests.web.conftest import Troubles
@@ -49,6 +49,27 @@ def place(page: Page, node: str) -> list[float]:
 def test_the_first_visit_shows_a_workflow_that_can_run(editor_page: Page) -> None:
     expect(editor_page.get_by_role("tab", name="text_to_image")).to_have_attribute("aria-selected", "true")
     assert editor_page.evaluate("heddle.editor.graph.nodes.size") > 5
+
+
+def test_the_first_visit_passes_over_what_this_machine_cannot_run(page: Page) -> None:
+    def lack_the_first(route: Route) -> None:
+        found = route.fetch().json()
+        for each in found:
+            each["runs"] = each["name"] != "text_to_image"
+            if not each["runs"]:
+                each["missing"] = {"nodes": [], "files": [{"kind": "checkpoints", "name": "other.safetensors"}]}
+        route.fulfill(json=found)
+
+    page.route("**/heddle/workflows", lack_the_first)
+    page.goto("/")
+    page.locator("body[data-ready]").wait_for()
+    expect(page.get_by_role("tab", name="image_to_image")).to_be_visible()
+    page.evaluate(RUN, "panel.workflows")
+    expect(page.get_by_role("button", name="Text to image")).to_contain_text("Not here yet: other.safetensors")
+    page.evaluate(RUN, "file.browse")
+    cards = page.get_by_role("dialog").get_by_role("button")
+    expect(cards.filter(has_text="Text to image")).to_contain_text("Not here yet: other.safetensors")
+    expect(cards.filter(has_text="Latent upscale")).not_to_contain_text("Not here")
 
 
 def test_what_was_not_saved_is_there_after_a_reload(editor_page: Page) -> None:
