@@ -147,6 +147,7 @@ def test_an_earlier_version_comes_back(editor_page: Page, find_barriers: Callabl
     editor_page.evaluate(RUN, "file.versions")
     dialog = editor_page.get_by_role("dialog")
     dialog.locator(".version").nth(1).click()
+    expect(dialog.get_by_role("listitem").filter(has_text="moved")).to_have_count(1)
     assert find_barriers(editor_page, "dialog") == []
     dialog.get_by_role("button", name="Restore").click()
     expect(editor_page.get_by_text("This is the version of")).to_be_visible()
