@@ -138,6 +138,27 @@ def test_a_save_does_not_replace_what_another_window_saved(context: BrowserConte
     assert [1234, 567] in [node["pos"] for node in read_file(first, "shared.json")["nodes"]]
 
 
+def test_a_save_says_whether_the_name_is_anothers_or_the_file_is_gone(
+    context: BrowserContext, troubles: Troubles
+) -> None:
+    troubles.allow("409")
+    page, second = open_page(context), open_page(context)
+    save_as(second, "of another")
+    save_as(page, "here")
+    page.evaluate(RUN, "file.save-as")
+    page.get_by_role("textbox", name="Save as").fill("of another")
+    page.evaluate(MOVE)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog")).to_contain_text("There is another workflow called “of another”")
+    page.keyboard.press("Escape")
+    second.evaluate("heddle.editor.services.workflows.delete('here.json')")
+    page.keyboard.press("Control+s")
+    expect(page.get_by_role("dialog")).to_contain_text("“here” was deleted, moved or renamed elsewhere")
+    page.get_by_role("button", name="Save it there again").click()
+    expect(page.get_by_label("Not saved")).to_have_count(0)
+    assert [1234, 567] in [node["pos"] for node in read_file(page, "here.json")["nodes"]]
+
+
 def test_an_earlier_version_comes_back(editor_page: Page, find_barriers: Callable[..., list[str]]) -> None:
     save_as(editor_page, "evolving")
     before = read_file(editor_page, "evolving.json")

@@ -339,25 +339,25 @@ export class Files {
   /**
    * @param {Document} document
    * @param {string | null} path  null: that of its file; the person is asked if it has none
-   * @param {boolean} replacesAny  whatever is there
+   * @param {"known" | "any" | "none"} replaced  what may lie there: what this tab was read from, whatever, nothing
    * @returns {Promise<boolean>} whether it was saved
    */
-  async #put(document, path = null, replacesAny = false) {
-    const outcome = await this.#inTurn(document, () => this.#send(document, path ?? this.stateOf(document).path, replacesAny));
+  async #put(document, path = null, replaced = "known") {
+    const outcome = await this.#inTurn(document, () => this.#send(document, path ?? this.stateOf(document).path, replaced));
     if (outcome === "nameless") return this.saveAs(document);
-    if (outcome !== "conflict") return outcome === "saved";
+    if (outcome === "saved" || outcome === "failed") return outcome === "saved";
     const taken = path ?? /** @type {string} */ (this.stateOf(document).path);
     const editor = this.#editor;
+    const other = { id: "other", text: editor.text("workflows.conflict-other"), isMain: outcome !== "gone" };
     const answer = await editor.shell.ask(
-      editor.text("workflows.conflict-title"),
-      editor.text("workflows.conflict", { name: nameOf(taken) }),
-      [
-        { id: "other", text: editor.text("workflows.conflict-other"), isMain: true },
-        { id: "theirs", text: editor.text("workflows.conflict-theirs") },
-        { id: "mine", text: editor.text("workflows.conflict-mine"), isDangerous: true },
-      ],
+      editor.text(`workflows.${outcome}-title`),
+      editor.text(`workflows.${outcome}`, { name: nameWithFolders(taken) }),
+      outcome === "gone"
+        ? [{ id: "again", text: editor.text("workflows.gone-again"), isMain: true }, other]
+        : [other, { id: "theirs", text: editor.text("workflows.conflict-theirs") }, { id: "mine", text: editor.text("workflows.conflict-mine"), isDangerous: true }],
     );
-    if (answer === "mine") return this.#put(document, taken, true);
+    if (answer === "mine") return this.#put(document, taken, "any");
+    if (answer === "again") return this.#put(document, taken, "none");
     if (answer === "other") return this.saveAs(document);
     if (answer === "theirs") {
       const response = await fetch(editor.server.address(`/heddle/files/workflows/${encodeURIComponent(taken)}`), { cache: "no-cache" });
@@ -369,14 +369,16 @@ export class Files {
   /**
    * @param {Document} document
    * @param {string | null} path
-   * @param {boolean} replacesAny
-   * @returns {Promise<"saved" | "failed" | "conflict" | "nameless">} `conflict`: something is there that this page does not know
+   * @param {"known" | "any" | "none"} replaced
+   * @returns {Promise<"saved" | "failed" | "nameless" | "conflict" | "exists" | "gone">} the last three: what is there is
+   *   newer than what this page knows, belongs to another workflow, or was deleted or moved
    */
-  async #send(document, path, replacesAny) {
+  async #send(document, path, replaced) {
     const editor = this.#editor;
     const state = this.stateOf(document);
     if (path === null) return "nameless";
-    const revision = replacesAny ? "*" : path === state.path ? state.revision : null; // null: there must be no file
+    const isOwn = path === state.path;
+    const revision = replaced === "any" ? "*" : replaced === "known" && isOwn ? state.revision : null; // null: there must be no file
     const mark = document.journal.mark;
     const body = writeExactly(this.write(document));
     /** @type {Record<string, string>} */
@@ -387,7 +389,7 @@ export class Files {
       editor.events.emit("workflow:saved", document);
       return "saved";
     } catch (error) {
-      if (error instanceof Refusal && error.status === 409) return "conflict";
+      if (error instanceof Refusal && error.body?.error?.type === "changed_meanwhile") return !error.body.current ? "gone" : isOwn ? "conflict" : "exists";
       this.#tellUnsaved(document, nameOf(path), error);
       return "failed";
     }
