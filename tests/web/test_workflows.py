@@ -500,6 +500,23 @@ def test_letters_that_cannot_be_read_are_told(editor_page: Page) -> None:
     expect(editor_page.locator(".notes")).to_contain_text("Some letters of old.json could not be read")
 
 
+def test_node_templates_open_as_groups(editor_page: Page) -> None:
+    part = {
+        "nodes": [
+            {"type": "VAELoader", "pos": [50, 50], "outputs": [{"name": "VAE", "type": "VAE", "links": None}]},
+            {"type": "VAEDecode", "pos": [400, 50], "inputs": [{"name": "vae", "type": "VAE", "link": None}]},
+        ],
+        "links": [[0, 0, 1, 0, 3]],
+    }
+    data = json.dumps({"templates": [{"name": "Decoding", "data": json.dumps(part)}]}).encode()
+    editor_page.evaluate(OPEN_FILE, ["my templates.json", list(data)])
+    expect(editor_page.get_by_role("tab", name="my templates")).to_be_visible()
+    expect(editor_page.get_by_text("node templates (1), each in a group")).to_be_visible()
+    written = editor_page.evaluate(WRITE)
+    assert [group["title"] for group in written["groups"]] == ["Decoding"]
+    assert len(written["links"]) == 1
+
+
 @pytest.mark.parametrize(
     ("end", "told"),
     [(None, "plain.png carries no workflow, so it became an input"), (60, "plain.png cannot be read whole")],

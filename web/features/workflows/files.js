@@ -227,6 +227,7 @@ export class Files {
         const saved = this.#parse(text, name);
         if (text.includes("\uFFFD")) this.#editor.shell.note(this.#editor.text("workflows.lost-letters", { name }), { kind: "error" });
         if (Array.isArray(saved?.nodes)) return this.openSaved(saved, { name: nameOf(name) });
+        if (Array.isArray(saved?.templates)) return this.#openTemplates(saved.templates, name);
         if (!mayHoldGraph(saved)) throw this.#isOther(saved, name);
       }
     }
@@ -246,9 +247,22 @@ export class Files {
       if (!notes.length) this.#editor.shell.note(this.#editor.text("workflows.became-input", { name }));
       return this.#editor.document;
     }
+    if (found.kind === "templates") return this.#openTemplates(found.templates, name);
     const told = what instanceof Blob && PICTURE_NAME.test(name) ? ((await isText(what)) ? "workflows.text-not-picture" : "workflows.not-picture") : "workflows.nothing-in-it";
     this.#editor.shell.note(this.#editor.text(told, { name }), { kind: "error" });
     return null;
+  }
+
+  /** @param {any[]} templates @param {string} name */
+  async #openTemplates(templates, name) {
+    const { workflowOfTemplates } = await import("./templates.js");
+    const { workflow, unread } = workflowOfTemplates(templates);
+    if (!workflow.nodes.length) throw new Error(this.#editor.text("workflows.no-templates", { name }));
+    const document = this.openSaved(workflow, { name: nameOf(name), isUnsaved: true });
+    this.#editor.fitAll();
+    const key = unread.length ? "workflows.some-templates" : "workflows.all-templates";
+    this.#editor.shell.note(this.#editor.text(key, { name, count: workflow.groups.length, unread: unread.join(", ") }), { kind: unread.length ? "error" : "good" });
+    return document;
   }
 
   /** @param {any} saved @param {string} name */
