@@ -39,6 +39,13 @@ def open_page(context: BrowserContext) -> Page:
     return page
 
 
+HAS_DRAFT = """async () => {
+  const database = await new Promise((done) => { indexedDB.open("heddle", 1).onsuccess = (event) => done(event.target.result); });
+  const heads = database.transaction("heads").objectStore("heads").getAll();
+  await new Promise((done) => { heads.onsuccess = done; });
+  database.close();
+  return heads.result.some((head) => head.name === "Unnamed");
+}"""  # noqa: E501
 PLACE = "(n => n && [n.x, n.y])(heddle.editor.graph.node({node!r}))"
 
 
@@ -302,6 +309,37 @@ def test_a_browser_that_keeps_nothing_asks_before_it_closes_and_the_server_keeps
     wait_for_draft(page, page.evaluate(DRAFT))
 
 
+def test_a_tab_that_cannot_be_kept_is_not_forgotten_for_one_that_can(
+    new_context: Callable[..., BrowserContext], server: PageServer, troubles: Troubles
+) -> None:
+    troubles.allow("ERR_FAILED")
+    context = new_context(server)
+    context.add_init_script("""
+      const { put } = IDBObjectStore.prototype;
+      IDBObjectStore.prototype.put = function (value) {
+        if (value.record?.type === "KSampler") throw new DOMException("full", "QuotaExceededError");
+        return put.call(this, value);
+      };""")
+    page = context.new_page()
+    page.route("**/heddle/drafts/**", lambda route: route.abort())  # nor does the server have it
+    page.goto("/")
+    page.locator("body[data-ready]").wait_for()
+    page.evaluate(MOVE)
+    page.evaluate("heddle.editor.services.workflows.openNew()")
+    asked: list[str] = []
+
+    def stay(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.dismiss()
+
+    page.on("dialog", stay)
+    page.locator(".canvas").click(position={"x": 30, "y": 600})
+    until(page, HAS_DRAFT, True)
+    page.close(run_before_unload=True)
+    until_heard(page, lambda: bool(asked))
+    assert asked == ["beforeunload"]
+
+
 def test_a_save_that_fails_says_why_and_offers_the_file(editor_page: Page, troubles: Troubles) -> None:
     troubles.allow("507")
     full = {"error": {"message": "No space is left on the disk"}}
@@ -498,6 +536,15 @@ def test_a_workflow_in_another_encoding_loses_no_letter(editor_page: Page, codin
 def test_letters_that_cannot_be_read_are_told(editor_page: Page) -> None:
     editor_page.evaluate(OPEN_FILE, ["old.json", list('{"nodes": [], "links": [], "x": "é"}'.encode("latin-1"))])
     expect(editor_page.locator(".notes")).to_contain_text("Some letters of old.json could not be read")
+
+
+def test_what_is_damaged_is_told_by_kind(editor_page: Page) -> None:
+    nodes = ", ".join(["null"] * 10 + ['{"id": 1, "type": "Note", "pos": [NaN, 0]}'])
+    text = '{"nodes": [%s], "links": [[3, 1, 0, 77, 0, "X"], [4, 1, 0, 78, 0, "X"]]}' % nodes
+    editor_page.evaluate(OPEN_FILE, ["bad.json", list(text.encode())])
+    told = editor_page.get_by_role("alert")
+    expect(told.filter(has_text="node 1, 2, 3, 4, 5, 6, 7, 8 and 2 more")).to_contain_text("link 3, 4")
+    expect(told.filter(has_text="bad.json: values that are no numbers")).to_be_visible()
 
 
 def test_node_templates_open_as_groups(editor_page: Page) -> None:

@@ -23,6 +23,8 @@ import { writeWorkflow } from "../../core/write.js";
  */
 
 const LARGEST_FILE = 64 * 1024 * 1024;
+const MOST_KINDS = 5; // of damage that is told at once
+const MOST_PLACES = 8; // of each
 const LONGEST_NAME = 255; // bytes of one part, as file systems have it
 /** What Windows takes for a device, whatever its ending. */
 const DEVICE = /^(?:con|prn|aux|nul|conin\$|conout\$|com[0-9\u00b9\u00b2\u00b3]|lpt[0-9\u00b9\u00b2\u00b3])\s*(?:\..*)?$/i;
@@ -108,14 +110,29 @@ export class Files {
     this.#editor.open(document);
     if (replaces) this.#editor.close(current);
     if (damage.length) {
-      const lines = damage.slice(0, 5).map(({ key, at, within }) => {
-        const text = this.#editor.text(key, { at });
-        return within ? this.#editor.text("damage.within", { text, within }) : text;
-      });
-      if (damage.length > 5) lines.push(this.#editor.text("workflows.more-damage", { count: damage.length - 5 }));
-      this.#editor.shell.note(lines.join("\n"), { kind: "error" });
+      this.#editor.shell.note(this.#damageTexts(damage).join("\n"), { kind: "error" });
     }
     return document;
+  }
+
+  /** A line for each kind of damage. @param {import("../../core/read.js").Damage[]} damage @returns {string[]} */
+  #damageTexts(damage) {
+    /** @type {Map<string, {key: string, within?: string, places: string[]}>} */
+    const kinds = new Map();
+    for (const { key, at, within } of damage) {
+      const kind = `${key} ${within ?? ""}`;
+      const found = kinds.get(kind);
+      if (found) found.places.push(at);
+      else kinds.set(kind, { key, within, places: [at] });
+    }
+    const lines = [...kinds.values()].slice(0, MOST_KINDS).map(({ key, within, places }) => {
+      const rest = places.length - MOST_PLACES;
+      const at = places.slice(0, MOST_PLACES).join(", ") + (rest > 0 ? ` ${this.#editor.text("workflows.more-damage", { count: rest })}` : "");
+      const text = this.#editor.text(key, { at });
+      return within ? this.#editor.text("damage.within", { text, within }) : text;
+    });
+    if (kinds.size > MOST_KINDS) lines.push(this.#editor.text("workflows.more-damage", { count: kinds.size - MOST_KINDS }));
+    return lines;
   }
 
   /** One that ships, or the person's own by name. @param {string} name */
@@ -166,7 +183,9 @@ export class Files {
   #parse(text, name) {
     if (!text.trim()) throw new Error(this.#editor.text("workflows.empty-file", { name }));
     try {
-      return parseExactly(text).value;
+      const { value, notNumbers } = parseExactly(text);
+      if (notNumbers) this.#editor.shell.note(this.#editor.text("damage.number", { name, count: notNumbers }), { kind: "error" });
+      return value;
     } catch {
       const { line, column, isCut } = breakIn(text);
       throw new Error(this.#editor.text(isCut ? "workflows.cut-json" : "workflows.broken-json", { name, line, column }));
