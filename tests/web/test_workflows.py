@@ -540,7 +540,7 @@ def test_letters_that_cannot_be_read_are_told(editor_page: Page) -> None:
 
 def test_what_is_damaged_is_told_by_kind(editor_page: Page) -> None:
     nodes = ", ".join(["null"] * 10 + ['{"id": 1, "type": "Note", "pos": [NaN, 0]}'])
-    text = '{"nodes": [%s], "links": [[3, 1, 0, 77, 0, "X"], [4, 1, 0, 78, 0, "X"]]}' % nodes
+    text = f'{{"nodes": [{nodes}], "links": [[3, 1, 0, 77, 0, "X"], [4, 1, 0, 78, 0, "X"]]}}'
     editor_page.evaluate(OPEN_FILE, ["bad.json", list(text.encode())])
     told = editor_page.get_by_role("alert")
     expect(told.filter(has_text="node 1, 2, 3, 4, 5, 6, 7, 8 and 2 more")).to_contain_text("link 3, 4")
