@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -354,6 +355,28 @@ def test_a_file_that_is_dropped_on_a_node_is_its_own(editor_page: Page) -> None:
     editor_page.wait_for_function("() => nodes.LoadImage.values.image.startsWith('dropped')")
     assert editor_page.evaluate("heddle.editor.document.root.nodes.size") == 1
     expect(editor_page.locator(".is-drop-target")).to_have_count(0)  # the frame that says "drop it here"
+
+
+def test_a_text_that_was_only_looked_at_is_what_it_was(editor_page: Page) -> None:
+    """A field has no carriage returns, one line no line feeds, and neither of them holds a list."""
+    page = editor_page
+    open_nodes(page, "CLIPTextEncode", "SaveImage")
+    held = {"CLIPTextEncode": ["text", "one\r\ntwo"], "SaveImage": ["filename_prefix", "a\nb"]}
+    look = """([type, name]) => {
+      const { services } = heddle.editor;
+      services.widgets.edit(nodes[type], nodes[type].widgets.find((each) => each.name === name));
+      const shown = document.querySelector(".widget-field").value;
+      document.activeElement.blur();
+      return shown;
+    }"""
+    put = """([type, name, value]) =>
+      heddle.editor.edit("undo.value", () => heddle.editor.graph.setValue(nodes[type], name, value))"""
+    for type, (name, value) in held.items():
+        for each in (value, {"a": 1}):
+            page.evaluate(put, [type, name, each])
+            shown = page.evaluate(look, [type, name])
+            assert page.evaluate("([type, name]) => nodes[type].values[name]", [type, name]) == each
+        assert json.loads(shown) == {"a": 1}
 
 
 def test_what_is_no_picture_is_not_taken_for_one(editor_page: Page) -> None:
