@@ -256,15 +256,36 @@ export class Shell {
    * Asks for a text.
    * @param {string} title
    * @param {string} value  to begin with
+   * @param {(given: string) => string | null | Promise<string | null>} [check]  what is wrong with it: is shown, and the
+   *   question stays
    * @returns {Promise<string | null>} null: cancelled
    */
-  async askText(title, value) {
+  async askText(title, value, check = () => null) {
     /** @type {string | null} */
     let given = null;
     await this.dialog(title, (body, close) => {
-      const field = h("input", { type: "text", value, autofocus: true, "aria-label": title });
-      const form = h("form", { method: "dialog", on: { submit: (/** @type {Event} */ event) => { event.preventDefault(); given = field.value; close(); } } },
-        field, h("div", { class: "dialog-actions" },
+      const wrong = h("p", { class: "dialog-wrong", id: "dialog-wrong", role: "alert" });
+      /** @param {string | null} trouble */
+      const tell = (trouble) => {
+        wrong.textContent = trouble ?? "";
+        if (trouble) field.setAttribute("aria-invalid", "true");
+        else field.removeAttribute("aria-invalid");
+      };
+      const field = h("input", { type: "text", value, autofocus: true, "aria-label": title, "aria-describedby": "dialog-wrong", on: { input: () => tell(null) } });
+      let isAsked = false;
+      const take = async () => {
+        if (isAsked) return; // Enter, pressed twice
+        isAsked = true;
+        const asked = field.value;
+        const trouble = await check(asked);
+        isAsked = false;
+        tell(trouble);
+        if (trouble) return field.focus();
+        given = asked;
+        close();
+      };
+      const form = h("form", { method: "dialog", on: { submit: (/** @type {Event} */ event) => { event.preventDefault(); void take(); } } },
+        field, wrong, h("div", { class: "dialog-actions" },
           h("button", { type: "button", on: { click: close } }, this.#messages.text("shell.cancel")),
           h("button", { type: "submit", class: "main" }, this.#messages.text("shell.ok"))));
       body.append(form);

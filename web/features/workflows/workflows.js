@@ -80,9 +80,12 @@ export const workflows = {
     /** What runs at once on this machine, so that the first key press gives a picture. */
     async function openFirst() {
       const found = await editor.server.get("/heddle/workflows");
-      const ready = found.filter((/** @type {any} */ each) => each.runs !== false && each.can_run !== false && each.missing === undefined);
-      const names = (ready.length ? ready : found).map((/** @type {any} */ each) => each.name);
-      const name = FIRST_CHOICES.find((each) => names.includes(each)) ?? names[0];
+      /** @param {(each: any) => boolean} holds @returns {string | undefined} */
+      const first = (holds) => {
+        const names = found.filter(holds).map((/** @type {any} */ each) => each.name);
+        return FIRST_CHOICES.find((each) => names.includes(each)) ?? names[0];
+      };
+      const name = first((each) => each.runs === true) ?? first((each) => each.runs === null) ?? first(() => true);
       if (name) await files.openExample(name);
     }
 
