@@ -431,7 +431,8 @@ export class QueuePanel {
     if (!id) return null;
     const editor = this.#editor;
     return h("button", { type: "button", data: { focus: `node ${job.id}` }, on: { click: () => this.#do(async () => {
-      let known = this.#documentOf(job);
+      /** @type {import("../../core/document.js").Document | null} */
+      let known = this.#documentOf(job) ?? null;
       if (!known || !editor.nodeOf(id, known)) known = await openWorkflowOf(editor, job);
       if (!known) return;
       if (known !== editor.document) editor.show(known);
