@@ -274,9 +274,17 @@ def test_a_run_survives_a_server_that_goes_away(
     page.keyboard.press("Control+Enter")
     expect(banner).to_contain_text("Runs that wait here: 1")
     assert jobs(page)[1] == "sending"
+    page.get_by_role("button", name="Models").click()  # its module was never asked for before
+    panel = page.locator(".side-left")
+    expect(panel).to_contain_text("This could not be loaded.")
+    page.locator(".canvas").focus()
+    page.keyboard.press("r")
+    expect(page.get_by_role("alert")).to_have_count(1)
+    expect(page.get_by_role("alert")).to_contain_text("The server does not answer.")
     server.start()
     assert until_ended(page, 2) == ["done", "done"]
     assert shown(page, 1, "text") == "waited 1"
+    expect(panel.get_by_text("heddle-demo")).to_be_visible()
     expect(banner).not_to_contain_text("does not answer")
 
 
