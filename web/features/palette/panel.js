@@ -1,6 +1,7 @@
 /** The window of the palette: a field, what was found, and what the highlighted one is. All of it works by keys. */
 
 import { h, icon } from "../../core/dom.js";
+import { worth } from "../../core/everyday.js";
 import { fitOfType, typeOfInput, typeOfOutput } from "../../core/flow.js";
 import { holderOf, widgetAt } from "../../core/holders.js";
 import { placeInside } from "../../core/shell.js";
@@ -80,12 +81,9 @@ export function openPanel(editor, all, request) {
       h("span", {}, h("kbd", {}, "↑↓"), " ", t("palette.key-choose")), h("span", {}, h("kbd", {}, "Enter"), " ", t("palette.key-add")),
       h("span", {}, h("kbd", {}, "Ctrl+D"), " ", t("palette.key-star")), h("span", {}, h("kbd", {}, "Esc"), " ", t("palette.key-close"))));
 
+  const worthOf = worth(settings);
   /** @param {PaletteEntry} entry */
-  function bonus(entry) {
-    const used = recent.get(entry.id);
-    return (used === undefined ? 0 : 60 - used * 2) + (favourites.has(entry.id) ? 30 : 0) + (fit.get(entry) ?? 0) * 25 -
-      (entry.isDeprecated ? 150 : 0) - (entry.isExperimental ? 10 : 0);
-  }
+  const bonus = (entry) => worthOf(entry) + (fit.get(entry) ?? 0) * 25;
 
   /** @returns {Row[]} */
   function rowsNow() {
