@@ -218,6 +218,18 @@ def test_a_drop_on_empty_canvas_offers_what_fits_and_links_what_is_chosen(canvas
     assert (canvas.links(), canvas.count()) == ([], 1)
 
 
+def test_a_palette_that_is_clicked_at_still_hears_keys(canvas: Canvas) -> None:
+    canvas.page.mouse.dblclick(*canvas.place(500, 300))
+    palette = canvas.page.get_by_role("dialog", name="Add a node")
+    palette.locator(".palette-foot").click()
+    canvas.page.keyboard.type("ksamp")  # no letter is a key of the canvas
+    expect(palette.get_by_role("option", selected=True)).to_contain_text("KSampler")
+    palette.locator(".palette-card h2").click()
+    canvas.press("Escape")
+    expect(palette).to_have_count(0)
+    assert canvas.count() == 0
+
+
 def test_a_node_is_found_and_placed_by_keyboard_alone(canvas: Canvas) -> None:
     canvas.page.mouse.move(5, 5)  # over the bar: the node goes to the middle
     canvas.page.locator(".canvas").focus()

@@ -245,6 +245,12 @@ export function openPanel(editor, all, request) {
     answer(entry);
   }
 
+  // Wherever one clicks, the keyboard stays with the palette: with the field, or where a text may be copied from.
+  panel.tabIndex = -1;
+  panel.addEventListener("mousedown", (event) => {
+    const target = /** @type {globalThis.Node} */ (event.target);
+    if (target !== field && !card.contains(target)) event.preventDefault();
+  });
   field.addEventListener("input", refresh);
   list.addEventListener("scroll", () => {
     if (list.scrollTop + list.clientHeight > list.scrollHeight - 200) makeMore();
