@@ -432,6 +432,26 @@ def test_no_menu_has_an_entry_without_words_or_a_barrier(
     assert len(seen) == len(places), "each has a menu of its own"
 
 
+def test_a_menu_that_is_longer_than_the_window_stays_inside_and_scrolled_when_a_part_opens(canvas: Canvas) -> None:
+    page = canvas.page
+    node = canvas.add("KSampler", 40, 60)
+    page.mouse.click(*canvas.title(node), button="right")
+    menu = page.get_by_role("menu", name="Menu", exact=True)
+    box = menu.bounding_box()
+    assert box and box["height"] < 700, "on a common screen all of it is seen"
+    canvas.press("Escape")
+    page.set_viewport_size({"width": 1280, "height": 420})
+    page.mouse.click(*canvas.title(node), button="right")
+    menu.get_by_role("menuitem", name="Delete, keep the links").hover()  # scrolls there
+    menu.get_by_role("menuitem", name=re.compile("^Select")).hover()
+    expect(page.get_by_role("menuitem", name="Select connected")).to_be_visible()
+    box = menu.bounding_box()
+    assert box and box["y"] >= 0
+    assert box["y"] + box["height"] <= 420
+    assert menu.evaluate("(menu) => menu.scrollTop") > 0
+    expect(menu.get_by_role("menuitem", name="Delete, keep the links")).to_be_in_viewport()
+
+
 def test_a_node_is_resized_by_each_of_its_corners_and_the_one_across_stays(canvas: Canvas) -> None:
     node = canvas.add("KSampler", 400, 160)
     before = canvas.page.evaluate(BOX, node)
