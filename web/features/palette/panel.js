@@ -182,8 +182,8 @@ export function openPanel(editor, all, request) {
       return;
     }
     const { entry } = row;
-    /** @param {{name: string, type: string}} slot */
-    const line = (slot) => h("li", {}, h("i", { class: "dot", style: { background: colourOfType(slot.type) } }), h("span", {}, slot.name), h("small", {}, slot.type.length > 24 ? `${slot.type.slice(0, 24)}…` : slot.type));
+    /** @param {{name: string, label?: string, type: string}} slot */
+    const line = (slot) => h("li", {}, h("i", { class: "dot", style: { background: colourOfType(slot.type) } }), h("span", {}, slot.label ?? slot.name), h("small", {}, slot.type.length > 24 ? `${slot.type.slice(0, 24)}…` : slot.type));
     const sockets = entry.inputs.filter((each) => !each.isWidget);
     const widgets = entry.inputs.filter((each) => each.isWidget);
     card.replaceChildren(
