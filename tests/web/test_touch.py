@@ -100,7 +100,8 @@ def test_a_graph_is_worked_on_with_fingers(
     menu = page.get_by_role("menu")
     expect(menu).to_be_visible()
     fingers.send("touchEnd")
-    expect(menu).to_be_visible()
+    expect(menu).to_be_visible()  # and nothing of it is chosen by the finger that is lifted over it
+    expect(menu.get_by_role("menuitem").first).to_be_focused()
     box = menu.bounding_box()
     assert box is not None and (box["x"], round(box["width"])) == (0, 390) and round(box["y"] + box["height"]) == 844
     assert find_barriers(page) == []
