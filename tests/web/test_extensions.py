@@ -184,7 +184,7 @@ def is_run(asked: Request) -> bool:
 WORDS = {
     "KSampler": {
         "display_name": "采样器",
-        "inputs": {"steps": {"name": "步数"}, "model": {"name": "模型"}},
+        "inputs": {"steps": {"name": "几步"}},
         "outputs": {"0": {"name": "潜空间图像"}},
     }
 }
@@ -203,7 +203,8 @@ def test_nodes_are_called_by_the_words_that_a_pack_brings_for_the_page_s_languag
     sampler = "[...heddle.editor.graph.nodes.values()].find((node) => node.type === 'KSampler')"
     page.wait_for_function(f"() => {sampler}?.name === '采样器'")
     page.evaluate(f"heddle.editor.selection.set([{sampler}])")
-    assert page.evaluate(f"{sampler}.spec.words.inputs") == {"model": "模型", "steps": "步数"}
+    words = page.evaluate(f"{sampler}.spec.words.inputs")
+    assert (words["steps"], words["positive"]) == ("几步", "正面条件"), "over those that the page has itself"
     assert page.evaluate("JSON.stringify(heddle.editor.catalogue.record('KSampler'))").count("采样器") == 0
 
 

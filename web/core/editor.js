@@ -282,7 +282,11 @@ export class Editor {
 
   // Menus.
 
-  /** @param {number} order @param {MenuPart} part  adds to the menu of the canvas @returns {() => void} */
+  /**
+   * @param {number} order  a line stands between the parts of one ten and those of the next
+   * @param {MenuPart} part  adds to the menu of the canvas
+   * @returns {() => void}
+   */
   addMenu(order, part) {
     const entry = { order, part };
     this.#menuParts.push(entry);
@@ -296,9 +300,12 @@ export class Editor {
     if ("node" in hit && !this.selection.has(hit.node)) this.selection.set([hit.node]);
     /** @type {MenuItem[]} */
     const items = [];
-    for (const { part } of this.#menuParts) {
+    let section = -1;
+    for (const { order, part } of this.#menuParts) {
       const more = part(press);
-      if (more.length && items.length) items.push("line");
+      if (!more.length) continue;
+      if (items.length && Math.floor(order / 10) !== section) items.push("line");
+      section = Math.floor(order / 10);
       items.push(...more);
     }
     const area = this.view.element.getBoundingClientRect();

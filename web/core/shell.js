@@ -368,7 +368,11 @@ export class Shell {
         const place = opened.getBoundingClientRect();
         if (place.left < area.right - 4 && place.right > area.left + 4) placeInside(opened, area.left + 16, area.bottom); // no room beside it: what is under the pointer stays
       };
-      row.addEventListener("pointerenter", () => { row.focus(); open(); });
+      row.addEventListener("pointerenter", ({ pointerType }) => {
+        if (pointerType === "touch") return; // a finger that is lifted where the menu came up has chosen nothing
+        row.focus();
+        open();
+      });
       row.addEventListener("click", (event) => {
         event.stopPropagation();
         if (item.isDisabled) return;
