@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, Protocol, cast
 
 import torch
 from torch import Tensor
@@ -86,11 +86,24 @@ def _brownian_path(seed: int, like: Tensor, low: float, high: float) -> Callable
     return lambda start, end: cast(Tensor, tree(start, end))
 
 
-@dataclass(frozen=True)
-class StepNoise:
-    """What is drawn once a run has begun, each from a seed of its own.
+class StepNoise(Protocol):
+    """What is drawn once a run has begun.
 
-    A run makes of it the source that its sampler needs, so whoever starts a run need not know which that is.
+    A run takes from it what its sampler needs, so whoever starts a run need not know which that is.
+    """
+
+    def source(self, kind: NoiseKind, like: Tensor, sigmas: Tensor) -> NoiseSource:
+        """Noise in the shape, type and place of `like`, for a run over these levels."""
+        ...
+
+    def over_kept(self, like: Tensor) -> Tensor:
+        """Noise over what a mask keeps, for samplers that renew it."""
+        ...
+
+
+@dataclass(frozen=True)
+class SeededSteps:
+    """What is drawn once a run has begun, each from a seed of its own.
 
     Args:
         white: seed of sources that draw anew at each call.
@@ -111,10 +124,29 @@ class StepNoise:
         return torch.randn(like.shape, generator=seeded(self.kept)).to(like)
 
 
-def step_noise(seed: int) -> StepNoise:
+def step_noise(seed: int) -> SeededSteps:
     """The noise between the steps of a run with this seed.
 
     White noise starts at seed + 1: started at the seed itself, its first draw would be the noise that the run began
     with. A Brownian path has a generator of its own kind, and takes the seed as it is.
     """
-    return StepNoise(white=seed + 1, brownian=seed, kept=seed + 1)
+    return SeededSteps(white=seed + 1, brownian=seed, kept=seed + 1)
+
+
+@dataclass(frozen=True)
+class StartNoise:
+    """What a run begins with, along NOISE wires: noise from a seed, or none.
+
+    Packs call `generate_noise` with a latent's dict and read `seed`, which also says where noise between the steps
+    comes from.
+    """
+
+    seed: int
+    is_empty: bool = False
+
+    def generate_noise(self, latent: Mapping[str, Any]) -> Tensor:
+        """[B, C, h, w], of unit variance; zeros if there is none."""
+        samples = latent["samples"]
+        if self.is_empty:
+            return torch.zeros(samples.shape)
+        return initial_noise(self.seed, samples.shape, latent.get("batch_index"))

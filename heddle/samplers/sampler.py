@@ -35,6 +35,22 @@ class GuidedDenoiser(Protocol):
         ...
 
 
+@dataclass(frozen=True, eq=False)
+class AskedFor:
+    """A `GuidedDenoiser` of a function (x, sigma, needs_plain) -> (guided, negative's guess).
+
+    Where `needs_plain` is false nobody looks at the second.
+    """
+
+    ask: Callable[[Tensor, Tensor, bool], tuple[Tensor, Tensor]]
+
+    def __call__(self, x: Tensor, sigma: Tensor, /) -> Tensor:
+        return self.ask(x, sigma, False)[0]
+
+    def both(self, x: Tensor, sigma: Tensor, /) -> tuple[Tensor, Tensor]:
+        return self.ask(x, sigma, True)
+
+
 class OnStep(Protocol):
     def __call__(self, step: int, x: Tensor, clean: Tensor, /) -> None:
         """Called once a step, after its first denoiser call. Progress and previews hang here; raising ends the run."""

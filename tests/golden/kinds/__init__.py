@@ -5,8 +5,10 @@ from tests.golden.kinds.infotext import INFOTEXT
 from tests.golden.kinds.kind import Kind
 from tests.golden.kinds.menu_schedules import MENU_SCHEDULES
 from tests.golden.kinds.node_sampling import NODE_SAMPLING
+from tests.golden.kinds.noise_a1111 import NOISE_A1111
 from tests.golden.kinds.noise_levels import NOISE_LEVELS
 from tests.golden.kinds.operations import OPERATIONS
+from tests.golden.kinds.prompts_a1111 import PROMPTS_A1111
 from tests.golden.kinds.sampling import SAMPLING
 from tests.golden.kinds.sd15 import SD15
 from tests.golden.kinds.text_inversion import TEXT_INVERSION
@@ -23,6 +25,8 @@ KINDS = (
     OPERATIONS,
     CHAINS,
     INFOTEXT,
+    PROMPTS_A1111,
+    NOISE_A1111,
 )
 
 __all__ = ["KINDS", "Kind"]

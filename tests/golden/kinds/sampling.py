@@ -11,14 +11,15 @@ import torch
 from torch import Tensor
 
 from heddle.samplers.catalogue import SAMPLERS, SCHEDULERS
-from heddle.samplers.guidance import cfg
-from heddle.samplers.noise import StepNoise, initial_noise
+from heddle.samplers.conditions import condition_sides
+from heddle.samplers.guiders import cfg
+from heddle.samplers.noise import SeededSteps, initial_noise
 from heddle.samplers.predictions import Prediction
 from heddle.samplers.run import run_sampler
 from heddle.samplers.schedules import sigmas_for
 from tests.golden.checks import Check, NotCovered, tolerance
 from tests.golden.kinds.kind import Kind
-from tests.golden.kinds.mixture import class_context, denoiser_of_classes, mixture_named
+from tests.golden.kinds.mixture import class_condition, denoiser_of_classes, mixture_named
 from tests.golden.kinds.noise_levels import model_named
 from tests.golden.sets import Case
 from tests.golden.workshop import Workshop
@@ -78,12 +79,11 @@ def _check_run(case: Case, workshop: Workshop) -> Iterator[Check]:
     )
     mask = workshop.tensor(inputs["noise_mask"]) if "noise_mask" in inputs else None
     positive, negative = class_number(inputs.get("positive"), 1), class_number(inputs.get("negative"), 2)
-    denoise = cfg(
+    guess = condition_sides(
         denoiser_of_classes(workshop, prediction.is_flow),
-        class_context(positive),
-        class_context(negative),
-        inputs.get("cfg", 1.0),
+        {"positive": [class_condition(positive)], "negative": [class_condition(negative)]},
     )
+    denoise = cfg(guess, inputs.get("cfg", 1.0), prediction)
     steps: list[tuple[Tensor, Tensor]] = []
     final = run_sampler(
         sampler.with_options(**options),
@@ -119,9 +119,9 @@ def _settings(text: str) -> dict[str, Any]:
     return {name: word or json.loads(value) for name, word, value in found}
 
 
-def _step_noise(inputs: dict[str, Any]) -> StepNoise:
+def _step_noise(inputs: dict[str, Any]) -> SeededSteps:
     """The seeds of a run: churn's is written in a sentence of its own."""
     seed = inputs["step_noise_seed"]
     churn = re.search(r"manual_seed\((\d+)\)", inputs.get("churn_noise", ""))
     white = int(churn[1]) if churn and inputs.get("options", {}).get("s_churn") else seed
-    return StepNoise(white=white, brownian=seed, kept=seed + 1)
+    return SeededSteps(white=white, brownian=seed, kept=seed + 1)

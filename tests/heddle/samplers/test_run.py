@@ -7,9 +7,12 @@ import torch
 from torch import Tensor
 
 from heddle.samplers.catalogue import SAMPLERS
-from heddle.samplers.guidance import cfg, denoiser_of, fit_mask, masked
+from heddle.samplers.conditions import Area, Call, Condition, condition_sides, denoiser_of
+from heddle.samplers.fitting import fit_mask
+from heddle.samplers.guiders import cfg
+from heddle.samplers.keeping import masked
 from heddle.samplers.mixing import ADDED, MIXED
-from heddle.samplers.noise import StepNoise, initial_noise, step_noise, white_noise
+from heddle.samplers.noise import SeededSteps, initial_noise, step_noise, white_noise
 from heddle.samplers.noise_schedules import FlowSchedule, scaled_linear
 from heddle.samplers.predictions import Epsilon, Flow
 from heddle.samplers.run import run_sampler
@@ -113,9 +116,15 @@ def test_levels_on_the_cpu_go_with_a_latent_on_another_device(name: str, predict
     if name == "dpm_adaptive":
         return  # it asks the device for an error, and there is none to be had
     x = torch.zeros(SHAPE, device="meta")
-    denoiser = cfg(denoiser_of(lambda x, t, context: x, prediction), torch.zeros(1, 77, 8), torch.zeros(1, 77, 8), 2.0)
-    denoiser = masked(denoiser, fit_mask(torch.ones(8, 8), x), x, x, prediction)
     sigmas = torch.tensor([0.9, 0.5, 0.2, 0.0])
+    mask = torch.ones(1, 4, 4)
+    whole = Condition({"context": torch.zeros(1, 77, 8)}, mask=mask)
+    part = Condition({"context": torch.zeros(1, 77, 8)}, area=Area(2, 2, 1, 1))
+    guess = condition_sides(
+        denoiser_of(lambda x, t, call: x, prediction), {"positive": [whole, part], "negative": [whole]}
+    )
+    denoiser = cfg(guess, 2.0, prediction)
+    denoiser = masked(denoiser, fit_mask(torch.ones(8, 8), x), x, x, prediction, sigmas)
     kind = SAMPLERS[name].noise
     keywords: dict[str, Any] = {"noise": step_noise(1).source(kind, x, sigmas)} if kind else {}
     if SAMPLERS[name].asks_for_mixing:
@@ -144,19 +153,19 @@ def test_a_half_precision_latent_is_sampled_in_single_precision_and_comes_back_a
 
 
 def test_a_run_gives_a_sampler_the_noise_that_it_asks_for() -> None:
-    noise, sigmas = StepNoise(white=5, brownian=6, kept=7), torch.tensor([3.0, 1.0, 0.5])
+    noise, sigmas = SeededSteps(white=5, brownian=6, kept=7), torch.tensor([3.0, 1.0, 0.5])
 
-    def run(name: str, source: StepNoise) -> Tensor:
+    def run(name: str, source: SeededSteps) -> Tensor:
         return run_sampler(SAMPLERS[name], towards(0), EPS, sigmas, LATENT, NOISE, step_noise=source)
 
     white, path = run("euler_ancestral", noise), run("dpmpp_2m_sde", noise)
-    for other in (StepNoise(5, 60, 70), StepNoise(50, 6, 70)):
+    for other in (SeededSteps(5, 60, 70), SeededSteps(50, 6, 70)):
         assert torch.equal(run("euler_ancestral", other), white) == (other.white == 5)
         assert torch.equal(run("dpmpp_2m_sde", other), path) == (other.brownian == 6)
 
 
 def test_under_a_mask_ddim_alone_takes_noise_of_its_own_for_what_is_kept() -> None:
-    mask, noise = torch.zeros(4, 4), StepNoise(white=5, brownian=6, kept=7)
+    mask, noise = torch.zeros(4, 4), SeededSteps(white=5, brownian=6, kept=7)
 
     def first_kept(name: str) -> Tensor:
         seen: list[Tensor] = []
@@ -177,11 +186,13 @@ def test_cfg_pp_takes_its_noise_from_the_negative_and_the_picture_from_both() ->
     """One step: the guided guess, plus what the negative calls noise, at the next level."""
     sigma, sigma_next = torch.tensor([2.0, 0.5])
 
-    def denoise(x: Tensor, sigma: Tensor, context: Tensor, /) -> Tensor:
-        return context.view(-1, 1, 1, 1).expand_as(x)
+    def denoise(x: Tensor, sigma: Tensor, call: Call, /) -> Tensor:
+        return call.inputs["context"].view(-1, 1, 1, 1).expand_as(x)
 
+    sides = {"positive": [Condition({"context": torch.full((1, 1, 1), 4.0)})]}
+    sides["negative"] = [Condition({"context": torch.ones(1, 1, 1)})]
     for scale in (1.0, 3.0):
-        guided = cfg(denoise, torch.ones(1, 1, 1) * 4, torch.ones(1, 1, 1), scale)
+        guided = cfg(condition_sides(denoise, sides), scale, EPS)
         got = SAMPLERS["euler_cfg_pp"](guided, LATENT, torch.stack([sigma, sigma_next]))
         assert torch.allclose(got, 1 + 3 * scale + (LATENT - 1) / sigma * sigma_next)
 
