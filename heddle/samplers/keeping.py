@@ -6,6 +6,7 @@ from typing import Protocol
 
 from torch import Tensor
 
+from heddle.graph.errors import ShapeError
 from heddle.samplers.predictions import Prediction
 from heddle.samplers.sampler import AskedFor, Denoiser, GuidedDenoiser, both_guesses
 
@@ -38,6 +39,13 @@ def masked(
     """
 
     def ask(x: Tensor, sigma: Tensor, needs_plain: bool) -> tuple[Tensor, Tensor]:
+        if x.shape[-2:] != latent.shape[-2:]:
+            raise ShapeError(
+                f"the latent was enlarged to {list(x.shape[-2:])} while a mask keeps a part of it; take the mask away,"
+                " or a sampler that does not enlarge",
+                wanted=list(latent.shape[-2:]),
+                got=list(x.shape[-2:]),
+            )
         now = mask if mask_at is None else mask_at(mask, sigma, sigmas, prediction)
         x = x * now + prediction.start(sigma, noise, latent) * (1 - now)
         clean, plain = both_guesses(denoise, x, sigma) if needs_plain else (denoise(x, sigma),) * 2

@@ -46,9 +46,10 @@ def initial_noise(seed: int, shape: Sequence[int], batch_index: Sequence[int] | 
 
 def white_noise(seed: int, like: Tensor) -> NoiseSource:
     """A source that draws a latent in the shape of `like` at each call, whatever the levels are."""
-    generator = seeded(seed)
+    generator, usual = seeded(seed), like
 
-    def draw(sigma: Tensor, sigma_next: Tensor, /) -> Tensor:
+    def draw(sigma: Tensor, sigma_next: Tensor, like: Tensor | None = None, /) -> Tensor:
+        like = usual if like is None else like
         return torch.randn(like.shape, generator=generator).to(like)
 
     return draw
@@ -65,8 +66,10 @@ def brownian_noise(seed: int, like: Tensor, sigmas: Tensor) -> NoiseSource:
     low, high = (round(float(above.min()), 6), round(float(above.max()), 6)) if len(above) else (0.0, 0.0)
     path: Callable[[float, float], Tensor] | None = None
 
-    def draw(sigma: Tensor, sigma_next: Tensor, /) -> Tensor:
+    def draw(sigma: Tensor, sigma_next: Tensor, other: Tensor | None = None, /) -> Tensor:
         nonlocal path
+        if other is not None and other.shape != like.shape:
+            raise ShapeError("a Brownian path has one size", wanted=list(like.shape), got=list(other.shape))
         if path is None:
             path = _brownian_path(seed, like, low, high)
         start, end = (min(max(float(one), low), high) for one in (sigma, sigma_next))

@@ -73,7 +73,12 @@ class _ImageSteps:
     def source(self, kind: NoiseKind, like: Tensor, sigmas: Tensor) -> NoiseSource:
         if kind == "brownian":
             return _beside([brownian_noise(seed, like[:1], sigmas) for seed in self.seeds])
-        return lambda sigma, sigma_next, /: self.noise.next().to(like)
+
+        def draw(sigma: Tensor, sigma_next: Tensor, other: Tensor | None = None, /) -> Tensor:
+            shape = (like if other is None else other).shape[1:]
+            return self.noise.next(shape).to(like)
+
+        return draw
 
     def over_kept(self, like: Tensor) -> Tensor:
         return self.noise.first().to(like)  # the web UI has nothing of its own for it
@@ -93,7 +98,11 @@ class _StepsBeside:
 
 
 def _beside(sources: Sequence[NoiseSource]) -> NoiseSource:
-    return lambda sigma, sigma_next, /: torch.cat([source(sigma, sigma_next) for source in sources])
+    def draw(sigma: Tensor, sigma_next: Tensor, like: Tensor | None = None, /) -> Tensor:
+        one = None if like is None else like[:1]
+        return torch.cat([source(sigma, sigma_next, one) for source in sources])
+
+    return draw
 
 
 def _joined(runs: Sequence[RunNoise]) -> RunNoise:

@@ -58,8 +58,11 @@ class OnStep(Protocol):
 
 
 class NoiseSource(Protocol):
-    def __call__(self, sigma: Tensor, sigma_next: Tensor, /) -> Tensor:
-        """Fresh noise of unit variance in x's shape for the way from one level to the next."""
+    def __call__(self, sigma: Tensor, sigma_next: Tensor, like: Tensor | None = None, /) -> Tensor:
+        """Fresh noise of unit variance for the way from one level to the next, in the shape that the run began with.
+
+        With `like`, in that one's: for samplers that enlarge the latent, which a Brownian path has nothing for.
+        """
         ...
 
 
@@ -139,13 +142,13 @@ def sampler(
     return describe
 
 
-def draw(noise: NoiseSource | None, sigma: Tensor, sigma_next: Tensor) -> Tensor:
+def draw(noise: NoiseSource | None, sigma: Tensor, sigma_next: Tensor, like: Tensor | None = None) -> Tensor:
     """Noise from the source, or a word on what is missing: a random sampler must not fall back on chance of its own."""
     if noise is None:
         raise HeddleError(
             "this sampler adds noise between its steps, but was given no source; pass noise=white_noise(...)"
         )
-    return noise(sigma, sigma_next)
+    return noise(sigma, sigma_next) if like is None else noise(sigma, sigma_next, like)
 
 
 def both_guesses(denoise: Denoiser, x: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:

@@ -7,12 +7,14 @@ from typing import Annotated
 from heddle.graph.declare import Choice, Flag, More, Number, node
 from heddle.samplers.catalogue import SAMPLERS
 from heddle.samplers.steps import cfg_pp, dpmpp_sde, er_sde, seeds
+from heddle.samplers.steps.lcm import lcm_upscale as growing_lcm
 from heddle.wires import Model, Sampler
 
 CATEGORY = "model/sampling/samplers"
 
 _UNROUNDED = More({"round": False})
 _ONE_OF_SEVERAL = More({"multiselect": False})
+_UPSCALE_METHODS = ("bislerp", "nearest-exact", "bilinear", "area", "bicubic")
 _ETA_TIP = "The share of fresh noise in each step; 0 adds none."
 _S_NOISE_TIP = "A factor on the noise that is added."
 
@@ -231,3 +233,26 @@ def lcm(
 ) -> Sampler:
     """The clean guess, noised anew for each step: for LCM and other consistency models."""
     return SAMPLERS["lcm"].with_options(s_noise=s_noise, s_noise_end=s_noise_end, noise_clip_std=noise_clip_std)
+
+
+@node("SamplerLCMUpscale", category=CATEGORY)
+def lcm_upscale(
+    scale_ratio: Annotated[
+        float,
+        Number(default=1.0, low=0.1, high=20.0, step=0.01, advanced=True, tip="How much larger the result is."),
+    ],
+    scale_steps: Annotated[
+        int,
+        Number(
+            default=-1,
+            low=-1,
+            high=1000,
+            step=1,
+            advanced=True,
+            tip="After how many steps it grows; -1 is half of all.",
+        ),
+    ],
+    upscale_method: Annotated[str, Choice(*_UPSCALE_METHODS, tip="How the latent is resized."), _ONE_OF_SEVERAL],
+) -> Sampler:
+    """LCM steps that enlarge the latent on their way."""
+    return growing_lcm.with_options(scale_ratio=scale_ratio, scale_steps=scale_steps, upscale_method=upscale_method)

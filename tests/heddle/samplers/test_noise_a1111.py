@@ -119,3 +119,12 @@ def test_what_is_no_source_or_no_index_is_named() -> None:
         run_noise("dice", 1, torch.zeros(1, *SHAPE))
     with pytest.raises(ShapeError, match=r"2 pictures.*names 1"):
         run_noise("a1111 cpu", 1, torch.zeros(2, *SHAPE), batch_index=[0])
+
+
+@pytest.mark.parametrize("source", NOISE_SOURCES)
+def test_steps_draw_white_noise_of_another_size_too(source: str) -> None:
+    like, larger = torch.zeros(2, *SHAPE), torch.zeros(2, 4, 16, 12)
+    noise = run_noise(source, 1, like, each_alone=True).steps
+    assert noise.source("white", like, SIGMAS)(SIGMAS[0], SIGMAS[1], larger).shape == larger.shape
+    with pytest.raises(ShapeError, match="one size"):
+        noise.source("brownian", like, SIGMAS)(SIGMAS[0], SIGMAS[1], larger)

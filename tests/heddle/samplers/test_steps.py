@@ -6,12 +6,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from heddle.graph.errors import Cancelled, HeddleError
+from heddle.graph.errors import Cancelled, HeddleError, ShapeError
 from heddle.samplers.catalogue import SAMPLERS, SCHEDULERS
 from heddle.samplers.noise import initial_noise, step_noise
 from heddle.samplers.noise_schedules import FlowSchedule, scaled_linear
 from heddle.samplers.predictions import Epsilon, Flow, Prediction, Velocity
 from heddle.samplers.run import run_sampler
+from heddle.samplers.steps.lcm import lcm_upscale
 from tests.heddle.samplers.gaussian import log_levels, perfect_denoiser, perfect_flow_denoiser
 
 ALL = list(SAMPLERS)
@@ -192,3 +193,33 @@ def test_a_word_that_is_none_of_the_choices_is_refused(name: str, option: str) -
 def noise_for(name: str, x: Tensor, sigmas: Tensor) -> dict[str, Any]:
     kind = SAMPLERS[name].noise
     return {"noise": step_noise(1).source(kind, x, sigmas)} if kind else {}
+
+
+@pytest.mark.parametrize(
+    ("steps", "sizes"),
+    [(-1, [(4, 6), (5, 8), (6, 9), (6, 9)]), (1, [(4, 6), (6, 9), (6, 9), (6, 9)]), (0, [(4, 6)] * 4)],
+)
+def test_lcm_upscale_grows_by_equal_amounts_and_keeps_its_level(steps: int, sizes: list[tuple[int, int]]) -> None:
+    seen: list[Tensor] = []
+
+    def denoise(x: Tensor, sigma: Tensor, /) -> Tensor:
+        seen.append(x / sigma)
+        return torch.zeros_like(x)
+
+    sampler = lcm_upscale.with_options(scale_ratio=1.5, scale_steps=steps)
+    sigmas = torch.tensor([8.0, 4.0, 2.0, 1.0, 0.0])
+    noise = step_noise(1).source("white", torch.zeros(1, 4, 4, 6), sigmas)
+    end = sampler(denoise, initial_noise(2, (1, 4, 4, 6)) * 8, sigmas, noise=noise)
+    assert [tuple(x.shape[-2:]) for x in seen] == sizes
+    assert tuple(end.shape[-2:]) == sizes[-1]
+    assert all(0.75 < float(x.std()) < 1.25 for x in seen)
+
+
+def test_what_grows_cannot_be_masked() -> None:
+    latent = torch.ones(1, 4, 4, 4)
+    sampler = lcm_upscale.with_options(scale_ratio=2.0)
+    with pytest.raises(ShapeError, match="enlarged"):
+        run_sampler(
+            sampler, perfect_denoiser, MODELS["eps"], torch.tensor([3.0, 1.0, 0.0]), latent, latent,
+            step_noise=step_noise(1), mask=torch.ones(4, 4),
+        )  # fmt: skip
