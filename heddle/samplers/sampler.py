@@ -70,6 +70,9 @@ NoiseKind = Literal["white", "brownian"]
 """What the noise of two calls has in common: nothing, or that both are parts of one random path over the levels."""
 
 
+_FEW = 6  # levels that a message shows
+
+
 def silent(step: int, x: Tensor, clean: Tensor, /) -> None:
     """Tells nobody."""
 
@@ -100,6 +103,12 @@ class Sampler:
         sigmas, on_step = _without_repeats(sigmas, keywords.pop("on_step", silent))
         if len(sigmas) < 2:
             return x
+        if not bool((sigmas[:-1] > 0).all()):
+            shown = ", ".join(f"{sigma:.4g}" for sigma in sigmas.tolist()[:_FEW])
+            raise HeddleError(
+                f"sigmas: {shown} ...: no step leads on from a level of 0 or below, which only the last one may be;"
+                " cut the list there, or begin a little above 0"
+            )
         return self.function(denoise, x, sigmas, on_step=on_step, **{**self.options, **keywords})
 
     def with_options(self, name: str = "", **options: Any) -> Sampler:

@@ -223,3 +223,9 @@ def test_what_grows_cannot_be_masked() -> None:
             sampler, perfect_denoiser, MODELS["eps"], torch.tensor([3.0, 1.0, 0.0]), latent, latent,
             step_noise=step_noise(1), mask=torch.ones(4, 4),
         )  # fmt: skip
+
+
+@pytest.mark.parametrize("levels", [[1.0, 0.0, 0.5, 0.0], [0.0, 1.0], [1.0, -1.0, 0.0], [1.0, float("nan"), 0.0]])
+def test_levels_that_nothing_leads_on_from_are_refused(levels: list[float]) -> None:
+    with pytest.raises(HeddleError, match="only the last one may be"):
+        SAMPLERS["euler"](perfect_denoiser, torch.ones(1), torch.tensor(levels))
