@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
@@ -325,6 +329,33 @@ def test_the_target_that_lacks_least_is_made_first(made: Worker) -> None:
         n6=show("5"),
     )
     assert run(made, prompt).shown() == ["d", "c"]
+
+
+def test_nodes_run_in_the_same_order_each_time() -> None:
+    """Texts hash differently in each process, so what goes through a set would show itself."""
+    script = """
+from tests.execution.control import specs
+from tests.execution.test_semantics import graph, run, show, started, worker
+names = [f"{letter}{number}" for letter in "abcdefgh" for number in range(4)]
+nodes = {f"n{name}": ("Tell", {"name": name}) for name in names}
+for name, before in zip(names[5:], names):
+    nodes[f"n{name}"] = ("Tell", {"name": name, "after": [before, 0]})
+nodes |= {f"n{name}s": show(name) for name in names[7:]}
+print(*started(run(worker(*specs()), graph(**nodes))))
+"""
+    told = {
+        subprocess.run(
+            [sys.executable, "-c", script],
+            env={**os.environ, "PYTHONHASHSEED": str(seed)},
+            cwd=Path(__file__).parents[2],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in (1, 2, 3)
+    }
+    (order,) = told
+    assert len(order.split()) == 32 + 25
 
 
 # Why
