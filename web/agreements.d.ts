@@ -62,8 +62,8 @@ export interface FeatureEvents {
   /** There are new problems. */
   "errors:told": { document: Document; problems: Problem[]; isPartial: boolean };
   "extension:error": { name: string; error: unknown };
-  /** Every script of the packs was asked for. */
-  "extensions:loaded": Extensions["records"];
+  /** One came, or stands otherwise. */
+  "extensions:change": Extensions["records"];
   "files:uploaded": { folder: string; path: string };
   "gallery:deleted": Output[];
   "gallery:restored": { trash: string; files: Output[] };
