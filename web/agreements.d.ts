@@ -19,7 +19,7 @@ import type { MediaService } from "./features/media/media.js";
 import type { MoveEvent } from "./features/move/move.js";
 import type { NodeStateService } from "./features/node-state/node-state.js";
 import type { PaletteService } from "./features/palette/palette.js";
-import type { Job } from "./features/run/jobs.js";
+import type { Failure, Job } from "./features/run/jobs.js";
 import type { Refused, RunMode, RunService } from "./features/run/run.js";
 import type { Trouble } from "./features/run/sending.js";
 import type { Blueprints } from "./features/subgraphs/blueprints.js";
@@ -75,6 +75,8 @@ export interface FeatureEvents {
   "reconnect:back": null;
   /** A document is about to be queued. */
   "run:asked": Document;
+  /** A node was kept from running; the rest of the job goes on. */
+  "run:blocked": { job: Job; failure: Failure };
   "run:failed": Job;
   /** The state of a job is another one. */
   "run:job": Job;

@@ -23,7 +23,8 @@ import { CLOSE, h, icon } from "./dom.js";
  *
  * One entry: its words are `text`, or the message that `title` names.
  * @typedef {{text?: string, title?: string, keys?: string, isDisabled?: boolean, isChecked?: boolean,
- *   run?: () => unknown, children?: MenuItem[], colour?: string}} MenuEntry  `colour`: shown before the words
+ *   run?: () => unknown, children?: MenuItem[], colour?: string, isStart?: boolean}} MenuEntry  `colour`: shown before the
+ *   words; `isStart`: the keyboard begins at it
  * @typedef {MenuEntry | "line"} MenuItem
  *
  * @typedef {{text: string, run: () => unknown}} NoteAction
@@ -165,7 +166,7 @@ export class Shell {
       h("p", {}, text),
       buttons.length > 1 ? h("div", { class: "note-actions" }, buttons) : buttons,
       h("button", { type: "button", class: "quiet", "aria-label": this.#messages.text("shell.dismiss"), on: { click: remove } }, icon(CLOSE)));
-    const host = this.#topmost();
+    const host = this.topmost;
     if (this.notes.parentElement !== host) host.append(this.notes); // what lies below a modal dialog cannot be pressed
     this.notes.append(note);
     while (this.notes.children.length > 5) this.notes.firstElementChild?.remove();
@@ -224,9 +225,14 @@ export class Shell {
     });
   }
 
-  /** Where what lies over everything belongs. */
-  #topmost() {
-    return [...document.querySelectorAll("dialog:modal")].at(-1) ?? this.root;
+  /** Whether a modal dialog lies over the page: nothing below it is for keys, drops or the pointer. */
+  get isCovered() {
+    return document.querySelector("dialog:modal") !== null;
+  }
+
+  /** Where what lies over everything belongs: the modal dialog on top, else the page. @returns {HTMLElement} */
+  get topmost() {
+    return /** @type {HTMLElement | undefined} */ ([...document.querySelectorAll("dialog:modal")].at(-1)) ?? this.root;
   }
 
   /**
@@ -250,15 +256,36 @@ export class Shell {
    * Asks for a text.
    * @param {string} title
    * @param {string} value  to begin with
+   * @param {(given: string) => string | null | Promise<string | null>} [check]  what is wrong with it: is shown, and the
+   *   question stays
    * @returns {Promise<string | null>} null: cancelled
    */
-  async askText(title, value) {
+  async askText(title, value, check = () => null) {
     /** @type {string | null} */
     let given = null;
     await this.dialog(title, (body, close) => {
-      const field = h("input", { type: "text", value, autofocus: true, "aria-label": title });
-      const form = h("form", { method: "dialog", on: { submit: (/** @type {Event} */ event) => { event.preventDefault(); given = field.value; close(); } } },
-        field, h("div", { class: "dialog-actions" },
+      const wrong = h("p", { class: "dialog-wrong", id: "dialog-wrong", role: "alert" });
+      /** @param {string | null} trouble */
+      const tell = (trouble) => {
+        wrong.textContent = trouble ?? "";
+        if (trouble) field.setAttribute("aria-invalid", "true");
+        else field.removeAttribute("aria-invalid");
+      };
+      const field = h("input", { type: "text", value, autofocus: true, "aria-label": title, "aria-describedby": "dialog-wrong", on: { input: () => tell(null) } });
+      let isAsked = false;
+      const take = async () => {
+        if (isAsked) return; // Enter, pressed twice
+        isAsked = true;
+        const asked = field.value;
+        const trouble = await check(asked);
+        isAsked = false;
+        tell(trouble);
+        if (trouble) return field.focus();
+        given = asked;
+        close();
+      };
+      const form = h("form", { method: "dialog", on: { submit: (/** @type {Event} */ event) => { event.preventDefault(); void take(); } } },
+        field, wrong, h("div", { class: "dialog-actions" },
           h("button", { type: "button", on: { click: close } }, this.#messages.text("shell.cancel")),
           h("button", { type: "submit", class: "main" }, this.#messages.text("shell.ok"))));
       body.append(form);
@@ -284,10 +311,10 @@ export class Shell {
       menu.remove();
       if (hadFocus && before instanceof HTMLElement) before.focus({ preventScroll: true });
     };
-    const host = this.#topmost();
+    const host = this.topmost;
     (host === this.root ? this.stage : host).append(menu); // the page is all landmarks
     placeInside(menu, place.x, place.y);
-    /** @type {HTMLElement | null} */ (menu.querySelector("[role^=menuitem]:not([aria-disabled=true])"))?.focus();
+    /** @type {HTMLElement | null} */ (menu.querySelector("[data-start]") ?? menu.querySelector("[role^=menuitem]:not([aria-disabled=true])"))?.focus();
     addEventListener("pointerdown", (event) => {
       if (!menu.contains(/** @type {globalThis.Node} */ (event.target))) this.#closeMenu();
     }, { signal: stop.signal, capture: true });
@@ -311,7 +338,7 @@ export class Shell {
       const row = h("div", {
         role: item.isChecked === undefined ? "menuitem" : "menuitemcheckbox", class: "menu-item", tabindex: "-1",
         "aria-disabled": item.isDisabled ? "true" : null, "aria-checked": item.isChecked === undefined ? null : String(item.isChecked),
-        "aria-haspopup": item.children ? "menu" : null,
+        "aria-haspopup": item.children ? "menu" : null, data: item.isStart ? { start: "" } : null,
       }, item.colour && h("i", { class: "menu-colour", style: { background: item.colour } }), h("span", { class: "menu-text" }, text), item.keys && h("kbd", {}, item.keys), item.children && h("span", { class: "menu-more", "aria-hidden": "true" }, "›"));
       const open = () => {
         opened?.remove();

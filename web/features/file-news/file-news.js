@@ -54,6 +54,8 @@ class FileNews {
   #files;
   /** Notes that wait for an answer. @type {Map<Document, {revision: string, remove: () => void}>} */
   #notes = new Map();
+  /** Documents whose files are gone, with the revision that was lost: told once. @type {WeakMap<Document, string | null>} */
+  #gone = new WeakMap();
   /** Of the last note that a tab shows what was saved elsewhere. */
   #removeShown = () => {};
 
@@ -129,7 +131,11 @@ class FileNews {
     const { name, newer } = this.#files.stateOf(document);
     if (news.kind === "moved") return this.#files.setState(document, { path: news.path, name: nameOf(news.path) });
     if (news.kind === "gone") {
-      this.#files.orphan(document);
+      const { revision } = this.#files.stateOf(document);
+      if (this.#gone.get(document) === revision) return;
+      this.#gone.set(document, revision);
+      this.#files.setState(document, { newer: null, isUnsaved: true });
+      this.#files.events.emit("orphan", document);
       this.#editor.shell.note(this.#editor.text("workflows.file-gone", { name }), { lasts: true });
       return;
     }

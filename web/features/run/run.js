@@ -1,6 +1,6 @@
 /**
  * Running the workflow that is open. Other features and packs find `editor.services.run`; what happens is told as
- * "run:job", "run:progress", "run:refused", "run:failed" and "run:trouble".
+ * "run:job", "run:progress", "run:refused", "run:blocked", "run:failed" and "run:trouble".
  */
 
 import { Draws } from "../../core/controls.js";
@@ -138,6 +138,7 @@ export class RunService {
       this.sending.stop,
       ...this.showing.cleanups,
       this.jobs.events.on("state", (job) => this.#stateChanged(job)),
+      this.jobs.events.on("blocked", (told) => editor.events.emit("run:blocked", told)),
       this.jobs.events.on("progress", (job) => editor.events.emit("run:progress", job)),
       editor.events.on("document", (document) => this.#follow(document)),
       editor.events.on("workflow:restored", (document) => void this.recall(document)),
@@ -443,6 +444,7 @@ export class RunService {
       this.#remember(document, id);
       for (const node of known.nodes.keys()) this.jobs.events.emit("node", { job: known, id: node });
       for (const [node, output] of known.results) this.jobs.events.emit("result", { job: known, id: node, output });
+      for (const failure of known.blocked) this.jobs.events.emit("blocked", { job: known, failure });
       if (known.state !== "queued") this.#stateChanged(known);
       return;
     }
@@ -454,7 +456,7 @@ export class RunService {
 
   /** How far a job is. @param {Job} job @returns {{percent: number, secondsLeft: number | null}} */
   progressOf(job) {
-    if (this.#editor.server.state !== "open" && !job.hasEnded) return this.#estimates.get(job) ?? { percent: 0, secondsLeft: null };
+    if (this.#editor.server.state !== "open" && !job.hasEnded) return { percent: this.#estimates.get(job)?.percent ?? 0, secondsLeft: null };
     const estimate = this.pace.estimate(job, this.jobs.now());
     const before = this.#estimates.get(job)?.percent ?? 0;
     if (before - estimate.percent < FAR_OFF) estimate.percent = Math.max(before, estimate.percent); // it does not tremble

@@ -60,8 +60,8 @@ export class Drafts {
   #erasing = 0;
   /** It failed, and is tried again with the next step. */
   #isResting = false;
-  /** What this browser was asked to keep last, it could not keep. */
-  #hasFailed = false;
+  /** What this browser could not keep when it was asked last. @type {Set<Document>} */
+  #failed = new Set();
   /** The person knows that the server keeps nothing. */
   #isTold = false;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -186,7 +186,7 @@ export class Drafts {
     }, { signal: stop.signal });
     addEventListener("pagehide", () => void this.#write(), { signal: stop.signal });
     addEventListener("beforeunload", (event) => {
-      if ((!this.#database || this.#hasFailed) && this.#unsent.size) event.preventDefault(); // nobody has kept it yet
+      if ((!this.#database || this.#failed.size) && this.#unsent.size) event.preventDefault(); // nobody has kept it yet
     }, { signal: stop.signal });
     this.#windows.onTaken = (ids) => this.#loseTo(ids);
     this.#watchAll();
@@ -276,10 +276,11 @@ export class Drafts {
       if (!this.#editor.documents.includes(document)) continue;
       try {
         await this.#writeOne(this.#database ?? (await this.#openDatabase()), document, stale);
-        this.#hasFailed = false;
+        this.#failed.delete(document);
       } catch (error) {
-        if (!this.#hasFailed) console.warn("the draft could not be kept in this browser", error);
-        this.#hasFailed = this.#isResting = true;
+        if (!this.#failed.has(document)) console.warn("the draft could not be kept in this browser", error);
+        this.#failed.add(document);
+        this.#isResting = true;
         const again = this.#stale.get(document);
         this.#stale.set(document, { nodes: again?.nodes ?? new Set(), isFrameStale: true, isWhole: true }); // with the next step
       }
@@ -408,6 +409,7 @@ export class Drafts {
     const { id } = this.#files.stateOf(document);
     this.#stale.delete(document);
     this.#unsent.delete(document);
+    this.#failed.delete(document);
     if (this.#database) await this.#erase(id);
     await this.#sending; // it may be on its way just now
     await this.#unsend(document);
