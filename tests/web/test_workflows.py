@@ -209,9 +209,11 @@ def test_a_tab_without_changes_shows_what_another_window_saved(context: BrowserC
     assert first.evaluate("heddle.editor.document === mine")
 
     # It follows when the file gets another name, and keeps the work when it goes.
-    second.evaluate("() => void heddle.editor.services.workflows.move('followed.json', 'renamed.json')")
-    expect(first.get_by_role("tab", name="renamed")).to_be_visible()
-    expect(first.get_by_label("Not saved")).to_have_count(0)
+    move = "heddle.editor.server.post('/heddle/files/workflows/followed.json/move', { to: 'renamed.json' })"
+    second.evaluate(f"() => void {move}")
+    for page in (first, second):
+        expect(page.get_by_role("tab", name="renamed")).to_be_visible()
+        expect(page.get_by_label("Not saved")).to_have_count(0)
     second.evaluate("() => void heddle.editor.services.workflows.delete('renamed.json')")
     expect(first.get_by_text("was deleted or renamed elsewhere")).to_be_visible()
     expect(first.get_by_label("Not saved")).to_be_visible()
