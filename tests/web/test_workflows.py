@@ -130,26 +130,24 @@ def test_a_save_does_not_replace_what_another_window_saved(context: BrowserConte
     troubles.allow("409")
     first = open_page(context)
     save_as(first, "shared")
-    second = open_page(context)
-    second.evaluate("heddle.editor.services.workflows.openPath('shared.json')")
-    expect(second.get_by_role("tab", name="shared")).to_be_visible()
-    second.evaluate(MOVE)
-    second.keyboard.press("Control+s")
-    expect(second.get_by_label("Not saved")).to_have_count(0)
+    second = open_file(context, "shared")
     first.evaluate(SCATTER)
+    save_moved(second)
+    expect(first.get_by_label("A newer version")).to_be_visible()
     first.keyboard.press("Control+s")
     expect(first.get_by_role("dialog")).to_contain_text("saved elsewhere")
     first.get_by_role("button", name="Save mine under another name").click()
     first.get_by_role("textbox", name="Save as").fill("mine")
     first.keyboard.press("Enter")
     expect(first.get_by_role("tab", name="mine")).to_be_visible()
+    expect(first.get_by_label("A newer version")).to_have_count(0)
     assert [1234, 567] in [node["pos"] for node in read_file(first, "shared.json")["nodes"]]
 
 
 def test_a_save_says_whether_the_name_is_anothers_or_the_file_is_gone(
     context: BrowserContext, troubles: Troubles
 ) -> None:
-    troubles.allow("409")
+    troubles.allow("status of 40[49]")
     page, second = open_page(context), open_page(context)
     save_as(second, "of another")
     save_as(page, "here")
@@ -165,6 +163,117 @@ def test_a_save_says_whether_the_name_is_anothers_or_the_file_is_gone(
     page.get_by_role("button", name="Save it there again").click()
     expect(page.get_by_label("Not saved")).to_have_count(0)
     assert [1234, 567] in [node["pos"] for node in read_file(page, "here.json")["nodes"]]
+
+
+NEWS = "was saved elsewhere"
+POSITIONS = "[...heddle.editor.graph.nodes.values()].map((node) => `${node.x},${node.y}`).join(' ')"
+MOVED = f"{POSITIONS}.includes('1234,567')"
+SCATTERED = f"new Set({POSITIONS}.split(' ')).size === 1"
+
+
+def open_file(context: BrowserContext, name: str) -> Page:
+    page = open_page(context)
+    page.evaluate("path => void heddle.editor.services.workflows.openPath(path)", f"{name}.json")
+    expect(page.get_by_role("tab", name=name)).to_be_visible()
+    return page
+
+
+def save_moved(page: Page) -> None:
+    page.evaluate(MOVE)
+    page.keyboard.press("Control+s")
+    expect(page.get_by_label("Not saved")).to_have_count(0)
+
+
+def test_a_tab_without_changes_shows_what_another_window_saved(context: BrowserContext, troubles: Troubles) -> None:
+    troubles.allow("status of 404")  # of the file that has gone
+    first = open_page(context)
+    save_as(first, "followed")
+    second = open_file(context, "followed")
+    place_before = first.evaluate("({ scale: heddle.editor.view.scale, offset: heddle.editor.view.offset })")
+    tabs = first.get_by_role("tab").count()
+    save_moved(second)
+    expect(first.get_by_text(f"“followed” {NEWS}")).to_be_visible()
+    until(first, MOVED)
+    assert first.get_by_role("tab").count() == tabs
+    assert first.evaluate("({ scale: heddle.editor.view.scale, offset: heddle.editor.view.offset })") == place_before
+    expect(first.get_by_label("Not saved")).to_have_count(0)
+
+    # It saves on top of that without a question, and its own saves are no news to it.
+    first.evaluate("() => void (window.mine = heddle.editor.document)")
+    for change, there in ((SCATTER, SCATTERED), (MOVE, MOVED), (SCATTER, SCATTERED)):
+        first.evaluate(change)
+        first.keyboard.press("Control+s")
+        until(second, there)
+    expect(first.get_by_label("Not saved")).to_have_count(0)
+    expect(first.get_by_role("dialog")).to_have_count(0)
+    assert first.evaluate("heddle.editor.document === mine")
+
+    # It follows when the file gets another name, and keeps the work when it goes.
+    move = "heddle.editor.server.post('/heddle/files/workflows/followed.json/move', { to: 'renamed.json' })"
+    second.evaluate(f"() => void {move}")
+    for page in (first, second):
+        expect(page.get_by_role("tab", name="renamed")).to_be_visible()
+        expect(page.get_by_label("Not saved")).to_have_count(0)
+    second.evaluate("() => void heddle.editor.services.workflows.delete('renamed.json')")
+    expect(first.get_by_text("was deleted or renamed elsewhere")).to_be_visible()
+    expect(first.get_by_label("Not saved")).to_be_visible()
+    assert first.evaluate(SCATTERED)
+
+
+def test_a_tab_with_changes_is_marked_and_the_person_chooses(
+    context: BrowserContext, find_barriers: Callable[..., list[str]]
+) -> None:
+    first = open_page(context)
+    save_as(first, "contested")
+    second = open_file(context, "contested")
+    first.evaluate(SCATTER)
+    save_moved(second)
+    mark = first.get_by_label("A newer version")
+    note = first.locator(".note").filter(has_text=NEWS)
+    expect(mark).to_be_visible()
+    expect(note).to_have_count(1)
+    assert first.evaluate(SCATTERED)
+    assert find_barriers(first, ".bar") == []
+
+    # The newer one is taken, and given back; then mine is kept and saved without another question.
+    note.get_by_role("button", name="Take the newer version").click()
+    until(first, MOVED)
+    expect(mark).to_have_count(0)
+    expect(first.get_by_label("Not saved")).to_have_count(0)
+    first.get_by_role("button", name="Bring mine back").click()
+    until(first, SCATTERED)
+    expect(first.get_by_label("Not saved")).to_be_visible()
+    second.evaluate("""() => {
+      const { editor } = heddle;
+      editor.edit("undo.title", () => editor.graph.setNode([...editor.graph.nodes.values()][0], "title", "Third"));
+    }""")
+    second.keyboard.press("Control+s")
+    expect(mark).to_be_visible()
+    first.get_by_role("tab", name="contested").click(button="right")
+    first.get_by_role("menuitem", name="Keep mine").click()
+    expect(mark).to_have_count(0)
+    expect(note).to_have_count(0)
+    first.keyboard.press("Control+s")
+    expect(first.get_by_label("Not saved")).to_have_count(0)
+    expect(first.get_by_role("dialog")).to_have_count(0)
+    until(second, SCATTERED)
+
+
+def test_a_page_that_missed_a_save_hears_of_it_when_the_server_is_back(
+    start_server: Callable[..., PageServer], new_context: Callable[..., BrowserContext], troubles: Troubles
+) -> None:
+    troubles.allow("WebSocket|ERR_CONNECTION_REFUSED|Failed to load resource")
+    server = start_server()
+    page = open_page(new_context(server))
+    save_as(page, "missed")
+    server.stop()
+    expect(page.locator(".banner")).to_contain_text("does not answer")
+    [file] = server.base.glob("user/default/workflows/missed.json")
+    file.write_text(file.read_text(encoding="utf-8").replace('"title":"Prompt"', '"title":"Other"'), encoding="utf-8")
+    assert "Other" in file.read_text(encoding="utf-8")
+    server.start()
+    expect(page.get_by_text(NEWS)).to_be_visible()
+    until(page, "[...heddle.editor.graph.nodes.values()].some((node) => node.title === 'Other')")
 
 
 def test_an_earlier_version_comes_back(editor_page: Page, find_barriers: Callable[..., list[str]]) -> None:
@@ -465,7 +574,7 @@ def test_a_long_seed_keeps_its_digits_on_every_way_back(
     draft = page.evaluate(DRAFT)
     wait_for_draft(page, draft)
     elsewhere = open_page(new_context(server))
-    elsewhere.get_by_role("button", name="Open it").click()
+    elsewhere.locator(".note").get_by_role("button", name="Open").click()
     until(elsewhere, SEED, LONG)
     elsewhere.context.close()
     until_kept(page)

@@ -159,19 +159,46 @@ export class Editor {
   open(document) {
     if (!this.documents.includes(document)) {
       this.documents.push(document);
-      document.sizeSeen = (node) => {
-        const { width, height } = this.view.layouts.of(node);
-        return { width: Math.round(width), height: Math.round(height) };
-      };
-      document.journal.whereNow = () => ({ path: [...this.path] });
-      this.#listening.set(document, [
-        document.journal.events.on("commit", () => this.events.emit("change", document)),
-        document.journal.events.on("aside", () => this.events.emit("aside", document)),
-        document.journal.events.on("travel", ({ entry }) => this.#travelled(document, entry)),
-      ]);
+      this.#listen(document);
       this.events.emit("documents", null);
     }
     this.show(document);
+  }
+
+  /** @param {Document} document */
+  #listen(document) {
+    document.sizeSeen = (node) => {
+      const { width, height } = this.view.layouts.of(node);
+      return { width: Math.round(width), height: Math.round(height) };
+    };
+    document.journal.whereNow = () => ({ path: [...this.path] });
+    this.#listening.set(document, [
+      document.journal.events.on("commit", () => this.events.emit("change", document)),
+      document.journal.events.on("aside", () => this.events.emit("aside", document)),
+      document.journal.events.on("travel", ({ entry }) => this.#travelled(document, entry)),
+    ]);
+  }
+
+  /**
+   * Puts a document into the place of one that is open, as another state of the same work: the person stays where they are.
+   * @param {Document} document
+   * @param {Document} by
+   */
+  replace(document, by) {
+    const at = this.documents.indexOf(document);
+    if (at < 0) return;
+    for (const stop of this.#listening.get(document) ?? []) stop();
+    this.documents[at] = by;
+    this.#listen(by);
+    if (document === this.#document) {
+      const { scale, offset } = this.view;
+      const ids = this.path.map((each) => each.id);
+      this.show(by);
+      const path = pathTo(by, ids);
+      if (path.length) this.enter(path);
+      if (path.length === ids.length) this.view.moveTo(scale, { ...offset });
+    }
+    this.events.emit("documents", null);
   }
 
   /** Takes a document away; the one beside it is shown. @param {Document} document */
@@ -377,4 +404,24 @@ export function keysText(keys) {
   const parts = keys.endsWith("++") ? [...keys.slice(0, -2).split("+"), "+"] : keys.split("+");
   const names = parts.map((each) => KEY_SIGNS[each] ?? (each === "ctrl" && isMac ? "⌘" : each.length === 1 ? each.toUpperCase() : each[0].toUpperCase() + each.slice(1)));
   return names.join(isMac ? "" : "+");
+}
+
+/**
+ * The instances of these ids, one inside the other, as far as there are any.
+ * @param {Document} document
+ * @param {import("./graph.js").NodeId[]} ids
+ * @returns {Node[]}
+ */
+function pathTo(document, ids) {
+  /** @type {Node[]} */
+  const path = [];
+  let graph = document.root;
+  for (const id of ids) {
+    const node = graph.node(id);
+    const inner = node && document.definitions.get(node.type)?.graph;
+    if (!inner) break;
+    path.push(node);
+    graph = inner;
+  }
+  return path;
 }

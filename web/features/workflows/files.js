@@ -18,6 +18,7 @@ import { writeWorkflow } from "../../core/write.js";
  * @property {string} name  on its tab
  * @property {string | null} path  of its file below `workflows`; null: never saved
  * @property {string | null} revision  of the file when it was read or saved
+ * @property {string | null} newer  revision of what was saved elsewhere since; null: nothing that is known
  * @property {object} mark  of the journal at that time
  * @property {boolean} isUnsaved  it was not saved before the page was loaded again
  */
@@ -55,7 +56,7 @@ export class Files {
   stateOf(document) {
     let state = this.#states.get(document);
     if (!state) {
-      state = { id: newId(), name: this.#freeName(), path: null, revision: null, mark: document.journal.mark, isUnsaved: false };
+      state = { id: newId(), name: this.#freeName(), path: null, revision: null, newer: null, mark: document.journal.mark, isUnsaved: false };
       this.#states.set(document, state);
     }
     return state;
@@ -105,7 +106,7 @@ export class Files {
    */
   openSaved(saved, state = {}) {
     const { document, damage } = readWorkflow(saved, this.#editor.catalogue);
-    this.#states.set(document, { id: newId(), name: this.#freeName(), path: null, revision: null, mark: document.journal.mark, isUnsaved: false, ...state });
+    this.#states.set(document, { id: newId(), name: this.#freeName(), path: null, revision: null, newer: null, mark: document.journal.mark, isUnsaved: false, ...state });
     const current = this.#editor.document;
     const replaces = this.isUntouched(current) && this.#editor.documents.length === 1;
     this.#editor.open(document);
@@ -376,7 +377,7 @@ export class Files {
    * @param {() => Promise<T>} work
    * @returns {Promise<T>}
    */
-  #inTurn(document, work) {
+  inTurn(document, work) {
     const turn = (this.#turns.get(document) ?? Promise.resolve()).then(work);
     this.#turns.set(document, turn.catch(() => {}));
     return turn;
@@ -389,7 +390,7 @@ export class Files {
    * @returns {Promise<boolean>} whether it was saved
    */
   async #put(document, path = null, replaced = "known") {
-    const outcome = await this.#inTurn(document, () => this.#send(document, path ?? this.stateOf(document).path, replaced));
+    const outcome = await this.inTurn(document, () => this.#send(document, path ?? this.stateOf(document).path, replaced));
     if (outcome === "nameless") return this.saveAs(document);
     if (outcome === "saved" || outcome === "failed") return outcome === "saved";
     const taken = path ?? /** @type {string} */ (this.stateOf(document).path);
@@ -431,7 +432,7 @@ export class Files {
     const headers = revision === null ? {} : { "If-Match": revision === "*" ? "*" : `"${revision}"` };
     try {
       const record = await editor.server.ask("PUT", `/heddle/files/workflows/${encodeURIComponent(path)}`, body, headers);
-      this.setState(document, { path, name: nameOf(path), revision: record.revision, mark, isUnsaved: false });
+      this.setState(document, { path, name: nameOf(path), revision: record.revision, newer: null, mark, isUnsaved: false });
       editor.events.emit("workflow:saved", document);
       return "saved";
     } catch (error) {
@@ -455,7 +456,7 @@ export class Files {
   async rename() {
     const document = this.#editor.document;
     const state = this.stateOf(document);
-    await this.#askName(state.path === null ? state.name : nameWithFolders(state.path), (path) => this.#inTurn(document, async () => {
+    await this.#askName(state.path === null ? state.name : nameWithFolders(state.path), (path) => this.inTurn(document, async () => {
       const from = this.stateOf(document).path;
       if (from === null) return this.setState(document, { name: nameOf(path) });
       const record = await this.#editor.server.post(`/heddle/files/workflows/${encodeURIComponent(from)}/move`, { to: path });
@@ -485,10 +486,27 @@ export class Files {
     await this.#inTurnOf(path, async () => {
       await this.#editor.server.ask("DELETE", `/heddle/files/workflows/${encodeURIComponent(path)}`);
       for (const each of this.#tabsOf(path)) {
-        this.setState(each, { path: null, revision: null, isUnsaved: true });
+        this.setState(each, { path: null, revision: null, newer: null, isUnsaved: true });
         this.events.emit("orphan", each);
       }
     });
+  }
+
+  /**
+   * Puts another state of the same file into its tab. Jobs go on showing in it what they bring.
+   * @param {Document} document
+   * @param {Document} by
+   * @param {Partial<FileState>} state
+   */
+  replace(document, by, state) {
+    const { name, path } = this.stateOf(document);
+    this.#states.set(by, { id: newId(), name, path, revision: null, newer: null, mark: by.journal.mark, isUnsaved: false, ...state });
+    by.lastJobs = document.lastJobs;
+    for (const job of this.#editor.services.run.jobs.all) {
+      if (job.document === document) job.document = by.lastJobs.includes(job.id) ? null : by; // of the last ones the results are fetched
+    }
+    this.#editor.replace(document, by);
+    this.#editor.events.emit("workflow:restored", by);
   }
 
   /** @param {string} path */
@@ -498,7 +516,7 @@ export class Files {
 
   /** When what is on its way for the tabs of a file has come there. @param {string} path @param {() => Promise<void>} work */
   #inTurnOf(path, work) {
-    return this.#tabsOf(path).reduce((/** @type {() => Promise<void>} */ next, each) => () => this.#inTurn(each, next), work)();
+    return this.#tabsOf(path).reduce((/** @type {() => Promise<void>} */ next, each) => () => this.inTurn(each, next), work)();
   }
 
   duplicate() {
