@@ -17,7 +17,7 @@ from tests.web.conftest import Troubles
 from tests.web.page_server import HOUSE, PageServer, running
 from tests.web.waits import PATIENCE_S, until, until_kept
 
-# A node that waits, and one that fails, as a pack brings them.
+# A node that waits, one that fails, and one that lets nothing through, as a pack brings them.
 PACK = """
 import time
 class Wait:
@@ -36,7 +36,13 @@ class Fail:
     RETURN_TYPES, FUNCTION, OUTPUT_NODE, CATEGORY = (), "run", True, "test"
     def run(self, value):
         raise ValueError("it is full of eels")
-NODE_CLASS_MAPPINGS = {"Wait": Wait, "Fail": Fail}
+class Block:
+    INPUT_TYPES = classmethod(lambda cls: {"required": {"value": ("INT", {"forceInput": True})}})
+    RETURN_TYPES, FUNCTION, CATEGORY = ("INT",), "run", "test"
+    def run(self, value):
+        from comfy_execution.graph import ExecutionBlocker
+        return (ExecutionBlocker("there is no face"),)
+NODE_CLASS_MAPPINGS = {"Wait": Wait, "Fail": Fail, "Block": Block}
 """
 OPEN = """(saved) => {
     const { editor } = heddle;
@@ -125,8 +131,8 @@ def test_a_workflow_is_run_by_a_key_and_its_picture_stands_in_the_node(editor_pa
     [picture] = shown(page, 7, "pictures")
     assert picture["file"]["filename"].startswith("heddle")
     assert page.request.get(picture["src"]).headers["content-type"] == "image/png"
-    assert page.evaluate("heddle.editor.document.root.node(5).values.seed") != seed  # drawn for the next run
     until(page, "heard.length", 1)  # the answer to the sending may come after the picture
+    assert page.evaluate("heddle.editor.document.root.node(5).values.seed") != seed  # drawn for the next run
     expect(page.locator(".voice")).to_contain_text("Done in")
     expect(page).to_have_title("test · Heddle")  # no percent is left
     until(page, "heddle.editor.services.content.get(heddle.editor.document.root.node(5))?.ms > 0")
@@ -186,6 +192,26 @@ def test_a_node_that_fails_says_why_and_what_others_made_stays(pack_page: Page) 
     expect(page.locator(".queue-partial")).to_have_count(2)
 
 
+def test_a_node_that_is_kept_from_running_says_why_and_the_rest_is_done(pack_page: Page) -> None:
+    page = pack_page
+    number = {"name": "INT", "type": "INT"}
+    nodes = [
+        node(1, "Wait", widgets_values=[0, 7, "fixed"], outputs=[{**number, "links": [1]}]),
+        node(2, "Block", inputs=[{"name": "value", "type": "INT", "link": 1}], outputs=[{**number, "links": [2]}]),
+        node(3, "Fail", inputs=[{"name": "value", "type": "INT", "link": 2}]),
+    ]
+    page.evaluate(OPEN, workflow(nodes, [[1, 1, 0, 2, 0, "INT"], [2, 2, 0, 3, 0, "INT"]]))
+    card = page.locator(".errors")
+    for run in (1, 2):
+        page.keyboard.press("Control+Enter")
+        assert until_ended(page, run) == ["done"] * run
+        expect(card.locator("li")).to_have_count(1)
+        expect(card).to_contain_text("there is no face")
+        expect(card).to_contain_text("the rest runs")
+        assert shown(page, 1, "text") == "waited 0"
+        assert [each["message"] for each in shown(page, 3, "errors")] == ["there is no face"]
+
+
 def test_jobs_wait_in_an_order_that_can_be_changed_and_run_ones_can_be_stopped(pack_page: Page) -> None:
     page = pack_page
     page.evaluate(OPEN, waiting(20, "increment"))
@@ -211,7 +237,7 @@ def test_jobs_wait_in_an_order_that_can_be_changed_and_run_ones_can_be_stopped(p
     expect(rows).to_have_count(0)
     page.get_by_role("button", name="Stop", exact=True).click()
     assert until_ended(page, 3) == ["cancelled"] * 3
-    assert page.evaluate("heddle.editor.document.root.node(1).values.seed") == 10
+    until(page, "heddle.editor.document.root.node(1).values.seed", 10)
 
 
 def test_the_queue_is_gone_through_and_put_in_order_by_keyboard(
@@ -287,7 +313,7 @@ def test_a_run_follows_changes_of_what_it_makes_and_goes_on_until_it_is_stopped(
     count = len(until_ended(page, 5))
     page.wait_for_timeout(500)  # time enough for one more
     assert len(jobs(page)) == count
-    assert page.evaluate("heddle.editor.document.root.node(1).values.seed") == 51 + count - 2
+    until(page, "heddle.editor.document.root.node(1).values.seed", 51 + count - 2)
 
 
 def test_what_is_chosen_runs_alone_and_each_tab_gets_its_own_results(pack_page: Page) -> None:

@@ -26,6 +26,8 @@ import { CLOSE, h, icon } from "./dom.js";
  *   run?: () => unknown, children?: MenuItem[], colour?: string, isStart?: boolean}} MenuEntry  `colour`: shown before the
  *   words; `isStart`: the keyboard begins at it
  * @typedef {MenuEntry | "line"} MenuItem
+ *
+ * @typedef {{text: string, run: () => unknown}} NoteAction
  */
 
 const NOTE_MS = 6000;
@@ -153,14 +155,16 @@ export class Shell {
   /**
    * Says something that needs no answer.
    * @param {string} text
-   * @param {{kind?: "plain" | "error" | "good", action?: {text: string, run: () => unknown}, lasts?: boolean}} [how]
+   * @param {{kind?: "plain" | "error" | "good", action?: NoteAction | NoteAction[], lasts?: boolean}} [how]
+   *   `action`: what can be done about it; one ends the note
    * @returns {() => void} takes it away
    */
   note(text, { kind = "plain", action, lasts = kind === "error" } = {}) {
     const remove = () => note.remove();
+    const buttons = [action ?? []].flat().map((each) => h("button", { type: "button", on: { click: () => { remove(); each.run(); } } }, each.text));
     const note = h("div", { class: `note note-${kind}`, role: kind === "error" ? "alert" : null },
       h("p", {}, text),
-      action && h("button", { type: "button", on: { click: () => { remove(); action.run(); } } }, action.text),
+      buttons.length > 1 ? h("div", { class: "note-actions" }, buttons) : buttons,
       h("button", { type: "button", class: "quiet", "aria-label": this.#messages.text("shell.dismiss"), on: { click: remove } }, icon(CLOSE)));
     const host = this.topmost;
     if (this.notes.parentElement !== host) host.append(this.notes); // what lies below a modal dialog cannot be pressed
@@ -252,15 +256,36 @@ export class Shell {
    * Asks for a text.
    * @param {string} title
    * @param {string} value  to begin with
+   * @param {(given: string) => string | null | Promise<string | null>} [check]  what is wrong with it: is shown, and the
+   *   question stays
    * @returns {Promise<string | null>} null: cancelled
    */
-  async askText(title, value) {
+  async askText(title, value, check = () => null) {
     /** @type {string | null} */
     let given = null;
     await this.dialog(title, (body, close) => {
-      const field = h("input", { type: "text", value, autofocus: true, "aria-label": title });
-      const form = h("form", { method: "dialog", on: { submit: (/** @type {Event} */ event) => { event.preventDefault(); given = field.value; close(); } } },
-        field, h("div", { class: "dialog-actions" },
+      const wrong = h("p", { class: "dialog-wrong", id: "dialog-wrong", role: "alert" });
+      /** @param {string | null} trouble */
+      const tell = (trouble) => {
+        wrong.textContent = trouble ?? "";
+        if (trouble) field.setAttribute("aria-invalid", "true");
+        else field.removeAttribute("aria-invalid");
+      };
+      const field = h("input", { type: "text", value, autofocus: true, "aria-label": title, "aria-describedby": "dialog-wrong", on: { input: () => tell(null) } });
+      let isAsked = false;
+      const take = async () => {
+        if (isAsked) return; // Enter, pressed twice
+        isAsked = true;
+        const asked = field.value;
+        const trouble = await check(asked);
+        isAsked = false;
+        tell(trouble);
+        if (trouble) return field.focus();
+        given = asked;
+        close();
+      };
+      const form = h("form", { method: "dialog", on: { submit: (/** @type {Event} */ event) => { event.preventDefault(); void take(); } } },
+        field, wrong, h("div", { class: "dialog-actions" },
           h("button", { type: "button", on: { click: close } }, this.#messages.text("shell.cancel")),
           h("button", { type: "submit", class: "main" }, this.#messages.text("shell.ok"))));
       body.append(form);

@@ -26,9 +26,11 @@ function listenForDrops(editor) {
   document.addEventListener("dragover", (event) => {
     if (isOurs(event)) event.preventDefault();
   }, { signal });
-  document.addEventListener("drop", (event) => {
+  document.addEventListener("drop", () => { // whoever takes it, and tells nobody
     depth = 0;
     stage.classList.remove("is-drop-target");
+  }, { signal, capture: true });
+  document.addEventListener("drop", (event) => {
     if (event.defaultPrevented || !isOurs(event)) return;
     event.preventDefault();
     if (editor.shell.isCovered) return; // a dialog is about something else
