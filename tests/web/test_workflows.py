@@ -465,7 +465,7 @@ def test_a_long_seed_keeps_its_digits_on_every_way_back(
     draft = page.evaluate(DRAFT)
     wait_for_draft(page, draft)
     elsewhere = open_page(new_context(server))
-    elsewhere.get_by_role("button", name="Open it").click()
+    elsewhere.locator(".note").get_by_role("button", name="Open", exact=True).click()
     until(elsewhere, SEED, LONG)
     elsewhere.context.close()
     until_kept(page)
@@ -529,7 +529,7 @@ def test_a_name_that_no_file_can_have_is_told_where_it_is_typed(editor_page: Pag
     expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("called taken already")
     field.fill("folder/FREE name")
     field.press("Enter")
-    expect(page.get_by_role("tab", name="FREE name")).to_be_visible()
+    expect(page.get_by_role("tab", name="FREE name", exact=True)).to_be_visible()
     page.evaluate(RUN, "file.save-as")
     expect(page.get_by_role("textbox", name="Save as")).to_have_value("folder/FREE name")  # a copy lands beside it
 
