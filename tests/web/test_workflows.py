@@ -574,7 +574,7 @@ def test_a_long_seed_keeps_its_digits_on_every_way_back(
     draft = page.evaluate(DRAFT)
     wait_for_draft(page, draft)
     elsewhere = open_page(new_context(server))
-    elsewhere.locator(".note").get_by_role("button", name="Open").click()
+    elsewhere.locator(".note").get_by_role("button", name="Open", exact=True).click()
     until(elsewhere, SEED, LONG)
     elsewhere.context.close()
     until_kept(page)
@@ -638,7 +638,7 @@ def test_a_name_that_no_file_can_have_is_told_where_it_is_typed(editor_page: Pag
     expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("called taken already")
     field.fill("folder/FREE name")
     field.press("Enter")
-    expect(page.get_by_role("tab", name="FREE name")).to_be_visible()
+    expect(page.get_by_role("tab", name="FREE name", exact=True)).to_be_visible()
     page.evaluate(RUN, "file.save-as")
     expect(page.get_by_role("textbox", name="Save as")).to_have_value("folder/FREE name")  # a copy lands beside it
 
@@ -828,3 +828,66 @@ def test_tabs_are_put_in_order_and_closed_by_pointer_and_key(editor_page: Page) 
     page.reload()
     expect(page.get_by_role("tab")).to_contain_text(["text_to_image", names[1], names[2]])
     expect(tab[names[1]]).to_have_attribute("aria-selected", "true")
+
+
+# All that a person has before them: the tabs in their order, what is in each, and where they look.
+STANDS = """() => {
+  const { editor } = heddle;
+  const { workflows } = editor.services;
+  return {
+    tabs: editor.documents.map((each) => {
+      const { name, path, revision } = workflows.stateOf(each);
+      const saved = workflows.write(each);
+      delete saved.extra?.ds;
+      return { name, path, revision, isDirty: workflows.isDirty(each), saved };
+    }),
+    places: editor.documents.map((each) => editor.placeOf(each)),
+    shown: editor.documents.indexOf(editor.document),
+  };
+}"""
+
+
+def test_another_language_loses_nothing_that_stands_in_the_tabs(
+    new_context: Callable[..., BrowserContext], start_server: Callable[..., PageServer]
+) -> None:
+    page = new_context(start_server()).new_page()  # the language is the person's on the server
+    page.goto("/")
+    page.locator("body[data-ready]").wait_for()
+    page.evaluate(RUN, "file.save-as")
+    page.get_by_role("textbox").fill("kept as a file")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("tab", name="kept as a file")).to_be_visible()
+    page.evaluate("name => heddle.editor.services.workflows.openExample(name).then(() => null)", "latent_upscale")
+    page.evaluate("name => heddle.editor.services.workflows.openExample(name).then(() => null)", "image_to_image")
+    page.evaluate("heddle.editor.commands.run('select.all')")
+    page.evaluate(RUN, "subgraph.make")
+    until(page, "heddle.editor.document.definitions.size", 1)
+    page.evaluate("heddle.editor.commands.run('file.move-left')")
+    page.evaluate("heddle.editor.enter([...heddle.editor.graph.nodes.values()].filter((each) => each.spec.definition))")
+    page.evaluate("heddle.editor.view.moveTo(0.7, { x: 31, y: -47 })")
+    page.evaluate("heddle.editor.show(heddle.editor.documents[0])")
+    page.evaluate("heddle.editor.view.moveTo(1.25, { x: 5, y: 60 })")
+    page.evaluate("heddle.editor.show(heddle.editor.documents[1])")
+    page.evaluate(
+        """() => {
+          const { editor } = heddle;
+          const [node] = [...editor.graph.nodes.values()].filter((each) => each.type === "KSampler");
+          editor.edit("undo.value", () => editor.graph.setValue(node, "steps", 17));
+        }"""
+    )
+    before = page.evaluate(STANDS)
+    assert [each["name"] for each in before["tabs"]] == ["kept as a file", "image_to_image", "latent_upscale"]
+    assert before["places"][1]["path"]
+    page.keyboard.press("Control+,")
+    dialog = page.get_by_role("dialog", name="Settings")
+    dialog.get_by_label("Language", exact=True).select_option(label="简体中文")
+    dialog.locator(".settings-reload").click()
+    expect(page.get_by_role("tablist", name="打开的工作流")).to_be_visible()
+    page.locator("body[data-ready]").wait_for()
+    assert page.evaluate(STANDS) == before
+    page.keyboard.press("Control+,")
+    page.get_by_role("dialog").get_by_label("语言", exact=True).select_option(label="English")
+    page.locator(".settings-reload").click()
+    expect(page.get_by_role("tablist", name="Open workflows")).to_be_visible()
+    page.locator("body[data-ready]").wait_for()
+    assert page.evaluate(STANDS) == before

@@ -36,6 +36,10 @@ import { WidgetKinds } from "./widgets.js";
  * @property {Document} aside  something is another one now that is no step, as seeds after a run
  * @property {null} catalogue  node types or lists of files are other ones now
  *
+ * @typedef {{scale: number, offset: Point}} Look
+ * @typedef {{path: (number | string)[], looks: (Look | null)[]}} Place  `path`: ids of instances, the outermost first;
+ *   `looks`: into the root and into each of them
+ *
  * What a menu shows depends on where it was opened.
  * @typedef {(press: Press) => MenuItem[]} MenuPart
  */
@@ -229,6 +233,37 @@ export class Editor {
     this.#rememberPlace();
     this.path = path;
     this.#paths.set(this.#document, path);
+    this.#showGraph();
+  }
+
+  /**
+   * Where the person looks in an open document, as plain values.
+   * @param {Document} document
+   * @returns {Place}
+   */
+  placeOf(document) {
+    this.#rememberPlace();
+    const path = document === this.#document ? this.path : (this.#paths.get(document) ?? []);
+    const looks = [null, ...path].map((node) => this.#places.get((node && document.definitions.get(node.type)?.graph) ?? document.root) ?? null);
+    return { path: path.map(({ id }) => id), looks };
+  }
+
+  /**
+   * The same again, after the page was loaded anew.
+   * @param {Document} document
+   * @param {Place} place
+   */
+  putPlace(document, { path, looks }) {
+    const found = path.length ? document.nodeOf(path.join(":")) : null;
+    const nodes = found ? [...found.path, found.node] : [];
+    [null, ...nodes].forEach((node, i) => {
+      const graph = node ? document.definitions.get(node.type)?.graph : document.root;
+      const look = looks[i];
+      if (graph && look) this.#places.set(graph, look);
+    });
+    this.#paths.set(document, nodes);
+    if (document !== this.#document) return;
+    this.path = nodes;
     this.#showGraph();
   }
 

@@ -23,6 +23,7 @@ import { writeWorkflow } from "../../core/write.js";
  * @property {boolean} isUnsaved  it was not saved before the page was loaded again
  */
 
+const BELOW_BANNER = 84; // px from the top of the canvas, where nothing lies over it
 const LEAST_READ = 0.6; // scale below which letters on nodes are hard to read
 const LARGEST_FILE = 64 * 1024 * 1024;
 const MOST_KINDS = 5; // of damage that is told at once
@@ -154,7 +155,9 @@ export class Files {
     const isPrompt = (/** @type {typeof nodes[number]} */ node) => node.outputs.length > 0 && node.widgets.some(({ widget, options }) => widget === "STRING" && options.multiline);
     const first = nodes.find(isPrompt) ?? nodes[0];
     const box = first && view.boxAround([first]);
-    if (box) view.fit(box, { padding: 24 });
+    if (!box) return;
+    view.fit(box, { padding: 24 });
+    view.moveTo(view.scale, { x: view.offset.x, y: BELOW_BANNER - box.top * view.scale }); // what comes after it is below
   }
 
   /** @param {string} name  of a file, else of an example */
