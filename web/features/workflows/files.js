@@ -173,6 +173,7 @@ export class Files {
   /** @param {string} path @returns {Promise<Document>} */
   async #read(path) {
     const answer = await fetch(this.#editor.server.address(`/heddle/files/workflows/${encodeURIComponent(path)}`), { cache: "no-cache" });
+    if (answer.status === 404) throw new Refusal(404, this.#editor.text("workflows.not-there", { name: nameWithFolders(path) }), null);
     if (!answer.ok) throw new Refusal(answer.status, this.#editor.text("workflows.cannot-open", { name: path, reason: `HTTP ${answer.status}` }), null);
     const saved = this.#parse(textOf(await answer.arrayBuffer()), path);
     if (!Array.isArray(saved?.nodes)) throw this.#isOther(saved, path);
@@ -419,6 +420,7 @@ export class Files {
     try {
       const record = await editor.server.ask("PUT", `/heddle/files/workflows/${encodeURIComponent(path)}`, body, headers);
       this.setState(document, { path, name: nameOf(path), revision: record.revision, mark, isUnsaved: false });
+      this.#untold(document);
       editor.events.emit("workflow:saved", document);
       return "saved";
     } catch (error) {
@@ -428,15 +430,25 @@ export class Files {
     }
   }
 
+  /** What takes the note away that a document was not saved. @type {WeakMap<Document, () => void>} */
+  #told = new WeakMap();
+
+  /** It is not true any more. @param {Document} document */
+  #untold(document) {
+    this.#told.get(document)?.();
+    this.#told.delete(document);
+  }
+
   /** @param {Document} document @param {string} name @param {unknown} error */
   #tellUnsaved(document, name, error) {
     const { shell, server } = this.#editor;
     console.warn(error);
     const reason = error instanceof Refusal ? error.message : server.state === "away" ? this.#editor.text("workflows.server-away") : String(error);
-    shell.note(this.#editor.text("workflows.cannot-save", { name, reason }), {
+    this.#untold(document);
+    this.#told.set(document, shell.note(this.#editor.text("workflows.cannot-save", { name, reason }), {
       kind: "error",
       action: { text: this.#editor.text("viewer.save"), run: () => this.download(document) },
-    });
+    }));
   }
 
   async rename() {
