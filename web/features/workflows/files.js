@@ -198,7 +198,7 @@ export class Files {
     const field = document.createElement("input");
     field.type = "file";
     field.multiple = true;
-    field.accept = ".json,.png,.webp,.jpg,.jpeg,.avif,.flac,.mp3,.ogg,.opus,.mp4,.mov,.m4v,.webm,.mkv,.glb,.svg,.latent,.safetensors";
+    field.accept = ".json,.txt,image/*,video/*,audio/*,.avif,.flac,.opus,.m4v,.mkv,.glb,.svg,.latent,.safetensors";
     field.addEventListener("change", () => void this.openFiles([...(field.files ?? [])]));
     field.click();
   }
