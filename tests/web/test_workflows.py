@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -283,14 +284,71 @@ def test_a_draft_of_another_browser_goes_on_as_one_of_its_own(
     old = page.evaluate(DRAFT)
     wait_for_draft(page, old)
     beside = open_page(context)
-    expect(beside.get_by_text("kept on the server")).to_have_count(0)  # it is open in the window beside
+    expect(beside.get_by_text("The server kept")).to_have_count(0)  # it is open in the window beside
     elsewhere = open_page(new_context(server))
-    elsewhere.get_by_role("button", name="Open it").click()
-    expect(elsewhere.get_by_text("kept on the server")).to_have_count(0)  # the note goes before the draft has come
+    elsewhere.locator(".note").get_by_role("button", name="Open").click()
+    expect(elsewhere.get_by_text("The server kept")).to_have_count(0)  # the note goes before the draft has come
     until(elsewhere, PLACE.format(node=node), [1234, 567])
     new = elsewhere.evaluate(DRAFT)
     assert new != old
     wait_for_draft(elsewhere, new)
+
+
+def put_draft(server: PageServer, draft: str, name: str) -> None:
+    """As another browser leaves it."""
+    body = json.dumps({"nodes": [], "links": [], "version": 0.4}).encode()
+    address = f"{server.address}/heddle/drafts/{draft}?name={name}"
+    urllib.request.urlopen(urllib.request.Request(address, body, method="PUT"), timeout=30).close()
+
+
+def test_a_draft_that_is_left_alone_is_offered_again_when_it_changed_and_is_discarded_by_name(
+    start_server: Callable[..., PageServer],
+    new_context: Callable[..., BrowserContext],
+    find_barriers: Callable[..., list[str]],
+) -> None:
+    server = start_server()
+    context = new_context(server)
+    put_draft(server, "one", "Lighthouse")
+
+    page = open_page(context)
+    note = page.locator(".note").filter(has_text="Lighthouse")
+    expect(note).to_contain_text("1 minute ago")
+    note.get_by_role("button", name="Leave alone").click()
+    expect(page.get_by_text("It stays on the server")).to_be_visible()
+    page.close()
+
+    # The next visit says nothing; the panel has it, and the question can be refused.
+    page = open_page(context)
+    until(page, "heddle.editor.services.workflows.isKept()")
+    page.get_by_role("button", name="Workflows", exact=True).click()
+    page.get_by_role("button", name="kept on the server: 1").click()
+    expect(page.locator(".note").filter(has_text="Lighthouse")).to_have_count(0)
+    assert find_barriers(page, "dialog") == []
+    page.get_by_role("button", name="Discard “Lighthouse”…").click()
+    question = page.get_by_role("dialog", name="Discard unsaved work?")
+    expect(question).to_contain_text("“Lighthouse”, changed 1 minute ago")
+    question.get_by_role("button", name="Keep").click()
+    expect(page.get_by_role("button", name="Open “Lighthouse”")).to_be_visible()
+    page.close()
+
+    # Changed since, with another one beside it: both are offered; what changes while one is asked stays.
+    put_draft(server, "one", "Lighthouse")
+    put_draft(server, "two", "Harbour")
+    page = open_page(context)
+    note = page.locator(".note").filter(has_text="“Harbour” and “Lighthouse”")
+    note.get_by_role("button", name="Choose…").click()
+    page.get_by_role("button", name="Discard all…").click()
+    question = page.get_by_role("dialog", name="Discard unsaved work?")
+    expect(question).to_contain_text("“Harbour”")
+    before = server.ask("/heddle/drafts")["drafts"]
+    while server.ask("/heddle/drafts")["drafts"] == before:
+        put_draft(server, "one", "Lighthouse")  # at another millisecond
+    question.get_by_role("button", name="Discard", exact=True).click()
+    expect(page.get_by_text("“Lighthouse” was changed meanwhile")).to_be_visible()
+    expect(page.get_by_role("button", name="Open “Harbour”")).to_have_count(0)
+    assert [each["id"] for each in server.ask("/heddle/drafts")["drafts"]] == ["one"]
+    page.get_by_role("button", name="Open “Lighthouse”").click()
+    expect(page.get_by_role("tab", name="Lighthouse")).to_be_visible()
 
 
 def test_a_browser_that_keeps_nothing_asks_before_it_closes_and_the_server_keeps_the_work(
@@ -616,12 +674,82 @@ def test_a_picture_without_a_workflow_is_said_to_be_an_input(editor_page: Page, 
     until(editor_page, "heddle.editor.graph.nodes.size", before + 1)
 
 
-def test_long_names_of_tabs_leave_the_button_for_a_new_one_free_on_a_phone(editor_page: Page) -> None:
+def test_long_names_of_tabs_leave_the_buttons_beside_them_free_on_a_phone(editor_page: Page) -> None:
     editor_page.set_viewport_size({"width": 390, "height": 844})
     for name in ("a portrait of a weaver", "a landscape at night"):
         editor_page.evaluate("name => void heddle.editor.services.workflows.openSaved({ nodes: [] }, { name })", name)
     tab = editor_page.get_by_role("tab", name="a landscape at night")
     expect(tab).to_have_attribute("aria-selected", "true")
+    expect(tab).to_be_in_viewport(ratio=0.99)
     ends = tab.evaluate("(each) => each.getBoundingClientRect().right")
-    begins = editor_page.locator(".tabs ~ button").first.evaluate("(each) => each.getBoundingClientRect().left")
+    begins = editor_page.locator(".tabs ~ button:visible").first.evaluate("each => each.getBoundingClientRect().left")
     assert ends <= begins
+
+
+def open_tabs(page: Page, count: int) -> list[str]:
+    names = [f"a workflow with the number {number}" for number in range(count)]
+    for name in names:
+        page.evaluate("name => void heddle.editor.services.workflows.openSaved({ nodes: [] }, { name })", name)
+    expect(page.get_by_role("tab")).to_have_count(count + 1)  # the first one is there, too
+    return names
+
+
+def test_tabs_that_do_not_fit_scroll_and_a_list_has_all_of_them(
+    editor_page: Page, find_barriers: Callable[..., list[str]]
+) -> None:
+    page = editor_page
+    names = open_tabs(page, 14)
+    tabs = page.get_by_role("tablist")
+    for width in (1280, 390):
+        page.set_viewport_size({"width": width, "height": 844})
+        shown = page.get_by_role("tab", selected=True)
+        until(page, "innerWidth", width)
+        expect(page.get_by_role("button", name="All open tabs")).to_be_visible()
+        expect(shown).to_be_in_viewport(ratio=0.99)
+        begins = page.locator(".bar-end").evaluate("each => each.getBoundingClientRect().left")
+        for part in (tabs, page.get_by_role("button", name="All open tabs")):
+            assert part.evaluate("each => each.getBoundingClientRect().right") <= begins
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+        for end, which in (("Home", "first"), ("End", "last")):
+            shown.focus()
+            page.keyboard.press(end)
+            expect(getattr(page.get_by_role("tab"), which)).to_have_attribute("aria-selected", "true")
+            expect(shown).to_be_focused()
+            expect(shown).to_be_in_viewport(ratio=0.99)
+        assert not find_barriers(page, ".bar")
+    page.set_viewport_size({"width": 1280, "height": 844})
+    until(page, "innerWidth", 1280)
+    tabs.hover()
+    page.mouse.wheel(0, -9000)
+    expect(page.get_by_role("tab").first).to_be_in_viewport(ratio=0.99)
+    expect(page.get_by_role("tab").last).not_to_be_in_viewport()  # looking for a tab shows no other workflow
+    page.get_by_role("button", name="All open tabs").click()
+    expect(page.get_by_role("menuitemcheckbox", name=names[-1])).to_be_focused()
+    page.get_by_role("menuitemcheckbox", name=names[5], exact=True).click()
+    expect(page.get_by_role("tab", name=names[5], exact=True)).to_be_in_viewport(ratio=0.99)
+    expect(page.get_by_role("tab", name=names[5], exact=True)).to_have_attribute("aria-selected", "true")
+
+
+def test_tabs_are_put_in_order_and_closed_by_pointer_and_key(editor_page: Page) -> None:
+    page = editor_page
+    names = open_tabs(page, 3)
+    tab = {name: page.get_by_role("tab", name=name, exact=True) for name in names}
+    tab[names[2]].drag_to(tab[names[0]], target_position={"x": 8, "y": 10})
+    expect(page.get_by_role("tab")).to_contain_text(["text_to_image", names[2], names[0], names[1]])
+    tab[names[2]].drag_to(tab[names[1]], target_position={"x": 150, "y": 10})
+    expect(page.get_by_role("tab")).to_contain_text(["text_to_image", *names])
+    page.keyboard.press("Alt+Shift+PageUp")
+    expect(page.get_by_role("tab")).to_contain_text(["text_to_image", names[0], names[2], names[1]])
+    page.keyboard.press("Alt+Shift+PageDown")
+    expect(page.get_by_role("tab")).to_contain_text(["text_to_image", *names])
+    page.keyboard.press("Alt+T")
+    expect(page.get_by_role("menuitemcheckbox", name=names[2])).to_be_focused()
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Enter")
+    expect(tab[names[1]]).to_have_attribute("aria-selected", "true")
+    tab[names[0]].click(button="middle")
+    expect(page.get_by_role("tab")).to_contain_text(["text_to_image", names[1], names[2]])
+    until_kept(page)
+    page.reload()
+    expect(page.get_by_role("tab")).to_contain_text(["text_to_image", names[1], names[2]])
+    expect(tab[names[1]]).to_have_attribute("aria-selected", "true")

@@ -30,6 +30,7 @@ import { WidgetKinds } from "./widgets.js";
  * @property {null} documents  one was opened or closed
  * @property {Graph} graph  another graph of the document is shown
  * @property {null} selection
+ * @property {Node} seek  a node of the shown document is about to be brought into view
  * @property {Document} change  a step was done, undone or redone
  * @property {Document} aside  something is another one now that is no step, as seeds after a run
  * @property {null} catalogue  node types or lists of files are other ones now
@@ -217,7 +218,7 @@ export class Editor {
   /** Zooms so that everything is seen. */
   fitAll() {
     const box = this.view.boxAround();
-    if (box) this.view.fit(box);
+    if (box) this.view.fit(box, { padding: 28 });
     else this.view.moveTo(1, { x: this.view.width / 2, y: this.view.height / 2 });
   }
 
@@ -265,6 +266,7 @@ export class Editor {
 
   /** Shows a node: opens the subgraph that it is in, chooses it, brings it into view. @param {Node} node @param {Node[]} [path] */
   goTo(node, path = this.path) {
+    this.events.emit("seek", node);
     if (node.graph !== this.graph) this.enter(path);
     this.selection.set([node]);
     const box = this.view.boxAround([node]);

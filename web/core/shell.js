@@ -23,8 +23,11 @@ import { CLOSE, h, icon } from "./dom.js";
  *
  * One entry: its words are `text`, or the message that `title` names.
  * @typedef {{text?: string, title?: string, keys?: string, isDisabled?: boolean, isChecked?: boolean,
- *   run?: () => unknown, children?: MenuItem[], colour?: string}} MenuEntry  `colour`: shown before the words
+ *   run?: () => unknown, children?: MenuItem[], colour?: string, isStart?: boolean}} MenuEntry  `colour`: shown before the
+ *   words; `isStart`: the keyboard begins at it
  * @typedef {MenuEntry | "line"} MenuItem
+ *
+ * @typedef {{text: string, run: () => unknown}} NoteAction
  */
 
 const NOTE_MS = 6000;
@@ -152,16 +155,18 @@ export class Shell {
   /**
    * Says something that needs no answer.
    * @param {string} text
-   * @param {{kind?: "plain" | "error" | "good", action?: {text: string, run: () => unknown}, lasts?: boolean}} [how]
+   * @param {{kind?: "plain" | "error" | "good", action?: NoteAction | NoteAction[], lasts?: boolean}} [how]
+   *   `action`: what can be done about it; one ends the note
    * @returns {() => void} takes it away
    */
   note(text, { kind = "plain", action, lasts = kind === "error" } = {}) {
     const remove = () => note.remove();
+    const buttons = [action ?? []].flat().map((each) => h("button", { type: "button", on: { click: () => { remove(); each.run(); } } }, each.text));
     const note = h("div", { class: `note note-${kind}`, role: kind === "error" ? "alert" : null },
       h("p", {}, text),
-      action && h("button", { type: "button", on: { click: () => { remove(); action.run(); } } }, action.text),
+      buttons.length > 1 ? h("div", { class: "note-actions" }, buttons) : buttons,
       h("button", { type: "button", class: "quiet", "aria-label": this.#messages.text("shell.dismiss"), on: { click: remove } }, icon(CLOSE)));
-    const host = this.#topmost();
+    const host = this.topmost;
     if (this.notes.parentElement !== host) host.append(this.notes); // what lies below a modal dialog cannot be pressed
     this.notes.append(note);
     while (this.notes.children.length > 5) this.notes.firstElementChild?.remove();
@@ -220,9 +225,14 @@ export class Shell {
     });
   }
 
-  /** Where what lies over everything belongs. */
-  #topmost() {
-    return [...document.querySelectorAll("dialog:modal")].at(-1) ?? this.root;
+  /** Whether a modal dialog lies over the page: nothing below it is for keys, drops or the pointer. */
+  get isCovered() {
+    return document.querySelector("dialog:modal") !== null;
+  }
+
+  /** Where what lies over everything belongs: the modal dialog on top, else the page. @returns {HTMLElement} */
+  get topmost() {
+    return /** @type {HTMLElement | undefined} */ ([...document.querySelectorAll("dialog:modal")].at(-1)) ?? this.root;
   }
 
   /**
@@ -301,10 +311,10 @@ export class Shell {
       menu.remove();
       if (hadFocus && before instanceof HTMLElement) before.focus({ preventScroll: true });
     };
-    const host = this.#topmost();
+    const host = this.topmost;
     (host === this.root ? this.stage : host).append(menu); // the page is all landmarks
     placeInside(menu, place.x, place.y);
-    /** @type {HTMLElement | null} */ (menu.querySelector("[role^=menuitem]:not([aria-disabled=true])"))?.focus();
+    /** @type {HTMLElement | null} */ (menu.querySelector("[data-start]") ?? menu.querySelector("[role^=menuitem]:not([aria-disabled=true])"))?.focus();
     addEventListener("pointerdown", (event) => {
       if (!menu.contains(/** @type {globalThis.Node} */ (event.target))) this.#closeMenu();
     }, { signal: stop.signal, capture: true });
@@ -328,7 +338,7 @@ export class Shell {
       const row = h("div", {
         role: item.isChecked === undefined ? "menuitem" : "menuitemcheckbox", class: "menu-item", tabindex: "-1",
         "aria-disabled": item.isDisabled ? "true" : null, "aria-checked": item.isChecked === undefined ? null : String(item.isChecked),
-        "aria-haspopup": item.children ? "menu" : null,
+        "aria-haspopup": item.children ? "menu" : null, data: item.isStart ? { start: "" } : null,
       }, item.colour && h("i", { class: "menu-colour", style: { background: item.colour } }), h("span", { class: "menu-text" }, text), item.keys && h("kbd", {}, item.keys), item.children && h("span", { class: "menu-more", "aria-hidden": "true" }, "›"));
       const open = () => {
         opened?.remove();

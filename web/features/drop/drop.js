@@ -20,7 +20,7 @@ function listenForDrops(editor) {
   /** @param {DragEvent} event */
   const isOurs = (event) => [...(event.dataTransfer?.types ?? [])].some((type) => type === "Files" || type === "text/uri-list");
   document.addEventListener("dragenter", (event) => {
-    if (isOurs(event) && depth++ === 0) stage.classList.add("is-drop-target");
+    if (isOurs(event) && depth++ === 0 && !editor.shell.isCovered) stage.classList.add("is-drop-target");
   }, { signal });
   document.addEventListener("dragleave", (event) => {
     if (isOurs(event) && --depth <= 0) stage.classList.remove("is-drop-target");
@@ -35,6 +35,7 @@ function listenForDrops(editor) {
   document.addEventListener("drop", (event) => {
     if (event.defaultPrevented || !isOurs(event)) return;
     event.preventDefault();
+    if (editor.shell.isCovered) return; // a dialog is about something else
     const area = editor.view.element.getBoundingClientRect();
     const place = editor.view.toGraph(event.clientX - area.left, event.clientY - area.top);
     const entries = [...(event.dataTransfer?.items ?? [])].map((each) => each.webkitGetAsEntry?.()).filter((each) => each !== null && each !== undefined);

@@ -22,6 +22,7 @@ import { writeWorkflow } from "../../core/write.js";
  * @property {boolean} isUnsaved  it was not saved before the page was loaded again
  */
 
+const LEAST_READ = 0.6; // scale below which letters on nodes are hard to read
 const LARGEST_FILE = 64 * 1024 * 1024;
 const MOST_KINDS = 5; // of damage that is told at once
 const MOST_PLACES = 8; // of each
@@ -139,8 +140,20 @@ export class Files {
   async openExample(name) {
     const saved = await this.#editor.server.askExactly("GET", `/heddle/workflows/${name.split("/").map(encodeURIComponent).join("/")}`);
     const document = this.openSaved(saved, { name: name.split("/").at(-1) ?? name });
-    this.#editor.fitAll(); // the place that it was saved at suits another window
+    this.#fitToRead(); // the place that it was saved at suits another window
     return document;
+  }
+
+  /** All of it; where that could not be read, as on a phone, the node whose words are changed first. */
+  #fitToRead() {
+    const { view, graph } = this.#editor;
+    this.#editor.fitAll();
+    if (view.scale >= LEAST_READ) return;
+    const nodes = [...graph.nodes.values()].sort((a, b) => a.x - b.x || a.y - b.y);
+    const isPrompt = (/** @type {typeof nodes[number]} */ node) => node.outputs.length > 0 && node.widgets.some(({ widget, options }) => widget === "STRING" && options.multiline);
+    const first = nodes.find(isPrompt) ?? nodes[0];
+    const box = first && view.boxAround([first]);
+    if (box) view.fit(box, { padding: 24 });
   }
 
   /** @param {string} name  of a file, else of an example */

@@ -4,6 +4,7 @@ import { h, icon } from "../../core/dom.js";
 import { nameOf, nameWithFolders } from "./files.js";
 
 /** @import { Editor } from "../../core/editor.js" */
+/** @import { Drafts } from "./drafts.js" */
 /** @import { Files } from "./files.js" */
 
 const MOST_NAMED = 3; // of what is missing
@@ -11,10 +12,11 @@ const MOST_NAMED = 3; // of what is missing
 /**
  * @param {Editor} editor
  * @param {Files} files
+ * @param {Drafts} drafts
  * @param {HTMLElement} body
  * @returns {() => void}
  */
-export function fillPanel(editor, files, body) {
+export function fillPanel(editor, files, drafts, body) {
   const search = h("input", { type: "search", placeholder: editor.text("workflows.search"), "aria-label": editor.text("workflows.search") });
   const list = h("div", { class: "workflow-list" });
   body.append(
@@ -28,20 +30,23 @@ export function fillPanel(editor, files, body) {
   let deleted = [];
   /** @type {any[]} */
   let examples = [];
+  let unsaved = 0; // elsewhere
 
   let asked = 0; // answers that come late are not shown
 
   const refresh = async () => {
     const turn = ++asked;
     try {
-      const [own, gone, all] = await Promise.all([
+      const [own, gone, all, kept] = await Promise.all([
         editor.server.get("/heddle/files/workflows"),
         editor.server.get("/heddle/files/workflows?deleted=true"),
         editor.server.get("/heddle/workflows"),
+        drafts.elsewhere(),
       ]);
       if (turn !== asked) return;
       mine = own.workflows.sort((/** @type {any} */ a, /** @type {any} */ b) => b.modified - a.modified);
       deleted = gone.workflows;
+      unsaved = kept.length;
       examples = all.filter((/** @type {any} */ each) => each.source !== "user");
       render();
     } catch (error) {
@@ -54,6 +59,10 @@ export function fillPanel(editor, files, body) {
     /** @param {string} text */
     const isWanted = (text) => !wanted || text.toLowerCase().includes(wanted);
     list.replaceChildren(
+      ...(unsaved ? [h("button", { type: "button", class: "draft-button", on: { click: async () => {
+        await editor.commands.run("file.drafts");
+        await refresh();
+      } } }, editor.text("workflows.drafts-count", { count: unsaved }))] : []),
       section("workflows.mine", mine.filter((each) => isWanted(each.path)).map(ownRow), mine.length ? "workflows.none-found" : "workflows.none-yet"),
       section("workflows.examples", examples.filter((each) => isWanted(`${each.name} ${each.title}`)).map(exampleRow), "workflows.none-found"),
       ...(deleted.length ? [h("details", {}, h("summary", {}, editor.text("workflows.deleted", { count: deleted.length })), ...deleted.filter((each) => isWanted(each.path)).map(deletedRow))] : []),
