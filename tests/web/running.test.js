@@ -217,6 +217,17 @@ test("a refusal is read node by node, in words without the place, with what may 
     ["1", "Change", null, "check", "It rains", []],
     ["8:2", "Was here", null, "type", "problem.type Gone problem.pack eels", []],
   ]);
+  const usual = [
+    ["invalid_input_type", { input_name: "steps", received_value: "many", input_config: ["INT", {}] }, "problem.wrong many INT"],
+    ["return_type_mismatch", { input_name: "image", received_type: "LATENT", input_config: ["IMAGE", {}] }, "problem.mismatch LATENT IMAGE"],
+    ["bad_linked_input", { input_name: "image", received_value: ["9", 0] }, "problem.dead-link"],
+    ["bad_linked_input", { input_name: "image", received_value: 5 }, "problem.no-link"],
+    ["dependency_cycle", {}, "problem.circle"],
+  ];
+  for (const [type, extra_info, words] of usual) {
+    const [told] = readProblems(editor, document, { node_errors: { 1: { class_type: "Change", errors: [{ type, details: "in English", extra_info }] } } });
+    assert.equal(told.message, words);
+  }
   const [general] = readProblems(editor, document, { error: { message: "No output", details: "add one" }, node_errors: {} });
   assert.deepEqual([general.nodeId, general.message], [null, "No output: add one"]);
 });

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import BrowserContext, Request, expect
+from playwright.sync_api import BrowserContext, Page, Request, expect
 
 from tests.web.conftest import Troubles
 from tests.web.page_server import PageServer
@@ -184,7 +184,7 @@ def is_run(asked: Request) -> bool:
 WORDS = {
     "KSampler": {
         "display_name": "采样器",
-        "inputs": {"steps": {"name": "步数"}, "model": {"name": "模型"}},
+        "inputs": {"steps": {"name": "几步"}},
         "outputs": {"0": {"name": "潜空间图像"}},
     }
 }
@@ -203,5 +203,66 @@ def test_nodes_are_called_by_the_words_that_a_pack_brings_for_the_page_s_languag
     sampler = "[...heddle.editor.graph.nodes.values()].find((node) => node.type === 'KSampler')"
     page.wait_for_function(f"() => {sampler}?.name === '采样器'")
     page.evaluate(f"heddle.editor.selection.set([{sampler}])")
-    assert page.evaluate(f"{sampler}.spec.words.inputs") == {"model": "模型", "steps": "步数"}
+    words = page.evaluate(f"{sampler}.spec.words.inputs")
+    assert (words["steps"], words["positive"]) == ("几步", "正面条件"), "over those that the page has itself"
     assert page.evaluate("JSON.stringify(heddle.editor.catalogue.record('KSampler'))").count("采样器") == 0
+
+
+FAILS_LATER = """async () => {
+  const { registerExtension } = await import("/extension.js");
+  const fail = (what) => () => { throw new Error(`${what} is broken`); };
+  registerExtension({ name: "Fails later", setup(api) {
+    const members = ["height", "draw", "grows", "press", "edit", "control", "text"];
+    api.addWidget("STRING", Object.fromEntries(members.map((each) => [each, fail(each)])));
+    api.addCommand({ id: "later.run", title: "Later", keys: ["alt+shift+j"], run: fail("run") });
+    api.addCommand({ id: "later.when", title: "When", keys: ["alt+shift+k"], when: fail("when"), run() {} });
+    api.addMenu(() => "no list");
+    api.addMenu(() => [null]);
+    api.addMenu(() => [{ text: "Its entry", run: fail("entry") }]);
+    const panel = { icon: "M4 4h16v16H4z", side: "left", order: 900 };
+    api.addPanel({ ...panel, id: "later.open", title: "Never opens", open: async () => fail("open")() });
+    api.addPanel({ ...panel, id: "later.close", title: "Never closes", open: () => fail("close") });
+  } });
+}"""
+
+
+def test_what_fails_in_use_is_said_and_the_rest_of_the_page_goes_on(editor_page: Page) -> None:
+    page = editor_page
+    until(page, "Boolean(heddle.editor.services.extensions)")
+    warnings: list[str] = []
+    page.on("console", lambda message: warnings.append(message.text) if message.type == "warning" else None)
+    page.evaluate(FAILS_LATER)
+    until(page, "heddle.editor.services.extensions.records.find((each) => each.name === 'Fails later')?.state", "there")
+
+    page.get_by_role("button", name="Never opens").click()
+    expect(page.locator(".side-left")).to_contain_text("could not show this: open is broken")
+    page.get_by_role("button", name="Never closes").click()
+    page.get_by_role("button", name="Never closes").click()
+    expect(page.get_by_role("button", name="Never closes")).to_have_attribute("aria-expanded", "false")
+
+    canvas = page.locator(".canvas")
+    area = canvas.bounding_box()
+    assert area is not None
+    at = {"x": area["width"] - 30, "y": area["height"] - 60}
+    for _ in range(2):  # what a person asks for is answered each time
+        canvas.click(button="right", position=at)  # pyright: ignore[reportArgumentType]
+        page.get_by_role("menuitem", name="Its entry").click()
+        note = page.get_by_role("alert").filter(has_text="entry is broken")
+        note.get_by_role("button", name="Dismiss").click()
+        expect(note).to_have_count(0)
+    canvas.focus()
+    page.keyboard.press("Alt+Shift+k")
+    page.keyboard.press("Alt+Shift+j")
+    page.get_by_role("alert").filter(has_text="run is broken").wait_for()
+
+    # Its widget: a plain field stands for the control, and what it holds is found.
+    assert page.evaluate("""() => {
+      const { editor } = heddle;
+      const node = [...editor.graph.nodes.values()].find((each) => each.values.text?.includes("red heart"));
+      return editor.services.widgets.control(node, node.widgets.find((each) => each.widget === "STRING")).outerHTML;
+    }""")
+    canvas.focus()
+    page.keyboard.press("Control+f")
+    page.locator(".find input").fill("red heart")
+    expect(page.locator(".find-list li")).to_have_count(1)
+    assert sum("draw is broken" in each for each in warnings) <= 1, "it would be told at each frame"

@@ -362,9 +362,17 @@ def test_a_run_survives_a_server_that_goes_away(
     page.keyboard.press("Control+Enter")
     expect(banner).to_contain_text("Runs that wait here: 1")
     assert jobs(page)[1] == "sending"
+    page.get_by_role("button", name="Models").click()  # its module was never asked for before
+    panel = page.locator(".side-left")
+    expect(panel).to_contain_text("This could not be loaded.")
+    page.locator(".canvas").focus()
+    page.keyboard.press("r")
+    expect(page.get_by_role("alert")).to_have_count(1)
+    expect(page.get_by_role("alert")).to_contain_text("The server does not answer.")
     server.start()
     assert until_ended(page, 2) == ["done", "done"]
     assert shown(page, 1, "text") == "waited 1"
+    expect(panel.get_by_text("heddle-demo")).to_be_visible()
     expect(banner).not_to_contain_text("does not answer")
     expect(page.locator(".queue-done")).to_have_count(2)
     expect(page.get_by_text("Waiting for the server")).to_have_count(0)
@@ -431,3 +439,66 @@ def test_nothing_of_it_hinders_those_who_cannot_see_it(
     page.locator(".errors").wait_for()
     assert find_barriers(page, ".errors") == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_every_job_of_a_long_queue_can_be_reached_and_one_that_failed_opened_at_its_node(
+    start_server: Callable[..., PageServer], new_context: Callable[..., BrowserContext], tmp_path: Path
+) -> None:
+    give_pack(tmp_path / "server0")
+    server = start_server()
+
+    def send(label: str, seconds: int, seed: int, fails: bool = False) -> None:
+        graph: dict[str, Any] = {"1": {"class_type": "Wait", "inputs": {"seconds": seconds, "seed": seed}}}
+        if fails:
+            graph["2"] = {"class_type": "Fail", "inputs": {"value": ["1", 0]}}
+        server.ask("/prompt", {"prompt": graph, "label": label})
+
+    for each in range(36):
+        send(f"ended {each}", 0, each, each == 0)
+    until_empty(server)
+    send("runs", 100, 100)
+    for each in range(40):
+        send(f"waits {each}", 100, 101 + each)
+    page = new_context(server).new_page()
+    page.goto("/")
+    page.locator("body[data-ready]").wait_for()
+    page.locator(".rail-button", has_text="Queue").click()
+    waiting, names = page.locator(".queue-waits"), page.locator(".queue-name")
+    expect(waiting).to_have_count(30)
+    page.get_by_role("button", name="Show more (10 left)").click()
+    expect(waiting).to_have_count(40)
+    waiting.last.get_by_role("button", name="To the front").click()
+    expect(waiting.first).to_contain_text("waits 39")
+    page.get_by_role("button", name="Show more (6 left)").click()
+    expect(names).to_have_count(1 + 40 + 36)
+
+    # One more ends, one is forgotten by somebody else: no other leaves the list.
+    page.get_by_role("button", name="Stop this job").click()
+    expect(names.filter(has_text="ended")).to_have_count(36)
+    expect(page.locator(".queue-cancelled")).to_have_count(1)
+    server.ask("/history", {"delete": [server.ask("/heddle/queue?parts=ended&limit=500")["ended"][34]["id"]]})
+    expect(names.filter(has_text="ended")).to_have_count(35)
+
+    failed = page.locator(".queue-failed, .queue-partial")
+    expect(failed).to_contain_text("Fail: it is full of eels")
+    failed.get_by_role("button", name="Go to node").click()
+    until(page, "heddle.editor.selection.nodes.map((node) => node.type).join()", "Fail")
+
+    page.get_by_role("button", name="Clear the queue").click()
+    dialog = page.get_by_role("dialog", name="Clear the queue")
+    expect(dialog).to_contain_text("All 39 jobs")
+    dialog.get_by_role("button", name="Cancel").click()
+    expect(waiting).to_have_count(39)
+    page.get_by_role("button", name="Clear the queue").click()
+    dialog.get_by_role("button", name="Clear the queue").click()
+    expect(waiting).to_have_count(0)
+    page.get_by_role("button", name="Clear the list of jobs that ended").click()
+    page.get_by_role("dialog").get_by_role("button", name="Clear the list of jobs that ended").click()
+    expect(page.locator(".queue-job")).to_have_count(1)  # which still runs
+
+
+def until_empty(server: PageServer) -> None:
+    end = time.monotonic() + PATIENCE_S
+    while server.ask("/heddle/status")["queue_remaining"]:
+        assert time.monotonic() < end, "jobs do not come to an end"
+        time.sleep(0.1)

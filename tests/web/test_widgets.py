@@ -207,6 +207,23 @@ def test_texts_are_written_also_with_an_input_method(editor_page: Page) -> None:
     assert line.value("line") == "left"  # what was typed stays when one clicks elsewhere
 
 
+def test_a_text_that_is_too_far_to_be_read_comes_near_when_it_is_edited(editor_page: Page) -> None:
+    page = editor_page
+    prompt = open_nodes(page, "CLIPTextEncode")
+    scale = "heddle.editor.view.scale"
+    page.evaluate("heddle.editor.view.moveTo(0.3, { x: 200, y: 300 })")
+    page.mouse.dblclick(*prompt.at("text"))
+    page.keyboard.type("a heart")
+    assert page.evaluate(scale) > 0.8
+    page.keyboard.press("Escape")
+    page.evaluate("heddle.editor.view.moveTo(0.3, { x: 200, y: 300 })")
+    page.keyboard.press("Enter")
+    assert page.evaluate(scale) > 0.8
+    page.keyboard.type(" of gold")
+    page.keyboard.press("Escape")
+    assert prompt.value("text") == "a heart of gold"
+
+
 def test_ctrl_and_the_arrows_weigh_the_words_of_a_prompt(editor_page: Page) -> None:
     widgets = open_nodes(editor_page, "CLIPTextEncode", CLIPTextEncode={"text": "a red heart"})
     widgets.click("text", right=20, down=12)

@@ -218,6 +218,18 @@ def test_a_drop_on_empty_canvas_offers_what_fits_and_links_what_is_chosen(canvas
     assert (canvas.links(), canvas.count()) == ([], 1)
 
 
+def test_a_palette_that_is_clicked_at_still_hears_keys(canvas: Canvas) -> None:
+    canvas.page.mouse.dblclick(*canvas.place(500, 300))
+    palette = canvas.page.get_by_role("dialog", name="Add a node")
+    palette.locator(".palette-foot").click()
+    canvas.page.keyboard.type("ksamp")  # no letter is a key of the canvas
+    expect(palette.get_by_role("option", selected=True)).to_contain_text("KSampler")
+    palette.locator(".palette-card h2").click()
+    canvas.press("Escape")
+    expect(palette).to_have_count(0)
+    assert canvas.count() == 0
+
+
 def test_a_node_is_found_and_placed_by_keyboard_alone(canvas: Canvas) -> None:
     canvas.page.mouse.move(5, 5)  # over the bar: the node goes to the middle
     canvas.page.locator(".canvas").focus()
@@ -418,6 +430,26 @@ def test_no_menu_has_an_entry_without_words_or_a_barrier(
         canvas.press("Escape")
         expect(menus).to_have_count(0)
     assert len(seen) == len(places), "each has a menu of its own"
+
+
+def test_a_menu_that_is_longer_than_the_window_stays_inside_and_scrolled_when_a_part_opens(canvas: Canvas) -> None:
+    page = canvas.page
+    node = canvas.add("KSampler", 40, 60)
+    page.mouse.click(*canvas.title(node), button="right")
+    menu = page.get_by_role("menu", name="Menu", exact=True)
+    box = menu.bounding_box()
+    assert box and box["height"] < 700, "on a common screen all of it is seen"
+    canvas.press("Escape")
+    page.set_viewport_size({"width": 1280, "height": 420})
+    page.mouse.click(*canvas.title(node), button="right")
+    menu.get_by_role("menuitem", name="Delete, keep the links").hover()  # scrolls there
+    menu.get_by_role("menuitem", name=re.compile("^Select")).hover()
+    expect(page.get_by_role("menuitem", name="Select connected")).to_be_visible()
+    box = menu.bounding_box()
+    assert box and box["y"] >= 0
+    assert box["y"] + box["height"] <= 420
+    assert menu.evaluate("(menu) => menu.scrollTop") > 0
+    expect(menu.get_by_role("menuitem", name="Delete, keep the links")).to_be_in_viewport()
 
 
 def test_a_node_is_resized_by_each_of_its_corners_and_the_one_across_stays(canvas: Canvas) -> None:

@@ -219,6 +219,13 @@ def test_tabs_and_examples_speak_chinese_and_hinder_nobody(
 ) -> None:
     page = open_page(new_context(server, locale="zh-CN"))
     expect(page.get_by_role("tablist", name="打开的工作流")).to_be_visible()
+    until(page, "[...heddle.editor.graph.nodes.values()].some((node) => node.name === 'K 采样器')")
+    page.keyboard.press("Shift+A")
+    page.keyboard.type("ksampler")
+    card = page.locator(".palette-card")
+    expect(card.get_by_role("heading", name="K 采样器")).to_be_visible()
+    expect(card).to_contain_text("正面条件")
+    page.keyboard.press("Escape")
     page.evaluate(RUN, "file.browse")
     expect(page.get_by_role("dialog").locator(".card").first).to_be_visible()
     assert find_barriers(page, "dialog") == []

@@ -37,7 +37,7 @@ const SAY_MS = 150; // what comes together is said together
 export class Shell {
   /** @type {Map<string, {panel: Panel, button: HTMLButtonElement}>} */
   #panels = new Map();
-  /** @type {Record<Side, {id: string, close: Undo} | null>} */
+  /** @type {Record<Side, {id: string, close: Undo, hasFailed: boolean} | null>} */
   #open = { left: null, right: null, bottom: null };
   #messages;
   /** @type {() => void} */
@@ -122,19 +122,36 @@ export class Shell {
     side.setAttribute("aria-label", title);
     side.hidden = false;
     button.setAttribute("aria-expanded", "true");
-    const opened = { id, close: /** @type {Undo} */ (undefined) };
+    const opened = { id, close: /** @type {Undo} */ (undefined), hasFailed: false };
     this.#open[panel.side] = opened;
     const filled = panel.open(body);
     if (filled instanceof Promise) {
       filled.then((undo) => {
         if (this.#open[panel.side] === opened) opened.close = undo;
         else undo?.(); // closed meanwhile
-      }, this.onError);
+      }, (error) => {
+        this.onError(error);
+        opened.hasFailed = true;
+        body.replaceChildren(h("p", {}, this.#messages.text("shell.empty-panel")), h("button", { type: "button", on: { click: () => this.#openAgain(panel.side) } }, this.#messages.text("shell.try-again")));
+      });
     } else {
       opened.close = filled;
     }
     this.onPanel(panel.side, id);
     return body;
+  }
+
+  /** @param {Side} name */
+  #openAgain(name) {
+    const { id } = this.#open[name] ?? {};
+    if (!id) return;
+    this.closePanel(name);
+    this.openPanel(id);
+  }
+
+  /** The server is back: panels that stayed empty without it are filled. */
+  fillPanels() {
+    for (const [name, open] of Object.entries(this.#open)) if (open?.hasFailed) this.#openAgain(/** @type {Side} */ (name));
   }
 
   /** @param {Side} name */
@@ -351,7 +368,11 @@ export class Shell {
         const place = opened.getBoundingClientRect();
         if (place.left < area.right - 4 && place.right > area.left + 4) placeInside(opened, area.left + 16, area.bottom); // no room beside it: what is under the pointer stays
       };
-      row.addEventListener("pointerenter", () => { row.focus(); open(); });
+      row.addEventListener("pointerenter", ({ pointerType }) => {
+        if (pointerType === "touch") return; // a finger that is lifted where the menu came up has chosen nothing
+        row.focus();
+        open();
+      });
       row.addEventListener("click", (event) => {
         event.stopPropagation();
         if (item.isDisabled) return;

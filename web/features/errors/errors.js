@@ -4,8 +4,9 @@
  */
 
 import { addStyle } from "../../core/dom.js";
+import { nameOfInput } from "../../core/words.js";
 import { Card } from "./card.js";
-import { holderOf, readProblems } from "./problems.js";
+import { holderOf, readProblems, withoutPlace } from "./problems.js";
 
 /** @import { Document } from "../../core/document.js" */
 /** @import { Editor, Feature } from "../../core/editor.js" */
@@ -137,8 +138,10 @@ export class Errors {
 
   /** @param {Document} document @param {Job} job @param {Failure} failure @param {"run" | "blocked"} kind @returns {Problem} */
   #problemOf(document, job, failure, kind) {
-    const { nodeId, type, message, traceback } = failure;
+    const { nodeId, type, traceback } = failure;
     const node = nodeId === null ? null : this.#editor.nodeOf(nodeId, document)?.node;
+    const isMemory = /(^|\.)OutOfMemory(Error)?$/.test(failure.kind); // its sizes stand in the traceback
+    const message = isMemory ? this.#editor.text("problem.memory") : withoutPlace(failure.message, nodeId ?? "");
     return { document, nodeId, title: node?.name ?? type, input: null, kind, message, traceback, type: failure.kind, near: [], jobId: job.id };
   }
 
@@ -161,15 +164,15 @@ export class Errors {
   /** Puts the marks on the nodes that can be seen. */
   mark() {
     const { content, run } = this.#editor.services;
-    /** @type {Map<Node, {input?: string, message: string, details?: string}[]>} */
+    /** @type {Map<Node, {input?: string, label?: string, message: string, details?: string}[]>} */
     const wanted = new Map();
-    /** @param {Node} node @param {{input?: string, message: string, details?: string}} error */
+    /** @param {Node} node @param {{input?: string, label?: string, message: string, details?: string}} error */
     const put = (node, error) => wanted.set(node, [...(wanted.get(node) ?? []), error]);
     for (const [document, { problems }] of this.#all) {
       for (const problem of problems) {
         if (problem.nodeId === null) continue;
         const { node, instances } = run.placesOf(document, problem.nodeId);
-        const error = { ...(problem.input ? { input: problem.input } : {}), message: problem.message, ...(problem.traceback ? { details: problem.traceback } : {}) };
+        const error = { ...(problem.input ? { input: problem.input, label: node ? nameOfInput(node, problem.input) : problem.input } : {}), message: problem.message, ...(problem.traceback ? { details: problem.traceback } : {}) };
         if (node) put(node, error);
         for (const each of instances) put(each.node, { message: this.#editor.text("errors.inside", { node: problem.title, message: problem.message }) });
       }

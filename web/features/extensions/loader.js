@@ -87,9 +87,9 @@ export class Extensions {
   async #setUp({ name, setup }) {
     const isDouble = this.records.some((each) => each.name === name && each.state !== "failed");
     const record = this.#record(name, callingScript());
-    const api = new ExtensionApi(name, this.#editor, (where, error) => {
+    const api = new ExtensionApi(name, this.#editor, (where, error, isAsked) => {
       console.warn(`extension ${name}, ${where}:`, error);
-      this.#noteError(record, error);
+      this.#noteError(record, error, isAsked);
     });
     try {
       if (isDouble) throw new Error("there is an extension of this name already");
@@ -140,9 +140,14 @@ export class Extensions {
     this.#noteError(record, error);
   }
 
-  /** Tells the person once for each extension, all that came together in one note. @param {ExtensionRecord} record @param {unknown} error */
-  #noteError(record, error) {
-    const isNew = !record.error;
+  /**
+   * Tells the person once for each extension, all that came together in one note.
+   * @param {ExtensionRecord} record
+   * @param {unknown} error
+   * @param {boolean} [isAsked]  the person waits for what failed: it is told again
+   */
+  #noteError(record, error, isAsked = false) {
+    const isNew = isAsked || !record.error;
     record.error = error instanceof Error ? error.message || error.name : String(error);
     this.#changed();
     if (!isNew) return;

@@ -13,8 +13,9 @@ import { openWorkflowOf, seedsOf } from "./reuse.js";
 /** @import { Editor } from "../../core/editor.js" */
 /** @import { MenuItem } from "../../core/shell.js" */
 
-const PAGE = 30;
-const LONGEST_PAGE = 500; // that the server gives
+const PAGE = 30; // jobs shown at first
+const MORE = 100; // and with each press of the button below them
+const MOST_AT_ONCE = 500; // that the server gives
 const PAUSE_MS = 150; // several changes at once are drawn once
 const PRIORITIES = /** @type {const} */ ([["high", 10, false], ["normal", 0, false], ["low", -10, false], ["idle", 0, true]]);
 const ICONS = {
@@ -28,14 +29,10 @@ export class QueuePanel {
   #editor;
   /** @type {any} the server's latest answer */
   #drawn = { running: [], waiting: [], ended: [], waiting_total: 0, ended_total: 0, ended_cursor: null };
-  /** How many of those that wait are shown. */
-  #waitingLimit = PAGE;
+  /** How many the person has asked to see. */
+  #wanted = { waiting: PAGE, ended: PAGE };
   /** Whether the server has answered yet. */
   #isKnown = false;
-  /** @type {any[]} ended jobs of later pages */
-  #older = [];
-  /** @type {number | null} */
-  #cursor = null;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -125,36 +122,13 @@ export class QueuePanel {
     do {
       this.#isStale = false;
       try {
-        const drawn = await this.#editor.server.get(`/heddle/queue?limit=${PAGE}`);
-        await this.#readWaiting(drawn);
-        this.#drawn = drawn;
+        this.#drawn = await this.#read();
         this.#isKnown = true;
-        const ids = new Set(this.#drawn.ended.map((/** @type {any} */ each) => each.id));
-        this.#older = this.#older.filter((each) => !ids.has(each.id));
-        if (!this.#older.length) this.#cursor = this.#drawn.ended_cursor;
         this.#draw();
       } catch {
         if (!this.#isKnown) this.#drawUnknown(); // else what was drawn stays, and says since when nothing is known
       }
     } while (this.#isStale);
-  }
-
-  /** Those that wait beyond the first page, as far as a person has gone. @param {any} drawn  an answer; its list becomes longer */
-  async #readWaiting(drawn) {
-    const { waiting } = drawn;
-    while (waiting.length < Math.min(this.#waitingLimit, drawn.waiting_total)) {
-      const limit = Math.min(LONGEST_PAGE, this.#waitingLimit - waiting.length);
-      const more = (await this.#editor.server.get(`/heddle/queue?parts=waiting&limit=${limit}&offset=${waiting.length}`)).waiting;
-      if (!more.length) break; // some have begun to run meanwhile
-      const known = new Set(waiting.map((/** @type {any} */ each) => each.id));
-      waiting.push(...more.filter((/** @type {any} */ each) => !known.has(each.id)));
-      if (more.length < limit) break;
-    }
-  }
-
-  async #moreWaiting() {
-    this.#waitingLimit = this.#drawn.waiting.length + PAGE;
-    await this.load();
   }
 
   get #isAway() {
@@ -165,13 +139,35 @@ export class QueuePanel {
     this.#put(this.running, "unknown", () => [h("p", { class: "queue-empty" }, this.#t("queue.away-first"))]);
   }
 
-  async #more() {
-    const cursor = this.#cursor;
-    const answer = await this.#editor.server.get(`/heddle/queue?parts=ended&limit=${PAGE}&cursor=${cursor}`);
-    if (cursor !== this.#cursor) return; // pressed twice
-    this.#older.push(...answer.ended);
-    this.#cursor = answer.ended_cursor;
-    this.#draw();
+  /** As much of the list as is wanted, all of it anew: jobs leave it anywhere. @returns {Promise<any>} */
+  async #read() {
+    const { server } = this.#editor;
+    const wanted = { ...this.#wanted };
+    const drawn = await server.get(`/heddle/queue?limit=${Math.min(MOST_AT_ONCE, Math.max(wanted.waiting, wanted.ended))}`);
+    while (drawn.waiting.length < Math.min(wanted.waiting, drawn.waiting_total)) {
+      const { waiting } = await server.get(`/heddle/queue?parts=waiting&limit=${MOST_AT_ONCE}&offset=${drawn.waiting.length}`);
+      if (!join(drawn.waiting, waiting)) break; // some have left meanwhile: it is told, and read again
+    }
+    while (drawn.ended.length < wanted.ended && drawn.ended_cursor !== null) {
+      const { ended, ended_cursor: cursor } = await server.get(`/heddle/queue?parts=ended&limit=${MOST_AT_ONCE}&cursor=${drawn.ended_cursor}`);
+      join(drawn.ended, ended);
+      drawn.ended_cursor = cursor;
+    }
+    drawn.waiting.length = Math.min(drawn.waiting.length, wanted.waiting);
+    drawn.ended.length = Math.min(drawn.ended.length, wanted.ended);
+    return drawn;
+  }
+
+  /** @param {"waiting" | "ended"} part @param {number} left  how many are not shown @returns {HTMLElement | string} */
+  #moreButton(part, left) {
+    if (left <= 0) return "";
+    return h("button", { type: "button", class: "queue-more", data: { focus: `more ${part}` }, on: { click: () => void this.#showMore(part) } }, this.#t("queue.more", { count: left.toLocaleString(this.#editor.messages.locale) }));
+  }
+
+  /** @param {"waiting" | "ended"} part */
+  async #showMore(part) {
+    this.#wanted[part] = this.#drawn[part].length + MORE; // of those shown: a second press before the answer asks for no more
+    await this.load();
   }
 
   /** @returns {void} */
@@ -195,19 +191,17 @@ export class QueuePanel {
       ];
     });
     this.#put(this.waiting, [waitingTotal, this.#isAway, waiting.map((/** @type {any} */ job) => [job.id, this.#name(job), job.priority, job.background])], () => [
-      this.#head("queue.waiting", waitingTotal, waitingTotal ? h("button", { type: "button", class: "quiet", on: { click: () => this.#editor.commands.run("run.clear") } }, this.#t("queue.clear")) : null),
+      this.#head("queue.waiting", waitingTotal, waitingTotal ? this.#clearButton("command.clear-queue", () => this.#editor.commands.run("run.clear")) : null),
       waiting.length ? h("ul", { class: "queue-list" }, waiting.map((/** @type {any} */ job, /** @type {number} */ i) => this.#waitingRow(job, i))) : h("p", { class: "queue-empty" }, this.#t("queue.nothing-waits")),
-      waitingTotal > waiting.length ? h("button", { type: "button", class: "queue-more", data: { focus: "more waiting" }, on: { click: () => void this.#moreWaiting() } }, `${this.#t("queue.more")} (${this.#t("queue.more-wait", { count: waitingTotal - waiting.length })})`) : "",
+      this.#moreButton("waiting", waitingTotal - waiting.length),
       waiting.length && this.#isAway ? h("p", { class: "queue-empty" }, this.#t("queue.away-waiting")) : "",
     ]);
-    const all = [...ended, ...this.#older];
-    const ids = new Set(all.map((job) => job.id));
+    const ids = new Set(ended.map((/** @type {any} */ job) => job.id));
     for (const id of this.#rows.keys()) if (!ids.has(id)) this.#rows.delete(id);
-    const hasMore = this.#cursor !== null && all.length < endedTotal;
-    this.#put(this.ended, [endedTotal, hasMore, all.map((job) => [job.id, this.#endedKey(job)])], () => [
-      this.#head("queue.ended", endedTotal),
-      all.length ? h("ul", { class: "queue-list" }, all.map((job) => this.#endedRow(job))) : h("p", { class: "queue-empty" }, this.#t("queue.nothing-ended")),
-      hasMore ? h("button", { type: "button", class: "queue-more", data: { focus: "more" }, on: { click: () => void this.#more().catch((error) => this.#editor.report(error)) } }, this.#t("queue.more")) : "",
+    this.#put(this.ended, [endedTotal, ended.map((/** @type {any} */ job) => [job.id, this.#endedKey(job)])], () => [
+      this.#head("queue.ended", endedTotal, endedTotal ? this.#clearButton("queue.forget-all", () => this.#forgetAll()) : null),
+      ended.length ? h("ul", { class: "queue-list" }, ended.map((/** @type {any} */ job) => this.#endedRow(job))) : h("p", { class: "queue-empty" }, this.#t("queue.nothing-ended")),
+      this.#moreButton("ended", endedTotal - ended.length),
     ]);
     this.#move();
     this.#rove(null);
@@ -282,7 +276,7 @@ export class QueuePanel {
       const job = this.#drawn[part].find((/** @type {any} */ each) => each.id === id);
       if (job) return { id: part, job };
     }
-    const job = [...this.#drawn.ended, ...this.#older].find((each) => each.id === id);
+    const job = this.#drawn.ended.find((/** @type {any} */ each) => each.id === id);
     return { id: job ? "ended" : null, job };
   }
 
@@ -301,7 +295,6 @@ export class QueuePanel {
 
   /** @param {any} job */
   #forget(job) {
-    this.#older = this.#older.filter((each) => each !== job);
     return this.#editor.server.ask("DELETE", `/v1/jobs/${encodeURIComponent(job.id)}`);
   }
 
@@ -329,6 +322,20 @@ export class QueuePanel {
   /** @param {string} name @param {number} count @param {HTMLElement | null} [button] */
   #head(name, count, button = null) {
     return h("header", { class: "queue-head" }, h("h3", {}, this.#t(name), h("span", { class: "queue-count" }, count)), button);
+  }
+
+  /** @param {string} name  what it does, in full @param {() => unknown} run */
+  #clearButton(name, run) {
+    const text = this.#t(name);
+    return h("button", { type: "button", class: "quiet", title: text, "aria-label": text, data: { focus: name }, on: { click: run } }, this.#t("queue.clear"));
+  }
+
+  async #forgetAll() {
+    const answer = await this.#editor.shell.ask(this.#t("queue.forget-all"), this.#t("queue.forget-ask", { count: this.#drawn.ended_total }), [
+      { id: "forget", text: this.#t("queue.forget-all"), isDangerous: true },
+      { id: "keep", text: this.#t("shell.cancel"), isMain: true },
+    ]);
+    if (answer === "forget") await this.#do(() => this.#editor.server.post("/history", { clear: true }));
   }
 
   /** @param {any} job */
@@ -363,7 +370,7 @@ export class QueuePanel {
     const picture = h("img", { class: "queue-live", alt: "", hidden: true });
     this.#live.set(job.id, { bar, words, picture });
     return h("li", { class: "queue-job", tabindex: "-1", data: { job: job.id, focus: `row ${job.id}` }, "aria-label": this.#t("queue.runs", { name: this.#name(job) }) }, picture,
-      h("div", { class: "queue-middle" }, h("p", { class: "queue-name" }, this.#name(job)), h("div", { class: "queue-bar" }, bar), words),
+      h("div", { class: "queue-middle" }, h("p", { class: "queue-name", title: this.#name(job) }, this.#name(job)), h("div", { class: "queue-bar" }, bar), words),
       this.#button(`cancel ${job.id}`, this.#t("queue.cancel"), ICONS.close, () => this.#stop(job)));
   }
 
@@ -438,7 +445,7 @@ export class QueuePanel {
         },
       },
     }, h("span", { class: "queue-grip", "aria-hidden": "true" }, icon(ICONS.grip)),
-      h("div", { class: "queue-middle" }, h("p", { class: "queue-name" }, name), h("p", { class: "queue-words" }, [this.#t("queue.place", { place: place + 1 }), this.#priorityName(job)].filter(Boolean).join(" · "))),
+      h("div", { class: "queue-middle" }, h("p", { class: "queue-name", title: name }, name), h("p", { class: "queue-words" }, [this.#t("queue.place", { place: place + 1 }), this.#priorityName(job)].filter(Boolean).join(" · "))),
       this.#button(`front ${job.id}`, this.#t("queue.front"), ICONS.front, () => this.#place(job.id, { to: "front" })),
       this.#menuButton(job, () => this.#waitingMenu(job)),
       this.#button(`remove ${job.id}`, this.#t("queue.remove"), ICONS.close, () => this.#remove(job)));
@@ -454,14 +461,14 @@ export class QueuePanel {
 
   /** @param {any} job @param {number} place @param {1 | -1} step */
   async #shift(job, place, step) {
-    if (place + step >= this.#drawn.waiting.length && this.#drawn.waiting.length < this.#drawn.waiting_total) await this.#moreWaiting();
+    if (place + step >= this.#drawn.waiting.length && this.#drawn.waiting.length < this.#drawn.waiting_total) await this.#showMore("waiting");
     const other = this.#drawn.waiting[place + step];
     if (other) await this.#placeAnd(job, step < 0 ? { before: other.id } : { after: other.id });
   }
 
   /** Moves one and says where it is now. @param {any} job @param {any} where */
   async #placeAnd(job, where) {
-    if (where.to === "back") this.#waitingLimit = Math.max(this.#waitingLimit, Math.min(LONGEST_PAGE, this.#drawn.waiting_total)); // where it goes is seen
+    if (where.to === "back") this.#wanted.waiting = Math.max(this.#wanted.waiting, Math.min(MOST_AT_ONCE, this.#drawn.waiting_total)); // where it goes is seen
     await this.#place(job.id, where);
     await this.load();
     const place = this.#drawn.waiting.findIndex((/** @type {any} */ each) => each.id === job.id);
@@ -535,25 +542,37 @@ export class QueuePanel {
     ];
     return h("li", { class: `queue-job queue-${job.state}`, tabindex: "-1", data: { job: job.id, focus: `row ${job.id}` }, "aria-label": this.#t("queue.was", { name: this.#name(job), state: this.#t(`queue.state.${job.state}`) }) },
       h("div", { class: "queue-middle" },
-        h("p", { class: "queue-name" }, this.#name(job)),
+        h("p", { class: "queue-name", title: this.#name(job) }, this.#name(job)),
         h("p", { class: "queue-words" }, words.filter(Boolean).join(" · ")),
-        isBad && job.error && h("p", { class: "queue-reason", title: job.error.reason }, job.error.reason),
+        isBad && job.error && h("p", { class: "queue-reason", title: job.error.reason }, this.#reason(job)),
         this.#thumbnails(job),
         isBad ? h("div", { class: "queue-actions" }, this.#nodeButton(job), h("button", { type: "button", data: { focus: `retry ${job.id}` }, on: { click: () => this.#do(() => this.#retry(job)) } }, this.#t("queue.retry"))) : null),
       this.#menuButton(job, () => this.#endedMenu(job)));
   }
 
-  /** @param {any} job */
+  /** What went wrong, and in which node: its name as the person gave it, where that is known. @param {any} job */
+  #reason({ id, error, workflow_id: workflowId }) {
+    const { node_id: nodeId, class_type: type, reason } = error;
+    const known = this.#documentOf({ id, workflow_id: workflowId });
+    const node = (nodeId && known && this.#editor.nodeOf(nodeId, known)?.node.name) || this.#editor.catalogue.spec(type)?.title || type;
+    return node ? this.#t("queue.reason", { node, reason }) : reason;
+  }
+
+  /** Its workflow is opened if no tab has it. @param {any} job */
   #nodeButton(job) {
-    const { document } = this.#editor.services.run.jobs.get(job.id) ?? {};
     const id = job.error?.node_id;
-    const known = this.#documentOf(job) ?? document;
-    if (!id || !known || !this.#editor.nodeOf(id, known)) return null;
-    return h("button", { type: "button", data: { focus: `node ${job.id}` }, on: { click: () => {
-      if (known !== this.#editor.document) this.#editor.show(known);
-      const found = this.#editor.nodeOf(id, known);
-      if (found) this.#editor.goTo(found.node, found.path);
-    } } }, this.#t("queue.to-node"));
+    if (!id) return null;
+    const editor = this.#editor;
+    return h("button", { type: "button", data: { focus: `node ${job.id}` }, on: { click: () => this.#do(async () => {
+      /** @type {import("../../core/document.js").Document | null} */
+      let known = this.#documentOf(job) ?? null;
+      if (!known || !editor.nodeOf(id, known)) known = await openWorkflowOf(editor, job);
+      if (!known) return;
+      if (known !== editor.document) editor.show(known);
+      const found = editor.nodeOf(id, known);
+      if (found) editor.goTo(found.node, found.path);
+      else editor.shell.note(this.#t("queue.no-node", { id }));
+    }) } }, this.#t("queue.to-node"));
   }
 
   /** The open document that a job is of. @param {any} job */
@@ -620,6 +639,14 @@ export class QueuePanel {
 /** @param {HTMLElement} part @returns {HTMLElement[]} */
 function rowsIn(part) {
   return [...part.querySelectorAll("[data-job]")].filter((each) => each instanceof HTMLElement);
+}
+
+/** Puts at the end what is not there yet. @param {any[]} jobs @param {any[]} more @returns {boolean} whether any was new */
+function join(jobs, more) {
+  const ids = new Set(jobs.map((job) => job.id));
+  const fresh = more.filter((job) => !ids.has(job.id));
+  jobs.push(...fresh);
+  return fresh.length > 0;
 }
 
 /** @param {HTMLElement} row @param {DragEvent} event */

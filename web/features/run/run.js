@@ -355,7 +355,18 @@ export class RunService {
   }
 
   /** Takes out everything that waits, of this page and of others. */
+  /** Takes out all that waits, of every page, when the person has said so: nothing brings it back. */
   async clearQueue() {
+    const { shell } = this.#editor;
+    const { waiting_total: total } = await this.#editor.server.get("/heddle/queue?parts=waiting&limit=1").catch(() => ({ waiting_total: 0 })); // away: what is on its way to it can still be taken back
+    const count = Math.max(total, this.jobs.active.filter((job) => job.state !== "running").length);
+    if (count > 1) {
+      const answer = await shell.ask(this.#editor.text("command.clear-queue"), this.#editor.text("run.clear-ask", { count }), [
+        { id: "clear", text: this.#editor.text("command.clear-queue"), isDangerous: true },
+        { id: "keep", text: this.#editor.text("shell.cancel"), isMain: true },
+      ]);
+      if (answer !== "clear") return;
+    }
     for (const job of this.jobs.active) {
       if (job.state !== "sending") continue;
       this.sending.takeBack(job);
