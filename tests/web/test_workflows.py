@@ -482,7 +482,7 @@ def test_a_long_seed_keeps_its_digits_on_every_way_back(
     draft = page.evaluate(DRAFT)
     wait_for_draft(page, draft)
     elsewhere = open_page(new_context(server))
-    elsewhere.get_by_role("button", name="Open it").click()
+    elsewhere.get_by_role("button", name="Open", exact=True).click()
     until(elsewhere, SEED, LONG)
     elsewhere.context.close()
     until_kept(page)
