@@ -163,6 +163,11 @@ def test_a_save_says_whether_the_name_is_anothers_or_the_file_is_gone(
     page.get_by_role("button", name="Save it there again").click()
     expect(page.get_by_label("Not saved")).to_have_count(0)
     assert [1234, 567] in [node["pos"] for node in read_file(page, "here.json")["nodes"]]
+    troubles.allow("404")
+    second.evaluate(
+        "heddle.editor.services.workflows.openPath('never.json').catch((told) => heddle.editor.report(told))"
+    )
+    expect(second.get_by_role("alert").filter(has_text="never is not there any more")).to_be_visible()
 
 
 NEWS = "was saved elsewhere"
@@ -529,6 +534,18 @@ def test_a_save_that_fails_says_why_and_offers_the_file(editor_page: Page, troub
         note.get_by_role("button", name="Download").click()
     assert [1234, 567] in [node["pos"] for node in json.loads(download.value.path().read_text())["nodes"]]
 
+    def save_again() -> None:
+        editor_page.evaluate(RUN, "file.save")
+        editor_page.get_by_role("textbox", name="Save as").fill("on a full disk")
+        editor_page.keyboard.press("Enter")
+
+    save_again()
+    expect(note).to_be_visible()
+    editor_page.unroute("**/heddle/files/workflows/**")
+    save_again()
+    expect(editor_page.get_by_label("Not saved")).to_have_count(0)
+    expect(note).to_have_count(0)  # it is not true any more
+
 
 def test_an_empty_tab_that_gave_way_to_a_workflow_does_not_come_again(editor_page: Page) -> None:
     editor_page.evaluate(RUN, "file.close")
@@ -719,6 +736,30 @@ def test_what_is_damaged_is_told_by_kind(editor_page: Page) -> None:
     told = editor_page.get_by_role("alert")
     expect(told.filter(has_text="node 1, 2, 3, 4, 5, 6, 7, 8 and 2 more")).to_contain_text("link 3, 4")
     expect(told.filter(has_text="bad.json: values that are no numbers")).to_be_visible()
+
+
+def test_a_folder_opens_what_lies_in_it(editor_page: Page, tmp_path: Path) -> None:
+    folder = tmp_path / "my flows"
+    (folder / "inner").mkdir(parents=True)
+    (folder / ".hidden").mkdir()
+    shipped = (HOUSE / "workflows" / "text_to_image.json").read_bytes()
+    for name in ("工作流 one.json", "inner/two.json", ".hidden/three.json"):
+        (folder / name).write_bytes(shipped)
+    (folder / "notes.txt").write_text("nothing to open", encoding="utf-8")
+    (tmp_path / "bare").mkdir()
+    hand = editor_page.context.new_cdp_session(editor_page)
+
+    def drop(name: str) -> None:
+        data = {"items": [], "files": [str(tmp_path / name)], "dragOperationsMask": 1}
+        for type in ("dragEnter", "dragOver", "drop"):
+            hand.send("Input.dispatchDragEvent", {"type": type, "x": 640, "y": 700, "data": data})
+
+    drop("my flows")
+    for name in ("工作流 one", "two"):
+        expect(editor_page.get_by_role("tab", name=name)).to_be_visible()
+    expect(editor_page.get_by_role("tab")).to_have_count(3)  # and what was open
+    drop("bare")
+    expect(editor_page.get_by_role("alert").filter(has_text="Nothing in bare can be opened")).to_be_visible()
 
 
 def test_node_templates_open_as_groups(editor_page: Page) -> None:

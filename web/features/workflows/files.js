@@ -190,6 +190,7 @@ export class Files {
   /** @param {string} path @returns {Promise<Document>} */
   async #read(path) {
     const answer = await fetch(this.#editor.server.address(`/heddle/files/workflows/${encodeURIComponent(path)}`), { cache: "no-cache" });
+    if (answer.status === 404) throw new Refusal(404, this.#editor.text("workflows.not-there", { name: nameWithFolders(path) }), null);
     if (!answer.ok) throw new Refusal(answer.status, this.#editor.text("workflows.cannot-open", { name: path, reason: `HTTP ${answer.status}` }), null);
     const saved = this.#parse(textOf(await answer.arrayBuffer()), path);
     if (!Array.isArray(saved?.nodes)) throw this.#isOther(saved, path);
@@ -214,7 +215,7 @@ export class Files {
     const field = document.createElement("input");
     field.type = "file";
     field.multiple = true;
-    field.accept = ".json,.png,.webp,.jpg,.jpeg,.avif,.flac,.mp3,.ogg,.opus,.mp4,.mov,.m4v,.webm,.mkv,.glb,.svg,.latent,.safetensors";
+    field.accept = ".json,.txt,image/*,video/*,audio/*,.avif,.flac,.opus,.m4v,.mkv,.glb,.svg,.latent,.safetensors";
     field.addEventListener("change", () => void this.openFiles([...(field.files ?? [])]));
     field.click();
   }
@@ -436,6 +437,7 @@ export class Files {
     try {
       const record = await editor.server.ask("PUT", `/heddle/files/workflows/${encodeURIComponent(path)}`, body, headers);
       this.setState(document, { path, name: nameOf(path), revision: record.revision, newer: null, mark, isUnsaved: false });
+      this.#untold(document);
       editor.events.emit("workflow:saved", document);
       return "saved";
     } catch (error) {
@@ -445,15 +447,25 @@ export class Files {
     }
   }
 
+  /** What takes the note away that a document was not saved. @type {WeakMap<Document, () => void>} */
+  #told = new WeakMap();
+
+  /** It is not true any more. @param {Document} document */
+  #untold(document) {
+    this.#told.get(document)?.();
+    this.#told.delete(document);
+  }
+
   /** @param {Document} document @param {string} name @param {unknown} error */
   #tellUnsaved(document, name, error) {
     const { shell, server } = this.#editor;
     console.warn(error);
     const reason = error instanceof Refusal ? error.message : server.state === "away" ? this.#editor.text("workflows.server-away") : String(error);
-    shell.note(this.#editor.text("workflows.cannot-save", { name, reason }), {
+    this.#untold(document);
+    this.#told.set(document, shell.note(this.#editor.text("workflows.cannot-save", { name, reason }), {
       kind: "error",
       action: { text: this.#editor.text("viewer.save"), run: () => this.download(document) },
-    });
+    }));
   }
 
   async rename() {
