@@ -138,6 +138,8 @@ def test_results_are_looked_at_compared_and_taken_up_again(
     page.keyboard.press("c")
     expect(page.locator("dialog.viewer")).to_have_count(2)
     line = page.get_by_role("slider", name="Line between the two pictures")
+    shape = page.locator(".compare-pane img").last.evaluate("(each) => getComputedStyle(each).objectFit")
+    assert shape == "contain", "pictures of different shapes would be squeezed"
     page.keyboard.press("ArrowRight")
     expect(line).to_have_attribute("aria-valuenow", "52")
     for key, mode in (("2", "side"), ("3", "difference"), ("4", "blink"), ("1", "slider")):
