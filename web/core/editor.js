@@ -31,6 +31,7 @@ import { WidgetKinds } from "./widgets.js";
  * @property {null} documents  one was opened or closed
  * @property {Graph} graph  another graph of the document is shown
  * @property {null} selection
+ * @property {Node} seek  a node of the shown document is about to be brought into view
  * @property {Document} change  a step was done, undone or redone
  * @property {Document} aside  something is another one now that is no step, as seeds after a run
  * @property {null} catalogue  node types or lists of files are other ones now
@@ -227,7 +228,7 @@ export class Editor {
   /** Zooms so that everything is seen. */
   fitAll() {
     const box = this.view.boxAround();
-    if (box) this.view.fit(box);
+    if (box) this.view.fit(box, { padding: 28 });
     else this.view.moveTo(1, { x: this.view.width / 2, y: this.view.height / 2 });
   }
 
@@ -275,6 +276,7 @@ export class Editor {
 
   /** Shows a node: opens the subgraph that it is in, chooses it, brings it into view. @param {Node} node @param {Node[]} [path] */
   goTo(node, path = this.path) {
+    this.events.emit("seek", node);
     if (node.graph !== this.graph) this.enter(path);
     this.selection.set([node]);
     const box = this.view.boxAround([node]);
@@ -284,7 +286,11 @@ export class Editor {
 
   // Menus.
 
-  /** @param {number} order @param {MenuPart} part  adds to the menu of the canvas @returns {() => void} */
+  /**
+   * @param {number} order  a line stands between the parts of one ten and those of the next
+   * @param {MenuPart} part  adds to the menu of the canvas
+   * @returns {() => void}
+   */
   addMenu(order, part) {
     const entry = { order, part };
     this.#menuParts.push(entry);
@@ -298,9 +304,12 @@ export class Editor {
     if ("node" in hit && !this.selection.has(hit.node)) this.selection.set([hit.node]);
     /** @type {MenuItem[]} */
     const items = [];
-    for (const { part } of this.#menuParts) {
+    let section = -1;
+    for (const { order, part } of this.#menuParts) {
       const more = part(press);
-      if (more.length && items.length) items.push("line");
+      if (!more.length) continue;
+      if (items.length && Math.floor(order / 10) !== section) items.push("line");
+      section = Math.floor(order / 10);
       items.push(...more);
     }
     const area = this.view.element.getBoundingClientRect();

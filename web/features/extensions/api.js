@@ -21,7 +21,7 @@ import { QueueRequest } from "./request.js";
  * What hooks are handed, by the name of the hook.
  * @typedef {object} HookArguments
  * @property {QueueRequest} beforeQueue  the workflow as it is about to be sent: the hook may change it, and refuses it by
- *   returning false. It may be async. What it throws is reported, and the workflow is sent
+ *   returning false. It may be async; if it takes long, the person may run without it. What it throws is reported, and the workflow is sent
  * @property {Job} afterQueue  the server has it
  * @property {Node} nodeCreated  somebody added it: also by pasting or cloning, not by opening a file. What the hook changes
  *   of the graph is part of the same step of undo
@@ -266,7 +266,7 @@ export class ExtensionApi {
     const { events, server, services, selection, documents } = this.editor;
     switch (hook) {
       case "beforeQueue":
-        return services.run.before.add((/** @type {any} */ wish) => listener(new QueueRequest(wish)));
+        return services.run.before.add((/** @type {any} */ wish) => listener(new QueueRequest(wish)), this.name);
       case "afterQueue":
         return services.run.after.add(listener);
       case "jobChanged":
