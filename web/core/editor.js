@@ -93,7 +93,11 @@ export class Editor {
       this.events.emit("selection", null);
     });
     this.view.events.on("menu", (press) => this.#openMenu(press));
-    server.events.on("state", (state) => void (state === "open" && shell.fillPanels()));
+    server.events.on("state", (state) => {
+      if (state !== "open") return;
+      if (this.#reported.text === this.text("shell.no-answer")) this.#reported.dismiss();
+      shell.fillPanels();
+    });
     this.open(this.#document);
   }
 
