@@ -264,6 +264,23 @@ def test_a_node_dropped_on_a_link_is_put_into_it(canvas: Canvas) -> None:
     assert canvas.page.evaluate("[...heddle.editor.graph.links.values()].map(l => [l.from, l.to])") == [[first, last]]
 
 
+def test_a_node_that_covers_the_middle_of_a_link_with_its_edge_is_put_into_it(canvas: Canvas) -> None:
+    latent, sampler = canvas.add("EmptyLatentImage", 20, 500), canvas.add("KSampler", 800, 60)
+    node = canvas.add("LatentUpscaleBy", 420, 560)
+    canvas.drag(canvas.socket(latent, "output", "LATENT"), canvas.socket(sampler, "input", "latent_image"))
+    start, end = canvas.socket(latent, "output", "LATENT"), canvas.socket(sampler, "input", "latent_image")
+    left, top, right, bottom = canvas.page.evaluate(BOX, node)
+    middle = (start[0] + end[0]) / 2 - canvas.left, (start[1] + end[1]) / 2 - canvas.top
+    title = canvas.title(node)
+    canvas.drag(title, (title[0] + middle[0] - right + 12, title[1] + middle[1] - bottom + 12))
+    assert canvas.links() == [
+        "EmptyLatentImage.LATENT -> LatentUpscaleBy.samples",
+        "LatentUpscaleBy.LATENT -> KSampler.latent_image",
+    ]
+    canvas.press("Control+z")
+    assert canvas.links() == ["EmptyLatentImage.LATENT -> KSampler.latent_image"]
+
+
 def test_alt_and_a_click_on_a_link_adds_a_point_that_can_be_dragged(canvas: Canvas) -> None:
     first, last = canvas.add("Reroute", 40, 60), canvas.add("Reroute", 700, 60)
     canvas.drag(canvas.socket(first, "output", ""), canvas.socket(last, "input", ""))
