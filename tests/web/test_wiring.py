@@ -449,6 +449,25 @@ def test_no_menu_has_an_entry_without_words_or_a_barrier(
     assert len(seen) == len(places), "each has a menu of its own"
 
 
+def test_an_arrow_key_that_is_held_is_one_step_of_undo(canvas: Canvas) -> None:
+    node = canvas.add("KSampler", 40, 60)
+    canvas.page.mouse.click(*canvas.title(node))
+    canvas.page.evaluate(COUNT_STEPS)
+    for _ in range(5):
+        canvas.page.keyboard.down("ArrowRight")
+    canvas.page.keyboard.up("ArrowRight")
+    canvas.press("ArrowDown")
+    place = f"(({{ x, y }}) => [x, y])(heddle.editor.graph.node({node}))"
+    assert (canvas.page.evaluate(place), canvas.page.evaluate("steps")) == ([90, 70], 2)
+    canvas.page.keyboard.down("ArrowLeft")
+    canvas.press("Control+z")  # what the held key did so far
+    canvas.page.keyboard.up("ArrowLeft")
+    assert canvas.page.evaluate(place) == [90, 70]
+    canvas.press("Control+z")
+    canvas.press("Control+z")
+    assert canvas.page.evaluate(place) == [40, 60]
+
+
 def test_a_menu_that_is_longer_than_the_window_stays_inside_and_scrolled_when_a_part_opens(canvas: Canvas) -> None:
     page = canvas.page
     node = canvas.add("KSampler", 40, 60)
