@@ -58,6 +58,21 @@ test("a job's nodes go from running to done, and a word that comes late changes 
   assert.equal(job.state, "partial");
 });
 
+test("a node that was kept from running is told with the author's words, and the job goes on to its end", () => {
+  const jobs = new Jobs(() => 0);
+  /** @type {any[]} */
+  const told = [];
+  jobs.events.on("blocked", ({ failure }) => told.push([failure.nodeId, failure.message]));
+  jobs.hear("execution_start", { prompt_id: "a", timestamp: 5 });
+  const blocked = { prompt_id: "a", node_id: "2", node_type: "Show", exception_message: "Execution Blocked: no face", exception_type: "ExecutionBlocked", traceback: [] };
+  jobs.hear("execution_error", blocked);
+  const job = /** @type {Job} */ (jobs.get("a"));
+  assert.deepEqual([job.state, job.failure, told], ["running", null, [["2", "no face"]]]);
+  jobs.hear("executed", { prompt_id: "a", node: "3", display_node: "3", output: { text: ["x"] } });
+  jobs.hear("execution_success", { prompt_id: "a" });
+  assert.deepEqual([job.state, job.failure, job.blocked.length], ["done", null, 1]);
+});
+
 test("a record from before a job's end does not take its end back, and what was heard meanwhile is shown with it", () => {
   const jobs = new Jobs();
   /** @type {[string, any][]} */

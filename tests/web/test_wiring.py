@@ -753,3 +753,58 @@ def test_the_windows_of_palette_commands_and_search_hinder_nobody(
             assert find_barriers(canvas.page, window) == []
         canvas.press("Escape")
         expect(canvas.page.locator(window)).to_have_count(0)
+
+
+GROUP = "(() => { const [g] = heddle.editor.graph.groups; return [g.x, g.y, g.x + g.width, g.y + g.height]; })()"
+
+
+def test_a_group_is_resized_by_each_of_its_edges_and_corners_and_snaps_as_nodes_do(canvas: Canvas) -> None:
+    page = canvas.page
+    page.mouse.click(*canvas.title(canvas.add("VAEDecode", 700, 400)))
+    canvas.press("Control+g")
+    canvas.press("Enter")
+    page.evaluate(
+        """() => {
+          const { editor } = heddle;
+          const box = Object.entries({ x: 200, y: 100, width: 300, height: 200 });
+          const [group] = editor.graph.groups;
+          editor.edit("undo.resize", () => box.forEach(([key, value]) => editor.graph.setGroup(group, key, value)));
+        }"""
+    )
+    before = page.evaluate(GROUP)
+    left, top, right, bottom = before
+    for dx, dy, cursor in (
+        (-1, -1, "nwse"),
+        (0, -1, "ns"),
+        (1, -1, "nesw"),
+        (1, 0, "ew"),
+        (1, 1, "nwse"),
+        (0, 1, "ns"),
+        (-1, 1, "nesw"),
+        (-1, 0, "ew"),
+    ):
+        x = {-1: left + 2, 0: (left + right) / 2, 1: right - 2}[dx]
+        y = {-1: top + 2, 0: (top + bottom) / 2, 1: bottom - 2}[dy]
+        start = canvas.place(x, y)
+        page.mouse.move(*start)
+        expect(page.locator(".canvas")).to_have_css("cursor", f"{cursor}-resize")
+        canvas.drag(start, (start[0] + 30 * (dx or 1), start[1] + 30 * (dy or 1)))
+        now = page.evaluate(GROUP)
+        moved = [30 * dx if dx < 0 else 0, 30 * dy if dy < 0 else 0, 30 * dx if dx > 0 else 0, 30 * dy if dy > 0 else 0]
+        assert [after - edge for after, edge in zip(now, before, strict=True)] == pytest.approx(moved), (dx, dy)
+        canvas.press("Control+z")
+        assert page.evaluate(GROUP) == before
+    start = canvas.place(left, (top + bottom) / 2)
+    page.mouse.move(*start)
+    page.mouse.down()
+    page.keyboard.down("Shift")  # the other of what the setting says: on the grid
+    page.mouse.move(start[0] - 33, start[1])
+    page.mouse.up()
+    page.keyboard.up("Shift")
+    assert page.evaluate(GROUP) == [170, top, right, bottom]
+    start = canvas.place(170, top + 60)
+    canvas.drag(start, (start[0] + 600, start[1]))
+    assert page.evaluate(GROUP) == [right - 140, top, right, bottom], "what is as small as it can be does not wander"
+    page.evaluate("() => { heddle.editor.graph.groups[0].flags.pinned = true; }")
+    canvas.drag(canvas.place(right - 2, top + 60), canvas.place(right + 60, top + 60))
+    assert page.evaluate(GROUP) == [right - 140, top, right, bottom]

@@ -4,13 +4,27 @@ from tests.golden.kinds.chains import CHAINS
 from tests.golden.kinds.infotext import INFOTEXT
 from tests.golden.kinds.kind import Kind
 from tests.golden.kinds.node_sampling import NODE_SAMPLING
+from tests.golden.kinds.noise_a1111 import NOISE_A1111
 from tests.golden.kinds.noise_levels import NOISE_LEVELS
 from tests.golden.kinds.operations import OPERATIONS
+from tests.golden.kinds.prompts_a1111 import PROMPTS_A1111
 from tests.golden.kinds.sampling import SAMPLING
 from tests.golden.kinds.sd15 import SD15
 from tests.golden.kinds.text_inversion import TEXT_INVERSION
 from tests.golden.kinds.tokens import TOKENS
 
-KINDS = (NOISE_LEVELS, SAMPLING, NODE_SAMPLING, TOKENS, SD15, TEXT_INVERSION, OPERATIONS, CHAINS, INFOTEXT)
+KINDS = (
+    NOISE_LEVELS,
+    SAMPLING,
+    NODE_SAMPLING,
+    TOKENS,
+    SD15,
+    TEXT_INVERSION,
+    OPERATIONS,
+    CHAINS,
+    INFOTEXT,
+    PROMPTS_A1111,
+    NOISE_A1111,
+)
 
 __all__ = ["KINDS", "Kind"]

@@ -13,7 +13,7 @@ import { readValues } from "../../core/values.js";
  * @property {string | null} nodeId  on the server: "8:25"; null: of no node
  * @property {string} title  of the node
  * @property {string | null} input  name of the widget or socket
- * @property {"check" | "type" | "file" | "run"} kind
+ * @property {"check" | "type" | "file" | "run" | "blocked"} kind
  * @property {string} message
  * @property {string} [traceback]
  * @property {string} [type]  class of the error, or of the node

@@ -110,7 +110,7 @@ export const palette = {
 
     /** @param {KeyboardEvent} event */
     function hearGhostKey(event) {
-      if (!ghost || (event.key !== "Enter" && event.key !== "Escape")) return;
+      if (!ghost || editor.shell.isCovered || (event.key !== "Enter" && event.key !== "Escape")) return;
       event.preventDefault();
       event.stopPropagation();
       if (event.key === "Enter") putGhost();

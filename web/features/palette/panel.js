@@ -278,7 +278,7 @@ export function openPanel(editor, all, request) {
     if (!panel.contains(/** @type {globalThis.Node} */ (event.target))) finish(null);
   }, { signal: stop.signal, capture: true });
 
-  shell.root.append(panel);
+  shell.topmost.append(panel);
   refresh();
   if (request.page) placeInside(panel, request.page.x, request.page.y, innerWidth - 4);
   else panel.classList.add("is-central");

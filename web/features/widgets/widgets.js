@@ -2,6 +2,7 @@
 
 import { addStyle, h } from "../../core/dom.js";
 import { DYNAMIC_COMBO } from "../../core/spec.js";
+import { cursorOfEdge } from "../../core/view/hits.js";
 import { foldsAdvanced } from "../../core/view/layout.js";
 import { Choices, comboKind, folderOf, modelsOf, textOf } from "./combo.js";
 import { FieldLayer, labelOf, LiveControls, setValue } from "./fields.js";
@@ -343,7 +344,7 @@ function pressed(editor, press) {
 
 /** @param {Press} press @param {number} scale */
 function cursorOver({ hit, x }, scale) {
-  if (hit.kind !== "widget") return hit.kind !== "resize" ? "" : hit.corner === "se" || hit.corner === "nw" ? "nwse-resize" : "nesw-resize";
+  if (hit.kind !== "widget") return hit.kind === "resize" ? cursorOfEdge(hit.corner) : "";
   if (scale < LEAST_SCALE || hit.node.isDriven(hit.place.input.name)) return "";
   switch (hit.place.input.widget) {
     case "STRING":
