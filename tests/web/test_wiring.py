@@ -269,7 +269,7 @@ def test_a_node_that_covers_the_middle_of_a_link_with_its_edge_is_put_into_it(ca
     node = canvas.add("LatentUpscaleBy", 420, 560)
     canvas.drag(canvas.socket(latent, "output", "LATENT"), canvas.socket(sampler, "input", "latent_image"))
     start, end = canvas.socket(latent, "output", "LATENT"), canvas.socket(sampler, "input", "latent_image")
-    left, top, right, bottom = canvas.page.evaluate(BOX, node)
+    _, _, right, bottom = canvas.page.evaluate(BOX, node)
     middle = (start[0] + end[0]) / 2 - canvas.left, (start[1] + end[1]) / 2 - canvas.top
     title = canvas.title(node)
     canvas.drag(title, (title[0] + middle[0] - right + 12, title[1] + middle[1] - bottom + 12))
@@ -341,6 +341,29 @@ def test_nodes_are_copied_to_another_window_with_their_links(
     assert target.count() == 0
     target.press("Control+z")
     assert target.count() == 2
+
+
+def test_an_end_of_a_subgraph_is_no_node_to_be_copied(canvas: Canvas) -> None:
+    page = canvas.page
+    page.mouse.click(*canvas.title(canvas.add("VAEDecode", 300, 200)))
+    canvas.press("Control+Shift+e")
+    canvas.press("Alt+ArrowDown")
+    page.evaluate("heddle.editor.selection.set([...heddle.editor.graph.nodes.values()])")
+    canvas.press("Control+c")
+    page.evaluate("heddle.editor.selection.set([heddle.editor.graph.boundary.input])")
+    canvas.press("Control+c")  # what was copied before stays
+    canvas.press("Control+v")
+    until(page, "heddle.editor.graph.nodes.size", 2)
+    nothing = '{"type": "heddle/graph-part", "nodes": [], "links": [], "groups": []}'
+    page.evaluate(
+        """(text) => {
+          const data = new DataTransfer();
+          data.setData("text/plain", text);
+          document.activeElement.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true }));
+        }""",
+        nothing,
+    )
+    assert page.evaluate("heddle.editor.documents.length") == 1
 
 
 def test_alt_and_drag_leaves_the_node_and_takes_a_copy_along(canvas: Canvas) -> None:
