@@ -16,19 +16,13 @@ from torch import Tensor, nn
 from heddle.graph.errors import WeightsError
 from heddle.networks.ops import PLAIN
 from model_management.family import NetPart
-from model_management.header import Header, TensorEntry, stamp_of
+from model_management.stored_tensors import Header, TensorEntry
+from model_management.tensor_reading import DTYPES, open_tensors
 
 #: Called with bytes done and bytes in all while weights come in. Raising (to cancel) leaves nothing behind.
 OnPart: TypeAlias = Callable[[int, int], None]
 
-FLOATING = {
-    "F64": torch.float64,
-    "F32": torch.float32,
-    "F16": torch.float16,
-    "BF16": torch.bfloat16,
-    "F8_E4M3": torch.float8_e4m3fn,
-    "F8_E5M2": torch.float8_e5m2,
-}
+FLOATING = {name: DTYPES[name] for name in ("F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2")}
 
 READING_THREADS = min(4, os.cpu_count() or 1)
 
@@ -116,38 +110,24 @@ class StoredNet:
         twice; the file may be replaced or deleted afterwards. Some tensors are copied side by side: most of the time
         goes into pages of memory that are touched for the first time, which one thread alone does slowly.
 
-        Raises: WeightsError, if the file has changed since its header was read.
+        Raises: WeightsError, if the file has changed since its header was read, or cannot be read.
         """
-        from safetensors import SafetensorError  # naming and checking files works without it
-
-        if stamp_of(self.header.path) != self.header.stamp:
-            raise WeightsError(
-                f"{self.header.path.name} has changed since it was opened; run the workflow again to open it anew",
-                file=self.header.path,
-            )
         names = sorted(self.shapes, key=lambda name: self.entry(name).begin)  # a disk is quickest in order
         done_bytes, total_bytes = 0, self.numel * dtype.itemsize
         # Weights made in inference mode could never be trained on; a node that holds them may run in it.
         with torch.inference_mode(False), torch.no_grad():
             net = self.build()
-            try:
-                for name, weight in self._read(names, device, dtype):
-                    _put(net, name, weight)
-                    done_bytes += weight.nbytes
-                    on_part(done_bytes, total_bytes)
-            except (OSError, SafetensorError) as problem:
-                raise WeightsError(
-                    f"{self.header.path.name} cannot be read: {problem}", file=self.header.path
-                ) from problem
+            for name, weight in self._read(names, device, dtype):
+                _put(net, name, weight)
+                done_bytes += weight.nbytes
+                on_part(done_bytes, total_bytes)
             for name, buffer in net.named_buffers():
                 _put(net, name, buffer.to(device))
         return net.eval()
 
     def _read(self, names: Sequence[str], device: torch.device, dtype: torch.dtype) -> Iterator[tuple[str, Tensor]]:
         """Copies of the named tensors, in that order, a few of them made at once."""
-        from safetensors import safe_open
-
-        with safe_open(self.header.path, framework="pt") as tensors, ThreadPoolExecutor(READING_THREADS) as pool:
+        with open_tensors(self.header) as tensors, ThreadPoolExecutor(READING_THREADS) as pool:
 
             def copy(name: str) -> Tensor:
                 # How a thread makes tensors is its own setting, not its starter's.

@@ -8,6 +8,7 @@ from model_management.checkpoint import open_checkpoint, open_vae
 from model_management.families.known import FAMILIES
 from model_management.weights import Weights
 from tests.model_management import tiny
+from tests.model_management.pickle_files import BOTH, save
 
 CPU = torch.device("cpu")
 TO_K = "model.diffusion_model.middle_block.1.transformer_blocks.0.attn1.to_k.weight"
@@ -25,6 +26,18 @@ def test_every_weight_arrives_widened_to_float32(checkpoint):
                 assert tensor.dtype == (torch.int64 if name.endswith("position_ids") else torch.float32)
                 assert torch.equal(tensor.float(), wanted[name]), name
             assert not net.training
+
+
+@BOTH
+def test_a_file_of_torch_save_is_the_same_checkpoint(tmp_path, checkpoint, is_zip):
+    wanted, weights = open_checkpoint(checkpoint, FAMILIES), Weights(CPU)
+    content = {"epoch": 3, "state_dict": tiny.tiny_tensors(), "optimizer_states": [{"state": {0: torch.ones(2)}}]}
+    got = open_checkpoint(save(tmp_path / "m.ckpt", content, is_zip), FAMILIES)
+    for ours, other in zip((got.model, got.clip, got.vae), (wanted.model, wanted.clip, wanted.vae), strict=True):
+        with weights.hold(ours) as net, weights.hold(other) as expected:
+            found, tensors = net.state_dict(), expected.state_dict()
+            assert found.keys() == tensors.keys()
+            assert all(torch.equal(found[name], tensors[name]) for name in tensors)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])

@@ -17,7 +17,7 @@ class Condition(NamedTuple):
 
 
 def split_conditions(prompt: str) -> list[Condition]:
-    """The conditions of a prompt, at least one. A weight stands behind a colon at the end; where there is none it is 1."""
+    """The conditions of a prompt, at least one. Weights stand behind a colon at the end; without one it is 1."""
     return [_condition(part.rstrip()) for part in _AND.split(prompt)]
 
 

@@ -1,0 +1,93 @@
+"""What is known of a file of weights before any weight is read: names, shapes, types, places; the file's state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, NoReturn
+
+from heddle.graph.errors import WeightsError
+
+BITS = {
+    "BOOL": 8, "U8": 8, "I8": 8, "F8_E5M2": 8, "F8_E4M3": 8, "F8_E8M0": 8, "F8_E4M3FNUZ": 8, "F8_E5M2FNUZ": 8,
+    "U16": 16, "I16": 16, "F16": 16, "BF16": 16, "U32": 32, "I32": 32, "F32": 32,
+    "U64": 64, "I64": 64, "F64": 64, "C64": 64, "F4": 4, "F6_E2M3": 6, "F6_E3M2": 6,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class TensorEntry:
+    """One tensor of the file.
+
+    Attributes:
+        begin, end: its bytes, in a safetensors file counted from the end of the header, elsewhere from the start.
+        strides: how many numbers lie between neighbours of each dimension; None = one after the other.
+        held: its bytes themselves, where they do not lie in the file as they are.
+    """
+
+    dtype: str
+    shape: tuple[int, ...]
+    begin: int
+    end: int
+    strides: tuple[int, ...] | None = None
+    held: bytes | None = None
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """Which file this is, in which state. Equal stamps mean equal weights."""
+
+    path: Path
+    size_bytes: int
+    modified_ns: int
+
+
+@dataclass(frozen=True)
+class Header:
+    """Names, shapes and places of a file's tensors."""
+
+    stamp: Stamp
+    tensors: Mapping[str, TensorEntry]
+    metadata: Mapping[str, str]
+    kind: Literal["safetensors", "torch"] = "safetensors"
+
+    @property
+    def path(self) -> Path:
+        return self.stamp.path
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.tensors
+
+    def shape(self, key: str) -> tuple[int, ...]:
+        """The tensor's shape. Raises: WeightsError, if there is none of that name."""
+        if key not in self.tensors:
+            raise WeightsError(
+                f"{self.path.name}: the tensor {key} is missing, which a model of this layout has; "
+                "the file is incomplete or of another kind: download it again, or choose another",
+                file=self.path,
+                key=key,
+            )
+        return self.tensors[key].shape
+
+    def has_prefix(self, prefix: str) -> bool:
+        return any(key.startswith(prefix) for key in self.tensors)
+
+
+def stamp_of(path: Path) -> Stamp:
+    """Raises: WeightsError, if there is no such file or it cannot be looked at."""
+    try:
+        resolved = path.resolve(strict=True)
+        if not resolved.is_file():
+            raise WeightsError(f"{path} is a folder, not a model file; name a .safetensors file in it", file=path)
+        status = resolved.stat()
+    except FileNotFoundError:
+        raise WeightsError(f"{path} does not exist; check the name, or put the file there", file=path) from None
+    except OSError as problem:
+        raise WeightsError(f"{path} cannot be read: {problem.strerror or problem}", file=path) from problem
+    return Stamp(resolved, status.st_size, status.st_mtime_ns)
+
+
+def refuse(stamp: Stamp, found: str, key: str | None = None, next_step: str = "download it again") -> NoReturn:
+    """Raises: WeightsError, saying what the file is and what to do then."""
+    raise WeightsError(f"{stamp.path.name} is {found}; {next_step}", file=stamp.path, key=key)

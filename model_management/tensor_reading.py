@@ -1,0 +1,143 @@
+"""Weights out of a file whose header was read: one way for all kinds of files.
+
+Files are mapped, so that a tensor costs no memory before it is touched; what is given out lies in the mapping and is
+valid as long as somebody holds it.
+"""
+
+from __future__ import annotations
+
+import math
+import mmap
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from heddle.graph.errors import WeightsError
+from model_management.stored_tensors import Header, TensorEntry, refuse, stamp_of
+from model_management.torch_file import TorchFile, read_torch_file
+from model_management.torch_header import is_tensor, tensor_entry
+
+DTYPES = {
+    "F64": torch.float64,
+    "F32": torch.float32,
+    "F16": torch.float16,
+    "BF16": torch.bfloat16,
+    "F8_E4M3": torch.float8_e4m3fn,
+    "F8_E5M2": torch.float8_e5m2,
+    "F8_E8M0": torch.float8_e8m0fnu,
+    "F8_E4M3FNUZ": torch.float8_e4m3fnuz,
+    "F8_E5M2FNUZ": torch.float8_e5m2fnuz,
+    "C64": torch.complex64,
+    "I64": torch.int64,
+    "I32": torch.int32,
+    "I16": torch.int16,
+    "I8": torch.int8,
+    "BOOL": torch.bool,
+    "U64": torch.uint64,
+    "U32": torch.uint32,
+    "U16": torch.uint16,
+    "U8": torch.uint8,
+}
+
+_DEEPEST = 20  # values in values
+_MOST_VALUES = 1_000_000
+
+
+class OpenTensors(Protocol):
+    """The tensors of an open file. Threads may read side by side."""
+
+    def get_tensor(self, name: str, /) -> Tensor:
+        """One by its name in the header. It is not to be changed in place."""
+        ...
+
+
+@contextmanager
+def open_tensors(header: Header) -> Iterator[OpenTensors]:
+    """The file's tensors, readable until the block ends.
+
+    Raises: WeightsError, if the file has changed since its header was read, or cannot be read.
+    """
+    if stamp_of(header.path) != header.stamp:
+        raise WeightsError(
+            f"{header.path.name} has changed since it was opened; run the workflow again to open it anew",
+            file=header.path,
+        )
+    from safetensors import SafetensorError, safe_open  # naming and checking files works without it
+
+    try:
+        if header.kind == "torch":
+            yield _Mapped(header.tensors, _map(header.path))
+        else:
+            with safe_open(header.path, framework="pt") as tensors:
+                yield tensors
+    except (OSError, SafetensorError) as problem:
+        raise WeightsError(f"{header.path.name} cannot be read: {problem}", file=header.path) from problem
+
+
+def read_torch_content(path: Path) -> Any:
+    """All that a small torch.save file holds: dicts, lists, numbers, texts, and tensors with memory of their own.
+
+    Raises: WeightsError, for a file that is damaged or names code.
+    """
+    try:
+        file = read_torch_file(stamp_of(path))
+        return _Content(file, _map(file.stamp.path)).value("it", file.content, 0)
+    except OSError as problem:
+        raise WeightsError(f"{path.name} cannot be read: {problem}", file=path) from problem
+
+
+class _Mapped:
+    def __init__(self, entries: Mapping[str, TensorEntry], mapped: mmap.mmap) -> None:
+        self._entries, self._mapped = entries, mapped
+
+    def get_tensor(self, name: str, /) -> Tensor:
+        return _tensor(self._mapped, self._entries[name])
+
+
+class _Content:
+    """Values of a torch.save file with their tensors in place."""
+
+    def __init__(self, file: TorchFile, mapped: mmap.mmap) -> None:
+        self._file, self._mapped = file, mapped
+        self._values_left = _MOST_VALUES
+        self._bytes_left = 2 * file.stamp.size_bytes  # a storage may be shared, but not by everything
+
+    def value(self, name: str, value: Any, depth: int) -> Any:
+        self._values_left -= 1
+        if depth > _DEEPEST or self._values_left < 0:
+            refuse(self._file.stamp, f"damaged: {name[:100]} holds itself, or far too much")
+        if is_tensor(value):
+            entry = tensor_entry(self._file, name, value)
+            self._bytes_left -= math.prod(entry.shape) * DTYPES[entry.dtype].itemsize
+            if self._bytes_left < 0:
+                refuse(self._file.stamp, "damaged: its tensors take far more room than the file")
+            return _tensor(self._mapped, entry).clone()
+        if isinstance(value, dict):
+            return {key: self.value(str(key)[:100], each, depth + 1) for key, each in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.value(name, each, depth + 1) for each in value]
+        return value
+
+
+def _map(path: Path) -> mmap.mmap:
+    """The file as memory, which goes when nothing of it is held any more. Writing into it leaves the file alone."""
+    with path.open("rb") as file:
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)  # torch warns of memory that cannot be written
+
+
+def _tensor(mapped: mmap.mmap, entry: TensorEntry) -> Tensor:
+    dtype = DTYPES[entry.dtype]
+    if entry.begin == entry.end:
+        return torch.empty(entry.shape, dtype=dtype)
+    if entry.held is not None:
+        raw = torch.frombuffer(bytearray(entry.held), dtype=torch.uint8)
+    else:
+        raw = torch.frombuffer(mapped, dtype=torch.uint8, count=entry.end - entry.begin, offset=entry.begin)
+        if entry.begin % dtype.itemsize:
+            raw = raw.clone()  # numbers of several bytes must lie at a multiple of their size
+    numbers = raw.view(dtype)
+    return numbers.view(entry.shape) if entry.strides is None else numbers.as_strided(entry.shape, entry.strides)

@@ -1,0 +1,152 @@
+"""The header of a torch.save file: names of its tensors, wherever in its tables they stand, and their places."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from itertools import accumulate
+from typing import Any
+
+from model_management.stored_tensors import Header, Stamp, TensorEntry, refuse
+from model_management.torch_file import TorchFile, read_torch_file
+from model_management.torch_pickle import LARGEST_NUMBER, HeldArray, StoredTensor
+
+#: Under which key a training's table keeps the network's own, the likeliest first.
+WRAPPERS = ("state_dict", "model_state_dict", "model", "module", "params", "params_ema", "net", "weights")
+_PARALLEL = "module."  # what training on several devices puts before every name
+
+_DEEPEST = 8  # tables in tables that names are made of
+_LONGEST_NAME = 500
+_MOST_NAMES = 1_000_000
+
+
+def read_torch_header(stamp: Stamp) -> Header:
+    """Names, shapes and places of a torch.save file's tensors; none of its weights.
+
+    The network's table may lie in others (`WRAPPERS`): its names count from there. Tables of tensors beside it, such as
+    averages, keep their own key before their names.
+
+    Raises: WeightsError, for a file that is damaged, that names code, or that holds no table of tensors.
+    """
+    file = read_torch_file(stamp)
+    tensors: dict[str, TensorEntry] = {}
+    for name, value in _named(file):
+        if name in tensors:
+            refuse(stamp, f"damaged: two of its tensors are called {name}", name)
+        tensors[name] = tensor_entry(file, name, value)
+    if not tensors:
+        refuse(stamp, "a file of torch.save without a table of tensors", next_step="choose another")
+    return Header(stamp, tensors, _metadata(file.content), "torch")
+
+
+def tensor_entry(file: TorchFile, name: str, value: StoredTensor | HeldArray) -> TensorEntry:
+    """Where a tensor lies. Raises: WeightsError, if it does not lie within its storage."""
+    if isinstance(value, HeldArray):
+        return _held_entry(file, name, value)
+    storage, size = value.storage, value.dtype.bytes_each
+    if len(value.shape) != len(value.strides):
+        refuse(file.stamp, f"damaged: {name} has {len(value.shape)} sizes, but {len(value.strides)} strides", name)
+    count = math.prod(value.shape)
+    begin = file.places[storage.key].begin + storage.first * storage.dtype.bytes_each + value.offset * size
+    if count == 0:
+        return TensorEntry(value.dtype.name, value.shape, begin, begin)
+    last = sum((dim - 1) * stride for dim, stride in zip(value.shape, value.strides, strict=True))
+    room = storage.size * storage.dtype.bytes_each
+    # A tensor may repeat its numbers, but one with more of them than its storage is made to fill the memory.
+    if (value.offset + last + 1) * size > room or count * size > room:
+        refuse(
+            file.stamp,
+            f"damaged: {name} ({value.dtype.name} {list(value.shape)} with strides {list(value.strides)} from number "
+            f"{value.offset:,} on) reaches beyond its storage of {storage.size:,} numbers",
+            name,
+        )
+    strides = None if value.strides == _plain_strides(value.shape) else value.strides
+    return TensorEntry(value.dtype.name, value.shape, begin, begin + (last + 1) * size, strides)
+
+
+def _held_entry(file: TorchFile, name: str, array: HeldArray) -> TensorEntry:
+    assert array.dtype is not None
+    data = array.in_bytes()
+    wanted = math.prod(array.shape) * array.dtype.bytes_each
+    if len(data) != wanted:
+        refuse(file.stamp, f"damaged: {name} takes {len(data):,} bytes where {wanted:,} are wanted", name)
+    strides = _plain_strides(array.shape[::-1])[::-1] if array.is_column_first else None
+    return TensorEntry(array.dtype.name, array.shape, 0, len(data), strides, data)
+
+
+def _plain_strides(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Those of numbers that lie one after the other."""
+    return (*accumulate(shape[:0:-1], lambda stride, dim: stride * dim, initial=1),)[: len(shape)][::-1]
+
+
+def is_tensor(value: Any) -> bool:
+    return isinstance(value, StoredTensor) or (isinstance(value, HeldArray) and value.dtype is not None)
+
+
+def _named(file: TorchFile) -> Iterator[tuple[str, StoredTensor | HeldArray]]:
+    table = file.content
+    if not isinstance(table, dict):
+        return
+    beside: dict[str, Mapping[Any, Any]] = {}
+    for _ in range(_DEEPEST):
+        wrapper = next((key for key in WRAPPERS if _wraps(table, key)), None)
+        if wrapper is None:
+            break
+        beside.update((key, other) for key, other in table.items() if key != wrapper and _is_table_of_tensors(other))
+        table = table[wrapper]
+    named = list(_flat(file.stamp, table, ""))
+    is_parallel = all(name.startswith(_PARALLEL) for name, _ in named)
+    yield from ((name[len(_PARALLEL) * is_parallel :], value) for name, value in named)
+    for key, other in beside.items():
+        yield from _flat(file.stamp, other, f"{key}.")
+
+
+def _wraps(table: Mapping[Any, Any], key: str) -> bool:
+    """Whether the network's table lies under this key. A table with tensors of its own mostly is one itself."""
+    inner = table.get(key)
+    if not isinstance(inner, dict) or (key != "state_dict" and any(map(is_tensor, table.values()))):
+        return False
+    return any(map(is_tensor, inner.values())) or any(isinstance(inner.get(deeper), dict) for deeper in WRAPPERS)
+
+
+def _is_table_of_tensors(value: Any) -> bool:
+    return isinstance(value, dict) and bool(value) and all(map(is_tensor, value.values()))
+
+
+def _flat(stamp: Stamp, table: Mapping[Any, Any], prefix: str) -> Iterator[tuple[str, StoredTensor | HeldArray]]:
+    """Tensors of a table and of those in it, in order, with the keys on the way to them."""
+    waiting = [(prefix, table)]
+    seen = 0
+    while waiting:
+        before, inner = waiting.pop()
+        deeper: list[tuple[str, Mapping[Any, Any]]] = []
+        for key, value in inner.items():
+            seen += 1
+            if seen > _MOST_NAMES:
+                refuse(stamp, f"damaged: its tables have more than {_MOST_NAMES:,} entries, or hold themselves")
+            if not isinstance(key, str) and not (isinstance(key, int) and abs(key) <= LARGEST_NUMBER):
+                continue
+            name = f"{before}{key}"
+            if len(name) > _LONGEST_NAME:
+                refuse(stamp, f"damaged: a name in it has more than {_LONGEST_NAME} letters ({name[:60]}...)")
+            if is_tensor(value):
+                yield name, value
+            elif isinstance(value, dict):
+                deeper.append((f"{name}.", value))
+        waiting += reversed(deeper)
+
+
+def _metadata(content: Any) -> dict[str, str]:
+    """What a training's table says in words and numbers, such as how many steps it took."""
+    if not isinstance(content, dict):
+        return {}
+    return {
+        key: str(value)
+        for key, value in content.items()
+        if isinstance(key, str)
+        and (
+            isinstance(value, float)
+            or (isinstance(value, str) and len(value) <= _LONGEST_NAME)
+            or (isinstance(value, int) and abs(value) <= LARGEST_NUMBER)
+        )
+    }
