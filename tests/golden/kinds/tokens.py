@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from heddle.prompts.chunks import TokenizedPrompt, tokenize_prompt
-from heddle.prompts.embeddings import EmbeddingRow, embedding_finder
+from heddle.prompts.embeddings import EmbeddingFinder, EmbeddingRow
 from heddle.prompts.tokenizer import END, clip_tokenizer
 from heddle.prompts.weights import parse_weights
 from model_management.embedding_files import read_embedding_file
@@ -73,7 +73,7 @@ def _check_chunks(encoder: str, got: TokenizedPrompt, want: list[dict[str, Any]]
 
 def _tokenized(prompt: str, encoder: str, workshop: Workshop, weighted: bool = True) -> TokenizedPrompt:
     pad, width, key = ENCODERS[encoder]
-    finder = embedding_finder([_embedding_folder(workshop)], read_embedding_file, key=key, width=width)
+    finder = EmbeddingFinder([_embedding_folder(workshop)], read_embedding_file, key=key, width=width)
     return tokenize_prompt(prompt, clip_tokenizer(), pad=pad, find_embedding=finder, weighted=weighted)
 
 
