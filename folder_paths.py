@@ -19,7 +19,9 @@ from heddle.graph.errors import FileProblem
 from heddle.media.output_names import plan_name
 from heddle.settings.current import current_folders, current_settings
 from heddle.settings.current import use as _use
-from heddle.settings.folders import WEIGHTS, Folders, split_annotation
+from heddle.settings.file_names import split_annotation
+from heddle.settings.folders import Folders
+from heddle.settings.kinds import WEIGHTS
 
 #: Extensions of files that hold weights.
 supported_pt_extensions: set[str] = set(WEIGHTS)

@@ -24,7 +24,8 @@ from typing import TYPE_CHECKING, Any
 
 from heddle.graph.errors import HeddleError, SettingsError
 from heddle.settings.brought_along import LEFT_OUT
-from heddle.settings.options import HOUSE, Settings, parse
+from heddle.settings.command_line import parse
+from heddle.settings.options import HOUSE, Settings
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop

@@ -50,7 +50,7 @@ class MemoryWatch(threading.Thread):
 
 def main(file: Path, scratch: Path) -> None:
     from execution.events import Event, JobFinished, NodeFailed, NodeProgress, NodeStarted
-    from heddle.settings.options import parse
+    from heddle.settings.command_line import parse
     from main import build_worker  # the rooms as main.py builds them are what is measured
 
     folders = ["--base-directory", str(file.parents[2]), "--output-directory", str(scratch / "output")]

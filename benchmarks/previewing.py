@@ -69,6 +69,7 @@ def main(px: int, steps: int) -> None:
     from model_management.latent_preview import colours_of
     from model_management.weights import Weights
     from nodes.sampling import ksampler as sampling
+    from nodes.sampling import run
     from nodes.sampling.watching import StepWatch
 
     class Watched(StepWatch):
@@ -85,7 +86,7 @@ def main(px: int, steps: int) -> None:
             self.ended_s = time.perf_counter()
 
     watches: list[Watched] = []
-    sampling.StepWatch = Watched
+    run.StepWatch = Watched
     opened = open_checkpoint(ROOT / "models" / "checkpoints" / DEMO_CHECKPOINT, FAMILIES)
     weights = Weights(choose_device(cpu_only=True))
     chance = torch.Generator().manual_seed(0)

@@ -11,7 +11,7 @@ from execution.checks.values import TRUTHS
 from heddle.graph.errors import SettingsError
 from heddle.graph.spec import NodeSpec
 from heddle.graph.workflow import Prompt, title_of
-from heddle.settings.options import read_change
+from heddle.settings.values import read_change
 
 
 def apply_changes(prompt: Prompt, changes: Iterable[str], nodes: Mapping[str, NodeSpec]) -> Prompt:

@@ -229,7 +229,7 @@ class _JobRun:
         for call in calls_of(node.spec, run.inputs, hidden_inputs(node, self.job, self.graph)):
             run.context.check_cancelled()
             if call.blocker is not None:
-                run.answers.append(self._blocked(node, call.blocker))
+                run.answers.append(self._blocked(run, call.blocker))
                 continue
             run.all_blocked = False
             with self.house.guard(), self._place(run, call):
@@ -265,10 +265,12 @@ class _JobRun:
         words = f"changed what it was given ({', '.join(names)}); from now on it works on a copy of that"
         self.emit(NodeNote(node.id, words))
 
-    def _blocked(self, node: PlannedNode, blocker: ExecutionBlocker) -> ExecutionBlocker:
+    def _blocked(self, run: NodeRun, blocker: ExecutionBlocker) -> ExecutionBlocker:
         if blocker.message is None:
             return blocker
-        self.emit(NodeBlocked(node.id, node.spec.id, str(blocker.message)))
+        if (words := str(blocker.message)) not in run.blocked_by:  # of a hundred elements many may say the same
+            run.blocked_by.append(words)
+            self.emit(NodeBlocked(run.node.id, run.node.spec.id, words))
         return ExecutionBlocker(None)  # said once, where it arrived first
 
     def _answered(self, run: NodeRun) -> Input:
@@ -288,7 +290,7 @@ class _JobRun:
         self.results.by_node[node.id] = result
         self.results.executed[node.id] = None
         if run.all_blocked and run.answers:
-            self.results.how[node.id] = {"how": "blocked"}
+            self.results.how[node.id] = {"how": "blocked", "why": run.blocked_by}
         else:
             self.results.explain(node, "ran", seconds)
             try:

@@ -111,7 +111,7 @@ class NodeFailed(Event):
 
 @dataclass(frozen=True)
 class NodeBlocked(Event):
-    """A node was kept from running by a value that says why."""
+    """A call of a node was not made, because of a value that says why. `NodeFinished` or `NodeFailed` follows."""
 
     kind: ClassVar[str] = "node_blocked"
     node_id: str = ""

@@ -73,6 +73,7 @@ class NodeRun:
     Attributes:
         answers: what its calls returned so far, in their order.
         all_blocked: no call was made, since blockers arrived in the place of its inputs.
+        blocked_by: what blockers said that kept calls from being made.
         waiting: its coroutines, while they are awaited.
         is_told: it was said that it has begun.
     """
@@ -82,6 +83,7 @@ class NodeRun:
     inputs: dict[str, list[Any]] = field(default_factory=dict)
     answers: list[Any] = field(default_factory=list)
     all_blocked: bool = False
+    blocked_by: list[str] = field(default_factory=list)
     waiting: Waiters | None = None
     is_told: bool = False
     began: float = field(default_factory=time.perf_counter)

@@ -22,6 +22,12 @@ Latent: TypeAlias = Annotated[dict[str, Any], Wire("LATENT")]
 Conditioning: TypeAlias = Annotated[list[Any], Wire("CONDITIONING")]
 #: [steps + 1] float32, falling; 0 at the end means fully clean.
 Sigmas: TypeAlias = Annotated[Tensor, Wire("SIGMAS")]
+#: `heddle.samplers.sampler.Sampler`, with the options that it is to run with.
+Sampler: TypeAlias = Annotated[Any, Wire("SAMPLER")]
+#: `heddle.samplers.noise.StartNoise`: what a run begins with.
+Noise: TypeAlias = Annotated[Any, Wire("NOISE")]
+#: `model_management.guider.Guider`: a model, what it is guided by, and how.
+Guider: TypeAlias = Annotated[Any, Wire("GUIDER")]
 #: Handles of `model_management.handles`: a copy is cheap and shares the weights.
 Model: TypeAlias = Annotated[Any, Wire("MODEL")]
 Clip: TypeAlias = Annotated[Any, Wire("CLIP")]

@@ -1,12 +1,13 @@
-"""A held diffusion network as the denoiser that samplers and guidance take."""
+"""A held diffusion network as the denoiser that conditions and guidance take."""
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 from torch.nn import Module
 
 from heddle.graph.errors import ShapeError
-from heddle.samplers.guidance import ConditionedDenoiser, denoiser_of
+from heddle.samplers.conditions import Call, ConditionedDenoiser, denoiser_of
 from model_management.handles import Model
 
 
@@ -14,30 +15,37 @@ def denoiser_for(model: Model, net: Module) -> ConditionedDenoiser:
     """The clean guess of a model's net, read as the model says.
 
     Latents may lie anywhere and in any dtype, the guess comes back where and as they were; the net runs in its own.
+    Of a call's inputs, "concat" [N, C, h, w] joins the latent's channels, all others go to the net by their names.
 
     Args:
         net: what `weights.hold(model)` gives.
-    Returns: `(x [N, C, h, w], sigma 0-d, context [N, T, D]) -> clean [N, C, h, w]`, in the network's units.
-        It raises ShapeError for latents or texts that were made for another family.
+    Returns: `(x [N, C, h, w], sigma 0-d, call) -> clean [N, C, h, w]`, in the network's units. It raises ShapeError
+        for latents or texts that were made for another family.
     """
     config = model.config
     weight = next(net.parameters())
 
-    def network(x: Tensor, timesteps: Tensor, context: Tensor, /) -> Tensor:
-        if x.shape[1] != config.in_channels:
+    def network(x: Tensor, timesteps: Tensor, call: Call, /) -> Tensor:
+        inputs = {name: tensor.to(weight) for name, tensor in call.inputs.items()}
+        concat = inputs.pop("concat", None)
+        own = x.shape[1]
+        whole = x.to(weight) if concat is None else torch.cat([x.to(weight), concat], dim=1)
+        if whole.shape[1] != config.in_channels:
+            wanted = config.in_channels - (whole.shape[1] - own)
             raise ShapeError(
-                f"the latent has {x.shape[1]} channels, but {model.family.name} wants {config.in_channels}; "
+                f"the latent has {own} channels, but {model.family.name} wants {wanted}; "
                 f"make it with {model.family.name}'s VAE",
-                wanted=config.in_channels,
-                got=x.shape[1],
+                wanted=wanted,
+                got=own,
             )
-        if context.shape[-1] != config.context_width:
+        width = inputs["context"].shape[-1]
+        if width != config.context_width:
             raise ShapeError(
-                f"the text is encoded {context.shape[-1]} wide, but this model wants {config.context_width}; "
+                f"the text is encoded {width} wide, but this model wants {config.context_width}; "
                 "encode it with the CLIP of the model's own checkpoint",
                 wanted=config.context_width,
-                got=context.shape[-1],
+                got=width,
             )
-        return net(x.to(weight), timesteps.to(weight.device), context.to(weight)).to(x)
+        return net(whole, timesteps.to(weight.device), **inputs).to(x)
 
     return denoiser_of(network, model.predicts)

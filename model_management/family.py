@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from heddle.graph.errors import WeightsError
 from heddle.networks.ops import Ops
@@ -53,12 +53,35 @@ class TextPart(NetPart):
 
 
 @dataclass(frozen=True)
+class RunFacts:
+    """What a family may ask of a run when it reads a conditioning.
+
+    shape: of the latent, [B, C, h, w]. latent: in the network's units, noise: of unit variance, both in that shape.
+    """
+
+    shape: tuple[int, ...]
+    latent: Tensor
+    noise: Tensor
+
+
+#: From one entry of a conditioning, its states [B, T, D] and what belongs to them by name, to what the network takes
+#: beside latent and time, by its keyword.
+ReadEntry = Callable[[Tensor, Mapping[str, Any], RunFacts], dict[str, Tensor]]
+
+
+def text_alone(states: Tensor, more: Mapping[str, Any], run: RunFacts) -> dict[str, Tensor]:
+    """For networks that are shown a text and nothing else."""
+    return {"context": states}
+
+
+@dataclass(frozen=True)
 class Family:
     """One family of models: everything that its files have in common and do not say themselves.
 
     signs: all of them hold for a file of this family, and for no file of another.
     predicts: what the network's output means, with the noise schedule of its training.
     native_px: side of the pictures that the published model was trained on.
+    read_entry: what of a conditioning the network takes.
     """
 
     name: str
@@ -69,6 +92,7 @@ class Family:
     latent: LatentSpace
     predicts: Prediction
     native_px: int
+    read_entry: ReadEntry = text_alone
 
 
 def recognise(header: Header, families: Sequence[Family]) -> Family:

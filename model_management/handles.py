@@ -6,6 +6,7 @@ A copy is cheap and shares the weights, which the ledger (`weights.py`) brings i
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from heddle.graph.errors import GraphError
 from heddle.networks.clip_text import ClipTextConfig
@@ -15,6 +16,8 @@ from heddle.samplers.predictions import Prediction
 from model_management.family import Family, LatentSpace
 from model_management.stored_net import StoredNet
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True)
 class Model:
@@ -22,6 +25,7 @@ class Model:
 
     predicts: what its output means, with the noise schedule; a copy may carry another one.
     vae: the autoencoder of its own file, whose latents it was trained on; None where the file has none.
+    patches: what was put into this copy, by name and in order; kinds in `patches.py`.
     """
 
     stored: StoredNet
@@ -29,10 +33,23 @@ class Model:
     config: UNetConfig
     predicts: Prediction
     vae: Vae | None = None
+    patches: tuple[tuple[str, object], ...] = ()
 
     @property
     def latent(self) -> LatentSpace:
         return self.family.latent
+
+    def with_patch(self, name: str, patch: object) -> Model:
+        """A copy with one thing more put in, after what is in it."""
+        return replace(self, patches=(*self.patches, (name, patch)))
+
+    def without_patch(self, name: str) -> Model:
+        """A copy without what was put in under this name."""
+        return replace(self, patches=tuple(each for each in self.patches if each[0] != name))
+
+    def patches_of(self, kind: type[T]) -> list[T]:
+        """What was put in of one kind, in order."""
+        return [patch for _name, patch in self.patches if isinstance(patch, kind)]
 
 
 @dataclass(frozen=True)

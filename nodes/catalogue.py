@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from heddle.graph.declare import declared_in
 from heddle.graph.registry import Registry
-from nodes.conditioning import texts
+from nodes.conditioning import combining, places, texts
 from nodes.image import files, scale
-from nodes.latent import autoencoder, empty
+from nodes.latent import autoencoder, empty, masking
 from nodes.latent import scale as latent_scale
 from nodes.loaders import checkpoints
-from nodes.sampling import ksampler
+from nodes.sampling import custom, guidance, guiders, ksampler, model_sampling
 
-MODULES = (checkpoints, texts, ksampler, empty, autoencoder, latent_scale, files, scale)
+MODULES = (
+    *(checkpoints, texts, combining, places),
+    *(ksampler, custom, guiders, guidance, model_sampling),
+    *(empty, masking, autoencoder, latent_scale),
+    *(files, scale),
+)
 
 
 def built_in() -> Registry:

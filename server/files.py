@@ -17,7 +17,8 @@ from urllib.parse import quote
 
 from heddle.graph.errors import FileProblem
 from heddle.media.claims import PASSING
-from heddle.settings.folders import Folders, is_device_name
+from heddle.settings.file_names import is_device_name
+from heddle.settings.folders import Folders
 
 log = logging.getLogger("heddle.server")
 

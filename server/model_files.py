@@ -17,7 +17,8 @@ from typing import Any
 from urllib.parse import quote
 
 from heddle.graph.errors import FileProblem, SettingsError, WeightsError
-from heddle.settings.folders import PICTURES, Folders
+from heddle.settings.folders import Folders
+from heddle.settings.kinds import PICTURES
 from server.user_files import Absent
 
 HASHED_BYTES = 512 << 20

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 PREVIEW_SIDE_PX = 512
 LARGEST_PIXELS = 200_000_000  # decoded this takes 800 MB; larger pictures are served as files only
+QUICK, KEPT = 1, 4  # zlib's effort for what somebody waits for, and for a file that stays
 PREVIEW_FORMS = ("webp", "jpeg", "png")
 # Named one by one: among Pillow's others is one that starts a program (EPS), whatever the file's name says.
 _READ = ("PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "ICO", "TGA", "PPM", "JPEG2000")
@@ -53,11 +54,11 @@ def render_channel(path: Path, channel: str) -> bytes:
     with opened(path) as picture:
         picture = _upright(_eight_bit(picture))
         if channel == "rgb":
-            return _encoded(picture.convert("RGB"), "PNG")
+            return _encoded(picture.convert("RGB"), "PNG", compress_level=QUICK)
         opacity = picture.convert("RGBA").getchannel("A")
         shown = Image.new("RGBA", picture.size)
         shown.putalpha(opacity)
-        return _encoded(shown, "PNG")
+        return _encoded(shown, "PNG", compress_level=QUICK)
 
 
 def apply_mask(original: Path, mask: Path) -> None:
@@ -80,7 +81,7 @@ def apply_mask(original: Path, mask: Path) -> None:
         for key, value in getattr(unmasked, "text", {}).items():  # the workflow stays with the picture
             told.add_text(key, value)
     with mask.open("wb") as file:
-        masked.save(file, "PNG", pnginfo=told)
+        masked.save(file, "PNG", pnginfo=told, compress_level=KEPT)
 
 
 @contextmanager

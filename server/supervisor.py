@@ -23,6 +23,7 @@ from server.clients import Clients
 from server.messages import Executing, Message, NodeText, PackEvent, PackFrame, Status, TextMessage
 from server.pack_door import PackDoor
 from server.store import Job, Store, now_ms
+from server.tasks import Tasks
 from server.translate import EVERY_MS, JobTeller
 from server.transport import Transport
 from server.workplaces import JobRun, Worker, WorkerLimits, memory_of, place_of, texts_of
@@ -64,7 +65,7 @@ class Supervisor:
         self._limits = limits or WorkerLimits()
         self._are_others_alive = are_others_alive
         self._workers = [Worker(f"worker {index}", make) for index, make in enumerate(transports)]
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._tasks = Tasks(log, "a task of the supervisor failed")
         self._stop = asyncio.Event()
         self._is_woken = False
         self._fetching: asyncio.Task[None] | None = None  # reads the job whose turn it is
@@ -78,7 +79,7 @@ class Supervisor:
 
     async def start(self) -> None:
         """Begin to start workers; returns at once."""
-        self._spawn(self._open())
+        self._tasks.begin(self._open())
 
     async def stop(self) -> None:
         """End the workers. Jobs that run are in the queue again when the front desk starts next."""
@@ -92,11 +93,7 @@ class Supervisor:
             )
         )
         await self.packs.close()
-        if self._tasks:
-            _, late = await asyncio.wait(self._tasks, timeout=STOP_PATIENCE_S)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+        await self._tasks.end(STOP_PATIENCE_S)
 
     def wake(self) -> None:
         """Look into the queue for idle workers, soon."""
@@ -219,8 +216,8 @@ class Supervisor:
             await self._pause(OTHERS_EVERY_S)
         for worker in self._workers:
             worker.note = ""
-            self._spawn(self._keep(worker))
-        self._spawn(self._watch())
+            self._tasks.begin(self._keep(worker))
+        self._tasks.begin(self._watch())
 
     async def _keep(self, worker: Worker) -> None:
         pause_s = FIRST_PAUSE_S
@@ -289,7 +286,7 @@ class Supervisor:
     def _end(self, worker: Worker) -> None:
         assert worker.transport is not None
         worker.ended_by_us = True
-        self._spawn(worker.transport.stop(0.0))
+        self._tasks.begin(worker.transport.stop(0.0))
 
     async def _watch(self) -> None:
         """End workers whose node takes too long or that take too much memory."""
@@ -348,7 +345,7 @@ class Supervisor:
                 return
             chosen: list[Worker] = []
             if (job := self._store.claim_fresh(partial(self._choose, chosen))) is None:
-                self._fetching = self._spawn(self._fetch())
+                self._fetching = self._tasks.begin(self._fetch())
                 return
             self._begin(chosen[0], job)
 
@@ -386,7 +383,7 @@ class Supervisor:
             self._stopped_early.discard(job.id)
             self._finish(run, {"kind": "job_finished", "status": "interrupted", "executed": []}, lambda: None)
         elif not worker.is_idle or self._stopping or worker.transport is None:  # it died meanwhile
-            self._spawn(self._insist(lambda: self._store.put_back(job.id, worker_died=False)))
+            self._tasks.begin(self._insist(lambda: self._store.put_back(job.id, worker_died=False)))
         else:
             worker.run, worker.state = run, "busy"
             if job.last_event:
@@ -418,8 +415,9 @@ class Supervisor:
         run.has_ended = True
         if self._stopping and closing is not None and closing.get("status") == "interrupted" and not run.interrupted:
             closing = None  # the worker broke off because it was told to stop; nobody gave the job up
+            self._publish(run, before or [])
         if closing is None and (run.interrupted or not self._stopping):
-            worker.burying = self._spawn(self._bury(worker, run))
+            worker.burying = self._tasks.begin(self._bury(worker, run))
         else:
             self._leave(worker, run, closing, before)
 
@@ -525,7 +523,7 @@ class Supervisor:
             if trouble is not None:
                 log.error("the end of job %s is not written yet: %s", run.job.id, trouble)
                 tell()
-                self._spawn(self._finish_late(run, outcome, then))
+                self._tasks.begin(self._finish_late(run, outcome, then))
                 return
             self._stopped_early.discard(run.job.id)
             try:
@@ -560,14 +558,10 @@ class Supervisor:
                 if run is None or message.get("job_id") != run.job.id or run.has_ended:
                     return
                 events = message["events"] if "events" in message else [message.get("event", {})]
-                if events and events[-1].get("kind") == "job_finished" and not self._stopping:
+                if events and events[-1].get("kind") == "job_finished":
                     self._see_off(worker, run, events.pop(), events)
-                    return
-                closing = events.pop() if events and events[-1].get("kind") == "job_finished" else None
-                if events:
+                elif events:
                     self._publish(run, events, blob)
-                if closing is not None:
-                    self._see_off(worker, run, closing)
             case "loading":
                 worker.loading = str(message.get("pack"))
             case "failing":
@@ -579,7 +573,7 @@ class Supervisor:
                 self._catalogue.take_web(message.get("directories"))
             case "catalogue":
                 if worker is self._workers[0] or self._catalogue.records is None:
-                    self._spawn(self._catalogue.replace(message.get("nodes", {})))
+                    self._tasks.begin(self._catalogue.replace(message.get("nodes", {})))
             case "holding":
                 worker.holding = frozenset(str(name) for name in message.get("models", ()))
             case "ready":
@@ -640,7 +634,7 @@ class Supervisor:
             told += messages
             if kind == "node_started":
                 run.begun[str(event.get("node_id"))] = now
-            elif kind in ("node_finished", "node_failed", "node_blocked"):
+            elif kind in ("node_finished", "node_failed"):
                 run.begun.pop(str(event.get("node_id")), None)
             # Progress that is told to nobody is of no use to anybody later.
             if kind not in UNSTORED_EVENTS and (messages or kind != "node_progress"):
@@ -690,15 +684,3 @@ class Supervisor:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._stop.wait()
-
-    def _spawn(self, work: Any) -> asyncio.Task[Any]:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
-        return task
-
-    def _done(self, task: asyncio.Task[Any]) -> None:
-        self._tasks.discard(task)
-        with contextlib.suppress(asyncio.CancelledError):
-            if (error := task.exception()) is not None:
-                log.error("a task of the supervisor failed", exc_info=error)

@@ -108,9 +108,9 @@ class JobTeller:
     def tell(self, event: dict[str, Any], blob: bytes | None, at_ms: int) -> list[Message]:
         """The messages for one event. `job_finished` gives the job's last word; the closing status is the sender's."""
         told = self._tell(event, blob, at_ms)
-        for message in told:
-            if isinstance(message, KEPT_IN_HISTORY):
-                self.history.append([message.type, message.data()])
+        if event.get("kind") != "node_blocked":  # the history of a job has its end as its only error
+            kept = (message for message in told if isinstance(message, KEPT_IN_HISTORY))
+            self.history += ([message.type, message.data()] for message in kept)
         return told
 
     def flush(self, at_ms: int) -> list[Message]:
@@ -167,11 +167,9 @@ class JobTeller:
                 self._set(str(node_id), "error", 0, 1, event)
                 return [*self._state_if_due(at_ms)]
             case "node_blocked":
-                node_id = str(node_id)
-                self._ends(node_id)
-                self._set(node_id, "finished", 1, 1, event)
-                note = event.get("message")
-                return [*self._state_if_due(at_ms), *([self._text_on(node_id, note)] if note else ())]
+                # Clients show it as an error of this node; how the job ends is told when it does.
+                words = f"Execution Blocked: {event.get('message', '')}"
+                return [self._error({**event, "message": words, "exception_type": "ExecutionBlocked"}, at_ms)]
             case "job_started":
                 self._started_ms = at_ms
                 return [ExecutionStart(self.prompt_id, at_ms)]

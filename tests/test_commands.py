@@ -20,7 +20,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from heddle.settings.options import HOUSE, parse
+from heddle.settings.command_line import parse
+from heddle.settings.options import HOUSE
 from main import build_worker, main
 from tests.heddle.media.carrier_files import exif, matroska, tags, webp
 from tests.tiny_checkpoint import write_tiny_checkpoint

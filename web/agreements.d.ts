@@ -19,7 +19,7 @@ import type { MediaService } from "./features/media/media.js";
 import type { MoveEvent } from "./features/move/move.js";
 import type { NodeStateService } from "./features/node-state/node-state.js";
 import type { PaletteService } from "./features/palette/palette.js";
-import type { Job } from "./features/run/jobs.js";
+import type { Failure, Job } from "./features/run/jobs.js";
 import type { Refused, RunMode, RunService } from "./features/run/run.js";
 import type { Trouble } from "./features/run/sending.js";
 import type { Blueprints } from "./features/subgraphs/blueprints.js";
@@ -62,8 +62,8 @@ export interface FeatureEvents {
   /** There are new problems. */
   "errors:told": { document: Document; problems: Problem[]; isPartial: boolean };
   "extension:error": { name: string; error: unknown };
-  /** Every script of the packs was asked for. */
-  "extensions:loaded": Extensions["records"];
+  /** One came, or stands otherwise. */
+  "extensions:change": Extensions["records"];
   "files:uploaded": { folder: string; path: string };
   "gallery:deleted": Output[];
   "gallery:restored": { trash: string; files: Output[] };
@@ -75,6 +75,8 @@ export interface FeatureEvents {
   "reconnect:back": null;
   /** A document is about to be queued. */
   "run:asked": Document;
+  /** A node was kept from running; the rest of the job goes on. */
+  "run:blocked": { job: Job; failure: Failure };
   "run:failed": Job;
   /** The state of a job is another one. */
   "run:job": Job;

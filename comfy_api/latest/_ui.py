@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from heddle.graph.running import current_context
-from heddle.graph.schema.types import FolderType
+from heddle.graph.schema.widgets import FolderType
 from nodes.closed_doors import behind
 
 

@@ -72,10 +72,12 @@ class Choice:
 
     options: tuple[str, ...]
     tip: str = ""
+    advanced: bool = False
 
-    def __init__(self, *options: str, tip: str = "") -> None:
+    def __init__(self, *options: str, tip: str = "", advanced: bool = False) -> None:
         object.__setattr__(self, "options", tuple(options))
         object.__setattr__(self, "tip", tip)
+        object.__setattr__(self, "advanced", advanced)
 
 
 @dataclass(frozen=True)
@@ -93,11 +95,13 @@ class Files:
 
 @dataclass(frozen=True)
 class Flag:
-    """Yes or no."""
+    """Yes or no. `default` is for an input that stands before others without one."""
 
     tip: str = ""
     on: str = ""
     off: str = ""
+    default: bool | None = None
+    advanced: bool = False
 
 
 @dataclass(frozen=True)
@@ -234,8 +238,6 @@ def _read_input(node_id: str, parameter: inspect.Parameter, annotation: Any) -> 
                 options |= {key: value for key, value in extra.items() if value is not None}
                 if mark.control:
                     options["control_after_generate"] = True
-                if mark.advanced:
-                    options["advanced"] = True
             case Text():
                 if mark.multiline:
                     options["multiline"] = True
@@ -251,6 +253,8 @@ def _read_input(node_id: str, parameter: inspect.Parameter, annotation: Any) -> 
                 if mark.upload:
                     options[f"{mark.upload}_upload"] = True
             case Flag():
+                if mark.default is not None:
+                    options["default"] = mark.default
                 if mark.on:
                     options["label_on"] = mark.on
                 if mark.off:
@@ -259,6 +263,8 @@ def _read_input(node_id: str, parameter: inspect.Parameter, annotation: Any) -> 
                 options |= mark.options
         if tip := getattr(mark, "tip", ""):
             options["tooltip"] = tip
+        if getattr(mark, "advanced", False):
+            options["advanced"] = True
     if not type_name:
         raise TypeError(
             f"node {node_id}, parameter {parameter.name}: {annotation!r} names no type of a socket or widget; "

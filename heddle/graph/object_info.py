@@ -17,7 +17,7 @@ Record = dict[str, Any]
 
 def record_of(spec: NodeSpec) -> Record:
     """The `/object_info` record of a node."""
-    inputs: dict[str, dict[str, Any]] = {}
+    inputs: dict[str, dict[str, Any]] = {"required": {}}  # front ends read it without asking whether it is there
     for each in spec.inputs:
         entry: Any = each.type if each.section == "hidden" else [each.type, dict(each.options)]
         inputs.setdefault(each.section, {})[each.name] = entry

@@ -35,8 +35,8 @@ class Expanded:
 class ExecutionBlocker:
     """A value that keeps every node which receives it from running; they pass it on.
 
-    With a message the first such node is reported as failed, without one the branch just ends. The name is the one
-    that packs know.
+    With a message the first such node is reported with these words, without one the branch just ends; the rest of the
+    graph goes on, and the job is none that failed. The name is the one that packs know.
     """
 
     def __init__(self, message: str | None = None) -> None:

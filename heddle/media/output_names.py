@@ -13,7 +13,8 @@ from pathlib import Path
 from heddle.graph.errors import FileProblem
 from heddle.media.claims import Claim
 from heddle.media.whole_files import write_new, write_whole
-from heddle.settings.folders import Folders, is_device_name
+from heddle.settings.file_names import is_device_name
+from heddle.settings.folders import Folders
 
 _MAX_STEM_BYTES = 200  # leaves room for the counter and the extension below the 255 that disks allow
 _NOT_ALLOWED = re.compile(r'[<>:"|?*\x00-\x1f\x7f]')

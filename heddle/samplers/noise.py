@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -59,3 +61,22 @@ def step_noise(seed: int, like: Tensor) -> NoiseSource:
     with.
     """
     return white_noise(seed + 1, like)
+
+
+@dataclass(frozen=True)
+class StartNoise:
+    """What a run begins with, along NOISE wires: noise from a seed, or none.
+
+    Packs call `generate_noise` with a latent's dict and read `seed`, which also says where noise between the steps
+    comes from.
+    """
+
+    seed: int
+    is_empty: bool = False
+
+    def generate_noise(self, latent: Mapping[str, Any]) -> Tensor:
+        """[B, C, h, w], of unit variance; zeros if there is none."""
+        samples = latent["samples"]
+        if self.is_empty:
+            return torch.zeros(samples.shape)
+        return initial_noise(self.seed, samples.shape, latent.get("batch_index"))

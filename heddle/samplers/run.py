@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from heddle.samplers.guidance import fit_mask, masked
+from heddle.samplers.fitting import fit_mask
+from heddle.samplers.keeping import MaskAtLevel, masked
 from heddle.samplers.predictions import Prediction
 from heddle.samplers.sampler import Denoiser, NoiseSource, OnStep, Sampler, silent
 
@@ -23,6 +24,7 @@ def run_sampler(
     *,
     step_noise: NoiseSource | None = None,
     mask: Tensor | None = None,
+    mask_at: MaskAtLevel | None = None,
     scale: float = 1.0,
     shift: float = 0.0,
     on_step: OnStep = silent,
@@ -36,7 +38,7 @@ def run_sampler(
         latent: [B, C, h, w] in the VAE's units.
         noise: of unit variance, in the latent's shape; zeros for a run that goes on where another stopped.
         step_noise: for samplers that add noise on their way, see `heddle.samplers.noise.step_noise`.
-        mask: 1 where the latent may change; any size, resized here.
+        mask: 1 where the latent may change; any size, resized here. mask_at: makes each level's own of it.
         scale, shift: the network's latent is (VAE latent - shift) * scale.
         options: the sampler's own keyword arguments.
     Returns: [B, C, h, w] in the VAE's units, on the latent's device.
@@ -50,7 +52,7 @@ def run_sampler(
     noise = noise.to(start)
     begins_at_the_top = float(sigmas[0]) >= prediction.schedule.sigma_max * (1 - 1e-5)
     if mask is not None:
-        denoise = masked(denoise, fit_mask(mask, start), start, noise, prediction)
+        denoise = masked(denoise, fit_mask(mask, start), start, noise, prediction, sigmas, mask_at)
     keywords: dict[str, Any] = {"on_step": on_step, **(options or {})}
     if sampler.draws_noise:
         keywords["noise"] = step_noise

@@ -24,7 +24,8 @@ from heddle.networks.ops import TRAINABLE, Ops, quiet_start
 from heddle.networks.unet import UNet, UNetConfig
 from heddle.networks.vae import Autoencoder, VaeConfig
 from heddle.samplers.catalogue import SAMPLERS
-from heddle.samplers.guidance import cfg, denoiser_of
+from heddle.samplers.conditions import Condition, condition_sides, denoiser_of
+from heddle.samplers.guiders import cfg
 from heddle.samplers.noise import initial_noise
 from heddle.samplers.noise_schedules import scaled_linear
 from heddle.samplers.predictions import Epsilon
@@ -468,10 +469,12 @@ class Painter:
         device = next(unet.parameters()).device
         prediction = Epsilon(scaled_linear(0.00085, 0.012))
         noise = torch.cat([initial_noise(seed, (1, vae.config.latent_channels, 16, 16)) for seed in seeds]).to(device)
-        guided = cfg(denoiser_of(unet, prediction), self.encode(prompts), self.encode(negatives), scale)
+        denoise = denoiser_of(lambda x, times, call: unet(x, times, call.inputs["context"]), prediction)
+        sides = {"positive": self.encode(prompts), "negative": self.encode(negatives)}
+        guess = condition_sides(denoise, {name: [Condition({"context": text})] for name, text in sides.items()})
         latent = run_sampler(
             SAMPLERS["euler"],
-            guided,
+            cfg(guess, scale, prediction),
             prediction,
             normal(prediction.schedule, steps),
             torch.zeros_like(noise),

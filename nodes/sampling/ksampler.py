@@ -1,23 +1,24 @@
-"""The sampler that most workflows use: noise in, a latent out."""
+"""The samplers that most workflows use: noise in, a latent out."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-import torch
-from torch import Tensor
-
 from heddle.graph.context import Context
 from heddle.graph.declare import Choice, Number, node
-from heddle.graph.errors import GraphError, ShapeError
 from heddle.samplers.catalogue import SAMPLERS, SCHEDULERS
-from heddle.samplers.guidance import cfg as guided
-from heddle.samplers.noise import initial_noise, step_noise
-from heddle.samplers.run import run_sampler
+from heddle.samplers.noise import StartNoise
 from heddle.samplers.schedules import part_of, sigmas_for
 from heddle.wires import Conditioning, Latent, Model
-from model_management.denoiser import denoiser_for
-from nodes.sampling.watching import StepWatch
+from nodes.sampling.guiders import guide_by_cfg
+from nodes.sampling.run import sample_guided
+
+Steps = Annotated[int, Number(default=20, low=1, high=10000, tip="More steps take longer and err less.")]
+Cfg = Annotated[
+    float, Number(default=8.0, low=0.0, high=100.0, step=0.1, round=0.01, tip="How closely the prompt is followed.")
+]
+SamplerName = Annotated[str, Choice(*SAMPLERS, tip="The method that takes the steps.")]
+SchedulerName = Annotated[str, Choice(*SCHEDULERS, tip="How the noise levels are spread over the steps.")]
 
 
 @node("KSampler", category="model/sampling", name="KSampler", search=("sample", "denoise"))
@@ -26,13 +27,10 @@ def ksampler(
     seed: Annotated[
         int, Number(default=0, low=0, high=2**64 - 1, control=True, tip="Another number gives another picture.")
     ],
-    steps: Annotated[int, Number(default=20, low=1, high=10000, tip="More steps take longer and err less.")],
-    cfg: Annotated[
-        float,
-        Number(default=8.0, low=0.0, high=100.0, step=0.1, round=0.01, tip="How closely the prompt is followed."),
-    ],
-    sampler_name: Annotated[str, Choice(*SAMPLERS, tip="The method that takes the steps.")],
-    scheduler: Annotated[str, Choice(*SCHEDULERS, tip="How the noise levels are spread over the steps.")],
+    steps: Steps,
+    cfg: Cfg,
+    sampler_name: SamplerName,
+    scheduler: SchedulerName,
     positive: Conditioning,
     negative: Conditioning,
     latent_image: Latent,
@@ -47,6 +45,45 @@ def ksampler(
     The positive conditioning says what to draw, the negative what to keep away from.
     """
     return sample_part(model, seed, steps, cfg, sampler_name, scheduler, positive, negative, latent_image, denoise, ctx)
+
+
+@node("KSamplerAdvanced", category="model/sampling", name="KSampler (Advanced)", search=("sample", "steps", "refiner"))
+def ksampler_advanced(
+    model: Model,
+    add_noise: Annotated[
+        str,
+        Choice("enable", "disable", tip="Off for a latent that still has the noise of an earlier part.", advanced=True),
+    ],
+    noise_seed: Annotated[
+        int, Number(default=0, low=0, high=2**64 - 1, control=True, tip="Another number gives another picture.")
+    ],
+    steps: Steps,
+    cfg: Cfg,
+    sampler_name: SamplerName,
+    scheduler: SchedulerName,
+    positive: Conditioning,
+    negative: Conditioning,
+    latent_image: Latent,
+    start_at_step: Annotated[
+        int, Number(default=0, low=0, high=10000, advanced=True, tip="The first step taken, counted from 0.")
+    ],
+    end_at_step: Annotated[
+        int, Number(default=10000, low=0, high=10000, advanced=True, tip="The first step not taken any more.")
+    ],
+    return_with_leftover_noise: Annotated[
+        str,
+        Choice("disable", "enable", tip="On to hand the latent to a next part with what noise is left.", advanced=True),
+    ],
+    ctx: Context,
+) -> Latent:
+    """Take only some of a run's steps, so that another sampler, model or prompt can take the others."""
+    return sample_part(
+        *(model, noise_seed, steps, cfg, sampler_name, scheduler, positive, negative, latent_image, 1.0, ctx),
+        first=start_at_step,
+        last=end_at_step,
+        to_clean=return_with_leftover_noise == "disable",
+        noised=add_noise == "disable",
+    )
 
 
 def sample_part(
@@ -72,43 +109,6 @@ def sample_part(
     Args:
         noised: the latent has its noise already, as one that an earlier part left.
     """
-    latent = latent_image["samples"]
     sigmas = part_of(sigmas_for(SCHEDULERS[scheduler], model.predicts.schedule, steps, denoise), first, last, to_clean)
-    noise = initial_noise(seed, latent.shape, latent_image.get("batch_index"))
-    if noised:
-        noise = torch.zeros_like(noise)
-    with ctx.weights.hold(model, on_part=lambda done, size: ctx.check_cancelled()) as net:
-        denoiser = denoiser_for(model, net)
-        samples = run_sampler(
-            SAMPLERS[sampler_name],
-            guided(denoiser, _states(positive, "positive"), _states(negative, "negative"), cfg),
-            model.predicts,
-            sigmas,
-            latent,
-            noise,
-            step_noise=step_noise(seed, latent),
-            mask=latent_image.get("noise_mask"),
-            scale=model.latent.scale,
-            on_step=StepWatch(ctx, model, max(len(sigmas) - 1, 0)),
-        )
-    if not bool(samples.isfinite().all()):
-        ctx.note("the result holds numbers that are not finite; try another sampler, scheduler or a lower cfg")
-    return {**latent_image, "samples": samples}
-
-
-def _states(conditioning: Conditioning, name: str) -> Tensor:
-    """The one text of a conditioning, [1, T, D].
-
-    Raises: GraphError, for none or several: combining them comes with the nodes that combine.
-    """
-    if len(conditioning) != 1:
-        raise GraphError(
-            f"{name}: {len(conditioning)} conditions, but one is what can be sampled now; connect one text",
-            input_name=name,
-            found=len(conditioning),
-            wanted=1,
-        )
-    states = conditioning[0][0]
-    if states.ndim != 3:
-        raise ShapeError(f"{name}: shape {list(states.shape)}, wanted [B, T, D]", wanted="[B, T, D]", got=states.shape)
-    return states
+    guider = guide_by_cfg(model, positive, negative, cfg)
+    return sample_guided(guider, SAMPLERS[sampler_name], sigmas, latent_image, StartNoise(seed, noised), ctx)[0]

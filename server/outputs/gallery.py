@@ -33,6 +33,7 @@ from server.routes.records import items_of
 from server.store import Job, Store, StoreTrouble, Which, now_ms
 from server.store.records import ENDED
 from server.store.rows import storable
+from server.tasks import Tasks
 
 log = logging.getLogger("heddle.server.outputs")
 
@@ -82,7 +83,7 @@ class Gallery:
         self._opening = asyncio.Lock()
         self._writer = ThreadPoolExecutor(1, "outputs-writer")
         self._reader = ThreadPoolExecutor(1, "outputs-reader")
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._tasks = Tasks(log, "the index of results was held up")
         self._is_closed = False
         self._walked: set[str] = set()  # places that were looked at as a whole in this run
         self._walks: dict[str, asyncio.Task[None]] = {}
@@ -103,9 +104,7 @@ class Gallery:
         for timer in (self._taking, self._telling):
             if timer is not None:
                 timer.cancel()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.end()
         await self.thumbnails.close()
         self._reader.shutdown()  # quick: one statement at most
         self._writer.shutdown()
@@ -122,9 +121,9 @@ class Gallery:
             await asyncio.wait([walk], timeout=FIRST_WALK_S)
         page = await self._read(lambda index: index.page(wish))
         if new := [each for each in page.entries if not each.looked and each.id not in self._looking]:
-            looking = self._spawn(self._look([each for each in new if each.kind not in PROBED]))
+            looking = self._tasks.begin(self._look([each for each in new if each.kind not in PROBED]))
             if played := [each for each in new if each.kind in PROBED]:
-                self._spawn(self._look_played(played))
+                self._tasks.begin(self._look_played(played))
             await asyncio.wait([looking], timeout=LOOK_S)
             if looking.done():
                 ids = [each.id for each in page.entries]
@@ -242,7 +241,7 @@ class Gallery:
     def _take_soon(self) -> None:
         self._taking = None
         written, self._written = self._written, []
-        self._spawn(self._take(written))
+        self._tasks.begin(self._take(written))
 
     async def _take(self, written: list[Written]) -> None:
         """Have the index say what jobs wrote, all that came together in one write."""
@@ -277,7 +276,7 @@ class Gallery:
     def _walk_soon(self, place: str) -> asyncio.Task[None] | None:
         """The walk that is under way or begins now; None if the last one is fresh."""
         if (walk := self._walks.get(place)) is None and time.monotonic() >= self._rest_until.get(place, 0.0):
-            walk = self._walks[place] = self._spawn(self._walk(place))
+            walk = self._walks[place] = self._tasks.begin(self._walk(place))
             walk.add_done_callback(lambda done: self._walks.pop(place, None))
         return walk
 
@@ -445,18 +444,6 @@ class Gallery:
         self._telling = None
         changed, self._changed = sorted(self._changed), set()
         self._tell(changed)
-
-    def _spawn(self, work: Any) -> asyncio.Task[Any]:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
-        return task
-
-    def _done(self, task: asyncio.Task[Any]) -> None:
-        self._tasks.discard(task)
-        with suppress(asyncio.CancelledError):
-            if (error := task.exception()) is not None and not self._is_closed:
-                log.error("the index of results was held up", exc_info=error)
 
     async def _read(self, work: Callable[[OutputIndex], T]) -> T:
         return await self._do(self._reader, work)

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from heddle.graph.errors import FileProblem
-from heddle.settings.folders import Folders, is_usable_name
+from heddle.settings.file_names import is_usable_name
+from heddle.settings.folders import Folders
 from server.outputs.index import Seen, bounded, seen_at, signed
 
 MOST_DEEP = 60  # folders inside each other; a name may have 64 parts

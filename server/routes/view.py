@@ -10,7 +10,8 @@ from pathlib import Path
 from aiohttp import web
 
 from heddle.graph.errors import FileProblem
-from heddle.settings.folders import Folders, split_annotation
+from heddle.settings.file_names import split_annotation
+from heddle.settings.folders import Folders
 from server.files import DRAFT, content_headers
 from server.intake import Refused
 from server.keys import FOLDERS

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from heddle.graph.errors import SettingsError
 from server.store.records import MissingRow, StoreDamaged, StoreTrouble
-from server.store.rows import cancel
 from server.store.schema import upgrade
+from server.store.writing import cancel
 
 NUMBERS_AHEAD = 100_000  # events of one run that may have been told and not written when it was killed
 

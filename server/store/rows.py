@@ -1,4 +1,4 @@
-"""Rows of the database as records, and the statements that more than one method of the store needs."""
+"""Rows of the database as records."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from server.store.records import DuplicateJob, Job, MissingRow, NewJob, key_in_batch, now_ms
+from server.store.records import Job, MissingRow, NewJob, now_ms
 from server.store.waiting import Waiting
 
 T = TypeVar("T")
@@ -22,69 +22,9 @@ WHOLE = f"{ROW}, prompt, extra_data, secrets, targets, outputs, messages, failur
 WHOLE_JOBS = f"SELECT {WHOLE} FROM jobs JOIN job_texts ON job_texts.job = jobs.seq"
 
 
-def find_same(db: sqlite3.Connection, new: NewJob) -> sqlite3.Row | None:
-    texts = "SELECT seq, id, prompt FROM jobs JOIN job_texts ON job_texts.job = jobs.seq"
-    there = db.execute(f"{texts} WHERE jobs.id = ?", (new.id,)).fetchone()
-    if there is None and new.idempotency_key is not None:
-        there = db.execute(
-            f"{texts} WHERE coalesce(client_id, '') = ? AND idempotency_key = ?",
-            (new.client_id or "", new.idempotency_key),
-        ).fetchone()
-    return there
-
-
-def find_all(db: sqlite3.Connection, batch: Sequence[NewJob], prompts: Sequence[str]) -> list[int]:
-    """The jobs, by seq, that an earlier request of the same batch has made; none if it is new.
-
-    Raises: DuplicateJob, if an id or a key belongs to another job, or to a batch of another size.
-    """
-    found = [find_same(db, new) for new in batch]
-    for new, there, prompt in zip(batch, found, prompts):
-        if there is not None and there["prompt"] != prompt:
-            raise DuplicateJob(
-                f"prompt_id {new.id} belongs to another job; leave it out or choose a new one"
-                if there["id"] == new.id
-                else f"idempotency_key {_own_key(batch[0])} belongs to another job; choose a new one"
-            )
-    seqs = [there["seq"] for there in found if there is not None]
-    if not seqs:
-        return []
-    longer = key_in_batch(batch[0].idempotency_key, len(batch))
-    more = "SELECT 1 FROM jobs WHERE coalesce(client_id, '') = ? AND idempotency_key = ?"
-    if len(seqs) < len(batch) or db.execute(more, (batch[0].client_id or "", longer)).fetchone():
-        raise DuplicateJob(f"idempotency_key {_own_key(batch[0])} belongs to another number of jobs; choose a new one")
-    return seqs
-
-
-def insert(db: sqlite3.Connection, job: Job, new: NewJob, placed: Waiting, prompt: str) -> None:
-    """Write a new job down. Args: prompt: its JSON."""
-    db.execute(
-        "INSERT INTO jobs (seq, id, number, turn, priority, background, client_id, idempotency_key, label,"
-        " webhook, options, workflow_id, created_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            *(job.seq, new.id, placed.number, placed.turn, new.priority, new.background, new.client_id),
-            *(new.idempotency_key, new.label, json.dumps(new.webhook), json.dumps(new.options)),
-            *(job.workflow_id, job.created_ms),
-        ),
-    )
-    db.execute(
-        "INSERT INTO job_texts (job, prompt, extra_data, secrets, targets, outputs) VALUES (?, ?, ?, ?, ?, ?)",
-        (
-            *(job.seq, prompt, json.dumps(new.extra_data), json.dumps(new.secrets) if new.secrets else None),
-            *(json.dumps(new.targets), json.dumps(new.outputs)),
-        ),
-    )
-    if new.webhook_secret is not None:
-        db.execute("INSERT INTO webhook_secrets VALUES (?, ?)", (job.seq, new.webhook_secret))
-
-
 def storable(text: Any) -> str:
     """A text as SQLite takes it: packs' words may hold half a pair of surrogates, for which UTF-8 has no form."""
     return str(text).encode("utf-8", "replace").decode("utf-8")
-
-
-def _own_key(new: NewJob) -> str:
-    return (new.idempotency_key or new.id).partition("\x1f")[0]
 
 
 def read_again(db: sqlite3.Connection, seq: int) -> Job:
@@ -102,20 +42,6 @@ def read_again(db: sqlite3.Connection, seq: int) -> Job:
     wanted = set(job.outputs)
     finished = {row["node_id"]: json.loads(row["output"] or "null") for row in rows if row["node_id"] in wanted}
     return replace(job, last_event=last, finished=finished)
-
-
-def cancel(db: sqlite3.Connection, jobs: list[tuple[int, str]]) -> None:
-    """End jobs that do not run, given as (seq, id), as interrupted before their first node."""
-    at_ms = now_ms()
-    for seq, job_id in jobs:
-        about = {"prompt_id": job_id, "node_id": None, "node_type": None, "executed": [], "timestamp": at_ms}
-        db.execute(
-            "UPDATE jobs SET state = 'cancelled', outcome = 'interrupted', ended_ms = ? WHERE seq = ?", (at_ms, seq)
-        )
-        db.execute(
-            "UPDATE job_texts SET messages = ?, secrets = NULL WHERE job = ?",
-            (json.dumps([["execution_interrupted", about]]), seq),
-        )
 
 
 def read_results(db: sqlite3.Connection, seqs: Sequence[int]) -> dict[int, dict[str, Any]]:

@@ -9,7 +9,6 @@ any size and broken surrogates come back as they were sent.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import logging
 import sqlite3
@@ -21,8 +20,11 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from heddle.graph.errors import HeddleError
+from server.store import writing
 from server.store.database import Database
+from server.store.ends import EndWaiters
 from server.store.events import EventLog, read_after, read_since, write_events
+from server.store.fresh import FreshJobs
 from server.store.reading import (
     read_due,
     read_explained,
@@ -50,10 +52,7 @@ from server.store.records import (
 from server.store.rows import (
     WHOLE_JOBS,
     accepted,
-    cancel,
-    find_all,
     in_order,
-    insert,
     read_again,
     read_job,
     storable,
@@ -68,8 +67,6 @@ LONGEST_HISTORY = 10_000  # entries of /history when a client names no number
 KEEP_EVENTS_OF = 1_000  # jobs that ended
 PRUNE_EVERY = 50  # ends
 PRUNE_AT_ONCE = 200  # jobs; others want to write, too
-FRESH_JOBS = 256  # kept in memory from being accepted to being handed out, so that nobody reads them back
-FRESH_BYTES = 8 << 20
 
 
 class Watcher(Protocol):
@@ -115,11 +112,10 @@ class Store:
         self._leaving: set[str] = set()  # not in the line any more, and on disk they are still
         self._counts: dict[State, int] = dict.fromkeys(STATES, 0)
         self._next_seq = 1
-        self._fresh: dict[int, tuple[Job, int]] = {}  # with the length of its prompt
-        self._fresh_bytes = 0
+        self._fresh = FreshJobs()
         self._log = EventLog(self._writer)
         self._ends = 0
-        self._ended_waiters: dict[str, list[asyncio.Future[None]]] = {}
+        self._end_waiters = EndWaiters()
         self.line_changed: Callable[[], None] = lambda: None  # set by the supervisor
         self.list_changed: Callable[[], None] = lambda: None  # told when `changes` has risen
         self.changes = 0  # rises when lists of jobs show something else: one came, moved, began, ended, was forgotten
@@ -230,13 +226,13 @@ class Store:
             prompts = [json.dumps(new.prompt) for new in batch]
             sizes[:] = map(len, prompts)
             # A lone job is rarely there already: it is looked for only if it cannot be put in.
-            if len(batch) > 1 and (existing := find_all(db, batch, prompts)):
+            if len(batch) > 1 and (existing := writing.find_all(db, batch, prompts)):
                 return existing
             try:
                 for job, new, place, prompt in zip(jobs, batch, placed, prompts):
-                    insert(db, job, new, place, prompt)
+                    writing.insert(db, job, new, place, prompt)
             except sqlite3.IntegrityError:
-                if len(batch) > 1 or not (existing := find_all(db, batch, prompts)):
+                if len(batch) > 1 or not (existing := writing.find_all(db, batch, prompts)):
                     raise
                 return existing
             return []
@@ -247,9 +243,7 @@ class Store:
                 return
             for job, place, size in zip(jobs, placed, sizes):
                 self._line.add(place)
-                if len(self._fresh) < FRESH_JOBS and self._fresh_bytes + size < FRESH_BYTES:
-                    self._fresh[job.seq] = (job, size)
-                    self._fresh_bytes += size
+                self._fresh.add(job, size)
             self._tell_line()
             if any(new.webhook for new in batch):
                 self.has_webhooks = True
@@ -300,13 +294,11 @@ class Store:
     def claim_fresh(self, choose: Callable[[Job], str | None] = lambda job: None) -> Job | None:
         """`claim` without waiting, of a job that came lately; None if the one whose turn it is has to be read."""
         first = self._line.first()
-        if first is None or first.seq not in self._fresh:
+        if first is None or (job := self._fresh.take(first.seq)) is None:
             return None
         self._line.take()
         self._running[first.id] = first
         self._tell_list()
-        job, size = self._fresh.pop(first.seq)
-        self._fresh_bytes -= size
         return self._begin(job, now_ms(), choose)
 
     def _begin(self, job: Job, started_ms: int, choose: Callable[[Job], str | None]) -> Job:
@@ -323,20 +315,14 @@ class Store:
             return 0
         self._log.forget_start(taken.seq)
 
-        def write(db: sqlite3.Connection) -> int:
-            row = db.execute(
-                "UPDATE jobs SET state = 'queued', started_ms = NULL, worker_deaths = worker_deaths + ?"
-                " WHERE seq = ? AND ended_ms IS NULL RETURNING worker_deaths",
-                (int(worker_died), taken.seq),
-            ).fetchone()
-            return 0 if row is None else row[0]
-
         def then(deaths: int) -> None:
             if self._running.pop(job_id, None) is not None:
                 self._line.add(taken)
                 self._tell_line()
 
-        return await self._write(write, durable=worker_died, then=then)
+        return await self._write(
+            lambda db: writing.put_back(db, taken.seq, worker_died=worker_died), durable=worker_died, then=then
+        )
 
     async def ask_cancel(self, job_ids: Iterable[str]) -> None:
         """Write down that these running jobs shall stop, so that no restart takes them up again."""
@@ -377,18 +363,7 @@ class Store:
 
         def write(db: sqlite3.Connection) -> None:
             write_events(db, unwritten, ending)
-            db.execute(
-                "UPDATE jobs SET state = ?, outcome = ?, ended_ms = ?, error = ?, progress = coalesce(?, progress),"
-                " started_ms = coalesce(?, started_ms), worker = coalesce(?, worker)"
-                " WHERE seq = ? AND ended_ms IS NULL",
-                (state, outcome, now_ms(), error, progress, *begun, seq),
-            )
-            db.execute(
-                "UPDATE job_texts SET messages = ?, failure = ?, secrets = NULL WHERE job = ?",
-                (json.dumps(list(messages)), json.dumps(failure), seq),
-            )
-            if (told := next((about for kind, about in messages if kind == "execution_error"), None)) is not None:
-                db.execute("INSERT OR REPLACE INTO job_failures VALUES (?, ?)", (seq, json.dumps(told)))
+            writing.end(db, seq, state, outcome, messages, failure, error=error, progress=progress, begun=begun)
 
         def done(_: None, error: BaseException | None) -> None:
             if error is not None:
@@ -419,7 +394,7 @@ class Store:
         ids = [each.id for each in removed]
         await self._write_for(
             removed,
-            lambda db: cancel(db, [(each.seq, each.id) for each in removed]),
+            lambda db: writing.cancel(db, [(each.seq, each.id) for each in removed]),
             lambda: self._count_end(ids, "cancelled"),
         )
         return ids
@@ -481,17 +456,9 @@ class Store:
         after = place(before)
         self._line.add(after)
         changed = [after, *(each for _, each in spread)]
-        for each in changed:
-            if (fresh := self._fresh.get(each.seq)) is not None:
-                moved = replace(fresh[0], number=each.number, priority=each.priority, background=each.background)
-                self._fresh[each.seq] = (moved, fresh[1])
+        self._fresh.move(changed)
         try:
-            await self._write(
-                lambda db: db.executemany(
-                    "UPDATE jobs SET number = ?, turn = ?, priority = ?, background = ? WHERE seq = ?",
-                    [(each.number, each.turn, each.priority, each.background, each.seq) for each in changed],
-                )
-            )
+            await self._write(lambda db: writing.move(db, changed))
         except BaseException:
             if self._line.remove(job_id) is not None:
                 self._line.add(before)
@@ -581,18 +548,7 @@ class Store:
     async def wait_until_ended(self, job_id: str, timeout_s: float) -> bool:
         """Wait for a job's end. Returns: whether it does not wait or run any more."""
         if self._is_under_way(job_id):
-            ended = asyncio.get_running_loop().create_future()
-            waiters = self._ended_waiters.setdefault(job_id, [])
-            waiters.append(ended)
-            try:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(timeout_s):
-                        await ended
-            finally:
-                if ended in waiters:
-                    waiters.remove(ended)
-                if not waiters and self._ended_waiters.get(job_id) is waiters:
-                    del self._ended_waiters[job_id]
+            await self._end_waiters.wait(job_id, timeout_s)
         return not self._is_under_way(job_id)
 
     def _is_under_way(self, job_id: str) -> bool:
@@ -602,23 +558,12 @@ class Store:
         """Forget jobs that ended; all of them, when no ids are given. Their pictures stay. Returns: how many."""
         await self._log.flush()
 
-        def write(db: sqlite3.Connection) -> dict[State, int]:
-            removed: dict[State, int] = {}
-            if job_ids is None:
-                rows = db.execute("DELETE FROM jobs WHERE ended_ms IS NOT NULL RETURNING state").fetchall()
-            else:
-                statement = "DELETE FROM jobs WHERE id = ? AND ended_ms IS NOT NULL RETURNING state"
-                rows = [row for each in job_ids for row in db.execute(statement, (each,)).fetchall()]
-            for (state,) in rows:
-                removed[state] = removed.get(state, 0) + 1
-            return removed
-
         def then(removed: dict[State, int]) -> None:
             for state, count in removed.items():
                 self._counts[state] -= count
             self._tell_list()
 
-        return sum((await self._write(write, then=then)).values())
+        return sum((await self._write(lambda db: writing.forget(db, job_ids), then=then)).values())
 
     # Events
 
@@ -682,20 +627,10 @@ class Store:
 
     def _prune(self) -> None:
         """Forget the events of jobs that ended before the last ones, some at a time."""
-
-        def write(db: sqlite3.Connection) -> int:
-            old = db.execute(
-                "SELECT seq FROM jobs WHERE ended_ms IS NOT NULL AND NOT pruned"
-                " ORDER BY ended_ms DESC, seq DESC LIMIT ? OFFSET ?",
-                (PRUNE_AT_ONCE, self._keep_events_of),
-            ).fetchall()
-            seqs = [(row["seq"],) for row in old]
-            db.executemany("DELETE FROM event_batches WHERE job = ?", seqs)
-            db.executemany("DELETE FROM node_results WHERE job = ? AND output IS NULL", seqs)
-            db.executemany("UPDATE jobs SET pruned = 1 WHERE seq = ?", seqs)
-            return len(old)
-
-        self._post(write, lambda count: self._prune() if count == PRUNE_AT_ONCE else None)
+        self._post(
+            lambda db: writing.prune(db, self._keep_events_of, PRUNE_AT_ONCE),
+            lambda count: self._prune() if count == PRUNE_AT_ONCE else None,
+        )
 
     def _leave_line(self, job_ids: Iterable[str] | None) -> list[Waiting]:
         """Take jobs out of the line before their rows change, so that none is handed out meanwhile."""
@@ -705,8 +640,7 @@ class Store:
             removed = [job for each in job_ids if (job := self._line.remove(each)) is not None]
         for each in removed:
             self._leaving.add(each.id)
-            _, size = self._fresh.pop(each.seq, (None, 0))
-            self._fresh_bytes -= size
+            self._fresh.take(each.seq)
         return removed
 
     async def _write_for(
@@ -753,10 +687,7 @@ class Store:
         self.jobs_ended(job_ids)
         if self.has_webhooks:
             self.webhook_changed()
-        for job_id in job_ids:
-            for waiter in self._ended_waiters.pop(job_id, ()):
-                if not waiter.done():
-                    waiter.set_result(None)
+        self._end_waiters.tell(job_ids)
 
     def _running_in_order(self) -> list[Waiting]:
         return sorted(self._running.values(), key=lambda each: each.key)

@@ -12,7 +12,8 @@ from torch import Tensor
 from heddle.prompts.chunks import tokenize_prompt
 from heddle.prompts.tokenizer import clip_tokenizer
 from heddle.samplers.catalogue import SAMPLERS, SCHEDULERS
-from heddle.samplers.guidance import cfg
+from heddle.samplers.conditions import Condition, condition_sides
+from heddle.samplers.guiders import cfg
 from heddle.samplers.noise import initial_noise
 from heddle.samplers.run import run_sampler
 from heddle.training.drawing import SIDE_PX
@@ -38,12 +39,14 @@ class EnginePainter:
         cells = SIDE_PX // self.vae.px_per_cell
         # A picture of its own for each seed, as if it had been asked for alone.
         noise = torch.cat([initial_noise(seed, (1, self.vae.latent_channels, cells, cells)) for seed in seeds])
-        positive = torch.cat([self.encode(prompt) for prompt in prompts])
-        negative = torch.cat([self.encode(prompt) for prompt in negatives])
+        sides = {
+            name: [Condition({"context": torch.cat([self.encode(prompt) for prompt in texts])})]
+            for name, texts in (("positive", prompts), ("negative", negatives))
+        }
         with self.weights.hold(self.model) as net:
             latent = run_sampler(
                 SAMPLERS["euler"],
-                cfg(denoiser_for(self.model, net), positive, negative, GUIDANCE),
+                cfg(condition_sides(denoiser_for(self.model, net), sides), GUIDANCE, self.model.predicts),
                 self.model.predicts,
                 SCHEDULERS["normal"](self.model.predicts.schedule, STEPS),
                 torch.zeros_like(noise),

@@ -18,7 +18,8 @@ import latent_preview
 from comfy.comfy_types import IO, CheckLazyMixin
 from heddle.graph.errors import Cancelled
 from heddle.settings import current
-from heddle.settings.options import Settings, parse
+from heddle.settings.command_line import parse
+from heddle.settings.options import Settings
 from model_management import current as ledger
 from model_management.weights import Weights
 from tests.doors.conftest import FrontDesk, RunningNode

@@ -21,7 +21,7 @@ from model_management.families.known import FAMILIES
 from model_management.weights import Weights
 from nodes import door
 from nodes.catalogue import built_in
-from nodes.classic_classes import METHODS, own_class
+from nodes.classic_classes import METHODS, Method, own_class
 from tests.doors.conftest import RunningNode
 from tests.tiny_checkpoint import write_tiny_checkpoint
 
@@ -33,8 +33,9 @@ def own_registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def test_every_built_in_node_has_a_class_with_the_method_that_packs_call() -> None:
-    assert set(METHODS) == set(built_in())
-    for id, method in METHODS.items():
+    assert set(METHODS) - set(built_in()) == set()
+    for id in built_in():
+        method = METHODS.get(id, Method("execute"))  # of a schema class, as younger nodes are
         cls: Any = own_class(id)
         assert getattr(nodes, id) is cls is nodes.NODE_CLASS_MAPPINGS[id]
         assert method.function == cls.FUNCTION and callable(getattr(cls(), method.function))

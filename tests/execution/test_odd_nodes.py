@@ -124,7 +124,7 @@ def test_a_node_that_forgot_its_return_is_told_so() -> None:
 
 def test_only_the_blocked_elements_of_a_list_are_kept_back() -> None:
     def mixed() -> Any:
-        return ([ExecutionBlocker("first"), 1, ExecutionBlocker(None), 2],)
+        return ([ExecutionBlocker("first"), 1, ExecutionBlocker(None), 2, ExecutionBlocker("first")],)
 
     made = pack_worker(
         pack_node("Mixed", mixed, OUTPUT_IS_LIST=(True,)), pack_node("Same", lambda a: (a,), takes={"a": ANY})

@@ -182,11 +182,16 @@ def test_a_blocker_keeps_everything_behind_it_from_running_and_the_job_succeeds(
     assert heard.of("node_blocked") == []
 
 
-def test_a_blocker_with_words_is_reported_once_where_it_arrived(made: Worker) -> None:
-    prompt = graph(n1=("Stop", {"message": "no face"}), n2=("Tell", {"name": "x", "after": ["1", 0]}), n3=show("2"))
-    heard = run(made, prompt)
-    assert [(each.node_id, each.message) for each in heard.of("node_blocked")] == [("2", "no face")]
-    assert heard.end.status == "success"
+def test_a_blocker_with_words_is_reported_once_where_it_arrived_and_the_rest_goes_on(made: Worker) -> None:
+    prompt = graph(n1=("Stop", {"message": "no face"}), n2=("Tell", {"name": "x", "after": ["1", 0]}), n3=show("2"),
+                   n4=("Tell", {"name": "y"}), n5=show("4"))  # fmt: skip
+    for _ in range(2):  # what was blocked is not kept: it is said again
+        heard = run(made, prompt)
+        assert [(each.node_id, each.message) for each in heard.of("node_blocked")] == [("2", "no face")]
+        assert heard.end.status == "success" and heard.shown() == ["y"] and ran["x"] == 0
+        assert heard.of("node_failed") == []
+        how = heard.of("job_explained")[0].nodes
+        assert how["2"] == {"how": "blocked", "why": ["no face"]} and how["3"] == {"how": "blocked", "why": []}
 
 
 # Nodes that wait

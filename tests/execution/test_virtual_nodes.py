@@ -27,17 +27,46 @@ def getter(id: Any, name: Any, kind: str = "GetNode", **more: Any) -> dict[str, 
 
 
 @pytest.mark.parametrize(("sets", "gets"), [("SetNode", "GetNode"), ("easy setNode", "easy getNode")])
-@pytest.mark.parametrize("mode", [0, 2, 4])
-def test_a_get_node_means_what_feeds_the_set_node_of_its_name(sets: str, gets: str, mode: int) -> None:
-    nodes = EMPTY, OTHER, setter(3, "b", 2, sets), setter(4, "a", 1, sets, mode=mode), getter(5, "a", gets), DECODE
+def test_a_get_node_means_what_feeds_the_set_node_of_its_name(sets: str, gets: str) -> None:
+    nodes = EMPTY, OTHER, setter(3, "b", 2, sets), setter(4, "a", 1, sets), getter(5, "a", gets), DECODE
     links = [(1, 1, 0, 4, 0, "*"), (2, 2, 0, 3, 0, "*"), (9, 5, 0, 9, 0, "LATENT")]
     made = inputs_of(saved(*nodes, links=links))
     assert set(made) == {"1", "2", "9"} and made["9"] == {"samples": ["1", 0]}
 
 
-def test_a_set_node_hands_on_what_it_is_given_too() -> None:
-    made = inputs_of(saved(EMPTY, setter(4, "a", 1), DECODE, links=[(1, 1, 0, 4, 0, "*"), (9, 4, 0, 9, 0, "*")]))
-    assert made["9"] == {"samples": ["1", 0]}
+@pytest.mark.parametrize("version", [0.4, 1])
+@pytest.mark.parametrize("sets", [0, 2, 4])
+@pytest.mark.parametrize(("gets", "arrives"), [(0, True), (2, False), (4, False)])
+@pytest.mark.parametrize("wanted", ["LATENT", "*"])
+def test_a_muted_set_node_still_sets_and_a_muted_get_node_brings_nothing(
+    version: float, sets: int, gets: int, arrives: bool, wanted: str
+) -> None:
+    """Editors ask a Get node what feeds its Set node's input, whose own mode they do not look at."""
+    links: list[Any] = [(1, 1, 0, 4, 0, "*"), (9, 5, 0, 9, 0, "*")]
+    if version == 1:
+        keys = ("id", "origin_id", "origin_slot", "target_id", "target_slot", "type")
+        links = [dict(zip(keys, link, strict=True)) for link in links]
+    nodes = (
+        EMPTY,
+        setter(4, "a", 1, mode=sets),
+        getter(5, "a", mode=gets),
+        node(9, "Decode", slot("samples", wanted, 9)),
+    )
+    made = inputs_of(saved(*nodes, links=links, version=version))
+    assert made["9"] == ({"samples": ["1", 0]} if arrives else {}) and "5" not in made and "4" not in made
+
+
+@pytest.mark.parametrize("mode", [2, 4])
+def test_a_name_whose_set_node_is_fed_by_a_muted_node_brings_nothing(mode: int) -> None:
+    nodes = {**EMPTY, "mode": mode}, setter(4, "a", 1), getter(5, "a"), DECODE
+    assert inputs_of(saved(*nodes, links=[(1, 1, 0, 4, 0, "*"), (9, 5, 0, 9, 0, "*")])) == {"9": {}}
+
+
+@pytest.mark.parametrize(("mode", "arrives"), [(0, True), (2, False), (4, True)])
+def test_a_set_node_hands_on_what_it_is_given_too_unless_it_is_muted(mode: int, arrives: bool) -> None:
+    nodes = EMPTY, setter(4, "a", 1, mode=mode), DECODE
+    made = inputs_of(saved(*nodes, links=[(1, 1, 0, 4, 0, "*"), (9, 4, 0, 9, 0, "*")]))
+    assert made["9"] == ({"samples": ["1", 0]} if arrives else {})
 
 
 @pytest.mark.parametrize("values", [["nobody's"], [""], [], [3], [["a"]], {"Constant": "a"}])

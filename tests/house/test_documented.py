@@ -6,8 +6,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-from heddle.settings import options
+from heddle.settings.command_line import shared_options
 from heddle.settings.folders import Folders
+from heddle.settings.options import COMMANDS, Settings
 from server.app import build_app
 from server.serve import gather_parts
 from tests.house.test_rules import DOORS, module_names
@@ -16,7 +17,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 
 def test_every_route_is_in_the_guide_and_every_line_of_the_guide_is_a_route(tmp_path: Path) -> None:
-    settings = options.Settings(base_directory=tmp_path)
+    settings = Settings(base_directory=tmp_path)
     nothing: Any = None  # an app that is built and never started asks nothing of these
     app = build_app(gather_parts(settings, Folders.from_settings(settings), [], nothing, nothing, tmp_path, tmp_path))
     routes = {
@@ -46,7 +47,7 @@ def test_every_door_is_in_the_guide_to_packs() -> None:
 def test_every_option_and_command_is_in_the_guide() -> None:
     text = (DOCS / "command_line.md").read_text()
     told = set(re.findall(r"^\| `(--[a-z-]+)", text, re.MULTILINE))
-    there = {name for action in options._shared_options()._actions for name in action.option_strings}
+    there = {name for action in shared_options()._actions for name in action.option_strings}
     assert told == there
-    for command in options.COMMANDS:
+    for command in COMMANDS:
         assert re.search(rf"^\| `{command}\b", text, re.MULTILINE), command

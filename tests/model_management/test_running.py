@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from heddle.graph.errors import Cancelled, GraphError, ShapeError
+from heddle.samplers.conditions import Call
 from model_management import image_coding, text_encoding
 from model_management.checkpoint import OpenedCheckpoint, open_checkpoint
 from model_management.denoiser import denoiser_for
@@ -104,7 +105,7 @@ def test_a_clean_guess_is_the_latent_less_the_networks_noise(opened, weights, st
     timestep = opened.model.predicts.schedule.timestep(sigma).float().expand(2)
     noise = plain.unet(states["unet"], x / (sigma**2 + 1) ** 0.5, timestep, context)
     with torch.inference_mode(), weights.hold(opened.model) as net:
-        clean = denoiser_for(opened.model, net)(x, sigma, context)
+        clean = denoiser_for(opened.model, net)(x, sigma, Call({"context": context}))
     torch.testing.assert_close(clean, x - sigma * noise, rtol=1e-4, atol=1e-4)
 
 
@@ -112,9 +113,9 @@ def test_latents_and_texts_of_another_family_are_refused(opened, weights):
     with weights.hold(opened.model) as net:
         denoise = denoiser_for(opened.model, net)
         with pytest.raises(ShapeError, match="16 channels, but sd15 wants 4"):
-            denoise(torch.zeros(1, 16, 4, 4), torch.tensor(1.0), torch.zeros(1, 6, 64))
+            denoise(torch.zeros(1, 16, 4, 4), torch.tensor(1.0), Call({"context": torch.zeros(1, 6, 64)}))
         with pytest.raises(ShapeError, match="768 wide, but this model wants 64"):
-            denoise(torch.zeros(1, 4, 4, 4), torch.tensor(1.0), torch.zeros(1, 6, 768))
+            denoise(torch.zeros(1, 4, 4, 4), torch.tensor(1.0), Call({"context": torch.zeros(1, 6, 768)}))
 
 
 def test_an_image_becomes_the_mean_of_its_latents(opened, weights, states):

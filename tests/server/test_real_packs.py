@@ -46,7 +46,25 @@ class Unruly:
 class Waiting(Unruly):
     FUNCTION = "wait"
 
-NODE_CLASS_MAPPINGS = {"TestUnruly": Unruly, "TestWaiting": Waiting}
+class Finding:
+    INPUT_TYPES = {"required": {}}
+    RETURN_TYPES = ("FACE",)
+    FUNCTION = "find"
+    def find(self):
+        from comfy_execution.graph import ExecutionBlocker
+        return (ExecutionBlocker("no face"),)
+
+class Telling:
+    INPUT_TYPES = {"optional": {"face": ("FACE",)}}
+    RETURN_TYPES = ()
+    FUNCTION = "tell"
+    OUTPUT_NODE = True
+    def tell(self, face=None):
+        return {"ui": {"text": ["told"]}}
+
+NODE_CLASS_MAPPINGS = {
+    "TestUnruly": Unruly, "TestWaiting": Waiting, "TestFinding": Finding, "TestTelling": Telling
+}
 """
 
 SCHEMATIC = """
@@ -129,6 +147,31 @@ async def test_a_pack_that_changes_what_all_share_and_starts_processes_gets_its_
     assert (await desk.ended(await desk.submit(graph)))["outputs"] == {"ü": {"text": [1, 2]}}
     graph["ü"]["class_type"] = "TestWaiting"
     assert (await desk.ended(await desk.submit(graph)))["outputs"] == {"ü": {"text": ["ü 😀😀"]}}
+
+
+async def test_a_node_that_a_pack_keeps_from_running_says_why_while_the_rest_goes_on(desk: Desk) -> None:
+    graph = {
+        "1": {"class_type": "TestFinding", "inputs": {}},
+        "2": {"class_type": "TestTelling", "inputs": {"face": ["1", 0]}},
+        "3": {"class_type": "TestTelling", "inputs": {}},
+    }
+    mine = await desk.socket("finder")
+    job_id = await desk.submit(graph, client_id="finder")
+    heard = await heard_until(mine, is_over)
+    (told,) = texts(heard, "execution_error")
+    assert (told["prompt_id"], told["node_id"], told["node_type"]) == (job_id, "2", "TestTelling")
+    assert (told["exception_message"], told["exception_type"]) == ("Execution Blocked: no face", "ExecutionBlocked")
+    assert [each["node"] for each in texts(heard, "executed")] == ["3"] and len(texts(heard, "execution_success")) == 1
+    ended = await desk.ended(job_id)
+    assert ended["status"]["status_str"] == "success" and list(ended["outputs"]) == ["3"]
+    assert [kind for kind, _ in ended["status"]["messages"]][-1] == "execution_success"
+    job = await desk.json(f"/api/v1/jobs/{job_id}")
+    assert (job["state"], job["error"]) == ("done", None)
+    events = (await desk.json(f"/api/v1/jobs/{job_id}/events"))["events"]
+    blocked = [each["event"] for each in events if each["event"]["kind"] == "node_blocked"]
+    assert [(each["node_id"], each["message"]) for each in blocked] == [("2", "no face")]
+    explained = (await desk.json(f"/api/v1/jobs/{job_id}/explain"))["nodes"]
+    assert (explained["2"]["how"], explained["2"]["why"]) == ("blocked", ["no face"])
 
 
 async def test_a_pack_may_stop_the_job_that_runs(desk: Desk) -> None:

@@ -15,7 +15,7 @@ from PIL import Image
 
 from benchmarks.starting import DEMO_CHECKPOINT, picture_prompt
 from execution.protocol import open_wire
-from heddle.settings.options import parse
+from heddle.settings.command_line import parse
 from main import work
 from server.transport import StartWorker
 from tests.server.front_desk import Desk, front_desk, heard_until, is_over

@@ -20,6 +20,7 @@ import pytest
 from heddle.graph.errors import SettingsError
 from server.store import DuplicateJob, NewJob, Store, StoreTrouble, Which, schema
 from server.store.database import Database
+from server.store.fresh import FreshJobs
 
 
 def new(job_id: str, **more: object) -> NewJob:
@@ -451,7 +452,7 @@ async def test_a_database_that_is_damaged_as_a_whole_gives_up_no_job(
 ) -> None:
     store = await opened(tmp_path)
     await store.accept(new("a"))
-    store._fresh.clear()  # as after a restart
+    store._fresh = FreshJobs()  # as after a restart
 
     def fail(db: sqlite3.Connection, seq: int) -> Any:
         raise sqlite3.DatabaseError("database disk image is malformed")
@@ -511,7 +512,7 @@ async def test_a_wait_that_is_over_when_it_is_broken_off_breaks_off(tmp_path: Pa
     for_events.cancel()
     await asyncio.wait([for_its_end, for_events])
     assert for_its_end.cancelled() and for_events.cancelled()
-    assert store._log._waiters == [] and store._ended_waiters == {}
+    assert store._log._waiters == [] and store._end_waiters._waiting == {}
     await store.close()
 
 

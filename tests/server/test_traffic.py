@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from aiohttp import WSMsgType
 
-from server.messages import ExecutionError, NodeText, Progress, ProgressState, TextMessage
+from server.messages import ExecutionError, ExecutionSuccess, NodeText, Progress, ProgressState, TextMessage
 from server.translate import EVERY_MS, JobTeller
 from tests.server.front_desk import Desk, is_over
 
@@ -163,6 +163,32 @@ def test_what_is_wrong_inside_a_graph_that_unfolded_is_told_of_a_node_that_clien
     (*_, told) = teller.tell({"kind": "job_finished", "status": "error"}, None, 0)
     assert isinstance(told, ExecutionError)
     assert (told.node_id, told.node_type, told.exception_message) == ("2", "Loop", "node 2.0.1 (Inner): no")
+
+
+def test_a_node_that_was_kept_from_running_is_told_as_an_error_of_it_and_ends_nothing() -> None:
+    prompt = {"1": {"class_type": "Find", "inputs": {}}, "2": {"class_type": "Cut", "inputs": {}}}
+    teller = JobTeller(JOB, prompt, ["2"])
+    teller.tell({"kind": "node_finished", "node_id": "1"}, None, 0)
+    teller.tell({"kind": "node_started", "node_id": "2"}, None, 0)
+    blocked = {"kind": "node_blocked", "node_id": "2", "class_type": "Cut", "message": "no face"}
+    (told,) = teller.tell(blocked, None, 0)
+    assert isinstance(told, ExecutionError) and told.type == "execution_error"
+    assert (told.prompt_id, told.node_id, told.node_type, told.executed) == (JOB, "2", "Cut", ["1"])
+    assert (told.exception_message, told.exception_type) == ("Execution Blocked: no face", "ExecutionBlocked")
+    assert teller.running_node == "2"  # other elements of its list may still run
+    teller.tell({"kind": "node_finished", "node_id": "2"}, None, 0)
+    (*_, last) = teller.tell({"kind": "job_finished", "status": "success"}, None, 0)
+    assert isinstance(last, ExecutionSuccess)
+    assert teller.failure is None and [kind for kind, _ in teller.history] == ["execution_success"]
+
+
+def test_a_job_whose_other_branch_failed_ends_with_that_failure_and_not_with_what_was_blocked() -> None:
+    teller = JobTeller(JOB, {"2": {"class_type": "Cut", "inputs": {}}}, ["2"])
+    teller.tell({"kind": "node_blocked", "node_id": "2", "class_type": "Cut", "message": ""}, None, 0)
+    teller.tell({"kind": "node_failed", "node_id": "3", "class_type": "Glue", "message": "broke"}, None, 0)
+    (*_, last) = teller.tell({"kind": "job_finished", "status": "partial"}, None, 0)
+    assert isinstance(last, ExecutionError) and (last.node_id, last.exception_message) == ("3", "broke")
+    assert [data["node_id"] for kind, data in teller.history if kind == "execution_error"] == ["3"]
 
 
 async def test_a_job_that_runs_says_how_far_it_is(desk: Desk) -> None:

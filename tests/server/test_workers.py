@@ -100,6 +100,34 @@ async def test_a_job_that_was_being_interrupted_when_the_front_desk_stopped_does
         assert (await desk.ended(job_id))["status"]["messages"][-1][0] == "execution_interrupted"
 
 
+async def test_what_comes_with_the_end_of_a_job_that_stops_with_the_front_desk_is_kept(tmp_path: Path) -> None:
+    """The job is no interrupted one, since nobody gave it up: it goes on, without the output that it had finished."""
+    async with front_desk(tmp_path) as desk:
+        job_id = await desk.submit({**LONG, "3": {"class_type": "Save", "inputs": {"count": ["1", 0]}}})
+        await desk.until(lambda: desk.json("/heddle/queue?parts=running"))
+        worker = desk.parts.supervisor._workers[0]
+
+        async def runs() -> bool:
+            return worker.run is not None
+
+        await desk.until(runs)
+        desk.parts.supervisor._stop.set()
+        shown = {"kind": "node_finished", "node_id": "3", "output": {"text": ["kept"]}}
+        end = {"kind": "job_finished", "status": "interrupted", "executed": []}
+        message = {"type": "events", "job_id": job_id, "events": [{"kind": "node_started", "node_id": "3"}, shown, end]}
+        desk.parts.supervisor._take(worker, message, None)
+
+    def no_worker() -> Any:
+        raise OSError("not now")
+
+    async with front_desk(tmp_path, no_worker) as desk:
+        assert [item[1] for item in (await desk.json("/queue"))["queue_pending"]] == [job_id]
+        kinds = await _event_kinds(desk, job_id)
+        assert "node_finished" in kinds and "job_finished" not in kinds
+        job = await desk.parts.store.claim(lambda _: "a worker")
+        assert job is not None and job.finished == {"3": {"text": ["kept"]}}
+
+
 async def test_workers_end_with_the_front_desk(tmp_path: Path) -> None:
     async with front_desk(tmp_path, in_a_process(tmp_path / "output")) as desk:
         await desk.ready()

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Catalogue } from "../../web/core/catalogue.js";
-import { afterQueue, beforeQueue, nextValue } from "../../web/core/controls.js";
+import { Draws, nextValue } from "../../web/core/controls.js";
 import { Document } from "../../web/core/document.js";
 
 const RECORDS = {
@@ -18,6 +18,11 @@ function documentWith(type, values) {
   const document = new Document(new Catalogue(RECORDS));
   const node = document.edit("new", () => document.root.addNode(type, { x: 0, y: 0 }, values));
   return { document, node };
+}
+
+/** A run that the server took. @param {Document} document @param {() => number} [random] */
+function afterQueue(document, random) {
+  new Draws(document, random).run("after", () => {}).taken();
 }
 
 test("a seed counts up after a run and undo takes back what the person did, not the seed", () => {
@@ -88,8 +93,62 @@ test("a seed that a link feeds is left alone, and so is one that was not run", (
 
 test("changing before a run begins with the second one", () => {
   const { document, node } = documentWith("Sampler", { seed: 5, control_after_generate: "increment" });
-  beforeQueue(document);
+  const draws = new Draws(document);
+  const sent = () => node.values.seed;
+  const refused = draws.run("before", sent);
+  refused.refused();
+  const first = draws.run("before", sent); // the one before it was none
+  const second = draws.run("before", sent);
+  assert.deepEqual([refused.written, first.written, second.written], [5, 5, 6]);
+  first.taken();
   assert.equal(node.values.seed, 5);
-  beforeQueue(document);
+  second.taken();
   assert.equal(node.values.seed, 6);
+});
+
+test("runs in quick succession count on from each other and show what the server took", () => {
+  const { document, node } = documentWith("Sampler", { seed: 5, control_after_generate: "increment" });
+  const draws = new Draws(document);
+  const runs = [0, 1, 2].map(() => draws.run("after", () => node.values.seed));
+  assert.deepEqual(runs.map((each) => each.written), [5, 6, 7]);
+  assert.deepEqual(runs.map((each) => each.valuesOf(node).seed), [5, 6, 7]);
+  assert.equal(node.values.seed, 5);
+  runs[0].taken();
+  assert.equal(node.values.seed, 6);
+  runs[1].refused();
+  assert.equal(node.values.seed, 6);
+  runs[2].taken();
+  assert.equal(node.values.seed, 8);
+});
+
+test("a refused run leaves what it found, and one that was overtaken does not count back", () => {
+  const { document, node } = documentWith("Sampler", { seed: 5, control_after_generate: "increment" });
+  const draws = new Draws(document);
+  draws.run("after", () => {}).refused();
+  assert.equal(node.values.seed, 5);
+  const [slow, quick] = [0, 1].map(() => draws.run("after", () => node.values.seed));
+  quick.taken();
+  slow.taken();
+  assert.deepEqual([slow.written, quick.written, node.values.seed], [5, 6, 7]);
+  const unwritten = () => draws.run("after", () => { throw new Error("not written"); });
+  draws.run("after", () => {});
+  assert.throws(unwritten);
+  assert.equal(node.values.seed, 7);
+});
+
+test("a seed that the person sets while a run is on its way stays, and is the next one", () => {
+  const { document, node } = documentWith("Sampler", { seed: 5, control_after_generate: "increment" });
+  const draws = new Draws(document);
+  const first = draws.run("after", () => node.values.seed);
+  document.edit("seed", () => document.root.setValue(node, "seed", 100));
+  const second = draws.run("after", () => node.values.seed);
+  first.taken();
+  assert.deepEqual([second.written, node.values.seed], [100, 100]);
+  document.journal.undo();
+  assert.equal(node.values.seed, 5);
+  document.journal.redo();
+  second.taken();
+  assert.equal(node.values.seed, 101);
+  document.journal.undo();
+  assert.equal(node.values.seed, 5); // where the person's step began
 });

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { worth } from "../../web/core/everyday.js";
 import { rank, score, searchable, wordsOf } from "../../web/core/rank.js";
 
 const things = (...names) => names.map((name) => searchable([name], [], ""));
@@ -40,4 +41,23 @@ test("what was used lately comes before what is as good, not before what is far 
   const bonus = (each) => (each === all[1] ? 60 : 0);
   assert.deepEqual(rank(all.slice(0, 2), "image", (each) => each, bonus), [all[1], all[0]]);
   assert.deepEqual(rank(all, "crop", (each) => each, bonus)[0], all[2]);
+});
+
+test("among names that answer equally well those stand first that graphs are made of, then what a person takes; old ones last", () => {
+  const kept = { "palette.recent": [], "palette.favourites": [] };
+  const settings = { read: (id) => kept[id] };
+  const entries = [
+    ["LoraSave", "Extract and Save Lora"], ["LoraLoader", "Load LoRA (Model and CLIP)"], ["ControlNetApply", "Apply ControlNet (DEPRECATED)"],
+    ["ControlNetApplyAdvanced", "Apply ControlNet"], ["SamplerLCM", "SamplerLCM"], ["KSampler", "KSampler"], ["ModelMergeKrea2", "ModelMergeKrea2"],
+  ].map(([id, title]) => ({ id, title }));
+  const first = (query) => rank(entries, query, ({ id, title }) => searchable([title, id], [], ""), worth(settings))[0].id;
+  assert.equal(first("lora"), "LoraLoader");
+  assert.equal(first("controlnet"), "ControlNetApplyAdvanced");
+  assert.equal(first("sampler"), "KSampler");
+  assert.equal(first("samplerlcm"), "SamplerLCM", "a whole name is what was meant");
+  kept["palette.recent"] = ["SamplerLCM", "KSampler", "LoraSave"];
+  assert.equal(first("lora"), "LoraLoader");
+  kept["palette.recent"] = ["SamplerLCM"];
+  assert.equal(first("sampler"), "SamplerLCM");
+  assert.equal(first("krea"), "ModelMergeKrea2", "letters in order are no answer where a name holds the word");
 });

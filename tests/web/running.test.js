@@ -58,6 +58,21 @@ test("a job's nodes go from running to done, and a word that comes late changes 
   assert.equal(job.state, "partial");
 });
 
+test("a node that was kept from running is told with the author's words, and the job goes on to its end", () => {
+  const jobs = new Jobs(() => 0);
+  /** @type {any[]} */
+  const told = [];
+  jobs.events.on("blocked", ({ failure }) => told.push([failure.nodeId, failure.message]));
+  jobs.hear("execution_start", { prompt_id: "a", timestamp: 5 });
+  const blocked = { prompt_id: "a", node_id: "2", node_type: "Show", exception_message: "Execution Blocked: no face", exception_type: "ExecutionBlocked", traceback: [] };
+  jobs.hear("execution_error", blocked);
+  const job = /** @type {Job} */ (jobs.get("a"));
+  assert.deepEqual([job.state, job.failure, told], ["running", null, [["2", "no face"]]]);
+  jobs.hear("executed", { prompt_id: "a", node: "3", display_node: "3", output: { text: ["x"] } });
+  jobs.hear("execution_success", { prompt_id: "a" });
+  assert.deepEqual([job.state, job.failure, job.blocked.length], ["done", null, 1]);
+});
+
 test("a record from before a job's end does not take its end back, and what was heard meanwhile is shown with it", () => {
   const jobs = new Jobs();
   /** @type {[string, any][]} */
@@ -202,6 +217,17 @@ test("a refusal is read node by node, in words without the place, with what may 
     ["1", "Change", null, "check", "It rains", []],
     ["8:2", "Was here", null, "type", "problem.type Gone problem.pack eels", []],
   ]);
+  const usual = [
+    ["invalid_input_type", { input_name: "steps", received_value: "many", input_config: ["INT", {}] }, "problem.wrong many INT"],
+    ["return_type_mismatch", { input_name: "image", received_type: "LATENT", input_config: ["IMAGE", {}] }, "problem.mismatch LATENT IMAGE"],
+    ["bad_linked_input", { input_name: "image", received_value: ["9", 0] }, "problem.dead-link"],
+    ["bad_linked_input", { input_name: "image", received_value: 5 }, "problem.no-link"],
+    ["dependency_cycle", {}, "problem.circle"],
+  ];
+  for (const [type, extra_info, words] of usual) {
+    const [told] = readProblems(editor, document, { node_errors: { 1: { class_type: "Change", errors: [{ type, details: "in English", extra_info }] } } });
+    assert.equal(told.message, words);
+  }
   const [general] = readProblems(editor, document, { error: { message: "No output", details: "add one" }, node_errors: {} });
   assert.deepEqual([general.nodeId, general.message], [null, "No output: add one"]);
 });

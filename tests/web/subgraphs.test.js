@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { blueprintOf, insertWorkflow } from "../../web/core/blueprints.js";
 import { Catalogue } from "../../web/core/catalogue.js";
-import { afterQueue } from "../../web/core/controls.js";
+import { Draws } from "../../web/core/controls.js";
 import { Document } from "../../web/core/document.js";
 import { turnGroupNodes } from "../../web/core/group-nodes.js";
 import { addPoint } from "../../web/core/linking.js";
@@ -45,6 +45,11 @@ function textToImage() {
 
 const at = (node, name) => node.inputs.findIndex((slot) => slot.name === name);
 const reopened = (document) => readWorkflow(plain(writeWorkflow(document)), document.catalogue);
+
+/** A run that the server took. @param {Document} document @param {() => number} [random] */
+function afterQueue(document, random) {
+  new Draws(document, random).run("after", () => {}).taken();
+}
 
 test("a subgraph has a slot for each output that feeds it, by the names inside, and undo puts everything back", () => {
   const { document, root, text, sampler } = textToImage();

@@ -9,7 +9,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.web.conftest import Troubles
 from tests.web.page_server import PageServer
-from tests.web.waits import until_kept
+from tests.web.waits import until, until_kept
 
 
 def test_a_phone_runs_a_workflow_by_its_form(
@@ -119,3 +119,108 @@ def test_what_a_form_shows_is_chosen_and_kept(
     assert other.evaluate("seen") == []  # of the editor, before the form covered it
     other.locator(".form-go").click()
     other.locator(".form-latest img").wait_for(timeout=60_000)
+
+
+def test_the_keyboard_follows_a_form_and_finds_in_it_first(
+    editor_page: Page, find_barriers: Callable[..., list[str]]
+) -> None:
+    page = editor_page
+    canvas = page.get_by_role("application", name="Graph")
+    prompt = page.locator(".form-page").get_by_label("Prompt", exact=True)
+    canvas.focus()
+    open_form(page)
+    expect(prompt).to_be_focused()
+    page.keyboard.press("Alt+a")
+    expect(canvas).to_be_focused()
+    page.get_by_role("button", name="Show as a form").focus()
+    page.keyboard.press("Enter")
+    expect(prompt).to_be_focused()
+    page.get_by_role("button", name="Show the graph").click()
+    expect(page.get_by_role("button", name="Show as a form")).to_be_focused()
+    canvas.focus()
+    open_form(page)
+    # What the form has is shown in it; the graph stays where it is.
+    page.keyboard.press("Control+f")
+    search = page.get_by_role("searchbox", name="Find in the workflow")
+    search.fill("20")
+    expect(page.locator(".find-list li")).to_have_text(["Steps20"])
+    page.keyboard.press("Enter")
+    expect(page.locator(".form-field.is-found .form-name")).to_have_text("Steps")
+    expect(search).to_be_focused()
+    assert find_barriers(page, ".find") == []
+    page.keyboard.press("Escape")
+    expect(page.locator(".form-page").get_by_role("textbox", name="Steps")).to_be_focused()
+    expect(page.locator(".is-found")).to_have_count(0)
+    # What only the graph has says so, and is shown there.
+    page.keyboard.press("Control+f")
+    search.fill("vae")
+    expect(page.locator(".find-list small")).to_have_text("Not in the form: opens the graph there")
+    page.keyboard.press("Enter")
+    expect(page.locator(".form-page")).to_have_count(0)
+    until(page, "heddle.editor.selection.nodes.map(({ name }) => name).join()", "VAE Decode")
+    page.keyboard.press("Escape")
+    expect(canvas).to_be_focused()
+
+
+def test_commands_of_the_graph_are_not_offered_while_a_form_covers_it(editor_page: Page) -> None:
+    page = editor_page
+    offers = "id => heddle.editor.commands.isPossible(id)"
+    assert page.evaluate(offers, "select.all")
+    open_form(page)
+    for name in ("select.all", "palette.open", "view.fit", "edit.paste", "group.make"):
+        assert not page.evaluate(offers, name), name
+    for name in ("run.queue", "file.save", "find.open", "edit.paste-linked"):
+        assert page.evaluate(offers, name) == (name != "edit.paste-linked"), name
+    page.keyboard.press("Control+Shift+p")
+    page.get_by_role("combobox", name="All commands").fill("select")
+    expect(page.locator(".picker-row", has_text="Select everything")).to_have_count(0)
+    page.keyboard.press("Escape")
+    page.keyboard.press("Alt+a")
+    expect(page.locator(".form-page")).to_have_count(0)
+    assert page.evaluate(offers, "select.all")
+
+
+# Presses every key that a command has, as the element that has the keyboard would hear it.
+PRESS_ALL = """() => {
+  const { commands } = heddle.editor;
+  const taken = [];
+  for (const id of commands.all.map((each) => each.id)) {
+    for (const keys of commands.keysOf(id)) {
+      const parts = keys.endsWith("++") ? [...keys.slice(0, -2).split("+"), "+"] : keys.split("+");
+      const key = parts.at(-1) === "space" ? " " : parts.at(-1);
+      const event = new KeyboardEvent("keydown", {
+        key, bubbles: true, cancelable: true,
+        ctrlKey: parts.includes("ctrl"), altKey: parts.includes("alt"), shiftKey: parts.includes("shift"),
+      });
+      document.activeElement.dispatchEvent(event);
+      if (event.defaultPrevented) taken.push(keys);
+    }
+  }
+  return taken;
+}"""
+
+
+def test_keys_of_the_graph_do_nothing_under_a_dialog_and_a_list_lies_above_it(editor_page: Page) -> None:
+    page = editor_page
+    page.evaluate("heddle.editor.commands.run('select.all')")
+    state = """() => {
+      const { document, documents, selection, view } = heddle.editor;
+      return [document.journal.revision, documents.length, selection.all.length, view.scale, view.offset.x];
+    }"""
+    before = page.evaluate(state)
+    page.evaluate("() => void heddle.editor.shell.ask('A title', 'A text', [{ id: 'x', text: 'Yes', isMain: true }])")
+    expect(page.get_by_role("button", name="Yes")).to_be_focused()
+    assert page.evaluate(PRESS_ALL) == []
+    assert page.evaluate(state) == before
+    expect(page.locator("dialog")).to_have_count(1)
+    expect(page.locator(".picker, .palette, .menu, .find, .form-page")).to_have_count(0)
+    for command, field in (("palette.commands", "All commands"), ("palette.open", "Search nodes")):
+        page.evaluate("id => void heddle.editor.commands.run(id)", command)
+        expect(page.locator("dialog").get_by_role("combobox")).to_be_focused()
+        page.locator("dialog").get_by_role("combobox").click()  # nothing lies over it
+        page.keyboard.press("Escape")
+        expect(page.get_by_role("combobox", name=field)).to_have_count(0)
+        expect(page.get_by_role("button", name="Yes")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.locator("dialog")).to_have_count(0)
+    assert page.evaluate(state) == before

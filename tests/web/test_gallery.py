@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlparse
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from tests.web.page_server import HOUSE, PageServer
 from tests.web.waits import PATIENCE_S, until, until_heard
@@ -294,3 +294,54 @@ def test_a_picture_on_a_node_opens_in_the_viewer(editor_page: Page) -> None:
     show_filters(page)
     page.get_by_label("Of the open workflow only").check()
     expect(page.locator(".gallery-count")).to_have_text("1 result")
+
+
+def test_texts_are_read_and_a_finger_opens_one_after_the_other(
+    new_context: Callable[..., BrowserContext], server: PageServer, find_barriers: Callable[..., list[str]]
+) -> None:
+    folder = server.base / "output" / "texts 文"
+    folder.mkdir(parents=True)
+    (folder / "short.txt").write_text("<b>bold</b> 猫", encoding="utf-8")
+    (folder / "long.json").write_bytes(("猫" * 100_000).encode())
+    page = new_context(server, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True).new_page()
+    page.goto("/")
+    page.locator("body[data-ready]").wait_for()
+    page.evaluate("heddle.editor.shell.openPanel('gallery')")
+    show_filters(page)
+    page.get_by_label("Folder").select_option("texts 文")
+    expect(page.locator(".gallery-count")).to_have_text("2 results")
+    text = page.locator("dialog.viewer pre")
+    page.locator(".gallery-cell[title='short.txt']").tap()
+    expect(text).to_have_text("<b>bold</b> 猫")
+    assert find_barriers(page, "dialog.viewer") == []
+    page.get_by_role("button", name="Close", exact=True).last.tap()
+    expect(text).to_have_count(0)
+    page.locator(".gallery-cell[title='long.json']").tap()
+    expect(text).to_contain_text("the rest is not shown")
+    shown = text.inner_text().split("\n")[0]
+    assert set(shown) == {"猫"}, "no half letter at the end"
+    assert len(shown) == 200_000 // 3
+
+
+def test_pictures_that_are_slow_to_come_leave_lines_to_the_server_free(editor_page: Page, server: PageServer) -> None:
+    folder = server.base / "output" / "slow"
+    folder.mkdir(parents=True)
+    for each in range(12):
+        (folder / f"{each}.png").write_bytes(picture(each, 8, 8))
+    asked: list[Route] = []
+    editor_page.route("**/heddle/thumbnails/**/slow/**", lambda route: asked.append(route))
+    open_gallery(editor_page)
+    show_filters(editor_page)
+    editor_page.get_by_label("Folder").select_option("slow")
+    expect(editor_page.locator(".gallery-count")).to_have_text("12 results")
+    end = time.monotonic() + PATIENCE_S
+    for count in range(4, 13):
+        while len(asked) < count and time.monotonic() < end:
+            editor_page.wait_for_timeout(20)
+        editor_page.wait_for_timeout(50)
+        assert len(asked) == count
+        asked[count - 4].continue_()
+    for each in asked[9:]:
+        each.continue_()
+    seen = "[...document.querySelectorAll('.gallery-cell:not([hidden]) img')].filter((each) => each.naturalWidth)"
+    until(editor_page, f"{seen}.length", 12)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.web.conftest import Troubles
+from tests.web.page_server import PageServer
 from tests.web.waits import until, until_heard
 
 
@@ -105,3 +106,47 @@ def test_a_long_help_text_is_scrolled_by_the_keyboard(
     body.focus()
     page.keyboard.press("End")
     until(page, "document.querySelector('.help-node').scrollTop > 0")
+
+
+# Nodes that lie on another one or out of what is seen, and the node that is changed first.
+LOOK = """() => {
+  const { view, graph } = heddle.editor;
+  const { left, top, right, bottom } = view.window;
+  const nodes = [...graph.nodes.values()];
+  const boxOf = (node) => view.layouts.boxOf(node);
+  const isIn = (box) => box.left >= left && box.right <= right && box.top >= top && box.bottom <= bottom;
+  const meet = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+  return {
+    scale: view.scale,
+    outside: nodes.filter((node) => !isIn(boxOf(node))).map(({ name }) => name),
+    covered: nodes.filter((node) => nodes.some((each) => each !== node && meet(boxOf(node), boxOf(each)))).map(
+      ({ name }) => name,
+    ),
+  };
+}"""
+
+
+def test_the_first_workflow_can_be_read_at_first_sight(
+    new_context: Callable[..., BrowserContext], server: PageServer
+) -> None:
+    for width, height, least in ((1280, 720, 0.85), (1440, 900, 0.95), (1920, 1080, 1)):
+        page = new_context(server, viewport={"width": width, "height": height}).new_page()
+        page.goto("/")
+        page.locator("body[data-ready]").wait_for()
+        seen = page.evaluate(LOOK)
+        assert seen["outside"] == seen["covered"] == []
+        assert seen["scale"] >= least, width
+        page.close()
+    phone = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+    page = new_context(server, **phone).new_page()
+    page.goto("/")
+    page.locator("body[data-ready]").wait_for()
+    seen = page.evaluate(LOOK)
+    assert seen["scale"] >= 0.8  # not all of it, but what is changed first
+    assert "Prompt" not in seen["outside"]
+
+
+def test_no_node_of_a_workflow_that_ships_lies_on_another_one(editor_page: Page) -> None:
+    for name in ("text_to_image", "image_to_image", "latent_upscale"):
+        editor_page.evaluate("name => heddle.editor.services.workflows.openExample(name).then(() => null)", name)
+        assert editor_page.evaluate(LOOK)["covered"] == [], name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,7 +17,7 @@ from tests.web.conftest import Troubles
 from tests.web.page_server import HOUSE, PageServer, running
 from tests.web.waits import PATIENCE_S, until, until_kept
 
-# A node that waits, and one that fails, as a pack brings them.
+# A node that waits, one that fails, and one that lets nothing through, as a pack brings them.
 PACK = """
 import time
 class Wait:
@@ -35,7 +36,13 @@ class Fail:
     RETURN_TYPES, FUNCTION, OUTPUT_NODE, CATEGORY = (), "run", True, "test"
     def run(self, value):
         raise ValueError("it is full of eels")
-NODE_CLASS_MAPPINGS = {"Wait": Wait, "Fail": Fail}
+class Block:
+    INPUT_TYPES = classmethod(lambda cls: {"required": {"value": ("INT", {"forceInput": True})}})
+    RETURN_TYPES, FUNCTION, CATEGORY = ("INT",), "run", "test"
+    def run(self, value):
+        from comfy_execution.graph import ExecutionBlocker
+        return (ExecutionBlocker("there is no face"),)
+NODE_CLASS_MAPPINGS = {"Wait": Wait, "Fail": Fail, "Block": Block}
 """
 OPEN = """(saved) => {
     const { editor } = heddle;
@@ -124,8 +131,8 @@ def test_a_workflow_is_run_by_a_key_and_its_picture_stands_in_the_node(editor_pa
     [picture] = shown(page, 7, "pictures")
     assert picture["file"]["filename"].startswith("heddle")
     assert page.request.get(picture["src"]).headers["content-type"] == "image/png"
-    assert page.evaluate("heddle.editor.document.root.node(5).values.seed") != seed  # drawn for the next run
     until(page, "heard.length", 1)  # the answer to the sending may come after the picture
+    assert page.evaluate("heddle.editor.document.root.node(5).values.seed") != seed  # drawn for the next run
     expect(page.locator(".voice")).to_contain_text("Done in")
     expect(page).to_have_title("test · Heddle")  # no percent is left
     until(page, "heddle.editor.services.content.get(heddle.editor.document.root.node(5))?.ms > 0")
@@ -185,6 +192,26 @@ def test_a_node_that_fails_says_why_and_what_others_made_stays(pack_page: Page) 
     expect(page.locator(".queue-partial")).to_have_count(2)
 
 
+def test_a_node_that_is_kept_from_running_says_why_and_the_rest_is_done(pack_page: Page) -> None:
+    page = pack_page
+    number = {"name": "INT", "type": "INT"}
+    nodes = [
+        node(1, "Wait", widgets_values=[0, 7, "fixed"], outputs=[{**number, "links": [1]}]),
+        node(2, "Block", inputs=[{"name": "value", "type": "INT", "link": 1}], outputs=[{**number, "links": [2]}]),
+        node(3, "Fail", inputs=[{"name": "value", "type": "INT", "link": 2}]),
+    ]
+    page.evaluate(OPEN, workflow(nodes, [[1, 1, 0, 2, 0, "INT"], [2, 2, 0, 3, 0, "INT"]]))
+    card = page.locator(".errors")
+    for run in (1, 2):
+        page.keyboard.press("Control+Enter")
+        assert until_ended(page, run) == ["done"] * run
+        expect(card.locator("li")).to_have_count(1)
+        expect(card).to_contain_text("there is no face")
+        expect(card).to_contain_text("the rest runs")
+        assert shown(page, 1, "text") == "waited 0"
+        assert [each["message"] for each in shown(page, 3, "errors")] == ["there is no face"]
+
+
 def test_jobs_wait_in_an_order_that_can_be_changed_and_run_ones_can_be_stopped(pack_page: Page) -> None:
     page = pack_page
     page.evaluate(OPEN, waiting(20, "increment"))
@@ -210,7 +237,62 @@ def test_jobs_wait_in_an_order_that_can_be_changed_and_run_ones_can_be_stopped(p
     expect(rows).to_have_count(0)
     page.get_by_role("button", name="Stop", exact=True).click()
     assert until_ended(page, 3) == ["cancelled"] * 3
-    assert page.evaluate("heddle.editor.document.root.node(1).values.seed") == 10
+    until(page, "heddle.editor.document.root.node(1).values.seed", 10)
+
+
+def test_the_queue_is_gone_through_and_put_in_order_by_keyboard(
+    pack_page: Page, find_barriers: Callable[..., list[str]]
+) -> None:
+    page = pack_page
+    page.evaluate(OPEN, waiting(100, "increment"))
+    page.locator(".run-count").fill("40")
+    page.locator(".canvas").focus()
+    page.keyboard.press("Control+Enter")
+    page.locator(".rail-button", has_text="Queue").click()
+    rows = page.locator(".queue-waits")
+    expect(page.get_by_role("button", name="Show more (and 9 more)")).to_be_visible()
+    expect(rows).to_have_count(30)
+    order = [row.get_attribute("data-job") or "" for row in rows.all()]
+    assert find_barriers(page, ".side-right") == []
+    # One stop of Tab leads in; the row that has the keyboard shows its buttons to it.
+    page.get_by_role("button", name="Clear").focus()
+    page.keyboard.press("Tab")
+    expect(rows.first).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(rows.first.get_by_role("button", name="To the front")).to_be_focused()
+    rows.first.focus()
+    page.keyboard.press("ArrowUp")
+    expect(page.get_by_role("listitem", name="Running: ")).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("End")
+    expect(rows.last).to_be_focused()
+    assert rows.last.get_attribute("data-job") == order[29]
+    page.keyboard.press("Alt+ArrowDown")  # past the last one that is shown: more are
+    moved = page.locator(f'.queue-waits[data-job="{order[29]}"]')
+    expect(moved.locator(".queue-words")).to_have_text("Place 31")
+    expect(moved).to_be_focused()
+    assert rows.count() > 30
+    page.keyboard.press("Alt+Home")
+    expect(rows.first).to_have_attribute("data-job", order[29])
+    expect(moved).to_be_focused()
+    page.keyboard.press("Alt+End")
+    expect(rows).to_have_count(39)
+    expect(rows.last).to_have_attribute("data-job", order[29])
+    expect(moved).to_be_focused()
+    page.keyboard.press("Delete")
+    expect(rows).to_have_count(38)
+    expect(rows.last).to_be_focused()  # what is there now
+    page.keyboard.press("Home")
+    expect(rows.first).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("menuitem", name="To the front")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(rows.first).to_be_focused()
+    page.get_by_role("button", name="Clear").click()
+    expect(rows).to_have_count(0)
+    page.get_by_role("listitem", name="Running: ").press("Delete")
+    until(page, f"{CANCELLED}.length >= 1")
+    expect(page.get_by_role("listitem", name="Running: ")).to_have_count(0)
 
 
 def test_a_run_follows_changes_of_what_it_makes_and_goes_on_until_it_is_stopped(pack_page: Page) -> None:
@@ -231,7 +313,7 @@ def test_a_run_follows_changes_of_what_it_makes_and_goes_on_until_it_is_stopped(
     count = len(until_ended(page, 5))
     page.wait_for_timeout(500)  # time enough for one more
     assert len(jobs(page)) == count
-    assert page.evaluate("heddle.editor.document.root.node(1).values.seed") == 51 + count - 2
+    until(page, "heddle.editor.document.root.node(1).values.seed", 51 + count - 2)
 
 
 def test_what_is_chosen_runs_alone_and_each_tab_gets_its_own_results(pack_page: Page) -> None:
@@ -267,17 +349,33 @@ def test_a_run_survives_a_server_that_goes_away(
     page.evaluate(OPEN, waiting(1))
     page.keyboard.press("Control+Enter")
     expect(page.locator(".progress-bar")).to_be_visible()
+    page.evaluate("heddle.editor.shell.openPanel('queue')")
+    running = page.locator(".queue-job .queue-words").first
+    expect(running).to_contain_text("Wait")
     server.stop()
     banner = page.locator(".banner")
     expect(banner).to_contain_text("does not answer")
+    expect(running).to_contain_text("Waiting for the server. Last known: ")
+    expect(running).not_to_contain_text("left")
+    expect(page.locator(".progress-bar")).to_have_attribute("aria-valuetext", re.compile("no connection"))
     page.evaluate(SET, [1, "seed", 8])
     page.keyboard.press("Control+Enter")
     expect(banner).to_contain_text("Runs that wait here: 1")
     assert jobs(page)[1] == "sending"
+    page.get_by_role("button", name="Models").click()  # its module was never asked for before
+    panel = page.locator(".side-left")
+    expect(panel).to_contain_text("This could not be loaded.")
+    page.locator(".canvas").focus()
+    page.keyboard.press("r")
+    expect(page.get_by_role("alert")).to_have_count(1)
+    expect(page.get_by_role("alert")).to_contain_text("The server does not answer.")
     server.start()
     assert until_ended(page, 2) == ["done", "done"]
     assert shown(page, 1, "text") == "waited 1"
+    expect(panel.get_by_text("heddle-demo")).to_be_visible()
     expect(banner).not_to_contain_text("does not answer")
+    expect(page.locator(".queue-done")).to_have_count(2)
+    expect(page.get_by_text("Waiting for the server")).to_have_count(0)
 
 
 def test_results_stand_at_the_right_instance_of_a_subgraph_and_come_back_after_a_reload(pack_page: Page) -> None:
@@ -341,3 +439,66 @@ def test_nothing_of_it_hinders_those_who_cannot_see_it(
     page.locator(".errors").wait_for()
     assert find_barriers(page, ".errors") == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_every_job_of_a_long_queue_can_be_reached_and_one_that_failed_opened_at_its_node(
+    start_server: Callable[..., PageServer], new_context: Callable[..., BrowserContext], tmp_path: Path
+) -> None:
+    give_pack(tmp_path / "server0")
+    server = start_server()
+
+    def send(label: str, seconds: int, seed: int, fails: bool = False) -> None:
+        graph: dict[str, Any] = {"1": {"class_type": "Wait", "inputs": {"seconds": seconds, "seed": seed}}}
+        if fails:
+            graph["2"] = {"class_type": "Fail", "inputs": {"value": ["1", 0]}}
+        server.ask("/prompt", {"prompt": graph, "label": label})
+
+    for each in range(36):
+        send(f"ended {each}", 0, each, each == 0)
+    until_empty(server)
+    send("runs", 100, 100)
+    for each in range(40):
+        send(f"waits {each}", 100, 101 + each)
+    page = new_context(server).new_page()
+    page.goto("/")
+    page.locator("body[data-ready]").wait_for()
+    page.locator(".rail-button", has_text="Queue").click()
+    waiting, names = page.locator(".queue-waits"), page.locator(".queue-name")
+    expect(waiting).to_have_count(30)
+    page.get_by_role("button", name="Show more (10 left)").click()
+    expect(waiting).to_have_count(40)
+    waiting.last.get_by_role("button", name="To the front").click()
+    expect(waiting.first).to_contain_text("waits 39")
+    page.get_by_role("button", name="Show more (6 left)").click()
+    expect(names).to_have_count(1 + 40 + 36)
+
+    # One more ends, one is forgotten by somebody else: no other leaves the list.
+    page.get_by_role("button", name="Stop this job").click()
+    expect(names.filter(has_text="ended")).to_have_count(36)
+    expect(page.locator(".queue-cancelled")).to_have_count(1)
+    server.ask("/history", {"delete": [server.ask("/heddle/queue?parts=ended&limit=500")["ended"][34]["id"]]})
+    expect(names.filter(has_text="ended")).to_have_count(35)
+
+    failed = page.locator(".queue-failed, .queue-partial")
+    expect(failed).to_contain_text("Fail: it is full of eels")
+    failed.get_by_role("button", name="Go to node").click()
+    until(page, "heddle.editor.selection.nodes.map((node) => node.type).join()", "Fail")
+
+    page.get_by_role("button", name="Clear the queue").click()
+    dialog = page.get_by_role("dialog", name="Clear the queue")
+    expect(dialog).to_contain_text("All 39 jobs")
+    dialog.get_by_role("button", name="Cancel").click()
+    expect(waiting).to_have_count(39)
+    page.get_by_role("button", name="Clear the queue").click()
+    dialog.get_by_role("button", name="Clear the queue").click()
+    expect(waiting).to_have_count(0)
+    page.get_by_role("button", name="Clear the list of jobs that ended").click()
+    page.get_by_role("dialog").get_by_role("button", name="Clear the list of jobs that ended").click()
+    expect(page.locator(".queue-job")).to_have_count(1)  # which still runs
+
+
+def until_empty(server: PageServer) -> None:
+    end = time.monotonic() + PATIENCE_S
+    while server.ask("/heddle/status")["queue_remaining"]:
+        assert time.monotonic() < end, "jobs do not come to an end"
+        time.sleep(0.1)

@@ -6,8 +6,9 @@ import json
 from typing import Any
 from urllib.parse import parse_qs, urlparse
 
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, Request, Route, expect
 
+from tests.web.conftest import Troubles
 from tests.web.page_server import HOUSE, PageServer
 from tests.web.test_widgets import RED_DOT
 from tests.web.test_workflows import MOVE, RUN, SCATTER, read_file, save_as
@@ -222,6 +223,50 @@ def test_a_setting_that_is_on_its_way_survives_the_page(editor_page: Page, serve
     until(page, "held.length", 1)
     page.goto("about:blank")
     until_heard(page, lambda: server.ask("/settings").get("Heddle.test.second") == 2)
+
+
+def test_a_seed_changes_with_what_the_server_took_and_each_run_has_its_own(
+    editor_page: Page, troubles: Troubles
+) -> None:
+    page = editor_page
+    troubles.allow("400")
+    open_beside(page)
+    change = (
+        "([name, value]) => void heddle.editor.edit('undo.value', () => heddle.editor.graph.setValue(%s, name, value))"
+    )
+    sampler = "heddle.editor.graph.node(5)"
+    for each in (["seed", 40], ["control_after_generate", "increment"], ["steps", 1]):
+        page.evaluate(change % sampler, each)
+    sent: list[int] = []
+
+    def read(request: Request) -> None:
+        if request.method == "POST" and request.url.endswith("/prompt"):
+            nodes = json.loads(request.post_data or "")["prompt"]["nodes"]
+            sent.append(next(node["widgets_values_named"]["seed"] for node in nodes if node["id"] == 5))
+
+    page.on("request", read)
+    page.evaluate(HOLD, "/prompt")
+    queue = "(count) => void heddle.editor.services.run.queue({ count })"
+    page.evaluate(queue, 2)
+    page.evaluate(queue, 1)
+    until(page, "held.length", 1)
+    assert page.evaluate(f"{sampler}.values.seed") == 40
+    page.evaluate(LET_GO, 0)
+    until(page, f"{sampler}.values.seed", 41)
+    page.evaluate(LET_ALL_GO)
+    until(page, f"{sampler}.values.seed", 43)
+    assert sent == [40, 41, 42]
+
+    # One that is refused leaves all values as they were; undo takes back what the person did and no seed.
+    page.evaluate(change % "heddle.editor.graph.node(1)", ["ckpt_name", "nothing.safetensors"])
+    page.evaluate(queue, 2)
+    until(page, "heddle.editor.services.run.jobs.all.filter((job) => job.refusal).length", 2)
+    assert page.evaluate(f"{sampler}.values.seed") == 43
+    page.keyboard.press("Control+z")
+    until(page, "heddle.editor.graph.node(1).values.ckpt_name !== 'nothing.safetensors'")
+    page.evaluate(queue, 1)
+    until(page, f"{sampler}.values.seed", 44)
+    assert sent == [40, 41, 42, 43, 44, 43]
 
 
 def test_of_two_files_for_one_input_the_last_one_stays(editor_page: Page) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -206,6 +207,23 @@ def test_texts_are_written_also_with_an_input_method(editor_page: Page) -> None:
     assert line.value("line") == "left"  # what was typed stays when one clicks elsewhere
 
 
+def test_a_text_that_is_too_far_to_be_read_comes_near_when_it_is_edited(editor_page: Page) -> None:
+    page = editor_page
+    prompt = open_nodes(page, "CLIPTextEncode")
+    scale = "heddle.editor.view.scale"
+    page.evaluate("heddle.editor.view.moveTo(0.3, { x: 200, y: 300 })")
+    page.mouse.dblclick(*prompt.at("text"))
+    page.keyboard.type("a heart")
+    assert page.evaluate(scale) > 0.8
+    page.keyboard.press("Escape")
+    page.evaluate("heddle.editor.view.moveTo(0.3, { x: 200, y: 300 })")
+    page.keyboard.press("Enter")
+    assert page.evaluate(scale) > 0.8
+    page.keyboard.type(" of gold")
+    page.keyboard.press("Escape")
+    assert prompt.value("text") == "a heart of gold"
+
+
 def test_ctrl_and_the_arrows_weigh_the_words_of_a_prompt(editor_page: Page) -> None:
     widgets = open_nodes(editor_page, "CLIPTextEncode", CLIPTextEncode={"text": "a red heart"})
     widgets.click("text", right=20, down=12)
@@ -345,7 +363,7 @@ def test_a_file_that_is_dropped_on_a_node_is_its_own(editor_page: Page) -> None:
           const read = Uint8Array.from(atob(bytes), (letter) => letter.charCodeAt(0));
           data.items.add(new File([read], "dropped.png", { type: "image/png" }));
           const place = { dataTransfer: data, clientX: x, clientY: y, bubbles: true, cancelable: true };
-          for (const type of ["dragover", "drop"]) {
+          for (const type of ["dragenter", "dragover", "drop"]) {
             document.elementFromPoint(x, y).dispatchEvent(new DragEvent(type, place));
           }
         }""",
@@ -353,6 +371,50 @@ def test_a_file_that_is_dropped_on_a_node_is_its_own(editor_page: Page) -> None:
     )
     editor_page.wait_for_function("() => nodes.LoadImage.values.image.startsWith('dropped')")
     assert editor_page.evaluate("heddle.editor.document.root.nodes.size") == 1
+    expect(editor_page.locator(".is-drop-target")).to_have_count(0)  # the frame that says "drop it here"
+
+
+def test_a_text_that_was_only_looked_at_is_what_it_was(editor_page: Page) -> None:
+    """A field has no carriage returns, one line no line feeds, and neither of them holds a list."""
+    page = editor_page
+    open_nodes(page, "CLIPTextEncode", "SaveImage")
+    held = {"CLIPTextEncode": ["text", "one\r\ntwo"], "SaveImage": ["filename_prefix", "a\nb"]}
+    look = """([type, name]) => {
+      const { services } = heddle.editor;
+      services.widgets.edit(nodes[type], nodes[type].widgets.find((each) => each.name === name));
+      const shown = document.querySelector(".widget-field").value;
+      document.activeElement.blur();
+      return shown;
+    }"""
+    put = """([type, name, value]) =>
+      heddle.editor.edit("undo.value", () => heddle.editor.graph.setValue(nodes[type], name, value))"""
+    for type, (name, value) in held.items():
+        for each in (value, {"a": 1}):
+            page.evaluate(put, [type, name, each])
+            shown = page.evaluate(look, [type, name])
+            assert page.evaluate("([type, name]) => nodes[type].values[name]", [type, name]) == each
+        assert json.loads(shown) == {"a": 1}
+
+
+def test_what_is_no_picture_is_not_taken_for_one(editor_page: Page) -> None:
+    open_nodes(editor_page, "LoadImage")
+    before = editor_page.evaluate("nodes.LoadImage.values.image")
+    note = editor_page.get_by_role("alert")
+
+    def choose(name: str, data: bytes) -> None:
+        with editor_page.expect_file_chooser() as chooser:
+            editor_page.evaluate(
+                "() => { const node = nodes.LoadImage; void heddle.editor.services.widgets.edit(node, node.widgets.find((each) => each.widget === 'UPLOAD')); }",  # noqa: E501
+            )
+        chooser.value.set_files({"name": name, "mimeType": "image/png", "buffer": data})
+
+    choose("empty.png", b"")
+    expect(note.filter(has_text="empty.png is empty")).to_be_visible()
+    choose("words.png", b"these are words")
+    expect(note.filter(has_text="words.png is not a picture: it holds text")).to_be_visible()
+    choose("cut.png", RED_DOT[:40])
+    expect(note.filter(has_text="cut.png is not a picture that can be read")).to_be_visible()
+    assert editor_page.evaluate("nodes.LoadImage.values.image") == before
 
 
 def test_a_finger_taps_a_number_to_write_it(new_context: Callable[..., BrowserContext], server: PageServer) -> None:

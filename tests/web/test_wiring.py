@@ -218,6 +218,18 @@ def test_a_drop_on_empty_canvas_offers_what_fits_and_links_what_is_chosen(canvas
     assert (canvas.links(), canvas.count()) == ([], 1)
 
 
+def test_a_palette_that_is_clicked_at_still_hears_keys(canvas: Canvas) -> None:
+    canvas.page.mouse.dblclick(*canvas.place(500, 300))
+    palette = canvas.page.get_by_role("dialog", name="Add a node")
+    palette.locator(".palette-foot").click()
+    canvas.page.keyboard.type("ksamp")  # no letter is a key of the canvas
+    expect(palette.get_by_role("option", selected=True)).to_contain_text("KSampler")
+    palette.locator(".palette-card h2").click()
+    canvas.press("Escape")
+    expect(palette).to_have_count(0)
+    assert canvas.count() == 0
+
+
 def test_a_node_is_found_and_placed_by_keyboard_alone(canvas: Canvas) -> None:
     canvas.page.mouse.move(5, 5)  # over the bar: the node goes to the middle
     canvas.page.locator(".canvas").focus()
@@ -418,6 +430,26 @@ def test_no_menu_has_an_entry_without_words_or_a_barrier(
         canvas.press("Escape")
         expect(menus).to_have_count(0)
     assert len(seen) == len(places), "each has a menu of its own"
+
+
+def test_a_menu_that_is_longer_than_the_window_stays_inside_and_scrolled_when_a_part_opens(canvas: Canvas) -> None:
+    page = canvas.page
+    node = canvas.add("KSampler", 40, 60)
+    page.mouse.click(*canvas.title(node), button="right")
+    menu = page.get_by_role("menu", name="Menu", exact=True)
+    box = menu.bounding_box()
+    assert box and box["height"] < 700, "on a common screen all of it is seen"
+    canvas.press("Escape")
+    page.set_viewport_size({"width": 1280, "height": 420})
+    page.mouse.click(*canvas.title(node), button="right")
+    menu.get_by_role("menuitem", name="Delete, keep the links").hover()  # scrolls there
+    menu.get_by_role("menuitem", name=re.compile("^Select")).hover()
+    expect(page.get_by_role("menuitem", name="Select connected")).to_be_visible()
+    box = menu.bounding_box()
+    assert box and box["y"] >= 0
+    assert box["y"] + box["height"] <= 420
+    assert menu.evaluate("(menu) => menu.scrollTop") > 0
+    expect(menu.get_by_role("menuitem", name="Delete, keep the links")).to_be_in_viewport()
 
 
 def test_a_node_is_resized_by_each_of_its_corners_and_the_one_across_stays(canvas: Canvas) -> None:
@@ -685,3 +717,58 @@ def test_the_windows_of_palette_commands_and_search_hinder_nobody(
             assert find_barriers(canvas.page, window) == []
         canvas.press("Escape")
         expect(canvas.page.locator(window)).to_have_count(0)
+
+
+GROUP = "(() => { const [g] = heddle.editor.graph.groups; return [g.x, g.y, g.x + g.width, g.y + g.height]; })()"
+
+
+def test_a_group_is_resized_by_each_of_its_edges_and_corners_and_snaps_as_nodes_do(canvas: Canvas) -> None:
+    page = canvas.page
+    page.mouse.click(*canvas.title(canvas.add("VAEDecode", 700, 400)))
+    canvas.press("Control+g")
+    canvas.press("Enter")
+    page.evaluate(
+        """() => {
+          const { editor } = heddle;
+          const box = Object.entries({ x: 200, y: 100, width: 300, height: 200 });
+          const [group] = editor.graph.groups;
+          editor.edit("undo.resize", () => box.forEach(([key, value]) => editor.graph.setGroup(group, key, value)));
+        }"""
+    )
+    before = page.evaluate(GROUP)
+    left, top, right, bottom = before
+    for dx, dy, cursor in (
+        (-1, -1, "nwse"),
+        (0, -1, "ns"),
+        (1, -1, "nesw"),
+        (1, 0, "ew"),
+        (1, 1, "nwse"),
+        (0, 1, "ns"),
+        (-1, 1, "nesw"),
+        (-1, 0, "ew"),
+    ):
+        x = {-1: left + 2, 0: (left + right) / 2, 1: right - 2}[dx]
+        y = {-1: top + 2, 0: (top + bottom) / 2, 1: bottom - 2}[dy]
+        start = canvas.place(x, y)
+        page.mouse.move(*start)
+        expect(page.locator(".canvas")).to_have_css("cursor", f"{cursor}-resize")
+        canvas.drag(start, (start[0] + 30 * (dx or 1), start[1] + 30 * (dy or 1)))
+        now = page.evaluate(GROUP)
+        moved = [30 * dx if dx < 0 else 0, 30 * dy if dy < 0 else 0, 30 * dx if dx > 0 else 0, 30 * dy if dy > 0 else 0]
+        assert [after - edge for after, edge in zip(now, before, strict=True)] == pytest.approx(moved), (dx, dy)
+        canvas.press("Control+z")
+        assert page.evaluate(GROUP) == before
+    start = canvas.place(left, (top + bottom) / 2)
+    page.mouse.move(*start)
+    page.mouse.down()
+    page.keyboard.down("Shift")  # the other of what the setting says: on the grid
+    page.mouse.move(start[0] - 33, start[1])
+    page.mouse.up()
+    page.keyboard.up("Shift")
+    assert page.evaluate(GROUP) == [170, top, right, bottom]
+    start = canvas.place(170, top + 60)
+    canvas.drag(start, (start[0] + 600, start[1]))
+    assert page.evaluate(GROUP) == [right - 140, top, right, bottom], "what is as small as it can be does not wander"
+    page.evaluate("() => { heddle.editor.graph.groups[0].flags.pinned = true; }")
+    canvas.drag(canvas.place(right - 2, top + 60), canvas.place(right + 60, top + 60))
+    assert page.evaluate(GROUP) == [right - 140, top, right, bottom]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, Dialog, Page, expect
+from playwright.sync_api import BrowserContext, Dialog, Page, Route, expect
 
 from server.keys import Limits
 from tests.web.conftest import Troubles
@@ -39,6 +40,13 @@ def open_page(context: BrowserContext) -> Page:
     return page
 
 
+HAS_DRAFT = """async () => {
+  const database = await new Promise((done) => { indexedDB.open("heddle", 1).onsuccess = (event) => done(event.target.result); });
+  const heads = database.transaction("heads").objectStore("heads").getAll();
+  await new Promise((done) => { heads.onsuccess = done; });
+  database.close();
+  return heads.result.some((head) => head.name === "Unnamed");
+}"""  # noqa: E501
 PLACE = "(n => n && [n.x, n.y])(heddle.editor.graph.node({node!r}))"
 
 
@@ -49,6 +57,27 @@ def place(page: Page, node: str) -> list[float]:
 def test_the_first_visit_shows_a_workflow_that_can_run(editor_page: Page) -> None:
     expect(editor_page.get_by_role("tab", name="text_to_image")).to_have_attribute("aria-selected", "true")
     assert editor_page.evaluate("heddle.editor.graph.nodes.size") > 5
+
+
+def test_the_first_visit_passes_over_what_this_machine_cannot_run(page: Page) -> None:
+    def lack_the_first(route: Route) -> None:
+        found = route.fetch().json()
+        for each in found:
+            each["runs"] = each["name"] != "text_to_image"
+            if not each["runs"]:
+                each["missing"] = {"nodes": [], "files": [{"kind": "checkpoints", "name": "other.safetensors"}]}
+        route.fulfill(json=found)
+
+    page.route("**/heddle/workflows", lack_the_first)
+    page.goto("/")
+    page.locator("body[data-ready]").wait_for()
+    expect(page.get_by_role("tab", name="image_to_image")).to_be_visible()
+    page.evaluate(RUN, "panel.workflows")
+    expect(page.get_by_role("button", name="Text to image")).to_contain_text("Not here yet: other.safetensors")
+    page.evaluate(RUN, "file.browse")
+    cards = page.get_by_role("dialog").get_by_role("button")
+    expect(cards.filter(has_text="Text to image")).to_contain_text("Not here yet: other.safetensors")
+    expect(cards.filter(has_text="Latent upscale")).not_to_contain_text("Not here")
 
 
 def test_what_was_not_saved_is_there_after_a_reload(editor_page: Page) -> None:
@@ -117,6 +146,27 @@ def test_a_save_does_not_replace_what_another_window_saved(context: BrowserConte
     assert [1234, 567] in [node["pos"] for node in read_file(first, "shared.json")["nodes"]]
 
 
+def test_a_save_says_whether_the_name_is_anothers_or_the_file_is_gone(
+    context: BrowserContext, troubles: Troubles
+) -> None:
+    troubles.allow("409")
+    page, second = open_page(context), open_page(context)
+    save_as(second, "of another")
+    save_as(page, "here")
+    page.evaluate(RUN, "file.save-as")
+    page.get_by_role("textbox", name="Save as").fill("of another")
+    page.evaluate(MOVE)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog")).to_contain_text("There is another workflow called “of another”")
+    page.keyboard.press("Escape")
+    second.evaluate("heddle.editor.services.workflows.delete('here.json')")
+    page.keyboard.press("Control+s")
+    expect(page.get_by_role("dialog")).to_contain_text("“here” was deleted, moved or renamed elsewhere")
+    page.get_by_role("button", name="Save it there again").click()
+    expect(page.get_by_label("Not saved")).to_have_count(0)
+    assert [1234, 567] in [node["pos"] for node in read_file(page, "here.json")["nodes"]]
+
+
 def test_an_earlier_version_comes_back(editor_page: Page, find_barriers: Callable[..., list[str]]) -> None:
     save_as(editor_page, "evolving")
     before = read_file(editor_page, "evolving.json")
@@ -126,6 +176,7 @@ def test_an_earlier_version_comes_back(editor_page: Page, find_barriers: Callabl
     editor_page.evaluate(RUN, "file.versions")
     dialog = editor_page.get_by_role("dialog")
     dialog.locator(".version").nth(1).click()
+    expect(dialog.get_by_role("listitem").filter(has_text="moved")).to_have_count(1)
     assert find_barriers(editor_page, "dialog") == []
     dialog.get_by_role("button", name="Restore").click()
     expect(editor_page.get_by_text("This is the version of")).to_be_visible()
@@ -163,6 +214,13 @@ def test_tabs_and_examples_speak_chinese_and_hinder_nobody(
 ) -> None:
     page = open_page(new_context(server, locale="zh-CN"))
     expect(page.get_by_role("tablist", name="打开的工作流")).to_be_visible()
+    until(page, "[...heddle.editor.graph.nodes.values()].some((node) => node.name === 'K 采样器')")
+    page.keyboard.press("Shift+A")
+    page.keyboard.type("ksampler")
+    card = page.locator(".palette-card")
+    expect(card.get_by_role("heading", name="K 采样器")).to_be_visible()
+    expect(card).to_contain_text("正面条件")
+    page.keyboard.press("Escape")
     page.evaluate(RUN, "file.browse")
     expect(page.get_by_role("dialog").locator(".card").first).to_be_visible()
     assert find_barriers(page, "dialog") == []
@@ -228,14 +286,71 @@ def test_a_draft_of_another_browser_goes_on_as_one_of_its_own(
     old = page.evaluate(DRAFT)
     wait_for_draft(page, old)
     beside = open_page(context)
-    expect(beside.get_by_text("kept on the server")).to_have_count(0)  # it is open in the window beside
+    expect(beside.get_by_text("The server kept")).to_have_count(0)  # it is open in the window beside
     elsewhere = open_page(new_context(server))
-    elsewhere.get_by_role("button", name="Open it").click()
-    expect(elsewhere.get_by_text("kept on the server")).to_have_count(0)  # the note goes before the draft has come
+    elsewhere.locator(".note").get_by_role("button", name="Open").click()
+    expect(elsewhere.get_by_text("The server kept")).to_have_count(0)  # the note goes before the draft has come
     until(elsewhere, PLACE.format(node=node), [1234, 567])
     new = elsewhere.evaluate(DRAFT)
     assert new != old
     wait_for_draft(elsewhere, new)
+
+
+def put_draft(server: PageServer, draft: str, name: str) -> None:
+    """As another browser leaves it."""
+    body = json.dumps({"nodes": [], "links": [], "version": 0.4}).encode()
+    address = f"{server.address}/heddle/drafts/{draft}?name={name}"
+    urllib.request.urlopen(urllib.request.Request(address, body, method="PUT"), timeout=30).close()
+
+
+def test_a_draft_that_is_left_alone_is_offered_again_when_it_changed_and_is_discarded_by_name(
+    start_server: Callable[..., PageServer],
+    new_context: Callable[..., BrowserContext],
+    find_barriers: Callable[..., list[str]],
+) -> None:
+    server = start_server()
+    context = new_context(server)
+    put_draft(server, "one", "Lighthouse")
+
+    page = open_page(context)
+    note = page.locator(".note").filter(has_text="Lighthouse")
+    expect(note).to_contain_text("1 minute ago")
+    note.get_by_role("button", name="Leave alone").click()
+    expect(page.get_by_text("It stays on the server")).to_be_visible()
+    page.close()
+
+    # The next visit says nothing; the panel has it, and the question can be refused.
+    page = open_page(context)
+    until(page, "heddle.editor.services.workflows.isKept()")
+    page.get_by_role("button", name="Workflows", exact=True).click()
+    page.get_by_role("button", name="kept on the server: 1").click()
+    expect(page.locator(".note").filter(has_text="Lighthouse")).to_have_count(0)
+    assert find_barriers(page, "dialog") == []
+    page.get_by_role("button", name="Discard “Lighthouse”…").click()
+    question = page.get_by_role("dialog", name="Discard unsaved work?")
+    expect(question).to_contain_text("“Lighthouse”, changed 1 minute ago")
+    question.get_by_role("button", name="Keep").click()
+    expect(page.get_by_role("button", name="Open “Lighthouse”")).to_be_visible()
+    page.close()
+
+    # Changed since, with another one beside it: both are offered; what changes while one is asked stays.
+    put_draft(server, "one", "Lighthouse")
+    put_draft(server, "two", "Harbour")
+    page = open_page(context)
+    note = page.locator(".note").filter(has_text="“Harbour” and “Lighthouse”")
+    note.get_by_role("button", name="Choose…").click()
+    page.get_by_role("button", name="Discard all…").click()
+    question = page.get_by_role("dialog", name="Discard unsaved work?")
+    expect(question).to_contain_text("“Harbour”")
+    before = server.ask("/heddle/drafts")["drafts"]
+    while server.ask("/heddle/drafts")["drafts"] == before:
+        put_draft(server, "one", "Lighthouse")  # at another millisecond
+    question.get_by_role("button", name="Discard", exact=True).click()
+    expect(page.get_by_text("“Lighthouse” was changed meanwhile")).to_be_visible()
+    expect(page.get_by_role("button", name="Open “Harbour”")).to_have_count(0)
+    assert [each["id"] for each in server.ask("/heddle/drafts")["drafts"]] == ["one"]
+    page.get_by_role("button", name="Open “Lighthouse”").click()
+    expect(page.get_by_role("tab", name="Lighthouse")).to_be_visible()
 
 
 def test_a_browser_that_keeps_nothing_asks_before_it_closes_and_the_server_keeps_the_work(
@@ -257,6 +372,37 @@ def test_a_browser_that_keeps_nothing_asks_before_it_closes_and_the_server_keeps
     until_heard(page, lambda: bool(asked))
     assert asked == ["beforeunload"]
     wait_for_draft(page, page.evaluate(DRAFT))
+
+
+def test_a_tab_that_cannot_be_kept_is_not_forgotten_for_one_that_can(
+    new_context: Callable[..., BrowserContext], server: PageServer, troubles: Troubles
+) -> None:
+    troubles.allow("ERR_FAILED")
+    context = new_context(server)
+    context.add_init_script("""
+      const { put } = IDBObjectStore.prototype;
+      IDBObjectStore.prototype.put = function (value) {
+        if (value.record?.type === "KSampler") throw new DOMException("full", "QuotaExceededError");
+        return put.call(this, value);
+      };""")
+    page = context.new_page()
+    page.route("**/heddle/drafts/**", lambda route: route.abort())  # nor does the server have it
+    page.goto("/")
+    page.locator("body[data-ready]").wait_for()
+    page.evaluate(MOVE)
+    page.evaluate("heddle.editor.services.workflows.openNew()")
+    asked: list[str] = []
+
+    def stay(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.dismiss()
+
+    page.on("dialog", stay)
+    page.locator(".canvas").click(position={"x": 30, "y": 600})
+    until(page, HAS_DRAFT, True)
+    page.close(run_before_unload=True)
+    until_heard(page, lambda: bool(asked))
+    assert asked == ["beforeunload"]
 
 
 def test_a_save_that_fails_says_why_and_offers_the_file(editor_page: Page, troubles: Troubles) -> None:
@@ -355,6 +501,39 @@ def test_a_long_seed_keeps_its_digits_on_every_way_back(
     assert page.evaluate(SEED) == LONG
 
 
+def test_a_name_that_no_file_can_have_is_told_where_it_is_typed(editor_page: Page, troubles: Troubles) -> None:
+    page = editor_page
+    troubles.allow("409")
+    save_as(page, "taken")
+    page.evaluate(RUN, "file.new")
+    page.evaluate(RUN, "file.save")
+    field = page.get_by_role("textbox", name="Save as")
+    for given, told in {
+        " / ": "Give it a name",
+        "..": "Give it a name",
+        "10:30": "cannot hold :",
+        "parts/aux.v2": "Windows keeps the name aux",
+        "長" * 85: "260 bytes",
+    }.items():
+        field.fill(given)
+        field.press("Enter")
+        expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text(told)
+        expect(field).to_have_value(given)
+    field.fill("folder/free name")
+    field.press("Enter")
+    expect(page.get_by_role("tab", name="free name")).to_be_visible()
+    page.evaluate(RUN, "file.rename")
+    field = page.get_by_role("textbox", name="New name")
+    field.fill("taken")
+    field.press("Enter")
+    expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("called taken already")
+    field.fill("folder/FREE name")
+    field.press("Enter")
+    expect(page.get_by_role("tab", name="FREE name")).to_be_visible()
+    page.evaluate(RUN, "file.save-as")
+    expect(page.get_by_role("textbox", name="Save as")).to_have_value("folder/FREE name")  # a copy lands beside it
+
+
 def test_a_tab_follows_its_file_and_outlives_it(editor_page: Page) -> None:
     page = editor_page
     save_as(page, "before")
@@ -424,6 +603,32 @@ def test_letters_that_cannot_be_read_are_told(editor_page: Page) -> None:
     expect(editor_page.locator(".notes")).to_contain_text("Some letters of old.json could not be read")
 
 
+def test_what_is_damaged_is_told_by_kind(editor_page: Page) -> None:
+    nodes = ", ".join(["null"] * 10 + ['{"id": 1, "type": "Note", "pos": [NaN, 0]}'])
+    text = f'{{"nodes": [{nodes}], "links": [[3, 1, 0, 77, 0, "X"], [4, 1, 0, 78, 0, "X"]]}}'
+    editor_page.evaluate(OPEN_FILE, ["bad.json", list(text.encode())])
+    told = editor_page.get_by_role("alert")
+    expect(told.filter(has_text="node 1, 2, 3, 4, 5, 6, 7, 8 and 2 more")).to_contain_text("link 3, 4")
+    expect(told.filter(has_text="bad.json: values that are no numbers")).to_be_visible()
+
+
+def test_node_templates_open_as_groups(editor_page: Page) -> None:
+    part = {
+        "nodes": [
+            {"type": "VAELoader", "pos": [50, 50], "outputs": [{"name": "VAE", "type": "VAE", "links": None}]},
+            {"type": "VAEDecode", "pos": [400, 50], "inputs": [{"name": "vae", "type": "VAE", "link": None}]},
+        ],
+        "links": [[0, 0, 1, 0, 3]],
+    }
+    data = json.dumps({"templates": [{"name": "Decoding", "data": json.dumps(part)}]}).encode()
+    editor_page.evaluate(OPEN_FILE, ["my templates.json", list(data)])
+    expect(editor_page.get_by_role("tab", name="my templates")).to_be_visible()
+    expect(editor_page.get_by_text("node templates (1), each in a group")).to_be_visible()
+    written = editor_page.evaluate(WRITE)
+    assert [group["title"] for group in written["groups"]] == ["Decoding"]
+    assert len(written["links"]) == 1
+
+
 @pytest.mark.parametrize(
     ("end", "told"),
     [(None, "plain.png carries no workflow, so it became an input"), (60, "plain.png cannot be read whole")],
@@ -435,12 +640,82 @@ def test_a_picture_without_a_workflow_is_said_to_be_an_input(editor_page: Page, 
     until(editor_page, "heddle.editor.graph.nodes.size", before + 1)
 
 
-def test_long_names_of_tabs_leave_the_button_for_a_new_one_free_on_a_phone(editor_page: Page) -> None:
+def test_long_names_of_tabs_leave_the_buttons_beside_them_free_on_a_phone(editor_page: Page) -> None:
     editor_page.set_viewport_size({"width": 390, "height": 844})
     for name in ("a portrait of a weaver", "a landscape at night"):
         editor_page.evaluate("name => void heddle.editor.services.workflows.openSaved({ nodes: [] }, { name })", name)
     tab = editor_page.get_by_role("tab", name="a landscape at night")
     expect(tab).to_have_attribute("aria-selected", "true")
+    expect(tab).to_be_in_viewport(ratio=0.99)
     ends = tab.evaluate("(each) => each.getBoundingClientRect().right")
-    begins = editor_page.locator(".tabs ~ button").first.evaluate("(each) => each.getBoundingClientRect().left")
+    begins = editor_page.locator(".tabs ~ button:visible").first.evaluate("each => each.getBoundingClientRect().left")
     assert ends <= begins
+
+
+def open_tabs(page: Page, count: int) -> list[str]:
+    names = [f"a workflow with the number {number}" for number in range(count)]
+    for name in names:
+        page.evaluate("name => void heddle.editor.services.workflows.openSaved({ nodes: [] }, { name })", name)
+    expect(page.get_by_role("tab")).to_have_count(count + 1)  # the first one is there, too
+    return names
+
+
+def test_tabs_that_do_not_fit_scroll_and_a_list_has_all_of_them(
+    editor_page: Page, find_barriers: Callable[..., list[str]]
+) -> None:
+    page = editor_page
+    names = open_tabs(page, 14)
+    tabs = page.get_by_role("tablist")
+    for width in (1280, 390):
+        page.set_viewport_size({"width": width, "height": 844})
+        shown = page.get_by_role("tab", selected=True)
+        until(page, "innerWidth", width)
+        expect(page.get_by_role("button", name="All open tabs")).to_be_visible()
+        expect(shown).to_be_in_viewport(ratio=0.99)
+        begins = page.locator(".bar-end").evaluate("each => each.getBoundingClientRect().left")
+        for part in (tabs, page.get_by_role("button", name="All open tabs")):
+            assert part.evaluate("each => each.getBoundingClientRect().right") <= begins
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+        for end, which in (("Home", "first"), ("End", "last")):
+            shown.focus()
+            page.keyboard.press(end)
+            expect(getattr(page.get_by_role("tab"), which)).to_have_attribute("aria-selected", "true")
+            expect(shown).to_be_focused()
+            expect(shown).to_be_in_viewport(ratio=0.99)
+        assert not find_barriers(page, ".bar")
+    page.set_viewport_size({"width": 1280, "height": 844})
+    until(page, "innerWidth", 1280)
+    tabs.hover()
+    page.mouse.wheel(0, -9000)
+    expect(page.get_by_role("tab").first).to_be_in_viewport(ratio=0.99)
+    expect(page.get_by_role("tab").last).not_to_be_in_viewport()  # looking for a tab shows no other workflow
+    page.get_by_role("button", name="All open tabs").click()
+    expect(page.get_by_role("menuitemcheckbox", name=names[-1])).to_be_focused()
+    page.get_by_role("menuitemcheckbox", name=names[5], exact=True).click()
+    expect(page.get_by_role("tab", name=names[5], exact=True)).to_be_in_viewport(ratio=0.99)
+    expect(page.get_by_role("tab", name=names[5], exact=True)).to_have_attribute("aria-selected", "true")
+
+
+def test_tabs_are_put_in_order_and_closed_by_pointer_and_key(editor_page: Page) -> None:
+    page = editor_page
+    names = open_tabs(page, 3)
+    tab = {name: page.get_by_role("tab", name=name, exact=True) for name in names}
+    tab[names[2]].drag_to(tab[names[0]], target_position={"x": 8, "y": 10})
+    expect(page.get_by_role("tab")).to_contain_text(["text_to_image", names[2], names[0], names[1]])
+    tab[names[2]].drag_to(tab[names[1]], target_position={"x": 150, "y": 10})
+    expect(page.get_by_role("tab")).to_contain_text(["text_to_image", *names])
+    page.keyboard.press("Alt+Shift+PageUp")
+    expect(page.get_by_role("tab")).to_contain_text(["text_to_image", names[0], names[2], names[1]])
+    page.keyboard.press("Alt+Shift+PageDown")
+    expect(page.get_by_role("tab")).to_contain_text(["text_to_image", *names])
+    page.keyboard.press("Alt+T")
+    expect(page.get_by_role("menuitemcheckbox", name=names[2])).to_be_focused()
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Enter")
+    expect(tab[names[1]]).to_have_attribute("aria-selected", "true")
+    tab[names[0]].click(button="middle")
+    expect(page.get_by_role("tab")).to_contain_text(["text_to_image", names[1], names[2]])
+    until_kept(page)
+    page.reload()
+    expect(page.get_by_role("tab")).to_contain_text(["text_to_image", names[1], names[2]])
+    expect(tab[names[1]]).to_have_attribute("aria-selected", "true")

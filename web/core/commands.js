@@ -23,6 +23,8 @@ export class Commands {
   #bindings;
   /** Ids of those that go on and are `isOnce`. @type {Set<string>} */
   #running = new Set();
+  /** Each says whether a command makes sense where the person is. @type {Set<(command: Command) => boolean>} */
+  #limits = new Set();
   /** @type {(error: unknown) => void} */
   onError = reportError;
 
@@ -61,7 +63,22 @@ export class Commands {
   /** @param {string} id */
   isPossible(id) {
     const command = this.#commands.get(id);
-    return Boolean(command && (command.when?.() ?? true));
+    return Boolean(command && this.#makesSense(command));
+  }
+
+  /** @param {Command} command */
+  #makesSense(command) {
+    return [...this.#limits].every((allows) => allows(command)) && (command.when?.() ?? true);
+  }
+
+  /**
+   * Keeps keys, menus and lists from commands for a while: they are about what is not seen then.
+   * @param {(command: Command) => boolean} allows
+   * @returns {() => void} ends it
+   */
+  limit(allows) {
+    this.#limits.add(allows);
+    return () => void this.#limits.delete(allows);
   }
 
   /**
@@ -109,7 +126,7 @@ export class Commands {
     const isTyping = isTextField(event.target);
     for (const id of this.#keys.get(keysOf(event)) ?? []) {
       const command = this.#commands.get(id);
-      if (!command || command.isNative || (isTyping && !command.inText) || !(command.when?.() ?? true)) continue;
+      if (!command || command.isNative || (isTyping && !command.inText) || !this.#makesSense(command)) continue;
       event.preventDefault();
       this.run(id);
       return true;

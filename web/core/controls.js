@@ -19,35 +19,112 @@ const HIGHEST_DRAWN = 2 ** 50;
 const queued = new WeakSet();
 
 /**
- * To be called after a run was put into the queue, if the person wants values to change "after" (the default).
- * @param {Document} document
- * @param {() => number} [random]  0 to below 1
+ * A value that a run draws. `shown`: what the node holds until the server has taken the run; if it holds another one
+ * then, the person has set it.
+ * @typedef {{owner: Node, target: Record<string, any>, key: string, shown: any, value: any}} Drawn
  */
-export function afterQueue(document, random = Math.random) {
-  change(document, () => true, random);
-}
 
 /**
- * To be called before a run is put into the queue, if the person wants values to change "before": they see the seed that
- * is being run. A node's first run takes what the person sees already.
- * @param {Document} document
- * @param {() => number} [random]
+ * @template T
+ * @typedef {object} Run
+ * @property {T} written
+ * @property {(node: Node) => Record<string, any>} valuesOf  what a node is run with
+ * @property {() => void} taken  the server has it: the values show
+ * @property {() => void} refused  or it was never sent: all stays as it was
  */
-export function beforeQueue(document, random = Math.random) {
-  change(document, (node) => {
-    const isFirst = !queued.has(node);
-    queued.add(node);
-    return !isFirst;
-  }, random);
+
+/**
+ * The values of one workflow from run to run. Each run that is written is counted on from the one before it, answered or
+ * not, so runs in quick succession differ; but what people see, and what is kept, changes only with what the server took.
+ */
+export class Draws {
+  /** Runs without an answer, in order. @type {Drawn[][]} */
+  #open = [];
+  #document;
+  #random;
+
+  /** @param {Document} document @param {() => number} [random]  0 to below 1 */
+  constructor(document, random = Math.random) {
+    this.#document = document;
+    this.#random = random;
+  }
+
+  /**
+   * @template T
+   * @param {"after" | "before"} when  values change, as the person wants it: before, they will see the seed that is run, but
+   *   the first run of a node takes what they see already
+   * @param {() => T} write  the workflow, as it stands while this is called
+   * @returns {Run<T>}
+   */
+  run(when, write) {
+    /** @type {Map<Record<string, any>, Record<string, any>>} what nodes hold really, where they are run with something else */
+    const kept = new Map();
+    /** @param {Drawn} drawn */
+    const lay = ({ target, key, value }) => {
+      const before = kept.get(target) ?? {};
+      if (!(key in before)) before[key] = target[key];
+      kept.set(target, before);
+      target[key] = value;
+    };
+    /** @param {Drawn} drawn */
+    const heldOf = ({ target, key }) => (kept.get(target) && key in /** @type {any} */ (kept.get(target)) ? kept.get(target)?.[key] : target[key]);
+    /** @type {Node[]} */
+    const first = [];
+    const isDue = when === "after" ? () => true : (/** @type {Node} */ node) => {
+      if (queued.has(node)) return true;
+      queued.add(node);
+      first.push(node);
+      return false;
+    };
+    for (const drawn of this.#open.flat()) if (Object.is(heldOf(drawn), drawn.shown)) lay(drawn);
+    /** @type {Drawn[]} */
+    let all = [];
+    if (when === "before") (all = draw(this.#document, isDue, this.#random)).forEach(lay);
+    /** @type {Map<Record<string, any>, Record<string, any>>} */
+    const sent = new Map([...kept].map(([target, before]) => [target, Object.fromEntries(Object.keys(before).map((key) => [key, target[key]]))]));
+    let written;
+    try {
+      written = write();
+      if (when === "after") all = draw(this.#document, isDue, this.#random);
+    } finally {
+      for (const [target, before] of kept) Object.assign(target, before);
+    }
+    for (const drawn of all) drawn.shown = drawn.target[drawn.key];
+    this.#open.push(all);
+    return {
+      written,
+      valuesOf: (node) => ({ ...node.values, ...sent.get(node.values) }),
+      taken: () => this.#show(all),
+      refused: () => {
+        this.#open = this.#open.filter((each) => each !== all);
+        for (const node of first) queued.delete(node);
+      },
+    };
+  }
+
+  /** @param {Drawn[]} all */
+  #show(all) {
+    const at = this.#open.indexOf(all);
+    if (at < 0) return;
+    const later = this.#open.slice(at + 1);
+    const changes = all.filter(({ target, key, shown }) => Object.is(target[key], shown));
+    for (const { target, key, shown, value } of changes) {
+      for (const other of later.flat()) if (other.target === target && other.key === key && Object.is(other.shown, shown)) other.shown = value;
+    }
+    // A run that overtook others has counted on from them.
+    this.#open = [...this.#open.slice(0, at).map((run) => run.filter((each) => !all.some(({ target, key }) => each.target === target && each.key === key))), ...later];
+    this.#document.journal.setAside(changes);
+  }
 }
 
 /**
  * @param {Document} document
  * @param {(node: Node) => boolean} isDue
  * @param {() => number} random
+ * @returns {Drawn[]} what the next run has
  */
-function change(document, isDue, random) {
-  /** @type {{owner: object, target: any, key: string, value: any}[]} */
+function draw(document, isDue, random) {
+  /** @type {Drawn[]} */
   const changes = [];
   /** @param {Graph} graph */
   const visit = (graph) => {
@@ -63,12 +140,12 @@ function change(document, isDue, random) {
         const now = node.values[input.name];
         const filter = inputs.find((each) => each.name === "control_filter_list" && each.companionOf === input.name);
         const value = nextValue(input, now, mode, random, filter && String(node.values[filter.name] ?? ""));
-        if (value !== now) changes.push({ owner: node, target: node.values, key: input.name, value });
+        if (value !== now) changes.push({ owner: node, target: node.values, key: input.name, shown: now, value });
       }
     }
   };
   for (const graph of document.graphs()) visit(graph);
-  document.journal.setAside(changes);
+  return changes;
 }
 
 /**

@@ -5,6 +5,7 @@ import { Document } from "./document.js";
 import { Emitter } from "./emitter.js";
 import { Graph, Node } from "./graph.js";
 import { Selection } from "./selection.js";
+import { isUnreached } from "./server.js";
 import { CanvasView } from "./view/view.js";
 import { WidgetKinds } from "./widgets.js";
 
@@ -30,6 +31,7 @@ import { WidgetKinds } from "./widgets.js";
  * @property {null} documents  one was opened or closed
  * @property {Graph} graph  another graph of the document is shown
  * @property {null} selection
+ * @property {Node} seek  a node of the shown document is about to be brought into view
  * @property {Document} change  a step was done, undone or redone
  * @property {Document} aside  something is another one now that is no step, as seeds after a run
  * @property {null} catalogue  node types or lists of files are other ones now
@@ -57,6 +59,8 @@ export class Editor {
   #paths = new WeakMap();
   /** @type {{order: number, part: MenuPart}[]} */
   #menuParts = [];
+  /** The error that was told last. */
+  #reported = { text: "", dismiss: () => {} };
   /** Asked for with `?safe`: without the person's style sheets and packs' scripts, one of which may have broken the page. */
   isSafe = new URLSearchParams(globalThis.location?.search).has("safe");
   /** @type {Map<string, () => void>} name of a feature -> what undoes it */
@@ -85,6 +89,7 @@ export class Editor {
       this.events.emit("selection", null);
     });
     this.view.events.on("menu", (press) => this.#openMenu(press));
+    server.events.on("state", (state) => void (state === "open" && shell.fillPanels()));
     this.open(this.#document);
   }
 
@@ -96,7 +101,9 @@ export class Editor {
   /** Tells the person of an error. @param {unknown} error */
   report(error) {
     console.warn(error);
-    this.shell.note(error instanceof Error ? error.message : String(error), { kind: "error" });
+    const text = isUnreached(error) ? this.text("shell.no-answer") : error instanceof Error ? error.message : String(error);
+    if (text === this.#reported.text) this.#reported.dismiss(); // once is enough, and as the latest
+    this.#reported = { text, dismiss: this.shell.note(text, { kind: "error" }) };
   }
 
   /**
@@ -217,7 +224,7 @@ export class Editor {
   /** Zooms so that everything is seen. */
   fitAll() {
     const box = this.view.boxAround();
-    if (box) this.view.fit(box);
+    if (box) this.view.fit(box, { padding: 28 });
     else this.view.moveTo(1, { x: this.view.width / 2, y: this.view.height / 2 });
   }
 
@@ -265,6 +272,7 @@ export class Editor {
 
   /** Shows a node: opens the subgraph that it is in, chooses it, brings it into view. @param {Node} node @param {Node[]} [path] */
   goTo(node, path = this.path) {
+    this.events.emit("seek", node);
     if (node.graph !== this.graph) this.enter(path);
     this.selection.set([node]);
     const box = this.view.boxAround([node]);
@@ -274,7 +282,11 @@ export class Editor {
 
   // Menus.
 
-  /** @param {number} order @param {MenuPart} part  adds to the menu of the canvas @returns {() => void} */
+  /**
+   * @param {number} order  a line stands between the parts of one ten and those of the next
+   * @param {MenuPart} part  adds to the menu of the canvas
+   * @returns {() => void}
+   */
   addMenu(order, part) {
     const entry = { order, part };
     this.#menuParts.push(entry);
@@ -288,9 +300,12 @@ export class Editor {
     if ("node" in hit && !this.selection.has(hit.node)) this.selection.set([hit.node]);
     /** @type {MenuItem[]} */
     const items = [];
-    for (const { part } of this.#menuParts) {
+    let section = -1;
+    for (const { order, part } of this.#menuParts) {
       const more = part(press);
-      if (more.length && items.length) items.push("line");
+      if (!more.length) continue;
+      if (items.length && Math.floor(order / 10) !== section) items.push("line");
+      section = Math.floor(order / 10);
       items.push(...more);
     }
     const area = this.view.element.getBoundingClientRect();

@@ -22,6 +22,33 @@ export function kindOfFile({ name, type }) {
   return kind === "image" || kind === "video" || kind === "audio" ? kind : kindOfName(name); // systems have no name for some
 }
 
+/**
+ * What keeps a file that is to be a picture from being one.
+ * @param {File} file
+ * @returns {Promise<"workflows.empty-file" | "workflows.text-not-picture" | "workflows.not-picture" | null>} key of a message
+ */
+export async function pictureTrouble(file) {
+  if (!file.size) return "workflows.empty-file";
+  if (await isText(file)) return "workflows.text-not-picture";
+  if (/\.(tiff?|heic|heif)$|image\/(tiff|hei[cf])/i.test(`${file.name} ${file.type}`)) return null; // browsers read none
+  try {
+    (await createImageBitmap(file)).close();
+    return null;
+  } catch {
+    return "workflows.not-picture";
+  }
+}
+
+/** Whether it begins as a text does. @param {Blob} file */
+export async function isText(file) {
+  try {
+    const head = new TextDecoder("utf-8", { fatal: true }).decode(await file.slice(0, 4096).arrayBuffer(), { stream: true });
+    return !/[\0-\x08\x0e-\x1f]/.test(head);
+  } catch {
+    return false;
+  }
+}
+
 /** @param {InputSpec} input @returns {FileKind | null} what the files are that it names */
 export function kindOfFiles(input) {
   const { options, widget } = input;

@@ -143,3 +143,9 @@ function writeDeep(value) {
   }
   return parts.join("");
 }
+
+/** What a widget shows of a value, also of one that its type cannot have. @param {any} value @returns {string} */
+export function textOfValue(value) {
+  if (value === undefined || value === null) return "";
+  return typeof value === "object" ? writeExactly(value) : String(value);
+}

@@ -102,7 +102,7 @@ export function openPicker(editor, title, picks) {
     addEventListener("pointerdown", (event) => {
       if (!panel.contains(/** @type {globalThis.Node} */ (event.target))) close();
     }, { signal: stop.signal, capture: true });
-    editor.shell.root.append(panel);
+    editor.shell.topmost.append(panel);
     refresh();
     field.focus();
   });

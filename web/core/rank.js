@@ -1,9 +1,12 @@
 /** Orders what is found for a few typed letters: whole names, their beginnings, beginnings of words, letters in order. */
 
+const GOOD = 600; // points from which on a name answers well: see scoreOfName
+
 /**
  * What a search goes over, in lower case, made once.
- * @typedef {{names: string[], words: string[], rest: string[], category: string}} Searchable
- *   `names`: what it is called, each one a field of its own; `words`: the first letters of their words; `rest`: aliases
+ * @typedef {{names: string[], words: string[], share: number[], rest: string[], category: string}} Searchable
+ *   `names`: what it is called, each one a field of its own; `words`: the first letters of their words; `share`: what
+ *   each counts, the one that is seen most; `rest`: aliases
  */
 
 /**
@@ -15,10 +18,12 @@
 export function searchable(names, aliases, category) {
   const apart = names.map((each) => wordsOf(each).join(" ")); // so that words inside of names have beginnings, too
   const all = [...new Set([...names, ...apart].map((each) => each.toLowerCase()))];
+  const shown = new Set([names[0], apart[0]].map((each) => each?.toLowerCase()));
   const initials = new Map(names.map((each) => [each.toLowerCase(), wordsOf(each).map((word) => word[0]).join("").toLowerCase()]));
   return {
     names: all,
     words: all.map((each) => initials.get(each) ?? ""),
+    share: all.map((each) => (shown.has(each) ? 1 : 0.9)),
     rest: aliases.map((each) => each.toLowerCase()),
     category: category.toLowerCase(),
   };
@@ -53,8 +58,8 @@ export function score(thing, query) {
 /** @param {Searchable} thing @param {string} text */
 function scoreOfWord(thing, text) {
   let best = 0;
-  for (let i = 0; i < thing.names.length; i++) best = Math.max(best, scoreOfName(thing.names[i], thing.words[i], text));
-  for (const alias of thing.rest) best = Math.max(best, scoreOfName(alias, "", text) * 0.9);
+  for (let i = 0; i < thing.names.length; i++) best = Math.max(best, scoreOfName(thing.names[i], thing.words[i], text) * thing.share[i]);
+  for (const alias of thing.rest) best = Math.max(best, scoreOfName(alias, "", text) * 0.6);
   if (best < 300 && text.length > 1) {
     const at = thing.category.indexOf(text);
     if (at >= 0) best = Math.max(best, at === 0 || thing.category[at - 1] === "/" ? 300 : 200);
@@ -113,7 +118,7 @@ function inOrder(name, text) {
  * @param {Iterable<T>} things
  * @param {string} query
  * @param {(thing: T) => Searchable} searchableOf
- * @param {(thing: T) => number} [bonus]  added to what is found: 0 to 100
+ * @param {(thing: T) => number} [bonus]  added to what is found, less to what hardly answers: -200 to 480
  * @returns {T[]} the best first; those that are equally good in the order that they came
  */
 export function rank(things, query, searchableOf, bonus = () => 0) {
@@ -122,7 +127,7 @@ export function rank(things, query, searchableOf, bonus = () => 0) {
   const found = [];
   for (const thing of things) {
     const points = score(searchableOf(thing), text);
-    if (points > 0) found.push({ thing, points: points + bonus(thing), at: found.length });
+    if (points > 0) found.push({ thing, points: points + bonus(thing) * (text ? Math.min(1, points / GOOD) : 1), at: found.length });
   }
   return found.sort((a, b) => b.points - a.points || a.at - b.at).map((each) => each.thing);
 }

@@ -17,6 +17,13 @@ export class Refusal extends Error {
   }
 }
 
+const UNREACHED = /^(Failed to fetch|NetworkError|Load failed|Importing a module script failed|error loading dynamically imported module)/i; // as browsers say it
+
+/** Whether a request, or a module that was asked for, came to nothing because the server is away. @param {unknown} error */
+export function isUnreached(error) {
+  return error instanceof TypeError && UNREACHED.test(error.message);
+}
+
 /**
  * @typedef {object} ServerEvents
  * @property {{type: string, data: any}} message  of the websocket

@@ -23,8 +23,11 @@ import { CLOSE, h, icon } from "./dom.js";
  *
  * One entry: its words are `text`, or the message that `title` names.
  * @typedef {{text?: string, title?: string, keys?: string, isDisabled?: boolean, isChecked?: boolean,
- *   run?: () => unknown, children?: MenuItem[], colour?: string}} MenuEntry  `colour`: shown before the words
+ *   run?: () => unknown, children?: MenuItem[], colour?: string, isStart?: boolean}} MenuEntry  `colour`: shown before the
+ *   words; `isStart`: the keyboard begins at it
  * @typedef {MenuEntry | "line"} MenuItem
+ *
+ * @typedef {{text: string, run: () => unknown}} NoteAction
  */
 
 const NOTE_MS = 6000;
@@ -34,7 +37,7 @@ const SAY_MS = 150; // what comes together is said together
 export class Shell {
   /** @type {Map<string, {panel: Panel, button: HTMLButtonElement}>} */
   #panels = new Map();
-  /** @type {Record<Side, {id: string, close: Undo} | null>} */
+  /** @type {Record<Side, {id: string, close: Undo, hasFailed: boolean} | null>} */
   #open = { left: null, right: null, bottom: null };
   #messages;
   /** @type {() => void} */
@@ -119,19 +122,36 @@ export class Shell {
     side.setAttribute("aria-label", title);
     side.hidden = false;
     button.setAttribute("aria-expanded", "true");
-    const opened = { id, close: /** @type {Undo} */ (undefined) };
+    const opened = { id, close: /** @type {Undo} */ (undefined), hasFailed: false };
     this.#open[panel.side] = opened;
     const filled = panel.open(body);
     if (filled instanceof Promise) {
       filled.then((undo) => {
         if (this.#open[panel.side] === opened) opened.close = undo;
         else undo?.(); // closed meanwhile
-      }, this.onError);
+      }, (error) => {
+        this.onError(error);
+        opened.hasFailed = true;
+        body.replaceChildren(h("p", {}, this.#messages.text("shell.empty-panel")), h("button", { type: "button", on: { click: () => this.#openAgain(panel.side) } }, this.#messages.text("shell.try-again")));
+      });
     } else {
       opened.close = filled;
     }
     this.onPanel(panel.side, id);
     return body;
+  }
+
+  /** @param {Side} name */
+  #openAgain(name) {
+    const { id } = this.#open[name] ?? {};
+    if (!id) return;
+    this.closePanel(name);
+    this.openPanel(id);
+  }
+
+  /** The server is back: panels that stayed empty without it are filled. */
+  fillPanels() {
+    for (const [name, open] of Object.entries(this.#open)) if (open?.hasFailed) this.#openAgain(/** @type {Side} */ (name));
   }
 
   /** @param {Side} name */
@@ -152,16 +172,18 @@ export class Shell {
   /**
    * Says something that needs no answer.
    * @param {string} text
-   * @param {{kind?: "plain" | "error" | "good", action?: {text: string, run: () => unknown}, lasts?: boolean}} [how]
+   * @param {{kind?: "plain" | "error" | "good", action?: NoteAction | NoteAction[], lasts?: boolean}} [how]
+   *   `action`: what can be done about it; one ends the note
    * @returns {() => void} takes it away
    */
   note(text, { kind = "plain", action, lasts = kind === "error" } = {}) {
     const remove = () => note.remove();
+    const buttons = [action ?? []].flat().map((each) => h("button", { type: "button", on: { click: () => { remove(); each.run(); } } }, each.text));
     const note = h("div", { class: `note note-${kind}`, role: kind === "error" ? "alert" : null },
       h("p", {}, text),
-      action && h("button", { type: "button", on: { click: () => { remove(); action.run(); } } }, action.text),
+      buttons.length > 1 ? h("div", { class: "note-actions" }, buttons) : buttons,
       h("button", { type: "button", class: "quiet", "aria-label": this.#messages.text("shell.dismiss"), on: { click: remove } }, icon(CLOSE)));
-    const host = this.#topmost();
+    const host = this.topmost;
     if (this.notes.parentElement !== host) host.append(this.notes); // what lies below a modal dialog cannot be pressed
     this.notes.append(note);
     while (this.notes.children.length > 5) this.notes.firstElementChild?.remove();
@@ -220,9 +242,14 @@ export class Shell {
     });
   }
 
-  /** Where what lies over everything belongs. */
-  #topmost() {
-    return [...document.querySelectorAll("dialog:modal")].at(-1) ?? this.root;
+  /** Whether a modal dialog lies over the page: nothing below it is for keys, drops or the pointer. */
+  get isCovered() {
+    return document.querySelector("dialog:modal") !== null;
+  }
+
+  /** Where what lies over everything belongs: the modal dialog on top, else the page. @returns {HTMLElement} */
+  get topmost() {
+    return /** @type {HTMLElement | undefined} */ ([...document.querySelectorAll("dialog:modal")].at(-1)) ?? this.root;
   }
 
   /**
@@ -246,15 +273,36 @@ export class Shell {
    * Asks for a text.
    * @param {string} title
    * @param {string} value  to begin with
+   * @param {(given: string) => string | null | Promise<string | null>} [check]  what is wrong with it: is shown, and the
+   *   question stays
    * @returns {Promise<string | null>} null: cancelled
    */
-  async askText(title, value) {
+  async askText(title, value, check = () => null) {
     /** @type {string | null} */
     let given = null;
     await this.dialog(title, (body, close) => {
-      const field = h("input", { type: "text", value, autofocus: true, "aria-label": title });
-      const form = h("form", { method: "dialog", on: { submit: (/** @type {Event} */ event) => { event.preventDefault(); given = field.value; close(); } } },
-        field, h("div", { class: "dialog-actions" },
+      const wrong = h("p", { class: "dialog-wrong", id: "dialog-wrong", role: "alert" });
+      /** @param {string | null} trouble */
+      const tell = (trouble) => {
+        wrong.textContent = trouble ?? "";
+        if (trouble) field.setAttribute("aria-invalid", "true");
+        else field.removeAttribute("aria-invalid");
+      };
+      const field = h("input", { type: "text", value, autofocus: true, "aria-label": title, "aria-describedby": "dialog-wrong", on: { input: () => tell(null) } });
+      let isAsked = false;
+      const take = async () => {
+        if (isAsked) return; // Enter, pressed twice
+        isAsked = true;
+        const asked = field.value;
+        const trouble = await check(asked);
+        isAsked = false;
+        tell(trouble);
+        if (trouble) return field.focus();
+        given = asked;
+        close();
+      };
+      const form = h("form", { method: "dialog", on: { submit: (/** @type {Event} */ event) => { event.preventDefault(); void take(); } } },
+        field, wrong, h("div", { class: "dialog-actions" },
           h("button", { type: "button", on: { click: close } }, this.#messages.text("shell.cancel")),
           h("button", { type: "submit", class: "main" }, this.#messages.text("shell.ok"))));
       body.append(form);
@@ -280,10 +328,10 @@ export class Shell {
       menu.remove();
       if (hadFocus && before instanceof HTMLElement) before.focus({ preventScroll: true });
     };
-    const host = this.#topmost();
+    const host = this.topmost;
     (host === this.root ? this.stage : host).append(menu); // the page is all landmarks
     placeInside(menu, place.x, place.y);
-    /** @type {HTMLElement | null} */ (menu.querySelector("[role^=menuitem]:not([aria-disabled=true])"))?.focus();
+    /** @type {HTMLElement | null} */ (menu.querySelector("[data-start]") ?? menu.querySelector("[role^=menuitem]:not([aria-disabled=true])"))?.focus();
     addEventListener("pointerdown", (event) => {
       if (!menu.contains(/** @type {globalThis.Node} */ (event.target))) this.#closeMenu();
     }, { signal: stop.signal, capture: true });
@@ -307,7 +355,7 @@ export class Shell {
       const row = h("div", {
         role: item.isChecked === undefined ? "menuitem" : "menuitemcheckbox", class: "menu-item", tabindex: "-1",
         "aria-disabled": item.isDisabled ? "true" : null, "aria-checked": item.isChecked === undefined ? null : String(item.isChecked),
-        "aria-haspopup": item.children ? "menu" : null,
+        "aria-haspopup": item.children ? "menu" : null, data: item.isStart ? { start: "" } : null,
       }, item.colour && h("i", { class: "menu-colour", style: { background: item.colour } }), h("span", { class: "menu-text" }, text), item.keys && h("kbd", {}, item.keys), item.children && h("span", { class: "menu-more", "aria-hidden": "true" }, "›"));
       const open = () => {
         opened?.remove();
@@ -320,7 +368,11 @@ export class Shell {
         const place = opened.getBoundingClientRect();
         if (place.left < area.right - 4 && place.right > area.left + 4) placeInside(opened, area.left + 16, area.bottom); // no room beside it: what is under the pointer stays
       };
-      row.addEventListener("pointerenter", () => { row.focus(); open(); });
+      row.addEventListener("pointerenter", ({ pointerType }) => {
+        if (pointerType === "touch") return; // a finger that is lifted where the menu came up has chosen nothing
+        row.focus();
+        open();
+      });
       row.addEventListener("click", (event) => {
         event.stopPropagation();
         if (item.isDisabled) return;

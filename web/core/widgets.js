@@ -1,5 +1,7 @@
 /** The kinds of widgets: how each is drawn on a node and how a person changes it. Features add the kinds. */
 
+import { textOfValue } from "./json.js";
+
 /** @import { Editor } from "./editor.js" */
 /** @import { Node } from "./graph.js" */
 /** @import { InputSpec } from "./spec.js" */
@@ -53,6 +55,6 @@ const UNKNOWN = {
   height: () => 20,
   draw: (pen, node, input, box) => {
     const value = node.values[input.name];
-    pen.field(box, input.options.label ?? input.name, typeof value === "object" ? JSON.stringify(value)?.slice(0, 100) ?? "" : String(value ?? ""));
+    pen.field(box, input.options.label ?? input.name, textOfValue(value).slice(0, 100));
   },
 };

@@ -75,3 +75,9 @@ export function wordFor(spec, side, name) {
 export function nameOfSlot(node, slot) {
   return slot.label ?? wordFor(node.spec, "links" in slot ? "outputs" : "inputs", slot.name) ?? slot.raw?.localized_name ?? slot.name;
 }
+
+/** What an input is called, be it a socket or a widget. @param {Node} node @param {string} name @returns {string} */
+export function nameOfInput(node, name) {
+  const slot = node.inputs.find((each) => (each.widget ?? each.name) === name);
+  return slot ? nameOfSlot(node, slot) : wordFor(node.spec, "inputs", name) ?? name;
+}

@@ -15,7 +15,8 @@ from typing import Any, ClassVar, Generic, TypeVar
 from weakref import WeakKeyDictionary
 
 from heddle.graph.results import ExecutionBlocker
-from heddle.graph.schema.types import DynamicInput, Input, MatchType, Output, entries_of
+from heddle.graph.schema.dynamic import DynamicInput, MatchType
+from heddle.graph.schema.sockets import Input, Output, entries_of
 
 T = TypeVar("T")
 

@@ -14,8 +14,10 @@ from heddle.graph.asking import chooser, validation_by
 from heddle.graph.errors import GraphError
 from heddle.graph.object_info import read_input
 from heddle.graph.plain import plain, plain_options, plain_text
+from heddle.graph.schema.dynamic import Autogrow, DynamicCombo, DynamicInput, DynamicSlot
 from heddle.graph.schema.node import ComfyNode, Schema, hidden_values, overrides
-from heddle.graph.schema.types import Autogrow, DynamicCombo, DynamicInput, DynamicSlot, Input
+from heddle.graph.schema.sockets import Input
+from heddle.graph.schema.widgets import Combo
 from heddle.graph.spec import InputSpec, NodeSpec, OutputSpec, Section, Validation
 
 
@@ -89,7 +91,7 @@ def _in_json(value: Any) -> Any:
     raise TypeError
 
 
-_OURS = frozenset({Schema.__module__, Input.__module__})
+_OURS = frozenset(each.__module__ for each in (Schema, Input, Combo, Autogrow))  # the modules that declare
 _encode = json.JSONEncoder(check_circular=False, default=_in_json).encode
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from heddle.samplers.guidance import ConditionedDenoiser
+from heddle.samplers.conditions import Call, Condition, ConditionedDenoiser
 from tests.golden.checks import NotCovered
 from tests.golden.notation import read_tensor
 from tests.golden.workshop import Workshop
@@ -49,8 +49,8 @@ def mixture_named(number: int, workshop: Workshop) -> Mixture:
 def denoiser_of_classes(workshop: Workshop, is_flow: bool) -> ConditionedDenoiser:
     """A denoiser whose context is the number of a class, [N, 1, 1]: guidance is tested together with it."""
 
-    def denoise(x: Tensor, sigma: Tensor, context: Tensor, /) -> Tensor:
-        numbers = context[:, 0, 0].int().tolist()
+    def denoise(x: Tensor, sigma: Tensor, call: Call, /) -> Tensor:
+        numbers = call.inputs["context"][:, 0, 0].int().tolist()
         parts = [
             mixture_named(number, workshop).clean(item[None], sigma, is_flow)
             for number, item in zip(numbers, x, strict=True)
@@ -60,6 +60,6 @@ def denoiser_of_classes(workshop: Workshop, is_flow: bool) -> ConditionedDenoise
     return denoise
 
 
-def class_context(number: int) -> Tensor:
+def class_condition(number: int) -> Condition:
     """What stands for a class where a network has the encoded text."""
-    return torch.full((1, 1, 1), float(number))
+    return Condition({"context": torch.full((1, 1, 1), float(number))})

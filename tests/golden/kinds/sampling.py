@@ -10,14 +10,15 @@ import torch
 from torch import Tensor
 
 from heddle.samplers.catalogue import SAMPLERS, SCHEDULERS
-from heddle.samplers.guidance import cfg
+from heddle.samplers.conditions import condition_sides
+from heddle.samplers.guiders import cfg
 from heddle.samplers.noise import initial_noise, white_noise
 from heddle.samplers.predictions import Prediction
 from heddle.samplers.run import run_sampler
 from heddle.samplers.schedules import sigmas_for
 from tests.golden.checks import Check, NotCovered, tolerance
 from tests.golden.kinds.kind import Kind
-from tests.golden.kinds.mixture import class_context, denoiser_of_classes, mixture_named
+from tests.golden.kinds.mixture import class_condition, denoiser_of_classes, mixture_named
 from tests.golden.kinds.noise_levels import model_named
 from tests.golden.sets import Case
 from tests.golden.workshop import Workshop
@@ -77,12 +78,11 @@ def _check_run(case: Case, workshop: Workshop) -> Iterator[Check]:
     )
     mask = workshop.tensor(inputs["noise_mask"]) if "noise_mask" in inputs else None
     positive, negative = class_number(inputs.get("positive"), 1), class_number(inputs.get("negative"), 2)
-    denoise = cfg(
+    guess = condition_sides(
         denoiser_of_classes(workshop, prediction.is_flow),
-        class_context(positive),
-        class_context(negative),
-        inputs.get("cfg", 1.0),
+        {"positive": [class_condition(positive)], "negative": [class_condition(negative)]},
     )
+    denoise = cfg(guess, inputs.get("cfg", 1.0), prediction)
     steps: list[tuple[Tensor, Tensor]] = []
     final = run_sampler(
         sampler,

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from heddle.samplers.conditions import Call
 from model_management.checkpoint import OpenedCheckpoint, open_checkpoint
 from model_management.denoiser import denoiser_for
 from model_management.families.known import FAMILIES
@@ -59,7 +60,7 @@ def _denoised(
     x, context = workshop.tensor(inputs["x"]), workshop.tensor(inputs["context"])
     with weights.hold(opened.model) as net:
         denoise = denoiser_for(opened.model, net)
-        return {"denoised": denoise(x, torch.tensor(inputs["sigma"], dtype=torch.float32), context)}
+        return {"denoised": denoise(x, torch.tensor(inputs["sigma"], dtype=torch.float32), Call({"context": context}))}
 
 
 def _encoded_text(

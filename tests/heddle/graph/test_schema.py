@@ -13,7 +13,7 @@ from heddle.graph.dynamic import resolve_inputs
 from heddle.graph.errors import GraphError
 from heddle.graph.object_info import record_of
 from heddle.graph.results import ExecutionBlocker, Expanded, Shown
-from heddle.graph.schema import types as io
+from heddle.graph.schema import dynamic, sockets, widgets, wires
 from heddle.graph.schema.node import ComfyNode, Hidden, NodeOutput, PriceBadge, PriceBadgeDepends, Schema
 from heddle.graph.schema.reading import gather, spec_of_schema
 
@@ -34,36 +34,36 @@ def entry_of(declared: Any) -> Any:
 
 TOPICS: list[tuple[Any, list[Any]]] = [
     (
-        io.MatchType.Input("a", template=io.MatchType.Template("t", allowed_types="IMAGE")),
+        dynamic.MatchType.Input("a", template=dynamic.MatchType.Template("t", allowed_types="IMAGE")),
         ["COMFY_MATCHTYPE_V3", {"template": {"template_id": "t", "allowed_types": "IMAGE"}}],
     ),
-    (io.Image.Input("a"), ["IMAGE", {}]),
+    (wires.Image.Input("a"), ["IMAGE", {}]),
     (
-        io.Mask.Input("a", tooltip="T", lazy=True, raw_link=True),
+        wires.Mask.Input("a", tooltip="T", lazy=True, raw_link=True),
         ["MASK", {"tooltip": "T", "lazy": True, "rawLink": True}],
     ),
     (
-        io.Int.Input(
-            "a", default=1, min=0, max=9, step=2, control_after_generate=True, display_mode=io.NumberDisplay.slider
+        widgets.Int.Input(
+            "a", default=1, min=0, max=9, step=2, control_after_generate=True, display_mode=widgets.NumberDisplay.slider
         ),
         ["INT", {"default": 1, "min": 0, "max": 9, "step": 2, "control_after_generate": True, "display": "slider"}],
     ),
     (
-        io.Int.Input("a", default=0, control_after_generate=io.ControlAfterGenerate.randomize, advanced=True),
+        widgets.Int.Input("a", default=0, control_after_generate=widgets.ControlAfterGenerate.randomize, advanced=True),
         ["INT", {"default": 0, "control_after_generate": "randomize", "advanced": True}],
     ),
-    (io.Float.Input("a", default=0.5, round=0.01), ["FLOAT", {"default": 0.5, "round": 0.01}]),
+    (widgets.Float.Input("a", default=0.5, round=0.01), ["FLOAT", {"default": 0.5, "round": 0.01}]),
     (
-        io.String.Input("a", multiline=True, placeholder="P", dynamic_prompts=True, force_input=True),
+        widgets.String.Input("a", multiline=True, placeholder="P", dynamic_prompts=True, force_input=True),
         ["STRING", {"multiline": True, "placeholder": "P", "dynamicPrompts": True, "forceInput": True}],
     ),
     (
-        io.Boolean.Input("a", default=False, label_on="yes", label_off="no", socketless=True),
+        widgets.Boolean.Input("a", default=False, label_on="yes", label_off="no", socketless=True),
         ["BOOLEAN", {"default": False, "label_on": "yes", "label_off": "no", "socketless": True}],
     ),
     (
-        io.Combo.Input(
-            "a", options=["x", 1], default="x", upload=io.UploadType.image, image_folder=io.FolderType.output
+        widgets.Combo.Input(
+            "a", options=["x", 1], default="x", upload=widgets.UploadType.image, image_folder=widgets.FolderType.output
         ),
         [
             "COMBO",
@@ -77,7 +77,7 @@ TOPICS: list[tuple[Any, list[Any]]] = [
         ],
     ),
     (
-        io.Combo.Input("a", remote=io.RemoteOptions("/list", refresh_button=True)),
+        widgets.Combo.Input("a", remote=widgets.RemoteOptions("/list", refresh_button=True)),
         [
             "COMBO",
             {
@@ -88,28 +88,30 @@ TOPICS: list[tuple[Any, list[Any]]] = [
         ],
     ),
     (
-        io.MultiCombo.Input("a", options=["x"], placeholder="P", chip=True),
+        widgets.MultiCombo.Input("a", options=["x"], placeholder="P", chip=True),
         ["COMBO", {"multiselect": True, "multi_select": True, "options": ["x"], "placeholder": "P", "chip": True}],
     ),
-    (io.Custom("MINE").Input("a", extra_dict={"odd": [1]}), ["MINE", {"odd": [1]}]),
-    (io.AnyType.Input("a"), ["*", {}]),
-    (io.MultiType.Input("a", types=[io.Image, io.Mask, "MINE"]), ["IMAGE,MASK,MINE", {}]),
+    (sockets.Custom("MINE").Input("a", extra_dict={"odd": [1]}), ["MINE", {"odd": [1]}]),
+    (wires.AnyType.Input("a"), ["*", {}]),
+    (dynamic.MultiType.Input("a", types=[wires.Image, wires.Mask, "MINE"]), ["IMAGE,MASK,MINE", {}]),
     (
-        io.MultiType.Input(io.Float.Input("a", default=2.0, min=1.0), types=[io.Int], tooltip="T"),
+        dynamic.MultiType.Input(widgets.Float.Input("a", default=2.0, min=1.0), types=[widgets.Int], tooltip="T"),
         ["FLOAT,INT", {"default": 2.0, "min": 1.0, "widgetType": "FLOAT", "tooltip": "T"}],
     ),
     (
-        io.MatchType.Input("a", template=io.MatchType.Template("t", allowed_types=[io.Image, io.Mask])),
+        dynamic.MatchType.Input("a", template=dynamic.MatchType.Template("t", allowed_types=[wires.Image, wires.Mask])),
         ["COMFY_MATCHTYPE_V3", {"template": {"template_id": "t", "allowed_types": "IMAGE,MASK"}}],
     ),
     (
-        io.Autogrow.Input("a", template=io.Autogrow.TemplateNames(io.Float.Input("v"), names=["x", "y"], min=1)),
+        dynamic.Autogrow.Input(
+            "a", template=dynamic.Autogrow.TemplateNames(widgets.Float.Input("v"), names=["x", "y"], min=1)
+        ),
         [
             "COMFY_AUTOGROW_V3",
             {"template": {"input": {"required": {"v": ["FLOAT", {}]}}, "names": ["x", "y"], "min": 1}},
         ],
     ),
-    (io.Color.Input("a", default="#ffffff"), ["COLOR", {"default": "#ffffff"}]),
+    (widgets.Color.Input("a", default="#ffffff"), ["COLOR", {"default": "#ffffff"}]),
 ]
 
 
@@ -119,11 +121,11 @@ def test_an_input_reads_into_the_record_that_editors_know(declared: Any, wanted:
 
 
 def test_a_type_of_a_pack_carries_its_name_into_inputs_and_outputs() -> None:
-    @io.comfytype(io_type="FROG")
-    class Frog(io.ComfyTypeIO):
+    @sockets.comfytype(io_type="FROG")
+    class Frog(sockets.ComfyTypeIO):
         Type = dict
 
-        class Input(io.Input):
+        class Input(sockets.Input):
             def as_dict(self) -> dict[str, Any]:
                 return super().as_dict() | {"croaks": True}
 
@@ -135,7 +137,7 @@ def test_a_type_of_a_pack_carries_its_name_into_inputs_and_outputs() -> None:
 
 def test_optional_inputs_stand_behind_the_others_and_hidden_ones_go_by_their_names() -> None:
     schema = {
-        "inputs": [io.Int.Input("a", optional=True), io.Int.Input("b")],
+        "inputs": [widgets.Int.Input("a", optional=True), widgets.Int.Input("b")],
         "hidden": [Hidden.prompt, Hidden.unique_id, Hidden.api_key_comfy_org],
     }
     record = record_of(spec_of_schema(node_of(schema)))
@@ -167,7 +169,7 @@ def test_what_a_schema_says_of_a_node_is_kept() -> None:
                 "has_intermediate_output": True,
                 "essentials_category": "E",
                 "price_badge": badge,
-                "outputs": [io.Int.Output(display_name="o", tooltip="tip"), io.Int.Output("id")],
+                "outputs": [widgets.Int.Output(display_name="o", tooltip="tip"), widgets.Int.Output("id")],
             }
         )
     )
@@ -190,7 +192,7 @@ def test_what_a_schema_says_of_a_node_is_kept() -> None:
 
 
 def test_a_schema_that_is_none_is_refused_with_the_node_named() -> None:
-    twice = {"inputs": [io.Int.Input("a"), io.Float.Input("a")]}
+    twice = {"inputs": [widgets.Int.Input("a"), widgets.Float.Input("a")]}
     with pytest.raises(GraphError, match=r"node X: .*two inputs are called a"):
         spec_of_schema(node_of(twice))
     with pytest.raises(GraphError, match=r"node Empty: .*no define_schema"):
@@ -199,7 +201,7 @@ def test_a_schema_that_is_none_is_refused_with_the_node_named() -> None:
         spec_of_schema(type("Idle", (ComfyNode,), {"define_schema": classmethod(lambda cls: Schema("Idle"))}))
 
 
-OUT = {"outputs": [io.Int.Output(), io.Int.Output()]}
+OUT = {"outputs": [widgets.Int.Output(), widgets.Int.Output()]}
 
 
 @pytest.mark.parametrize(
@@ -229,11 +231,11 @@ def test_blocking_gives_a_blocker_for_every_output() -> None:
 
 
 def test_dynamic_inputs_nest_as_deep_as_they_are_declared() -> None:
-    grow = io.Autogrow.Input(
-        "texts", template=io.Autogrow.TemplatePrefix(io.String.Input("text"), prefix="text", max=20)
+    grow = dynamic.Autogrow.Input(
+        "texts", template=dynamic.Autogrow.TemplatePrefix(widgets.String.Input("text"), prefix="text", max=20)
     )
-    inner = io.DynamicCombo.Input("how", options=[io.DynamicCombo.Option("x", [io.Int.Input("n")])])
-    outer = io.DynamicCombo.Input("mode", options=[io.DynamicCombo.Option("m", [inner, grow])])
+    inner = dynamic.DynamicCombo.Input("how", options=[dynamic.DynamicCombo.Option("x", [widgets.Int.Input("n")])])
+    outer = dynamic.DynamicCombo.Input("mode", options=[dynamic.DynamicCombo.Option("m", [inner, grow])])
     flat = {
         "mode": "m",
         "mode.how": "x",
@@ -242,7 +244,7 @@ def test_dynamic_inputs_nest_as_deep_as_they_are_declared() -> None:
         "mode.texts.text2": "c",
         "other": 1,
     }
-    assert gather([outer, io.Int.Input("plain")], flat) == {
+    assert gather([outer, widgets.Int.Input("plain")], flat) == {
         "mode": {"mode": "m", "how": {"how": "x", "n": 4}, "texts": {"text2": "c", "text10": "k"}},
         "other": 1,
     }
@@ -251,7 +253,7 @@ def test_dynamic_inputs_nest_as_deep_as_they_are_declared() -> None:
 
 
 def test_a_slot_brings_inputs_when_it_is_linked() -> None:
-    slot = io.DynamicSlot.Input(io.Image.Input("image", optional=True), [io.Int.Input("width", default=8)])
+    slot = dynamic.DynamicSlot.Input(wires.Image.Input("image", optional=True), [widgets.Int.Input("width", default=8)])
     spec = spec_of_schema(node_of({"inputs": [slot]}))
     (declared,) = spec.inputs
     assert (declared.name, declared.type, declared.section) == ("image", "COMFY_DYNAMICSLOT_V3", "optional")
@@ -263,11 +265,13 @@ def test_a_slot_brings_inputs_when_it_is_linked() -> None:
 
 
 def test_questions_get_nested_inputs_hidden_values_and_only_what_they_name() -> None:
-    combo = io.DynamicCombo.Input("mode", options=[io.DynamicCombo.Option("m", [io.Int.Input("n", lazy=True)])])
+    combo = dynamic.DynamicCombo.Input(
+        "mode", options=[dynamic.DynamicCombo.Option("m", [widgets.Int.Input("n", lazy=True)])]
+    )
     seen: list[Any] = []
     spec = spec_of_schema(
         node_of(
-            {"inputs": [combo, io.Int.Input("other")], "hidden": [Hidden.unique_id]},
+            {"inputs": [combo, widgets.Int.Input("other")], "hidden": [Hidden.unique_id]},
             validate_inputs=lambda cls, mode: seen.append((mode, cls.hidden.unique_id)) or True,
             fingerprint_inputs=lambda cls, other, **more: (other, sorted(more)),
             check_lazy_status=lambda cls, mode: ["mode.n"] if mode.get("n") is None else None,
@@ -290,7 +294,7 @@ def test_async_questions_are_awaited() -> None:
         await asyncio.sleep(0)
         return a, cls.hidden.unique_id
 
-    inputs = {"inputs": [io.Int.Input("a")], "hidden": [Hidden.unique_id]}
+    inputs = {"inputs": [widgets.Int.Input("a")], "hidden": [Hidden.unique_id]}
     spec = spec_of_schema(node_of(inputs, fingerprint_inputs=fingerprint))
     assert spec.fingerprint is not None
     assert asyncio.run(spec.fingerprint(a=1, unique_id="2")) == (1, "2")
@@ -320,14 +324,18 @@ def test_a_thread_that_a_node_starts_finds_the_hidden_values_of_its_call() -> No
 
 
 def test_hidden_values_are_no_lists_where_all_inputs_are() -> None:
-    schema = {"inputs": [io.Int.Input("a")], "hidden": [Hidden.unique_id], "is_input_list": True}
+    schema = {"inputs": [widgets.Int.Input("a")], "hidden": [Hidden.unique_id], "is_input_list": True}
     spec = spec_of_schema(node_of(schema, execute=lambda cls, a: NodeOutput(a, cls.hidden.unique_id)))
     assert spec.call is not None and spec.call(a=[1, 2], unique_id=["3"]) == ([1, 2], "3")
 
 
 def test_a_schema_class_answers_as_a_classic_class_and_goes_through_the_same_mapping() -> None:
     cls: Any = node_of(
-        {"inputs": [io.Int.Input("a", default=1)], "outputs": [io.Image.Output("o", "pic")], "hidden": [Hidden.prompt]}
+        {
+            "inputs": [widgets.Int.Input("a", default=1)],
+            "outputs": [wires.Image.Output("o", "pic")],
+            "hidden": [Hidden.prompt],
+        }
     )
     assert cls.INPUT_TYPES() == {"required": {"a": ("INT", {"default": 1})}, "hidden": {"prompt": ("PROMPT",)}}
     assert (cls.RETURN_TYPES, cls.RETURN_NAMES, cls.OUTPUT_IS_LIST) == (["IMAGE"], ["pic"], [False])

@@ -7,7 +7,10 @@ import torch
 from torch import Tensor
 
 from heddle.samplers.catalogue import SAMPLERS
-from heddle.samplers.guidance import cfg, denoiser_of, fit_mask, masked
+from heddle.samplers.conditions import Area, Condition, condition_sides, denoiser_of
+from heddle.samplers.fitting import fit_mask
+from heddle.samplers.guiders import cfg
+from heddle.samplers.keeping import masked
 from heddle.samplers.noise import initial_noise, step_noise
 from heddle.samplers.noise_schedules import FlowSchedule, scaled_linear
 from heddle.samplers.predictions import Epsilon, Flow
@@ -109,12 +112,18 @@ def test_a_flow_adds_its_noise_by_its_own_rule() -> None:
 def test_levels_on_the_cpu_go_with_a_latent_on_another_device(name: str, prediction: Epsilon | Flow) -> None:
     """The meta device stands for a GPU: it refuses to mix with the CPU as a GPU does."""
     x = torch.zeros(SHAPE, device="meta")
-    denoiser = cfg(denoiser_of(lambda x, t, context: x, prediction), torch.zeros(1, 77, 8), torch.zeros(1, 77, 8), 2.0)
-    denoiser = masked(denoiser, fit_mask(torch.ones(8, 8), x), x, x, prediction)
+    sigmas = torch.tensor([0.9, 0.5, 0.2, 0.0])
+    mask = torch.ones(1, 4, 4)
+    whole = Condition({"context": torch.zeros(1, 77, 8)}, mask=mask)
+    part = Condition({"context": torch.zeros(1, 77, 8)}, area=Area(2, 2, 1, 1))
+    guess = condition_sides(
+        denoiser_of(lambda x, t, call: x, prediction), {"positive": [whole, part], "negative": [whole]}
+    )
+    denoiser = cfg(guess, 2.0, prediction)
+    denoiser = masked(denoiser, fit_mask(torch.ones(8, 8), x), x, x, prediction, sigmas)
     keywords: dict[str, Any] = {"noise": step_noise(1, x)} if SAMPLERS[name].draws_noise else {}
     if SAMPLERS[name].asks_for_flow:
         keywords["flow"] = prediction.is_flow
-    sigmas = torch.tensor([0.9, 0.5, 0.2, 0.0])
     start = prediction.start(sigmas[0], x, x, True)
     got = prediction.finish(sigmas[-1], SAMPLERS[name](denoiser, start, sigmas, **keywords))
     assert (got.device.type, got.dtype, got.shape) == ("meta", torch.float32, SHAPE)

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heddle.graph.errors import FileProblem, SettingsError, WeightsError
-from heddle.settings import folders as module
-from heddle.settings.folders import ROOTS, Folders, split_annotation
+from heddle.settings import listings as module
+from heddle.settings.file_names import split_annotation
+from heddle.settings.folders import ROOTS, Folders
 from heddle.settings.options import HOUSE, Settings
 
 

@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heddle.graph.errors import SettingsError
-from heddle.settings.options import CACHE_BYTES, COMMANDS, HOUSE, PREVIEW_METHODS, parse, parse_size, read_change
+from heddle.settings.command_line import parse
+from heddle.settings.options import CACHE_BYTES, COMMANDS, HOUSE, PREVIEW_METHODS
+from heddle.settings.values import parse_size, read_change
 
 
 def test_no_words_mean_a_server_that_only_this_machine_reaches():
@@ -174,7 +176,7 @@ def test_folders_are_absolute_and_need_not_exist(tmp_path: Path, monkeypatch: py
     [
         (["--cuda-device", "1"], "--devices"),
         (["--front-end-version", "latest"], "--front-end-root"),
-        (["--cache-lru", "-3"], "0 or more"),
+        (["--cache-lru", "-3"], "--cache-lru -3: a number of at least 0"),
         (["--cache-lru", "3", "--cache-none"], "not allowed with"),
         (["--prot", "3"], "--port"),
         (["rnu", "w.json"], "did you mean run"),

@@ -9,6 +9,7 @@ import { SLOT_HEIGHT, titleHeight } from "./layout.js";
 
 /**
  * @typedef {"nw" | "ne" | "sw" | "se"} Corner
+ * @typedef {Corner | "n" | "e" | "s" | "w"} Edge
  *
  * @typedef {{kind: "empty"}
  *   | {kind: "title" | "body", node: Node}
@@ -17,7 +18,8 @@ import { SLOT_HEIGHT, titleHeight } from "./layout.js";
  *   | {kind: "widget", node: Node, place: WidgetPlace, box: Box}
  *   | {kind: "link", link: Link}
  *   | {kind: "reroute", reroute: Reroute}
- *   | {kind: "group" | "group-title" | "group-resize", group: Group}} Hit
+ *   | {kind: "group" | "group-title", group: Group}
+ *   | {kind: "group-resize", group: Group, edge: Edge}} Hit
  */
 
 export const GROUP_TITLE_HEIGHT = 30;
@@ -25,6 +27,7 @@ const REACH = 12; // how near to a socket's centre is on it, graph px
 export const FINGER_REACH = 22; // of a finger
 const CORNER = 14; // at the lower right, where people look for it
 const OTHER_CORNER = 8; // the others are less in the way of titles and widgets
+const EDGE = 6; // of a group, screen px to either side
 
 /**
  * @param {CanvasView} view
@@ -47,8 +50,9 @@ export function findHit(view, x, y, near = REACH) {
   for (const link of links) if (view.isNearLink(link, x, y, (near > REACH ? 14 : 6) / view.scale)) return { kind: "link", link };
   for (let i = view.graph.groups.length - 1; i >= 0; i--) {
     const group = view.graph.groups[i];
+    const edge = group.flags.pinned ? null : edgeAt(group, x, y, view.scale, near > REACH);
+    if (edge) return { kind: "group-resize", group, edge };
     if (x < group.x || x > group.x + group.width || y < group.y || y > group.y + group.height) continue;
-    if (x > group.x + group.width - CORNER && y > group.y + group.height - CORNER) return { kind: "group-resize", group };
     return { kind: y <= group.y + GROUP_TITLE_HEIGHT ? "group-title" : "group", group };
   }
   return { kind: "empty" };
@@ -88,6 +92,39 @@ function hitOfNode(view, node, x, y, reach, isFinger) {
     if (top >= place.top && top <= place.top + place.height) return { kind: "widget", node, place, box: view.widgetBox(node, place) };
   }
   return { kind: "body", node };
+}
+
+/**
+ * The edge or corner of a group by which it is resized. A finger has the lower right corner alone, as of a node.
+ * @param {Group} group
+ * @param {number} x  graph px
+ * @param {number} y
+ * @param {number} scale
+ * @param {boolean} isFinger
+ * @returns {Edge | null}
+ */
+function edgeAt(group, x, y, scale, isFinger) {
+  const least = Math.min(group.width, group.height);
+  const out = Math.min(EDGE / scale, least / 8); // of one that looks small most is still its inside
+  const [left, top, right, bottom] = [x - group.x, y - group.y, group.x + group.width - x, group.y + group.height - y];
+  if (Math.min(left, top, right, bottom) < -out) return null;
+  const corner = Math.min((isFinger ? FINGER_REACH : CORNER) / Math.min(1, scale), least / 4);
+  if (right < corner && bottom < corner) return "se";
+  if (isFinger) return null;
+  // Near a corner both edges are meant, from as far as the corner at the lower right.
+  const across = left < out ? "w" : right < out ? "e" : "";
+  const down = top < out ? "n" : bottom < out ? "s" : "";
+  if (!across && !down) return null;
+  const nearAcross = across || (left < corner ? "w" : right < corner ? "e" : "");
+  const nearDown = down || (top < corner ? "n" : bottom < corner ? "s" : "");
+  return /** @type {Edge} */ (nearDown + nearAcross);
+}
+
+/** How the pointer looks that pulls there. @param {Edge} edge */
+export function cursorOfEdge(edge) {
+  if (edge === "n" || edge === "s") return "ns-resize";
+  if (edge === "e" || edge === "w") return "ew-resize";
+  return edge === "se" || edge === "nw" ? "nwse-resize" : "nesw-resize";
 }
 
 /**

@@ -30,7 +30,7 @@ export const clipboard = {
 
     const hasChosen = () => selection.nodes.length + selection.groups.length > 0;
     /** Whether a clipboard event is about the graph and not about a text. @param {ClipboardEvent} event */
-    const isOurs = (event) => !event.defaultPrevented && !isTextField(event.target) && !document.querySelector("dialog[open]") && !(document.getSelection()?.toString());
+    const isOurs = (event) => !event.defaultPrevented && !isTextField(event.target) && !editor.shell.isCovered && !(document.getSelection()?.toString());
 
     function chosenPart() {
       return takePart(editor.graph, selection.all);
@@ -79,6 +79,7 @@ export const clipboard = {
     function take(text, html, withIncoming) {
       const part = partIn(text, html);
       if (part && part.nodes.length + part.groups.length) {
+        if (!commands.isPossible("edit.paste")) return false; // no graph is seen
         paste(part, withIncoming);
         return true;
       }

@@ -13,7 +13,7 @@ export const commandPalette = {
     /** @type {string[]} */
     let recent = [];
     return commands.addAll([
-      { id: "palette.commands", title: "command.commands", keys: ["ctrl+shift+p"], run: async () => {
+      { id: "palette.commands", title: "command.commands", keys: ["ctrl+shift+p"], inText: true, run: async () => {
         const possible = commands.all.filter((each) => !each.isHidden && each.id !== "palette.commands" && commands.isPossible(each.id));
         const order = possible.sort((a, b) => place(recent, a.id) - place(recent, b.id) || editor.text(a.title).localeCompare(editor.text(b.title)));
         await openPicker(editor, editor.text("command.commands"), order.map((command) => ({

@@ -44,7 +44,7 @@ const MOST_ERROR_LINES = 5;
  */
 export function measure({ content, pictures, media, notice }, width, letters, sizeOf) {
   const inner = width - 2 * PADDING;
-  const told = (content?.errors ?? []).map((each) => (each.input ? `${each.input}: ${each.message}` : each.message));
+  const told = (content?.errors ?? []).map((each) => (each.input ? `${each.label ?? each.input}: ${each.message}` : each.message));
   const errors = [...(notice ? [notice] : []), ...told].flatMap((each) => letters.wrap(each, inner - 16, SMALL_PX, MOST_ERROR_LINES)).slice(0, MOST_ERROR_LINES);
   const errorHeight = errors.length ? errors.length * 14 + 10 : 0;
   const lines = content?.text ? letters.wrap(content.text, inner - 16, 12, 2000) : [];

@@ -9,7 +9,8 @@ import { Emitter } from "../../core/emitter.js";
 /**
  * @typedef {{src: string, width?: number, height?: number, file?: any, isMoving?: boolean}} Picture  `file`: as the server names it
  * @typedef {{src: string, kind: "audio" | "video" | "file", file?: any}} Medium  "file": one that is no more than linked to
- * @typedef {{input?: string, message: string, details?: string}} NodeError  `input`: the widget or socket that caused it
+ * @typedef {{input?: string, label?: string, message: string, details?: string}} NodeError
+ *   `input`: the widget or socket that caused it; `label`: what that is called
  * @typedef {"queued" | "running" | "done" | "cached" | "error"} RunState
  * @typedef {{value: number, max: number}} Progress
  */

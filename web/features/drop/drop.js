@@ -18,7 +18,7 @@ function listenForDrops(editor) {
   /** @param {DragEvent} event */
   const isOurs = (event) => [...(event.dataTransfer?.types ?? [])].some((type) => type === "Files" || type === "text/uri-list");
   document.addEventListener("dragenter", (event) => {
-    if (isOurs(event) && depth++ === 0) stage.classList.add("is-drop-target");
+    if (isOurs(event) && depth++ === 0 && !editor.shell.isCovered) stage.classList.add("is-drop-target");
   }, { signal });
   document.addEventListener("dragleave", (event) => {
     if (isOurs(event) && --depth <= 0) stage.classList.remove("is-drop-target");
@@ -26,11 +26,14 @@ function listenForDrops(editor) {
   document.addEventListener("dragover", (event) => {
     if (isOurs(event)) event.preventDefault();
   }, { signal });
-  document.addEventListener("drop", (event) => {
+  document.addEventListener("drop", () => { // whoever takes it, and tells nobody
     depth = 0;
     stage.classList.remove("is-drop-target");
+  }, { signal, capture: true });
+  document.addEventListener("drop", (event) => {
     if (event.defaultPrevented || !isOurs(event)) return;
     event.preventDefault();
+    if (editor.shell.isCovered) return; // a dialog is about something else
     const chosen = [...(event.dataTransfer?.files ?? [])];
     if (chosen.length) {
       const area = editor.view.element.getBoundingClientRect();

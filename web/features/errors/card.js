@@ -2,6 +2,7 @@
 
 import { CLOSE, h, icon } from "../../core/dom.js";
 import { copyText } from "../../core/files-out.js";
+import { nameOfInput } from "../../core/words.js";
 import { mend } from "./problems.js";
 import { reportOf } from "./report.js";
 
@@ -84,8 +85,8 @@ export class Card {
   /** @param {Problem} problem */
   #inputName(problem) {
     const node = this.editor.nodeOf(problem.nodeId ?? "", problem.document)?.node;
-    const slot = node?.inputs.find((each) => (each.widget ?? each.name) === problem.input);
-    return slot?.label ?? problem.input ?? "";
+    const { input } = problem;
+    return input && node ? nameOfInput(node, input) : input ?? "";
   }
 
   /** @param {Problem} problem @param {HTMLElement} button */

@@ -4,15 +4,16 @@
  */
 
 import { addStyle } from "../../core/dom.js";
+import { nameOfInput } from "../../core/words.js";
 import { Card } from "./card.js";
-import { holderOf, readProblems } from "./problems.js";
+import { holderOf, readProblems, withoutPlace } from "./problems.js";
 
 /** @import { Document } from "../../core/document.js" */
 /** @import { Editor, Feature } from "../../core/editor.js" */
 /** @import { Entry } from "../../core/journal.js" */
 /** @import { Node } from "../../core/graph.js" */
 /** @import { Box } from "../../core/view/spatial.js" */
-/** @import { Job } from "../run/jobs.js" */
+/** @import { Failure, Job } from "../run/jobs.js" */
 /** @import { Problem } from "./problems.js" */
 
 const LOOKS = new Set(["x", "y", "width", "height", "flags", "title", "color", "bgcolor", "rank", "label"]);
@@ -34,6 +35,7 @@ export const errors = {
       ]),
       events.on("run:asked", (document) => service.clear(document)),
       events.on("run:refused", ({ job, answer, isPartial }) => job.document && service.refused(job.document, answer, isPartial)),
+      events.on("run:blocked", ({ job, failure }) => service.blocked(job, failure)),
       events.on("run:failed", (job) => service.failed(job)),
       events.on("run:shown-again", () => service.mark()),
       events.on("document", () => events.emit("errors:change", null)),
@@ -43,6 +45,7 @@ export const errors = {
     const last = editor.services.run.jobs.all.at(-1); // run before this was here
     if (last?.document && last.refusal) service.refused(last.document, last.refusal, false);
     else if (last?.document && last.failure && last.hasEnded) service.failed(last);
+    else if (last?.document) last.blocked.forEach((failure) => service.blocked(last, failure));
     return () => {
       cleanups.forEach((each) => each());
       service.dispose();
@@ -117,21 +120,29 @@ export class Errors {
 
   /** @param {Job} job  one that ended */
   failed(job) {
-    const { document, failure } = job;
+    const { document, failure, blocked } = job;
     if (!document || !failure) return;
-    const node = failure.nodeId === null ? null : this.#editor.nodeOf(failure.nodeId, document)?.node;
-    this.#tell(document, [{
-      document,
-      nodeId: failure.nodeId,
-      title: node?.name ?? failure.type,
-      input: null,
-      kind: "run",
-      message: failure.message,
-      traceback: failure.traceback,
-      type: failure.kind,
-      near: [],
-      jobId: job.id,
-    }], job.results.size > 0);
+    const problems = [this.#problemOf(document, job, failure, "run"), ...blocked.map((each) => this.#problemOf(document, job, each, "blocked"))];
+    this.#tell(document, problems, job.results.size > 0);
+  }
+
+  /** A node was kept from running. The view stays where it is: the rest goes on. @param {Job} job @param {Failure} failure */
+  blocked(job, failure) {
+    const { document } = job;
+    if (!document) return;
+    const problem = this.#problemOf(document, job, failure, "blocked");
+    const others = this.list(document).filter((each) => each.kind !== "blocked" || each.nodeId !== problem.nodeId || each.message !== problem.message);
+    this.#set(document, [...others, problem], true);
+    this.#editor.events.emit("errors:told", { document, problems: [problem], isPartial: true });
+  }
+
+  /** @param {Document} document @param {Job} job @param {Failure} failure @param {"run" | "blocked"} kind @returns {Problem} */
+  #problemOf(document, job, failure, kind) {
+    const { nodeId, type, traceback } = failure;
+    const node = nodeId === null ? null : this.#editor.nodeOf(nodeId, document)?.node;
+    const isMemory = /(^|\.)OutOfMemory(Error)?$/.test(failure.kind); // its sizes stand in the traceback
+    const message = isMemory ? this.#editor.text("problem.memory") : withoutPlace(failure.message, nodeId ?? "");
+    return { document, nodeId, title: node?.name ?? type, input: null, kind, message, traceback, type: failure.kind, near: [], jobId: job.id };
   }
 
   /** @param {Document} document @param {Problem[]} problems @param {boolean} isPartial */
@@ -153,15 +164,15 @@ export class Errors {
   /** Puts the marks on the nodes that can be seen. */
   mark() {
     const { content, run } = this.#editor.services;
-    /** @type {Map<Node, {input?: string, message: string, details?: string}[]>} */
+    /** @type {Map<Node, {input?: string, label?: string, message: string, details?: string}[]>} */
     const wanted = new Map();
-    /** @param {Node} node @param {{input?: string, message: string, details?: string}} error */
+    /** @param {Node} node @param {{input?: string, label?: string, message: string, details?: string}} error */
     const put = (node, error) => wanted.set(node, [...(wanted.get(node) ?? []), error]);
     for (const [document, { problems }] of this.#all) {
       for (const problem of problems) {
         if (problem.nodeId === null) continue;
         const { node, instances } = run.placesOf(document, problem.nodeId);
-        const error = { ...(problem.input ? { input: problem.input } : {}), message: problem.message, ...(problem.traceback ? { details: problem.traceback } : {}) };
+        const error = { ...(problem.input ? { input: problem.input, label: node ? nameOfInput(node, problem.input) : problem.input } : {}), message: problem.message, ...(problem.traceback ? { details: problem.traceback } : {}) };
         if (node) put(node, error);
         for (const each of instances) put(each.node, { message: this.#editor.text("errors.inside", { node: problem.title, message: problem.message }) });
       }
@@ -203,7 +214,7 @@ export class Errors {
   goTo(problem) {
     if (problem.document !== this.#editor.document) this.#editor.show(problem.document);
     const found = problem.nodeId === null ? null : this.#editor.nodeOf(problem.nodeId, problem.document);
-    if (found) this.#editor.goTo(found.node, found.path);
+    if (found && !this.#editor.services.form?.reveal(String(problem.nodeId), problem.input ?? "")) this.#editor.goTo(found.node, found.path);
     this.#at = this.list().indexOf(problem);
   }
 
@@ -219,7 +230,8 @@ export class Errors {
   #bringIntoView(problem) {
     const found = problem.nodeId === null ? null : this.#editor.nodeOf(problem.nodeId, problem.document);
     if (!found) return;
-    const { view } = this.#editor;
+    const { view, services } = this.#editor;
+    if (services.form?.isShown) return; // it says itself what is wrong
     if (found.node.graph === this.#editor.graph) {
       const { left, top, right, bottom } = view.window;
       const box = view.layouts.boxOf(found.node);

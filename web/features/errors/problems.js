@@ -13,7 +13,7 @@ import { readValues } from "../../core/values.js";
  * @property {string | null} nodeId  on the server: "8:25"; null: of no node
  * @property {string} title  of the node
  * @property {string | null} input  name of the widget or socket
- * @property {"check" | "type" | "file" | "run"} kind
+ * @property {"check" | "type" | "file" | "run" | "blocked"} kind
  * @property {string} message
  * @property {string} [traceback]
  * @property {string} [type]  class of the error, or of the node
@@ -92,6 +92,16 @@ function wordsOf(editor, error, nodeId, widget) {
     case "value_not_in_list":
       if (more.missing_file) return say(more.missing_file.kind ? "file" : "file-anywhere", { name: more.missing_file.name, kind: more.missing_file.kind ?? "" });
       return say("choice", { value });
+    case "invalid_input_type":
+      if (typeof more.input_config?.[0] === "string") return say("wrong", { value, type: more.input_config[0] });
+      break;
+    case "return_type_mismatch":
+      if (more.received_type && more.input_config) return say("mismatch", { given: more.received_type, type: typeof more.input_config[0] === "string" ? more.input_config[0] : "COMBO" });
+      break;
+    case "bad_linked_input":
+      return say(Array.isArray(value) ? "dead-link" : "no-link", {});
+    case "dependency_cycle":
+      return say("circle", {});
   }
   return withoutPlace(String(error.details || error.message || ""), nodeId);
 }
@@ -103,7 +113,7 @@ function shortly(value) {
 }
 
 /** Where it is, is shown beside it. @param {string} words @param {string} nodeId */
-function withoutPlace(words, nodeId) {
+export function withoutPlace(words, nodeId) {
   const at = words.startsWith(`node ${nodeId}`) ? words.indexOf(": ") : -1;
   const rest = at < 0 ? words : words.slice(at + 2);
   return rest.charAt(0).toUpperCase() + rest.slice(1);

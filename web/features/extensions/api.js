@@ -3,13 +3,14 @@
  * with the extension. Titles are texts or keys of messages that `addMessages` brought.
  */
 
+import { h } from "../../core/dom.js";
 import { Node } from "../../core/graph.js";
 import { QueueRequest } from "./request.js";
 
 /** @import { Command } from "../../core/commands.js" */
 /** @import { Document } from "../../core/document.js" */
 /** @import { Editor, MenuPart } from "../../core/editor.js" */
-/** @import { Panel } from "../../core/shell.js" */
+/** @import { MenuItem, Panel } from "../../core/shell.js" */
 /** @import { Selectable } from "../../core/selection.js" */
 /** @import { Setting } from "../../core/settings.js" */
 /** @import { NodePainter } from "../../core/view/view.js" */
@@ -20,7 +21,7 @@ import { QueueRequest } from "./request.js";
  * What hooks are handed, by the name of the hook.
  * @typedef {object} HookArguments
  * @property {QueueRequest} beforeQueue  the workflow as it is about to be sent: the hook may change it, and refuses it by
- *   returning false. It may be async. What it throws is reported, and the workflow is sent
+ *   returning false. It may be async; if it takes long, the person may run without it. What it throws is reported, and the workflow is sent
  * @property {Job} afterQueue  the server has it
  * @property {Node} nodeCreated  somebody added it: also by pasting or cloning, not by opening a file. What the hook changes
  *   of the graph is part of the same step of undo
@@ -33,6 +34,8 @@ import { QueueRequest } from "./request.js";
  * @property {Selectable[]} selectionChanged  what is chosen now
  */
 
+const PLAIN_HEIGHT = 20; // graph px
+
 export class ExtensionApi {
   /** @type {(() => void)[]} */
   #undo = [];
@@ -43,13 +46,20 @@ export class ExtensionApi {
   /**
    * @param {string} name
    * @param {Editor} editor
-   * @param {(where: string, error: unknown) => void} fail  told when something of the extension throws
+   * @param {(where: string, error: unknown, isAsked: boolean) => void} fail  told when something of the extension throws;
+   *   `isAsked`: the person wanted just that to be done
    */
   constructor(name, editor, fail) {
     this.name = name;
     /** The whole editor, for what is not here. Unlike all else of this class it may change with any version. */
     this.editor = editor;
-    this.#fail = fail;
+    const told = new Set(); // what fails at each drawing is told once
+    this.#fail = (/** @type {string} */ where, /** @type {unknown} */ error, isAsked = false) => {
+      const key = `${where}: ${error}`;
+      if (told.has(key) && !isAsked) return;
+      told.add(key);
+      fail(where, error, isAsked);
+    };
   }
 
   /** For the page: takes away all that was added. */
@@ -63,16 +73,17 @@ export class ExtensionApi {
    * @template R
    * @param {string} where  what was being done
    * @param {(...args: A) => R} run
+   * @param {boolean} [isAsked]  the person wants just that to be done, and hears of each failure
    * @returns {(...args: A) => R | undefined}
    */
-  guard(where, run) {
+  guard(where, run, isAsked = false) {
     return (...args) => {
       try {
         const result = run(...args);
         if (!(result instanceof Promise)) return result;
-        return /** @type {any} */ (result.catch((error) => void this.#fail(where, error)));
+        return /** @type {any} */ (result.catch((error) => void this.#fail(where, error, isAsked)));
       } catch (error) {
-        this.#fail(where, error);
+        this.#fail(where, error, isAsked);
         return undefined;
       }
     };
@@ -120,13 +131,15 @@ export class ExtensionApi {
    */
   addWidget(name, kind) {
     const { view, kinds } = this.editor;
-    /** @type {WidgetKind} */
-    const guarded = {
-      ...kind,
-      height: (...args) => this.guard(`widget ${name}`, () => kind.height(...args))() ?? 20,
-      draw: this.guard(`widget ${name}`, (...args) => kind.draw(...args)),
-    };
-    if (kind.press) guarded.press = this.guard(`widget ${name}`, (...args) => kind.press?.(...args));
+    /** @type {any} */
+    const guarded = { ...kind };
+    for (const [member, run] of Object.entries(kind)) {
+      if (typeof run === "function") guarded[member] = this.guard(`widget ${name}, ${member}`, /** @type {any} */ (run).bind(kind));
+    }
+    const { height, control } = guarded;
+    guarded.height = (/** @type {any[]} */ ...args) => height?.(...args) || PLAIN_HEIGHT;
+    guarded.draw ??= () => {};
+    if (control) guarded.control = (/** @type {any[]} */ ...args) => asElement(control(...args)); // else there is a plain one
     const stop = kinds.add(name, guarded);
     view.touchAll();
     return this.#keep(() => {
@@ -137,7 +150,9 @@ export class ExtensionApi {
 
   /** It is in the list of commands, and in the settings its keys can be changed. @param {Command} command */
   addCommand(command) {
-    return this.#keep(this.editor.commands.add({ ...command, run: this.guard(`command ${command.id}`, command.run) }));
+    const { id, run, when } = command;
+    const isPossible = when && this.guard(`command ${id}, when`, when);
+    return this.#keep(this.editor.commands.add({ ...command, run: this.guard(`command ${id}`, run, true), ...(isPossible ? { when: () => Boolean(isPossible()) } : {}) }));
   }
 
   /**
@@ -159,13 +174,41 @@ export class ExtensionApi {
 
   /** Entries of the canvas' menu. @param {MenuPart} part  asked whenever the menu opens @param {number} [order]  later ones are further down */
   addMenu(part, order = 500) {
-    const guarded = this.guard("menu", part);
+    const guarded = this.guard("menu", (/** @type {any} */ press) => this.#items(part(press) ?? []));
     return this.#keep(this.editor.addMenu(order, (press) => guarded(press) ?? []));
+  }
+
+  /** One that is none would leave the whole menu out. @param {MenuItem[]} items @returns {MenuItem[]} */
+  #items(items) {
+    if (!Array.isArray(items)) throw new TypeError(`a part of a menu returns a list of entries, found ${items}`);
+    return items.map((each) => {
+      if (each === "line") return each;
+      const name = each?.text ?? each?.title;
+      if (typeof name !== "string") throw new TypeError(`an entry of a menu has a text or a title, found ${JSON.stringify(each)}`);
+      const { run, children } = each;
+      return { ...each, ...(run ? { run: this.guard(`menu, ${name}`, run, true) } : {}), ...(children ? { children: this.#items(children) } : {}) };
+    });
   }
 
   /** A panel at a side, with its button. @param {Panel} panel */
   addPanel(panel) {
-    return this.#keep(this.editor.shell.addPanel({ ...panel, open: this.guard(`panel ${panel.id}`, panel.open) }));
+    const where = `panel ${panel.id}`;
+    /** @param {any} close */
+    const guarded = (close) => (typeof close === "function" ? this.guard(where, close) : undefined);
+    return this.#keep(this.editor.shell.addPanel({ ...panel, open: (body) => {
+      /** @param {unknown} error */
+      const failed = (error) => {
+        this.#fail(where, error);
+        body.append(h("p", {}, this.text("extensions.no-panel", { name: this.name, error: error instanceof Error ? error.message : String(error) })));
+        return undefined;
+      };
+      try {
+        const close = panel.open(body);
+        return close instanceof Promise ? close.then(guarded, failed) : guarded(close);
+      } catch (error) {
+        return failed(error);
+      }
+    } }));
   }
 
   /** Settings in the dialog, read by `readSetting`. @param {...Setting} settings */
@@ -223,7 +266,7 @@ export class ExtensionApi {
     const { events, server, services, selection, documents } = this.editor;
     switch (hook) {
       case "beforeQueue":
-        return services.run.before.add((/** @type {any} */ wish) => listener(new QueueRequest(wish)));
+        return services.run.before.add((/** @type {any} */ wish) => listener(new QueueRequest(wish)), this.name);
       case "afterQueue":
         return services.run.after.add(listener);
       case "jobChanged":
@@ -284,4 +327,9 @@ export class ExtensionApi {
       stops.forEach((each) => each());
     };
   }
+}
+
+/** @param {any} found @returns {HTMLElement | undefined} */
+function asElement(found) {
+  return found instanceof HTMLElement ? found : undefined;
 }

@@ -27,7 +27,7 @@ export const extensions = {
     const stop = editor.commands.add({ id: "extensions.list", title: "command.extensions", run: async () => {
       removeStyle ??= await addStyle("./extensions.css", import.meta.url);
       const { showExtensions } = await import("./list.js");
-      await showExtensions(editor, service?.records ?? []);
+      await showExtensions(editor, () => service?.records ?? []);
     } });
     return () => {
       isGone = true;

@@ -48,7 +48,7 @@ export class QueueRequest {
 
   /** @param {Node} node @param {string} name  of the widget @returns {any} */
   value(node, name) {
-    return (this.#values.get(node) ?? node.values)[name];
+    return (this.#values.get(node) ?? this.#wish.valuesOf(node))[name];
   }
 
   /**
@@ -62,7 +62,7 @@ export class QueueRequest {
     if (!node.widgets.some((each) => each.name === name)) throw new RangeError(`node ${node.id} (${node.type}) has no widget ${name}`);
     const record = this.#recordOf(node);
     if (!record) throw new RangeError(`node ${node.id} (${node.type}) is not part of what is sent`);
-    const values = { ...(this.#values.get(node) ?? node.values), [name]: value };
+    const values = { ...(this.#values.get(node) ?? this.#wish.valuesOf(node)), [name]: value };
     this.#values.set(node, values);
     const changed = Object.create(node, { values: { value: values }, unfolded: { value: null, writable: true } });
     delete record.widgets_values;

@@ -1,11 +1,17 @@
-/** The bar of the search in the graph: a field, how many were found, the next and the one before. */
+/**
+ * The bar of the search: a field, how many were found, the next and the one before. While a form is shown its fields
+ * come first; what only the graph has says so, and opens it there.
+ */
 
 import { addStyle, CLOSE, h, icon } from "../../core/dom.js";
 import { Group } from "../../core/graph.js";
 import { search } from "./search.js";
 
 /** @import { Editor } from "../../core/editor.js" */
+/** @import { FormService } from "../form/form.js" */
 /** @import { Find } from "./search.js" */
+
+/** @typedef {ReturnType<FormService["find"]>[number]} FieldFind */
 
 export class FindBar {
   #editor;
@@ -13,9 +19,13 @@ export class FindBar {
   #count;
   #list;
   #onClose;
-  /** @type {Find[]} */
+  #stop;
+  /** @type {(FieldFind | Find)[]} */
   #found = [];
   #at = -1;
+  #isForm = false;
+  /** @type {FieldFind | null} */
+  #marked = null;
   #revision = -1;
   /** @type {Promise<() => void>} */
   #style;
@@ -43,7 +53,8 @@ export class FindBar {
       event.preventDefault();
       event.stopPropagation();
     });
-    editor.shell.over.append(this.element);
+    editor.shell.stage.append(this.element);
+    this.#stop = editor.events.on("document", () => this.#search());
   }
 
   focus() {
@@ -52,19 +63,37 @@ export class FindBar {
   }
 
   close() {
+    const found = this.#marked;
+    this.#mark(null);
+    this.#stop();
     this.element.remove();
     void this.#style.then((remove) => remove());
     this.#onClose();
-    this.#editor.view.element.focus({ preventScroll: true });
+    const { form } = this.#editor.services;
+    if (!form?.isShown) this.#editor.view.element.focus({ preventScroll: true });
+    else if (!found || !form.reveal(found.id, found.name)) form.focus();
+  }
+
+  /** @param {FieldFind | null} found */
+  #mark(found) {
+    this.#marked?.mark(false);
+    this.#marked = found;
+    found?.mark(true);
   }
 
   #search() {
     const { document, kinds } = this.#editor;
     this.#revision = document.journal.revision;
-    this.#found = search(document, this.#field.value, (node, name, value) => {
+    this.#mark(null);
+    const { form } = this.#editor.services;
+    this.#isForm = Boolean(form?.isShown);
+    const text = this.#field.value.trim().toLowerCase();
+    const fields = this.#isForm && text ? (form?.find(text) ?? []) : [];
+    const shown = new Set(fields.map((each) => `${each.id} ${each.name}`));
+    this.#found = [...fields, ...search(document, this.#field.value, (node, name, value) => {
       const input = node.inputSpecs.find((each) => each.name === name);
       return kinds.of(input?.widget ?? null).text?.(value) ?? (typeof value === "string" ? value : value === null || value === undefined ? "" : JSON.stringify(value));
-    });
+    }).filter((each) => !shown.has(`${[...each.path, each.thing].map((node) => node.id).join(":")} ${each.where}`))];
     this.#at = -1;
     this.#show();
   }
@@ -74,34 +103,59 @@ export class FindBar {
     const { length } = this.#found;
     this.#count.textContent = !this.#field.value.trim() ? "" : length ? `${this.#at < 0 ? "" : `${this.#at + 1} / `}${length}` : editor.text("find.none");
     this.#list.replaceChildren(...this.#found.slice(0, 50).map((each, index) => {
+      if ("mark" in each) return this.#row(index, [each.title], each.value);
       const isGroup = each.thing instanceof Group;
       const name = isGroup ? each.thing.title : /** @type {import("../../core/graph.js").Node} */ (each.thing).name;
       const inside = each.path.map((node) => node.name).join(" › ");
-      return h("li", { class: index === this.#at ? "is-current" : null },
-        h("button", { type: "button", "aria-current": index === this.#at ? "true" : null, on: { click: () => { this.#at = index; this.#go(); } } },
-          h("span", { class: "find-name" }, inside && `${inside} › `, name || editor.text("groups.name"), isGroup ? "" : ` #${/** @type {any} */ (each.thing).id}`),
-          each.where !== "title" && each.where !== "id" && h("small", {}, `${each.where === "type" ? editor.text("find.type") : each.where}: ${each.text}`)));
+      const held = each.where === "title" || each.where === "id" ? "" : `${each.where === "type" ? editor.text("find.type") : each.where}: ${each.text}`;
+      return this.#row(index, [inside && `${inside} › `, name || editor.text("groups.name"), isGroup ? "" : ` #${/** @type {any} */ (each.thing).id}`],
+        [this.#isForm ? editor.text("find.in-graph") : "", held].filter(Boolean).join(" · "));
     }));
     this.#list.hidden = !length;
   }
 
+  /** @param {number} index @param {string[]} name @param {string} more */
+  #row(index, name, more) {
+    const isCurrent = index === this.#at;
+    return h("li", { class: isCurrent ? "is-current" : null },
+      h("button", { type: "button", "aria-current": isCurrent ? "true" : null, on: { click: () => { this.#at = index; this.#go(); } } },
+        h("span", { class: "find-name" }, name), more && h("small", {}, more)));
+  }
+
   /** @param {number} by */
   step(by) {
-    if (this.#revision !== this.#editor.document.journal.revision) {
+    if (this.#revision !== this.#editor.document.journal.revision || this.#isForm !== Boolean(this.#editor.services.form?.isShown)) {
       const at = this.#at;
       this.#search();
       this.#at = Math.min(at, this.#found.length - 1);
     }
-    const { length } = this.#found;
+    const fields = this.#found.filter((each) => "mark" in each).length; // Enter goes on among them: the form stays
+    const length = fields || this.#found.length;
     if (!length) return;
-    this.#at = this.#at < 0 ? (by > 0 ? 0 : length - 1) : (this.#at + by + length) % length;
+    this.#at = this.#at < 0 ? (by > 0 ? 0 : length - 1) : (Math.min(this.#at, length) + by + length) % length;
     this.#go();
   }
 
   #go() {
-    const { thing, path } = this.#found[this.#at];
+    const found = this.#found[this.#at];
+    this.#mark("mark" in found ? found : null);
+    if (!("mark" in found)) {
+      this.#goInGraph(found);
+      if (this.#isForm) { // no longer
+        this.#search();
+        this.#at = this.#found.findIndex((each) => "thing" in each && each.thing === found.thing && each.path.length === found.path.length);
+      }
+    }
+    this.#show();
+    this.#list.querySelector(".is-current")?.scrollIntoView({ block: "nearest" });
+    this.#field.focus({ preventScroll: true });
+  }
+
+  /** @param {Find} found */
+  #goInGraph({ thing, path }) {
     const editor = this.#editor;
     if (thing instanceof Group) {
+      if (editor.services.form?.isShown) editor.services.form.show("graph");
       const inner = path.at(-1);
       const graph = inner ? editor.document.definitions.get(inner.type)?.graph : editor.document.root;
       if (graph && graph !== editor.graph) editor.enter(path);
@@ -110,8 +164,5 @@ export class FindBar {
     } else {
       editor.goTo(thing, path);
     }
-    this.#show();
-    this.#list.querySelector(".is-current")?.scrollIntoView({ block: "nearest" });
-    this.#field.focus({ preventScroll: true });
   }
 }

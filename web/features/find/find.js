@@ -16,7 +16,7 @@ export const find = {
     };
     const stops = [
       editor.commands.addAll([
-        { id: "find.open", title: "command.find", keys: ["ctrl+f"], run: open },
+        { id: "find.open", title: "command.find", keys: ["ctrl+f"], inText: true, run: open },
         { id: "find.next", title: "command.find-next", keys: ["f3"], when: () => bar !== null, inText: true, run: () => bar?.step(1) },
         { id: "find.previous", title: "command.find-previous", keys: ["shift+f3"], when: () => bar !== null, inText: true, run: () => bar?.step(-1) },
       ]),

@@ -120,6 +120,41 @@ export class Fields {
     });
   }
 
+  /** The keyboard goes to the first field. @returns {boolean} whether there is one */
+  focus() {
+    return focusIn(this.element);
+  }
+
+  /** Brings a field into view; the keyboard goes to it. @param {string} id @param {string} name @returns {boolean} whether it is here */
+  reveal(id, name) {
+    const found = this.#rows.get(`${id} ${name}`);
+    if (!found) return false;
+    found.row.scrollIntoView({ block: "center" });
+    focusIn(found.row);
+    return true;
+  }
+
+  /**
+   * Fields whose name, heading or value holds a text, from the top.
+   * @param {string} text  in small letters
+   * @returns {{id: string, name: string, title: string, value: string, mark(isFound: boolean): void}[]}
+   */
+  find(text) {
+    return this.#shown.flatMap((field) => {
+      const node = /** @type {Node} */ (field.node);
+      const kind = this.#editor.kinds.of(field.spec?.widget ?? null);
+      const held = node.values[field.name];
+      const value = kind.text?.(held) ?? (held === null || held === undefined ? "" : String(held));
+      const title = nameOf(this.#editor, field, this.#shown);
+      const row = this.#rows.get(`${field.id} ${field.name}`)?.row;
+      if (!row || ![title, String(field.look.heading ?? ""), value].some((each) => each.toLowerCase().includes(text))) return [];
+      return [{ id: field.id, name: field.name, title, value, mark: (/** @type {boolean} */ isFound) => {
+        row.classList.toggle("is-found", isFound);
+        if (isFound) row.scrollIntoView({ block: "center" });
+      } }];
+    });
+  }
+
   /**
    * @param {Problem[]} problems
    * @returns {Problem[]} those of no field here
@@ -160,7 +195,9 @@ function nameControls(control, name, number, error) {
   });
 }
 
-/** @param {HTMLElement | undefined} row */
-function focusIn(row) {
-  /** @type {HTMLElement | null | undefined} */ (row?.querySelector("input, select, textarea, button"))?.focus({ preventScroll: true });
+/** @param {HTMLElement | undefined} place @returns {boolean} whether there is something in it for the keyboard */
+function focusIn(place) {
+  const found = /** @type {HTMLElement[]} */ ([...place?.querySelectorAll("input, select, textarea, button:not(.form-about)") ?? []]).find((each) => each.getClientRects().length && !each.matches(":disabled"));
+  found?.focus({ preventScroll: true });
+  return Boolean(found);
 }

@@ -39,6 +39,7 @@ export const form = {
       ]),
       editor.addMenu(4, (press) => menuOf(editor, press)),
       events.on("document", update),
+      events.on("seek", () => service.isShown && service.show("graph")),
       events.on("change", (document) => void (document === editor.document && service.update())),
     ];
     const button = h("button", { type: "button", class: "quiet form-switch", "aria-label": editor.text("command.form"), title: editor.text("command.form"), "aria-pressed": "false", on: { click: () => commands.run("form.toggle") } }, icon(FORM));
@@ -66,6 +67,10 @@ export class FormService {
   #editor;
   /** @type {Promise<FormPage> | null} */
   #opening = null;
+  /** @type {FormPage | null} */
+  #page = null;
+  /** @type {Element | null} what had the keyboard when the form was opened */
+  #before = null;
   /** @type {Promise<() => void> | null} */
   #style = null;
 
@@ -103,8 +108,20 @@ export class FormService {
     if (this.isKiosk) return;
     if (matchMedia(SMALL).matches) keepChoice(this.#nameOf(document), wanted);
     else setFormMode(document, wanted === "form");
+    if (wanted === "form" && !this.isShown) this.#before = globalThis.document.activeElement;
+    const { shell } = this.#editor;
+    const isElsewhere = this.isShown && wanted === "graph" && !shell.stage.contains(globalThis.document.activeElement);
     this.update();
-    if (wanted === "graph") this.#editor.view.element.focus({ preventScroll: true });
+    if (wanted === "form") void this.#opening?.then((page) => this.isShown && page.focus());
+    else if (isElsewhere) this.#giveBack();
+  }
+
+  /** The keyboard goes to what had it before the form was there, else to the graph. */
+  #giveBack() {
+    const before = this.#before;
+    this.#before = null;
+    const isThere = before instanceof HTMLElement && before !== globalThis.document.body && before.getClientRects().length > 0;
+    (isThere ? before : this.#editor.view.element).focus({ preventScroll: true });
   }
 
   /** By what a workflow is known after a reload. @param {Document} document */
@@ -126,7 +143,12 @@ export class FormService {
     this.onShown(true);
     this.#opening ??= Promise.all([import("./page.js"), this.#withStyle()]).then(([{ FormPage }]) => new FormPage(this.#editor, this));
     const page = await this.#opening;
-    if (this.isShown) page.show();
+    if (!this.isShown) return page;
+    const { canvas, over } = this.#editor.shell;
+    const isLost = page.element.hidden && [canvas, over].some((each) => each.contains(globalThis.document.activeElement));
+    this.#page = page;
+    page.show();
+    if (isLost) page.focus();
     return page;
   }
 
@@ -134,11 +156,38 @@ export class FormService {
     if (!this.isShown) return;
     this.isShown = false;
     this.onShown(false);
+    const { canvas, over } = this.#editor.shell;
+    canvas.inert = over.inert = false;
+    if (this.#page?.element.contains(globalThis.document.activeElement)) this.#giveBack();
+    this.#page = null;
     void this.#opening?.then((page) => {
       if (this.isShown) return;
       page.dispose();
       this.#opening = null;
     });
+  }
+
+  /**
+   * Shows the field of a widget, if the form is shown and has it.
+   * @param {string} nodeId  as the server has it
+   * @param {string} input
+   * @returns {boolean} whether it has
+   */
+  reveal(nodeId, input) {
+    return this.#page?.fields.reveal(nodeId, input) ?? false;
+  }
+
+  /**
+   * What of the shown form says a text: names, headings and values of its fields.
+   * @param {string} text  in small letters
+   */
+  find(text) {
+    return this.#page?.fields.find(text) ?? [];
+  }
+
+  /** The keyboard goes into the form that is shown. */
+  focus() {
+    this.#page?.focus();
   }
 
   /** Opens the list of what the form shows. */

@@ -1,7 +1,6 @@
 /** The page of a form: fields at the left, what comes of them at the right, the button that runs it at the bottom. */
 
 import { h, icon } from "../../core/dom.js";
-import { keysOf } from "../../core/commands.js";
 import { keysText } from "../../core/editor.js";
 import { durationText } from "../progress/durations.js";
 import { Fields } from "./fields.js";
@@ -17,8 +16,8 @@ const LIST = "M4 6h10M4 12h10M4 18h7M17 13v8M13 17h8";
 const GRAPH = "M4 5h6v5H4zM14 14h6v5h-6zM10 7.5h3a3 3 0 0 1 3 3V14";
 const MORE = "M5 12h.01M12 12h.01M19 12h.01";
 const TICK_MS = 500;
-/** Commands whose keys work while the graph is not seen. */
-const ALLOWED = /^(run|file|form|gallery|panel|edit\.(undo|redo)$|settings|palette\.commands$|help|about|view\.theme|errors|queue|library\.refresh|theme|keys)/;
+/** Commands that make sense while the graph is not seen. */
+const ALLOWED = /^(run|file|find|form|gallery|panel|walk\.region$|edit\.(undo|redo)$|settings|palette\.commands$|help|about|view\.theme|errors|queue|library\.refresh|theme|keys)/;
 const ALLOWED_ALONE = /^(run|edit\.(undo|redo)$)/; // nothing but the form is there
 
 export class FormPage {
@@ -26,7 +25,6 @@ export class FormPage {
   #service;
   /** @type {(() => void)[]} */
   #stops = [];
-  #abort = new AbortController();
   /** @type {(() => void) | null} */
   #closeBuilder = null;
   /** @type {Map<string, number>} jobs that wait -> how many go before them */
@@ -55,7 +53,7 @@ export class FormPage {
     this.state = h("p", { class: "form-state" });
     this.fill = h("div", { class: "form-fill" });
     this.bar = h("div", { class: "form-progress", role: "progressbar", "aria-label": t("progress.name"), "aria-valuemin": 0, "aria-valuemax": 100, hidden: true }, this.fill);
-    this.element = h("section", { class: "form-page", "aria-label": t("form.title"), hidden: true },
+    this.element = h("section", { class: "form-page", "aria-label": t("form.title"), tabindex: "-1", hidden: true },
       this.head, this.body, h("footer", { class: "form-bar" }, this.bar, this.state, this.stop, this.count, this.go));
     editor.shell.stage.append(this.element);
     this.#listen();
@@ -63,7 +61,6 @@ export class FormPage {
 
   #listen() {
     const { events, server } = this.#editor;
-    const { signal } = this.#abort;
     const update = () => this.#showState();
     this.#stops = [
       events.on("document", () => this.show()),
@@ -81,21 +78,14 @@ export class FormPage {
     ];
     const timer = setInterval(update, TICK_MS);
     this.#stops.push(() => clearInterval(timer));
-    // The graph lies below and is not seen: its keys do nothing.
-    document.addEventListener("keydown", (event) => {
-      if (event.defaultPrevented || document.querySelector("dialog[open]")) return;
-      const { commands } = this.#editor;
-      const keys = keysOf(event);
-      const bound = commands.all.filter((each) => commands.keysOf(each.id).includes(keys));
-      if (bound.length && !bound.some((each) => (this.#service.isKiosk ? ALLOWED_ALONE : ALLOWED).test(each.id))) event.stopPropagation();
-    }, { signal });
+    // The graph lies below and is not seen.
+    this.#stops.push(this.#editor.commands.limit(({ id }) => (this.#service.isKiosk ? ALLOWED_ALONE : ALLOWED).test(id)));
     // Files are for its fields: a form alone opens no other workflow.
     this.element.addEventListener("drop", (event) => this.#service.isKiosk && event.preventDefault());
   }
 
   dispose() {
     this.#closeBuilder?.();
-    this.#abort.abort();
     this.#stops.forEach((stop) => stop());
     this.results.dispose();
     const { canvas, over } = this.#editor.shell;
@@ -115,10 +105,17 @@ export class FormPage {
     const isEmpty = !form.fields.length && !form.outputs.length;
     this.element.classList.toggle("is-empty", isEmpty);
     this.go.disabled = isEmpty;
+    const hadFocus = this.fields.element.contains(document.activeElement);
     this.fields.show(form, this.#service.isKiosk);
+    if (hadFocus && !this.fields.element.contains(document.activeElement)) this.focus(); // the field is gone
     this.results.show(form);
     this.#showErrors();
     this.#showState();
+  }
+
+  /** The keyboard goes to the first field; where it would push up keys of the screen, to the form as a whole. */
+  focus() {
+    if (matchMedia("(pointer: coarse)").matches || !this.fields.focus()) this.element.focus({ preventScroll: true });
   }
 
   #showErrors() {

@@ -14,6 +14,7 @@ const LEAST_COLUMNS = 2;
 const OVERSCAN = 2; // rows beyond both edges
 const TALLEST = 12e6; // px: browsers draw elements of some 17 million px and no taller ones
 const REST_MS = 90; // the bar has been let go of
+const MOST_LOADING = 4; // pictures at once: of the six lines that a browser has to a server some stay free for all else
 const KINDS = /** @type {Record<string, string>} */ ({
   video: "M4 6h11v12H4zM15 10l5-3v10l-5-3z",
   audio: "M9 18V6l10-2v12M9 18a2.5 2.5 0 1 1-5 0a2.5 2.5 0 0 1 5 0M19 16a2.5 2.5 0 1 1-5 0a2.5 2.5 0 0 1 5 0",
@@ -42,6 +43,8 @@ export class Grid {
   /** Where the keyboard is; -1: nowhere yet. */
   active = -1;
   #anchor = 0;
+  /** A finger opened the last: the next tap opens, too, and does not choose. */
+  #isByTouch = false;
   /** Counts what is chosen and where the keyboard goes: what was still to be fetched for it counts no more then. */
   #turn = 0;
   #list;
@@ -60,6 +63,10 @@ export class Grid {
   #rest;
   /** @type {Set<string>} addresses that give no picture */
   #broken = new Set();
+  /** Whose pictures are still to be asked for, and those whose are on their way. @type {Set<Cell>} */
+  #waiting = new Set();
+  /** @type {Set<Cell>} */
+  #loading = new Set();
 
   /** @param {OutputList} list @param {GridWords} words */
   constructor(list, words) {
@@ -197,6 +204,7 @@ export class Grid {
       if (index >= from && index < to) continue;
       this.#cells.delete(index);
       this.#spare.push(cell);
+      if (this.#waiting.has(cell) || this.#loading.has(cell)) this.#drop(cell);
     }
     const shift = scrollTop - top; // 0, unless the list is stretched
     for (let index = from; index < to; index++) {
@@ -205,7 +213,26 @@ export class Grid {
       this.#fill(cell, index, shift);
     }
     for (const cell of this.#spare) cell.element.hidden = true;
+    this.#load();
     if (!this.#isFast && list.isKnown) void list.want(from, to);
+  }
+
+  /** Asks for the next pictures. One that the server has to make first may take long. */
+  #load() {
+    for (const cell of this.#waiting) {
+      if (this.#loading.size >= MOST_LOADING) return;
+      this.#waiting.delete(cell);
+      this.#loading.add(cell);
+      cell.image.src = cell.src;
+    }
+  }
+
+  /** Nobody looks at its picture any more. @param {Cell} cell */
+  #drop(cell) {
+    this.#waiting.delete(cell);
+    this.#loading.delete(cell);
+    cell.image.removeAttribute("src");
+    cell.key = cell.src = "";
   }
 
   /** @returns {Cell} */
@@ -217,10 +244,15 @@ export class Grid {
     const element = h("div", { class: "gallery-cell", role: "option", draggable: "true" }, image, mark, name, time);
     /** @type {Cell} */
     const cell = { element, image, mark, name, time, index: -1, key: "", src: "" };
-    image.addEventListener("load", () => (image.style.visibility = ""));
+    image.addEventListener("load", () => {
+      image.style.visibility = "";
+      this.#loading.delete(cell);
+      this.#load();
+    });
     image.addEventListener("error", () => {
       if (!cell.src) return;
       this.#broken.add(cell.src);
+      this.#loading.delete(cell);
       cell.key = "";
       this.draw();
     });
@@ -248,13 +280,12 @@ export class Grid {
     if (element.ariaSelected !== String(isChosen)) element.ariaSelected = String(isChosen);
     element.classList.toggle("is-active", index === this.active);
     if (cell.key !== key) {
+      this.#drop(cell);
       cell.key = key;
       element.setAttribute("aria-setsize", String(this.#list.total));
       element.setAttribute("aria-label", entry ? this.#words.describe(entry) : "…");
       element.title = entry?.filename ?? "";
-      cell.src = "";
       cell.time.textContent = "";
-      image.removeAttribute("src");
       const isPicture = entry?.thumbnail && !this.#broken.has(entry.thumbnail);
       image.hidden = !isPicture;
       const kind = entry && entry.kind !== "image" ? entry.kind : entry && !isPicture ? "other" : "";
@@ -271,7 +302,7 @@ export class Grid {
     if (!src || cell.src === src || this.#isFast || this.#broken.has(src)) return;
     cell.src = src;
     image.style.visibility = "hidden"; // the picture before it is not shown in its place
-    image.src = src;
+    this.#waiting.add(cell);
   }
 
   // Choosing.
@@ -287,7 +318,8 @@ export class Grid {
     const index = this.#indexAt(event.target);
     if (index < 0) return this.clear();
     const isTouch = event instanceof PointerEvent && event.pointerType === "touch";
-    if (isTouch && !this.chosen.size) this.#words.open(index);
+    this.#isByTouch = isTouch && !this.chosen.size;
+    if (this.#isByTouch) this.#words.open(index);
     else if (isTouch) this.#toggle(index);
     else if (event.shiftKey) void this.#stretchTo(index, event.ctrlKey || event.metaKey);
     else if (event.ctrlKey || event.metaKey) this.#toggle(index);
@@ -344,9 +376,11 @@ export class Grid {
     this.#anchor += by;
   }
 
-  /** @param {number} index  the keyboard goes there, and it alone is chosen */
+  /** After one was looked at: the keyboard goes there, and it alone is chosen. @param {number} index */
   async goTo(index) {
-    if (await this.#reach(index)) this.#only(index);
+    if (!(await this.#reach(index))) return;
+    if (this.#isByTouch) this.#told();
+    else this.#only(index);
   }
 
   /** @param {number} index @returns {Promise<boolean>} whether it is there, and the keyboard still goes there */

@@ -9,7 +9,7 @@ export const keys = {
     const stop = new AbortController();
     addEventListener("keydown", (event) => {
       if (event.defaultPrevented) return;
-      if (document.querySelector("dialog[open]")) return; // a dialog has its own
+      if (editor.shell.isCovered) return; // a dialog has its own
       if (event.key === "Escape" && editor.view.pointer.isDragging) {
         editor.view.pointer.cancel();
         event.preventDefault();

@@ -1,6 +1,7 @@
 /** The panel of node types. Loaded when it is opened. */
 
 import { addStyle, h, icon } from "../../core/dom.js";
+import { worth } from "../../core/everyday.js";
 import { describeType } from "../../core/node-doc.js";
 import { rank, searchable } from "../../core/rank.js";
 import { Tree } from "../../core/tree.js";
@@ -110,11 +111,7 @@ export function fillPanel(editor, body) {
 
   /** @param {string} query @returns {TreeRow[]} */
   function found(query) {
-    const starred = favourites();
-    const recent = new Map(/** @type {string[]} */ (settings.read("palette.recent", [])).map((id, i) => [id, i]));
-    /** @param {PaletteEntry} entry */
-    const bonus = (entry) => (recent.has(entry.id) ? 60 - 2 * (recent.get(entry.id) ?? 0) : 0) + (starred.has(entry.id) ? 30 : 0) - (entry.isDeprecated ? 150 : 0);
-    return rank(entries, query, searchableOf, bonus).map((entry) => leaf(entry, "found", 1));
+    return rank(entries, query, searchableOf, worth(settings)).map((entry) => leaf(entry, "found", 1));
   }
 
   /** @returns {TreeRow[]} */

@@ -1,14 +1,17 @@
 /** Choosing nodes, dragging them, resizing them. */
 
 import { Group, Link, Node, Reroute } from "../../core/graph.js";
+import { cursorOfEdge } from "../../core/view/hits.js";
 import { Guides } from "./guides.js";
 
 /** @import { Editor, Feature } from "../../core/editor.js" */
-/** @import { Corner } from "../../core/view/hits.js" */
+/** @import { Corner, Edge } from "../../core/view/hits.js" */
 /** @import { Drag, Press } from "../../core/view/pointer.js" */
 /** @import { Selectable } from "../../core/selection.js" */
 
 /** @typedef {{things: (Node | Group | Reroute)[], press: Press}} MoveEvent  of "move:drag" and "move:drop" */
+
+const LEAST_GROUP = { width: 140, height: 80 }; // graph px
 
 /** @type {Feature} */
 export const move = {
@@ -22,7 +25,7 @@ export const move = {
       if (press.button !== 0) return undefined;
       const { hit } = press;
       if (hit.kind === "resize") return resizeNode(editor, hit.node, hit.corner, press);
-      if (hit.kind === "group-resize" && !hit.group.flags.pinned) return resizeGroup(editor, hit.group, press);
+      if (hit.kind === "group-resize") return resizeGroup(editor, hit.group, hit.edge, press);
       if (hit.kind === "link" && !press.alt) {
         if (press.ctrl) editor.selection.toggle(hit.link);
         else editor.selection.set([hit.link]);
@@ -243,7 +246,7 @@ function resize(editor, { width, height }, corner, press, put) {
   const gesture = editor.document.journal.begin("undo.resize");
   const [right, down] = [corner.endsWith("e") ? 1 : -1, corner.startsWith("s") ? 1 : -1];
   return {
-    cursor: right === down ? "nwse-resize" : "nesw-resize",
+    cursor: cursorOfEdge(corner),
     pans: true,
     move(now) {
       const step = gridOf(editor, press, now) || 1;
@@ -268,10 +271,30 @@ function resizeNode(editor, node, corner, press) {
   });
 }
 
-/** @param {Editor} editor @param {Group} group @param {Press} press @returns {Drag} */
-function resizeGroup(editor, group, press) {
-  return resize(editor, group, "se", press, (width, height) => {
-    editor.graph.setGroup(group, "width", Math.max(140, width));
-    editor.graph.setGroup(group, "height", Math.max(80, height));
-  });
+/** The edges that are not dragged stay where they are. @param {Editor} editor @param {Group} group @param {Edge} edge @param {Press} press @returns {Drag} */
+function resizeGroup(editor, group, edge, press) {
+  const gesture = editor.document.journal.begin("undo.resize");
+  const { x, y, width, height } = group;
+  const [right, bottom] = [x + width, y + height];
+  return {
+    cursor: cursorOfEdge(edge),
+    pans: true,
+    move(now) {
+      const step = gridOf(editor, press, now) || 1;
+      const onGrid = (/** @type {number} */ place) => Math.round(place / step) * step;
+      const [dx, dy] = [now.x - press.x, now.y - press.y];
+      const to = { left: x, top: y, right, bottom };
+      if (edge.includes("w")) to.left = Math.min(onGrid(x + dx), right - LEAST_GROUP.width);
+      if (edge.includes("e")) to.right = Math.max(onGrid(right + dx), x + LEAST_GROUP.width);
+      if (edge.includes("n")) to.top = Math.min(onGrid(y + dy), bottom - LEAST_GROUP.height);
+      if (edge.includes("s")) to.bottom = Math.max(onGrid(bottom + dy), y + LEAST_GROUP.height);
+      const { graph } = editor;
+      graph.setGroup(group, "x", to.left);
+      graph.setGroup(group, "y", to.top);
+      graph.setGroup(group, "width", to.right - to.left);
+      graph.setGroup(group, "height", to.bottom - to.top);
+    },
+    end: () => gesture.commit(),
+    cancel: () => gesture.cancel(),
+  };
 }

@@ -221,7 +221,7 @@ export function fillPanel(editor, body) {
       const isEnd = !editor.graph.nodes.has(node.key);
       return [
         h("h3", {}, node.name),
-        ...errors.map((/** @type {any} */ each) => h("p", { class: "outline-error" }, [each.input, each.message, each.details].filter(Boolean).join(": "))),
+        ...errors.map((/** @type {any} */ each) => h("p", { class: "outline-error" }, [each.label ?? each.input, each.message, each.details].filter(Boolean).join(": "))),
         ...(node.spec?.doc ? [h("p", { class: "outline-doc" }, node.spec.doc)] : []),
         h("div", { class: "outline-buttons" },
           isInstance(node) && commandButton("subgraph.open"),

@@ -5,6 +5,7 @@
 
 import { alongLinks, typeOfInput, typeOfOutput } from "../../core/flow.js";
 import { BYPASSED, MUTED } from "../../core/graph.js";
+import { textOfValue } from "../../core/json.js";
 import { isInstance } from "../../core/subgraphs.js";
 
 /** @import { Editor } from "../../core/editor.js" */
@@ -158,7 +159,7 @@ function valueOf(editor, node, input) {
   const value = node.values[input.name];
   if (input.widget === "CONTROL") return editor.text(`widgets.control.${value}`);
   if (typeof value === "boolean") return editor.text(value ? "widgets.on" : "widgets.off");
-  const text = editor.kinds.of(input.widget).text?.(value) ?? (typeof value === "object" && value !== null ? JSON.stringify(value, (_, each) => (typeof each === "bigint" ? String(each) : each)) : String(value ?? ""));
+  const text = editor.kinds.of(input.widget).text?.(value) ?? textOfValue(value);
   return text.length > 120 ? `${text.slice(0, 119)}…` : text;
 }
 

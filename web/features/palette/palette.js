@@ -8,6 +8,7 @@ import { fittingSockets } from "../../core/flow.js";
 import { hold } from "../../core/holders.js";
 import { unfold } from "../../core/spec.js";
 import { mayHold } from "../../core/subgraphs.js";
+import { wordFor } from "../../core/words.js";
 import { openPanel } from "./panel.js";
 
 /** @import { Editor, Feature } from "../../core/editor.js" */
@@ -24,8 +25,8 @@ import { openPanel } from "./panel.js";
  * @property {string} category  with "/"
  * @property {string} doc
  * @property {string[]} aliases
- * @property {{name: string, type: string, isWidget?: boolean}[]} inputs
- * @property {{name: string, type: string}[]} outputs
+ * @property {{name: string, label?: string, type: string, isWidget?: boolean}[]} inputs  `label`: in the page's language
+ * @property {{name: string, label?: string, type: string}[]} outputs
  * @property {boolean} [isDeprecated]
  * @property {boolean} [isExperimental]
  * @property {(graph: Graph, place: Point) => Node | undefined} insert  inside an edit; undefined: it may not be here
@@ -109,7 +110,7 @@ export const palette = {
 
     /** @param {KeyboardEvent} event */
     function hearGhostKey(event) {
-      if (!ghost || (event.key !== "Enter" && event.key !== "Escape")) return;
+      if (!ghost || editor.shell.isCovered || (event.key !== "Enter" && event.key !== "Escape")) return;
       event.preventDefault();
       event.stopPropagation();
       if (event.key === "Enter") putGhost();
@@ -188,8 +189,8 @@ function entriesOf(editor) {
       category: spec.category || (spec.definition ? editor.text("palette.subgraphs") : ""),
       doc: spec.doc,
       aliases: spec.aliases,
-      inputs: inputs.filter((each) => !each.companionOf).map((each) => ({ name: each.name, type: each.type, isWidget: Boolean(each.widget) })),
-      outputs: spec.outputs,
+      inputs: inputs.filter((each) => !each.companionOf).map((each) => ({ name: each.name, label: wordFor(spec, "inputs", each.name), type: each.type, isWidget: Boolean(each.widget) })),
+      outputs: spec.outputs.map((each) => ({ name: each.name, label: wordFor(spec, "outputs", each.name), type: each.type })),
       isDeprecated: spec.isDeprecated,
       isExperimental: spec.isExperimental,
       insert: (graph, place) => graph.addNode(type, place),

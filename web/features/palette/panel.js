@@ -1,6 +1,7 @@
 /** The window of the palette: a field, what was found, and what the highlighted one is. All of it works by keys. */
 
 import { h, icon } from "../../core/dom.js";
+import { worth } from "../../core/everyday.js";
 import { fitOfType, typeOfInput, typeOfOutput } from "../../core/flow.js";
 import { holderOf, widgetAt } from "../../core/holders.js";
 import { placeInside } from "../../core/shell.js";
@@ -80,12 +81,9 @@ export function openPanel(editor, all, request) {
       h("span", {}, h("kbd", {}, "↑↓"), " ", t("palette.key-choose")), h("span", {}, h("kbd", {}, "Enter"), " ", t("palette.key-add")),
       h("span", {}, h("kbd", {}, "Ctrl+D"), " ", t("palette.key-star")), h("span", {}, h("kbd", {}, "Esc"), " ", t("palette.key-close"))));
 
+  const worthOf = worth(settings);
   /** @param {PaletteEntry} entry */
-  function bonus(entry) {
-    const used = recent.get(entry.id);
-    return (used === undefined ? 0 : 60 - used * 2) + (favourites.has(entry.id) ? 30 : 0) + (fit.get(entry) ?? 0) * 25 -
-      (entry.isDeprecated ? 150 : 0) - (entry.isExperimental ? 10 : 0);
-  }
+  const bonus = (entry) => worthOf(entry) + (fit.get(entry) ?? 0) * 25;
 
   /** @returns {Row[]} */
   function rowsNow() {
@@ -184,8 +182,8 @@ export function openPanel(editor, all, request) {
       return;
     }
     const { entry } = row;
-    /** @param {{name: string, type: string}} slot */
-    const line = (slot) => h("li", {}, h("i", { class: "dot", style: { background: colourOfType(slot.type) } }), h("span", {}, slot.name), h("small", {}, slot.type.length > 24 ? `${slot.type.slice(0, 24)}…` : slot.type));
+    /** @param {{name: string, label?: string, type: string}} slot */
+    const line = (slot) => h("li", {}, h("i", { class: "dot", style: { background: colourOfType(slot.type) } }), h("span", {}, slot.label ?? slot.name), h("small", {}, slot.type.length > 24 ? `${slot.type.slice(0, 24)}…` : slot.type));
     const sockets = entry.inputs.filter((each) => !each.isWidget);
     const widgets = entry.inputs.filter((each) => each.isWidget);
     card.replaceChildren(
@@ -247,6 +245,12 @@ export function openPanel(editor, all, request) {
     answer(entry);
   }
 
+  // Wherever one clicks, the keyboard stays with the palette: with the field, or where a text may be copied from.
+  panel.tabIndex = -1;
+  panel.addEventListener("mousedown", (event) => {
+    const target = /** @type {globalThis.Node} */ (event.target);
+    if (target !== field && !card.contains(target)) event.preventDefault();
+  });
   field.addEventListener("input", refresh);
   list.addEventListener("scroll", () => {
     if (list.scrollTop + list.clientHeight > list.scrollHeight - 200) makeMore();
@@ -274,7 +278,7 @@ export function openPanel(editor, all, request) {
     if (!panel.contains(/** @type {globalThis.Node} */ (event.target))) finish(null);
   }, { signal: stop.signal, capture: true });
 
-  shell.root.append(panel);
+  shell.topmost.append(panel);
   refresh();
   if (request.page) placeInside(panel, request.page.x, request.page.y, innerWidth - 4);
   else panel.classList.add("is-central");

@@ -31,6 +31,7 @@ export const progress = {
       settings.events.on("run.notify", (isOn) => void (isOn && parts.askToNotify())),
       events.on("run:job", (job) => parts.jobChanged(job)),
       events.on("run:progress", () => parts.update()),
+      editor.server.events.on("state", () => parts.update()),
       events.on("errors:told", ({ problems, isPartial }) => parts.say(editor.text(problems[0].kind === "run" ? "progress.stopped" : isPartial ? "progress.partial" : "progress.refused", { count: problems.length, node: problems[0].title, message: problems[0].message }))),
     ];
     parts.update(); // one may run already
@@ -89,7 +90,7 @@ class ProgressParts {
     if (!job?.wanted) return this.#showInTab(null);
     const { percent, secondsLeft } = run.progressOf(job);
     const whole = Math.floor(percent);
-    const time = secondsLeft === null ? "" : this.#editor.text("progress.left", { time: durationText(this.#editor, secondsLeft * 1000) });
+    const time = this.#editor.server.state === "away" ? this.#editor.text("progress.away") : secondsLeft === null ? "" : this.#editor.text("progress.left", { time: durationText(this.#editor, secondsLeft * 1000) });
     this.fill.style.width = `${percent}%`;
     this.bar.setAttribute("aria-valuenow", String(whole));
     this.bar.setAttribute("aria-valuetext", [this.#editor.text("run.percent", { percent: whole }), time].filter(Boolean).join(", "));

@@ -13,7 +13,9 @@ import { openWorkflowOf, seedsOf } from "./reuse.js";
 /** @import { Editor } from "../../core/editor.js" */
 /** @import { MenuItem } from "../../core/shell.js" */
 
-const PAGE = 30;
+const PAGE = 30; // jobs shown at first
+const MORE = 100; // and with each press of the button below them
+const MOST_AT_ONCE = 500; // that the server gives
 const PAUSE_MS = 150; // several changes at once are drawn once
 const PRIORITIES = /** @type {const} */ ([["high", 10, false], ["normal", 0, false], ["low", -10, false], ["idle", 0, true]]);
 const ICONS = {
@@ -27,15 +29,16 @@ export class QueuePanel {
   #editor;
   /** @type {any} the server's latest answer */
   #drawn = { running: [], waiting: [], ended: [], waiting_total: 0, ended_total: 0, ended_cursor: null };
-  /** @type {any[]} ended jobs of later pages */
-  #older = [];
-  /** @type {number | null} */
-  #cursor = null;
+  /** How many the person has asked to see. */
+  #wanted = { waiting: PAGE, ended: PAGE };
+  /** Whether the server has answered yet. */
+  #isKnown = false;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #moveTimer;
-  #isBusy = false;
+  /** @type {Promise<void> | null} */
+  #loading = null;
   #isStale = false;
   /** @type {Map<string, {bar: HTMLElement, words: HTMLElement, picture: HTMLImageElement}>} rows of running jobs */
   #live = new Map();
@@ -65,8 +68,16 @@ export class QueuePanel {
       events.on("run:job", () => this.#soon()),
       events.on("run:progress", () => (this.#moveTimer ??= setTimeout(() => this.#move(), PAUSE_MS))),
       events.on("run:preview", ({ job, picture }) => this.#preview(job.id, picture)),
-      server.events.on("state", (state) => void (state === "open" && this.#soon())),
+      server.events.on("state", (state) => void (state === "open" ? this.#soon() : this.#isKnown ? this.#draw() : this.#drawUnknown())),
     ];
+    body.addEventListener("keydown", (event) => this.#pressed(event));
+    body.addEventListener("focusin", (event) => this.#rove(/** @type {HTMLElement} */ (event.target).closest("[data-job]")));
+    body.addEventListener("contextmenu", (event) => {
+      const row = /** @type {HTMLElement} */ (event.target).closest("[data-job]");
+      if (!row) return;
+      event.preventDefault();
+      this.#openMenu(/** @type {HTMLElement} */ (row), { x: event.clientX, y: event.clientY });
+    });
     void this.load();
   }
 
@@ -101,37 +112,71 @@ export class QueuePanel {
     }, PAUSE_MS);
   }
 
-  async load() {
-    if (this.#isBusy) return void (this.#isStale = true);
-    this.#isBusy = true;
+  /** @returns {Promise<void>} when what the server has now is shown */
+  load() {
+    this.#isStale = true;
+    return (this.#loading ??= this.#load().finally(() => (this.#loading = null)));
+  }
+
+  async #load() {
     do {
       this.#isStale = false;
       try {
-        this.#drawn = await this.#editor.server.get(`/heddle/queue?limit=${PAGE}`);
-        const ids = new Set(this.#drawn.ended.map((/** @type {any} */ each) => each.id));
-        this.#older = this.#older.filter((each) => !ids.has(each.id));
-        if (!this.#older.length) this.#cursor = this.#drawn.ended_cursor;
+        this.#drawn = await this.#read();
+        this.#isKnown = true;
         this.#draw();
       } catch {
-        // the banner says that the server is away; what was drawn stays
+        if (!this.#isKnown) this.#drawUnknown(); // else what was drawn stays, and says since when nothing is known
       }
     } while (this.#isStale);
-    this.#isBusy = false;
-    return undefined;
   }
 
-  async #more() {
-    const cursor = this.#cursor;
-    const answer = await this.#editor.server.get(`/heddle/queue?parts=ended&limit=${PAGE}&cursor=${cursor}`);
-    if (cursor !== this.#cursor) return; // pressed twice
-    this.#older.push(...answer.ended);
-    this.#cursor = answer.ended_cursor;
-    this.#draw();
+  get #isAway() {
+    return this.#editor.server.state === "away";
   }
 
+  #drawUnknown() {
+    this.#put(this.running, "unknown", () => [h("p", { class: "queue-empty" }, this.#t("queue.away-first"))]);
+  }
+
+  /** As much of the list as is wanted, all of it anew: jobs leave it anywhere. @returns {Promise<any>} */
+  async #read() {
+    const { server } = this.#editor;
+    const wanted = { ...this.#wanted };
+    const drawn = await server.get(`/heddle/queue?limit=${Math.min(MOST_AT_ONCE, Math.max(wanted.waiting, wanted.ended))}`);
+    while (drawn.waiting.length < Math.min(wanted.waiting, drawn.waiting_total)) {
+      const { waiting } = await server.get(`/heddle/queue?parts=waiting&limit=${MOST_AT_ONCE}&offset=${drawn.waiting.length}`);
+      if (!join(drawn.waiting, waiting)) break; // some have left meanwhile: it is told, and read again
+    }
+    while (drawn.ended.length < wanted.ended && drawn.ended_cursor !== null) {
+      const { ended, ended_cursor: cursor } = await server.get(`/heddle/queue?parts=ended&limit=${MOST_AT_ONCE}&cursor=${drawn.ended_cursor}`);
+      join(drawn.ended, ended);
+      drawn.ended_cursor = cursor;
+    }
+    drawn.waiting.length = Math.min(drawn.waiting.length, wanted.waiting);
+    drawn.ended.length = Math.min(drawn.ended.length, wanted.ended);
+    return drawn;
+  }
+
+  /** @param {"waiting" | "ended"} part @param {number} left  how many are not shown @returns {HTMLElement | string} */
+  #moreButton(part, left) {
+    if (left <= 0) return "";
+    return h("button", { type: "button", class: "queue-more", data: { focus: `more ${part}` }, on: { click: () => void this.#showMore(part) } }, this.#t("queue.more", { count: left.toLocaleString(this.#editor.messages.locale) }));
+  }
+
+  /** @param {"waiting" | "ended"} part */
+  async #showMore(part) {
+    this.#wanted[part] = this.#drawn[part].length + MORE; // of those shown: a second press before the answer asks for no more
+    await this.load();
+  }
+
+  /** @returns {void} */
   #draw() {
     if (this.#dragged) return; // what is under the pointer stays there
-    const focused = /** @type {HTMLElement | null} */ (document.activeElement)?.closest?.("[data-focus]")?.getAttribute("data-focus");
+    const active = /** @type {HTMLElement | null} */ (document.activeElement);
+    const focused = active?.closest?.("[data-focus]")?.getAttribute("data-focus");
+    const part = [this.running, this.waiting, this.ended].find((each) => each.contains(active)) ?? this.waiting;
+    const at = rowsIn(part).indexOf(/** @type {HTMLElement} */ (active?.closest?.("[data-job]")));
     const { running, waiting, waiting_total: waitingTotal, ended, ended_total: endedTotal } = this.#drawn;
     for (const [id, address] of this.#previews) {
       if (running.some((/** @type {any} */ job) => job.id === id)) continue;
@@ -145,22 +190,120 @@ export class QueuePanel {
         running.length ? h("ul", { class: "queue-list" }, running.map((/** @type {any} */ job) => this.#runningRow(job))) : h("p", { class: "queue-empty" }, this.#t("queue.nothing-runs")),
       ];
     });
-    this.#put(this.waiting, [waitingTotal, waiting.map((/** @type {any} */ job) => [job.id, this.#name(job), job.priority, job.background])], () => [
-      this.#head("queue.waiting", waitingTotal, waitingTotal ? h("button", { type: "button", class: "quiet", on: { click: () => this.#editor.commands.run("run.clear") } }, this.#t("queue.clear")) : null),
+    this.#put(this.waiting, [waitingTotal, this.#isAway, waiting.map((/** @type {any} */ job) => [job.id, this.#name(job), job.priority, job.background])], () => [
+      this.#head("queue.waiting", waitingTotal, waitingTotal ? this.#clearButton("command.clear-queue", () => this.#editor.commands.run("run.clear")) : null),
       waiting.length ? h("ul", { class: "queue-list" }, waiting.map((/** @type {any} */ job, /** @type {number} */ i) => this.#waitingRow(job, i))) : h("p", { class: "queue-empty" }, this.#t("queue.nothing-waits")),
-      waitingTotal > waiting.length ? h("p", { class: "queue-empty" }, this.#t("queue.more-wait", { count: waitingTotal - waiting.length })) : "",
+      this.#moreButton("waiting", waitingTotal - waiting.length),
+      waiting.length && this.#isAway ? h("p", { class: "queue-empty" }, this.#t("queue.away-waiting")) : "",
     ]);
-    const all = [...ended, ...this.#older];
-    const ids = new Set(all.map((job) => job.id));
+    const ids = new Set(ended.map((/** @type {any} */ job) => job.id));
     for (const id of this.#rows.keys()) if (!ids.has(id)) this.#rows.delete(id);
-    const hasMore = this.#cursor !== null && all.length < endedTotal;
-    this.#put(this.ended, [endedTotal, hasMore, all.map((job) => [job.id, this.#endedKey(job)])], () => [
-      this.#head("queue.ended", endedTotal),
-      all.length ? h("ul", { class: "queue-list" }, all.map((job) => this.#endedRow(job))) : h("p", { class: "queue-empty" }, this.#t("queue.nothing-ended")),
-      hasMore ? h("button", { type: "button", class: "queue-more", data: { focus: "more" }, on: { click: () => void this.#more().catch((error) => this.#editor.report(error)) } }, this.#t("queue.more")) : "",
+    this.#put(this.ended, [endedTotal, ended.map((/** @type {any} */ job) => [job.id, this.#endedKey(job)])], () => [
+      this.#head("queue.ended", endedTotal, endedTotal ? this.#clearButton("queue.forget-all", () => this.#forgetAll()) : null),
+      ended.length ? h("ul", { class: "queue-list" }, ended.map((/** @type {any} */ job) => this.#endedRow(job))) : h("p", { class: "queue-empty" }, this.#t("queue.nothing-ended")),
+      this.#moreButton("ended", endedTotal - ended.length),
     ]);
     this.#move();
-    if (focused) /** @type {HTMLElement | null} */ (this.ended.parentElement?.querySelector(`[data-focus="${CSS.escape(focused)}"]`))?.focus();
+    this.#rove(null);
+    if (!focused) return;
+    const place = /** @type {HTMLElement | null} */ (this.ended.parentElement?.querySelector(`[data-focus="${CSS.escape(focused)}"]`));
+    if (place && (part === this.ended || !this.ended.contains(place))) return place.focus();
+    const rows = rowsIn(part).length ? rowsIn(part) : this.#allRows;
+    rows[Math.min(Math.max(0, at), rows.length - 1)]?.focus(); // what has ended gives it to what is there now
+  }
+
+  // By keyboard: a list is one stop of Tab, and the buttons of the row where one is.
+
+  /** @returns {HTMLElement[]} from the top */
+  get #allRows() {
+    return [this.running, this.waiting, this.ended].flatMap(rowsIn);
+  }
+
+  /** @param {Element | null} current  the row that has the keyboard */
+  #rove(current) {
+    for (const part of [this.running, this.waiting, this.ended]) {
+      const rows = rowsIn(part);
+      const stop = rows.find((row) => row === current) ?? rows.find((row) => row.tabIndex === 0) ?? rows[0];
+      for (const row of rows) {
+        row.tabIndex = row === stop ? 0 : -1;
+        row.querySelectorAll("button, a").forEach((each) => (/** @type {HTMLElement} */ (each).tabIndex = row.tabIndex));
+      }
+    }
+  }
+
+  /** @param {KeyboardEvent} event */
+  #pressed(event) {
+    const row = /** @type {HTMLElement} */ (event.target);
+    const { job: id } = row.dataset;
+    if (!id || event.defaultPrevented || event.ctrlKey || event.metaKey) return;
+    const rows = this.#allRows;
+    const place = this.#drawn.waiting.findIndex((/** @type {any} */ each) => each.id === id);
+    const { key, altKey } = event;
+    if (altKey) {
+      const to = /** @type {Record<string, any>} */ ({ ArrowUp: -1, ArrowDown: 1, Home: "front", End: "back" })[key];
+      if (to === undefined || place < 0) return;
+      void this.#do(() => (typeof to === "number" ? this.#shift(this.#drawn.waiting[place], place, /** @type {1 | -1} */ (to)) : this.#placeAnd(this.#drawn.waiting[place], { to })));
+    } else if (key === "ArrowDown" || key === "ArrowUp") {
+      this.#step(rows.indexOf(row) + (key === "ArrowDown" ? 1 : -1));
+    } else if (key === "Home" || key === "End") { // of its own list
+      const siblings = rows.filter((each) => each.parentElement === row.parentElement);
+      siblings.at(key === "Home" ? 0 : -1)?.focus();
+    } else if (key === "Delete") void this.#do(() => this.#takeOut(id));
+    else if (key === "Enter" || key === " " || key === "ContextMenu" || (key === "F10" && event.shiftKey)) {
+      const { left, bottom } = row.getBoundingClientRect();
+      this.#openMenu(row, { x: left + 12, y: bottom - 4 });
+    } else return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  /** The row at this place has the keyboard; @param {number} index */
+  #step(index) {
+    const rows = this.#allRows;
+    rows[Math.max(0, Math.min(index, rows.length - 1))]?.focus();
+  }
+
+  /** @param {HTMLElement} row @param {{x: number, y: number}} place  CSS px of the page */
+  #openMenu(row, place) {
+    const { id, job } = this.#find(row.dataset.job ?? "");
+    const items = id === "running" ? this.#runningMenu(job) : id === "waiting" ? this.#waitingMenu(job) : id === "ended" ? this.#endedMenu(job) : [];
+    if (items.length) this.#editor.shell.menu(items, place);
+  }
+
+  /** @param {string} id @returns {{id: "running" | "waiting" | "ended" | null, job: any}} */
+  #find(id) {
+    for (const part of /** @type {const} */ (["running", "waiting"])) {
+      const job = this.#drawn[part].find((/** @type {any} */ each) => each.id === id);
+      if (job) return { id: part, job };
+    }
+    const job = this.#drawn.ended.find((/** @type {any} */ each) => each.id === id);
+    return { id: job ? "ended" : null, job };
+  }
+
+  /** What the Delete key does: stops it, takes it from those that wait, or off the list. @param {string} id */
+  #takeOut(id) {
+    const found = this.#find(id);
+    if (found.id === "running") return this.#stop(found.job);
+    if (found.id === "waiting") return this.#remove(found.job);
+    return found.id === "ended" ? this.#forget(found.job) : undefined;
+  }
+
+  /** @param {any} job */
+  #stop(job) {
+    return this.#editor.server.post(`/v1/jobs/${encodeURIComponent(job.id)}/cancel`, undefined);
+  }
+
+  /** @param {any} job */
+  #forget(job) {
+    return this.#editor.server.ask("DELETE", `/v1/jobs/${encodeURIComponent(job.id)}`);
+  }
+
+  /** @param {any} job @returns {MenuItem[]} */
+  #runningMenu(job) {
+    return [
+      { title: "queue.open", run: () => this.#do(() => openWorkflowOf(this.#editor, job)) },
+      { title: "queue.cancel", run: () => this.#do(() => this.#stop(job)) },
+    ];
   }
 
   /**
@@ -179,6 +322,20 @@ export class QueuePanel {
   /** @param {string} name @param {number} count @param {HTMLElement | null} [button] */
   #head(name, count, button = null) {
     return h("header", { class: "queue-head" }, h("h3", {}, this.#t(name), h("span", { class: "queue-count" }, count)), button);
+  }
+
+  /** @param {string} name  what it does, in full @param {() => unknown} run */
+  #clearButton(name, run) {
+    const text = this.#t(name);
+    return h("button", { type: "button", class: "quiet", title: text, "aria-label": text, data: { focus: name }, on: { click: run } }, this.#t("queue.clear"));
+  }
+
+  async #forgetAll() {
+    const answer = await this.#editor.shell.ask(this.#t("queue.forget-all"), this.#t("queue.forget-ask", { count: this.#drawn.ended_total }), [
+      { id: "forget", text: this.#t("queue.forget-all"), isDangerous: true },
+      { id: "keep", text: this.#t("shell.cancel"), isMain: true },
+    ]);
+    if (answer === "forget") await this.#do(() => this.#editor.server.post("/history", { clear: true }));
   }
 
   /** @param {any} job */
@@ -212,9 +369,9 @@ export class QueuePanel {
     const words = h("p", { class: "queue-words" });
     const picture = h("img", { class: "queue-live", alt: "", hidden: true });
     this.#live.set(job.id, { bar, words, picture });
-    return h("li", { class: "queue-job" }, picture,
-      h("div", { class: "queue-middle" }, h("p", { class: "queue-name" }, this.#name(job)), h("div", { class: "queue-bar" }, bar), words),
-      this.#button(`cancel ${job.id}`, this.#t("queue.cancel"), ICONS.close, () => this.#editor.server.post(`/v1/jobs/${encodeURIComponent(job.id)}/cancel`, undefined)));
+    return h("li", { class: "queue-job", tabindex: "-1", data: { job: job.id, focus: `row ${job.id}` }, "aria-label": this.#t("queue.runs", { name: this.#name(job) }) }, picture,
+      h("div", { class: "queue-middle" }, h("p", { class: "queue-name", title: this.#name(job) }, this.#name(job)), h("div", { class: "queue-bar" }, bar), words),
+      this.#button(`cancel ${job.id}`, this.#t("queue.cancel"), ICONS.close, () => this.#stop(job)));
   }
 
   /** What moves while jobs run. */
@@ -231,11 +388,13 @@ export class QueuePanel {
       const node = nodeId === null ? null : own?.document ? this.#editor.nodeOf(nodeId, own.document)?.node.name : null;
       const name = node ?? this.#editor.catalogue.spec(job.node?.class_type)?.title ?? job.node?.class_type;
       row.bar.style.width = `${percent}%`;
-      row.words.textContent = [
+      const known = [
         this.#t("run.percent", { percent: Math.floor(percent) }),
         name,
-        secondsLeft === null ? null : this.#t("progress.left", { time: durationText(this.#editor, secondsLeft * 1000) }),
+        secondsLeft === null || this.#isAway ? null : this.#t("progress.left", { time: durationText(this.#editor, secondsLeft * 1000) }),
       ].filter(Boolean).join(" · ");
+      row.words.textContent = this.#isAway ? this.#t("queue.away", { known }) : known;
+      row.bar.parentElement?.classList.toggle("is-away", this.#isAway);
       const address = this.#previews.get(job.id);
       row.picture.hidden = !address;
       if (address && row.picture.src !== address) row.picture.src = address;
@@ -254,17 +413,9 @@ export class QueuePanel {
   #waitingRow(job, place) {
     const name = this.#name(job);
     const row = h("li", {
-      class: "queue-job queue-waits", draggable: "true", tabindex: "0", data: { job: job.id, focus: `row ${job.id}` },
+      class: "queue-job queue-waits", draggable: "true", tabindex: "-1", data: { job: job.id, focus: `row ${job.id}` },
       "aria-label": this.#t("queue.waits", { place: place + 1, name }), title: this.#t("queue.move-hint"),
       on: {
-        keydown: (/** @type {KeyboardEvent} */ event) => {
-          if (event.target !== row) return;
-          if (event.altKey && (event.key === "ArrowUp" || event.key === "ArrowDown")) this.#shift(job, place, event.key === "ArrowUp" ? -1 : 1);
-          else if (event.key === "Delete") void this.#do(() => this.#remove(job));
-          else return;
-          event.preventDefault();
-          event.stopPropagation();
-        },
         dragstart: (/** @type {DragEvent} */ event) => {
           this.#dragged = job.id;
           event.dataTransfer?.setData("text/plain", name);
@@ -294,7 +445,7 @@ export class QueuePanel {
         },
       },
     }, h("span", { class: "queue-grip", "aria-hidden": "true" }, icon(ICONS.grip)),
-      h("div", { class: "queue-middle" }, h("p", { class: "queue-name" }, name), h("p", { class: "queue-words" }, [this.#t("queue.place", { place: place + 1 }), this.#priorityName(job)].filter(Boolean).join(" · "))),
+      h("div", { class: "queue-middle" }, h("p", { class: "queue-name", title: name }, name), h("p", { class: "queue-words" }, [this.#t("queue.place", { place: place + 1 }), this.#priorityName(job)].filter(Boolean).join(" · "))),
       this.#button(`front ${job.id}`, this.#t("queue.front"), ICONS.front, () => this.#place(job.id, { to: "front" })),
       this.#menuButton(job, () => this.#waitingMenu(job)),
       this.#button(`remove ${job.id}`, this.#t("queue.remove"), ICONS.close, () => this.#remove(job)));
@@ -309,9 +460,19 @@ export class QueuePanel {
   }
 
   /** @param {any} job @param {number} place @param {1 | -1} step */
-  #shift(job, place, step) {
+  async #shift(job, place, step) {
+    if (place + step >= this.#drawn.waiting.length && this.#drawn.waiting.length < this.#drawn.waiting_total) await this.#showMore("waiting");
     const other = this.#drawn.waiting[place + step];
-    if (other) void this.#do(() => this.#place(job.id, step < 0 ? { before: other.id } : { after: other.id }));
+    if (other) await this.#placeAnd(job, step < 0 ? { before: other.id } : { after: other.id });
+  }
+
+  /** Moves one and says where it is now. @param {any} job @param {any} where */
+  async #placeAnd(job, where) {
+    if (where.to === "back") this.#wanted.waiting = Math.max(this.#wanted.waiting, Math.min(MOST_AT_ONCE, this.#drawn.waiting_total)); // where it goes is seen
+    await this.#place(job.id, where);
+    await this.load();
+    const place = this.#drawn.waiting.findIndex((/** @type {any} */ each) => each.id === job.id);
+    if (place >= 0) this.#editor.shell.say(this.#t("queue.moved", { name: this.#name(job), place: place + 1 }), "queue");
   }
 
   /** @param {string} id @param {any} where */
@@ -379,27 +540,39 @@ export class QueuePanel {
       ms === null ? null : durationText(this.#editor, ms),
       job.ended_ms ? new Intl.DateTimeFormat(this.#editor.messages.locale, timeForm(job.ended_ms)).format(job.ended_ms) : null,
     ];
-    return h("li", { class: `queue-job queue-${job.state}` },
+    return h("li", { class: `queue-job queue-${job.state}`, tabindex: "-1", data: { job: job.id, focus: `row ${job.id}` }, "aria-label": this.#t("queue.was", { name: this.#name(job), state: this.#t(`queue.state.${job.state}`) }) },
       h("div", { class: "queue-middle" },
-        h("p", { class: "queue-name" }, this.#name(job)),
+        h("p", { class: "queue-name", title: this.#name(job) }, this.#name(job)),
         h("p", { class: "queue-words" }, words.filter(Boolean).join(" · ")),
-        isBad && job.error && h("p", { class: "queue-reason", title: job.error.reason }, job.error.reason),
+        isBad && job.error && h("p", { class: "queue-reason", title: job.error.reason }, this.#reason(job)),
         this.#thumbnails(job),
         isBad ? h("div", { class: "queue-actions" }, this.#nodeButton(job), h("button", { type: "button", data: { focus: `retry ${job.id}` }, on: { click: () => this.#do(() => this.#retry(job)) } }, this.#t("queue.retry"))) : null),
       this.#menuButton(job, () => this.#endedMenu(job)));
   }
 
-  /** @param {any} job */
+  /** What went wrong, and in which node: its name as the person gave it, where that is known. @param {any} job */
+  #reason({ id, error, workflow_id: workflowId }) {
+    const { node_id: nodeId, class_type: type, reason } = error;
+    const known = this.#documentOf({ id, workflow_id: workflowId });
+    const node = (nodeId && known && this.#editor.nodeOf(nodeId, known)?.node.name) || this.#editor.catalogue.spec(type)?.title || type;
+    return node ? this.#t("queue.reason", { node, reason }) : reason;
+  }
+
+  /** Its workflow is opened if no tab has it. @param {any} job */
   #nodeButton(job) {
-    const { document } = this.#editor.services.run.jobs.get(job.id) ?? {};
     const id = job.error?.node_id;
-    const known = this.#documentOf(job) ?? document;
-    if (!id || !known || !this.#editor.nodeOf(id, known)) return null;
-    return h("button", { type: "button", data: { focus: `node ${job.id}` }, on: { click: () => {
-      if (known !== this.#editor.document) this.#editor.show(known);
-      const found = this.#editor.nodeOf(id, known);
-      if (found) this.#editor.goTo(found.node, found.path);
-    } } }, this.#t("queue.to-node"));
+    if (!id) return null;
+    const editor = this.#editor;
+    return h("button", { type: "button", data: { focus: `node ${job.id}` }, on: { click: () => this.#do(async () => {
+      /** @type {import("../../core/document.js").Document | null} */
+      let known = this.#documentOf(job) ?? null;
+      if (!known || !editor.nodeOf(id, known)) known = await openWorkflowOf(editor, job);
+      if (!known) return;
+      if (known !== editor.document) editor.show(known);
+      const found = editor.nodeOf(id, known);
+      if (found) editor.goTo(found.node, found.path);
+      else editor.shell.note(this.#t("queue.no-node", { id }));
+    }) } }, this.#t("queue.to-node"));
   }
 
   /** The open document that a job is of. @param {any} job */
@@ -411,30 +584,40 @@ export class QueuePanel {
 
   /** @param {any} job */
   #thumbnails(job) {
-    const files = (job.outputs ?? []).filter((/** @type {any} */ each) => each.url);
+    const files = this.#filesOf(job);
     if (!files.length) return null;
     const more = (job.outputs_count ?? files.length) - files.length;
     return h("div", { class: "queue-thumbs" },
       files.map((/** @type {any} */ file, /** @type {number} */ i) => h("a", {
         class: "queue-thumb", data: { kind: kindOfName(file.filename) ?? "" }, href: `/api${file.url}`, target: "_blank", rel: "noopener", title: file.filename,
         on: { click: (/** @type {MouseEvent} */ event) => {
-          const { viewer } = this.#editor.services;
-          if (!viewer || event.ctrlKey || event.metaKey) return;
+          if (!this.#editor.services.viewer || event.ctrlKey || event.metaKey) return;
           event.preventDefault();
-          void viewer.open(files.map((/** @type {any} */ each) => ({ src: `/api${each.url}`, name: each.filename, thumbnail: each.thumbnail && `/api${each.thumbnail}`, file: each })), i);
+          this.#look(job, i);
         } },
       }, file.thumbnail ? h("img", { src: `/api${file.thumbnail}`, alt: file.filename, loading: "lazy" }) : h("span", { class: "queue-file" }, file.filename))),
       more > 0 ? h("span", { class: "queue-rest" }, `+${more}`) : null);
   }
 
+  /** @param {any} job @returns {any[]} */
+  #filesOf(job) {
+    return (job.outputs ?? []).filter((/** @type {any} */ each) => each.url);
+  }
+
+  /** @param {any} job @param {number} index */
+  #look(job, index) {
+    void this.#editor.services.viewer?.open(this.#filesOf(job).map((each) => ({ src: `/api${each.url}`, name: each.filename, thumbnail: each.thumbnail && `/api${each.thumbnail}`, file: each })), index);
+  }
+
   /** @param {any} job @returns {MenuItem[]} */
   #endedMenu(job) {
     return [
+      ...(this.#filesOf(job).length ? [{ title: "queue.look", run: () => this.#look(job, 0) }] : []),
       { title: "queue.open", run: () => this.#do(() => openWorkflowOf(this.#editor, job)) },
       { title: "queue.use-seed", run: () => this.#do(() => this.#useSeeds(job)) },
       { title: "queue.retry", run: () => this.#do(() => this.#retry(job)) },
       "line",
-      { title: "queue.forget", run: () => this.#do(() => this.#editor.server.ask("DELETE", `/v1/jobs/${encodeURIComponent(job.id)}`)) },
+      { title: "queue.forget", run: () => this.#do(() => this.#forget(job)) },
     ];
   }
 
@@ -451,6 +634,19 @@ export class QueuePanel {
     const answer = await server.post(`/v1/jobs/${encodeURIComponent(job.id)}/retry`, { client_id: server.clientId });
     for (const each of answer.jobs ?? []) services.run.adopt(each.id, this.#documentOf(job) ?? null, this.#name(job));
   }
+}
+
+/** @param {HTMLElement} part @returns {HTMLElement[]} */
+function rowsIn(part) {
+  return [...part.querySelectorAll("[data-job]")].filter((each) => each instanceof HTMLElement);
+}
+
+/** Puts at the end what is not there yet. @param {any[]} jobs @param {any[]} more @returns {boolean} whether any was new */
+function join(jobs, more) {
+  const ids = new Set(jobs.map((job) => job.id));
+  const fresh = more.filter((job) => !ids.has(job.id));
+  jobs.push(...fresh);
+  return fresh.length > 0;
 }
 
 /** @param {HTMLElement} row @param {DragEvent} event */

@@ -23,9 +23,11 @@ import { Emitter } from "../../core/emitter.js";
  * @property {{job: Job, id: string}} node  of the person's graph, by its id on the server
  * @property {{job: Job, id: string, output: any}} result
  * @property {{job: Job, id: string, text: string}} text
+ * @property {{job: Job, failure: Failure}} blocked  a node was kept from running; the rest goes on
  */
 
 const ENDED = new Set(["done", "partial", "failed", "cancelled"]);
+const BLOCKED = "ExecutionBlocked"; // the one kind of error after which a job goes on
 const KEPT_ENDED = 200; // jobs that are remembered after their end
 
 export class Job {
@@ -53,6 +55,8 @@ export class Job {
     this.results = new Map();
     /** @type {Failure | null} */
     this.failure = null;
+    /** @type {Failure[]} what kept nodes from running */
+    this.blocked = [];
     /** @type {any} what the server answered when it did not take it */
     this.refusal = null;
     /** @type {Map<string, string> | null} id -> type of the nodes that it runs; found when it starts */
@@ -200,6 +204,7 @@ export class Jobs {
 const HEARD = {
   execution_start(jobs, job, data) {
     job.nodes.clear();
+    job.blocked = [];
     job.running = null;
     job.startedMs = data.timestamp ?? Date.now();
     if (job.state === "running") jobs.events.emit("state", job); // once more: its worker died
@@ -238,7 +243,13 @@ const HEARD = {
     jobs.setState(job, "done");
   },
   execution_error(jobs, job, data) {
-    job.failure = readFailure(data);
+    const failure = readFailure(data);
+    if (failure.kind === BLOCKED) {
+      job.blocked.push({ ...failure, message: failure.message.replace(/^Execution Blocked: /, "") });
+      jobs.events.emit("blocked", { job, failure: job.blocked[job.blocked.length - 1] });
+      return;
+    }
+    job.failure = failure;
     if (job.failure.nodeId) jobs.setNode(job, job.failure.nodeId, "error");
     finish(jobs, job, data);
     jobs.setState(job, job.results.size ? "partial" : "failed");

@@ -1,9 +1,9 @@
 /**
  * Running the workflow that is open. Other features and packs find `editor.services.run`; what happens is told as
- * "run:job", "run:progress", "run:refused", "run:failed" and "run:trouble".
+ * "run:job", "run:progress", "run:refused", "run:blocked", "run:failed" and "run:trouble".
  */
 
-import { afterQueue, beforeQueue } from "../../core/controls.js";
+import { Draws } from "../../core/controls.js";
 import { addStyle } from "../../core/dom.js";
 import { newId } from "../../core/ids.js";
 import { writeExactly } from "../../core/json.js";
@@ -15,18 +15,22 @@ import { nodesBehind, targetsOf } from "./reach.js";
 import { Sending } from "./sending.js";
 import { readOutput, Showing } from "./showing.js";
 
+/** @import { Run } from "../../core/controls.js" */
 /** @import { Document } from "../../core/document.js" */
 /** @import { Editor, Feature } from "../../core/editor.js" */
 /** @import { Entry } from "../../core/journal.js" */
 /** @import { Node } from "../../core/graph.js" */
+/** @import { Waits } from "./waits.js" */
 
 /**
  * What is about to be queued. A hook may change `workflow`, which is the saved form, and what it returns false for, or
  * throws for, is not queued.
- * @typedef {{document: Document, workflow: any, targets: string[] | null, front: boolean, extraData: Record<string, any>}} Wish
+ * @typedef {{document: Document, workflow: any, targets: string[] | null, front: boolean, extraData: Record<string, any>,
+ *   valuesOf: (node: Node) => Record<string, any>}} Wish  `valuesOf`: what a node is run with: a seed may be on already
  * @typedef {(wish: Wish) => void | boolean | Promise<void | boolean>} BeforeHook
  * @typedef {(asked: {document: Document, targets: string[] | null}) => void | boolean | Promise<void | boolean>} PrepareHook
  * @typedef {(job: Job) => void} AfterHook
+ * @typedef {"yes" | "no" | "without" | "cancel"} Answer  `without`: the person does not wait for the hook; `cancel`: nor for the run
  * @typedef {"once" | "change" | "always"} RunMode  `change`: whenever the workflow changes; `always`: again and again
  * @typedef {{job: Job, answer: any, isPartial: boolean}} Refused  `isPartial`: what is not refused runs
  */
@@ -36,6 +40,7 @@ const PACE = "heddle.pace"; // where the browser keeps how long types of nodes t
 const FAR_OFF = 5; // percent: an estimate that was so wrong is taken back
 const KEPT_IDS = 5; // jobs of a document that are looked up after a reload
 const CHANGE_PAUSE_MS = 400; // after a change, before it is run
+const HOOK_PATIENCE_MS = 4000; // until the person is told who is being waited for
 const LOOKS = new Set(["x", "y", "width", "height", "flags", "title", "color", "bgcolor", "rank", "label", "parentId", "lastNodeId", "lastLinkId", "lastRerouteId", "unfolded"]);
 
 /** @type {Feature} */
@@ -109,6 +114,11 @@ export class RunService {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #changeTimer;
   #isStale = false; // it changed while a job of it was under way
+  #asking = 0; // calls of `queue` that are not through
+  /** @type {Promise<Waits> | undefined} */
+  #waits;
+  /** @type {WeakMap<Document, Draws>} */
+  #draws = new WeakMap();
   /** @type {WeakMap<Document, string>} */
   #workflowIds = new WeakMap();
   /** @type {WeakMap<Job, {percent: number, secondsLeft: number | null}>} while the line is broken nobody knows more */
@@ -128,6 +138,7 @@ export class RunService {
       this.sending.stop,
       ...this.showing.cleanups,
       this.jobs.events.on("state", (job) => this.#stateChanged(job)),
+      this.jobs.events.on("blocked", (told) => editor.events.emit("run:blocked", told)),
       this.jobs.events.on("progress", (job) => editor.events.emit("run:progress", job)),
       editor.events.on("document", (document) => this.#follow(document)),
       editor.events.on("workflow:restored", (document) => void this.recall(document)),
@@ -138,6 +149,7 @@ export class RunService {
   dispose() {
     clearTimeout(this.#changeTimer);
     this.#unfollow();
+    void this.#waits?.then((waits) => waits.dispose());
     this.#cleanups.forEach((each) => each());
   }
 
@@ -148,21 +160,98 @@ export class RunService {
    * @returns {Promise<Job[]>} those that were written down for the server
    */
   async queue({ count = this.count, front = false, targets = null, document = this.#editor.document, extraData = {} } = {}) {
-    const isBefore = this.#editor.settings.read("run.seeds") === "before";
+    const when = this.#editor.settings.read("run.seeds") === "before" ? "before" : "after";
+    const draws = this.#draws.get(document) ?? new Draws(document);
+    this.#draws.set(document, draws);
     /** @type {Job[]} */
     const queued = [];
+    /** @type {Set<Function>} hooks that the person did not wait for */
+    const passed = new Set();
     this.#editor.events.emit("run:asked", document);
-    for (let i = 0; i < Math.min(MOST_AT_ONCE, Math.max(1, Math.round(count) || 1)); i++) {
-      if (isBefore) beforeQueue(document);
-      for (const hook of this.prepare.all) if ((await hook({ document, targets })) === false) return queued;
-      /** @type {Wish} */
-      const wish = { document, workflow: this.#write(document), targets, front, extraData: { ...extraData } };
-      for (const hook of this.before.all) if ((await hook(wish)) === false) return queued;
-      queued.push(this.#send(wish));
-      if (!isBefore) afterQueue(document);
-      if (i % 10 === 9) await new Promise((resolve) => setTimeout(resolve)); // the page stays alive in a long batch
+    this.#asking++;
+    try {
+      for (let i = 0; i < Math.min(MOST_AT_ONCE, Math.max(1, Math.round(count) || 1)); i++) {
+        if (!(await this.#prepare({ document, targets }, passed))) break;
+        const run = draws.run(when, () => this.#write(document));
+        /** @type {Wish | null} */
+        let wish = null;
+        try {
+          wish = await this.#finish({ document, workflow: run.written, targets, front, extraData, valuesOf: run.valuesOf }, passed);
+        } finally {
+          if (!wish) run.refused();
+        }
+        if (!wish) break;
+        queued.push(this.#send(wish, run));
+        if (i % 10 === 9) await new Promise((resolve) => setTimeout(resolve)); // the page stays alive in a long batch
+      }
+    } finally {
+      this.#asking--;
+    }
+    if (!queued.length && this.mode === "change" && this.#isStale && !this.#asking) { // it changed while a hook thought about it
+      this.#isStale = false;
+      return this.queue({ count: 1 });
     }
     return queued;
+  }
+
+  /** @param {{document: Document, targets: string[] | null}} asked @param {Set<Function>} passed @returns {Promise<boolean>} */
+  async #prepare(asked, passed) {
+    for (const hook of this.prepare.all) {
+      const answer = await this.#ask(this.prepare, hook, asked, passed);
+      if (answer === "no" || answer === "cancel") return false;
+    }
+    return true;
+  }
+
+  /** @param {Wish} wish @param {Set<Function>} passed @returns {Promise<Wish | null>} as hooks changed it; null: it is not to be queued */
+  async #finish(wish, passed) {
+    for (const hook of this.before.all) {
+      const own = { ...wish, extraData: { ...wish.extraData } }; // who is not waited for may still be changing it later
+      const answer = await this.#ask(this.before, hook, own, passed);
+      if (answer === "no" || answer === "cancel") return null;
+      if (answer === "yes") wish = own;
+    }
+    return wish;
+  }
+
+  /**
+   * What a hook answers. If it takes long, the person may go on without; what it answers later is not heard.
+   * @param {Hooks<any>} hooks
+   * @param {(value: any) => unknown} hook
+   * @param {any} value
+   * @param {Set<Function>} passed
+   * @returns {Promise<Answer>}
+   */
+  async #ask(hooks, hook, value, passed) {
+    if (passed.has(hook)) return "without";
+    const answered = hook(value);
+    if (typeof (/** @type {any} */ (answered)?.then) !== "function") return answered === false ? "no" : "yes";
+    let isOver = false;
+    let forget = () => {};
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    let patience;
+    /** @type {Promise<Answer>} */
+    const decided = new Promise((resolve, reject) => {
+      patience = setTimeout(async () => {
+        try {
+          this.#waits ??= import("./waits.js").then(({ Waits }) => new Waits(this.#editor));
+          const waits = await this.#waits;
+          if (!isOver) forget = waits.add(hook, hooks.nameOf(hook), resolve);
+        } catch (error) {
+          reject(error);
+        }
+      }, HOOK_PATIENCE_MS);
+    });
+    try {
+      const answer = await Promise.race([decided, Promise.resolve(answered).then((each) => (each === false ? /** @type {Answer} */ ("no") : "yes"))]);
+      if (answer === "without") passed.add(hook);
+      if (answer === "cancel") this.setMode("once");
+      return answer;
+    } finally {
+      isOver = true;
+      clearTimeout(patience);
+      forget();
+    }
   }
 
   /** What its tab says. @param {Document} document @returns {string} */
@@ -183,8 +272,8 @@ export class RunService {
     return own;
   }
 
-  /** @param {Wish} wish @returns {Job} */
-  #send(wish) {
+  /** @param {Wish} wish @param {Run<any>} run @returns {Job} */
+  #send(wish, run) {
     const { document } = wish;
     const job = new Job(newId(), document, this.nameOf(document));
     job.targets = wish.targets;
@@ -200,8 +289,14 @@ export class RunService {
       extra_data: wish.extraData,
     });
     this.sending.send(job, body).then(
-      (answer) => this.#taken(job, answer),
-      (error) => this.#refused(job, error),
+      (answer) => {
+        run.taken();
+        this.#taken(job, answer);
+      },
+      (error) => {
+        run.refused();
+        this.#refused(job, error);
+      },
     );
     return job;
   }
@@ -260,7 +355,18 @@ export class RunService {
   }
 
   /** Takes out everything that waits, of this page and of others. */
+  /** Takes out all that waits, of every page, when the person has said so: nothing brings it back. */
   async clearQueue() {
+    const { shell } = this.#editor;
+    const { waiting_total: total } = await this.#editor.server.get("/heddle/queue?parts=waiting&limit=1").catch(() => ({ waiting_total: 0 })); // away: what is on its way to it can still be taken back
+    const count = Math.max(total, this.jobs.active.filter((job) => job.state !== "running").length);
+    if (count > 1) {
+      const answer = await shell.ask(this.#editor.text("command.clear-queue"), this.#editor.text("run.clear-ask", { count }), [
+        { id: "clear", text: this.#editor.text("command.clear-queue"), isDangerous: true },
+        { id: "keep", text: this.#editor.text("shell.cancel"), isMain: true },
+      ]);
+      if (answer !== "clear") return;
+    }
     for (const job of this.jobs.active) {
       if (job.state !== "sending") continue;
       this.sending.takeBack(job);
@@ -295,7 +401,7 @@ export class RunService {
     if (this.mode !== "change" || !entry.steps.some((step) => step.kind !== "set" || !LOOKS.has(step.key))) return;
     clearTimeout(this.#changeTimer);
     this.#changeTimer = setTimeout(() => {
-      if (this.jobs.active.some((job) => job.document === this.#editor.document)) this.#isStale = true;
+      if (this.#asking || this.jobs.active.some((job) => job.document === this.#editor.document)) this.#isStale = true;
       else void this.queue({ count: 1 });
     }, CHANGE_PAUSE_MS);
   }
@@ -349,6 +455,7 @@ export class RunService {
       this.#remember(document, id);
       for (const node of known.nodes.keys()) this.jobs.events.emit("node", { job: known, id: node });
       for (const [node, output] of known.results) this.jobs.events.emit("result", { job: known, id: node, output });
+      for (const failure of known.blocked) this.jobs.events.emit("blocked", { job: known, failure });
       if (known.state !== "queued") this.#stateChanged(known);
       return;
     }
@@ -360,7 +467,7 @@ export class RunService {
 
   /** How far a job is. @param {Job} job @returns {{percent: number, secondsLeft: number | null}} */
   progressOf(job) {
-    if (this.#editor.server.state !== "open" && !job.hasEnded) return this.#estimates.get(job) ?? { percent: 0, secondsLeft: null };
+    if (this.#editor.server.state !== "open" && !job.hasEnded) return { percent: this.#estimates.get(job)?.percent ?? 0, secondsLeft: null };
     const estimate = this.pace.estimate(job, this.jobs.now());
     const before = this.#estimates.get(job)?.percent ?? 0;
     if (before - estimate.percent < FAR_OFF) estimate.percent = Math.max(before, estimate.percent); // it does not tremble
@@ -444,11 +551,23 @@ export class RunService {
 class Hooks {
   /** @type {F[]} */
   all = [];
+  /** @type {WeakMap<F, string>} */
+  #names = new WeakMap();
 
-  /** @param {F} hook @returns {() => void} takes it away */
-  add(hook) {
+  /**
+   * @param {F} hook
+   * @param {string} [name]  of the extension that it is of: people read it if the hook does not answer
+   * @returns {() => void} takes it away
+   */
+  add(hook, name = "") {
     this.all = [...this.all, hook];
+    this.#names.set(hook, name);
     return () => void (this.all = this.all.filter((each) => each !== hook));
+  }
+
+  /** @param {F} hook @returns {string} */
+  nameOf(hook) {
+    return this.#names.get(hook) ?? "";
   }
 }
 

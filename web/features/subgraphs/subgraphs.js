@@ -61,7 +61,15 @@ export const subgraphs = {
       { id: "subgraph.publish", title: "command.subgraph-publish", isOnce: true, when: () => chosen() !== null, run: () => blueprints.publish(/** @type {Node} */ (chosen())) },
       { id: "subgraph.insert", title: "command.subgraph-insert", isOnce: true, run: () => insert(editor, blueprints) },
     ]);
-    const stopMenu = editor.addMenu(40, (press) => menuFor(editor, press));
+    const stopMenus = [
+      editor.addMenu(2, (press) => ("node" in press.hit ? [...slotItems(editor, press), ...widgetItems(editor, press)] : [])),
+      editor.addMenu(7, ({ hit }) => {
+        if (!("node" in hit)) return [];
+        if (groupNameOf(hit.node) !== null) return [editor.menuItem("subgraph.turn-groups")];
+        return isInstance(hit.node) ? ["subgraph.open", "subgraph.edit", "subgraph.unpack", "subgraph.independent", "subgraph.publish"].map((id) => editor.menuItem(id)) : [];
+      }),
+      editor.addMenu(40, (press) => menuFor(editor, press)),
+    ];
     const stopPath = showPath(editor);
     const stopDouble = editor.view.events.on("double", (press) => {
       const { hit } = press;
@@ -98,7 +106,7 @@ export const subgraphs = {
     const later = setTimeout(() => void blueprints.load().catch((error) => console.info("saved subgraphs", error)), LOAD_AFTER_MS);
     return () => {
       clearTimeout(later);
-      for (const stop of [...takeServices, stopCommands, stopMenu, stopPath, stopDouble, stopPress, stopPaint, stopGraph, removeStyle]) stop();
+      for (const stop of [...takeServices, stopCommands, ...stopMenus, stopPath, stopDouble, stopPress, stopPaint, stopGraph, removeStyle]) stop();
       editor.view.redraw();
     };
   },
@@ -201,15 +209,9 @@ async function insert(editor, blueprints) {
 }
 
 /** @param {Editor} editor @param {Press} press @returns {MenuItem[]} */
-function menuFor(editor, press) {
-  const { hit } = press;
+function menuFor(editor, { hit }) {
   /** @type {MenuItem[]} */
   const items = [];
-  if ("node" in hit) items.push(...slotItems(editor, press), ...widgetItems(editor, press));
-  if ("node" in hit && isInstance(hit.node)) {
-    for (const id of ["subgraph.open", "subgraph.edit", "subgraph.unpack", "subgraph.independent", "subgraph.publish"]) items.push(editor.menuItem(id));
-  }
-  if ("node" in hit && groupNameOf(hit.node) !== null) items.push(editor.menuItem("subgraph.turn-groups"));
   if ("node" in hit && editor.graph.nodes.has(hit.node.key)) items.push(editor.menuItem("subgraph.make"));
   if (hit.kind === "empty") {
     items.push(editor.menuItem("subgraph.insert"));

@@ -22,6 +22,7 @@ export function handle(element, zoomOf, { changed, placeOf, swipe, take }, signa
   let start = { x: 0, y: 0 };
   let hasMoved = false;
   element.addEventListener("wheel", (event) => {
+    if (/** @type {Element} */ (event.target).closest("pre")) return; // a text is scrolled
     event.preventDefault();
     const { x, y } = placeOf(event.clientX, event.clientY);
     const px = event.deltaY * (event.deltaMode === 1 ? 33 : 1) * (event.ctrlKey ? 4 : 1); // a pinch on a pad counts finer
@@ -31,7 +32,7 @@ export function handle(element, zoomOf, { changed, placeOf, swipe, take }, signa
   element.addEventListener("pointerdown", (event) => {
     if (event.button !== 0 && event.button !== 1) return;
     if (take?.(event)) return;
-    if (/** @type {Element} */ (event.target).closest("button, a, video, audio, input, [role=slider]")) return;
+    if (/** @type {Element} */ (event.target).closest("button, a, video, audio, input, pre, [role=slider]")) return;
     element.setPointerCapture(event.pointerId);
     down.set(event.pointerId, { x: event.clientX, y: event.clientY });
     start = { x: event.clientX, y: event.clientY };
@@ -67,7 +68,7 @@ export function handle(element, zoomOf, { changed, placeOf, swipe, take }, signa
   element.addEventListener("pointerup", up, { signal });
   element.addEventListener("pointercancel", up, { signal });
   element.addEventListener("dblclick", (event) => {
-    if (/** @type {Element} */ (event.target).closest("button, a, video, audio, input, [role=slider]")) return;
+    if (/** @type {Element} */ (event.target).closest("button, a, video, audio, input, pre, [role=slider]")) return;
     const { x, y } = placeOf(event.clientX, event.clientY);
     const zoom = zoomOf();
     if (!zoom.isFit) zoom.fit();

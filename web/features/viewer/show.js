@@ -22,6 +22,7 @@ const ICONS = {
   save: "M12 4v11m-5-5l5 5 5-5M5 19h14",
   trash: "M5 7h14M10 7V4h4v3M7 7l1 13h8l1-13",
 };
+const MOST_TEXT = 200_000; // bytes of a text that are shown
 const SQUARES_FROM = 6; // from this scale on pixels are shown as what they are
 
 /**
@@ -121,6 +122,8 @@ export function showViewer(editor, items, start) {
       player = new Player(editor, { kind, src: item.src, name: item.name ?? "", file: item.file, class: `viewer-${kind}`, isLoud: kind === "video" });
       player.media.addEventListener("loadedmetadata", () => mine === turn && words());
       place(player.element, player.media);
+    } else if (kind === "text") {
+      await showText(item, mine);
     } else {
       place(h("p", { class: "viewer-none" }, t("viewer.no-view")), null);
     }
@@ -148,6 +151,20 @@ export function showViewer(editor, items, start) {
       return;
     }
     if (mine === turn) place(image, image, { width: image.naturalWidth, height: image.naturalHeight });
+  }
+
+  /** As letters, whatever is in it: nothing of it is run. @param {Item} wanted @param {number} mine */
+  async function showText(wanted, mine) {
+    try {
+      const answer = await fetch(wanted.src, { headers: { Range: `bytes=0-${MOST_TEXT - 1}` } });
+      if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
+      const bytes = new Uint8Array(await answer.arrayBuffer());
+      const isCut = (wanted.file?.bytes ?? bytes.length) > MOST_TEXT;
+      const text = new TextDecoder().decode(bytes.subarray(0, MOST_TEXT), { stream: isCut }); // no half letter at the end
+      if (mine === turn) place(h("pre", { class: "viewer-text", tabindex: "0", role: "document", "aria-label": wanted.name ?? "" }, text, isCut ? `\n${t("viewer.cut")}` : ""), null);
+    } catch {
+      if (mine === turn) place(h("p", { class: "viewer-none" }, t("viewer.no-text")), null);
+    }
   }
 
   /**
@@ -212,6 +229,7 @@ export function showViewer(editor, items, start) {
   dialog.addEventListener("keydown", (event) => {
     if (event.target instanceof HTMLMediaElement && [" ", "ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"].includes(event.key)) return;
     if (/** @type {Element} */ (event.target).closest(".menu, .viewer-info") && event.key !== "Escape") return;
+    if (/** @type {Element} */ (event.target).closest(".viewer-text") && ["PageUp", "PageDown", "Home", "End"].includes(event.key)) return;
     const isPlain = !event.ctrlKey && !event.metaKey && !event.altKey;
     if (content instanceof HTMLImageElement && zoomByKey(event, zoom)) draw();
     else if (player && isPlain && event.key === " ") void player.toggle();

@@ -1,6 +1,7 @@
 /** COMBO and what chooses like it: a list with a search, opened at the widget. */
 
 import { h } from "../../core/dom.js";
+import { textOfValue } from "../../core/json.js";
 import { CONTROL_MODES } from "../../core/spec.js";
 import { labelOf, setValue } from "./fields.js";
 
@@ -79,7 +80,7 @@ export function textOf(editor, input, value) {
   if (Array.isArray(value)) return value.map(String).join(", ");
   if (input.widget === "CONTROL" && (CONTROL_MODES.includes(value) || value === "increment-wrap")) return editor.text(`widgets.control.${value}`);
   if (typeof value === "boolean") return editor.text(value ? "widgets.on" : "widgets.off");
-  return value === undefined || value === null ? "" : String(value);
+  return textOfValue(value);
 }
 
 /**

@@ -83,7 +83,7 @@ export class FieldLayer {
     element.value = text;
     const stop = new AbortController();
     const { signal } = stop;
-    this.#open = { node, name: input.name, element, options, before: text, stop };
+    this.#open = { node, name: input.name, element, options, before: element.value, stop }; // a field knows no \r, and one line no \n
     shell.over.append(element);
     this.#follow();
     stop.signal.addEventListener("abort", view.events.on("drawn", () => this.#follow()));

@@ -1,5 +1,6 @@
 /** Numbers of widgets: what a typed text, a step or a drag makes of them, and how they are written. No DOM. */
 
+import { textOfValue } from "../../core/json.js";
 import { addWhole, clampWhole, plainWhole, readWhole } from "../../core/numbers.js";
 
 /** @import { Whole } from "../../core/numbers.js" */
@@ -94,7 +95,7 @@ export function stepped(input, value, count) {
 
 /** @param {InputSpec} input @param {any} value @returns {string} */
 export function format(input, value) {
-  if (typeof value !== "number") return value === undefined || value === null ? "" : String(value);
+  if (typeof value !== "number") return textOfValue(value);
   if (!Number.isFinite(value) || Math.abs(value) >= 1e15) return Number.isInteger(value) ? BigInt(value).toString() : String(value);
   if (isWhole(input)) return String(value);
   const round = Number(input.options.round);

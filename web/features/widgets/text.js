@@ -1,6 +1,7 @@
 /** STRING: one line, or a text that fills the room that its node has. */
 
 import { h } from "../../core/dom.js";
+import { textOfValue } from "../../core/json.js";
 import { TEXT_PX } from "../../core/view/pen.js";
 import { labelOf, setValue } from "./fields.js";
 
@@ -34,7 +35,7 @@ export class TextPlaces {
   of(letters, node, name, width) {
     let places = this.#known.get(node);
     if (!places) this.#known.set(node, (places = new Map()));
-    const text = String(node.values[name] ?? "");
+    const text = textOfValue(node.values[name]);
     let place = places.get(name);
     if (!place || place.text !== text || place.letters !== letters || Math.abs(place.width - width) > 0.5) {
       place = { text, width, letters, lines: letters.wrap(text, width - 2 * PADDING - 2, 12, MOST_LINES), scroll: place?.scroll ?? 0 };
@@ -65,7 +66,7 @@ export function textKind(editor, widgets) {
   /** @param {Node} node @param {InputSpec} input */
   const edit = (node, input) => {
     const long = isLong(input);
-    const field = widgets.fields.open(node, input, long ? "textarea" : "input", String(node.values[input.name] ?? ""), {
+    const field = widgets.fields.open(node, input, long ? "textarea" : "input", textOfValue(node.values[input.name]), {
       commit: (text) => setValue(editor, node, input.name, text),
       keepsOnEscape: true,
       onTab: (step) => widgets.editNext(node, input, step),
@@ -85,16 +86,16 @@ export function textKind(editor, widgets) {
     height: (node, input) => (isLong(input) ? (node.height ? LONG_HEIGHT : NEW_HEIGHT) : 20),
     grows: (_, input) => isLong(input),
     edit,
-    text: (value) => String(value ?? ""),
+    text: textOfValue,
     draw(pen, node, input, box) {
       if (widgets.fields.isOpen(node, input.name)) {
         pen.box(box, pen.theme.field, { radius: 6 });
         return;
       }
       if (!isLong(input)) {
-        const value = String(node.values[input.name] ?? "");
+        const value = textOfValue(node.values[input.name]);
         pen.box(box, pen.theme.field, { radius: 6 });
-        if (pen.isNear) pen.pair(box, labelOf(node, input), value || String(input.options.placeholder ?? ""), value ? {} : { colour: pen.theme.faint });
+        if (pen.isNear) pen.pair(box, labelOf(node, input), value || String(input.options.placeholder ?? ""), value ? { colour: colourOf(pen, node, input) } : { colour: pen.theme.faint });
         return;
       }
       if (input.options.markdown && widgets.notes.see(node, input, box)) {
@@ -115,18 +116,37 @@ export function textKind(editor, widgets) {
       const field = isLong(input)
         ? h("textarea", { rows: 4, placeholder: input.options.placeholder, spellcheck: "true", "aria-label": labelOf(node, input) })
         : h("input", { type: "text", placeholder: input.options.placeholder, "aria-label": labelOf(node, input) });
-      field.addEventListener("change", () => setValue(editor, node, input.name, field.value));
+      let shown = ""; // a field may hold less than the value: it knows no \r
+      const take = () => {
+        if (field.value === shown) return;
+        shown = field.value;
+        setValue(editor, node, input.name, shown);
+      };
+      field.addEventListener("change", take);
       if (isLong(input)) field.addEventListener("keydown", (event) => hearWeightKey(/** @type {KeyboardEvent} */ (event)));
       field.addEventListener("keydown", (event) => {
         const { ctrlKey, metaKey } = /** @type {KeyboardEvent} */ (event);
-        if (ctrlKey || metaKey) setValue(editor, node, input.name, field.value); // Ctrl+Enter runs with what stands here
+        if (ctrlKey || metaKey) take(); // Ctrl+Enter runs with what stands here
       });
       return widgets.controls.add(h("span", { class: "control control-text" }, field), () => {
-        const value = String(node.values[input.name] ?? "");
-        if (field.value !== value && document.activeElement !== field) field.value = value;
+        const value = textOfValue(node.values[input.name]);
+        field.setAttribute("aria-invalid", String(isWrong(node, input)));
+        if (field.value === value || document.activeElement === field) return;
+        field.value = value;
+        shown = field.value;
       });
     },
   };
+}
+
+/** Whether a text widget holds what is none. @param {Node} node @param {InputSpec} input */
+function isWrong(node, input) {
+  return typeof node.values[input.name] === "object" && node.values[input.name] !== null;
+}
+
+/** @param {Pen} pen @param {Node} node @param {InputSpec} input */
+function colourOf(pen, node, input) {
+  return isWrong(node, input) ? pen.theme.error : pen.theme.fieldText;
 }
 
 /** Ctrl and an arrow up or down weigh the words that are marked. @param {KeyboardEvent} event */
@@ -161,7 +181,7 @@ function drawLong(pen, widgets, node, input, box) {
     context.clip();
   }
   pen.font(12);
-  context.fillStyle = theme.fieldText;
+  context.fillStyle = colourOf(pen, node, input);
   context.textAlign = "left";
   context.textBaseline = "middle";
   for (let i = first; i < last; i++) {

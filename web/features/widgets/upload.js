@@ -1,7 +1,7 @@
 /** Bringing files to nodes that read them: a button, drag and drop, paste. */
 
 import { h } from "../../core/dom.js";
-import { kindOfFile } from "../../core/file-inputs.js";
+import { kindOfFile, pictureTrouble } from "../../core/file-inputs.js";
 import { setValue } from "./fields.js";
 import { folderOf } from "./combo.js";
 
@@ -83,6 +83,8 @@ export async function bring(editor, widgets, node, button, file) {
   const input = node.widgets.find((each) => each.name === button.companionOf);
   if (!input) return;
   if (!accepts(button, file)) return void refuse(editor, node, button, file);
+  const trouble = acceptedBy(button) === ACCEPTED.image_upload ? await pictureTrouble(file) : null;
+  if (trouble) return void editor.shell.note(editor.text(trouble, { name: file.name }), { kind: "error" });
   const form = new FormData();
   form.append("image", file, file.name);
   const folder = folderOf(input) ?? "input";

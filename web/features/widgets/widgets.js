@@ -2,6 +2,7 @@
 
 import { addStyle, h } from "../../core/dom.js";
 import { DYNAMIC_COMBO } from "../../core/spec.js";
+import { cursorOfEdge } from "../../core/view/hits.js";
 import { foldsAdvanced } from "../../core/view/layout.js";
 import { Choices, comboKind, folderOf, modelsOf, textOf } from "./combo.js";
 import { FieldLayer, labelOf, LiveControls, setValue } from "./fields.js";
@@ -20,7 +21,7 @@ import { acceptedBy, bring, buttonOf, listenForFiles, uploadKind } from "./uploa
 const DOUBLE_MS = 500;
 /** What stands in for a camera or a microphone. @type {Record<string, string>} */
 const CAPTURED = { WEBCAM: "image/*", AUDIO_RECORD: "audio/*,video/*" };
-const LEAST_SCALE = 0.5; // below it no value can be read, so none is changed
+const LEAST_SCALE = 0.5; // below it no value can be read, so none is changed: a double-click comes near first
 
 /** `editor.services.widgets`: what the kinds share, and what other features ask for. */
 export class Widgets {
@@ -133,6 +134,7 @@ export class Widgets {
     const { view, kinds } = this.#editor;
     if (node.isDriven(input.name)) return false;
     view.settle();
+    if (view.scale < LEAST_SCALE) view.fit(view.layouts.boxOf(node));
     const place = view.layouts.of(node).widgets.find((each) => each.input.name === input.name);
     return Boolean(place && kinds.of(input.widget).edit?.(node, input, view.widgetBox(node, place)));
   }
@@ -288,7 +290,10 @@ export const widgets = {
       editor.offer("widgets", shared),
       ...all.map(([name, kind]) => kinds.add(name, kind)),
       view.pointer.onPress(8, (press) => pressed(editor, press)),
-      view.events.on("hover", (press) => (view.element.style.cursor = cursorOver(press))),
+      view.events.on("hover", (press) => (view.element.style.cursor = cursorOver(press, view.scale))),
+      view.events.on("double", ({ hit, button }) => {
+        if (hit.kind === "widget" && button === 0 && view.scale < LEAST_SCALE) shared.edit(hit.node, hit.place.input);
+      }),
       view.addLayer("back", -1000, () => shared.notes.begin()),
       view.events.on("drawn", () => shared.notes.settle()),
       view.events.on("graph", () => shared.notes.clear()),
@@ -337,10 +342,10 @@ function pressed(editor, press) {
   return taken;
 }
 
-/** @param {Press} press */
-function cursorOver({ hit, x }) {
-  if (hit.kind !== "widget") return hit.kind !== "resize" ? "" : hit.corner === "se" || hit.corner === "nw" ? "nwse-resize" : "nesw-resize";
-  if (hit.node.isDriven(hit.place.input.name)) return "";
+/** @param {Press} press @param {number} scale */
+function cursorOver({ hit, x }, scale) {
+  if (hit.kind !== "widget") return hit.kind === "resize" ? cursorOfEdge(hit.corner) : "";
+  if (scale < LEAST_SCALE || hit.node.isDriven(hit.place.input.name)) return "";
   switch (hit.place.input.widget) {
     case "STRING":
       return "text";

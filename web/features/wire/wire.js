@@ -12,6 +12,7 @@ import { h } from "../../core/dom.js";
 import { asLink, behind, fittingSockets, mayLink, refusal, typeOfInput, typeOfOutput, typesFit } from "../../core/flow.js";
 import { INPUT_BOUNDARY, OUTPUT_BOUNDARY } from "../../core/graph.js";
 import { connectAll } from "../../core/linking.js";
+import { cursorOfEdge } from "../../core/view/hits.js";
 import { SLOT_HEIGHT } from "../../core/view/layout.js";
 import { traceLink } from "../../core/view/links.js";
 import { RerouteHandle } from "./handle.js";
@@ -251,7 +252,7 @@ export const wire = {
       view.events.on("hover", ({ hit }) => {
         // What lies under the pointer otherwise is the widgets' to say.
         if (hit.kind === "input" || hit.kind === "output") view.element.style.cursor = "crosshair";
-        else if (hit.kind === "group-resize") view.element.style.cursor = "nwse-resize";
+        else if (hit.kind === "group-resize") view.element.style.cursor = cursorOfEdge(hit.edge);
       }),
       view.events.on("move", () => {
         if (!view.pointer.isDragging) say("");

@@ -1,6 +1,8 @@
 /** The shelf of workflows, large, with pictures: what a person sees who looks for something to begin with. */
 
 import { h } from "../../core/dom.js";
+import { nameWithFolders } from "./files.js";
+import { lackOf } from "./panel.js";
 import { sketch } from "./sketch.js";
 
 /** @import { Editor } from "../../core/editor.js" */
@@ -24,9 +26,12 @@ export async function showBrowser(editor, files, shelf = "examples") {
       head.replaceChildren(tab("examples"), tab("mine"), search);
       const wanted = search.value.trim().toLowerCase();
       const found = shelf === "mine"
-        ? own.workflows.map((/** @type {any} */ each) => ({ title: each.path.replace(/\.json$/, ""), picture: each.thumbnail, open: () => files.openPath(each.path) }))
+        ? own.workflows.map((/** @type {any} */ each) => ({
+          title: nameWithFolders(each.path), path: each.path, picture: each.thumbnail,
+          note: lackOf(editor, all.find((/** @type {any} */ one) => one.source === "user" && one.name === nameWithFolders(each.path))), open: () => files.openPath(each.path),
+        }))
         : all.filter((/** @type {any} */ each) => each.source !== "user").map((/** @type {any} */ each) => ({
-          title: each.title ?? each.name, name: each.name, note: each.missing?.length ? editor.text("workflows.lacks") : null,
+          title: each.title ?? each.name, name: each.name, note: lackOf(editor, each),
           picture: each.thumbnail ?? `/templates/${encodeURIComponent(each.name)}-1.webp`, open: () => files.openExample(each.name),
         }));
       cards.replaceChildren(...found.filter((/** @type {any} */ each) => each.title.toLowerCase().includes(wanted)).map((/** @type {any} */ each) => {
@@ -52,7 +57,7 @@ export async function showBrowser(editor, files, shelf = "examples") {
 
   /** @param {any} each @param {HTMLElement} picture */
   async function draw(each, picture) {
-    const address = each.name ? `/heddle/workflows/${encodeURIComponent(each.name)}` : `/heddle/files/workflows/${encodeURIComponent(`${each.title}.json`)}`;
+    const address = each.name ? `/heddle/workflows/${encodeURIComponent(each.name)}` : `/heddle/files/workflows/${encodeURIComponent(each.path)}`;
     const saved = await editor.server.get(address).catch(() => null);
     picture.replaceChildren(sketch(saved, { width: 220, height: 150 }));
   }

@@ -38,6 +38,11 @@ const SLICE = 150; // nodes that are put into the database at once
  * @property {string[]} [nodes]  keys of its nodes: what else lies there is of a write that was cut off
  */
 
+/**
+ * What the server tells of a draft that it keeps.
+ * @typedef {{id: string, name: string | null, path: string | null, revision: string | null, modified: number}} KeptDraft  `modified`: ms since 1970
+ */
+
 export class Drafts {
   #editor;
   #files;
@@ -55,8 +60,8 @@ export class Drafts {
   #erasing = 0;
   /** It failed, and is tried again with the next step. */
   #isResting = false;
-  /** What this browser was asked to keep last, it could not keep. */
-  #hasFailed = false;
+  /** What this browser could not keep when it was asked last. @type {Set<Document>} */
+  #failed = new Set();
   /** The person knows that the server keeps nothing. */
   #isTold = false;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -92,7 +97,7 @@ export class Drafts {
     } catch (error) {
       console.warn("drafts of this browser cannot be read", error);
     }
-    return this.#restoreFromServer();
+    return false;
   }
 
   async #openDatabase() {
@@ -105,26 +110,37 @@ export class Drafts {
     return (this.#database = database);
   }
 
-  /** Another browser, or one whose data was cleared: what the server has and no file has. */
-  async #restoreFromServer() {
-    const found = await this.#editor.server.get("/heddle/drafts").catch(() => ({ drafts: [] }));
-    const here = new Set(this.#database ? (await headsIn(this.#database).catch(() => [])).map((head) => head.id) : []);
-    const drafts = found.drafts.filter((/** @type {any} */ each) => !here.has(each.id)); // those are open in another window
-    if (!drafts.length) return false;
-    this.#editor.shell.note(this.#editor.text("workflows.drafts-elsewhere", { count: drafts.length }), {
-      action: { text: this.#editor.text("workflows.drafts-open"), run: async () => {
-        for (const each of drafts) {
-          const kept = await this.#editor.server.askExactly("GET", `/heddle/drafts/${each.id}`);
-          // Under an id of its own: the browser that it comes from may still be writing to the old one.
-          const document = this.#files.openSaved(kept, { name: each.name ?? "", path: each.path, revision: each.revision, isUnsaved: true });
-          this.#replaced.set(document, each.id);
-          this.#note(document, "all");
-        }
-        await this.#send();
-      } },
-      lasts: true,
-    });
-    return false;
+  /** Which drafts it has: of those that are open here, and of other browsers, which are offered. */
+  async #askServer() {
+    const found = await this.elsewhere();
+    if (found.length) (await import("./elsewhere.js")).offerDrafts(this.#editor, this, found);
+  }
+
+  /** What the server keeps that no window of this browser has. @returns {Promise<KeptDraft[]>} the one changed last first */
+  async elsewhere() {
+    /** @type {{drafts: KeptDraft[]}} */
+    const { drafts } = await this.#editor.server.get("/heddle/drafts");
+    for (const each of drafts) this.#onServer.add(each.id);
+    const here = new Set(this.#editor.documents.flatMap((each) => [this.#files.stateOf(each).id, this.#replaced.get(each)]));
+    for (const head of this.#database ? await headsIn(this.#database).catch(() => []) : []) here.add(head.id); // open in another window
+    return drafts.filter((each) => !here.has(each.id));
+  }
+
+  /**
+   * Opens one of those, under an id of its own: the browser that it comes from may still be writing to the old one.
+   * @param {KeptDraft} draft
+   */
+  async adopt({ id, name, path, revision }) {
+    const kept = await this.#editor.server.askExactly("GET", `/heddle/drafts/${id}`);
+    const document = this.#files.openSaved(kept, { name: name ?? "", path, revision, isUnsaved: true });
+    this.#replaced.set(document, id);
+    this.#note(document, "all");
+    await this.#send();
+  }
+
+  /** Takes one of those away for good. @param {string} id */
+  async discard(id) {
+    await this.#editor.server.ask("DELETE", `/heddle/drafts/${id}`);
   }
 
   /** @param {IDBDatabase} database @param {Head} head @returns {Promise<Document | null>} */
@@ -152,10 +168,7 @@ export class Drafts {
 
   /** From now on every step is kept. */
   begin() {
-    whenIdle(() => void this.#editor.server.get("/heddle/drafts").then(
-      ({ drafts }) => drafts.forEach((/** @type {any} */ each) => this.#onServer.add(each.id)),
-      (error) => console.warn("the server's drafts are not known", error),
-    ));
+    whenIdle(() => void this.#askServer().catch((error) => console.warn("the server's drafts are not known", error)));
     const { events } = this.#editor;
     const stop = new AbortController();
     this.#stop.push(
@@ -173,7 +186,7 @@ export class Drafts {
     }, { signal: stop.signal });
     addEventListener("pagehide", () => void this.#write(), { signal: stop.signal });
     addEventListener("beforeunload", (event) => {
-      if ((!this.#database || this.#hasFailed) && this.#unsent.size) event.preventDefault(); // nobody has kept it yet
+      if ((!this.#database || this.#failed.size) && this.#unsent.size) event.preventDefault(); // nobody has kept it yet
     }, { signal: stop.signal });
     this.#windows.onTaken = (ids) => this.#loseTo(ids);
     this.#watchAll();
@@ -263,10 +276,11 @@ export class Drafts {
       if (!this.#editor.documents.includes(document)) continue;
       try {
         await this.#writeOne(this.#database ?? (await this.#openDatabase()), document, stale);
-        this.#hasFailed = false;
+        this.#failed.delete(document);
       } catch (error) {
-        if (!this.#hasFailed) console.warn("the draft could not be kept in this browser", error);
-        this.#hasFailed = this.#isResting = true;
+        if (!this.#failed.has(document)) console.warn("the draft could not be kept in this browser", error);
+        this.#failed.add(document);
+        this.#isResting = true;
         const again = this.#stale.get(document);
         this.#stale.set(document, { nodes: again?.nodes ?? new Set(), isFrameStale: true, isWhole: true }); // with the next step
       }
@@ -395,6 +409,7 @@ export class Drafts {
     const { id } = this.#files.stateOf(document);
     this.#stale.delete(document);
     this.#unsent.delete(document);
+    this.#failed.delete(document);
     if (this.#database) await this.#erase(id);
     await this.#sending; // it may be on its way just now
     await this.#unsend(document);

@@ -2,6 +2,7 @@
 
 import { Document } from "../../core/document.js";
 import { Emitter } from "../../core/emitter.js";
+import { isText } from "../../core/file-inputs.js";
 import { newId } from "../../core/ids.js";
 import { parseExactly, writeExactly } from "../../core/json.js";
 import { readWorkflow } from "../../core/read.js";
@@ -21,7 +22,13 @@ import { writeWorkflow } from "../../core/write.js";
  * @property {boolean} isUnsaved  it was not saved before the page was loaded again
  */
 
+const LEAST_READ = 0.6; // scale below which letters on nodes are hard to read
 const LARGEST_FILE = 64 * 1024 * 1024;
+const MOST_KINDS = 5; // of damage that is told at once
+const MOST_PLACES = 8; // of each
+const LONGEST_NAME = 255; // bytes of one part, as file systems have it
+/** What Windows takes for a device, whatever its ending. */
+const DEVICE = /^(?:con|prn|aux|nul|conin\$|conout\$|com[0-9\u00b9\u00b2\u00b3]|lpt[0-9\u00b9\u00b2\u00b3])\s*(?:\..*)?$/i;
 
 export class Files {
   /** @type {WeakMap<Document, FileState>} */
@@ -104,22 +111,49 @@ export class Files {
     this.#editor.open(document);
     if (replaces) this.#editor.close(current);
     if (damage.length) {
-      const lines = damage.slice(0, 5).map(({ key, at, within }) => {
-        const text = this.#editor.text(key, { at });
-        return within ? this.#editor.text("damage.within", { text, within }) : text;
-      });
-      if (damage.length > 5) lines.push(this.#editor.text("workflows.more-damage", { count: damage.length - 5 }));
-      this.#editor.shell.note(lines.join("\n"), { kind: "error" });
+      this.#editor.shell.note(this.#damageTexts(damage).join("\n"), { kind: "error" });
     }
     return document;
+  }
+
+  /** A line for each kind of damage. @param {import("../../core/read.js").Damage[]} damage @returns {string[]} */
+  #damageTexts(damage) {
+    /** @type {Map<string, {key: string, within?: string, places: string[]}>} */
+    const kinds = new Map();
+    for (const { key, at, within } of damage) {
+      const kind = `${key} ${within ?? ""}`;
+      const found = kinds.get(kind);
+      if (found) found.places.push(at);
+      else kinds.set(kind, { key, within, places: [at] });
+    }
+    const lines = [...kinds.values()].slice(0, MOST_KINDS).map(({ key, within, places }) => {
+      const rest = places.length - MOST_PLACES;
+      const at = places.slice(0, MOST_PLACES).join(", ") + (rest > 0 ? ` ${this.#editor.text("workflows.more-damage", { count: rest })}` : "");
+      const text = this.#editor.text(key, { at });
+      return within ? this.#editor.text("damage.within", { text, within }) : text;
+    });
+    if (kinds.size > MOST_KINDS) lines.push(this.#editor.text("workflows.more-damage", { count: kinds.size - MOST_KINDS }));
+    return lines;
   }
 
   /** One that ships, or the person's own by name. @param {string} name */
   async openExample(name) {
     const saved = await this.#editor.server.askExactly("GET", `/heddle/workflows/${name.split("/").map(encodeURIComponent).join("/")}`);
     const document = this.openSaved(saved, { name: name.split("/").at(-1) ?? name });
-    this.#editor.fitAll(); // the place that it was saved at suits another window
+    this.#fitToRead(); // the place that it was saved at suits another window
     return document;
+  }
+
+  /** All of it; where that could not be read, as on a phone, the node whose words are changed first. */
+  #fitToRead() {
+    const { view, graph } = this.#editor;
+    this.#editor.fitAll();
+    if (view.scale >= LEAST_READ) return;
+    const nodes = [...graph.nodes.values()].sort((a, b) => a.x - b.x || a.y - b.y);
+    const isPrompt = (/** @type {typeof nodes[number]} */ node) => node.outputs.length > 0 && node.widgets.some(({ widget, options }) => widget === "STRING" && options.multiline);
+    const first = nodes.find(isPrompt) ?? nodes[0];
+    const box = first && view.boxAround([first]);
+    if (box) view.fit(box, { padding: 24 });
   }
 
   /** @param {string} name  of a file, else of an example */
@@ -162,7 +196,9 @@ export class Files {
   #parse(text, name) {
     if (!text.trim()) throw new Error(this.#editor.text("workflows.empty-file", { name }));
     try {
-      return parseExactly(text).value;
+      const { value, notNumbers } = parseExactly(text);
+      if (notNumbers) this.#editor.shell.note(this.#editor.text("damage.number", { name, count: notNumbers }), { kind: "error" });
+      return value;
     } catch {
       const { line, column, isCut } = breakIn(text);
       throw new Error(this.#editor.text(isCut ? "workflows.cut-json" : "workflows.broken-json", { name, line, column }));
@@ -223,6 +259,7 @@ export class Files {
         const saved = this.#parse(text, name);
         if (text.includes("\uFFFD")) this.#editor.shell.note(this.#editor.text("workflows.lost-letters", { name }), { kind: "error" });
         if (Array.isArray(saved?.nodes)) return this.openSaved(saved, { name: nameOf(name) });
+        if (Array.isArray(saved?.templates)) return this.#openTemplates(saved.templates, name);
         if (!mayHoldGraph(saved)) throw this.#isOther(saved, name);
       }
     }
@@ -242,9 +279,22 @@ export class Files {
       if (!notes.length) this.#editor.shell.note(this.#editor.text("workflows.became-input", { name }));
       return this.#editor.document;
     }
+    if (found.kind === "templates") return this.#openTemplates(found.templates, name);
     const told = what instanceof Blob && PICTURE_NAME.test(name) ? ((await isText(what)) ? "workflows.text-not-picture" : "workflows.not-picture") : "workflows.nothing-in-it";
     this.#editor.shell.note(this.#editor.text(told, { name }), { kind: "error" });
     return null;
+  }
+
+  /** @param {any[]} templates @param {string} name */
+  async #openTemplates(templates, name) {
+    const { workflowOfTemplates } = await import("./templates.js");
+    const { workflow, unread } = workflowOfTemplates(templates);
+    if (!workflow.nodes.length) throw new Error(this.#editor.text("workflows.no-templates", { name }));
+    const document = this.openSaved(workflow, { name: nameOf(name), isUnsaved: true });
+    this.#editor.fitAll();
+    const key = unread.length ? "workflows.some-templates" : "workflows.all-templates";
+    this.#editor.shell.note(this.#editor.text(key, { name, count: workflow.groups.length, unread: unread.join(", ") }), { kind: unread.length ? "error" : "good" });
+    return document;
   }
 
   /** @param {any} saved @param {string} name */
@@ -281,10 +331,42 @@ export class Files {
 
   /** @returns {Promise<boolean>} */
   async saveAs(document = this.#editor.document) {
-    const state = this.stateOf(document);
-    const given = await this.#editor.shell.askText(this.#editor.text("workflows.save-as"), state.name);
-    const path = given && pathOf(given);
-    return path ? this.#put(document, path) : false;
+    const { path, name } = this.stateOf(document);
+    const given = await this.#editor.shell.askText(this.#editor.text("workflows.save-as"), path === null ? name : nameWithFolders(path), (text) => this.#nameTrouble(text));
+    return given === null ? false : this.#put(document, pathOf(given));
+  }
+
+  /** What keeps a text from being the name of a file, in words. The server has the same rules. @param {string} given */
+  #nameTrouble(given) {
+    const path = pathOf(given);
+    if (!path) return this.#editor.text("workflows.name-missing");
+    const sign = /[:\0-\x1f\x7f]/.exec(path)?.[0];
+    if (sign) return this.#editor.text("workflows.name-sign", { sign: sign === ":" ? sign : JSON.stringify(sign) });
+    for (const part of path.split("/")) {
+      if (DEVICE.test(part)) return this.#editor.text("workflows.name-device", { name: part.replace(/\..*/, "") });
+      const bytes = new TextEncoder().encode(part).length;
+      if (bytes > LONGEST_NAME) return this.#editor.text("workflows.name-long", { bytes, most: LONGEST_NAME });
+    }
+    return null;
+  }
+
+  /**
+   * Asks for the name that a file is to have.
+   * @param {string} name  that it has
+   * @param {(path: string) => Promise<unknown>} take  gives it the new one
+   */
+  async #askName(name, take) {
+    await this.#editor.shell.askText(this.#editor.text("workflows.rename"), name, async (given) => {
+      const trouble = this.#nameTrouble(given);
+      if (trouble) return trouble;
+      try {
+        await take(pathOf(given));
+        return null;
+      } catch (error) {
+        if (error instanceof Refusal && error.status === 409) return this.#editor.text("workflows.name-taken", { name: nameWithFolders(pathOf(given)) });
+        return error instanceof Refusal ? error.message : this.#editor.text("workflows.server-away");
+      }
+    });
   }
 
   /**
@@ -303,25 +385,25 @@ export class Files {
   /**
    * @param {Document} document
    * @param {string | null} path  null: that of its file; the person is asked if it has none
-   * @param {boolean} replacesAny  whatever is there
+   * @param {"known" | "any" | "none"} replaced  what may lie there: what this tab was read from, whatever, nothing
    * @returns {Promise<boolean>} whether it was saved
    */
-  async #put(document, path = null, replacesAny = false) {
-    const outcome = await this.#inTurn(document, () => this.#send(document, path ?? this.stateOf(document).path, replacesAny));
+  async #put(document, path = null, replaced = "known") {
+    const outcome = await this.#inTurn(document, () => this.#send(document, path ?? this.stateOf(document).path, replaced));
     if (outcome === "nameless") return this.saveAs(document);
-    if (outcome !== "conflict") return outcome === "saved";
+    if (outcome === "saved" || outcome === "failed") return outcome === "saved";
     const taken = path ?? /** @type {string} */ (this.stateOf(document).path);
     const editor = this.#editor;
+    const other = { id: "other", text: editor.text("workflows.conflict-other"), isMain: outcome !== "gone" };
     const answer = await editor.shell.ask(
-      editor.text("workflows.conflict-title"),
-      editor.text("workflows.conflict", { name: nameOf(taken) }),
-      [
-        { id: "other", text: editor.text("workflows.conflict-other"), isMain: true },
-        { id: "theirs", text: editor.text("workflows.conflict-theirs") },
-        { id: "mine", text: editor.text("workflows.conflict-mine"), isDangerous: true },
-      ],
+      editor.text(`workflows.${outcome}-title`),
+      editor.text(`workflows.${outcome}`, { name: nameWithFolders(taken) }),
+      outcome === "gone"
+        ? [{ id: "again", text: editor.text("workflows.gone-again"), isMain: true }, other]
+        : [other, { id: "theirs", text: editor.text("workflows.conflict-theirs") }, { id: "mine", text: editor.text("workflows.conflict-mine"), isDangerous: true }],
     );
-    if (answer === "mine") return this.#put(document, taken, true);
+    if (answer === "mine") return this.#put(document, taken, "any");
+    if (answer === "again") return this.#put(document, taken, "none");
     if (answer === "other") return this.saveAs(document);
     if (answer === "theirs") {
       const response = await fetch(editor.server.address(`/heddle/files/workflows/${encodeURIComponent(taken)}`), { cache: "no-cache" });
@@ -333,14 +415,16 @@ export class Files {
   /**
    * @param {Document} document
    * @param {string | null} path
-   * @param {boolean} replacesAny
-   * @returns {Promise<"saved" | "failed" | "conflict" | "nameless">} `conflict`: something is there that this page does not know
+   * @param {"known" | "any" | "none"} replaced
+   * @returns {Promise<"saved" | "failed" | "nameless" | "conflict" | "exists" | "gone">} the last three: what is there is
+   *   newer than what this page knows, belongs to another workflow, or was deleted or moved
    */
-  async #send(document, path, replacesAny) {
+  async #send(document, path, replaced) {
     const editor = this.#editor;
     const state = this.stateOf(document);
     if (path === null) return "nameless";
-    const revision = replacesAny ? "*" : path === state.path ? state.revision : null; // null: there must be no file
+    const isOwn = path === state.path;
+    const revision = replaced === "any" ? "*" : replaced === "known" && isOwn ? state.revision : null; // null: there must be no file
     const mark = document.journal.mark;
     const body = writeExactly(this.write(document));
     /** @type {Record<string, string>} */
@@ -351,7 +435,7 @@ export class Files {
       editor.events.emit("workflow:saved", document);
       return "saved";
     } catch (error) {
-      if (error instanceof Refusal && error.status === 409) return "conflict";
+      if (error instanceof Refusal && error.body?.error?.type === "changed_meanwhile") return !error.body.current ? "gone" : isOwn ? "conflict" : "exists";
       this.#tellUnsaved(document, nameOf(path), error);
       return "failed";
     }
@@ -371,15 +455,17 @@ export class Files {
   async rename() {
     const document = this.#editor.document;
     const state = this.stateOf(document);
-    const given = await this.#editor.shell.askText(this.#editor.text("workflows.rename"), state.path === null ? state.name : state.path.replace(/\.json$/, ""));
-    const path = given && pathOf(given);
-    if (!path) return;
-    await this.#inTurn(document, async () => {
+    await this.#askName(state.path === null ? state.name : nameWithFolders(state.path), (path) => this.#inTurn(document, async () => {
       const from = this.stateOf(document).path;
       if (from === null) return this.setState(document, { name: nameOf(path) });
       const record = await this.#editor.server.post(`/heddle/files/workflows/${encodeURIComponent(from)}/move`, { to: path });
       return this.setState(document, { path, name: nameOf(path), revision: record.revision });
-    });
+    }));
+  }
+
+  /** Asks for another name for a file. @param {string} path */
+  async renameFile(path) {
+    await this.#askName(nameWithFolders(path), (to) => this.#move(path, to));
   }
 
   /**
@@ -387,7 +473,7 @@ export class Files {
    * @param {string} from
    * @param {string} to
    */
-  async move(from, to) {
+  async #move(from, to) {
     await this.#inTurnOf(from, async () => {
       await this.#editor.server.post(`/heddle/files/workflows/${encodeURIComponent(from)}/move`, { to });
       for (const each of this.#tabsOf(from)) this.setState(each, { path: to, name: nameOf(to) }); // revisions are of what is in it
@@ -466,16 +552,6 @@ export function textOf(bytes) {
   return new TextDecoder(coding).decode(bytes);
 }
 
-/** Whether it begins as a text does. @param {Blob} file */
-async function isText(file) {
-  try {
-    const head = new TextDecoder("utf-8", { fatal: true }).decode(await file.slice(0, 4096).arrayBuffer(), { stream: true });
-    return !/[\0-\x08\x0e-\x1f]/.test(head);
-  } catch {
-    return false;
-  }
-}
-
 /**
  * Where a text stops being JSON. NaN and infinities are passed over, as in `parseExactly`.
  * @param {string} text
@@ -503,6 +579,11 @@ function mayHoldGraph(value) {
   if (!value || typeof value !== "object" || Array.isArray(value)) return false;
   if (["prompt", "workflow", "templates", "extra_data", "parameters"].some((key) => key in value)) return true;
   return Object.values(value).some((each) => each && typeof each === "object" && "class_type" in each);
+}
+
+/** @param {string} path  "faces/close up.json" @returns {string} "faces/close up" */
+export function nameWithFolders(path) {
+  return path.replace(/\.json$/i, "");
 }
 
 /** @param {string} path  "faces/close up.json" */

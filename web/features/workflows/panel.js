@@ -1,18 +1,22 @@
 /** The list of the person's workflows and of the examples. */
 
 import { h, icon } from "../../core/dom.js";
-import { nameOf, pathOf } from "./files.js";
+import { nameOf, nameWithFolders } from "./files.js";
 
 /** @import { Editor } from "../../core/editor.js" */
+/** @import { Drafts } from "./drafts.js" */
 /** @import { Files } from "./files.js" */
+
+const MOST_NAMED = 3; // of what is missing
 
 /**
  * @param {Editor} editor
  * @param {Files} files
+ * @param {Drafts} drafts
  * @param {HTMLElement} body
  * @returns {() => void}
  */
-export function fillPanel(editor, files, body) {
+export function fillPanel(editor, files, drafts, body) {
   const search = h("input", { type: "search", placeholder: editor.text("workflows.search"), "aria-label": editor.text("workflows.search") });
   const list = h("div", { class: "workflow-list" });
   body.append(
@@ -26,20 +30,23 @@ export function fillPanel(editor, files, body) {
   let deleted = [];
   /** @type {any[]} */
   let examples = [];
+  let unsaved = 0; // elsewhere
 
   let asked = 0; // answers that come late are not shown
 
   const refresh = async () => {
     const turn = ++asked;
     try {
-      const [own, gone, all] = await Promise.all([
+      const [own, gone, all, kept] = await Promise.all([
         editor.server.get("/heddle/files/workflows"),
         editor.server.get("/heddle/files/workflows?deleted=true"),
         editor.server.get("/heddle/workflows"),
+        drafts.elsewhere(),
       ]);
       if (turn !== asked) return;
       mine = own.workflows.sort((/** @type {any} */ a, /** @type {any} */ b) => b.modified - a.modified);
       deleted = gone.workflows;
+      unsaved = kept.length;
       examples = all.filter((/** @type {any} */ each) => each.source !== "user");
       render();
     } catch (error) {
@@ -52,6 +59,10 @@ export function fillPanel(editor, files, body) {
     /** @param {string} text */
     const isWanted = (text) => !wanted || text.toLowerCase().includes(wanted);
     list.replaceChildren(
+      ...(unsaved ? [h("button", { type: "button", class: "draft-button", on: { click: async () => {
+        await editor.commands.run("file.drafts");
+        await refresh();
+      } } }, editor.text("workflows.drafts-count", { count: unsaved }))] : []),
       section("workflows.mine", mine.filter((each) => isWanted(each.path)).map(ownRow), mine.length ? "workflows.none-found" : "workflows.none-yet"),
       section("workflows.examples", examples.filter((each) => isWanted(`${each.name} ${each.title}`)).map(exampleRow), "workflows.none-found"),
       ...(deleted.length ? [h("details", {}, h("summary", {}, editor.text("workflows.deleted", { count: deleted.length })), ...deleted.filter((each) => isWanted(each.path)).map(deletedRow))] : []),
@@ -66,7 +77,7 @@ export function fillPanel(editor, files, body) {
     const row = h("div", { class: "workflow-row" },
       h("button", { type: "button", class: "row-main", title: each.path, on: { click: () => attempt(() => files.openPath(each.path)) } },
         each.thumbnail ? h("img", { src: each.thumbnail, alt: "", loading: "lazy" }) : h("span", { class: "no-picture" }, icon("M4 6h6v5H4zM14 13h6v5h-6zM10 8.5h5v7")),
-        h("span", { class: "row-texts" }, h("span", { class: "row-name" }, each.path.replace(/\.json$/, "")), h("span", { class: "row-note" }, timeText(editor, each.modified)))),
+        h("span", { class: "row-texts" }, h("span", { class: "row-name" }, nameWithFolders(each.path)), h("span", { class: "row-note" }, timeText(editor, each.modified)))),
       h("button", { type: "button", class: "quiet", "aria-label": editor.text("workflows.more", { name: nameOf(each.path) }), "aria-haspopup": "menu", on: { click: (/** @type {MouseEvent} */ event) => more(event, each) } }, icon("M12 6v.01M12 12v.01M12 18v.01")));
     row.addEventListener("contextmenu", (event) => {
       event.preventDefault();
@@ -80,11 +91,7 @@ export function fillPanel(editor, files, body) {
     const at = /** @type {HTMLElement} */ (event.currentTarget).getBoundingClientRect();
     editor.shell.menu([
       { title: "workflows.open", run: () => attempt(() => files.openPath(each.path)) },
-      { title: "command.rename", run: () => attempt(async () => {
-        const given = await editor.shell.askText(editor.text("workflows.rename"), each.path.replace(/\.json$/, ""));
-        const path = given && pathOf(given);
-        if (path) await files.move(each.path, path);
-      }) },
+      { title: "command.rename", run: () => attempt(() => files.renameFile(each.path)) },
       { title: "command.versions", run: () => attempt(async () => {
         await files.openPath(each.path);
         editor.commands.run("file.versions");
@@ -98,11 +105,11 @@ export function fillPanel(editor, files, body) {
   const exampleRow = (each) =>
     h("div", { class: "workflow-row" }, h("button", { type: "button", class: "row-main", on: { click: (/** @type {MouseEvent} */ event) => event.detail < 2 && attempt(() => files.openExample(each.name)) } },
       each.thumbnail || each.source === "shipped" ? h("img", { src: each.thumbnail ?? `/templates/${encodeURIComponent(each.name)}-1.webp`, alt: "", loading: "lazy" }) : null,
-      h("span", { class: "row-texts" }, h("span", { class: "row-name" }, each.title ?? each.name), each.missing?.length ? h("span", { class: "row-note" }, editor.text("workflows.lacks")) : null)));
+      h("span", { class: "row-texts" }, h("span", { class: "row-name" }, each.title ?? each.name), h("span", { class: "row-note" }, lackOf(editor, each)))));
 
   /** @param {any} each */
   const deletedRow = (each) =>
-    h("div", { class: "workflow-row" }, h("span", { class: "row-texts" }, h("span", { class: "row-name" }, each.path.replace(/\.json$/, "")), h("span", { class: "row-note" }, timeText(editor, each.saved))),
+    h("div", { class: "workflow-row" }, h("span", { class: "row-texts" }, h("span", { class: "row-name" }, nameWithFolders(each.path)), h("span", { class: "row-note" }, timeText(editor, each.saved))),
       h("button", { type: "button", on: { click: () => attempt(async () => {
         await editor.server.post(`/heddle/files/workflows/${encodeURIComponent(each.path)}/versions/${each.version}/restore`, {});
         await files.openPath(each.path);
@@ -122,6 +129,19 @@ export function fillPanel(editor, files, body) {
   const stop = editor.events.on("workflow:saved", () => void refresh());
   void refresh();
   return stop;
+}
+
+/**
+ * What a workflow needs and this machine does not have, in words.
+ * @param {Editor} editor
+ * @param {any} [told]  by the server's list
+ * @returns {string | null}
+ */
+export function lackOf(editor, told) {
+  const { nodes = [], files = [] } = told?.missing ?? {};
+  const names = [...nodes, ...files.map((/** @type {any} */ each) => each.name)];
+  if (!names.length) return told?.runs === false ? editor.text("workflows.no-run") : null;
+  return editor.text("workflows.lacks", { names: names.slice(0, MOST_NAMED).join(", ") + (names.length > MOST_NAMED ? ", …" : "") });
 }
 
 /** @param {Editor} editor @param {number} time  ms since 1970 */

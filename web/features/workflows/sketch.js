@@ -15,12 +15,18 @@ export function sketch(saved, { width, height, colourOf = () => null }) {
   canvas.style.width = `${width}px`;
   canvas.style.height = `${height}px`;
   const context = canvas.getContext("2d");
-  const nodes = (Array.isArray(saved?.nodes) ? saved.nodes : []).map(placeOf);
+  const records = (Array.isArray(saved?.nodes) ? saved.nodes : []).filter((/** @type {any} */ each) => each && typeof each === "object");
+  /** @type {ReturnType<typeof placeOf>[]} */
+  const nodes = records.map(placeOf);
   if (!context || !nodes.length) return canvas;
-  const left = Math.min(...nodes.map((/** @type {any} */ each) => each.x));
-  const top = Math.min(...nodes.map((/** @type {any} */ each) => each.y - 30));
-  const wide = Math.max(1, Math.max(...nodes.map((/** @type {any} */ each) => each.x + each.width)) - left);
-  const high = Math.max(1, Math.max(...nodes.map((/** @type {any} */ each) => each.y + each.height)) - top);
+  let [left, top, right, bottom] = [Infinity, Infinity, -Infinity, -Infinity];
+  for (const { x, y, width, height } of nodes) { // as arguments of one call they could be too many
+    left = Math.min(left, x);
+    top = Math.min(top, y - 30);
+    right = Math.max(right, x + width);
+    bottom = Math.max(bottom, y + height);
+  }
+  const [wide, high] = [Math.max(1, right - left), Math.max(1, bottom - top)];
   const scale = Math.min((width - 12) / wide, (height - 12) / high) * ratio;
   context.setTransform(scale, 0, 0, scale, (canvas.width - wide * scale) / 2 - left * scale, (canvas.height - high * scale) / 2 - top * scale);
   const style = getComputedStyle(document.documentElement);

@@ -33,9 +33,13 @@ export const workflows = {
       { id: "file.download", title: "command.download", run: () => files.download() },
       { id: "file.download-prompt", title: "command.download-prompt", run: () => files.downloadPrompt() },
       { id: "file.versions", title: "command.versions", isOnce: true, when: () => files.stateOf(editor.document).path !== null, run: showVersions },
+      { id: "file.drafts", title: "command.drafts", isOnce: true, run: showKeptDrafts },
       { id: "file.close", title: "command.close-tab", keys: ["alt+w"], run: () => files.close(editor.document) },
       { id: "file.next", title: "command.next-tab", keys: ["alt+pagedown"], run: () => tabs.step(1) },
       { id: "file.previous", title: "command.previous-tab", keys: ["alt+pageup"], run: () => tabs.step(-1) },
+      { id: "file.move-left", title: "command.tab-left", keys: ["alt+shift+pageup"], when: () => editor.documents.indexOf(editor.document) > 0, run: () => tabs.shift(-1) },
+      { id: "file.move-right", title: "command.tab-right", keys: ["alt+shift+pagedown"], when: () => editor.document !== editor.documents.at(-1), run: () => tabs.shift(1) },
+      { id: "file.tabs", title: "command.tabs", keys: ["alt+t"], inText: true, run: () => tabs.list() },
     ]);
 
     /** @param {"mine" | "examples"} [shelf] */
@@ -50,13 +54,18 @@ export const workflows = {
       await show(editor, files);
     }
 
+    async function showKeptDrafts() {
+      const { showDrafts } = await import("./elsewhere.js");
+      await showDrafts(editor, drafts);
+    }
+
     const removePanel = editor.shell.addPanel({
       id: "workflows",
       title: "workflows.panel",
       icon: "M4 5h6l2 2h8v12H4z",
       side: "left",
       order: 10,
-      open: async (body) => (await import("./panel.js")).fillPanel(editor, files, body),
+      open: async (body) => (await import("./panel.js")).fillPanel(editor, files, drafts, body),
     });
     const stopToggle = editor.commands.add({ id: "panel.workflows", title: "command.panel-workflows", keys: ["w"], run: () => editor.shell.togglePanel("workflows") });
 
@@ -71,9 +80,12 @@ export const workflows = {
     /** What runs at once on this machine, so that the first key press gives a picture. */
     async function openFirst() {
       const found = await editor.server.get("/heddle/workflows");
-      const ready = found.filter((/** @type {any} */ each) => each.runs !== false && each.can_run !== false && each.missing === undefined);
-      const names = (ready.length ? ready : found).map((/** @type {any} */ each) => each.name);
-      const name = FIRST_CHOICES.find((each) => names.includes(each)) ?? names[0];
+      /** @param {(each: any) => boolean} holds @returns {string | undefined} */
+      const first = (holds) => {
+        const names = found.filter(holds).map((/** @type {any} */ each) => each.name);
+        return FIRST_CHOICES.find((each) => names.includes(each)) ?? names[0];
+      };
+      const name = first((each) => each.runs === true) ?? first((each) => each.runs === null) ?? first(() => true);
       if (name) await files.openExample(name);
     }
 

@@ -1,0 +1,278 @@
+"""Conditions: what a network is shown beside the noisy latent, where in the picture it counts and at which levels.
+
+One side of a guided run (its positive, its negative) is a list of conditions. The clean guess of a side is, at each
+position, the mean of the guesses under those of its conditions that reach there, weighted by strength and mask.
+`condition_sides` makes such guesses; how the sides become one guess is said in `guidance.py`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from heddle.samplers.fitting import fit_batch
+from heddle.samplers.predictions import Prediction
+
+#: An area without a mask fades in over this many cells from each of its inner borders, over fewer where it is small.
+FADE_CELLS = 8
+
+#: Contexts of different length are brought to one length by repeating them, as long as none grows more than so often:
+#: beyond that the longer sequence costs more than a second call.
+MOST_REPEATS = 4
+
+
+@dataclass(frozen=True)
+class Area:
+    """A rectangle in cells of the latent."""
+
+    height: int
+    width: int
+    top: int
+    left: int
+
+    def holds(self, other: Area) -> bool:
+        return (
+            self.top <= other.top
+            and self.left <= other.left
+            and self.top + self.height >= other.top + other.height
+            and self.left + self.width >= other.left + other.width
+        )
+
+    def within(self, height: int, width: int) -> Area:
+        """What of it lies on a latent of this size."""
+        top, left = min(self.top, height - 1), min(self.left, width - 1)
+        return Area(min(self.height, height - top), min(self.width, width - left), top, left)
+
+    def cut(self, tensor: Tensor) -> Tensor:
+        return tensor[..., self.top : self.top + self.height, self.left : self.left + self.width]
+
+
+@dataclass(frozen=True, eq=False)
+class Condition:
+    """One thing that the picture should (or should not) show.
+
+    inputs: what the network takes beside latent and time, by its keyword: "context" [1 or B, T, D], "vector" [1 or B,
+        D], "concat" [1 or B, C, h, w] ... Tensors that lie on the latent's grid are named in `on_grid`.
+    strength: weight beside the other conditions of its side.
+    mask: [1 or B, h, w] at the latent's size, times its strength; None = all of it.
+    first_sigma, last_sigma: it counts at the levels between them, both included.
+    control: whatever is asked for residuals before the network runs; conditions with different ones run apart.
+    """
+
+    inputs: Mapping[str, Tensor]
+    area: Area | None = None
+    strength: float = 1.0
+    mask: Tensor | None = None
+    first_sigma: float = math.inf
+    last_sigma: float = 0.0
+    control: Any = None
+    on_grid: frozenset[str] = frozenset({"concat"})
+
+    def counts_at(self, sigma: float) -> bool:
+        return self.last_sigma <= sigma <= self.first_sigma
+
+    def under(self, other: Condition) -> Condition:
+        """Another condition's place and time, with what this one shows."""
+        return replace(other, inputs=self.inputs, on_grid=self.on_grid)
+
+
+@dataclass(frozen=True, eq=False)
+class Call:
+    """What one call of a network is about.
+
+    inputs: by keyword, each with as many items as the latent.
+    sides: for each item, the side that it belongs to.
+    """
+
+    inputs: Mapping[str, Tensor]
+    sides: tuple[str, ...] = ()
+    control: Any = None
+
+
+class ConditionedDenoiser(Protocol):
+    def __call__(self, x: Tensor, sigma: Tensor, call: Call, /) -> Tensor:
+        """The clean guess for each of N latents, at one level (0-d)."""
+        ...
+
+
+class Network(Protocol):
+    def __call__(self, x: Tensor, timesteps: Tensor, call: Call, /) -> Tensor:
+        """x [N, C, h, w], timesteps [N] -> the network's raw output [N, C, h, w]."""
+        ...
+
+
+def denoiser_of(network: Network, prediction: Prediction) -> ConditionedDenoiser:
+    """A network read through its parametrisation."""
+
+    def denoise(x: Tensor, sigma: Tensor, call: Call, /) -> Tensor:
+        timesteps = prediction.schedule.timestep(sigma).to(x).expand(x.shape[0])
+        output = network(prediction.scale_input(sigma, x), timesteps, call)
+        return prediction.denoised(sigma, output, x)
+
+    return denoise
+
+
+def with_partners(sides: Mapping[str, Sequence[Condition]]) -> dict[str, list[Condition]]:
+    """Every area of one side also on the others, so that guidance compares like with like.
+
+    A partner is the narrowest condition of the other side that covers the area, cut to it. A side that has the same
+    area already, or nothing that covers it, gets none.
+    """
+    whole = {name: list(side) for name, side in sides.items()}
+    for name in whole:
+        for condition in tuple(whole[name]):
+            for other_name, other in whole.items():
+                if condition.area is not None and other_name != name:
+                    partner = _partner(condition.area, other)
+                    if partner is not None:
+                        other.append(partner.under(condition))
+    return whole
+
+
+def _partner(area: Area, side: Sequence[Condition]) -> Condition | None:
+    covering = [one for one in side if one.area is None or one.area.holds(area)]
+    if not covering or any(one.area == area for one in covering):
+        return None
+    cut = [one for one in covering if one.area is not None]
+    return min(cut, key=lambda one: one.area.height * one.area.width if one.area else 0) if cut else covering[0]
+
+
+def condition_sides(denoise: ConditionedDenoiser, sides: Mapping[str, Sequence[Condition]]) -> SideGuesses:
+    """A function that gives the clean guess of each named side, see `SideGuesses`."""
+    whole = with_partners(sides)
+
+    def guess(x: Tensor, sigma: Tensor, names: Sequence[str], /, change: ChangeCall | None = None) -> dict[str, Tensor]:
+        level = float(sigma)
+        parts = [_Part(name, condition, x) for name in names for condition in whole[name] if condition.counts_at(level)]
+        sums = {name: torch.zeros_like(x) for name in names}
+        weights = {name: torch.zeros_like(x[:, :1]) for name in names}
+        for batch in _batches(parts):
+            call = _join(batch)
+            call = call if change is None else change(call)
+            latents = torch.cat([part.latent for part in batch])
+            for part, clean in zip(batch, denoise(latents, sigma, call).chunk(len(batch)), strict=True):
+                part.put(clean, sums[part.side], weights[part.side])
+        return {name: sums[name] / weights[name].where(weights[name] > 0, 1.0) for name in names}
+
+    return guess
+
+
+class ChangeCall(Protocol):
+    def __call__(self, call: Call, /) -> Call: ...
+
+
+class SideGuesses(Protocol):
+    def __call__(
+        self, x: Tensor, sigma: Tensor, names: Sequence[str], /, change: ChangeCall | None = None
+    ) -> dict[str, Tensor]:
+        """The clean guess [B, C, h, w] of each named side; 0 where none of its conditions reaches.
+
+        change: puts something else into the calls that are made, such as another attention.
+        """
+        ...
+
+
+@dataclass(eq=False)
+class _Part:
+    """One condition's share of a guess: the piece of the latent that it is about, and how much it counts there."""
+
+    side: str
+    condition: Condition
+    x: Tensor
+    latent: Tensor = field(init=False)
+    inputs: dict[str, Tensor] = field(init=False)
+    area: Area | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        area = self.condition.area
+        self.area = None if area is None else area.within(*self.x.shape[-2:])
+        self.latent = self._cut(self.x)
+        self.inputs = {}
+        for name, tensor in self.condition.inputs.items():
+            item = fit_batch(tensor, len(self.x)).to(self.x.device)
+            self.inputs[name] = self._cut(item) if name in self.condition.on_grid else item
+
+    def put(self, clean: Tensor, into: Tensor, weights: Tensor) -> None:
+        weight = self._weight(clean)
+        self._cut(into).add_(clean * weight)
+        self._cut(weights).add_(weight)
+
+    def runs_with(self, other: _Part) -> bool:
+        """Both fit into one call."""
+        mine, others = self.inputs, other.inputs
+        return (
+            self.latent.shape == other.latent.shape
+            and self.condition.control is other.condition.control
+            and mine.keys() == others.keys()
+            and all(_same_length(mine[name], others[name], name) for name in mine)
+        )
+
+    def _cut(self, tensor: Tensor) -> Tensor:
+        return tensor if self.area is None else self.area.cut(tensor)
+
+    def _weight(self, clean: Tensor) -> Tensor:
+        strength = clean.new_full((1, 1, *clean.shape[-2:]), self.condition.strength)
+        if self.condition.mask is not None:
+            mask = fit_batch(self.condition.mask, len(clean)).to(clean)[:, None]
+            return self._cut(mask) * self.condition.strength
+        if self.area is not None:
+            _fade(strength, self.area, *self.x.shape[-2:])
+        return strength
+
+
+def _fade(weight: Tensor, area: Area, height: int, width: int) -> None:
+    """Make the weight rise from each side of the area that does not lie on the latent's own border."""
+    for axis, (size, start, end) in enumerate(((area.height, area.top, height), (area.width, area.left, width)), -2):
+        cells = min(FADE_CELLS, size // 4)
+        if cells == 0:
+            continue
+        rise = torch.arange(1, cells + 1, device=weight.device, dtype=weight.dtype) / cells
+        rise = rise[:, None] if axis == -2 else rise
+        if start > 0:
+            weight.narrow(axis, 0, cells).mul_(rise)
+        if start + size < end:
+            weight.narrow(axis, size - cells, cells).mul_(rise.flip(0 if axis == -2 else -1))
+
+
+def _same_length(one: Tensor, other: Tensor, name: str) -> bool:
+    if one.shape == other.shape:
+        return True
+    if name != "context" or one.ndim != 3 or other.ndim != 3 or one.shape[2] != other.shape[2]:
+        return False
+    lengths = (one.shape[1], other.shape[1])
+    return math.lcm(*lengths) <= MOST_REPEATS * min(lengths)
+
+
+def _batches(parts: Sequence[_Part]) -> list[list[_Part]]:
+    batches: list[list[_Part]] = []
+    for part in parts:
+        for batch in batches:
+            if all(part.runs_with(other) for other in batch):
+                batch.append(part)
+                break
+        else:
+            batches.append([part])
+    return batches
+
+
+def _join(batch: Sequence[_Part]) -> Call:
+    inputs: dict[str, Tensor] = {}
+    for name in batch[0].inputs:
+        tensors = [part.inputs[name] for part in batch]
+        inputs[name] = torch.cat(same_length(*tensors) if name == "context" else tensors)
+    sides = tuple(part.side for part in batch for _ in range(len(part.latent)))
+    return Call(inputs, sides, batch[0].condition.control)
+
+
+def same_length(*contexts: Tensor) -> tuple[Tensor, ...]:
+    """Contexts [N, T, D] repeated along T to the least common multiple of their lengths.
+
+    Attention gives the same result for a sequence and for its repetition, so nothing is lost or added.
+    """
+    length = math.lcm(*(context.shape[1] for context in contexts))
+    return tuple(context.repeat(1, length // context.shape[1], 1) for context in contexts)

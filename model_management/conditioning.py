@@ -1,0 +1,85 @@
+"""From what flows along CONDITIONING wires to the conditions of one run.
+
+An entry is `[states, more]`. Of `more`, read here: "area" (height, width, top, left in cells, or ("percentage", ...) in
+shares of the picture), "strength", "mask" with "mask_strength" and "set_area_to_bounds", "start_percent",
+"end_percent". Everything else is the family's, see `Family.read_entry`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch import Tensor
+
+from heddle.graph.errors import GraphError, ShapeError
+from heddle.samplers.conditions import Area, Condition
+from heddle.samplers.fitting import fit_mask
+from model_management.family import RunFacts
+from model_management.handles import Model
+
+#: A mask's bounding box is at least so many cells high and wide: smaller pieces say nothing to a network.
+LEAST_BOUNDS = 8
+
+
+def conditions_for(model: Model, conditioning: Sequence[Any], run: RunFacts, name: str) -> list[Condition]:
+    """The conditions of one side.
+
+    Args:
+        name: of the input that it came in by, for messages.
+    Raises: GraphError or ShapeError, if an entry is none.
+    """
+    return [_condition(model, entry, run, f"{name}, entry {number}") for number, entry in enumerate(conditioning)]
+
+
+def _condition(model: Model, entry: Any, run: RunFacts, place: str) -> Condition:
+    try:
+        states, more = entry
+    except (TypeError, ValueError):
+        raise GraphError(f"{place}: a text with its options is wanted, found {type(entry).__name__}") from None
+    if states.ndim != 3:
+        raise ShapeError(f"{place}: shape {list(states.shape)}, wanted [B, T, D]", wanted="[B, T, D]", got=states.shape)
+    height, width = run.shape[-2:]
+    mask = more.get("mask")
+    grid = None
+    if mask is not None:
+        grid = fit_mask(mask, run.latent)[:, 0] * more.get("mask_strength", 1.0)
+    percent_to_sigma = model.predicts.schedule.percent_to_sigma
+    return Condition(
+        inputs=model.family.read_entry(states, more, run),
+        area=_area(more, grid, height, width),
+        strength=more.get("strength", 1.0),
+        mask=grid,
+        first_sigma=percent_to_sigma(more["start_percent"]) if "start_percent" in more else math.inf,
+        last_sigma=percent_to_sigma(more["end_percent"]) if "end_percent" in more else 0.0,
+        control=more.get("control"),
+    )
+
+
+def _area(more: Mapping[str, Any], grid: Tensor | None, height: int, width: int) -> Area | None:
+    if grid is not None and more.get("set_area_to_bounds"):
+        return bounds(grid)
+    area = more.get("area")
+    if area is None:
+        return None
+    if area[0] == "percentage":
+        _word, tall, wide, down, right = area
+        return Area(
+            max(1, round(tall * height)), max(1, round(wide * width)), round(down * height), round(right * width)
+        )
+    return Area(*area)
+
+
+def bounds(mask: Tensor) -> Area:
+    """The smallest rectangle that holds everything of a mask [B, h, w], at least `LEAST_BOUNDS` cells wide and high."""
+    marked = (mask != 0).any(0)
+    rows, columns = marked.any(1).nonzero()[:, 0].tolist(), marked.any(0).nonzero()[:, 0].tolist()
+    if not rows:
+        return Area(LEAST_BOUNDS, LEAST_BOUNDS, 0, 0)
+    return Area(
+        max(LEAST_BOUNDS, rows[-1] - rows[0] + 1),
+        max(LEAST_BOUNDS, columns[-1] - columns[0] + 1),
+        rows[0],
+        columns[0],
+    )

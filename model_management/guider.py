@@ -1,0 +1,81 @@
+"""What flows along GUIDER wires: a model, the conditionings of its sides, and how their guesses become one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor
+
+from heddle.samplers.conditions import ChangeCall, SideGuesses, condition_sides
+from heddle.samplers.guiders import BeginChange
+from heddle.samplers.keeping import MaskAtLevel
+from heddle.samplers.predictions import Prediction
+from heddle.samplers.sampler import Denoiser
+from model_management.conditioning import conditions_for
+from model_management.denoiser import denoiser_for
+from model_management.family import RunFacts
+from model_management.handles import Model
+from model_management.patches import GuidancePatch, MaskPatch
+from model_management.stored_net import OnPart, ignore_parts
+from model_management.weights import Weights
+
+#: Makes a denoiser of the guesses for a guider's sides; the kinds are in `heddle.samplers.guiders`.
+MakeDenoiser = Callable[[SideGuesses, Prediction, Sequence[BeginChange]], Denoiser]
+
+
+@dataclass(frozen=True)
+class Guider:
+    """A model with what guides it.
+
+    sides: conditionings by name, of which `make` says what they mean.
+    other_models: sides for which another model than the main one guesses.
+    """
+
+    model: Model
+    sides: Mapping[str, Sequence[Any]]
+    make: MakeDenoiser
+    other_models: Mapping[str, Model] = field(default_factory=dict)
+
+    @property
+    def mask_at(self) -> MaskAtLevel | None:
+        """How a mask changes from level to level; the last patch counts."""
+        patches = self.model.patches_of(MaskPatch)
+        return patches[-1].at if patches else None
+
+    @contextmanager
+    def hold(self, run: RunFacts, weights: Weights, on_part: OnPart = ignore_parts) -> Iterator[Denoiser]:
+        """The guided denoiser of one run, with all weights that it needs in place until the block ends.
+
+        Raises: GraphError or ShapeError for conditionings that are none, and what `Weights.hold` raises.
+        """
+        conditions = {
+            name: conditions_for(self.other_models.get(name, self.model), side, run, name)
+            for name, side in self.sides.items()
+        }
+        with ExitStack() as stack:
+            guesses: dict[int, SideGuesses] = {}
+            for model in (self.model, *self.other_models.values()):
+                if id(model) not in guesses:
+                    net = stack.enter_context(weights.hold(model, on_part=on_part))
+                    guesses[id(model)] = condition_sides(denoiser_for(model, net), conditions)
+            guess = guesses[id(self.model)]
+            if self.other_models:
+                guess = _by_side(guess, {name: guesses[id(model)] for name, model in self.other_models.items()})
+            changes = [patch.begin for patch in self.model.patches_of(GuidancePatch)]
+            yield self.make(guess, self.model.predicts, changes)
+
+
+def _by_side(guess: SideGuesses, others: Mapping[str, SideGuesses]) -> SideGuesses:
+    def by_side(
+        x: Tensor, sigma: Tensor, names: Sequence[str], /, change: ChangeCall | None = None
+    ) -> dict[str, Tensor]:
+        made = guess(x, sigma, [name for name in names if name not in others], change)
+        for name in names:
+            if name in others:
+                made |= others[name](x, sigma, [name], change)
+        return made
+
+    return by_side

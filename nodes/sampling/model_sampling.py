@@ -1,0 +1,183 @@
+"""What a model's output is taken to mean, and how its noise levels lie: for files that do not say it themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Annotated
+
+from heddle.graph.declare import Choice, Flag, More, Number, node
+from heddle.graph.errors import GraphError
+from heddle.samplers.noise_schedules import (
+    ContinuousEdm,
+    ContinuousV,
+    CosmosFlow,
+    FlowSchedule,
+    FluxSchedule,
+    NoiseSchedule,
+    flux_mu,
+    scaled_linear,
+)
+from heddle.samplers.predictions import (
+    Clean,
+    CosmosRectified,
+    Edm,
+    Epsilon,
+    Flow,
+    Lcm,
+    Prediction,
+    Translation,
+    TranslationFlow,
+    Velocity,
+)
+from heddle.wires import Model
+
+#: An LCM knows every twentieth of a thousand timesteps. Source: Luo et al. 2023, arXiv:2310.04378, section 4.3.
+LCM_STRIDE = 20
+
+_DISCRETE: Mapping[str, Callable[[NoiseSchedule], Prediction]] = {
+    "eps": Epsilon,
+    "v_prediction": Velocity,
+    "lcm": Lcm,
+    "x0": Clean,
+    "img_to_img": Translation,
+    "img_to_img_flow": TranslationFlow,
+}
+
+#: Deviation of the latents that EDM's own networks were trained on. Source: arXiv:2206.00364, table 1.
+EDM_DATA = 0.5
+
+SigmaMin = Annotated[
+    float,
+    Number(default=0.002, low=0.0, high=1000.0, step=0.001, advanced=True, tip="The cleanest level of the training."),
+    More({"round": False}),
+]
+
+
+@node("ModelSamplingDiscrete", category="model/patch", name="ModelSamplingDiscrete", search=("v-prediction", "zsnr"))
+def discrete(
+    model: Model,
+    sampling: Annotated[str, Choice(*_DISCRETE, tip="What the network was trained to say.")],
+    zsnr: Annotated[
+        bool,
+        Flag(
+            tip="For models trained with a last noise level that holds no picture at all (zero terminal SNR).",
+            advanced=True,
+        ),
+    ] = False,
+) -> Model:
+    """Say what a Stable Diffusion model predicts, for files that do not tell."""
+    stride = LCM_STRIDE if sampling == "lcm" else 1
+    schedule = scaled_linear(0.00085, 0.012, zero_terminal_snr=zsnr, stride=stride)
+    return replace(model, predicts=_DISCRETE[sampling](schedule))
+
+
+@node("ModelSamplingContinuousEDM", category="model/patch", name="ModelSamplingContinuousEDM")
+def continuous_edm(
+    model: Model,
+    sampling: Annotated[
+        str,
+        Choice(
+            "v_prediction", "edm", "edm_playground_v2.5", "eps", "cosmos_rflow",
+            tip="What the network was trained to say.",
+        ),
+    ],
+    sigma_max: Annotated[
+        float,
+        Number(default=120.0, low=0.0, high=1000.0, step=0.001, advanced=True, tip="The noisiest level."),
+        More({"round": False}),
+    ],
+    sigma_min: SigmaMin,
+) -> Model:  # fmt: skip
+    """Sample over noise levels without steps between them, as models in EDM's manner were trained."""
+    _check_levels(sigma_min, sigma_max)
+    schedule = ContinuousEdm(sigma_min, sigma_max)
+    match sampling:
+        case "v_prediction":
+            predicts: Prediction = Velocity(schedule)
+        case "edm":
+            predicts = Edm(schedule, EDM_DATA)
+        case "eps":
+            predicts = Epsilon(schedule)
+        case "cosmos_rflow":
+            predicts = CosmosRectified(CosmosFlow(sigma_min, sigma_max))
+        case _:
+            raise GraphError(
+                f"sampling: {sampling} also scales each channel of the latent in its own way, which is not supported "
+                "yet; choose another",
+                input_name="sampling",
+                found=sampling,
+                wanted="v_prediction, edm, eps or cosmos_rflow",
+            )
+    return replace(model, predicts=predicts)
+
+
+@node("ModelSamplingContinuousV", category="model/patch", name="ModelSamplingContinuousV")
+def continuous_v(
+    model: Model,
+    sampling: Annotated[str, Choice("v_prediction", tip="What the network was trained to say.")],
+    sigma_max: Annotated[
+        float,
+        Number(default=500.0, low=0.0, high=1000.0, step=0.001, advanced=True, tip="The noisiest level."),
+        More({"round": False}),
+    ],
+    sigma_min: Annotated[
+        float,
+        Number(default=0.03, low=0.0, high=1000.0, step=0.001, advanced=True, tip="The cleanest level."),
+        More({"round": False}),
+    ],
+) -> Model:
+    """Sample over noise levels whose time is the angle between picture and noise."""
+    _check_levels(sigma_min, sigma_max)
+    return replace(model, predicts=Velocity(ContinuousV(sigma_min, sigma_max)))
+
+
+@node("ModelSamplingSD3", category="model/patch/stable diffusion", name="ModelSamplingSD3", search=("shift",))
+def shift_sd3(
+    model: Model,
+    shift: Annotated[
+        float, Number(default=3.0, low=0.0, high=100.0, step=0.01, tip="More for larger pictures: time at high noise.")
+    ],
+) -> Model:
+    """Move the noise levels of a flow model towards the noisy end."""
+    return replace(model, predicts=Flow(FlowSchedule(shift, multiplier=1000.0)))
+
+
+@node("ModelSamplingAuraFlow", category="model/patch", name="ModelSamplingAuraFlow", search=("shift",))
+def shift_aura_flow(
+    model: Model,
+    shift: Annotated[
+        float, Number(default=1.73, low=0.0, high=100.0, step=0.01, tip="More for larger pictures: time at high noise.")
+    ],
+) -> Model:
+    """Move the noise levels of a flow model towards the noisy end; its network is told levels from 0 to 1."""
+    return replace(model, predicts=Flow(FlowSchedule(shift, multiplier=1.0)))
+
+
+@node("ModelSamplingFlux", category="model/patch/flux", name="ModelSamplingFlux", search=("shift",))
+def shift_flux(
+    model: Model,
+    max_shift: Annotated[
+        float,
+        Number(default=1.15, low=0.0, high=100.0, step=0.01, advanced=True, tip="The shift at 1024 x 1024 pixels."),
+    ],
+    base_shift: Annotated[
+        float,
+        Number(default=0.5, low=0.0, high=100.0, step=0.01, advanced=True, tip="The shift at 256 x 256 pixels."),
+    ],
+    width: Annotated[int, Number(default=1024, low=16, high=16384, step=8, tip="Of the picture, in pixels.")],
+    height: Annotated[int, Number(default=1024, low=16, high=16384, step=8, tip="Of the picture, in pixels.")],
+) -> Model:
+    """Move Flux's noise levels by as much as a picture of this size wants."""
+    mu = flux_mu(width, height, base_shift=base_shift, max_shift=max_shift)
+    return replace(model, predicts=Flow(FluxSchedule(mu)))
+
+
+def _check_levels(sigma_min: float, sigma_max: float) -> None:
+    if not 0 < sigma_min < sigma_max:
+        raise GraphError(
+            f"sigma_min is {sigma_min} and sigma_max {sigma_max}, but levels rise from above 0",
+            input_name="sigma_min",
+            found=sigma_min,
+            wanted=f"between 0 and {sigma_max}",
+        )

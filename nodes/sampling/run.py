@@ -1,0 +1,57 @@
+"""One run of a guider, as every sampling node takes it."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from heddle.graph.context import Context
+from heddle.samplers.noise import StartNoise, step_noise
+from heddle.samplers.run import run_sampler
+from heddle.samplers.sampler import Sampler
+from heddle.wires import Latent
+from model_management.family import RunFacts
+from model_management.guider import Guider
+from nodes.sampling.watching import StepWatch
+
+
+def sample_guided(
+    guider: Guider, sampler: Sampler, sigmas: Tensor, latent_image: Latent, noise: StartNoise, ctx: Context
+) -> tuple[Latent, Latent]:
+    """Take a latent down these levels.
+
+    Returns: the result, and the clean guess of its last step (the result itself where there was no step).
+    """
+    model = guider.model
+    latent = latent_image["samples"]
+    if len(sigmas) == 0:
+        return latent_image, latent_image
+    drawn = noise.generate_noise(latent_image)
+    watch = StepWatch(ctx, model, max(len(sigmas) - 1, 0))
+    last_guess: Tensor | None = None
+
+    def on_step(step: int, x: Tensor, clean: Tensor, /) -> None:
+        nonlocal last_guess
+        last_guess = clean
+        watch(step, x, clean)
+
+    space = model.latent
+    facts = RunFacts(tuple(latent.shape), (latent - space.shift) * space.scale, drawn)
+    with guider.hold(facts, ctx.weights, lambda done, size: ctx.check_cancelled()) as denoise:
+        samples = run_sampler(
+            sampler,
+            denoise,
+            model.predicts,
+            sigmas,
+            latent,
+            drawn,
+            step_noise=step_noise(noise.seed, latent),
+            mask=latent_image.get("noise_mask"),
+            mask_at=guider.mask_at,
+            scale=space.scale,
+            shift=space.shift,
+            on_step=on_step,
+        )
+    if not bool(samples.isfinite().all()):
+        ctx.note("the result holds numbers that are not finite; try another sampler, scheduler or a lower cfg")
+    guess = samples if last_guess is None else (last_guess / space.scale + space.shift).to(samples)
+    return {**latent_image, "samples": samples}, {**latent_image, "samples": guess}

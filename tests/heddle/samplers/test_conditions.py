@@ -1,0 +1,199 @@
+"""What several conditions of one side make together."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from heddle.samplers.conditions import (
+    Area,
+    Call,
+    Condition,
+    condition_sides,
+    denoiser_of,
+    same_length,
+    with_partners,
+)
+from heddle.samplers.noise_schedules import scaled_linear
+from heddle.samplers.predictions import Epsilon
+
+SIGMA = torch.tensor(2.0)
+
+
+class Recorder:
+    """A denoiser whose guess is the mean of its context, and which notes what it was asked."""
+
+    def __init__(self) -> None:
+        self.calls: list[Call] = []
+        self.shapes: list[tuple[int, ...]] = []
+
+    def __call__(self, x: Tensor, sigma: Tensor, call: Call, /) -> Tensor:
+        context = call.inputs["context"]
+        assert len(context) == len(x) == len(call.sides)
+        self.calls.append(call)
+        self.shapes.append(tuple(x.shape))
+        return context.mean((1, 2)).view(-1, 1, 1, 1).expand_as(x)
+
+    @property
+    def contexts(self) -> list[tuple[int, ...]]:
+        return [tuple(call.inputs["context"].shape) for call in self.calls]
+
+
+def text(value: float, tokens: int = 77, batch: int = 1, **more) -> Condition:
+    return Condition({"context": torch.full((batch, tokens, 8), value)}, **more)
+
+
+def guess(
+    *conditions: Condition, size: tuple[int, int] = (8, 8), recorder: Recorder | None = None, sigma: Tensor = SIGMA
+) -> Tensor:
+    """The one side's guess, [h, w]."""
+    sides = condition_sides(recorder or Recorder(), {"positive": conditions})
+    return sides(torch.zeros(1, 4, *size), sigma, ["positive"])["positive"][0, 0]
+
+
+def test_conditions_of_both_sides_go_through_the_network_as_one_batch() -> None:
+    recorder = Recorder()
+    sides = condition_sides(recorder, {"positive": [text(3.0)], "negative": [text(1.0)]})
+    clean = sides(torch.zeros(2, 4, 2, 2), SIGMA, ["positive", "negative"])
+    assert recorder.contexts == [(4, 77, 8)]
+    assert recorder.calls[0].sides == ("positive", "positive", "negative", "negative")
+    assert torch.equal(clean["positive"], torch.full((2, 4, 2, 2), 3.0))
+    assert torch.equal(clean["negative"], torch.full((2, 4, 2, 2), 1.0))
+
+
+def test_a_side_that_is_not_asked_for_is_not_evaluated() -> None:
+    recorder = Recorder()
+    sides = condition_sides(recorder, {"positive": [text(3.0)], "negative": [text(1.0)]})
+    assert list(sides(torch.zeros(2, 4, 2, 2), SIGMA, ["positive"])) == ["positive"]
+    assert recorder.contexts == [(2, 77, 8)]
+
+
+def test_texts_of_different_length_meet_at_their_common_multiple() -> None:
+    recorder = Recorder()
+    guess(text(3.0, tokens=154), text(1.0, tokens=231), recorder=recorder)
+    assert recorder.contexts == [(2, 462, 8)]
+
+
+def test_texts_whose_common_multiple_is_long_run_apart() -> None:
+    recorder = Recorder()
+    assert guess(text(3.0, tokens=77), text(1.0, tokens=256), recorder=recorder)[0, 0] == 2
+    assert recorder.contexts == [(1, 77, 8), (1, 256, 8)]
+
+
+def test_conditions_with_different_inputs_run_apart() -> None:
+    recorder = Recorder()
+    other = Condition({"context": torch.zeros(1, 77, 8), "vector": torch.ones(1, 4)})
+    guess(text(3.0), other, recorder=recorder)
+    assert len(recorder.calls) == 2
+
+
+def test_a_repeated_context_means_the_same_to_attention() -> None:
+    query, key = torch.randn(2, 1, 5, 8, generator=torch.Generator().manual_seed(0)).unbind()
+    (longer, _) = same_length(key, torch.zeros(1, 15, 8))
+    once = torch.nn.functional.scaled_dot_product_attention(query, key, key)
+    thrice = torch.nn.functional.scaled_dot_product_attention(query, longer, longer)
+    assert torch.allclose(once, thrice, atol=1e-6)
+
+
+def test_where_conditions_meet_their_mean_by_strength_counts() -> None:
+    assert guess(text(1.0, strength=3.0), text(5.0))[0, 0] == 2
+
+
+def test_where_no_condition_reaches_nothing_is_guessed() -> None:
+    clean = guess(text(5.0, area=Area(3, 3, 0, 0)))
+    assert clean[:3, :3].eq(5).all()
+    assert clean[3:].eq(0).all()
+    assert clean[:, 3:].eq(0).all()
+
+
+def test_an_area_is_shown_alone_to_the_network() -> None:
+    recorder = Recorder()
+    guess(text(5.0, area=Area(3, 5, 2, 1)), recorder=recorder)
+    assert recorder.shapes == [(1, 4, 3, 5)]
+
+
+def test_an_area_over_the_edge_ends_there() -> None:
+    recorder = Recorder()
+    guess(text(5.0, area=Area(6, 6, 5, 20)), recorder=recorder)
+    assert recorder.shapes == [(1, 4, 3, 1)]
+
+
+def test_an_area_fades_in_over_a_quarter_of_its_size_but_not_from_the_pictures_own_edge() -> None:
+    clean = guess(text(10.0, area=Area(8, 8, 0, 4)), text(0.0), size=(16, 16))
+    # Weight w beside another of 1: 10 * w / (w + 1), w = 1/2, 1, 1 ... inwards from the left, from the bottom as well.
+    assert clean[0, 4:8].tolist() == pytest.approx([10 / 3, 5, 5, 5])
+    assert clean[4:9, 8].tolist() == pytest.approx([5, 5, 5, 10 / 3, 0])
+
+
+def test_a_mask_weighs_and_nothing_fades() -> None:
+    mask = torch.zeros(1, 8, 8)
+    mask[:, :, 4:] = 1
+    clean = guess(text(10.0, mask=mask, strength=3.0), text(2.0))
+    assert clean[0, :4].eq(2).all()
+    assert clean[0, 4:].eq(8).all()
+
+
+def test_a_condition_counts_between_its_levels_with_both_ends() -> None:
+    early, late = text(1.0, last_sigma=2.0), text(5.0, first_sigma=2.0)
+    assert guess(early, late, sigma=torch.tensor(3.0))[0, 0] == 1
+    assert guess(early, late, sigma=torch.tensor(2.0))[0, 0] == 3
+    assert guess(early, late, sigma=torch.tensor(1.0))[0, 0] == 5
+
+
+def test_an_input_on_the_grid_is_cut_with_its_area() -> None:
+    seen: list[Tensor] = []
+
+    def denoise(x: Tensor, sigma: Tensor, call: Call, /) -> Tensor:
+        seen.append(call.inputs["concat"])
+        return x
+
+    grid = torch.arange(64.0).view(1, 1, 8, 8)
+    condition = Condition({"context": torch.zeros(1, 1, 1), "concat": grid}, area=Area(2, 3, 4, 5))
+    condition_sides(denoise, {"positive": [condition]})(torch.zeros(2, 4, 8, 8), SIGMA, ["positive"])
+    assert torch.equal(seen[0], grid[..., 4:6, 5:8].expand(2, 1, 2, 3))
+
+
+def test_an_area_gets_a_partner_on_the_other_side() -> None:
+    whole = with_partners({"positive": [text(1.0, area=Area(4, 4, 0, 0))], "negative": [text(2.0)]})
+    partner = whole["negative"][1]
+    assert partner.area == Area(4, 4, 0, 0)
+    assert float(partner.inputs["context"][0, 0, 0]) == 2
+    assert len(whole["positive"]) == 1
+
+
+def test_the_narrowest_cover_becomes_the_partner_and_an_equal_area_needs_none() -> None:
+    area = Area(2, 2, 1, 1)
+    wide, narrow = text(3.0, area=Area(6, 6, 0, 0)), text(4.0, area=Area(4, 4, 0, 0))
+    with_cover = with_partners({"positive": [text(1.0, area=area)], "negative": [text(2.0), wide, narrow]})
+    assert [float(one.inputs["context"][0, 0, 0]) for one in with_cover["negative"] if one.area == area] == [4.0]
+    equal = with_partners({"positive": [text(1.0, area=area)], "negative": [text(2.0, area=area)]})
+    assert [len(side) for side in equal.values()] == [1, 1]
+
+
+def test_a_change_of_the_calls_reaches_the_network() -> None:
+    recorder = Recorder()
+    sides = condition_sides(recorder, {"positive": [text(3.0)]})
+    doubled = sides(
+        torch.zeros(1, 4, 2, 2),
+        SIGMA,
+        ["positive"],
+        lambda call: Call({"context": call.inputs["context"] * 2}, call.sides),
+    )
+    assert doubled["positive"].eq(6).all()
+
+
+def test_a_network_is_shown_scaled_latents_and_one_timestep_for_each() -> None:
+    schedule = scaled_linear(0.00085, 0.012)
+    shown: list[tuple[Tensor, Tensor]] = []
+
+    def network(x: Tensor, timesteps: Tensor, call: Call, /) -> Tensor:
+        shown.append((x, timesteps))
+        return torch.ones_like(x)
+
+    sigma = schedule.sigmas[700]
+    x = torch.full((3, 4, 2, 2), 5.0)
+    clean = denoiser_of(network, Epsilon(schedule))(x, sigma, Call({}))
+    assert torch.allclose(clean, x - sigma)
+    assert torch.allclose(shown[0][0], x / (sigma**2 + 1).sqrt())
+    assert shown[0][1].tolist() == [700.0] * 3

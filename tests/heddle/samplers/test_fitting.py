@@ -1,0 +1,23 @@
+"""Batches and masks brought to size."""
+
+import pytest
+import torch
+
+from heddle.samplers.fitting import fit_batch, fit_mask
+
+
+def test_a_batch_is_fitted_by_repeating_or_cutting() -> None:
+    three = torch.arange(3)
+    assert fit_batch(three, 5).tolist() == [0, 1, 2, 0, 1]
+    assert fit_batch(three, 2).tolist() == [0, 1]
+    assert fit_batch(three, 3) is three
+
+
+@pytest.mark.parametrize("shape", [(64, 48), (1, 64, 48), (1, 1, 64, 48)])
+def test_a_mask_in_pixels_is_brought_to_the_latent_without_rounding(shape: tuple[int, ...]) -> None:
+    mask = torch.zeros(shape)
+    mask[..., 20:] = 1
+    fitted = fit_mask(mask, torch.zeros(3, 4, 8, 6))
+    assert fitted.shape == (3, 1, 8, 6)
+    assert 0 < float(fitted[0, 0, 0, 2]) < 1
+    assert fitted[0, 0, 0, [0, 1, 3, 4, 5]].tolist() == [0, 0, 1, 1, 1]
