@@ -85,11 +85,13 @@ class EmbeddingFinder:
         return known
 
     def near(self, name: str) -> list[str]:
-        """The few names that are most like one that is not there, without their endings."""
-        small = {
-            each.removesuffix(path.suffix).lower(): each.removesuffix(path.suffix) for each, path in self._paths.items()
-        }
-        return [small[each] for each in get_close_matches(name[:_LONGEST_NAME].lower(), small, n=_FEW)]
+        """The few names that are most like one that is not there, without their endings; of each file the nearest."""
+        names = {each.removesuffix(path.suffix).lower(): (each, path) for each, path in self._paths.items()}
+        found: dict[Path, str] = {}
+        for small in get_close_matches(name[:_LONGEST_NAME].lower(), names, n=4 * _FEW):
+            each, path = names[small]
+            found.setdefault(path, each.removesuffix(path.suffix))
+        return list(found.values())[:_FEW]
 
     @cached_property
     def _paths(self) -> dict[str, Path]:
