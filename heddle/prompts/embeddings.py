@@ -177,4 +177,10 @@ def _load(name: str, path: Path, read: ReadFile, key: str, width: int | None) ->
             f" {width}: it was made for another model and was left out of the prompt",
             path=path,
         )
+    if not all(bool(row.isfinite().all()) for row in rows):
+        raise FileProblem(
+            f"embedding {name!r}: {path.name} has vectors that are no finite numbers, which no picture survives: it"
+            " was left out of the prompt",
+            path=path,
+        )
     return Embedding(name.removesuffix(path.suffix), used, rows)

@@ -99,6 +99,12 @@ def test_an_embedding_of_another_model_is_refused_with_both_widths(tmp_path: Pat
     assert find_in(tmp_path, "wide", width=None) is not None
 
 
+def test_an_embedding_without_finite_numbers_is_refused(tmp_path: Path) -> None:
+    save_file({"emb_params": torch.tensor([[1.0, float("nan")]])}, tmp_path / "burnt.safetensors")
+    with pytest.raises(FileProblem, match=r"'burnt'.*no finite numbers"):
+        find_in(tmp_path, "burnt", width=2)
+
+
 @pytest.mark.parametrize("name", ["bad.safetensors", "bad.pt", "bad.bin"])
 @pytest.mark.parametrize("content", [b"", b"not a file of tensors", b"\x80\x05." + b"\0" * 50])
 def test_a_damaged_file_is_named(tmp_path: Path, name: str, content: bytes) -> None:
