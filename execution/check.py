@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from execution.checks.missing import all_missing, missing_types
-from execution.checks.report import NodeProblems, Report, error_record
+from execution.checks.report import NodeProblems, Report
 from execution.checks.sockets import output_types, shared_types, shares_types
 from execution.checks.told import about, files_of, place_of, source_of
 from execution.checks.values import SCALARS, Files, HasFile, ListFiles, Unfit, Values, glance
@@ -22,7 +22,7 @@ from heddle.graph.quoting import short
 from heddle.graph.spec import ANY_LINK, MATCH_TYPE, InputSpec, NodeSpec, types_match
 from heddle.graph.workflow import is_kept, is_link, refuse_unreadable, title_of
 
-__all__ = ["Ask", "NodeProblems", "Report", "check_prompt", "error_record"]
+__all__ = ["Ask", "NodeProblems", "Report", "check_prompt"]
 
 #: Asks a node whether it takes its inputs, given also the types that arrive at linked ones. Returns: why not, or None.
 Ask = Callable[[PlannedNode, Mapping[str, str]], str | None]

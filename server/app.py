@@ -19,7 +19,7 @@ from server.files import empty_temp, forget_drafts
 from server.guards import allow_origin, error_words, foreign_guard
 from server.intake import Intake
 from server.logbook import LogBook
-from server.messages import ModelHashes, OutputsChanged
+from server.messages import FilesChanged, ModelHashes, OutputsChanged
 from server.metrics import METRICS, Metrics, count_requests
 from server.model_shelf import ModelShelf
 from server.outputs.gallery import Gallery
@@ -202,6 +202,12 @@ async def _run_parts(app: web.Application) -> AsyncIterator[None]:
             forget_claims(user, job_id)
 
     app[keys.STORE].jobs_ended = forget
+    loop, clients = asyncio.get_running_loop(), app[keys.CLIENTS]
+
+    def tell_of_files(person_id: str, names: list[str]) -> None:
+        loop.call_soon_threadsafe(clients.tell_those_who_know, FilesChanged(person_id, names))
+
+    app[keys.PEOPLE].files_changed = tell_of_files
     await asyncio.to_thread(app[keys.PEOPLE].load)
     app[keys.CATALOGUE].load()
     await app[keys.SUPERVISOR].start()

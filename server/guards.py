@@ -14,7 +14,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler, Middleware
 
-from execution.check import error_record
+from execution.checks.report import error_record, node_errors_of
 from heddle.graph.errors import FileProblem, GraphError, HeddleError, WeightsError
 from server.intake import NotReady, Refused
 from server.kept import Changed, DraftsFull
@@ -110,7 +110,7 @@ async def error_words(request: web.Request, handler: Handler) -> web.StreamRespo
     except Refused as error:
         return web.json_response({"error": error.error, "node_errors": error.node_errors}, status=400)
     except GraphError as error:
-        return web.json_response({"error": error_record(error), "node_errors": {}}, status=400)
+        return web.json_response({"error": error_record(error), "node_errors": node_errors_of(error)}, status=400)
     except NotReady as error:
         response = answer_error(503, "not_ready", error.message)
         response.headers["Retry-After"] = "2"

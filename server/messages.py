@@ -228,6 +228,15 @@ class OutputsChanged(TextMessage):
 
 
 @dataclass(frozen=True, slots=True)
+class FilesChanged(TextMessage):
+    """These files of a person were written, moved or deleted; for clients that announced `heddle_files`."""
+
+    type: ClassVar[str] = "heddle_files"
+    person: str
+    paths: list[str]
+
+
+@dataclass(frozen=True, slots=True)
 class PackEvent(TextMessage):
     """What a pack says to its own scripts in the browser, under a name of its own."""
 

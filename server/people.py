@@ -12,7 +12,9 @@ import logging
 import re
 import threading
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from heddle.graph.errors import FileProblem, HeddleError
 from heddle.media.whole_files import write_whole
@@ -61,6 +63,8 @@ class People:
         drafts: DraftLimits | None = None,
     ) -> None:
         self.several = several
+        # Told whose files were changed, and which, in the thread that does it.
+        self.files_changed: Callable[[str, list[str]], None] = lambda person_id, names: None
         self._versions = versions or VersionLimits()
         self._drafts = drafts or DraftLimits()
         self._folders = folders
@@ -100,7 +104,7 @@ class People:
             )
         with self._using:
             if person_id not in self._persons:
-                files = UserFiles(self._folders, person_id)
+                files = UserFiles(self._folders, person_id, partial(self._tell, person_id))
                 database = KeptDatabase(files)
                 self._persons[person_id] = Person(
                     person_id,
@@ -110,6 +114,9 @@ class People:
                     Drafts(database, self._drafts),
                 )
             return self._persons[person_id]
+
+    def _tell(self, person_id: str, names: list[str]) -> None:
+        self.files_changed(person_id, names)  # whoever is told may have come after the person
 
     def add(self, name: str) -> str:
         """Take in one more person; their id. Raises: HeddleError, if the name cannot be had."""

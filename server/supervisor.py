@@ -1,15 +1,14 @@
 """Keeps the workers alive and busy, and tells everyone what they do.
 
 One `Worker` per device: started, started again when it dies, handed one job at a time. A job goes to the idle worker
-that holds its models already, else to the one that has been idle longest. What a worker says about a job gets a number,
-goes into the store, and to the client as messages. A job whose worker died is put back; one that outlived two workers
-is given up, with a word on why.
+that holds its models already, else to the one that has been idle longest. What a worker says about a job is numbered,
+stored and told by `reports.py`. A job whose worker died is put back; one that outlived two workers is given up, with a
+word on why.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
 import logging
 import time
@@ -20,11 +19,12 @@ from typing import Any
 from heddle.graph.errors import HeddleError
 from server.catalogue import Catalogue
 from server.clients import Clients
-from server.messages import Executing, Message, NodeText, PackEvent, PackFrame, Status, TextMessage
+from server.messages import Status, TextMessage
 from server.pack_door import PackDoor
+from server.reports import RETRY_S, Reports, failure_of
 from server.store import Job, Store, now_ms
-from server.tasks import Tasks
-from server.translate import EVERY_MS, JobTeller
+from server.tasks import Tasks, pause
+from server.translate import JobTeller
 from server.transport import Transport
 from server.workplaces import JobRun, Worker, WorkerLimits, memory_of, place_of, texts_of
 
@@ -35,12 +35,9 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0  # between a death and the next start
 STEADY_AFTER_S = 10.0  # a worker that was ready this long did not die of its start
 STOP_PATIENCE_S = 3.0  # for a worker with a job: it may finish the file that it writes
 IDLE_STOP_PATIENCE_S = 0.5  # one without has nothing to lose, and taking torch down in order takes seconds
-RETRY_S = 1.0  # for a store that is full or busy
 LOOK_EVERY_S = 0.5  # at the memory and the time that workers with a job take
 OTHERS_EVERY_S = 0.1  # at workers of a front desk that is gone
 ANSWER_PATIENCE_S = 5.0  # for a question to a worker
-# Pictures that are out of date a moment later, and what a pack says to its own page.
-UNSTORED_EVENTS = ("node_preview",)
 
 
 class Supervisor:
@@ -72,6 +69,7 @@ class Supervisor:
         self._stopped_early: set[str] = set()  # interrupted between being claimed and being sent
         self._questions: dict[int, tuple[Worker, asyncio.Future[dict[str, Any]]]] = {}
         self._question_numbers = itertools.count(1)
+        self._reports = Reports(store, clients, self._tasks, self._stop)
         self.packs = PackDoor(catalogue)
         self.hear: Callable[[str, str], None] = lambda worker, line: None  # what workers print; set by the app
         clients.catch_up = self._catch_up
@@ -213,7 +211,7 @@ class Supervisor:
                 for worker in self._workers:
                     worker.note = f"{worker.name} waits for a worker of a server that was killed to end"
                 log.warning("workers of a server that was killed have not ended yet; jobs wait for that")
-            await self._pause(OTHERS_EVERY_S)
+            await pause(OTHERS_EVERY_S, self._stop)
         for worker in self._workers:
             worker.note = ""
             self._tasks.begin(self._keep(worker))
@@ -245,7 +243,7 @@ class Supervisor:
                 pause_s = FIRST_PAUSE_S
             worker.state, worker.note = "waiting", f"{worker.name} {how}; it starts again in {pause_s:g} s"
             log.warning("%s", worker.note)
-            await self._pause(pause_s)
+            await pause(pause_s, self._stop)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
         worker.state = "stopped"
 
@@ -291,7 +289,7 @@ class Supervisor:
     async def _watch(self) -> None:
         """End workers whose node takes too long or that take too much memory."""
         while not self._stopping:
-            await self._pause(LOOK_EVERY_S)
+            await pause(LOOK_EVERY_S, self._stop)
             busy = [
                 w for w in self._workers if w.run is not None and not w.gone and isinstance(w.hello.get("pid"), int)
             ]
@@ -305,7 +303,7 @@ class Supervisor:
                     continue
                 if (why := self._excess(worker, run)) is not None:
                     node_id, words, kind = why
-                    run.verdict = self._failed(run, node_id, words, kind, memory_bytes=worker.memory_bytes)
+                    run.verdict = failure_of(run, node_id, words, kind, memory_bytes=worker.memory_bytes)
                     log.warning("%s: %s", worker.name, words)
                     self._end(worker)
 
@@ -381,13 +379,13 @@ class Supervisor:
         run = JobRun(job, teller, job.last_event)
         if job.id in self._stopped_early:
             self._stopped_early.discard(job.id)
-            self._finish(run, {"kind": "job_finished", "status": "interrupted", "executed": []}, lambda: None)
+            self._reports.finish(run, {"kind": "job_finished", "status": "interrupted", "executed": []}, lambda: None)
         elif not worker.is_idle or self._stopping or worker.transport is None:  # it died meanwhile
-            self._tasks.begin(self._insist(lambda: self._store.put_back(job.id, worker_died=False)))
+            self._tasks.begin(self._reports.insist(lambda: self._store.put_back(job.id, worker_died=False)))
         else:
             worker.run, worker.state = run, "busy"
             if job.last_event:
-                self._publish(run, [{"kind": "job_resumed", "finished": list(job.finished)}])
+                self._reports.publish(run, [{"kind": "job_resumed", "finished": list(job.finished)}])
             worker.transport.send(
                 {
                     "type": "run",
@@ -415,7 +413,7 @@ class Supervisor:
         run.has_ended = True
         if self._stopping and closing is not None and closing.get("status") == "interrupted" and not run.interrupted:
             closing = None  # the worker broke off because it was told to stop; nobody gave the job up
-            self._publish(run, before or [])
+            self._reports.publish(run, before or [])
         if closing is None and (run.interrupted or not self._stopping):
             worker.burying = self._tasks.begin(self._bury(worker, run))
         else:
@@ -442,7 +440,7 @@ class Supervisor:
         worker.closing = run
         worker.closed.clear()
         try:
-            self._finish(run, closing, lambda: self._take_backlog(worker), before)
+            self._reports.finish(run, closing, lambda: self._end_told(worker, run), before)
         except Exception:  # of a worker that says what nobody understands; it is heard on
             log.exception("the end of job %s cannot be told", run.job.id)
             self._take_backlog(worker)
@@ -453,15 +451,15 @@ class Supervisor:
         if run.interrupted:
             return {"kind": "job_finished", "status": "interrupted", "executed": []}
         if run.verdict is not None:
-            self._publish(run, [run.verdict])
+            self._reports.publish(run, [run.verdict])
             return {"kind": "job_finished", "status": "error", "executed": []}
         deaths = run.job.worker_deaths + 1
         if deaths < MOST_DEATHS:
             reason = f"{worker.note} while this job ran; the job is back in the queue and starts again"
-            self._publish(run, [{"kind": "job_requeued", "reason": reason}])
-            await self._insist(lambda: self._store.put_back(run.job.id, worker_died=True))
+            self._reports.publish(run, [{"kind": "job_requeued", "reason": reason}])
+            await self._reports.insist(lambda: self._store.put_back(run.job.id, worker_died=True))
             if run.interrupted:  # somebody gave it up while it was put back
-                await self._insist(lambda: self._store.cancel_waiting([run.job.id]))
+                await self._reports.insist(lambda: self._store.cancel_waiting([run.job.id]))
             self._clients.tell_all(Status(self._store.waiting))
             return None
         node_id = run.teller.running_node
@@ -470,82 +468,9 @@ class Supervisor:
             f"{worker.note}, {place_of(node_id)}{used}; {deaths} workers died over this job, so it is given up. "
             "A smaller picture or batch needs less memory; the log may say more"
         )
-        failed = self._failed(run, node_id, words, "WorkerDied", memory_bytes=worker.memory_bytes, signal=worker.signal)
-        self._publish(run, [failed])
+        failed = failure_of(run, node_id, words, "WorkerDied", memory_bytes=worker.memory_bytes, signal=worker.signal)
+        self._reports.publish(run, [failed])
         return {"kind": "job_finished", "status": "error", "executed": []}
-
-    def _failed(self, run: JobRun, node_id: str | None, words: str, kind: str, **more: Any) -> dict[str, Any]:
-        node = run.job.prompt.get(node_id) if node_id is not None else None
-        return {
-            "kind": "node_failed",
-            "node_id": node_id,
-            "class_type": node.get("class_type") if isinstance(node, dict) else None,
-            "message": words,
-            "exception_type": kind,
-            "traceback": [],
-            "inputs": {},
-            **more,
-        }
-
-    def _finish(
-        self,
-        run: JobRun,
-        closing: dict[str, Any],
-        then: Callable[[], None],
-        before: list[dict[str, Any]] | None = None,
-    ) -> None:
-        """Write the end of a job and tell it; `then` is called when both is done, or the server stops.
-
-        Args:
-            before: events that came together with it.
-        """
-        events = [*(before or ()), closing]
-        outcome = str(closing.get("status", "error"))
-        if (
-            outcome == "error"
-            and closing.get("message")
-            and run.teller.failure is None
-            and not any(event.get("kind") == "node_failed" for event in events)
-        ):
-            why = {"kind": "node_failed", "node_id": None, "message": closing["message"], "exception_type": ""}
-            events.insert(-1, why)
-        messages, last = self._number(run, events, None)
-        self._clients.tell(run.job.client_id, messages[:last])
-        messages = messages[last:]
-
-        def tell() -> None:
-            self._clients.tell(run.job.client_id, messages)
-            self._clients.tell_all(Status(self._store.waiting))
-            self._clients.tell(run.job.client_id, [Executing(None, run.job.id)])
-
-        def written(trouble: BaseException | None) -> None:
-            # Written before it is told: a client that hears of the end finds the job in the history.
-            if trouble is not None:
-                log.error("the end of job %s is not written yet: %s", run.job.id, trouble)
-                tell()
-                self._tasks.begin(self._finish_late(run, outcome, then))
-                return
-            self._stopped_early.discard(run.job.id)
-            try:
-                tell()
-            finally:
-                then()
-
-        self._store.finish_soon(run.job.id, outcome, run.teller.history, run.teller.failure, written)
-
-    async def _finish_late(self, run: JobRun, outcome: str, then: Callable[[], None]) -> None:
-        """Try again to write the end of a job, until the disk takes it."""
-        try:
-            while not self._stopping:
-                await self._pause(RETRY_S)
-                try:
-                    await self._store.finish(run.job.id, outcome, run.teller.history, run.teller.failure)
-                    break
-                except HeddleError as trouble:
-                    log.error("the end of job %s is not written yet: %s", run.job.id, trouble.message)
-        finally:
-            self._stopped_early.discard(run.job.id)
-            then()
 
     # What workers say
 
@@ -561,7 +486,7 @@ class Supervisor:
                 if events and events[-1].get("kind") == "job_finished":
                     self._see_off(worker, run, events.pop(), events)
                 elif events:
-                    self._publish(run, events, blob)
+                    self._reports.publish(run, events, blob)
             case "loading":
                 worker.loading = str(message.get("pack"))
             case "failing":
@@ -588,7 +513,7 @@ class Supervisor:
                 if answer is not None and not answer.done():
                     answer.set_result(message.get("problems") or {})
             case "say":
-                self._pass_on(message, blob)
+                self._reports.pass_on(message, blob)
             case "routes" | "folders" | "replacements" | "catalogue_changes" | "prompted":
                 if worker is self._workers[0]:
                     self.packs.take(message)
@@ -596,6 +521,10 @@ class Supervisor:
                 self.hear(worker.name, str(message.get("text", "")))
             case other:
                 log.debug("%s sent a message of unknown type %r", worker.name, other)
+
+    def _end_told(self, worker: Worker, run: JobRun) -> None:
+        self._stopped_early.discard(run.job.id)
+        self._take_backlog(worker)
 
     def _take_backlog(self, worker: Worker) -> None:
         """The end of the job before is told: hear what the worker said meanwhile."""
@@ -606,81 +535,6 @@ class Supervisor:
         if worker.closing is None:
             worker.closed.set()
 
-    def _publish(self, run: JobRun, events: list[dict[str, Any]], blob: bytes | None = None) -> None:
-        self._clients.tell(run.job.client_id, self._number(run, events, blob)[0])
-        if run.teller.holds_back and run.flushing is None:
-            run.flushing = asyncio.get_running_loop().call_later(EVERY_MS / 1000, self._flush, run)
-
-    def _flush(self, run: JobRun) -> None:
-        """Tell the progress that was held back."""
-        run.flushing = None
-        self._clients.tell(run.job.client_id, run.teller.flush(now_ms()))
-
-    def _number(self, run: JobRun, events: list[dict[str, Any]], blob: bytes | None) -> tuple[list[Message], int]:
-        """Store events that came together, and translate them.
-
-        Returns: the messages, and where those of the last event begin.
-        """
-        at_ms, now, teller = now_ms(), time.monotonic(), run.teller
-        before = teller.percent
-        run.heard = now
-        told: list[Message] = []
-        kept: list[dict[str, Any]] = []
-        last = 0
-        for event in events:
-            kind = event.get("kind")
-            messages = teller.tell(event, blob, at_ms)
-            last = len(told)
-            told += messages
-            if kind == "node_started":
-                run.begun[str(event.get("node_id"))] = now
-            elif kind in ("node_finished", "node_failed"):
-                run.begun.pop(str(event.get("node_id")), None)
-            # Progress that is told to nobody is of no use to anybody later.
-            if kind not in UNSTORED_EVENTS and (messages or kind != "node_progress"):
-                kept.append(event)
-        if teller.percent != before:
-            self._store.record_progress(run.job.seq, teller.percent)
-        if kept:
-            self._store.record(run.job.seq, run.job.id, run.last_event + 1, at_ms, kept)
-            run.last_event += len(kept)
-        return told, last
-
-    def _pass_on(self, message: dict[str, Any], blob: bytes | None) -> None:
-        """Tell what a pack says to its own page, on one client or on all."""
-        event, data, client_id = message.get("event"), message.get("data"), message.get("client_id")
-        said: Message
-        if isinstance(event, str):
-            said = PackEvent(event, data)
-        elif isinstance(data, dict):
-            said = NodeText(str(data.get("node_id", "")), str(data.get("text", "")), "")
-        else:
-            said = PackFrame(event if isinstance(event, int) else 0, blob or b"")
-        if client_id is None:
-            self._clients.tell_all(said)
-        else:
-            self._clients.tell(str(client_id), [said])
-
     def _catch_up(self, client_id: str) -> list[TextMessage]:
         runs = [w.run for w in self._workers if w.run is not None and w.run.job.client_id == client_id]
         return [message for run in runs for message in run.teller.catch_up()]
-
-    # Small things
-
-    async def _insist(self, write: Callable[[], Any]) -> None:
-        """Do a write that must not be left out, however long the disk makes us wait."""
-        while True:
-            try:
-                await write()
-                return
-            except HeddleError as trouble:
-                log.error("%s", trouble.message)
-                if self._stopping:
-                    return  # the next start puts running jobs back
-                await self._pause(RETRY_S)
-
-    async def _pause(self, seconds: float) -> None:
-        """Sleep, but not longer than the supervisor lives."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._stop.wait()

@@ -10,7 +10,7 @@ import json
 import logging
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -40,9 +40,13 @@ class UserFiles:
     Raises: FileProblem, from every method, for a name that would lead out of the folder.
     """
 
-    def __init__(self, folders: Folders, person_id: str) -> None:
+    def __init__(
+        self, folders: Folders, person_id: str, changed: Callable[[list[str]], None] = lambda names: None
+    ) -> None:
+        """changed: told, in the thread that does it, what was written, moved or deleted."""
         # The person's folder as a root of its own: a link in it must not lead to the job database beside it.
         self._folders = replace(folders, user=folders.user / person_id)
+        self._changed = changed
         self.writing = threading.RLock()  # held by whoever compares what is there before writing
 
     @property
@@ -104,15 +108,20 @@ class UserFiles:
         with self.writing:
             if overwrite:
                 write_whole(path, data)
-                return path
-            if os.path.lexists(path):
-                raise Taken(f"there is already a file {name!r}")
-            try:
-                return write_new([path], data)
-            except FileProblem as problem:
-                if os.path.lexists(path):  # somebody else was quicker
-                    raise Taken(f"there is already a file {name!r}") from problem
-                raise
+            else:
+                self._write_new(name, path, data)
+        self._changed([self.name_of(path)])
+        return path
+
+    def _write_new(self, name: str, path: Path, data: bytes) -> None:
+        if os.path.lexists(path):
+            raise Taken(f"there is already a file {name!r}")
+        try:
+            write_new([path], data)
+        except FileProblem as problem:
+            if os.path.lexists(path):  # somebody else was quicker
+                raise Taken(f"there is already a file {name!r}") from problem
+            raise
 
     def move(self, name: str, wanted: str, *, overwrite: bool) -> Path:
         """Give a file another name. Raises: Absent, Taken."""
@@ -127,12 +136,15 @@ class UserFiles:
             raise FileProblem(f"{wanted!r}: a file stands where a folder is needed; choose another name") from error
         with self.writing:
             os.replace(source, target)
+        self._changed([self.name_of(source), self.name_of(target)])
         return target
 
     def delete(self, name: str) -> None:
         """Take a file away. Raises: Absent."""
         with self.writing:
-            self.find(name).unlink()
+            path = self.find(name)
+            path.unlink()
+        self._changed([self.name_of(path)])
 
     def _target(self, name: str) -> Path:
         path = self.path(name)

@@ -94,7 +94,7 @@ export interface FeatureEvents {
   "widget:choices": InputSpec;
   /** By the person. */
   "workflow:closed": Document;
-  /** From its draft. */
+  /** From its draft, or in place of an older state of its file: what its last jobs brought is shown again. */
   "workflow:restored": Document;
   "workflow:saved": Document;
 }

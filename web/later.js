@@ -9,6 +9,7 @@ import { console } from "./features/console/console.js";
 import { drop } from "./features/drop/drop.js";
 import { errors } from "./features/errors/errors.js";
 import { extensions } from "./features/extensions/extensions.js";
+import { fileNews } from "./features/file-news/file-news.js";
 import { find } from "./features/find/find.js";
 import { form } from "./features/form/form.js";
 import { gallery } from "./features/gallery/gallery.js";
@@ -53,6 +54,7 @@ export const features = [
   drop,
   errors,
   extensions,
+  fileNews,
   find,
   form,
   gallery,

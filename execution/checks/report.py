@@ -43,13 +43,21 @@ class Report:
         """For a client: ids of the outputs that can run; what is wrong if there are none; each node's errors."""
         outputs = list(self.plan.targets) if self.plan else []
         error = error_record(self.error) if self.error else None
-        return outputs, error, {node_id: each.as_record() for node_id, each in self.problems.items()}
+        node_errors = {node_id: each.as_record() for node_id, each in self.problems.items()}
+        return outputs, error, node_errors or (node_errors_of(self.error) if self.error else {})
 
     @property
     def messages(self) -> list[str]:
         """Every error as a sentence."""
         lines = [error.message for problems in self.problems.values() for error in problems.errors]
         return lines or ([] if self.error is None else [self.error.message])
+
+
+def node_errors_of(error: GraphError) -> dict[str, Any]:
+    """An error that keeps all from running, told at its node, if it has one: that is where editors show it."""
+    if error.node_id is None:
+        return {}
+    return {error.node_id: NodeProblems(error.class_type or "", "", [error]).as_record()}
 
 
 def error_record(error: GraphError) -> dict[str, Any]:

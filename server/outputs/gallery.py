@@ -34,6 +34,7 @@ from server.store import Job, Store, StoreTrouble, Which, now_ms
 from server.store.records import ENDED
 from server.store.rows import storable
 from server.tasks import Tasks
+from server.user_files import Absent
 
 log = logging.getLogger("heddle.server.outputs")
 
@@ -170,6 +171,7 @@ class Gallery:
         trash_id = None if forever else trash.new_id(now_ms())
         gone: list[trash.Named] = []
         kept: list[tuple[trash.Named, str]] = []
+        absent: list[trash.Named] = []  # somebody else took them away: the index need not wait until it looks again
 
         def remove(files: list[trash.Named]) -> None:
             for each in files:
@@ -177,6 +179,8 @@ class Gallery:
                     gone.append(trash.remove(self._folders, each, trash_id))
                 except HeddleError as problem:
                     kept.append((each, problem.message))
+                    if isinstance(problem, Absent):
+                        absent.append(each)
                 except (OSError, ValueError) as error:  # said without the path of our folders
                     kept.append((each, f"the disk refused: {getattr(error, 'strerror', None) or 'not a name'}"))
 
@@ -184,7 +188,7 @@ class Gallery:
             await asyncio.to_thread(remove, list(files))
 
         by_folder: dict[tuple[str, str], list[str]] = {}
-        for each in gone:
+        for each in (*gone, *absent):
             by_folder.setdefault((each.place, each.subfolder), []).append(each.filename)
 
         def write(index: OutputIndex) -> None:
@@ -193,7 +197,7 @@ class Gallery:
                     index.remove(place, subfolder, filenames)
 
         await self._write(write)
-        self._note(each.place for each in gone)
+        self._note(each.place for each in (*gone, *absent))
         held = trash_id if any(each.place in trash.PLACES for each in gone) else None
         return gone, kept, held
 

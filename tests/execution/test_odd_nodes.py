@@ -206,6 +206,21 @@ def test_nothing_sent_along_is_none_to_a_pack() -> None:
     assert run(made, prompt, extra_data=sent, use_cache=False).shown() == ["{'workflow': {}}"]
 
 
+def test_every_hidden_input_that_the_engine_knows_arrives() -> None:
+    hidden = {"id": "UNIQUE_ID", "prompt": "PROMPT", "extra": "EXTRA_PNGINFO", "graph": "DYNPROMPT"}
+
+    def tell(id: Any, prompt: Any, extra: Any, graph: Any) -> tuple[str]:
+        own = graph.get_node(id)["class_type"]
+        return (f"{id} {prompt[id]['class_type']} {extra['workflow']} {own} {graph.get_parent_node_id(id)}",)
+
+    heard = run(
+        pack_worker(pack_node("Hidden", tell, hidden=hidden)),
+        graph(n1=("Hidden", {}), n2=show("1")),
+        extra_data={"extra_pnginfo": {"workflow": "w"}},
+    )
+    assert heard.shown() == ["1 Hidden w Hidden None"]
+
+
 def test_a_hidden_input_of_a_packs_own_kind_is_what_the_graph_gives_or_nothing() -> None:
     made = pack_worker(pack_node("Own", lambda **all: (f"{all}",), hidden={"mine": ANY, "yours": ("STRING", {})}))
     prompt = graph(n1=("Own", {"mine": 5, "yours": ["2", 0]}), n2=("Tell", {"name": "a"}), n3=("Own", {}), n4=show("1"),

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 import time
+from dataclasses import replace
+from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
 
 from execution.worker import Worker
-from heddle.graph.declare import Wire, node, spec_of
+from heddle.graph.declare import Hidden, Wire, node, spec_of
 from heddle.graph.results import Expanded
 from tests.execution.control import meeting, ran, specs, versions
 from tests.execution.toys import Heard, graph, run, worker
@@ -36,6 +41,12 @@ def test_a_list_calls_the_next_node_once_per_element_and_one_that_takes_lists_on
         made, graph(n1=("Spread", {"count": 3}), n2=show("1"), n3=("Gather", {"things": ["1", 0]}), n4=show("3"))
     )
     assert heard.shown() == ["0", "1", "2", "0+1+2"]
+
+
+def test_the_longest_list_counts_and_shorter_ones_repeat_their_last_element(made: Worker) -> None:
+    prompt = graph(n1=("Spread", {"count": 4}), n2=("Spread", {"count": 2}), n3=("Tell", {"name": "!"}),
+                   n4=("Join", {"left": ["1", 0], "right": ["2", 0], "also": ["3", 0]}), n5=show("4"))  # fmt: skip
+    assert run(made, prompt).shown() == ["00!", "11!", "21!", "31!"]
 
 
 def test_an_empty_list_calls_nothing_behind_it(made: Worker) -> None:
@@ -108,6 +119,16 @@ def test_results_inside_are_kept_so_that_a_longer_loop_runs_only_what_is_new(mad
     assert started(run(made, chain(5))) == []
 
 
+def test_what_a_kept_result_inside_was_made_from_need_not_be_kept(made: Worker) -> None:
+    def chain(times: int) -> dict[str, Any]:
+        return graph(n1=("Count", {"value": 0}), n2=("AddMany", {"a": ["1", 0], "times": times}), n3=show("2"))
+
+    run(made, chain(3))
+    made.house.cache.drop_where(lambda result: result.outputs in (([1],), ([2],)))
+    assert run(made, chain(4)).shown() == ["4"]
+    assert ran["Add"] == 4
+
+
 def test_loops_nest_as_deep_as_they_like(made: Worker) -> None:
     heard = run(
         made, graph(n1=("Count", {"value": 1500}), n2=("CountDown", {"value": ["1", 0], "until": 0}), n3=show("2"))
@@ -116,6 +137,24 @@ def test_loops_nest_as_deep_as_they_like(made: Worker) -> None:
     assert ran["CountDown"] == 1501
     deepest = heard.of("node_started")[-2]
     assert deepest.real_id == "2" and deepest.display_id == "2"
+
+
+def test_a_list_that_a_graph_in_a_nodes_place_gives_as_one_value_is_taken_apart_where_the_node_says_so() -> None:
+    @node("Both", category="control")
+    def both() -> Annotated[Any, Wire("THING")]:
+        """Two things as one value."""
+        return ["x", "y"]
+
+    @node("Through", category="control", per_node=True)
+    def through(id: Annotated[str, Hidden("UNIQUE_ID")] = "") -> Annotated[Expanded, Wire("THING", many=True)]:
+        """Puts it into a graph of its own."""
+        return Expanded(([f"{id}.b", 0],), {f"{id}.b": {"class_type": "Both", "inputs": {}}})
+
+    parts = spec_of(through)
+    whole = replace(parts, outputs=(replace(parts.outputs[0], is_list=False),))
+    prompt = graph(n1=("Through", {}), n2=show("1"))
+    assert run(worker(*specs(), spec_of(both), parts), prompt).shown() == ["x", "y"]
+    assert run(worker(*specs(), spec_of(both), whole), prompt).shown() == ["['x', 'y']"]
 
 
 def test_a_node_may_run_another_one_again_by_its_link(made: Worker) -> None:
@@ -225,6 +264,21 @@ def test_a_coroutine_that_fails_takes_only_its_branch_along(made: Worker) -> Non
     assert heard.of("node_failed")[0].message == "node 1 (FailLater): ValueError: too late"
 
 
+def test_an_interrupt_ends_a_list_between_two_of_its_elements() -> None:
+    calls: list[str] = []
+
+    @node("Once", category="control")
+    def once(thing: Annotated[str, Wire("THING")]) -> Annotated[str, Wire("THING")]:
+        """Is interrupted while it works on its first element."""
+        calls.append(thing)
+        made.interrupt("job")
+        return thing
+
+    made = worker(*specs(), spec_of(once))
+    heard = run(made, graph(n1=("Spread", {"count": 4}), n2=("Once", {"thing": ["1", 0]}), n3=show("2")))
+    assert heard.end.status == "interrupted" and calls == ["0"] and heard.shown() == []
+
+
 def test_an_interrupt_ends_coroutines_that_wait(made: Worker) -> None:
     def stop_when_it_waits() -> None:
         while not meeting.there:
@@ -259,6 +313,18 @@ def test_a_node_that_cannot_say_whether_it_has_changed_runs_and_says_why(made: W
     heard = run(made, prompt)
     assert "KeyError" in heard.of("node_note")[0].text
     assert heard.of("node_failed")[0].node_id == "1"
+
+
+def test_a_node_whose_code_has_changed_runs_again(made: Worker) -> None:
+    prompt = graph(n1=("Tell", {"name": "a"}), n2=show("1"))
+    version = {"Tell": "1"}
+    made.house.code_version = lambda spec: version.get(spec.id, "")
+    run(made, prompt)
+    assert started(run(made, prompt)) == []
+    version["Tell"] = "2"
+    assert started(run(made, prompt)) == ["1", "2"]
+    version["ShowAny"] = "2"
+    assert started(run(made, prompt)) == ["2"]
 
 
 def test_nodes_that_share_nothing_run_each_for_itself(made: Worker) -> None:
@@ -304,6 +370,9 @@ def test_output_nodes_of_an_earlier_try_are_not_run_again(made: Worker) -> None:
     assert heard.shown() == ["b"] and ran["a"] == 0
     assert heard.end.status == "success"
     assert heard.of("job_explained")[0].nodes["2"]["how"] == "finished"
+    run(made, prompt)
+    heard = run(made, prompt, finished=["2"])  # known here as well: who asked hears of it once
+    assert [each.node_id for each in heard.of("node_finished")] == ["4"]
 
 
 def test_a_job_may_stop_at_its_first_error(made: Worker) -> None:
@@ -325,6 +394,33 @@ def test_the_target_that_lacks_least_is_made_first(made: Worker) -> None:
         n6=show("5"),
     )
     assert run(made, prompt).shown() == ["d", "c"]
+
+
+def test_nodes_run_in_the_same_order_each_time() -> None:
+    """Texts hash differently in each process, so what goes through a set would show itself."""
+    script = """
+from tests.execution.control import specs
+from tests.execution.test_semantics import graph, run, show, started, worker
+names = [f"{letter}{number}" for letter in "abcdefgh" for number in range(4)]
+nodes = {f"n{name}": ("Tell", {"name": name}) for name in names}
+for name, before in zip(names[5:], names):
+    nodes[f"n{name}"] = ("Tell", {"name": name, "after": [before, 0]})
+nodes |= {f"n{name}s": show(name) for name in names[7:]}
+print(*started(run(worker(*specs()), graph(**nodes))))
+"""
+    told = {
+        subprocess.run(
+            [sys.executable, "-c", script],
+            env={**os.environ, "PYTHONHASHSEED": str(seed)},
+            cwd=Path(__file__).parents[2],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in (1, 2, 3)
+    }
+    (order,) = told
+    assert len(order.split()) == 32 + 25
 
 
 # Why

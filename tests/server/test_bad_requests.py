@@ -496,7 +496,8 @@ async def real_words(desk: Desk) -> None:
     """Give a desk what the command line gives it: the converter and the checks of a real server."""
     # Whatever passes the checks runs, and must come to its end.
     inputs = {"steps": ["INT", {"default": 3, "min": 0, "max": 9}], "pause_s": ["FLOAT", {"min": 0.0, "max": 0.001}]}
-    await desk.parts.catalogue.replace({**CATALOGUE, "Count": record(inputs)})
+    text = {**record({}), "output": ["STRING"]}
+    await desk.parts.catalogue.replace({**CATALOGUE, "Count": record(inputs), "Text": text})
     folders = desk.parts.folders
     has_file = Fingerprints(folders).is_there
 
@@ -530,6 +531,94 @@ async def test_no_single_wrong_value_makes_the_queue_fail(desk: Desk, form: str)
     for path in ("/queue", "/history", "/jobs"):
         await desk.json(path)
     await still_works(desk, SURE_GRAPH)
+
+
+TEXT = {"3": {"class_type": "Text", "inputs": {}}}
+
+
+def linked(**inputs: Any) -> dict[str, Any]:
+    return {**SURE_GRAPH, "2": {"class_type": "Save", "inputs": {"count": ["1", 0], **inputs}}}
+
+
+def step(source: str) -> dict[str, Any]:
+    return {"class_type": "Step", "inputs": {"count": [source, 0]}}
+
+
+def counted(**inputs: Any) -> dict[str, Any]:
+    return {**SURE_GRAPH, "1": {"class_type": "Count", "inputs": {"steps": 3, "pause_s": 0.0, **inputs}}}
+
+
+@pytest.mark.usefixtures("strict")
+@pytest.mark.parametrize(
+    ("graph", "node_id", "input_name", "kind", "words"),
+    [
+        ({**SURE_GRAPH, "2": {"class_type": "Sve"}}, "2", None, "missing_node_type", ["'Sve'", "Save"]),
+        ({**SURE_GRAPH, "2": {"inputs": {}}}, "2", None, "missing_node_type", ["class_type"]),
+        ({**SURE_GRAPH, "2": 5}, "2", None, "invalid_prompt", ["5", "wanted"]),
+        (linked(count=["9", 0]), "2", "count", "bad_linked_input", ["node 9", "not in the graph"]),
+        (linked(count=["1", 7]), "2", "count", "bad_linked_input", ["output 7 of node 1", "has 1"]),
+        (linked(count=["1", "x"]), "2", "count", "bad_linked_input", ["'x'", "wanted a link"]),
+        (
+            linked(count=["3", 0]) | {"3": {"class_type": "Text"}},
+            "2",
+            "count",
+            "return_type_mismatch",
+            ["STRING", "COUNT"],
+        ),
+        (linked(count=["3", 0]) | {"3": step("4"), "4": step("3")}, "3", None, "dependency_cycle", ["3", "4"]),
+        (counted(steps=10), "1", "steps", "value_bigger_than_max", ["10", "9"]),
+        (counted(steps=-1), "1", "steps", "value_smaller_than_min", ["-1", "0"]),
+        (counted(steps=10**400), "1", "steps", "value_bigger_than_max", ["1000", "9"]),
+        (counted(steps=float("nan")), "1", "steps", "invalid_input_type", ["nan", "whole number"]),
+        (counted(steps={}), "1", "steps", "invalid_input_type", ["{}", "whole number"]),
+        ({**SURE_GRAPH, "1": {"class_type": "Count", "inputs": {}}}, "1", "steps", "required_input_missing", ["INT"]),
+    ],
+)
+async def test_what_is_wrong_with_a_graph_names_node_input_what_was_expected_and_what_came(
+    desk: Desk, graph: Any, node_id: str, input_name: str | None, kind: str, words: list[str]
+) -> None:
+    await desk.ready()
+    await real_words(desk)
+    async with desk.post("/prompt", data=json.dumps({"prompt": graph})) as response:
+        answer = await response.json()
+    assert response.status == 400 and set(answer) == {"error", "node_errors"}, answer
+    errors = answer["node_errors"][node_id]["errors"]
+    found = [each for each in errors if each["type"] == kind and each["extra_info"].get("input_name") == input_name]
+    assert found, answer
+    said = f"{found[0]['message']} {found[0]['details']}"
+    assert all(word in said for word in words), said
+    assert (await desk.json("/queue"))["queue_pending"] == []
+    await still_works(desk, SURE_GRAPH)
+
+
+@pytest.mark.usefixtures("strict")
+async def test_ten_thousand_subgraphs_inside_each_other_are_refused_in_words(desk: Desk) -> None:
+    await desk.ready()
+    await real_words(desk)
+    empty = {"links": [], "inputs": [], "outputs": []}
+    inside = [{"id": f"s{i}", "nodes": [{"id": 1, "type": f"s{i + 1}"}], **empty} for i in range(10_000)]
+    saved = {"version": 0.4, "nodes": [{"id": 1, "type": "s0"}], "links": [], "definitions": {"subgraphs": inside}}
+    async with desk.post("/prompt", json={"prompt": saved}) as response:
+        answer = await response.json()
+    assert response.status == 400 and "256" in answer["error"]["message"] + answer["error"]["details"], answer
+    await still_works(desk, SURE_GRAPH)
+
+
+async def test_what_is_wrong_with_a_saved_workflow_is_told_at_its_node_too(desk: Desk) -> None:
+    await desk.ready()
+    await real_words(desk)
+    circle = [
+        {"id": i, "type": "Reroute", "inputs": [{"name": "", "type": "*", "link": 3 - i}], "outputs": []}
+        for i in (1, 2)
+    ]
+    save = {"id": 3, "type": "Save", "inputs": [{"name": "count", "type": "COUNT", "link": 3}]}
+    links = [[1, 1, 0, 2, 0, "*"], [2, 2, 0, 1, 0, "*"], [3, 2, 0, 3, 0, "*"]]
+    saved = {"version": 0.4, "nodes": [*circle, save], "links": links}
+    async with desk.post("/prompt", json={"prompt": saved}) as response:
+        answer = await response.json()
+    (node_id,) = answer["node_errors"]
+    assert response.status == 400 and node_id in ("1", "2")
+    assert "circle" in answer["node_errors"][node_id]["errors"][0]["details"]
 
 
 def body_of(size: int) -> bytes:

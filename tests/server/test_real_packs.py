@@ -62,8 +62,12 @@ class Telling:
     def tell(self, face=None):
         return {"ui": {"text": ["told"]}}
 
+class Failing(Telling):
+    def tell(self, face=None):
+        raise ValueError("full of eels")
+
 NODE_CLASS_MAPPINGS = {
-    "TestUnruly": Unruly, "TestWaiting": Waiting, "TestFinding": Finding, "TestTelling": Telling
+    "TestFailing": Failing, "TestUnruly": Unruly, "TestWaiting": Waiting, "TestFinding": Finding, "TestTelling": Telling
 }
 """
 
@@ -172,6 +176,25 @@ async def test_a_node_that_a_pack_keeps_from_running_says_why_while_the_rest_goe
     assert [(each["node_id"], each["message"]) for each in blocked] == [("2", "no face")]
     explained = (await desk.json(f"/api/v1/jobs/{job_id}/explain"))["nodes"]
     assert (explained["2"]["how"], explained["2"]["why"]) == ("blocked", ["no face"])
+
+
+async def test_a_job_with_one_failing_branch_is_partial_and_to_known_clients_a_failed_one(desk: Desk) -> None:
+    graph = {str(i): {"class_type": kind} for i, kind in enumerate(("TestTelling", "TestFailing", "TestTelling"))}
+    graph = {node_id: {**node, "inputs": {}} for node_id, node in graph.items()}
+    mine = await desk.socket("partly")
+    job_id = await desk.submit(graph, client_id="partly")
+    heard = await heard_until(mine, is_over)
+    (told,) = texts(heard, "execution_error")
+    assert (told["node_id"], told["exception_message"]) == ("1", "full of eels")
+    assert texts(heard, "execution_success") == [] and heard[-3]["type"] == "execution_error"  # when all has ended
+    ended = await desk.ended(job_id)
+    assert ended["status"]["status_str"] == "error" and ended["status"]["completed"] is False
+    assert set(ended["outputs"]) == {"0", "2"}
+    job = await desk.json(f"/api/v1/jobs/{job_id}")
+    assert (job["state"], job["error"]["node_id"]) == ("partial", "1")
+    stopped = await desk.submit({**graph, "0": graph["1"]}, options={"stop_at_first_error": True, "cache": False})
+    assert (await desk.ended(stopped))["outputs"] == {}
+    assert (await desk.json(f"/api/v1/jobs/{stopped}"))["state"] == "failed"
 
 
 async def test_a_pack_may_stop_the_job_that_runs(desk: Desk) -> None:

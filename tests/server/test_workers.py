@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from server import supervisor
+from server import reports, supervisor
 from server.store import StoreTrouble
 from tests.server.fake_worker import in_a_process
 from tests.server.front_desk import GRAPH, Desk, front_desk, heard_until, is_over
@@ -162,7 +162,7 @@ async def test_a_front_desk_that_starts_again_keeps_queue_history_and_nodes(tmp_
 async def test_a_disk_that_is_full_for_a_while_delays_jobs_and_loses_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(supervisor, "RETRY_S", 0.05)
+    monkeypatch.setattr(reports, "RETRY_S", 0.05)
     async with front_desk(tmp_path) as desk:
         store = desk.parts.store
         failures: list[str] = []

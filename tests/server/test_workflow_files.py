@@ -539,3 +539,22 @@ def test_a_writer_that_is_killed_leaves_a_whole_file_and_whole_versions(tmp_path
         found = {json.loads(workflows.version("a.json", each["id"])[0])["extra"]["n"] for each in kept}
         assert set(range(1, last + 1)) <= found
         workflows.save("a.json", flow(0, nodes=3000), Expected(is_any=True))
+
+
+async def test_clients_that_know_the_word_hear_which_files_were_changed(desk: Desk) -> None:
+    knows, other = await desk.socket("knows", heddle_files=True), await desk.socket("other", something=True)
+    await save(desk, "a.json", flow(1))
+    await answer(desk.client.post(userdata("b.json"), data=flow(2)), 200)
+    await answer(desk.client.post(at("a.json", "/move"), json={"to": "c.json"}), 200)
+    await answer(desk.client.put(at("c.json"), data=flow(3)), 409)  # nothing has changed
+    await answer(desk.client.delete(at("c.json")), 204)
+    heard = [(await knows.receive_json(timeout=60))["data"] for _ in range(4)]
+    assert [each["paths"] for each in heard] == [
+        ["workflows/a.json"],
+        ["workflows/b.json"],
+        ["workflows/a.json", "workflows/c.json"],
+        ["workflows/c.json"],
+    ]
+    assert {each["person"] for each in heard} == {"default"}
+    await other.close()
+    assert "heddle_files" not in [json.loads(m.data)["type"] async for m in other]

@@ -69,6 +69,9 @@ export const FORMS = {
     }),
   },
   "links that lead nowhere": { saved: workflow([load(1, 4, 6), sampler(2, 9), null, { id: 7 }], [[4, 1, 0, 88, 0, "MODEL"], [6, 99, 0, 2, 0, "MODEL"], null]), damage: ["damage.node", "damage.node", "damage.link", "damage.link"] },
+  "a socket that is none and has a link, a link that is a long number, a group whose title is one": {
+    saved: workflow([load(1, 4), node(2, "Sampler", { inputs: [5] })], [[4, 1, 0, 2, 0, "MODEL"], 18446744073709551615n], { groups: [{ id: 1, title: 5, bounding: [0, 0, 10, 10] }] }), damage: ["damage.link"],
+  },
   "a link twice": { saved: workflow([load(1, 4), sampler(2, 4)], [[4, 1, 0, 2, 0, "MODEL"], [4, 1, 0, 2, 0, "MODEL"]]) },
   "values as an object, by name, and longer than they should be": { saved: workflow([sampler(1, null, { widgets_values: { seed: 1, preview: {} } }), sampler(2, null, { widgets_values_named: { seed: 5, control_after_generate: "fixed", steps: 20, cfg: 8 } }), sampler(3, null, { widgets_values: [5, "fixed", 20, 8, "more", { a: 1 }] })]) },
   "placeholders of unknown types": { saved: workflow([node(1, "Nobody knows this", { inputs: [{ name: "x", type: "ODD", link: null }], widgets_values: [1, { a: [2] }], title: "<b>T</b>", color: "#111", bgcolor: "#222", shape: 2, showAdvanced: true })]) },

@@ -243,7 +243,7 @@ def test_what_fails_in_use_is_said_and_the_rest_of_the_page_goes_on(editor_page:
     canvas = page.locator(".canvas")
     area = canvas.bounding_box()
     assert area is not None
-    at = {"x": area["width"] - 30, "y": area["height"] - 60}
+    at = {"x": area["width"] - 30, "y": 90}  # no node there, and no note
     for _ in range(2):  # what a person asks for is answered each time
         canvas.click(button="right", position=at)  # pyright: ignore[reportArgumentType]
         page.get_by_role("menuitem", name="Its entry").click()

@@ -224,3 +224,41 @@ def test_keys_of_the_graph_do_nothing_under_a_dialog_and_a_list_lies_above_it(ed
     page.keyboard.press("Escape")
     expect(page.locator("dialog")).to_have_count(0)
     assert page.evaluate(state) == before
+
+
+def test_a_narrow_window_shows_the_graph_and_a_phone_remembers_what_was_chosen_for_a_workflow(
+    new_context: Callable[..., BrowserContext], server: PageServer
+) -> None:
+    page = new_context(server, viewport={"width": 640, "height": 800}).new_page()
+    page.goto("/")
+    page.locator("body[data-ready]").wait_for()
+    expect(page.locator(".form-switch")).to_have_attribute("aria-pressed", "false")
+    expect(page.locator(".form-page")).to_have_count(0)
+    page.close()
+    phone = new_context(server, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    page = phone.new_page()
+    page.goto("/")
+    page.locator("body[data-ready]").wait_for()
+    form = page.locator(".form-page")
+    expect(form).to_be_visible()
+    page.set_viewport_size({"width": 844, "height": 390})
+    expect(form).to_be_visible()  # turned on its side it is a phone still
+    page.set_viewport_size({"width": 390, "height": 844})
+    # One that nobody has saved yet, which gets a file and then another name.
+    page.evaluate("heddle.editor.services.workflows.openNew() && null")
+    page.get_by_role("button", name="Show the graph").tap()
+    expect(form).to_have_count(0)
+    for command, name in (("file.save-as", "phone one"), ("file.rename", "phone two")):
+        page.evaluate("id => void heddle.editor.commands.run(id)", command)
+        page.get_by_role("textbox").fill(name)
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("tab", name=name)).to_be_visible()
+    page.evaluate("heddle.editor.services.workflows.close(heddle.editor.document).then(() => null)")
+    expect(form).to_be_visible()  # the other workflow keeps its own
+    page.evaluate("heddle.editor.services.workflows.openNamed('phone two').then(() => null)")
+    expect(page.get_by_role("tab", name="phone two")).to_have_attribute("aria-selected", "true")
+    expect(form).to_have_count(0)
+    until_kept(page)
+    page.reload()
+    page.locator("body[data-ready]").wait_for()
+    expect(form).to_have_count(0)

@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, urlparse
 import pytest
 from playwright.sync_api import BrowserContext, Page, Route, expect
 
+from tests.web.conftest import Troubles
 from tests.web.page_server import HOUSE, PageServer
 from tests.web.waits import PATIENCE_S, until, until_heard
 
@@ -137,6 +138,8 @@ def test_results_are_looked_at_compared_and_taken_up_again(
     page.keyboard.press("c")
     expect(page.locator("dialog.viewer")).to_have_count(2)
     line = page.get_by_role("slider", name="Line between the two pictures")
+    shape = page.locator(".compare-pane img").last.evaluate("(each) => getComputedStyle(each).objectFit")
+    assert shape == "contain", "pictures of different shapes would be squeezed"
     page.keyboard.press("ArrowRight")
     expect(line).to_have_attribute("aria-valuenow", "52")
     for key, mode in (("2", "side"), ("3", "difference"), ("4", "blink"), ("1", "slider")):
@@ -345,3 +348,35 @@ def test_pictures_that_are_slow_to_come_leave_lines_to_the_server_free(editor_pa
         each.continue_()
     seen = "[...document.querySelectorAll('.gallery-cell:not([hidden]) img')].filter((each) => each.naturalWidth)"
     until(editor_page, f"{seen}.length", 12)
+
+
+def test_files_that_somebody_else_took_away_are_said_to_be_gone(
+    editor_page: Page, server: PageServer, troubles: Troubles
+) -> None:
+    page = editor_page
+    troubles.allow("status of 404")
+    folder = server.base / "output" / "fleeting"
+    folder.mkdir(parents=True)
+    for each in range(4):
+        (folder / f"{each} 猫.png").write_bytes(picture(each))
+    open_gallery(page)
+    show_filters(page)
+    page.get_by_label("Folder").select_option("fleeting")
+    expect(page.locator(".gallery-count")).to_have_text("4 results")
+    (folder / "1 猫.png").unlink()
+    page.locator(".gallery-cell[title='1 猫.png']").dblclick()
+    viewer = page.locator("dialog.viewer")
+    expect(viewer).to_contain_text("This file is not there any more.")
+    page.keyboard.press("i")
+    expect(viewer.locator(".viewer-info")).to_contain_text("1 猫.png is not there any more.")
+    page.keyboard.press("Delete")
+    expect(viewer.locator(".viewer-facts")).to_contain_text("of 3")
+    page.keyboard.press("Escape")
+
+    (folder / "2 猫.png").unlink()
+    page.locator(".gallery-grid").focus()
+    page.keyboard.press("Control+a")
+    page.keyboard.press("Delete")
+    expect(page.locator(".note", has_text="2 猫.png is not there any more.")).to_be_visible()
+    page.locator(".note", has_text="2 files are deleted").get_by_role("button", name="Undo").click()
+    expect(page.locator(".gallery-count")).to_have_text("2 results")

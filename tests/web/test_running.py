@@ -206,10 +206,10 @@ def test_a_node_that_is_kept_from_running_says_why_and_the_rest_is_done(pack_pag
         page.keyboard.press("Control+Enter")
         assert until_ended(page, run) == ["done"] * run
         expect(card.locator("li")).to_have_count(1)
-        expect(card).to_contain_text("there is no face")
+        expect(card).to_contain_text("here is no face")
         expect(card).to_contain_text("the rest runs")
         assert shown(page, 1, "text") == "waited 0"
-        assert [each["message"] for each in shown(page, 3, "errors")] == ["there is no face"]
+        assert [each["message"].lower() for each in shown(page, 3, "errors")] == ["there is no face"]
 
 
 def test_jobs_wait_in_an_order_that_can_be_changed_and_run_ones_can_be_stopped(pack_page: Page) -> None:
@@ -365,6 +365,8 @@ def test_a_run_survives_a_server_that_goes_away(
     page.get_by_role("button", name="Models").click()  # its module was never asked for before
     panel = page.locator(".side-left")
     expect(panel).to_contain_text("This could not be loaded.")
+    page.get_by_role("button", name="Gallery").click()
+    expect(page.locator(".side-right")).to_contain_text("This could not be loaded.")
     page.locator(".canvas").focus()
     page.keyboard.press("r")
     expect(page.get_by_role("alert")).to_have_count(1)
@@ -373,6 +375,8 @@ def test_a_run_survives_a_server_that_goes_away(
     assert until_ended(page, 2) == ["done", "done"]
     assert shown(page, 1, "text") == "waited 1"
     expect(panel.get_by_text("heddle-demo")).to_be_visible()
+    expect(page.locator(".gallery-empty")).to_be_visible()
+    expect(page.get_by_role("alert")).to_have_count(0)
     expect(banner).not_to_contain_text("does not answer")
     expect(page.locator(".queue-done")).to_have_count(2)
     expect(page.get_by_text("Waiting for the server")).to_have_count(0)

@@ -264,6 +264,23 @@ def test_a_node_dropped_on_a_link_is_put_into_it(canvas: Canvas) -> None:
     assert canvas.page.evaluate("[...heddle.editor.graph.links.values()].map(l => [l.from, l.to])") == [[first, last]]
 
 
+def test_a_node_that_covers_the_middle_of_a_link_with_its_edge_is_put_into_it(canvas: Canvas) -> None:
+    latent, sampler = canvas.add("EmptyLatentImage", 20, 500), canvas.add("KSampler", 800, 60)
+    node = canvas.add("LatentUpscaleBy", 420, 560)
+    canvas.drag(canvas.socket(latent, "output", "LATENT"), canvas.socket(sampler, "input", "latent_image"))
+    start, end = canvas.socket(latent, "output", "LATENT"), canvas.socket(sampler, "input", "latent_image")
+    _, _, right, bottom = canvas.page.evaluate(BOX, node)
+    middle = (start[0] + end[0]) / 2 - canvas.left, (start[1] + end[1]) / 2 - canvas.top
+    title = canvas.title(node)
+    canvas.drag(title, (title[0] + middle[0] - right + 12, title[1] + middle[1] - bottom + 12))
+    assert canvas.links() == [
+        "EmptyLatentImage.LATENT -> LatentUpscaleBy.samples",
+        "LatentUpscaleBy.LATENT -> KSampler.latent_image",
+    ]
+    canvas.press("Control+z")
+    assert canvas.links() == ["EmptyLatentImage.LATENT -> KSampler.latent_image"]
+
+
 def test_alt_and_a_click_on_a_link_adds_a_point_that_can_be_dragged(canvas: Canvas) -> None:
     first, last = canvas.add("Reroute", 40, 60), canvas.add("Reroute", 700, 60)
     canvas.drag(canvas.socket(first, "output", ""), canvas.socket(last, "input", ""))
@@ -324,6 +341,29 @@ def test_nodes_are_copied_to_another_window_with_their_links(
     assert target.count() == 0
     target.press("Control+z")
     assert target.count() == 2
+
+
+def test_an_end_of_a_subgraph_is_no_node_to_be_copied(canvas: Canvas) -> None:
+    page = canvas.page
+    page.mouse.click(*canvas.title(canvas.add("VAEDecode", 300, 200)))
+    canvas.press("Control+Shift+e")
+    canvas.press("Alt+ArrowDown")
+    page.evaluate("heddle.editor.selection.set([...heddle.editor.graph.nodes.values()])")
+    canvas.press("Control+c")
+    page.evaluate("heddle.editor.selection.set([heddle.editor.graph.boundary.input])")
+    canvas.press("Control+c")  # what was copied before stays
+    canvas.press("Control+v")
+    until(page, "heddle.editor.graph.nodes.size", 2)
+    nothing = '{"type": "heddle/graph-part", "nodes": [], "links": [], "groups": []}'
+    page.evaluate(
+        """(text) => {
+          const data = new DataTransfer();
+          data.setData("text/plain", text);
+          document.activeElement.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true }));
+        }""",
+        nothing,
+    )
+    assert page.evaluate("heddle.editor.documents.length") == 1
 
 
 def test_alt_and_drag_leaves_the_node_and_takes_a_copy_along(canvas: Canvas) -> None:
@@ -430,6 +470,25 @@ def test_no_menu_has_an_entry_without_words_or_a_barrier(
         canvas.press("Escape")
         expect(menus).to_have_count(0)
     assert len(seen) == len(places), "each has a menu of its own"
+
+
+def test_an_arrow_key_that_is_held_is_one_step_of_undo(canvas: Canvas) -> None:
+    node = canvas.add("KSampler", 40, 60)
+    canvas.page.mouse.click(*canvas.title(node))
+    canvas.page.evaluate(COUNT_STEPS)
+    for _ in range(5):
+        canvas.page.keyboard.down("ArrowRight")
+    canvas.page.keyboard.up("ArrowRight")
+    canvas.press("ArrowDown")
+    place = f"(({{ x, y }}) => [x, y])(heddle.editor.graph.node({node}))"
+    assert (canvas.page.evaluate(place), canvas.page.evaluate("steps")) == ([90, 70], 2)
+    canvas.page.keyboard.down("ArrowLeft")
+    canvas.press("Control+z")  # what the held key did so far
+    canvas.page.keyboard.up("ArrowLeft")
+    assert canvas.page.evaluate(place) == [90, 70]
+    canvas.press("Control+z")
+    canvas.press("Control+z")
+    assert canvas.page.evaluate(place) == [40, 60]
 
 
 def test_a_menu_that_is_longer_than_the_window_stays_inside_and_scrolled_when_a_part_opens(canvas: Canvas) -> None:

@@ -130,26 +130,24 @@ def test_a_save_does_not_replace_what_another_window_saved(context: BrowserConte
     troubles.allow("409")
     first = open_page(context)
     save_as(first, "shared")
-    second = open_page(context)
-    second.evaluate("heddle.editor.services.workflows.openPath('shared.json')")
-    expect(second.get_by_role("tab", name="shared")).to_be_visible()
-    second.evaluate(MOVE)
-    second.keyboard.press("Control+s")
-    expect(second.get_by_label("Not saved")).to_have_count(0)
+    second = open_file(context, "shared")
     first.evaluate(SCATTER)
+    save_moved(second)
+    expect(first.get_by_label("A newer version")).to_be_visible()
     first.keyboard.press("Control+s")
     expect(first.get_by_role("dialog")).to_contain_text("saved elsewhere")
     first.get_by_role("button", name="Save mine under another name").click()
     first.get_by_role("textbox", name="Save as").fill("mine")
     first.keyboard.press("Enter")
     expect(first.get_by_role("tab", name="mine")).to_be_visible()
+    expect(first.get_by_label("A newer version")).to_have_count(0)
     assert [1234, 567] in [node["pos"] for node in read_file(first, "shared.json")["nodes"]]
 
 
 def test_a_save_says_whether_the_name_is_anothers_or_the_file_is_gone(
     context: BrowserContext, troubles: Troubles
 ) -> None:
-    troubles.allow("409")
+    troubles.allow("status of 40[49]")
     page, second = open_page(context), open_page(context)
     save_as(second, "of another")
     save_as(page, "here")
@@ -165,6 +163,122 @@ def test_a_save_says_whether_the_name_is_anothers_or_the_file_is_gone(
     page.get_by_role("button", name="Save it there again").click()
     expect(page.get_by_label("Not saved")).to_have_count(0)
     assert [1234, 567] in [node["pos"] for node in read_file(page, "here.json")["nodes"]]
+    troubles.allow("404")
+    second.evaluate(
+        "heddle.editor.services.workflows.openPath('never.json').catch((told) => heddle.editor.report(told))"
+    )
+    expect(second.get_by_role("alert").filter(has_text="never is not there any more")).to_be_visible()
+
+
+NEWS = "was saved elsewhere"
+POSITIONS = "[...heddle.editor.graph.nodes.values()].map((node) => `${node.x},${node.y}`).join(' ')"
+MOVED = f"{POSITIONS}.includes('1234,567')"
+SCATTERED = f"new Set({POSITIONS}.split(' ')).size === 1"
+
+
+def open_file(context: BrowserContext, name: str) -> Page:
+    page = open_page(context)
+    page.evaluate("path => void heddle.editor.services.workflows.openPath(path)", f"{name}.json")
+    expect(page.get_by_role("tab", name=name)).to_be_visible()
+    return page
+
+
+def save_moved(page: Page) -> None:
+    page.evaluate(MOVE)
+    page.keyboard.press("Control+s")
+    expect(page.get_by_label("Not saved")).to_have_count(0)
+
+
+def test_a_tab_without_changes_shows_what_another_window_saved(context: BrowserContext, troubles: Troubles) -> None:
+    troubles.allow("status of 404")  # of the file that has gone
+    first = open_page(context)
+    save_as(first, "followed")
+    second = open_file(context, "followed")
+    place_before = first.evaluate("({ scale: heddle.editor.view.scale, offset: heddle.editor.view.offset })")
+    tabs = first.get_by_role("tab").count()
+    save_moved(second)
+    expect(first.get_by_text(f"“followed” {NEWS}")).to_be_visible()
+    until(first, MOVED)
+    assert first.get_by_role("tab").count() == tabs
+    assert first.evaluate("({ scale: heddle.editor.view.scale, offset: heddle.editor.view.offset })") == place_before
+    expect(first.get_by_label("Not saved")).to_have_count(0)
+
+    # It saves on top of that without a question, and its own saves are no news to it.
+    first.evaluate("() => void (window.mine = heddle.editor.document)")
+    for change, there in ((SCATTER, SCATTERED), (MOVE, MOVED), (SCATTER, SCATTERED)):
+        first.evaluate(change)
+        first.keyboard.press("Control+s")
+        until(second, there)
+    expect(first.get_by_label("Not saved")).to_have_count(0)
+    expect(first.get_by_role("dialog")).to_have_count(0)
+    assert first.evaluate("heddle.editor.document === mine")
+
+    # It follows when the file gets another name, and keeps the work when it goes.
+    move = "heddle.editor.server.post('/heddle/files/workflows/followed.json/move', { to: 'renamed.json' })"
+    second.evaluate(f"() => void {move}")
+    for page in (first, second):
+        expect(page.get_by_role("tab", name="renamed")).to_be_visible()
+        expect(page.get_by_label("Not saved")).to_have_count(0)
+    second.evaluate("() => void heddle.editor.services.workflows.delete('renamed.json')")
+    expect(first.get_by_text("was deleted or renamed elsewhere")).to_be_visible()
+    expect(first.get_by_label("Not saved")).to_be_visible()
+    assert first.evaluate(SCATTERED)
+
+
+def test_a_tab_with_changes_is_marked_and_the_person_chooses(
+    context: BrowserContext, find_barriers: Callable[..., list[str]]
+) -> None:
+    first = open_page(context)
+    save_as(first, "contested")
+    second = open_file(context, "contested")
+    first.evaluate(SCATTER)
+    save_moved(second)
+    mark = first.get_by_label("A newer version")
+    note = first.locator(".note").filter(has_text=NEWS)
+    expect(mark).to_be_visible()
+    expect(note).to_have_count(1)
+    assert first.evaluate(SCATTERED)
+    assert find_barriers(first, ".bar") == []
+
+    # The newer one is taken, and given back; then mine is kept and saved without another question.
+    note.get_by_role("button", name="Take the newer version").click()
+    until(first, MOVED)
+    expect(mark).to_have_count(0)
+    expect(first.get_by_label("Not saved")).to_have_count(0)
+    first.get_by_role("button", name="Bring mine back").click()
+    until(first, SCATTERED)
+    expect(first.get_by_label("Not saved")).to_be_visible()
+    second.evaluate("""() => {
+      const { editor } = heddle;
+      editor.edit("undo.title", () => editor.graph.setNode([...editor.graph.nodes.values()][0], "title", "Third"));
+    }""")
+    second.keyboard.press("Control+s")
+    expect(mark).to_be_visible()
+    first.get_by_role("tab", name="contested").click(button="right")
+    first.get_by_role("menuitem", name="Keep mine").click()
+    expect(mark).to_have_count(0)
+    expect(note).to_have_count(0)
+    first.keyboard.press("Control+s")
+    expect(first.get_by_label("Not saved")).to_have_count(0)
+    expect(first.get_by_role("dialog")).to_have_count(0)
+    until(second, SCATTERED)
+
+
+def test_a_page_that_missed_a_save_hears_of_it_when_the_server_is_back(
+    start_server: Callable[..., PageServer], new_context: Callable[..., BrowserContext], troubles: Troubles
+) -> None:
+    troubles.allow("WebSocket|ERR_CONNECTION_REFUSED|Failed to load resource")
+    server = start_server()
+    page = open_page(new_context(server))
+    save_as(page, "missed")
+    server.stop()
+    expect(page.locator(".banner")).to_contain_text("does not answer")
+    [file] = server.base.glob("user/default/workflows/missed.json")
+    file.write_text(file.read_text(encoding="utf-8").replace('"title":"Prompt"', '"title":"Other"'), encoding="utf-8")
+    assert "Other" in file.read_text(encoding="utf-8")
+    server.start()
+    expect(page.get_by_text(NEWS)).to_be_visible()
+    until(page, "[...heddle.editor.graph.nodes.values()].some((node) => node.title === 'Other')")
 
 
 def test_an_earlier_version_comes_back(editor_page: Page, find_barriers: Callable[..., list[str]]) -> None:
@@ -420,6 +534,18 @@ def test_a_save_that_fails_says_why_and_offers_the_file(editor_page: Page, troub
         note.get_by_role("button", name="Download").click()
     assert [1234, 567] in [node["pos"] for node in json.loads(download.value.path().read_text())["nodes"]]
 
+    def save_again() -> None:
+        editor_page.evaluate(RUN, "file.save")
+        editor_page.get_by_role("textbox", name="Save as").fill("on a full disk")
+        editor_page.keyboard.press("Enter")
+
+    save_again()
+    expect(note).to_be_visible()
+    editor_page.unroute("**/heddle/files/workflows/**")
+    save_again()
+    expect(editor_page.get_by_label("Not saved")).to_have_count(0)
+    expect(note).to_have_count(0)  # it is not true any more
+
 
 def test_an_empty_tab_that_gave_way_to_a_workflow_does_not_come_again(editor_page: Page) -> None:
     editor_page.evaluate(RUN, "file.close")
@@ -465,7 +591,7 @@ def test_a_long_seed_keeps_its_digits_on_every_way_back(
     draft = page.evaluate(DRAFT)
     wait_for_draft(page, draft)
     elsewhere = open_page(new_context(server))
-    elsewhere.get_by_role("button", name="Open it").click()
+    elsewhere.locator(".note").get_by_role("button", name="Open", exact=True).click()
     until(elsewhere, SEED, LONG)
     elsewhere.context.close()
     until_kept(page)
@@ -529,7 +655,7 @@ def test_a_name_that_no_file_can_have_is_told_where_it_is_typed(editor_page: Pag
     expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("called taken already")
     field.fill("folder/FREE name")
     field.press("Enter")
-    expect(page.get_by_role("tab", name="FREE name")).to_be_visible()
+    expect(page.get_by_role("tab", name="FREE name", exact=True)).to_be_visible()
     page.evaluate(RUN, "file.save-as")
     expect(page.get_by_role("textbox", name="Save as")).to_have_value("folder/FREE name")  # a copy lands beside it
 
@@ -610,6 +736,30 @@ def test_what_is_damaged_is_told_by_kind(editor_page: Page) -> None:
     told = editor_page.get_by_role("alert")
     expect(told.filter(has_text="node 1, 2, 3, 4, 5, 6, 7, 8 and 2 more")).to_contain_text("link 3, 4")
     expect(told.filter(has_text="bad.json: values that are no numbers")).to_be_visible()
+
+
+def test_a_folder_opens_what_lies_in_it(editor_page: Page, tmp_path: Path) -> None:
+    folder = tmp_path / "my flows"
+    (folder / "inner").mkdir(parents=True)
+    (folder / ".hidden").mkdir()
+    shipped = (HOUSE / "workflows" / "text_to_image.json").read_bytes()
+    for name in ("工作流 one.json", "inner/two.json", ".hidden/three.json"):
+        (folder / name).write_bytes(shipped)
+    (folder / "notes.txt").write_text("nothing to open", encoding="utf-8")
+    (tmp_path / "bare").mkdir()
+    hand = editor_page.context.new_cdp_session(editor_page)
+
+    def drop(name: str) -> None:
+        data = {"items": [], "files": [str(tmp_path / name)], "dragOperationsMask": 1}
+        for type in ("dragEnter", "dragOver", "drop"):
+            hand.send("Input.dispatchDragEvent", {"type": type, "x": 640, "y": 700, "data": data})
+
+    drop("my flows")
+    for name in ("工作流 one", "two"):
+        expect(editor_page.get_by_role("tab", name=name)).to_be_visible()
+    expect(editor_page.get_by_role("tab")).to_have_count(3)  # and what was open
+    drop("bare")
+    expect(editor_page.get_by_role("alert").filter(has_text="Nothing in bare can be opened")).to_be_visible()
 
 
 def test_node_templates_open_as_groups(editor_page: Page) -> None:
@@ -719,3 +869,66 @@ def test_tabs_are_put_in_order_and_closed_by_pointer_and_key(editor_page: Page) 
     page.reload()
     expect(page.get_by_role("tab")).to_contain_text(["text_to_image", names[1], names[2]])
     expect(tab[names[1]]).to_have_attribute("aria-selected", "true")
+
+
+# All that a person has before them: the tabs in their order, what is in each, and where they look.
+STANDS = """() => {
+  const { editor } = heddle;
+  const { workflows } = editor.services;
+  return {
+    tabs: editor.documents.map((each) => {
+      const { name, path, revision } = workflows.stateOf(each);
+      const saved = workflows.write(each);
+      delete saved.extra?.ds;
+      return { name, path, revision, isDirty: workflows.isDirty(each), saved };
+    }),
+    places: editor.documents.map((each) => editor.placeOf(each)),
+    shown: editor.documents.indexOf(editor.document),
+  };
+}"""
+
+
+def test_another_language_loses_nothing_that_stands_in_the_tabs(
+    new_context: Callable[..., BrowserContext], start_server: Callable[..., PageServer]
+) -> None:
+    page = new_context(start_server()).new_page()  # the language is the person's on the server
+    page.goto("/")
+    page.locator("body[data-ready]").wait_for()
+    page.evaluate(RUN, "file.save-as")
+    page.get_by_role("textbox").fill("kept as a file")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("tab", name="kept as a file")).to_be_visible()
+    page.evaluate("name => heddle.editor.services.workflows.openExample(name).then(() => null)", "latent_upscale")
+    page.evaluate("name => heddle.editor.services.workflows.openExample(name).then(() => null)", "image_to_image")
+    page.evaluate("heddle.editor.commands.run('select.all')")
+    page.evaluate(RUN, "subgraph.make")
+    until(page, "heddle.editor.document.definitions.size", 1)
+    page.evaluate("heddle.editor.commands.run('file.move-left')")
+    page.evaluate("heddle.editor.enter([...heddle.editor.graph.nodes.values()].filter((each) => each.spec.definition))")
+    page.evaluate("heddle.editor.view.moveTo(0.7, { x: 31, y: -47 })")
+    page.evaluate("heddle.editor.show(heddle.editor.documents[0])")
+    page.evaluate("heddle.editor.view.moveTo(1.25, { x: 5, y: 60 })")
+    page.evaluate("heddle.editor.show(heddle.editor.documents[1])")
+    page.evaluate(
+        """() => {
+          const { editor } = heddle;
+          const [node] = [...editor.graph.nodes.values()].filter((each) => each.type === "KSampler");
+          editor.edit("undo.value", () => editor.graph.setValue(node, "steps", 17));
+        }"""
+    )
+    before = page.evaluate(STANDS)
+    assert [each["name"] for each in before["tabs"]] == ["kept as a file", "image_to_image", "latent_upscale"]
+    assert before["places"][1]["path"]
+    page.keyboard.press("Control+,")
+    dialog = page.get_by_role("dialog", name="Settings")
+    dialog.get_by_label("Language", exact=True).select_option(label="简体中文")
+    dialog.locator(".settings-reload").click()
+    expect(page.get_by_role("tablist", name="打开的工作流")).to_be_visible()
+    page.locator("body[data-ready]").wait_for()
+    assert page.evaluate(STANDS) == before
+    page.keyboard.press("Control+,")
+    page.get_by_role("dialog").get_by_label("语言", exact=True).select_option(label="English")
+    page.locator(".settings-reload").click()
+    expect(page.get_by_role("tablist", name="Open workflows")).to_be_visible()
+    page.locator("body[data-ready]").wait_for()
+    assert page.evaluate(STANDS) == before

@@ -6,8 +6,9 @@ import { test } from "node:test";
 import { Catalogue } from "../../web/core/catalogue.js";
 import { Document } from "../../web/core/document.js";
 import { fileOf } from "../../web/core/file-inputs.js";
+import { defaultOf, readSpec } from "../../web/core/spec.js";
 import { filesOf } from "../../web/features/content/files.js";
-import { gridOf } from "../../web/features/content/shape.js";
+import { gridOf, noticeOf } from "../../web/features/content/shape.js";
 import { ContentStore } from "../../web/features/content/store.js";
 import { heightAt, pointsOf, withPoints } from "../../web/features/widgets/curves.js";
 import { evaluate, format, isValid, onGrid, parse, stepped } from "../../web/features/widgets/numbers.js";
@@ -129,4 +130,21 @@ test("a batch fills its box with the largest cells", () => {
   const box = { left: 0, top: 0, right: 300, bottom: 200 };
   assert.equal(gridOf(box, 6, 1)[1].right, 200); // three columns, two rows
   assert.equal(gridOf(box, 2, 1)[1].left, 150);
+});
+
+test("a combo of several choices is one in both ways in which packs declare it", () => {
+  const { inputs } = readSpec("Any", { input: { required: {
+    old: [["a", "b"], { multi_select: { placeholder: "Choose", chip: true } }], new: ["COMBO", { options: ["a", "b"], multiselect: true }], one: [["a", "b"], {}],
+  } } });
+  assert.deepEqual(inputs.map((each) => [Boolean(each.options.multiselect), defaultOf(each)]), [[true, []], [true, []], [false, "a"]]);
+});
+
+test("a type that is not known names the pack that brings it, and none for what is built in elsewhere", () => {
+  const editor = /** @type {any} */ ({ text: (/** @type {string} */ name, /** @type {any} */ values) => `${name} ${values.pack}` });
+  const document = new Document(new Catalogue({}));
+  const node = document.edit("undo.add-node", () => document.root.addNode("Gone", { x: 0, y: 0 }));
+  node.properties = { cnr_id: "eels" };
+  assert.equal(noticeOf(editor, node), "content.unknown-pack eels");
+  node.properties = { cnr_id: "comfy-core" };
+  assert.match(noticeOf(editor, node), /^content\.unknown /);
 });

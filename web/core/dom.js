@@ -65,6 +65,9 @@ export function addStyle(name, base) {
   document.head.append(link);
   return new Promise((resolve, reject) => {
     link.addEventListener("load", () => resolve(() => link.remove()), { once: true });
-    link.addEventListener("error", () => reject(new Error(`style sheet ${link.href} did not load`)), { once: true });
+    link.addEventListener("error", () => {
+      link.remove();
+      reject(new TypeError(`Failed to fetch the style sheet ${link.href}`)); // as a module that does not come
+    }, { once: true });
   });
 }

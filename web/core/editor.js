@@ -36,6 +36,10 @@ import { WidgetKinds } from "./widgets.js";
  * @property {Document} aside  something is another one now that is no step, as seeds after a run
  * @property {null} catalogue  node types or lists of files are other ones now
  *
+ * @typedef {{scale: number, offset: Point}} Look
+ * @typedef {{path: (number | string)[], looks: (Look | null)[]}} Place  `path`: ids of instances, the outermost first;
+ *   `looks`: into the root and into each of them
+ *
  * What a menu shows depends on where it was opened.
  * @typedef {(press: Press) => MenuItem[]} MenuPart
  */
@@ -89,7 +93,11 @@ export class Editor {
       this.events.emit("selection", null);
     });
     this.view.events.on("menu", (press) => this.#openMenu(press));
-    server.events.on("state", (state) => void (state === "open" && shell.fillPanels()));
+    server.events.on("state", (state) => {
+      if (state !== "open") return;
+      if (this.#reported.text === this.text("shell.no-answer")) this.#reported.dismiss();
+      shell.fillPanels();
+    });
     this.open(this.#document);
   }
 
@@ -159,19 +167,46 @@ export class Editor {
   open(document) {
     if (!this.documents.includes(document)) {
       this.documents.push(document);
-      document.sizeSeen = (node) => {
-        const { width, height } = this.view.layouts.of(node);
-        return { width: Math.round(width), height: Math.round(height) };
-      };
-      document.journal.whereNow = () => ({ path: [...this.path] });
-      this.#listening.set(document, [
-        document.journal.events.on("commit", () => this.events.emit("change", document)),
-        document.journal.events.on("aside", () => this.events.emit("aside", document)),
-        document.journal.events.on("travel", ({ entry }) => this.#travelled(document, entry)),
-      ]);
+      this.#listen(document);
       this.events.emit("documents", null);
     }
     this.show(document);
+  }
+
+  /** @param {Document} document */
+  #listen(document) {
+    document.sizeSeen = (node) => {
+      const { width, height } = this.view.layouts.of(node);
+      return { width: Math.round(width), height: Math.round(height) };
+    };
+    document.journal.whereNow = () => ({ path: [...this.path] });
+    this.#listening.set(document, [
+      document.journal.events.on("commit", () => this.events.emit("change", document)),
+      document.journal.events.on("aside", () => this.events.emit("aside", document)),
+      document.journal.events.on("travel", ({ entry }) => this.#travelled(document, entry)),
+    ]);
+  }
+
+  /**
+   * Puts a document into the place of one that is open, as another state of the same work: the person stays where they are.
+   * @param {Document} document
+   * @param {Document} by
+   */
+  replace(document, by) {
+    const at = this.documents.indexOf(document);
+    if (at < 0) return;
+    for (const stop of this.#listening.get(document) ?? []) stop();
+    this.documents[at] = by;
+    this.#listen(by);
+    if (document === this.#document) {
+      const { scale, offset } = this.view;
+      const ids = this.path.map((each) => each.id);
+      this.show(by);
+      const path = pathTo(by, ids);
+      if (path.length) this.enter(path);
+      if (path.length === ids.length) this.view.moveTo(scale, { ...offset });
+    }
+    this.events.emit("documents", null);
   }
 
   /** Takes a document away; the one beside it is shown. @param {Document} document */
@@ -202,6 +237,37 @@ export class Editor {
     this.#rememberPlace();
     this.path = path;
     this.#paths.set(this.#document, path);
+    this.#showGraph();
+  }
+
+  /**
+   * Where the person looks in an open document, as plain values.
+   * @param {Document} document
+   * @returns {Place}
+   */
+  placeOf(document) {
+    this.#rememberPlace();
+    const path = document === this.#document ? this.path : (this.#paths.get(document) ?? []);
+    const looks = [null, ...path].map((node) => this.#places.get((node && document.definitions.get(node.type)?.graph) ?? document.root) ?? null);
+    return { path: path.map(({ id }) => id), looks };
+  }
+
+  /**
+   * The same again, after the page was loaded anew.
+   * @param {Document} document
+   * @param {Place} place
+   */
+  putPlace(document, { path, looks }) {
+    const found = path.length ? document.nodeOf(path.join(":")) : null;
+    const nodes = found ? [...found.path, found.node] : [];
+    [null, ...nodes].forEach((node, i) => {
+      const graph = node ? document.definitions.get(node.type)?.graph : document.root;
+      const look = looks[i];
+      if (graph && look) this.#places.set(graph, look);
+    });
+    this.#paths.set(document, nodes);
+    if (document !== this.#document) return;
+    this.path = nodes;
     this.#showGraph();
   }
 
@@ -377,4 +443,24 @@ export function keysText(keys) {
   const parts = keys.endsWith("++") ? [...keys.slice(0, -2).split("+"), "+"] : keys.split("+");
   const names = parts.map((each) => KEY_SIGNS[each] ?? (each === "ctrl" && isMac ? "⌘" : each.length === 1 ? each.toUpperCase() : each[0].toUpperCase() + each.slice(1)));
   return names.join(isMac ? "" : "+");
+}
+
+/**
+ * The instances of these ids, one inside the other, as far as there are any.
+ * @param {Document} document
+ * @param {import("./graph.js").NodeId[]} ids
+ * @returns {Node[]}
+ */
+function pathTo(document, ids) {
+  /** @type {Node[]} */
+  const path = [];
+  let graph = document.root;
+  for (const id of ids) {
+    const node = graph.node(id);
+    const inner = node && document.definitions.get(node.type)?.graph;
+    if (!inner) break;
+    path.push(node);
+    graph = inner;
+  }
+  return path;
 }

@@ -53,6 +53,11 @@ export class Journal {
     return this.#done.length > 0 && !this.#open;
   }
 
+  /** In the middle of a gesture. */
+  get isOpen() {
+    return this.#open !== null;
+  }
+
   /** Counts up with every commit, undo and redo: who keeps something made from the document asks whether it is old. */
   get revision() {
     return this.#revision;

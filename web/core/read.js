@@ -5,7 +5,7 @@
 
 import { Definition, Document } from "./document.js";
 import { addSlots, Graph, Group, INPUT_BOUNDARY, InputSlot, Link, Node, OUTPUT_BOUNDARY, OutputSlot, Reroute } from "./graph.js";
-import { parseExactly } from "./json.js";
+import { parseExactly, textOfValue } from "./json.js";
 import { socketType } from "./types.js";
 import { readValues, same } from "./values.js";
 
@@ -324,7 +324,7 @@ function readLink(graph, record, extensions, damage) {
   if (id === null || !source || !target || !output || !input || graph.links.has(id) || input.link !== null) {
     const isDouble = id !== null && graph.links.has(id) && same(graph.links.get(id)?.raw, record);
     const key = source && output && input && input.link !== null ? "damage.link-twice" : "damage.link";
-    if (!isDouble) damage.push({ key, at: String(rawId ?? JSON.stringify(record)?.slice(0, 60)), within: graph.definition?.name });
+    if (!isDouble) damage.push({ key, at: String(rawId ?? textOfValue(record).slice(0, 60)), within: graph.definition?.name });
     graph.strayLinks.push({ rank, raw: record, slot: input });
     for (const end of [from, to]) if (Number(end) > graph.lastNodeId && Number.isSafeInteger(Number(end))) graph.lastNodeId = Number(end);
     return;

@@ -153,6 +153,7 @@ function readInput(name, declared, section) {
     type = "COMBO";
     options = { ...options, options: kind };
   }
+  if (options.multi_select && !options.multiselect) options = { ...options, multiselect: true }; // both are written
   const widget = holdsValue(type, options) && !options.forceInput ? options.widgetType || type.split(",")[0].trim() : null;
   if (type === MATCH_TYPE) type = socketType(options.template?.allowed_types ?? "*");
   return { name, type, widget, options, section };

@@ -249,7 +249,7 @@ function writeSlot(slot) {
 
 /** @param {InputSlot} slot */
 function writeInput(slot) {
-  if (isStray(slot) && slot.link === null) return slot.raw;
+  if (isStray(slot) && (slot.link === null || slot.link === slot.readLink)) return slot.raw;
   const record = writeSlot(slot);
   putWidget(record, slot);
   if (!slot.raw || slot.link !== slot.readLink) record.link = slot.link;
@@ -258,7 +258,7 @@ function writeInput(slot) {
 
 /** @param {OutputSlot} slot */
 function writeOutput(slot) {
-  if (isStray(slot) && !slot.links.length) return slot.raw;
+  if (isStray(slot) && (!slot.links.length || slot.links === slot.readLinks)) return slot.raw;
   const record = writeSlot(slot);
   putWidget(record, slot);
   if (slot.links !== slot.readLinks || !slot.raw) record.links = slot.links.length || slot.raw?.links !== null ? [...slot.links] : null;
@@ -282,7 +282,7 @@ export function writeGroup(group) {
   const { raw } = group;
   /** @type {any} */
   const record = { ...raw };
-  if (!raw || (raw.title ?? "") !== group.title) record.title = group.title;
+  if (!raw || (typeof raw.title === "string" ? raw.title : "") !== group.title) record.title = group.title;
   putList(record, "bounding", raw, [group.x, group.y, group.width, group.height]);
   put(record, "id", group.id);
   if (typeof raw?.color === "string" || group.color !== undefined) put(record, "color", group.color);

@@ -25,8 +25,26 @@ export const arrange = {
     const movable = () => selection.nodes.filter((node) => !node.isPinned);
     const nudges = /** @type {[string, number, number][]} */ ([["left", -1, 0], ["right", 1, 0], ["up", 0, -1], ["down", 0, 1]]);
 
+    const stop = new AbortController();
+    /** An arrow key is down: all moves until it goes up are one step of undo. */
+    let isHeld = false;
+    /** @type {{commit: () => void} | null} */
+    let gesture = null;
+    function release() {
+      isHeld = false;
+      gesture?.commit();
+      gesture = null;
+    }
+    addEventListener("keydown", ({ key }) => {
+      const isArrow = key.startsWith("Arrow");
+      if (!isArrow && key !== "Shift") release();
+      else isHeld ||= isArrow;
+    }, { capture: true, signal: stop.signal });
+    for (const name of ["keyup", "blur", "pointerdown"]) addEventListener(name, release, { capture: true, signal: stop.signal });
+
     /** @param {number} dx @param {number} dy */
     function nudge(dx, dy) {
+      if (isHeld) gesture ??= editor.document.journal.begin("undo.move");
       const isSnapping = settings.read("grid.snap", false);
       const step = settings.read("grid.step", 10);
       editor.edit("undo.move", () => {
@@ -133,6 +151,10 @@ export const arrange = {
         ] }];
       }),
     ];
-    return () => stops.forEach((stop) => stop());
+    return () => {
+      release();
+      stop.abort();
+      stops.forEach((each) => each());
+    };
   },
 };

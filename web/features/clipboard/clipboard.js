@@ -40,6 +40,7 @@ export const clipboard = {
     function write(data) {
       if (!hasChosen()) return false;
       const part = chosenPart();
+      if (!part.nodes.length && !part.groups.length) return false; // the ends of a subgraph are no nodes to be copied
       lastText = textOf(part);
       pastes = 0;
       data.setData("text/plain", lastText);
@@ -78,7 +79,8 @@ export const clipboard = {
     /** @param {string} text @param {string} html @param {boolean} withIncoming @returns {boolean} */
     function take(text, html, withIncoming) {
       const part = partIn(text, html);
-      if (part && part.nodes.length + part.groups.length) {
+      if (part) {
+        if (!part.nodes.length && !part.groups.length) return false; // a part of nothing is no workflow either
         if (!commands.isPossible("edit.paste")) return false; // no graph is seen
         paste(part, withIncoming);
         return true;
@@ -122,6 +124,7 @@ export const clipboard = {
     /** The same from a menu. @param {boolean} isCut */
     async function copyByMenu(isCut) {
       const part = chosenPart();
+      if (!part.nodes.length && !part.groups.length) return;
       lastText = textOf(part);
       pastes = 0;
       if (isCut) cut();

@@ -5,12 +5,11 @@
 
 import { addStyle } from "../../core/dom.js";
 import { keysOf } from "../../core/commands.js";
-import { groupNameOf } from "../../core/instances.js";
 import { overlap } from "../../core/view/spatial.js";
 import { filesOf, Versions } from "./files.js";
 import { paintContent, paintProgress } from "./paint.js";
 import { Pictures } from "./pictures.js";
-import { aspectOf, gridOf, linesIn, measure, place } from "./shape.js";
+import { aspectOf, gridOf, linesIn, measure, noticeOf, place } from "./shape.js";
 import { ContentStore } from "./store.js";
 
 /** @import { Editor, Feature } from "../../core/editor.js" */
@@ -136,14 +135,6 @@ export class ContentView {
     const cell = cells.find(({ box }) => x >= box.left && x <= box.right && y >= box.top && y <= box.bottom);
     return cell ? { node: hit.node, ...cell } : null;
   }
-}
-
-/** A type that is not known here: what it is, and which pack brings it. @param {Editor} editor @param {Node} node */
-function noticeOf(editor, node) {
-  if (node.spec || !node.graph.nodes.has(node.key)) return "";
-  if (groupNameOf(node) !== null) return editor.text("content.group-node");
-  const pack = node.properties.cnr_id ?? node.properties.aux_id;
-  return editor.text(typeof pack === "string" ? "content.unknown-pack" : "content.unknown", { type: node.type, pack: String(pack) });
 }
 
 /** @param {Content} content */

@@ -1,7 +1,9 @@
 /** How high what a node shows wants to be, and where each part of it lies. All in graph px. */
 
+import { groupNameOf } from "../../core/instances.js";
 import { PADDING } from "../../core/view/layout.js";
 
+/** @import { Editor } from "../../core/editor.js" */
 /** @import { Letters } from "../../core/view/letters.js" */
 /** @import { Layout } from "../../core/view/layout.js" */
 /** @import { Box } from "../../core/view/spatial.js" */
@@ -17,6 +19,7 @@ const AUDIO_HEIGHT = 44;
 const FILE_HEIGHT = 26;
 const MOST_LINES = 12; // of a text, while the node was not made higher
 const MOST_ERROR_LINES = 5;
+const BUILT_IN = "comfy-core"; // what files name as the pack of nodes that no pack brings
 
 /**
  * What a node shows now.
@@ -167,4 +170,12 @@ export function fitInto(box, aspect) {
   const high = wide / aspect;
   const [x, y] = [box.left + (width - wide) / 2, box.top + (height - high) / 2];
   return { left: x, top: y, right: x + wide, bottom: y + high };
+}
+
+/** A type that is not known here: what it is, and which pack brings it. @param {Editor} editor @param {Node} node */
+export function noticeOf(editor, node) {
+  if (node.spec || !node.graph.nodes.has(node.key)) return "";
+  if (groupNameOf(node) !== null) return editor.text("content.group-node");
+  const pack = node.properties.cnr_id ?? node.properties.aux_id;
+  return editor.text(typeof pack === "string" && pack !== BUILT_IN ? "content.unknown-pack" : "content.unknown", { type: node.type, pack: String(pack) });
 }

@@ -2,6 +2,8 @@
 
 /** @import { Editor, Feature } from "../../core/editor.js" */
 
+const MOST_FILES = 20; // of folders: each may become a tab
+
 /** @type {Feature} */
 export const drop = {
   name: "drop",
@@ -34,16 +36,35 @@ function listenForDrops(editor) {
     if (event.defaultPrevented || !isOurs(event)) return;
     event.preventDefault();
     if (editor.shell.isCovered) return; // a dialog is about something else
+    const area = editor.view.element.getBoundingClientRect();
+    const place = editor.view.toGraph(event.clientX - area.left, event.clientY - area.top);
+    const entries = [...(event.dataTransfer?.items ?? [])].map((each) => each.webkitGetAsEntry?.()).filter((each) => each !== null && each !== undefined);
+    if (entries.some((each) => each.isDirectory)) {
+      void openFolders(editor, entries, place).catch((error) => editor.report(error));
+      return;
+    }
     const chosen = [...(event.dataTransfer?.files ?? [])];
     if (chosen.length) {
-      const area = editor.view.element.getBoundingClientRect();
-      void editor.services.workflows.openFiles(chosen, editor.view.toGraph(event.clientX - area.left, event.clientY - area.top));
+      void editor.services.workflows.openFiles(chosen, place);
       return;
     }
     const address = event.dataTransfer?.getData("text/uri-list").split("\n").find((line) => line && !line.startsWith("#"));
     if (address) void openAddress(editor, address);
   }, { signal });
   return () => stop.abort();
+}
+
+/**
+ * @param {Editor} editor
+ * @param {FileSystemEntry[]} entries
+ * @param {{x: number, y: number}} place  graph px
+ */
+async function openFolders(editor, entries, place) {
+  const { filesIn } = await import("./folders.js");
+  const { files, isCut } = await filesIn(entries, MOST_FILES);
+  if (!files.length) editor.shell.note(editor.text("workflows.empty-folder", { name: entries.map((each) => each.name).join(", ") }), { kind: "error" });
+  else await editor.services.workflows.openFiles(files, place);
+  if (isCut) editor.shell.note(editor.text("workflows.folder-cut", { count: files.length }), { kind: "error" });
 }
 
 /**

@@ -43,7 +43,7 @@ export function readProblems(editor, document, answer) {
       problems.push({
         document,
         nodeId,
-        title: found?.node.name ?? more.node_title ?? told.class_type ?? nodeId,
+        title: found?.node.name ?? more.node_title ?? (told.class_type || nodeId),
         input,
         kind,
         message: wordsOf(editor, error, nodeId, found?.node.inputSpecs.find((each) => each.name === input)?.widget ?? null),

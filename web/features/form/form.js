@@ -12,9 +12,10 @@ import { hasField, isFormMode, readForm, setFormMode, toggleField, toggleOutput 
 /** @import { Press } from "../../core/view/pointer.js" */
 /** @import { FormPage } from "./page.js" */
 
-const SMALL = "(max-width: 700px)";
+// Phones, upright or not. A narrow window with a mouse is no phone: there the graph can be worked with.
+const SMALL = "(pointer: coarse) and (max-width: 700px), (pointer: coarse) and (max-height: 500px)";
 const CHOICES = "heddle.views"; // where the browser keeps how workflows are shown on a small screen
-const MOST_KEPT = 100;
+const MOST_KEPT = 300; // names
 const FORM = "M5 4h14v16H5zM8 8.5h8M8 12h8M8 15.5h5";
 
 /** @type {Feature} */
@@ -39,6 +40,7 @@ export const form = {
       ]),
       editor.addMenu(4, (press) => menuOf(editor, press)),
       events.on("document", update),
+      editor.services.workflows.events.on("change", (document) => service.keepName(document)),
       events.on("seek", () => service.isShown && service.show("graph")),
       events.on("change", (document) => void (document === editor.document && service.update())),
     ];
@@ -94,7 +96,7 @@ export class FormService {
   get wanted() {
     const { document } = this.#editor;
     if (this.isKiosk) return "form";
-    if (matchMedia(SMALL).matches) return keptChoices().get(this.#nameOf(document)) === "graph" ? "graph" : "form";
+    if (matchMedia(SMALL).matches) return this.#choiceOf(document) === "graph" ? "graph" : "form";
     return isFormMode(document) ? "form" : "graph";
   }
 
@@ -106,7 +108,7 @@ export class FormService {
   show(wanted) {
     const { document } = this.#editor;
     if (this.isKiosk) return;
-    if (matchMedia(SMALL).matches) keepChoice(this.#nameOf(document), wanted);
+    if (matchMedia(SMALL).matches) keepChoice(this.#namesOf(document), wanted);
     else setFormMode(document, wanted === "form");
     if (wanted === "form" && !this.isShown) this.#before = globalThis.document.activeElement;
     const { shell } = this.#editor;
@@ -124,10 +126,23 @@ export class FormService {
     (isThere ? before : this.#editor.view.element).focus({ preventScroll: true });
   }
 
-  /** By what a workflow is known after a reload. @param {Document} document */
-  #nameOf(document) {
+  /** By what a workflow is known later, the surest first: what its file says, its place, its draft. @param {Document} document @returns {string[]} */
+  #namesOf(document) {
     const state = this.#editor.services.workflows.stateOf(document);
-    return state?.path ?? state?.id ?? "";
+    return [document.raw?.id, state.path, state.id].filter((each) => typeof each === "string" && each);
+  }
+
+  /** @param {Document} document */
+  #choiceOf(document) {
+    const kept = keptChoices();
+    const name = this.#namesOf(document).find((each) => kept.has(each));
+    return name === undefined ? undefined : kept.get(name);
+  }
+
+  /** It may be called otherwise now: what was chosen for it goes along. @param {Document} document */
+  keepName(document) {
+    const choice = this.#choiceOf(document);
+    if (choice && this.#namesOf(document).some((each) => !keptChoices().has(each))) keepChoice(this.#namesOf(document), choice);
   }
 
   /** Shows what is wanted now. */
@@ -244,11 +259,13 @@ function keptChoices() {
   }
 }
 
-/** @param {string} name @param {string} choice */
-function keepChoice(name, choice) {
+/** @param {string[]} names  of one workflow @param {string} choice */
+function keepChoice(names, choice) {
   const kept = keptChoices();
-  kept.delete(name);
-  kept.set(name, choice);
+  for (const name of names) {
+    kept.delete(name);
+    kept.set(name, choice);
+  }
   try {
     localStorage.setItem(CHOICES, JSON.stringify([...kept].slice(-MOST_KEPT)));
   } catch {

@@ -13,6 +13,7 @@ import { Refusal } from "../../core/server.js";
 
 const BETWEEN_MS = 350; // browsers drop downloads that come at once
 const MOST_TABS = 8;
+const MOST_LOOKED_FOR = 50;
 
 /** @param {Editor} editor @param {ResultFile} file */
 export function addressOf(editor, { filename, subfolder, type }) {
@@ -92,6 +93,7 @@ export async function usePrompt(editor, file) {
 
 /** @param {Editor} editor @param {ResultFile} file */
 export async function copyImage(editor, file) {
+  if (!navigator.clipboard?.write) throw new Error(editor.text("gallery.no-copy")); // over plain HTTP from another machine
   await copyPicture(addressOf(editor, file));
   editor.shell.note(editor.text("gallery.copied"), { kind: "good" });
 }
@@ -146,9 +148,12 @@ export async function remove(editor, files) {
     if (answer !== "delete") return false;
   }
   const { deleted, failed, trash } = await editor.server.ask("DELETE", "/heddle/outputs", { files: named });
-  if (failed.length) editor.shell.note(editor.text("gallery.not-deleted", { name: failed[0].filename, reason: failed[0].reason, count: failed.length }), { kind: "error" });
-  if (!deleted.length) return false;
-  editor.events.emit("gallery:deleted", deleted);
+  const missing = await missingOf(editor, failed);
+  const others = failed.filter((/** @type {any} */ each) => !missing.includes(each));
+  if (missing.length) editor.shell.note(missing.length === 1 ? editor.text("gallery.not-there", { name: missing[0].filename }) : editor.text("gallery.not-there-many", { count: missing.length }));
+  if (others.length) editor.shell.note(editor.text("gallery.not-deleted", { name: others[0].filename, reason: others[0].reason, count: others.length }), { kind: "error" });
+  if (deleted.length || missing.length) editor.events.emit("gallery:deleted", [...deleted, ...missing]);
+  if (!deleted.length) return missing.length > 0;
   const dismiss = editor.shell.note(deleted.length === 1 ? editor.text("gallery.deleted-one", { name: deleted[0].filename }) : editor.text("gallery.deleted", { count: deleted.length }), {
     action: trash ? { text: editor.text("gallery.undo"), run: () => restore(editor, trash).catch((error) => editor.report(error)) } : undefined,
   });
@@ -158,6 +163,16 @@ export async function remove(editor, files) {
     stop();
   });
   return true;
+}
+
+/** Those that somebody has taken away meanwhile. @template {ResultFile} F @param {Editor} editor @param {F[]} files @returns {Promise<F[]>} */
+async function missingOf(editor, files) {
+  const missing = [];
+  for (const each of files.slice(0, MOST_LOOKED_FOR)) {
+    const isThere = await metadataOf(editor, each).then(() => true, (error) => !(error instanceof Refusal && error.status === 404));
+    if (!isThere) missing.push(each);
+  }
+  return missing;
 }
 
 /** @param {Editor} editor @param {string} trash */

@@ -67,21 +67,13 @@ export const gallery = {
     const stops = [
       shell.addPanel({
         id: "gallery", title: "gallery.title", icon: "M4 5h16v14H4zM4 16l5-5 4 4 3-3 4 4M15.5 9.5v.01", side: "right", order: 20,
-        open(body) {
-          let isOpen = true;
-          /** @type {(() => void) | undefined} */
-          let close;
-          void import("./panel.js").then(async ({ GalleryPanel }) => {
-            const made = await GalleryPanel.open(editor, body);
-            if (!isOpen) return made.dispose();
-            panel = made;
-            close = () => made.dispose();
-            return undefined;
-          }).catch((error) => editor.report(error));
+        open: async (body) => {
+          const { GalleryPanel } = await import("./panel.js");
+          const made = await GalleryPanel.open(editor, body);
+          if (body.isConnected) panel = made;
           return () => {
-            isOpen = false;
-            panel = null;
-            close?.();
+            if (panel === made) panel = null;
+            made.dispose();
           };
         },
       }),

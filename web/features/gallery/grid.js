@@ -240,7 +240,7 @@ export class Grid {
     const image = h("img", { alt: "", draggable: "false", decoding: "async" });
     const mark = h("span", { class: "gallery-mark", "aria-hidden": "true" });
     const name = h("span", { class: "gallery-name", "aria-hidden": "true" });
-    const time = h("span", { class: "gallery-time", "aria-hidden": "true" });
+    const time = h("span", { class: "gallery-time", "aria-hidden": "true", data: { time: "" } });
     const element = h("div", { class: "gallery-cell", role: "option", draggable: "true" }, image, mark, name, time);
     /** @type {Cell} */
     const cell = { element, image, mark, name, time, index: -1, key: "", src: "" };
@@ -285,7 +285,7 @@ export class Grid {
       element.setAttribute("aria-setsize", String(this.#list.total));
       element.setAttribute("aria-label", entry ? this.#words.describe(entry) : "…");
       element.title = entry?.filename ?? "";
-      cell.time.textContent = "";
+      cell.time.dataset.time = "";
       const isPicture = entry?.thumbnail && !this.#broken.has(entry.thumbnail);
       image.hidden = !isPicture;
       const kind = entry && entry.kind !== "image" ? entry.kind : entry && !isPicture ? "other" : "";
@@ -294,8 +294,8 @@ export class Grid {
       cell.name.textContent = entry && !isPicture ? entry.filename : "";
     }
     const time = entry?.duration_s ? durationText(entry.duration_s) : "";
-    if (entry && cell.time.textContent !== time) {
-      cell.time.textContent = time; // it may become known later than the rest
+    if (entry && cell.time.dataset.time !== time) {
+      cell.time.dataset.time = time; // it may become known later than the rest
       element.setAttribute("aria-label", this.#words.describe(entry));
     }
     const src = entry?.thumbnail ?? "";

@@ -9,6 +9,8 @@ import { fillKeys } from "./bindings.js";
 const ORDER = ["settings.general", "theme.section", "setting.canvas", "run.section"];
 const KEYS = "settings.keys";
 const FILE_KIND = "heddle-settings";
+const MOST_WAIT_MS = 5000; // for what stands in the tabs to be kept, before the page is loaded again
+const LOOK_EVERY_MS = 50;
 
 /**
  * @param {Editor} editor
@@ -90,7 +92,7 @@ export async function showSettings(editor, first = ORDER[0]) {
         settings.write(setting.id, undefined);
         /** @type {HTMLElement | null} */ (page.querySelector(`#${CSS.escape(id)}`))?.focus();
       } } }, icon("M4 12a8 8 0 1 0 3-6.2M4 4v5h5"));
-      const reload = setting.needsReload ? h("button", { type: "button", class: "settings-reload", hidden: true, on: { click: () => void settings.flush().then(() => location.reload()) } }, t("settings.reload")) : null;
+      const reload = setting.needsReload ? h("button", { type: "button", class: "settings-reload", hidden: true, on: { click: () => void reloadPage(editor).catch((error) => editor.report(error)) } }, t("settings.reload")) : null;
       let isFirst = true;
       follows.push(settings.follow(setting.id, () => {
         show(settings.read(setting.id));
@@ -178,4 +180,12 @@ export async function showSettings(editor, first = ORDER[0]) {
   stop.abort();
   follows.forEach((each) => each());
   removeStyle();
+}
+
+/** When all that stands in the tabs is kept: they come back as they are. @param {Editor} editor */
+async function reloadPage({ settings, services: { workflows } }) {
+  await settings.flush();
+  const end = performance.now() + MOST_WAIT_MS;
+  while (!workflows.isKept() && performance.now() < end) await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+  location.reload();
 }

@@ -52,7 +52,8 @@ export const splice = {
 };
 
 /**
- * The link that a single dragged node would go into: one that lies under it and that it fits.
+ * The link that a single dragged node would go into: one that it fits, and that lies under its middle, its title or the
+ * pointer, or has its own middle under the node.
  * @param {Editor} editor
  * @param {MoveEvent} event
  * @returns {Link | null}
@@ -64,8 +65,15 @@ function linkUnder({ graph, view }, { things, press }) {
   const box = view.layouts.boxOf(node);
   const middle = (box.left + box.right) / 2;
   const places = [press, { x: middle, y: box.top + TITLE_HEIGHT / 2 }, { x: middle, y: (box.top + box.bottom) / 2 }];
-  for (const link of view.links.within(box)) {
-    if (places.some(({ x, y }) => view.isNearLink(link, x, y, REACH)) && spliceOf(graph, node, link)) return link;
-  }
-  return null;
+  const under = [...view.links.within(box)];
+  /** @param {Link} link  whether its middle is covered */
+  const isCovered = (link) => {
+    const points = view.pointsOf(link);
+    if (!points || view.linkStyle === "hidden") return false;
+    const [one, other] = [points[(points.length - 1) >> 1], points[points.length >> 1]];
+    const [x, y] = [(one.x + other.x) / 2, (one.y + other.y) / 2];
+    return x >= box.left && x <= box.right && y >= box.top && y <= box.bottom;
+  };
+  return under.find((link) => places.some(({ x, y }) => view.isNearLink(link, x, y, REACH)) && spliceOf(graph, node, link))
+    ?? under.find((link) => isCovered(link) && spliceOf(graph, node, link)) ?? null;
 }

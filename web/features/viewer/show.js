@@ -147,7 +147,8 @@ export function showViewer(editor, items, start) {
     try {
       await image.decode();
     } catch {
-      if (mine === turn) place(h("p", { class: "viewer-none" }, t("content.no-picture")), null);
+      const isGone = await fetch(wanted.src, { method: "HEAD" }).then((answer) => answer.status === 404, () => false);
+      if (mine === turn) place(h("p", { class: "viewer-none" }, t(isGone ? "viewer.gone" : "content.no-picture")), null);
       return;
     }
     if (mine === turn) place(image, image, { width: image.naturalWidth, height: image.naturalHeight });
@@ -202,7 +203,7 @@ export function showViewer(editor, items, start) {
     const file = item?.file;
     const mine = turn;
     if (!file || !editor.services.gallery) return;
-    const view = await editor.services.gallery.details(file);
+    const view = await editor.services.gallery.details(file).catch((error) => h("p", { class: "viewer-none" }, error.message));
     if (mine === turn) info.replaceChildren(view);
   }
 

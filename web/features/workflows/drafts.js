@@ -19,6 +19,7 @@ import { Windows } from "./windows.js";
 const DATABASE = "heddle";
 const SOON_MS = 300;
 const PAUSE_MS = 4000; // without a step, before the server gets it
+const PLACES = "heddle.places"; // where the person looks, by drafts
 const WINDOW = "heddle.window"; // in the session's storage: the id of this window
 const SLICE = 150; // nodes that are put into the database at once
 
@@ -93,11 +94,27 @@ export class Drafts {
         if (document && head.isShown) shown = document;
       }
       if (shown) this.#editor.show(shown);
+      this.#goBack();
       if (heads.length) return true;
     } catch (error) {
       console.warn("drafts of this browser cannot be read", error);
     }
     return false;
+  }
+
+  /** A page that is loaded again shows of each tab what it showed. */
+  #goBack() {
+    const places = JSON.parse(sessionStorage.getItem(PLACES) ?? "{}");
+    for (const document of this.#editor.documents) {
+      const place = places[this.#files.stateOf(document).id];
+      if (place) this.#editor.putPlace(document, place);
+    }
+  }
+
+  #keepPlaces() {
+    const { documents } = this.#editor;
+    const places = documents.map((document) => [this.#files.stateOf(document).id, this.#editor.placeOf(document)]);
+    sessionStorage.setItem(PLACES, JSON.stringify(Object.fromEntries(places)));
   }
 
   async #openDatabase() {
@@ -184,7 +201,10 @@ export class Drafts {
       void this.#write();
       void this.#send();
     }, { signal: stop.signal });
-    addEventListener("pagehide", () => void this.#write(), { signal: stop.signal });
+    addEventListener("pagehide", () => {
+      void this.#write();
+      this.#keepPlaces();
+    }, { signal: stop.signal });
     addEventListener("beforeunload", (event) => {
       if ((!this.#database || this.#failed.size) && this.#unsent.size) event.preventDefault(); // nobody has kept it yet
     }, { signal: stop.signal });

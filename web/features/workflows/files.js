@@ -18,10 +18,12 @@ import { writeWorkflow } from "../../core/write.js";
  * @property {string} name  on its tab
  * @property {string | null} path  of its file below `workflows`; null: never saved
  * @property {string | null} revision  of the file when it was read or saved
+ * @property {string | null} newer  revision of what was saved elsewhere since; null: nothing that is known
  * @property {object} mark  of the journal at that time
  * @property {boolean} isUnsaved  it was not saved before the page was loaded again
  */
 
+const BELOW_BANNER = 84; // px from the top of the canvas, where nothing lies over it
 const LEAST_READ = 0.6; // scale below which letters on nodes are hard to read
 const LARGEST_FILE = 64 * 1024 * 1024;
 const MOST_KINDS = 5; // of damage that is told at once
@@ -55,7 +57,7 @@ export class Files {
   stateOf(document) {
     let state = this.#states.get(document);
     if (!state) {
-      state = { id: newId(), name: this.#freeName(), path: null, revision: null, mark: document.journal.mark, isUnsaved: false };
+      state = { id: newId(), name: this.#freeName(), path: null, revision: null, newer: null, mark: document.journal.mark, isUnsaved: false };
       this.#states.set(document, state);
     }
     return state;
@@ -105,7 +107,7 @@ export class Files {
    */
   openSaved(saved, state = {}) {
     const { document, damage } = readWorkflow(saved, this.#editor.catalogue);
-    this.#states.set(document, { id: newId(), name: this.#freeName(), path: null, revision: null, mark: document.journal.mark, isUnsaved: false, ...state });
+    this.#states.set(document, { id: newId(), name: this.#freeName(), path: null, revision: null, newer: null, mark: document.journal.mark, isUnsaved: false, ...state });
     const current = this.#editor.document;
     const replaces = this.isUntouched(current) && this.#editor.documents.length === 1;
     this.#editor.open(document);
@@ -153,7 +155,9 @@ export class Files {
     const isPrompt = (/** @type {typeof nodes[number]} */ node) => node.outputs.length > 0 && node.widgets.some(({ widget, options }) => widget === "STRING" && options.multiline);
     const first = nodes.find(isPrompt) ?? nodes[0];
     const box = first && view.boxAround([first]);
-    if (box) view.fit(box, { padding: 24 });
+    if (!box) return;
+    view.fit(box, { padding: 24 });
+    view.moveTo(view.scale, { x: view.offset.x, y: BELOW_BANNER - box.top * view.scale }); // what comes after it is below
   }
 
   /** @param {string} name  of a file, else of an example */
@@ -186,6 +190,7 @@ export class Files {
   /** @param {string} path @returns {Promise<Document>} */
   async #read(path) {
     const answer = await fetch(this.#editor.server.address(`/heddle/files/workflows/${encodeURIComponent(path)}`), { cache: "no-cache" });
+    if (answer.status === 404) throw new Refusal(404, this.#editor.text("workflows.not-there", { name: nameWithFolders(path) }), null);
     if (!answer.ok) throw new Refusal(answer.status, this.#editor.text("workflows.cannot-open", { name: path, reason: `HTTP ${answer.status}` }), null);
     const saved = this.#parse(textOf(await answer.arrayBuffer()), path);
     if (!Array.isArray(saved?.nodes)) throw this.#isOther(saved, path);
@@ -210,7 +215,7 @@ export class Files {
     const field = document.createElement("input");
     field.type = "file";
     field.multiple = true;
-    field.accept = ".json,.png,.webp,.jpg,.jpeg,.avif,.flac,.mp3,.ogg,.opus,.mp4,.mov,.m4v,.webm,.mkv,.glb,.svg,.latent,.safetensors";
+    field.accept = ".json,.txt,image/*,video/*,audio/*,.avif,.flac,.opus,.m4v,.mkv,.glb,.svg,.latent,.safetensors";
     field.addEventListener("change", () => void this.openFiles([...(field.files ?? [])]));
     field.click();
   }
@@ -376,7 +381,7 @@ export class Files {
    * @param {() => Promise<T>} work
    * @returns {Promise<T>}
    */
-  #inTurn(document, work) {
+  inTurn(document, work) {
     const turn = (this.#turns.get(document) ?? Promise.resolve()).then(work);
     this.#turns.set(document, turn.catch(() => {}));
     return turn;
@@ -389,7 +394,7 @@ export class Files {
    * @returns {Promise<boolean>} whether it was saved
    */
   async #put(document, path = null, replaced = "known") {
-    const outcome = await this.#inTurn(document, () => this.#send(document, path ?? this.stateOf(document).path, replaced));
+    const outcome = await this.inTurn(document, () => this.#send(document, path ?? this.stateOf(document).path, replaced));
     if (outcome === "nameless") return this.saveAs(document);
     if (outcome === "saved" || outcome === "failed") return outcome === "saved";
     const taken = path ?? /** @type {string} */ (this.stateOf(document).path);
@@ -431,7 +436,8 @@ export class Files {
     const headers = revision === null ? {} : { "If-Match": revision === "*" ? "*" : `"${revision}"` };
     try {
       const record = await editor.server.ask("PUT", `/heddle/files/workflows/${encodeURIComponent(path)}`, body, headers);
-      this.setState(document, { path, name: nameOf(path), revision: record.revision, mark, isUnsaved: false });
+      this.setState(document, { path, name: nameOf(path), revision: record.revision, newer: null, mark, isUnsaved: false });
+      this.#untold(document);
       editor.events.emit("workflow:saved", document);
       return "saved";
     } catch (error) {
@@ -441,21 +447,31 @@ export class Files {
     }
   }
 
+  /** What takes the note away that a document was not saved. @type {WeakMap<Document, () => void>} */
+  #told = new WeakMap();
+
+  /** It is not true any more. @param {Document} document */
+  #untold(document) {
+    this.#told.get(document)?.();
+    this.#told.delete(document);
+  }
+
   /** @param {Document} document @param {string} name @param {unknown} error */
   #tellUnsaved(document, name, error) {
     const { shell, server } = this.#editor;
     console.warn(error);
     const reason = error instanceof Refusal ? error.message : server.state === "away" ? this.#editor.text("workflows.server-away") : String(error);
-    shell.note(this.#editor.text("workflows.cannot-save", { name, reason }), {
+    this.#untold(document);
+    this.#told.set(document, shell.note(this.#editor.text("workflows.cannot-save", { name, reason }), {
       kind: "error",
       action: { text: this.#editor.text("viewer.save"), run: () => this.download(document) },
-    });
+    }));
   }
 
   async rename() {
     const document = this.#editor.document;
     const state = this.stateOf(document);
-    await this.#askName(state.path === null ? state.name : nameWithFolders(state.path), (path) => this.#inTurn(document, async () => {
+    await this.#askName(state.path === null ? state.name : nameWithFolders(state.path), (path) => this.inTurn(document, async () => {
       const from = this.stateOf(document).path;
       if (from === null) return this.setState(document, { name: nameOf(path) });
       const record = await this.#editor.server.post(`/heddle/files/workflows/${encodeURIComponent(from)}/move`, { to: path });
@@ -485,10 +501,27 @@ export class Files {
     await this.#inTurnOf(path, async () => {
       await this.#editor.server.ask("DELETE", `/heddle/files/workflows/${encodeURIComponent(path)}`);
       for (const each of this.#tabsOf(path)) {
-        this.setState(each, { path: null, revision: null, isUnsaved: true });
+        this.setState(each, { path: null, revision: null, newer: null, isUnsaved: true });
         this.events.emit("orphan", each);
       }
     });
+  }
+
+  /**
+   * Puts another state of the same file into its tab. Jobs go on showing in it what they bring.
+   * @param {Document} document
+   * @param {Document} by
+   * @param {Partial<FileState>} state
+   */
+  replace(document, by, state) {
+    const { name, path } = this.stateOf(document);
+    this.#states.set(by, { id: newId(), name, path, revision: null, newer: null, mark: by.journal.mark, isUnsaved: false, ...state });
+    by.lastJobs = document.lastJobs;
+    for (const job of this.#editor.services.run.jobs.all) {
+      if (job.document === document) job.document = by.lastJobs.includes(job.id) ? null : by; // of the last ones the results are fetched
+    }
+    this.#editor.replace(document, by);
+    this.#editor.events.emit("workflow:restored", by);
   }
 
   /** @param {string} path */
@@ -498,7 +531,7 @@ export class Files {
 
   /** When what is on its way for the tabs of a file has come there. @param {string} path @param {() => Promise<void>} work */
   #inTurnOf(path, work) {
-    return this.#tabsOf(path).reduce((/** @type {() => Promise<void>} */ next, each) => () => this.#inTurn(each, next), work)();
+    return this.#tabsOf(path).reduce((/** @type {() => Promise<void>} */ next, each) => () => this.inTurn(each, next), work)();
   }
 
   duplicate() {

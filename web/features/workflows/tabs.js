@@ -149,6 +149,7 @@ export class Tabs {
       },
     },
       h("span", { class: "tab-name" }, state.name),
+      state.newer !== null && h("span", { class: "tab-newer", title: editor.text("workflows.newer-mark"), "aria-label": editor.text("workflows.newer-mark"), role: "img" }, "↻"),
       isDirty && h("span", { class: "tab-dirty", title: editor.text("workflows.unsaved"), "aria-label": editor.text("workflows.unsaved"), role: "img" }, "●"),
       // For the pointer alone: a tab holds no other control. By keyboard it is the Delete key.
       h("span", { class: "tab-close", "aria-hidden": "true", title: editor.text("workflows.close-tab", { name: state.name }), on: {
@@ -177,7 +178,9 @@ export class Tabs {
     const editor = this.#editor;
     editor.show(each);
     const others = editor.documents.filter((other) => other !== each);
+    const { newer } = this.#files.stateOf(each);
     editor.shell.menu([
+      ...(newer !== null && editor.commands.get("file.take-newer") ? [editor.menuItem("file.take-newer"), editor.menuItem("file.keep-mine"), /** @type {const} */ ("line")] : []),
       editor.menuItem("file.save"), editor.menuItem("file.save-as"), editor.menuItem("file.rename"), editor.menuItem("file.versions"), "line",
       ...(editor.commands.get("form.toggle") ? [editor.menuItem("form.toggle")] : []), editor.menuItem("file.duplicate"), editor.menuItem("file.download"), editor.menuItem("file.download-prompt"), "line",
       editor.menuItem("file.move-left"), editor.menuItem("file.move-right"), "line",

@@ -95,8 +95,10 @@ export async function showVersions(editor, files) {
     const restore = async (each, then) => {
       close();
       if (files.isDirty(document) && !(await files.save(document))) return; // what stands here is a version, too
-      const { revision } = files.stateOf(document);
-      const record = await editor.server.ask("POST", `${base}/versions/${each.id}/restore`, {}, { "If-Match": `"${revision}"` });
+      const record = await files.inTurn(document, () => {
+        const { revision } = files.stateOf(document);
+        return editor.server.ask("POST", `${base}/versions/${each.id}/restore`, {}, { "If-Match": `"${revision}"` });
+      });
       const name = files.stateOf(document).name;
       if (!files.isDirty(document)) { // nobody went on in it meanwhile
         editor.close(document);
