@@ -22,6 +22,7 @@ _MOST_NAMES = 1_000_000
 _MOST_BESIDE = 100  # tables beside the network's
 _VALUES_A_NAME = 10  # how many values that are none are passed over in the time of one
 
+_HOLDERS = (dict, list, tuple)  # by their exact type: a tensor's description is a tuple, too
 _Holder: TypeAlias = Mapping[Any, Any] | Sequence[Any]
 
 
@@ -100,7 +101,7 @@ def is_tensor(value: Any) -> TypeGuard[StoredTensor | HeldArray]:
 def _named(file: TorchFile) -> Iterator[tuple[str, StoredTensor | HeldArray]]:
     table = file.content
     if not isinstance(table, dict):
-        yield from _flat(file.stamp, table if isinstance(table, list) else [], "")
+        yield from _flat(file.stamp, table if type(table) in _HOLDERS else (), "")
         return
     beside: dict[str, Mapping[Any, Any]] = {}
     for _ in range(_DEEPEST):
@@ -139,7 +140,7 @@ def _flat(stamp: Stamp, content: _Holder, prefix: str) -> Iterator[tuple[str, St
         named = [
             (key, value)
             for key, value in (inner.items() if isinstance(inner, dict) else enumerate(inner))
-            if is_tensor(value) or isinstance(value, dict | list)
+            if is_tensor(value) or type(value) in _HOLDERS
         ]
         work_left -= len(named) + len(inner) // _VALUES_A_NAME
         if work_left < 0:
@@ -150,10 +151,10 @@ def _flat(stamp: Stamp, content: _Holder, prefix: str) -> Iterator[tuple[str, St
             name = f"{before}{key}"
             if len(name) > _LONGEST_NAME:
                 refuse(stamp, f"damaged: a name in it has more than {_LONGEST_NAME} letters ({name[:60]}...)")
-            if isinstance(value, dict | list):
-                deeper.append((f"{name}.", value))
-            else:
+            if is_tensor(value):
                 yield name, value
+            elif isinstance(value, _HOLDERS):
+                deeper.append((f"{name}.", value))
         waiting += reversed(deeper)
 
 
