@@ -250,12 +250,12 @@ def test_the_queue_is_gone_through_and_put_in_order_by_keyboard(
     page.keyboard.press("Control+Enter")
     page.locator(".rail-button", has_text="Queue").click()
     rows = page.locator(".queue-waits")
-    expect(page.get_by_role("button", name="Show more (and 9 more)")).to_be_visible()
+    expect(page.get_by_role("button", name="Show more (9 left)")).to_be_visible()
     expect(rows).to_have_count(30)
     order = [row.get_attribute("data-job") or "" for row in rows.all()]
     assert find_barriers(page, ".side-right") == []
     # One stop of Tab leads in; the row that has the keyboard shows its buttons to it.
-    page.get_by_role("button", name="Clear").focus()
+    page.get_by_role("button", name="Clear the queue").focus()
     page.keyboard.press("Tab")
     expect(rows.first).to_be_focused()
     page.keyboard.press("Tab")
@@ -288,7 +288,8 @@ def test_the_queue_is_gone_through_and_put_in_order_by_keyboard(
     expect(page.get_by_role("menuitem", name="To the front")).to_be_focused()
     page.keyboard.press("Escape")
     expect(rows.first).to_be_focused()
-    page.get_by_role("button", name="Clear").click()
+    page.get_by_role("button", name="Clear the queue").click()
+    page.get_by_role("dialog").get_by_role("button", name="Clear the queue").click()
     expect(rows).to_have_count(0)
     page.get_by_role("listitem", name="Running: ").press("Delete")
     until(page, f"{CANCELLED}.length >= 1")
