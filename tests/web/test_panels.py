@@ -136,6 +136,8 @@ def test_nodes_are_found_in_the_library_and_put_onto_the_canvas(
     expect(current).to_have_attribute("aria-level", "2")
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowDown")
+    while current.get_attribute("aria-expanded"):  # folders stand before types, however many there are
+        page.keyboard.press("ArrowDown")
     name = current.inner_text().strip()
     page.keyboard.press("Control+d")
     expect(page.get_by_role("button", name="Remove from the favourites")).to_be_visible()
