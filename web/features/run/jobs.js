@@ -218,12 +218,15 @@ const HEARD = {
     jobs.setState(job, "running");
     if (data.node === null || data.node === undefined) return;
     const id = String(data.display_node ?? data.node);
-    if (job.nodes.get(id)?.state !== "running") jobs.setNode(job, id, "running");
+    // While another one seems to run, the state that follows shortly says which of them has ended: that is told first.
+    const isAlone = [...job.nodes.values()].every((each) => each.state !== "running");
+    if (isAlone) jobs.setNode(job, id, "running");
     jobs.events.emit("progress", job);
   },
   progress_state(jobs, job, data) {
     jobs.setState(job, "running");
-    for (const each of /** @type {any[]} */ (Object.values(data.nodes ?? {}))) {
+    const told = /** @type {any[]} */ (Object.values(data.nodes ?? {}));
+    for (const each of [...told.filter(({ state }) => state !== "running"), ...told.filter(({ state }) => state === "running")]) {
       const id = String(each.display_node_id ?? each.node_id);
       const isItself = String(each.node_id) === id; // others are what it unfolded into
       const { value, max } = each;
