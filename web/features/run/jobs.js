@@ -27,7 +27,7 @@ import { Emitter } from "../../core/emitter.js";
  */
 
 const ENDED = new Set(["done", "partial", "failed", "cancelled"]);
-const BLOCKED = "ExecutionBlocked"; // the one kind of error after which a job goes on
+export const BLOCKED = "ExecutionBlocked"; // the one kind of error after which a job goes on
 const KEPT_ENDED = 200; // jobs that are remembered after their end
 
 export class Job {
@@ -179,6 +179,13 @@ export class Jobs {
     this.setState(job, state);
   }
 
+  /** A node was kept from running. What is told twice counts once. @param {Job} job @param {Failure} failure */
+  block(job, failure) {
+    if (job.blocked.some((each) => each.nodeId === failure.nodeId && each.message === failure.message)) return;
+    job.blocked.push(failure);
+    this.events.emit("blocked", { job, failure });
+  }
+
   /**
    * @param {Job} job
    * @param {string} id
@@ -248,8 +255,7 @@ const HEARD = {
   execution_error(jobs, job, data) {
     const failure = readFailure(data);
     if (failure.kind === BLOCKED) {
-      job.blocked.push({ ...failure, message: failure.message.replace(/^Execution Blocked: /, "") });
-      jobs.events.emit("blocked", { job, failure: job.blocked[job.blocked.length - 1] });
+      jobs.block(job, { ...failure, message: failure.message.replace(/^Execution Blocked: /, "") });
       return;
     }
     job.failure = failure;
