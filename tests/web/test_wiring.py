@@ -415,7 +415,7 @@ def test_the_search_goes_from_one_to_the_next(canvas: Canvas) -> None:
     )
     canvas.page.locator(".canvas").focus()
     canvas.press("Control+f")
-    field = canvas.page.get_by_role("searchbox", name="Find", exact=True)
+    field = canvas.page.get_by_role("searchbox", name="Find in the workflow")
     field.fill("euler")
     field.press("Enter")
     expect(canvas.page.locator(".find-count")).to_have_text("1 / 2")
