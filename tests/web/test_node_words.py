@@ -1,4 +1,4 @@
-"""The words that the page has for built-in nodes in other languages than English: all of them, and none too many."""
+"""The words that the page has for built-in nodes and their menus in other languages than English: all, none too many."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from nodes.catalogue import built_in
 from tests.web.page_server import HOUSE
 
 WORDS = sorted((HOUSE / "web" / "locales").glob("nodes.*.json"))
+MENUS = sorted((HOUSE / "web" / "locales").glob("categories.*.json"))
 OF_THE_PAGE = {"MarkdownNote", "Note", "PrimitiveNode", "Reroute"}  # nodes that the server does not know
+MENU_OF_THE_PAGE = "utils"  # where these are
 
 
 @pytest.mark.parametrize("path", WORDS, ids=lambda path: path.name)
@@ -28,6 +30,15 @@ def test_every_built_in_node_has_its_words_and_nothing_else_has(path: Path) -> N
     for kind, spec in sorted(specs.items()):
         troubles += _troubles(spec, words.get(kind, {}))
     assert not troubles, f"{path.relative_to(HOUSE)}\n" + "\n".join(troubles)
+
+
+@pytest.mark.parametrize("path", MENUS, ids=lambda path: path.name)
+def test_every_menu_of_built_in_nodes_has_its_name_and_nothing_else_has(path: Path) -> None:
+    told: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
+    menus = {name for _, spec in built_in().items() for name in spec.category.split("/")} | {MENU_OF_THE_PAGE}
+    assert sorted(menus - {name for name, word in told.items() if word}) == [], "menus without a name"
+    assert sorted(set(told) - menus) == [], "names of menus that are not there"
+    assert [each.name.partition(".")[2] for each in MENUS] == [each.name.partition(".")[2] for each in WORDS]
 
 
 def test_what_lacks_a_word_and_what_has_one_too_many_is_named() -> None:
