@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from heddle.graph.errors import WeightsError
+from heddle.graph.said import say
 from heddle.networks.ops import Ops
 from heddle.numerics.latent_rgb import LatentColours
 from heddle.samplers.predictions import Prediction
@@ -111,13 +112,25 @@ def recognise(header: Header, families: Sequence[Family]) -> Family:
     for layout in KNOWN_LAYOUTS:
         if holds(layout.signs, header):
             raise WeightsError(
-                f"{file} looks like {layout.title}, not like a checkpoint of a family that runs here ({known}); "
-                f"{layout.next_step}",
+                say(
+                    "other-layout",
+                    "{file} looks like {layout}, not like a checkpoint of a family that runs here ({known}); {step}",
+                    file=file,
+                    layout=layout.title,
+                    known=known,
+                    step=layout.next_step,
+                ),
                 file=header.path,
             )
     raise WeightsError(
-        f"{file} is no checkpoint of a family that runs here ({known}): it holds {describe_names(header)}; "
-        "choose a full checkpoint of one of them",
+        say(
+            "unknown-layout",
+            "{file} is no checkpoint of a family that runs here ({known}): it holds {found}; "
+            "choose a full checkpoint of one of them",
+            file=file,
+            known=known,
+            found=describe_names(header),
+        ),
         file=header.path,
     )
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from heddle.graph.errors import FileProblem
+from heddle.graph.said import say
 from heddle.settings.folders import Folders
 from server.files import put_in_place
 from server.user_files import Absent
@@ -60,7 +61,7 @@ def find(folders: Folders, file: Named) -> tuple[Path, Named]:
     path = folders.resolve(file.place, file.subfolder, file.filename)
     parts = path.relative_to(folders.root(file.place)).parts
     if not parts or not path.is_file() or any(part.startswith(".") for part in parts):
-        raise Absent(f"there is no file {file.filename[:200]!r} in {file.place}")
+        raise Absent(say("no-file-in", "there is no file {name!r} in {place}", name=file.filename, place=file.place))
     return path, Named(file.place, "/".join(parts[:-1]), parts[-1])
 
 
