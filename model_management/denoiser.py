@@ -7,7 +7,6 @@ from torch import Tensor
 from torch.nn import Module
 
 from heddle.graph.errors import ShapeError
-from heddle.graph.said import say
 from heddle.samplers.conditions import Call, ConditionedDenoiser, denoiser_of
 from model_management.handles import Model
 
@@ -34,26 +33,16 @@ def denoiser_for(model: Model, net: Module) -> ConditionedDenoiser:
         if whole.shape[1] != config.in_channels:
             wanted = config.in_channels - (whole.shape[1] - own)
             raise ShapeError(
-                say(
-                    "latent-channels",
-                    "the latent has {found} channels, but {family} wants {wanted}; make it with {family}'s VAE",
-                    found=own,
-                    wanted=wanted,
-                    family=model.family.name,
-                ),
+                f"the latent has {own} channels, but {model.family.name} wants {wanted}; "
+                f"make it with {model.family.name}'s VAE",
                 wanted=wanted,
                 got=own,
             )
         width = inputs["context"].shape[-1]
         if width != config.context_width:
             raise ShapeError(
-                say(
-                    "text-width",
-                    "the text is encoded {found} wide, but this model wants {wanted}; "
-                    "encode it with the CLIP of the model's own checkpoint",
-                    found=width,
-                    wanted=config.context_width,
-                ),
+                f"the text is encoded {width} wide, but this model wants {config.context_width}; "
+                "encode it with the CLIP of the model's own checkpoint",
                 wanted=config.context_width,
                 got=width,
             )

@@ -9,7 +9,6 @@ from typing import Any
 from torch import Tensor, nn
 
 from heddle.graph.errors import WeightsError
-from heddle.graph.said import say
 from heddle.networks.ops import Ops
 from heddle.numerics.latent_rgb import LatentColours
 from heddle.samplers.predictions import Prediction
@@ -112,25 +111,13 @@ def recognise(header: Header, families: Sequence[Family]) -> Family:
     for layout in KNOWN_LAYOUTS:
         if holds(layout.signs, header):
             raise WeightsError(
-                say(
-                    "other-layout",
-                    "{file} looks like {layout}, not like a checkpoint of a family that runs here ({known}); {step}",
-                    file=file,
-                    layout=layout.title,
-                    known=known,
-                    step=layout.next_step,
-                ),
+                f"{file} looks like {layout.title}, not like a checkpoint of a family that runs here ({known}); "
+                f"{layout.next_step}",
                 file=header.path,
             )
     raise WeightsError(
-        say(
-            "unknown-layout",
-            "{file} is no checkpoint of a family that runs here ({known}): it holds {found}; "
-            "choose a full checkpoint of one of them",
-            file=file,
-            known=known,
-            found=describe_names(header),
-        ),
+        f"{file} is no checkpoint of a family that runs here ({known}): it holds {describe_names(header)}; "
+        "choose a full checkpoint of one of them",
         file=header.path,
     )
 

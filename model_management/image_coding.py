@@ -9,7 +9,6 @@ from einops import rearrange
 from torch import Tensor
 
 from heddle.graph.errors import ShapeError
-from heddle.graph.said import say
 from heddle.networks.vae import VaeConfig
 from model_management.handles import Vae
 from model_management.weights import Weights
@@ -56,13 +55,8 @@ def decode_latent(
     """
     if latent.ndim != 4 or latent.shape[1] != vae.latent_channels:
         raise ShapeError(
-            say(
-                "vae-channels",
-                "the latent has shape {found}, but this VAE wants [B, {wanted}, h, w]; "
-                "decode it with the VAE of the model that made it",
-                found=str(list(latent.shape)),
-                wanted=vae.latent_channels,
-            ),
+            f"the latent has shape {list(latent.shape)}, but this VAE wants [B, {vae.latent_channels}, h, w]; "
+            "decode it with the VAE of the model that made it",
             wanted=vae.latent_channels,
             got=tuple(latent.shape),
         )

@@ -7,7 +7,6 @@ from typing import Annotated
 from heddle.graph.context import Context
 from heddle.graph.declare import Number, Text, node
 from heddle.graph.errors import GraphError
-from heddle.graph.said import say
 from heddle.prompts.chunks import tokenize_prompt
 from heddle.prompts.embeddings import EmbeddingFinder
 from heddle.prompts.tokenizer import clip_tokenizer
@@ -36,14 +35,8 @@ def encode_prompt(
         ctx.note(line)
     if len(tokenized.chunks) > MAX_CHUNKS:
         raise GraphError(
-            say(
-                "text-long",
-                "text: {letters:,} characters make {found} chunks of 75 tokens, "
-                "but {most} is the most that is encoded; shorten the text",
-                letters=len(text),
-                found=len(tokenized.chunks),
-                most=MAX_CHUNKS,
-            ),
+            f"text: {len(text):,} characters make {len(tokenized.chunks)} chunks of 75 tokens, "
+            f"but {MAX_CHUNKS} is the most that is encoded; shorten the text",
             input_name="text",
             found=len(tokenized.chunks),
             wanted=MAX_CHUNKS,

@@ -7,7 +7,6 @@ from typing import Annotated
 from heddle.graph.context import Context
 from heddle.graph.declare import Wire, node
 from heddle.graph.errors import ShapeError
-from heddle.graph.said import say
 from heddle.wires import Image, Latent, Vae
 from model_management.image_coding import decode_latent, encode_image
 
@@ -37,14 +36,8 @@ def _crop_to_cells(pixels: Image, cell_px: int, ctx: Context) -> Image:
     height, width = pixels.shape[1:3]
     if min(height, width) < cell_px:
         raise ShapeError(
-            say(
-                "image-small",
-                "an image of {width} x {height} pixels is smaller than one cell of the latent; "
-                "make it at least {cell} x {cell}, for example with Upscale Image",
-                width=width,
-                height=height,
-                cell=cell_px,
-            ),
+            f"an image of {width} x {height} pixels is smaller than one cell of the latent; "
+            f"make it at least {cell_px} x {cell_px}, for example with Upscale Image",
             wanted=f"at least {cell_px} x {cell_px}",
             got=f"{width} x {height}",
         )

@@ -52,7 +52,7 @@ def deleted_ms(trash_id: str) -> int:
     """When it was deleted, in ms since 1970. Raises: Absent, if this is no such name."""
     match = _ID.fullmatch(trash_id)
     if match is None:
-        raise Absent(f"there is nothing {trash_id[:80]!r} in the trash")
+        raise Absent(say("not-in-trash", "there is nothing {name!r} in the trash", name=trash_id[:80]))
     return int(match[1])
 
 
@@ -118,7 +118,7 @@ def restore(folders: Folders, trash_id: str) -> list[tuple[Named, Named]]:
                 back.append((named, Named(place, "/".join(below[:-1]), below[-1])))
             shutil.rmtree(root, ignore_errors=True)
     if not back:
-        raise Absent(f"there is nothing {trash_id[:80]!r} in the trash")
+        raise Absent(say("not-in-trash", "there is nothing {name!r} in the trash", name=trash_id[:80]))
     return back
 
 

@@ -127,10 +127,10 @@ def _read(stream: Stream, size: int, name: str) -> Carried:
         kind, reader = _kind_of(file.read(0, min(size, _HEAD_BYTES)))
         for key, text in _sorted(reader(file)):
             if len(texts) >= _MAX_ENTRIES:
-                raise Damage("it has more entries than any such file")
+                raise Damage(say("damage-entries", "it has more entries than any such file"))
             texts[key.lower() if key.lower() in KNOWN else key] = text
     except Damage as damage:
-        file.note(str(damage))
+        file.note(damage.words)
     values: dict[str, Any] = {}
     for key, text in texts.items():
         try:
