@@ -36,7 +36,10 @@ _LONGEST_NAME = 1000
             "templates": {"type": "array"},
             "media": one_of("image", "video", "audio", "3d", "model"),
             "notes": {"type": "array", "items": TEXT},
-            "notes_said": {"type": "array", "description": "For each note what it was made of, `{name, values}`, or null"},
+            "notes_said": {
+                "type": "array",
+                "description": "What each note was made of, or null",
+            },
         },
         "required": ["kind", "name", "notes"],
     },

@@ -12,7 +12,10 @@ def test_a_sentence_reads_as_english_and_tells_what_it_was_made_of() -> None:
     near = say("near", "; near to it: {names}", names="a, b")
     said = say("gone", "the file {name!r} of {bytes:,} bytes is gone{near}", name="x{y}", bytes=12345, near=near)
     assert said == "the file 'x{y}' of 12,345 bytes is gone; near to it: a, b"
-    facts = {"name": "gone", "values": {"name": "x{y}", "bytes": 12345, "near": {"name": "near", "values": {"names": "a, b"}}}}
+    facts = {
+        "name": "gone",
+        "values": {"name": "x{y}", "bytes": 12345, "near": {"name": "near", "values": {"names": "a, b"}}},
+    }
     assert facts_of(said) == facts and said_in(said) == {"said": facts}
     assert json.loads(json.dumps([said])) == [str(said)]
     assert facts_of(pickle.loads(pickle.dumps(said))) == facts
