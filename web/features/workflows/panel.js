@@ -8,6 +8,7 @@ import { nameOf, nameWithFolders } from "./files.js";
 /** @import { Files } from "./files.js" */
 
 const MOST_NAMED = 3; // of what is missing
+const TRASH = "M5 7h14M10 7V4h4v3M7 7l1 13h8l1-13M10 11v5M14 11v5";
 
 /**
  * @param {Editor} editor
@@ -31,6 +32,7 @@ export function fillPanel(editor, files, drafts, body) {
   /** @type {any[]} */
   let examples = [];
   let unsaved = 0; // elsewhere
+  let showsDeleted = false;
 
   let asked = 0; // answers that come late are not shown
 
@@ -65,7 +67,7 @@ export function fillPanel(editor, files, drafts, body) {
       } } }, editor.text("workflows.drafts-count", { count: unsaved }))] : []),
       section("workflows.mine", mine.filter((each) => isWanted(each.path)).map(ownRow), mine.length ? "workflows.none-found" : "workflows.none-yet"),
       section("workflows.examples", examples.filter((each) => isWanted([each.name, each.title, titleOf(editor, each), aboutOf(editor, each)].join(" "))).map(exampleRow), "workflows.none-found"),
-      ...(deleted.length ? [h("details", {}, h("summary", {}, editor.text("workflows.deleted", { count: deleted.length })), ...deleted.filter((each) => isWanted(each.path)).map(deletedRow))] : []),
+      ...(deleted.length ? [h("details", { open: showsDeleted, on: { toggle: (/** @type {Event} */ event) => (showsDeleted = /** @type {HTMLDetailsElement} */ (event.target).open) } }, h("summary", {}, editor.text("workflows.deleted", { count: deleted.length })), ...deleted.filter((each) => isWanted(each.path)).map(deletedRow))] : []),
     );
   };
 
@@ -113,7 +115,17 @@ export function fillPanel(editor, files, drafts, body) {
       h("button", { type: "button", on: { click: () => attempt(async () => {
         await editor.server.post(`/heddle/files/workflows/${encodeURIComponent(each.path)}/versions/${each.version}/restore`, {});
         await files.openPath(each.path);
-      }) } }, editor.text("workflows.restore")));
+      }) } }, editor.text("workflows.restore")),
+      h("button", { type: "button", class: "quiet", title: editor.text("workflows.forget"), "aria-label": editor.text("workflows.forget-of", { name: nameWithFolders(each.path) }), on: { click: () => attempt(() => forget(each)) } }, icon(TRASH)));
+
+  /** Nothing brings it back: the person is asked. @param {any} each */
+  const forget = async (each) => {
+    const answer = await editor.shell.ask(editor.text("workflows.forget-of", { name: nameWithFolders(each.path) }), editor.text("workflows.forget-ask", { count: each.versions }), [
+      { id: "forget", text: editor.text("workflows.forget"), isDangerous: true },
+      { id: "keep", text: editor.text("shell.cancel"), isMain: true },
+    ]);
+    if (answer === "forget") await editor.server.ask("DELETE", `/heddle/files/workflows/${encodeURIComponent(each.path)}/versions`);
+  };
 
   /** @param {() => Promise<unknown>} work */
   const attempt = async (work) => {
@@ -126,9 +138,9 @@ export function fillPanel(editor, files, drafts, body) {
   };
 
   search.addEventListener("input", render);
-  const stop = editor.events.on("workflow:saved", () => void refresh());
+  const stops = /** @type {const} */ (["workflow:saved", "workflow:pictured"]).map((name) => editor.events.on(name, () => void refresh()));
   void refresh();
-  return stop;
+  return () => stops.forEach((stop) => stop());
 }
 
 /**
