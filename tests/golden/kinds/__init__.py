@@ -12,11 +12,13 @@ from tests.golden.kinds.sampling import SAMPLING
 from tests.golden.kinds.sd15 import SD15
 from tests.golden.kinds.text_inversion import TEXT_INVERSION
 from tests.golden.kinds.tokens import TOKENS
+from tests.golden.kinds.tokens_other import TOKENS_OTHER
 
 KINDS = (
     NOISE_LEVELS,
     SAMPLING,
     NODE_SAMPLING,
+    TOKENS_OTHER,
     TOKENS,
     SD15,
     TEXT_INVERSION,
