@@ -132,6 +132,7 @@ class Family:
     native_px: side of the pictures that the published model was trained on.
     read_entry: what of a conditioning the network takes.
     join: what it reads of several text encoders.
+    text_type: the word of the nodes that load text encoders alone for the families that read these.
     """
 
     name: str
@@ -144,6 +145,7 @@ class Family:
     native_px: int
     read_entry: ReadEntry = text_alone
     join: JoinTexts = only_text
+    text_type: str = ""
     network_signs: tuple[Sign, ...] = ()
     told_prediction: Callable[[Header, str], Prediction | None] = as_published
 

@@ -58,6 +58,7 @@ SDXL = Family(
         TextPart(TEXT_L, clip_text_config, ClipText, name="l", layer=-2, with_norm=False),
         TextPart(TEXT_G, open_clip_text_config, ClipText, in_open_clip, name="g", pad=0, layer=-2, with_norm=False),
     ),
+    text_type="sdxl",
     join=side_by_side("l", "g", pooled_of="g"),
     vae=NetPart(prefix=VAE, config=vae_config, build=Autoencoder),
     latent=LatentSpace(channels=4, scale=0.13025),  # 1 / std of the published VAE's latents
