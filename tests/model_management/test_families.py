@@ -265,6 +265,25 @@ def test_sdxl_predicts_v_where_a_tensor_says_so_down_to_pure_noise_where_another
         assert predicts.schedule.sigma_max == pytest.approx(top, rel=1e-2)
 
 
+def test_sdxl_of_edms_levels_predicts_v_over_the_levels_that_the_file_names(tmp_path: Path, tensors) -> None:
+    content = {**tensors["sdxl"], "edm_vpred.sigma_max": torch.tensor(80.0), "edm_vpred.sigma_min": torch.tensor(0.01)}
+    predicts = open_checkpoint(tiny.write_checkpoint(tmp_path / "m.safetensors", content), FAMILIES).model.predicts
+    assert type(predicts) is Velocity
+    assert (predicts.schedule.sigma_min, predicts.schedule.sigma_max) == pytest.approx((0.01, 80))
+
+
+@pytest.mark.parametrize(("channels", "name"), [(9, "sdxl_inpainting"), (8, "sdxl_edit")])
+def test_sdxl_with_more_channels_is_shown_a_picture_and_the_sizes(tmp_path: Path, tensors, channels, name) -> None:
+    content = {**tensors["sdxl"], f"{tiny_xl.UNET}input_blocks.0.0.weight": torch.zeros(64, channels, 3, 3)}
+    model = open_checkpoint(tiny.write_checkpoint(tmp_path / "m.safetensors", content), FAMILIES).model
+    assert model.family.name == name
+    picture = torch.randn(1, 4, 4, 6)
+    given = entry(model, pooled_output=torch.zeros(1, 48), concat_latent_image=picture, concat_mask=torch.ones(1, 4, 6))
+    assert given["vector"].shape == (1, model.config.vector_width)
+    assert given["concat"].shape == (1, channels - 4, 4, 6)
+    near(given["concat"][:, -4:], picture * 0.13025 if channels == 9 else picture)
+
+
 @pytest.mark.parametrize("prefix", ["", "model.diffusion_model."])
 def test_a_network_alone_opens_with_bare_names_or_a_checkpoints(tmp_path: Path, prefix: str, weights) -> None:
     state = tiny.part_of(tiny.tiny_tensors(), "unet")
