@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from itertools import accumulate
 from typing import Any
 
+from model_management.pickled import BadPickle
 from model_management.stored_tensors import Header, Stamp, TensorEntry, refuse
 from model_management.torch_file import TorchFile, read_torch_file
 from model_management.torch_pickle import LARGEST_NUMBER, HeldArray, StoredTensor
@@ -30,9 +31,13 @@ def read_torch_header(stamp: Stamp) -> Header:
     """
     file = read_torch_file(stamp)
     tensors: dict[str, TensorEntry] = {}
+    held_bytes = 0
     for name, value in _named(file):
         if name in tensors:
             refuse(stamp, f"damaged: two of its tensors are called {name}", name)
+        held_bytes += value.size_bytes if isinstance(value, HeldArray) else 0
+        if held_bytes > stamp.size_bytes:  # names may share a text, but what is made of it has its own bytes
+            refuse(stamp, "damaged: its arrays take more room than the file")
         tensors[name] = tensor_entry(file, name, value)
     if not tensors:
         refuse(stamp, "a file of torch.save without a table of tensors", next_step="choose another")
@@ -66,10 +71,13 @@ def tensor_entry(file: TorchFile, name: str, value: StoredTensor | HeldArray) ->
 
 def _held_entry(file: TorchFile, name: str, array: HeldArray) -> TensorEntry:
     assert array.dtype is not None
-    data = array.in_bytes()
     wanted = math.prod(array.shape) * array.dtype.bytes_each
-    if len(data) != wanted:
-        refuse(file.stamp, f"damaged: {name} takes {len(data):,} bytes where {wanted:,} are wanted", name)
+    if array.size_bytes != wanted:
+        refuse(file.stamp, f"damaged: {name} takes {array.size_bytes:,} bytes where {wanted:,} are wanted", name)
+    try:
+        data = array.in_bytes()
+    except BadPickle as problem:
+        refuse(file.stamp, f"damaged: {name}: {problem}", name)
     strides = _plain_strides(array.shape[::-1])[::-1] if array.is_column_first else None
     return TensorEntry(array.dtype.name, array.shape, 0, len(data), strides, data)
 

@@ -145,9 +145,12 @@ def test_a_file_that_changed_is_not_read_by_its_old_header(tmp_path: Path) -> No
 
 def test_small_files_are_read_whole(tmp_path: Path) -> None:
     vectors = torch.randn(2, 3)
-    path = save(tmp_path / "e.pt", {"string_to_param": {"*": vectors}, "name": "x", "list": [vectors, (1, None)]})
+    path = save(
+        tmp_path / "e.pt",
+        {"string_to_param": {"*": vectors}, "name": "x", "list": [vectors, (1, None)], "d": torch.device("cpu")},
+    )
     content = read_torch_content(path)
-    assert (content["name"], content["list"][1]) == ("x", [1, None])
+    assert (content["name"], content["list"][1], content["d"]) == ("x", [1, None], None)
     assert torch.equal(content["string_to_param"]["*"], vectors) and torch.equal(content["list"][0], vectors)
 
 

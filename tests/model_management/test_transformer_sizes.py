@@ -7,8 +7,8 @@ from heddle.networks.mmdit import Mmdit, MmditConfig
 from heddle.networks.ops import PLAIN
 from heddle.networks.t5 import T5, T5Config
 from heddle.networks.vae import Autoencoder, VaeConfig
-from model_management.net_sizes import t5_config, vae_config
-from model_management.transformer_sizes import flux_config, mmdit_config
+from model_management.net_sizes import vae_config
+from model_management.transformer_sizes import flux_config, mmdit_config, t5_config
 from tests.model_management.test_family import PUBLISHED, header_of
 
 

@@ -10,18 +10,20 @@ from tests.golden.kinds.noise_levels import NOISE_LEVELS
 from tests.golden.kinds.operations import OPERATIONS
 from tests.golden.kinds.prompts_a1111 import PROMPTS_A1111
 from tests.golden.kinds.sampling import SAMPLING
-from tests.golden.kinds.sd15 import SD15
+from tests.golden.kinds.stable_diffusion import STABLE_DIFFUSION
 from tests.golden.kinds.t5 import T5_ENCODERS
 from tests.golden.kinds.text_inversion import TEXT_INVERSION
 from tests.golden.kinds.tokens import TOKENS
+from tests.golden.kinds.tokens_other import TOKENS_OTHER
 from tests.golden.kinds.transformers import TRANSFORMERS
 
 KINDS = (
     NOISE_LEVELS,
     SAMPLING,
     NODE_SAMPLING,
+    TOKENS_OTHER,
     TOKENS,
-    SD15,
+    STABLE_DIFFUSION,
     TEXT_INVERSION,
     OPERATIONS,
     CHAINS,

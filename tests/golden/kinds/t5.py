@@ -12,7 +12,7 @@ from heddle.networks.t5 import T5
 from model_management.checkpoint import stored_net
 from model_management.family import NetPart
 from model_management.header import read_header
-from model_management.net_sizes import t5_config
+from model_management.transformer_sizes import t5_config
 from tests.golden.checks import Check, NotCovered, tensor_checks, tolerance
 from tests.golden.kinds.kind import Kind
 from tests.golden.sets import Case
