@@ -35,18 +35,18 @@ def mask_and_picture(states: Tensor, more: Mapping[str, Any], run: RunFacts) -> 
         grey = torch.tensor(GREY).to(run.latent).view(1, -1, 1, 1).expand(batch, -1, height, width)
         return {"context": states, "concat": torch.cat([torch.ones_like(grey[:, :1]), grey], dim=1)}
     picture = more.get("concat_latent_image")
-    picture = run.latent if picture is None else _fit(picture, run) * SCALE
-    whole = _fit(mask.reshape(-1, 1, *mask.shape[-2:]), run).round()
+    picture = run.latent if picture is None else fit_to_run(picture, run) * SCALE
+    whole = fit_to_run(mask.reshape(-1, 1, *mask.shape[-2:]), run).round()
     return {"context": states, "concat": torch.cat([whole, picture], dim=1)}
 
 
 def unscaled_picture(states: Tensor, more: Mapping[str, Any], run: RunFacts) -> dict[str, Tensor]:
     """For editing networks: the latent of the picture to edit, in the VAE's own units; zeros where there is none."""
     picture = more.get("concat_latent_image")
-    return {"context": states, "concat": torch.zeros_like(run.latent) if picture is None else _fit(picture, run)}
+    return {"context": states, "concat": torch.zeros_like(run.latent) if picture is None else fit_to_run(picture, run)}
 
 
-def _fit(tensor: Tensor, run: RunFacts) -> Tensor:
+def fit_to_run(tensor: Tensor, run: RunFacts) -> Tensor:
     """[B, C, h, w] at the size and number of the run's latents."""
     height, width = run.shape[-2:]
     if tensor.shape[-2:] != (height, width):

@@ -257,7 +257,7 @@ class Flux(nn.Module):
         context: Tensor,
         vector: Tensor,
         guidance: Tensor | None = None,
-        references: Sequence[Tensor] = (),
+        **references: Tensor,
     ) -> Tensor:
         """One call of the net.
 
@@ -267,7 +267,8 @@ class Flux(nn.Module):
             context: [B, T, context_width], the encoded text.
             vector: [B, vector_width], the pooled text.
             guidance: [B]; None leaves it out. A net that knows none takes no notice of it.
-            references: latents [B, in_channels, h', w'] that the picture is to follow (Kontext), each of its own size.
+            references: latents [B, in_channels, h', w'] that the picture is to follow (Kontext), each of its own size;
+                in the order in which they are given, by whatever names.
         Returns: [B, out_channels, h, w].
         """
         time = self.time_in(embed_timesteps(TIME_UNITS * timesteps, FREQUENCIES).to(x.dtype))
@@ -276,7 +277,7 @@ class Flux(nn.Module):
         time = silu(time + self.vector_in(vector))
 
         text = self.txt_in(context)
-        latents = (x, *references)
+        latents = (x, *references.values())
         image = self.img_in(torch.cat([cut_patches(latent, SIDE) for latent in latents], dim=1))
         grids = tuple((latent.shape[2], latent.shape[3]) for latent in latents)
         turn = self.sequence_turns(text.shape[1], grids, self.config.axes, x.device)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn.functional import gelu, relu
 
 from heddle.graph.errors import ShapeError
+from heddle.networks.clip_text import EncodedText
 from heddle.networks.once_per_shape import OncePerShape
 from heddle.networks.ops import Ops
 from heddle.numerics.attention import attend
@@ -187,18 +188,35 @@ class T5(nn.Module):
         """The vectors of tokens. tokens [B, T] -> [B, T, width]."""
         return self.shared(tokens)
 
-    def forward(self, tokens: Tensor, *, allowed: Tensor | None = None, vectors: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        tokens: Tensor,
+        *,
+        layer: int = -1,
+        with_norm: bool = True,
+        vectors: Tensor | None = None,
+        allowed: Tensor | None = None,
+    ) -> EncodedText:
         """Encode texts, each for itself.
 
         Args:
             tokens: [B, T], int64, any T.
-            allowed: [B, T], bool: which tokens may be looked at, at least one of each text; None = all.
+            layer: the layer whose output is taken; -1 is the last, -2 the one before it.
+            with_norm: whether that output goes through the final norm.
             vectors: [B, T, width], used in place of `embed(tokens)`.
-        Returns: [B, T, width], the last layer's states after the final norm.
+            allowed: [B, T], bool: which tokens may be looked at, at least one of each text; None = all.
+        Returns: the states of `layer`; pooled is empty, [B, 0], since no token stands for a whole text.
         """
+        depth = self.config.layers
+        if not -depth <= layer <= -1:
+            raise ShapeError(
+                f"this text encoder has {depth} layers, so its layers are -1 to -{depth}; {layer} was asked for",
+                wanted=f"-{depth}..-1",
+                got=layer,
+            )
         x = self.embed(tokens) if vectors is None else vectors
         distances = Distances(self.buckets(x.shape[1], self.config.buckets, x.device), allowed)
         mask: Tensor | None = None
-        for block in self.encoder.block:
+        for block in self.encoder.block[: depth + 1 + layer]:
             x, mask = block(x, distances, mask)
-        return self.encoder.final_layer_norm(x)
+        return EncodedText(self.encoder.final_layer_norm(x) if with_norm else x, x.new_zeros(len(x), 0))

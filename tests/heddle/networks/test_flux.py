@@ -86,7 +86,7 @@ def test_references_stand_beside_the_picture_without_overlap(sizes, places):
     net, given = seeded_flux(), inputs(4, 4)
     references = [torch.randn(2, 4, *size) for size in sizes]
     with torch.no_grad():
-        found = net(**given, references=references)
+        found = net(**given, **{f"reference_{number}": each for number, each in enumerate(references)})
         wanted = plain.flux(net.state_dict(), **given, references=references, reference_places=places)
         torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-4)
     assert found.shape == (2, 4, 4, 4)

@@ -29,7 +29,7 @@ def seeded_t5(config: T5Config) -> T5:
 def test_it_computes_what_the_formulas_say(config):
     net = seeded_t5(config)
     with torch.no_grad():
-        torch.testing.assert_close(net(TOKENS), plain.t5(net.state_dict(), TOKENS), rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(net(TOKENS).states, plain.t5(net.state_dict(), TOKENS), rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("config", KINDS.values(), ids=KINDS.keys())
@@ -37,16 +37,27 @@ def test_tokens_that_may_not_be_looked_at_change_nothing(config):
     net, allowed = seeded_t5(config), TOKENS != 0
     other = TOKENS.where(allowed, 13)
     with torch.no_grad():
-        found = net(TOKENS, allowed=allowed)
+        found = net(TOKENS, allowed=allowed).states
         torch.testing.assert_close(found, plain.t5(net.state_dict(), TOKENS, allowed), rtol=1e-4, atol=1e-4)
-        torch.testing.assert_close(net(other, allowed=allowed)[allowed], found[allowed])
-        assert not torch.allclose(net(other)[allowed], net(TOKENS)[allowed])
+        torch.testing.assert_close(net(other, allowed=allowed).states[allowed], found[allowed])
+        assert not torch.allclose(net(other).states[allowed], net(TOKENS).states[allowed])
 
 
 def test_vectors_can_stand_in_for_tokens():
     net = seeded_t5(GATED)
     with torch.no_grad():
-        torch.testing.assert_close(net(TOKENS, vectors=net.embed(TOKENS)), net(TOKENS))
+        torch.testing.assert_close(net(TOKENS, vectors=net.embed(TOKENS)).states, net(TOKENS).states)
+
+
+def test_an_earlier_layer_can_be_asked_for():
+    net = seeded_t5(GATED)
+    shorter = {name: weight for name, weight in net.state_dict().items() if not name.startswith("encoder.block.2.")}
+    with torch.no_grad():
+        normed, bare = net(TOKENS, layer=-2).states, net(TOKENS, layer=-2, with_norm=False).states
+        torch.testing.assert_close(normed, plain.t5(shorter, TOKENS), rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(net.encoder.final_layer_norm(bare), normed)
+    with pytest.raises(ShapeError, match="has 3 layers"):
+        net(TOKENS, layer=-4)
 
 
 def test_near_tokens_have_a_distance_each_and_far_ones_share():
@@ -62,7 +73,7 @@ def test_lengths_beyond_the_farthest_distance_are_computed_alike():
     net = seeded_t5(GATED)
     tokens = torch.randint(30, (1, 150), generator=torch.Generator().manual_seed(2))
     with torch.no_grad():
-        torch.testing.assert_close(net(tokens), plain.t5(net.state_dict(), tokens), rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(net(tokens).states, plain.t5(net.state_dict(), tokens), rtol=1e-4, atol=1e-4)
 
 
 def test_a_plain_net_on_the_meta_device_has_the_published_number_of_weights():
