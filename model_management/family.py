@@ -149,6 +149,7 @@ class Family:
     may_repeat_text: a text and its repetition say the same to the network. Not where text and picture share one
         attention: there a text that is said twice weighs twice.
     join: what it reads of several text encoders.
+    text_type: the word of the nodes that load text encoders alone for the families that read these.
     """
 
     name: str
@@ -162,6 +163,7 @@ class Family:
     read_entry: ReadEntry = text_alone
     may_repeat_text: bool = True
     join: JoinTexts = only_text
+    text_type: str = ""
     network_signs: tuple[Sign, ...] = ()
     told_prediction: Callable[[Header, str], Prediction | None] = as_published
 

@@ -103,6 +103,8 @@ def test_a_hostile_pickle_is_refused_with_words(tmp_path: Path, pickled: bytes, 
         b"\x80\x02Nr\xff\xff\xff\xff.",  # the memo's last place
         b"\x80\x02}q\x00X\x01\x00\x00\x00ah\x00s.",  # a table that holds itself
         b"\x80\x02}q\x00X\x05\x00\x00\x00modelh\x00s.",
+        b"\x80\x02]q\x00h\x00a.",
+        b"\x80\x02](" + b"N" * 200_000 + b"eq\x00](" + b"h\x00" * 200_000 + b"e.",
         # Tables of ten entries, each of which is the one before: ten to the power of twenty names.
         b"\x80\x02}q\x00"
         + b"".join(
@@ -119,7 +121,19 @@ def test_a_hostile_pickle_is_refused_with_words(tmp_path: Path, pickled: bytes, 
         + b"h\x01h\x02\x85R0" * 20_000
         + b"N.",
     ],
-    ids=["marks", "lists", "tuples", "keys", "memo", "itself", "itself as model", "tables of tables", "bytes"],
+    ids=[
+        "marks",
+        "lists",
+        "tuples",
+        "keys",
+        "memo",
+        "itself",
+        "itself as model",
+        "list of itself",
+        "long lists",
+        "tables of tables",
+        "bytes",
+    ],
 )
 def test_a_pickle_that_asks_for_much_gets_little(tmp_path: Path, pickled: bytes) -> None:
     path = in_zip(tmp_path / "m.pt", pickled)

@@ -102,6 +102,8 @@ def test_a_trainers_own_classes_are_passed_over(tmp_path: Path) -> None:
         (lambda table: {"state_dict": {f"module.{name}": each for name, each in table.items()}}, ["a.w", "b"]),
         (lambda table: {"state_dict": table, "ema": table}, ["a.w", "b", "ema.a.w", "ema.b"]),
         (lambda table: {"params": table, "params_ema": table}, ["a.w", "b", "params_ema.a.w", "params_ema.b"]),
+        (lambda table: {8: (table, {"c": table["b"]}), "name": "x"}, ["8.0.a.w", "8.0.b", "8.1.c"]),
+        (lambda table: [table, table["b"], 3], ["0.a.w", "0.b", "1"]),
         (lambda table: {"string_to_param": {"*": table["b"]}}, ["string_to_param.*"]),
         (lambda table: {"model": table, "scale": table["b"]}, ["model.a.w", "model.b", "scale"]),
     ],

@@ -15,7 +15,6 @@ from torch import Tensor
 
 from heddle.numerics.resize import resize
 from heddle.samplers.fitting import fit_batch
-from model_management.concat_inputs import fit_to_run
 from model_management.family import LatentSpace, RunFacts
 from model_management.pooled_text import pooled_of
 
@@ -66,7 +65,12 @@ def with_masked_picture(states: Tensor, more: Mapping[str, Any], run: RunFacts) 
 
 def _picture(more: Mapping[str, Any], run: RunFacts) -> Tensor:
     picture = more.get("concat_latent_image")
-    return _in_units(torch.zeros_like(run.latent) if picture is None else fit_to_run(picture, run))
+    if picture is None:
+        return _in_units(torch.zeros_like(run.latent))
+    height, width = run.shape[-2:]
+    if picture.shape[-2:] != (height, width):
+        picture = resize(picture.float(), width, height, "bilinear", "center")
+    return _in_units(fit_batch(picture, run.shape[0]).to(run.latent))
 
 
 def _in_units(latent: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ from tests.golden.kinds.autoencoder import AUTOENCODER
 from tests.golden.kinds.chains import CHAINS
 from tests.golden.kinds.infotext import INFOTEXT
 from tests.golden.kinds.kind import Kind
+from tests.golden.kinds.menu_schedules import MENU_SCHEDULES
 from tests.golden.kinds.node_sampling import NODE_SAMPLING
 from tests.golden.kinds.noise_a1111 import NOISE_A1111
 from tests.golden.kinds.noise_levels import NOISE_LEVELS
@@ -19,6 +20,7 @@ from tests.golden.kinds.transformers import TRANSFORMERS
 
 KINDS = (
     NOISE_LEVELS,
+    MENU_SCHEDULES,
     SAMPLING,
     NODE_SAMPLING,
     TOKENS_OTHER,
