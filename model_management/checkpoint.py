@@ -18,7 +18,7 @@ from model_management.places import Place
 from model_management.stored_net import StoredNet
 
 #: What a VAE's names begin with: nothing in a file of its own, the checkpoint's prefix in one that was cut out of it.
-VAE_PREFIXES = ("", "first_stage_model.")
+VAE_PREFIXES = ("", "first_stage_model.", "vae.")
 
 
 class OpenedCheckpoint(NamedTuple):
@@ -39,9 +39,13 @@ def open_checkpoint(path: Path | str, families: Sequence[Family]) -> OpenedCheck
     vae = Vae(stored_vae, stored_vae.config)
     return OpenedCheckpoint(
         model_of(network, family, vae),
-        Clip(tuple(text_encoder(header, part) for part in family.text), family.join),
+        Clip(tuple(text_encoder(header, part) for part in family.text if _is_there(header, part)), family.join),
         vae,
     )
+
+
+def _is_there(header: Header, part: TextPart) -> bool:
+    return not part.may_lack or header.has_prefix(part.prefix)
 
 
 def open_network(path: Path | str, families: Sequence[Family]) -> Model:
@@ -96,7 +100,7 @@ def open_vae(path: Path | str) -> Vae:
             return Vae(stored, stored.config)
     raise WeightsError(
         f"{header.path.name} holds no VAE known here: encoder.conv_in.weight and decoder.conv_in.weight are wanted, "
-        f"bare or behind first_stage_model., but found were {describe_names(header)}; choose another file",
+        f"bare or behind first_stage_model. or vae., but found were {describe_names(header)}; choose another file",
         file=header.path,
     )
 

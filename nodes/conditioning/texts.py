@@ -14,7 +14,7 @@ from model_management.text_encoding import encode_text
 
 def encode_texts(clip: Any, texts: str | Mapping[str, str], ctx: Context, **more: Any) -> Conditioning:
     """A conditioning of one text, or of one for each of the clip's encoders by its name; `more` goes into it."""
-    tokens = tokenize_for(clip, texts, ctx.folders.models("embeddings"))
+    tokens = tokenize_for(clip, texts, ctx.folders.models("embeddings"), ctx.folders.models("tokenizers"))
     for line in tokens.notes:
         ctx.note(line)
     states, pooled = encode_text(clip, tokens.chunks, ctx.weights, lambda done, total: ctx.check_cancelled())
