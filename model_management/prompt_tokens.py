@@ -33,7 +33,7 @@ class ClipTokens:
 
 def tokenize_for(
     clip: Clip,
-    texts: str | Mapping[str, str],
+    texts: str | Mapping[str, str | None],
     embedding_folders: Iterable[Path],
     tokenizer_folders: Iterable[Path] = (),
 ) -> ClipTokens:
@@ -42,7 +42,7 @@ def tokenize_for(
     Where the text of one encoder that reads in chunks is longer, the others' are filled up with empty chunks.
 
     Args:
-        texts: one for all encoders, or one for each by its name.
+        texts: one for all encoders, or one for each by its name; None has no chunks of its own.
         embedding_folders: where textual inversions lie.
         tokenizer_folders: where the tables of encoders other than CLIP's lie, see `vocabularies.py`.
     Raises: GraphError, if a text is too long, or the clip holds no encoder; FileProblem, if a tokenizer is missing.
@@ -60,6 +60,9 @@ def tokenize_for(
     for encoder in clip.encoders:
         name = encoder.part.name
         text = texts if isinstance(texts, str) else texts[name]
+        if text is None:
+            chunks[name] = []
+            continue
         tokenized = _tokenized(encoder, text, folders, tables)
         notes |= dict.fromkeys(tokenized.notes)
         chunks[name] = tokenized.chunks

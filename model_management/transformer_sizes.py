@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
-from heddle.networks.clip_text import ClipTextConfig
 from heddle.networks.flux import SIDE, FluxConfig
 from heddle.networks.mmdit import MmditConfig
 from heddle.networks.t5 import T5Config
 from model_management.header import Header
-from model_management.net_sizes import clip_text_config
 
 
 def flux_config(header: Header, prefix: str) -> FluxConfig:
@@ -67,8 +64,3 @@ def t5_config(header: Header, prefix: str) -> T5Config:
         has_gate=f"{mlp}wi_0.weight" in header,
         bias_in_each_layer=f"{blocks}1.layer.0.SelfAttention.relative_attention_bias.weight" in header,
     )
-
-
-def unprojected_clip_config(header: Header, prefix: str) -> ClipTextConfig:
-    """The CLIP text encoder below `prefix`, whose pooled vector is read as it is, also where it has a projection."""
-    return replace(clip_text_config(header, prefix), projection_width=0)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from heddle.networks.clip_text import ClipText, EncodedText
+from heddle.networks.clip_text import EncodedText, unprojected
 from heddle.networks.flux import Flux
 from heddle.networks.t5 import T5
 from heddle.networks.vae import Autoencoder
@@ -19,9 +19,9 @@ from heddle.samplers.predictions import Flow, Prediction
 from model_management.families.flux.conditioning import LATENT, with_references
 from model_management.family import Family, NetPart, RowReading, TextPart
 from model_management.header import Header
-from model_management.net_sizes import vae_config
+from model_management.net_sizes import clip_text_config, vae_config
 from model_management.signs import Sign, below, has, shaped
-from model_management.transformer_sizes import flux_config, t5_config, unprojected_clip_config
+from model_management.transformer_sizes import flux_config, t5_config
 
 NET = "model.diffusion_model."
 VAE = "vae."
@@ -66,7 +66,7 @@ FLUX = Family(
     network_signs=NETWORK,
     network=NetPart(prefix=NET, config=flux_config, build=Flux),
     text=(
-        TextPart(TEXT_L, unprojected_clip_config, ClipText, name="l"),
+        TextPart(TEXT_L, clip_text_config, unprojected, name="l"),
         TextPart(TEXT_T5, t5_config, T5, name="t5xxl", row=RowReading(T5_XXL, T5_VOCABULARY)),
     ),
     join=states_and_pooled,
@@ -77,4 +77,5 @@ FLUX = Family(
     native_px=1024,
     read_entry=with_references,
     may_repeat_text=False,
+    text_type="flux",
 )

@@ -1,12 +1,12 @@
 """Stable Diffusion 3 and 3.5, in any width and depth.
 
-It reads CLIP-L, OpenCLIP-bigG and T5-XXL; files come with all of them, with some, or without. Source: Esser et al. 2024,
-arXiv:2403.03206, and the headers of the published files.
+It reads CLIP-L, OpenCLIP-bigG and T5-XXL; files come with all of them, with some, or without.
+Source: Esser et al. 2024, arXiv:2403.03206, and the headers of the published files.
 """
 
 from __future__ import annotations
 
-from heddle.networks.clip_text import ClipText
+from heddle.networks.clip_text import ClipText, unprojected
 from heddle.networks.mmdit import Mmdit
 from heddle.networks.t5 import T5
 from heddle.networks.vae import Autoencoder
@@ -18,7 +18,7 @@ from model_management.families.sd3.conditioning import text_and_pooled, texts_in
 from model_management.family import Family, LatentSpace, NetPart, RowReading, TextPart
 from model_management.net_sizes import clip_text_config, vae_config
 from model_management.signs import below, has
-from model_management.transformer_sizes import mmdit_config, t5_config, unprojected_clip_config
+from model_management.transformer_sizes import mmdit_config, t5_config
 
 NET = "model.diffusion_model."
 VAE = "first_stage_model."
@@ -34,7 +34,7 @@ SD3 = Family(
     network_signs=NETWORK,
     network=NetPart(prefix=NET, config=mmdit_config, build=Mmdit),
     text=(
-        TextPart(TEXT_L, unprojected_clip_config, ClipText, name="l", layer=-2, with_norm=False, may_lack=True),
+        TextPart(TEXT_L, clip_text_config, unprojected, name="l", layer=-2, with_norm=False, may_lack=True),
         TextPart(TEXT_G, clip_text_config, ClipText, name="g", pad=0, layer=-2, with_norm=False, may_lack=True),
         TextPart(TEXT_T5, t5_config, T5, name="t5xxl", row=RowReading(T5_XXL_77, T5_VOCABULARY), may_lack=True),
     ),
@@ -45,4 +45,5 @@ SD3 = Family(
     native_px=1024,
     read_entry=text_and_pooled,
     may_repeat_text=False,
+    text_type="sd3",
 )
