@@ -70,7 +70,7 @@ KNOWN_LAYOUTS = (
     KnownLayout(
         "a UNet in diffusers' layout",
         (has("conv_in.weight"), has_prefix("down_blocks."), has_prefix("up_blocks.")),
-        "choose the model's single-file checkpoint instead",
+        LOOSE,
     ),
     network(
         "the network of Stable Diffusion 3 or 3.5 alone",
