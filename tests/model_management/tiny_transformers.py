@@ -58,9 +58,9 @@ def flux_tensors(config: FluxConfig = FLUX) -> dict[str, Tensor]:
 
 def sd3_tensors(*encoders: str) -> dict[str, Tensor]:
     tensors = {**drawn(Mmdit(SD3, TRAINABLE), NET, 1), **drawn(Autoencoder(VAE, TRAINABLE), "first_stage_model.", 2)}
-    parts = {"l": lambda: clip_tensors(TEXT_L), "g": lambda: clip_tensors(TEXT_G, 1), "t5xxl": lambda: t5_tensors(TEXT_T5)}
+    parts = {"l": clip_tensors(TEXT_L), "g": clip_tensors(TEXT_G, 1), "t5xxl": t5_tensors(TEXT_T5)}
     for name in encoders:
-        tensors |= parts[name]()
+        tensors |= parts[name]
     return tensors
 
 

@@ -6,7 +6,7 @@ headers of the published files.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from heddle.networks.clip_text import EncodedText, unprojected
 from heddle.networks.flux import Flux
@@ -51,9 +51,9 @@ def states_and_pooled(texts: Mapping[str, EncodedText]) -> EncodedText:
     return EncodedText(texts["t5xxl"].states, texts["l"].pooled)
 
 
-def told_prediction(header: Header, prefix: str) -> Prediction | None:
+def told_prediction(header: Header, key_of: Callable[[str], str]) -> Prediction | None:
     """Networks that were distilled to few steps are told no guidance, and their levels are not shifted."""
-    if f"{prefix}{TELLS_GUIDANCE}" in header:
+    if key_of(TELLS_GUIDANCE) in header:
         return None
     return Flow(FlowSchedule(shift=1.0, multiplier=1.0))
 
