@@ -16,6 +16,7 @@ from model_management import text_files
 from model_management.checkpoint import open_checkpoint, open_network, open_vae
 from model_management.conditioning import conditions_for
 from model_management.denoiser import denoiser_for
+from model_management.families.chroma.family import CHROMA
 from model_management.families.flux.conditioning import text_and_guidance, with_masked_picture, with_picture
 from model_management.families.flux.family import FLUX
 from model_management.families.flux_control.family import FLUX_CONTROL
@@ -40,7 +41,7 @@ def cpu() -> Weights:
     return Weights(torch.device("cpu"))
 
 
-@pytest.mark.parametrize(("layout", "family"), [("flux_1_1", FLUX), ("sd3_2", SD3)])
+@pytest.mark.parametrize(("layout", "family"), [("flux_1_1", FLUX), ("sd3_2", SD3), ("chroma_1_1", CHROMA)])
 def test_published_networks_are_known_alone_and_refused_as_checkpoints(layout: str, family) -> None:
     assert recognise_network(header_of(PUBLISHED[layout]), FAMILIES) == (family, "")
     with pytest.raises(WeightsError, match=r"alone, not like a checkpoint .*; put it into the diffusion_models folder"):
@@ -142,6 +143,12 @@ def test_a_guidance_goes_to_flux_unless_it_is_left_out() -> None:
     assert text_and_guidance(STATES, MORE, RUN)["guidance"].tolist() == [3.5]
     assert text_and_guidance(STATES, {**MORE, "guidance": 2.0}, RUN)["guidance"].tolist() == [2.0]
     assert set(text_and_guidance(STATES, {**MORE, "guidance": None}, RUN)) == {"context", "vector"}
+
+
+def test_chroma_is_told_a_guidance_of_nothing_and_no_pooled_text() -> None:
+    assert CHROMA.read_entry(STATES, {}, RUN)["guidance"].tolist() == [0.0]
+    assert CHROMA.read_entry(STATES, {"guidance": None}, RUN)["guidance"].tolist() == [0.0]
+    assert CHROMA.read_entry(STATES, {"guidance": 2.0}, RUN)["guidance"].tolist() == [2.0]
 
 
 @pytest.mark.parametrize("family", [FLUX, FLUX_FILL, FLUX_CONTROL, SD3])
