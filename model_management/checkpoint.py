@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from heddle.graph.errors import HeddleError, WeightsError
 from heddle.networks.vae import Autoencoder
-from model_management.diffusers_unet import is_diffusers_unet, names_in_diffusers
+from model_management import diffusers_unet, diffusers_vae
 from model_management.family import Family, NetPart, TextPart, describe_names, recognise, recognise_network
 from model_management.handles import Clip, Model, TextEncoder, Vae
 from model_management.header import Header, read_header
@@ -54,7 +54,7 @@ def open_network(path: Path | str, families: Sequence[Family]) -> Model:
     Raises: WeightsError, if the file is missing, damaged, or holds no network of a family among these.
     """
     header = read_header(path)
-    if is_diffusers_unet(header):
+    if diffusers_unet.is_diffusers_unet(header):
         return _open_diffusers(header, families)
     family, prefix = recognise_network(header, families)
     network = stored_net("network", header, replace(family.network, prefix=prefix))
@@ -62,18 +62,29 @@ def open_network(path: Path | str, families: Sequence[Family]) -> Model:
 
 
 def _open_diffusers(header: Header, families: Sequence[Family]) -> Model:
-    names = names_in_diffusers(header)
-    ours = replace(header, tensors={name: header.tensors[key] for name, key in names.items()})
-    family, _ = recognise_network(ours, families)
+    names = diffusers_unet.names_in_diffusers(header)
+    family, _ = recognise_network(_named(header, names), families)
+    return model_of(stored_net("network", header, in_diffusers(family.network, header, names)), family)
 
-    def config(header: Header, prefix: str) -> Any:
-        return family.network.config(ours, "")
+
+def in_diffusers(part: NetPart, header: Header, names: Mapping[str, str]) -> NetPart:
+    """A net of a file that has other names: ours -> the file's."""
+    ours = _named(header, names)
+
+    def config(file: Header, prefix: str) -> Any:
+        return part.config(ours, "")
 
     def place(name: str) -> Place:
-        return Place(names.get(name, name))
+        key = names.get(name, name)
+        # Attention of an autoencoder: convolutions of one pixel here, linear layers in diffusers' newer files.
+        is_flat = ".mid.attn_1." in name and key in header and len(header.shape(key)) == 2
+        return Place(key, is_flat=is_flat)
 
-    network = stored_net("network", header, replace(family.network, prefix="", config=config, place=place))
-    return model_of(network, family)
+    return replace(part, prefix="", config=config, place=place)
+
+
+def _named(header: Header, names: Mapping[str, str]) -> Header:
+    return replace(header, tensors={name: header.tensors[key] for name, key in names.items()})
 
 
 def model_of(network: StoredNet, family: Family, vae: Vae | None = None) -> Model:
@@ -89,11 +100,15 @@ def text_encoder(header: Header, part: TextPart) -> TextEncoder:
 
 
 def open_vae(path: Path | str) -> Vae:
-    """The handle of a VAE, from a file of its own or from a full checkpoint.
+    """The handle of a VAE, from a file of its own (diffusers' too) or from a full checkpoint.
 
     Raises: WeightsError, if the file is missing, damaged, or holds no VAE of this layout.
     """
     header = read_header(path)
+    if diffusers_vae.is_diffusers_vae(header):
+        names = diffusers_vae.names_in_diffusers(header)
+        stored = stored_net("vae", header, in_diffusers(NetPart("", vae_config, Autoencoder), header, names))
+        return Vae(stored, stored.config)
     for prefix in VAE_PREFIXES:
         if f"{prefix}decoder.conv_in.weight" in header and f"{prefix}encoder.conv_in.weight" in header:
             stored = stored_net("vae", header, NetPart(prefix, vae_config, Autoencoder))
