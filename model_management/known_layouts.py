@@ -13,7 +13,13 @@ from model_management.signs import Sign, columns, either, has, has_ending, has_p
 UNET = "model.diffusion_model."
 UNET_IN = f"{UNET}input_blocks.0.0.weight"
 UNET_TEXT = f"{UNET}middle_block.1.transformer_blocks.0.attn2.to_k.weight"
-CLIP_L_TOKENS = "cond_stage_model.transformer.text_model.embeddings.token_embedding.weight"
+# The tokens of the text encoders of Stable Diffusion 1, 2, XL and its refiner.
+TOKENS = (
+    "cond_stage_model.transformer.text_model.embeddings.token_embedding.weight",
+    "cond_stage_model.model.token_embedding.weight",
+    "conditioner.embedders.0.transformer.text_model.embeddings.token_embedding.weight",
+    "conditioner.embedders.0.model.token_embedding.weight",
+)
 VAE_IN = "first_stage_model.decoder.conv_in.weight"
 
 # What the tensors of LoRA, LoHa, LoKr and OFT files are called.
@@ -22,8 +28,8 @@ ADAPTER_ENDINGS = (
     *(".hada_w1_a", ".lokr_w1", ".lokr_w1_a", ".oft_blocks"),
 )
 
-NOT_YET = "this family is not supported yet: choose a Stable Diffusion 1.x checkpoint"
-LOOSE = "a network alone is not supported yet: choose a full checkpoint, with text encoder and VAE inside"
+NOT_YET = "this family is not supported yet: choose a Stable Diffusion 1, 2 or XL checkpoint"
+LOOSE = "put it into the diffusion_models folder and load it with UNETLoader, beside text encoders and a VAE"
 ELSEWHERE = "it belongs beside a full checkpoint, not in its place"
 
 
@@ -36,50 +42,50 @@ class KnownLayout:
     next_step: str = NOT_YET
 
 
-def network(title: str, *keys: str) -> KnownLayout:
+def network(title: str, *keys: str, next_step: str = NOT_YET) -> KnownLayout:
     """A diffusion network, told by names below the usual prefix or without one."""
-    return KnownLayout(title, (either(has(*keys), has(*(UNET + key for key in keys))),))
+    return KnownLayout(title, (either(has(*keys), has(*(UNET + key for key in keys))),), next_step)
 
 
 KNOWN_LAYOUTS = (
-    KnownLayout("SDXL (base)", (has(f"{UNET}label_emb.0.0.weight"), columns(UNET_TEXT, 2048))),
-    KnownLayout("the SDXL refiner", (has(f"{UNET}label_emb.0.0.weight"), columns(UNET_TEXT, 1280))),
-    KnownLayout("Stable Diffusion 2.x", (has("cond_stage_model.model.token_embedding.weight", UNET_IN),)),
-    KnownLayout(
-        "a Stable Diffusion inpainting model (9 input channels)",
-        (shaped(UNET_IN, None, 9, 3, 3),),
-        "inpainting models are not supported yet: choose the model's ordinary version",
-    ),
-    KnownLayout(
-        "an InstructPix2Pix model (8 input channels)",
-        (shaped(UNET_IN, None, 8, 3, 3),),
-        "editing models are not supported yet: choose an ordinary checkpoint",
-    ),
+    KnownLayout("Playground 2.5", (has("edm_mean"),)),
+    KnownLayout("Stable unCLIP", (has(f"{UNET}label_emb.0.0.weight"), columns(UNET_TEXT, 1024))),
+    KnownLayout("the Stable Diffusion 4x upscaler", (has(f"{UNET}label_emb.weight"), shaped(UNET_IN, None, 7, 3, 3))),
     KnownLayout(
         "a UNet of Stable Diffusion's kind with a text encoder in a place not known here",
-        (has(UNET_IN, VAE_IN), lacks(CLIP_L_TOKENS)),
+        (has(UNET_IN, VAE_IN), lacks(*TOKENS)),
         "choose a checkpoint in the original single-file layout",
     ),
     KnownLayout(
         "a checkpoint without its VAE",
-        (has(UNET_IN, CLIP_L_TOKENS), lacks(VAE_IN)),
+        (has(UNET_IN), either(*map(has, TOKENS)), lacks(VAE_IN)),
         "choose the version with the VAE inside",
     ),
     KnownLayout(
         "a UNet beside a text encoder of another width",
-        (has(UNET_IN, CLIP_L_TOKENS, VAE_IN),),
+        (has(UNET_IN, VAE_IN), either(*map(has, TOKENS))),
         "the two do not belong together: choose another checkpoint",
     ),
     KnownLayout("a UNet without text encoder or VAE", (either(has(UNET_IN), has("input_blocks.0.0.weight")),), LOOSE),
     KnownLayout(
         "a UNet in diffusers' layout",
         (has("conv_in.weight"), has_prefix("down_blocks."), has_prefix("up_blocks.")),
-        "choose the model's single-file checkpoint instead",
+        LOOSE,
     ),
-    network("Stable Diffusion 3 or 3.5", "joint_blocks.0.x_block.attn.qkv.weight", "context_embedder.weight"),
+    network(
+        "the network of Stable Diffusion 3 or 3.5 alone",
+        "joint_blocks.0.x_block.attn.qkv.weight",
+        "context_embedder.weight",
+        next_step=LOOSE,
+    ),
     network("HunyuanVideo", "double_blocks.0.img_attn_qkv.weight", "txt_in.c_embedder.linear_1.weight"),
     network("Chroma", "double_blocks.0.img_attn.qkv.weight", "distilled_guidance_layer.in_proj.weight"),
-    network("FLUX.1", "double_blocks.0.img_attn.qkv.weight", "vector_in.in_layer.weight"),
+    network(
+        "the network of FLUX.1 alone",
+        "double_blocks.0.img_attn.qkv.weight",
+        "vector_in.in_layer.weight",
+        next_step=LOOSE,
+    ),
     network("AuraFlow", "double_layers.0.attn.w1q.weight"),
     network("Lumina Image 2", "cap_embedder.1.weight", "noise_refiner.0.attention.qkv.weight"),
     network("LTX-Video", "patchify_proj.weight", "adaln_single.linear.weight"),

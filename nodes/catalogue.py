@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from heddle.graph.declare import declared_in
 from heddle.graph.registry import Registry
-from nodes.conditioning import combining, places, texts
+from nodes.conditioning import combining, pictures, places, references, sdxl_texts, texts, transformer_texts
 from nodes.image import files, scale
 from nodes.latent import autoencoder, empty, masking
 from nodes.latent import scale as latent_scale
-from nodes.loaders import checkpoints
-from nodes.sampling import custom, guidance, guiders, ksampler, model_sampling
+from nodes.loaders import checkpoints, parts
+from nodes.sampling import custom, guidance, guiders, ksampler, model_sampling, samplers, schedulers, sigmas
 
 MODULES = (
-    *(checkpoints, texts, combining, places),
-    *(ksampler, custom, guiders, guidance, model_sampling),
+    *(checkpoints, parts, texts, sdxl_texts, transformer_texts, combining, places, pictures, references),
+    *(ksampler, custom, samplers, schedulers, sigmas, guiders, guidance, model_sampling),
     *(empty, masking, autoencoder, latent_scale),
     *(files, scale),
 )

@@ -337,7 +337,30 @@ def test_tabs_and_examples_speak_chinese_and_hinder_nobody(
     page.keyboard.press("Escape")
     page.evaluate(RUN, "file.browse")
     expect(page.get_by_role("dialog").locator(".card").first).to_be_visible()
+    expect(page.get_by_role("dialog").locator(".card-title", has_text="文生图")).to_be_visible()
+    expect(page.get_by_role("dialog")).to_contain_text("由提示词生成图像")
     assert find_barriers(page, "dialog") == []
+
+
+def test_what_the_server_says_and_the_menus_and_notes_of_what_ships_are_chinese_and_files_stay_as_they_are(
+    new_context: Callable[..., BrowserContext], server: PageServer, troubles: Troubles
+) -> None:
+    troubles.allow("status of 404")
+    page = open_page(new_context(server, locale="zh-CN"))
+    until(page, "[...heddle.editor.graph.nodes.values()].some((node) => node.name === 'K 采样器')")
+    expect(page.locator(".widget-note")).to_contain_text("演示模型")
+    note = "[...heddle.editor.graph.nodes.values()].find((node) => node.type === 'MarkdownNote')"
+    assert page.evaluate(f"{note}.values.text").startswith("## Text to image")
+    refused = "heddle.editor.server.get('/heddle/files/workflows/none.json').catch((error) => error.message)"
+    assert page.evaluate(refused) == "没有工作流“none.json”"
+    settings = "a red circle\nSteps: 5, Sampler: Euler a, Size: 128x128, Model: nowhere"
+    page.evaluate("text => void heddle.editor.services.workflows.openAnything(text)", settings)
+    expect(page.locator(".notes")).to_contain_text("这里没有检查点“nowhere”")
+    page.evaluate("heddle.editor.shell.openPanel('library')")
+    library = page.locator(".library")
+    expect(library.get_by_role("treeitem", name="模型", exact=True)).to_be_visible()
+    library.get_by_role("searchbox").fill("调度器")
+    expect(library.get_by_role("treeitem", name="Karras 调度器")).to_be_visible()
 
 
 def save_as(page: Page, name: str) -> None:

@@ -148,7 +148,7 @@ export function fillPanel(editor, body) {
       h("div", { class: "models-actions" },
         h("button", { type: "button", class: "main", disabled: !isUsable, title: isUsable ? t("models.use-hint") : t("models.no-loader"), on: { click: () => use(file) } }, t("models.use")),
         h("button", { type: "button", on: { click: () => void copy(file.folder === "embeddings" ? embeddingText(file.name) : file.name) } }, t("models.copy-name"))),
-      ...(file.problem ? [h("p", { class: "models-problem" }, file.problem)] : []),
+      ...(file.problem ? [h("p", { class: "models-problem" }, editor.messages.failure(file.problem, "WeightsError"))] : []),
       h("dl", { class: "models-facts" }, ...facts.flatMap(([name, text]) => [h("dt", {}, name), h("dd", {}, text)]), h("dt", {}, t("models.hash")), hash));
   }
 

@@ -285,7 +285,7 @@ export class Files {
     const form = new FormData();
     form.append("file", what instanceof Blob ? what : new Blob([what], { type: "text/plain" }), name);
     const found = await this.#editor.server.askExactly("POST", "/heddle/open", form);
-    const notes = (found.notes ?? []).map((/** @type {any} */ note) => (typeof note === "string" ? note : (note.message ?? JSON.stringify(note))));
+    const notes = (found.notes ?? []).map((/** @type {string} */ note, /** @type {number} */ i) => this.#editor.messages.said(note, found.notes_said?.[i]));
     if (found.kind === "media" && notes.length) this.#editor.shell.note(this.#editor.text("workflows.damaged-input", { name, reason: notes.join("; ") }), { kind: "error" });
     else for (const note of notes) this.#editor.shell.note(this.#editor.text("workflows.file-note", { name, note }));
     if (found.workflow) {

@@ -66,7 +66,7 @@ export function fillPanel(editor, files, drafts, body) {
         await refresh();
       } } }, editor.text("workflows.drafts-count", { count: unsaved }))] : []),
       section("workflows.mine", mine.filter((each) => isWanted(each.path)).map(ownRow), mine.length ? "workflows.none-found" : "workflows.none-yet"),
-      section("workflows.examples", examples.filter((each) => isWanted(`${each.name} ${each.title}`)).map(exampleRow), "workflows.none-found"),
+      section("workflows.examples", examples.filter((each) => isWanted([each.name, each.title, titleOf(editor, each), aboutOf(editor, each)].join(" "))).map(exampleRow), "workflows.none-found"),
       ...(deleted.length ? [h("details", { open: showsDeleted, on: { toggle: (/** @type {Event} */ event) => (showsDeleted = /** @type {HTMLDetailsElement} */ (event.target).open) } }, h("summary", {}, editor.text("workflows.deleted", { count: deleted.length })), ...deleted.filter((each) => isWanted(each.path)).map(deletedRow))] : []),
     );
   };
@@ -107,7 +107,7 @@ export function fillPanel(editor, files, drafts, body) {
   const exampleRow = (each) =>
     h("div", { class: "workflow-row" }, h("button", { type: "button", class: "row-main", on: { click: (/** @type {MouseEvent} */ event) => event.detail < 2 && attempt(() => files.openExample(each.name)) } },
       each.thumbnail || each.source === "shipped" ? h("img", { src: each.thumbnail ?? `/templates/${encodeURIComponent(each.name)}-1.webp`, alt: "", loading: "lazy" }) : null,
-      h("span", { class: "row-texts" }, h("span", { class: "row-name" }, each.title ?? each.name), h("span", { class: "row-note" }, lackOf(editor, each)))));
+      h("span", { class: "row-texts" }, h("span", { class: "row-name" }, titleOf(editor, each)), h("span", { class: "row-note" }, lackOf(editor, each) ?? aboutOf(editor, each)))));
 
   /** @param {any} each */
   const deletedRow = (each) =>
@@ -154,6 +154,18 @@ export function lackOf(editor, told) {
   const names = [...nodes, ...files.map((/** @type {any} */ each) => each.name)];
   if (!names.length) return told?.runs === false ? editor.text("workflows.no-run") : null;
   return editor.text("workflows.lacks", { names: names.slice(0, MOST_NAMED).join(", ") + (names.length > MOST_NAMED ? ", …" : "") });
+}
+
+/** What an example is called; one that packs or a person brought, as its file is. @param {Editor} editor @param {any} told */
+export function titleOf(editor, told) {
+  const name = `example.${told.name}.title`;
+  return editor.messages.has(name) ? editor.text(name) : told.title ?? told.name;
+}
+
+/** What it shows, in a sentence; null of others than those that ship. @param {Editor} editor @param {any} told */
+export function aboutOf(editor, told) {
+  const name = `example.${told.name}.about`;
+  return editor.messages.has(name) ? editor.text(name) : null;
 }
 
 /** @param {Editor} editor @param {number} time  ms since 1970 */
