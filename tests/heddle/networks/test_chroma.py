@@ -27,8 +27,8 @@ def inputs(height: int, width: int, batch: int = 2) -> dict[str, torch.Tensor]:
     }
 
 
-# Angles of the last vectors' numbers reach 344000, of which float32 keeps two digits behind the point: the plain formulas
-# take their frequencies in the net's way here, or they would differ in what both have lost.
+# Angles of the last vectors' numbers reach 344000, of which float32 keeps two digits behind the point: the plain
+# formulas take their frequencies in the net's way here, or they would differ in what both have lost.
 @pytest.mark.parametrize("size", [(4, 6), (5, 3)])
 def test_it_computes_what_the_formulas_say_at_even_and_odd_sizes(net, size, monkeypatch):
     given = inputs(*size)
