@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import Annotated
 
 from heddle.graph.declare import Wire, node
-from heddle.wires import Conditioning, Latent
+from heddle.numerics.resize import resize
+from heddle.wires import Conditioning, Image, Latent
+
+#: Widths and heights in pixels that FLUX.1 Kontext was trained on. Source: its published inference code.
+KONTEXT_SIZES = (
+    (672, 1568), (688, 1504), (720, 1456), (752, 1392), (800, 1328), (832, 1248), (880, 1184), (944, 1104),
+    (1024, 1024), (1104, 944), (1184, 880), (1248, 832), (1328, 800), (1392, 752), (1456, 720), (1504, 688),
+    (1568, 672),
+)  # fmt: skip
 
 
 @node(
@@ -24,3 +32,14 @@ def add_reference(
         [states, {**options, "reference_latents": [*options.get("reference_latents", []), *more]}]
         for states, options in conditioning
     ]
+
+
+@node("FluxKontextImageScale", category="model/conditioning/flux", name="FluxKontextImageScale", search=("resize",))
+def scale_for_kontext(image: Annotated[Image, Wire("IMAGE", tip="The picture to edit.")]) -> Image:
+    """Bring a picture to the size, of those that FLUX.1 Kontext was trained on, whose shape is nearest to its own.
+
+    What exceeds that shape is cut evenly at two sides.
+    """
+    ratio = image.shape[2] / image.shape[1]
+    width, height = min(KONTEXT_SIZES, key=lambda size: abs(ratio - size[0] / size[1]))
+    return resize(image.movedim(-1, 1), width, height, "lanczos", "center").movedim(1, -1)

@@ -14,7 +14,7 @@ from heddle.networks.clip_text import EncodedText
 from model_management.checkpoint import OpenedCheckpoint, open_checkpoint
 from model_management.families.known import FAMILIES
 from model_management.weights import Weights
-from nodes.conditioning.references import add_reference
+from nodes.conditioning.references import add_reference, scale_for_kontext
 from nodes.conditioning.texts import encode_prompt
 from nodes.conditioning.transformer_texts import encode_flux, encode_sd3, leave_out_guidance, set_guidance
 from nodes.latent.empty import make_empty_latent, make_empty_sd3_latent
@@ -113,6 +113,15 @@ def test_guidance_and_references_are_put_into_copies() -> None:
     assert once[0][1]["reference_latents"] == [first]
     assert add_reference(text) is text
     assert set(text[0][1]) == {"pooled_output"}
+
+
+@pytest.mark.parametrize(
+    ("size", "wanted"),
+    [((64, 64), (1024, 1024)), ((48, 64), (880, 1184)), ((10, 90), (672, 1568)), ((9, 2), (1568, 672))],
+)
+def test_a_picture_for_kontext_takes_the_trained_size_nearest_to_its_shape(size, wanted) -> None:
+    image = torch.rand(1, *size, 3)
+    assert scale_for_kontext(image).shape == (1, *wanted, 3)
 
 
 def test_an_empty_latent_of_sixteen_channels() -> None:

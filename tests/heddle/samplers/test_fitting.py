@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from heddle.samplers.fitting import fit_batch, fit_mask
+from heddle.samplers.fitting import fit_batch, fit_channels, fit_mask
 
 
 def test_a_batch_is_fitted_by_repeating_or_cutting() -> None:
@@ -11,6 +11,13 @@ def test_a_batch_is_fitted_by_repeating_or_cutting() -> None:
     assert fit_batch(three, 5).tolist() == [0, 1, 2, 0, 1]
     assert fit_batch(three, 2).tolist() == [0, 1]
     assert fit_batch(three, 3) is three
+
+
+def test_an_empty_latent_takes_any_number_of_channels_and_a_full_one_keeps_its_own() -> None:
+    empty, full = torch.zeros(2, 4, 3, 5), torch.ones(2, 4, 3, 5)
+    assert torch.equal(fit_channels(empty, 16), torch.zeros(2, 16, 3, 5))
+    assert fit_channels(empty, 4) is empty
+    assert fit_channels(full, 16) is full
 
 
 @pytest.mark.parametrize("shape", [(64, 48), (1, 64, 48), (1, 1, 64, 48)])
