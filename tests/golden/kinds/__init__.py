@@ -1,5 +1,6 @@
 """The kinds of golden sets that are known, one module each."""
 
+from tests.golden.kinds.adapters import ADAPTERS
 from tests.golden.kinds.chains import CHAINS
 from tests.golden.kinds.infotext import INFOTEXT
 from tests.golden.kinds.kind import Kind
@@ -22,6 +23,7 @@ KINDS = (
     TEXT_INVERSION,
     OPERATIONS,
     CHAINS,
+    ADAPTERS,
     INFOTEXT,
     PROMPTS_A1111,
     NOISE_A1111,
