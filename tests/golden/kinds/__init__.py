@@ -1,5 +1,6 @@
 """The kinds of golden sets that are known, one module each."""
 
+from tests.golden.kinds.adapter_names import ADAPTER_NAMES
 from tests.golden.kinds.adapters import ADAPTERS
 from tests.golden.kinds.chains import CHAINS
 from tests.golden.kinds.infotext import INFOTEXT
@@ -24,6 +25,7 @@ KINDS = (
     OPERATIONS,
     CHAINS,
     ADAPTERS,
+    ADAPTER_NAMES,
     INFOTEXT,
     PROMPTS_A1111,
     NOISE_A1111,
