@@ -9,11 +9,11 @@ from nodes.image import files, scale
 from nodes.latent import autoencoder, empty, masking
 from nodes.latent import scale as latent_scale
 from nodes.loaders import checkpoints
-from nodes.sampling import custom, guidance, guiders, ksampler, model_sampling
+from nodes.sampling import custom, guidance, guiders, ksampler, model_sampling, samplers, schedulers, sigmas
 
 MODULES = (
     *(checkpoints, texts, combining, places),
-    *(ksampler, custom, guiders, guidance, model_sampling),
+    *(ksampler, custom, samplers, schedulers, sigmas, guiders, guidance, model_sampling),
     *(empty, masking, autoencoder, latent_scale),
     *(files, scale),
 )

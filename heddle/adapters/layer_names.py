@@ -37,8 +37,8 @@ def text_layers(encoders: Mapping[str, Iterable[str]]) -> dict[str, tuple[str, T
     """Name in a file -> text encoder, and part of its weight.
 
     Args:
-        encoders: the encoders of a model, in its order, each with the names of its weights as transformers has them. The
-            key is the word that files have for the encoder: "clip_l", "clip_g", "t5xxl" ...
+        encoders: the encoders of a model, in its order: the word that files have for each ("clip_l", "clip_g", "t5xxl"
+            ...), and the names of its weights, as transformers has them.
     """
     layers: dict[str, tuple[str, Target]] = {}
     for place, (encoder, weights) in enumerate(encoders.items(), start=1):

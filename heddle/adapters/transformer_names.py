@@ -1,7 +1,7 @@
 """The layers of diffusion transformers under the names that diffusers gives them.
 
-diffusers splits what the published files fuse (queries, keys and values), so a name may stand for some rows of a weight.
-Read from the key lists of published checkpoints in both layouts.
+diffusers splits what the published files fuse (queries, keys and values), so a name may stand for some rows of a
+weight. Read from the key lists of published checkpoints in both layouts.
 """
 
 from __future__ import annotations
