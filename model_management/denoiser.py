@@ -46,6 +46,14 @@ def denoiser_for(model: Model, net: Module) -> ConditionedDenoiser:
                 wanted=config.context_width,
                 got=width,
             )
+        vector = inputs["vector"].shape[-1] if "vector" in inputs else 0
+        if vector != config.vector_width:
+            raise ShapeError(
+                f"the vector beside the text is {vector} wide, but this model wants {config.vector_width}; "
+                "encode the text with the CLIP of the model's own checkpoint",
+                wanted=config.vector_width,
+                got=vector,
+            )
         return net(whole, timesteps.to(weight.device), **inputs).to(x)
 
     return denoiser_of(network, model.predicts)

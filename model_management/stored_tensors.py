@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, NoReturn
 
@@ -69,6 +69,11 @@ class Header:
                 key=key,
             )
         return self.tensors[key].shape
+
+    def below(self, prefix: str) -> Header:
+        """What the file holds behind this prefix, by names without it."""
+        inner = {key.removeprefix(prefix): entry for key, entry in self.tensors.items() if key.startswith(prefix)}
+        return replace(self, tensors=inner)
 
     def has_prefix(self, prefix: str) -> bool:
         return any(key.startswith(prefix) for key in self.tensors)
