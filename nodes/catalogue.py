@@ -8,11 +8,11 @@ from nodes.conditioning import combining, places, texts
 from nodes.image import files, scale
 from nodes.latent import autoencoder, empty, masking
 from nodes.latent import scale as latent_scale
-from nodes.loaders import checkpoints
+from nodes.loaders import adapters, checkpoints
 from nodes.sampling import custom, guidance, guiders, ksampler, model_sampling, samplers, schedulers, sigmas
 
 MODULES = (
-    *(checkpoints, texts, combining, places),
+    *(checkpoints, adapters, texts, combining, places),
     *(ksampler, custom, samplers, schedulers, sigmas, guiders, guidance, model_sampling),
     *(empty, masking, autoencoder, latent_scale),
     *(files, scale),

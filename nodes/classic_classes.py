@@ -37,6 +37,8 @@ class Method(NamedTuple):
 METHODS = {
     "CheckpointLoaderSimple": Method("load_checkpoint"),
     "VAELoader": Method("load_vae"),
+    "LoraLoader": Method("load_lora"),
+    "LoraLoaderModelOnly": Method("load_lora_model_only"),
     "CLIPTextEncode": Method("encode", ("clip", "text")),
     "CLIPSetLastLayer": Method("set_last_layer"),
     "ConditioningCombine": Method("combine"),

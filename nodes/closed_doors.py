@@ -69,7 +69,7 @@ NAMES = {
             "ControlNetApply ControlNetApplyAdvanced ControlNetLoader DiffControlNetLoader DiffusersLoader "
             "DualCLIPLoader EmptyImage GLIGENLoader GLIGENTextBoxApply ImageBatch ImageInvert ImagePadForOutpaint "
             "ImageScaleBy InpaintModelConditioning KSamplerAdvanced LatentBlend LatentComposite LatentCrop LatentFlip "
-            "LatentFromBatch LatentRotate LoadImageMask LoadImageOutput LoadLatent LoraLoader LoraLoaderModelOnly "
+            "LatentFromBatch LatentRotate LoadImageMask LoadImageOutput LoadLatent "
             "RepeatLatentBatch SaveLatent SetLatentNoiseMask StyleModelApply StyleModelLoader UNETLoader "
             "VAEDecodeTiled VAEEncodeForInpaint VAEEncodeTiled unCLIPCheckpointLoader unCLIPConditioning"
         ),
