@@ -9,12 +9,16 @@ from nodes.image import files, scale
 from nodes.latent import autoencoder, empty, masking
 from nodes.latent import scale as latent_scale
 from nodes.loaders import adapters, checkpoints
+from nodes.merging import models as merged_models
+from nodes.merging import models_by_part
+from nodes.merging import texts as merged_texts
 from nodes.sampling import custom, guidance, guiders, ksampler, model_sampling, samplers, schedulers, sigmas
 
 MODULES = (
     *(checkpoints, adapters, texts, combining, places),
     *(ksampler, custom, samplers, schedulers, sigmas, guiders, guidance, model_sampling),
     *(empty, masking, autoencoder, latent_scale),
+    *(merged_models, merged_texts, models_by_part),
     *(files, scale),
 )
 
