@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Annotated
 
 from heddle.graph.context import Context
-from heddle.graph.declare import Files, Number, node
+from heddle.graph.declare import Files, More, Number, node
 from heddle.wires import Clip, Model
 from model_management.adapter_files import open_adapter, put_adapter
+from model_management.hypernetwork_files import open_hypernetwork, put_hypernetwork
 
 LoraName = Annotated[str, Files("loras", tip="An adapter file: LoRA, LoHa, LoKr, OFT, GLoRA or a plain difference.")]
 ModelStrength = Annotated[
@@ -51,3 +52,22 @@ def load_lora_into_model(
     adapted = put_adapter(file, model, None, strength_model)
     ctx.note(str(adapted.report))
     return adapted.model
+
+
+@node("HypernetworkLoader", category="model/loaders", name="Load Hypernetwork", search=("hypernetwork",))
+def load_hypernetwork(
+    model: Model,
+    hypernetwork_name: Annotated[
+        str, Files("hypernetworks", tip="A hypernetwork file of the web UI."), More({"multiselect": False})
+    ],
+    strength: Annotated[
+        float, Number(low=-10, high=10, step=0.01, tip="How strongly keys and values are changed; 0 = not at all.")
+    ] = 1.0,
+    *,
+    ctx: Context,
+) -> Model:
+    """Put a hypernetwork into a model: small nets that change what attention's keys and values are made of."""
+    hypernetwork = open_hypernetwork(ctx.folders.find("hypernetworks", hypernetwork_name))
+    model, report = put_hypernetwork(hypernetwork, model, strength)
+    ctx.note(report)
+    return model

@@ -7,9 +7,12 @@ import torch
 from safetensors.torch import save_file
 
 from heddle.graph.errors import WeightsError
+from heddle.samplers.conditions import Call
 from model_management.checkpoint import OpenedCheckpoint, open_checkpoint
+from model_management.denoiser import denoiser_for
 from model_management.families.known import FAMILIES
-from nodes.loaders.adapters import load_lora, load_lora_into_model
+from model_management.weights import Weights
+from nodes.loaders.adapters import load_hypernetwork, load_lora, load_lora_into_model
 from tests.model_management import tiny
 from tests.nodes.fake_context import FakeContext
 
@@ -59,3 +62,29 @@ def test_the_model_alone_can_have_one(opened: OpenedCheckpoint, ctx: FakeContext
 def test_a_file_that_fits_nothing_is_refused(opened: OpenedCheckpoint, ctx: FakeContext) -> None:
     with pytest.raises(WeightsError, match=r"strange\.safetensors fits nothing"):
         load_lora(opened.model, opened.clip, "strange.safetensors", ctx=ctx)
+
+
+def test_a_hypernetwork_changes_what_the_model_guesses(opened: OpenedCheckpoint, tmp_path: Path) -> None:
+    folder = tmp_path / "models" / "hypernetworks"
+    folder.mkdir(parents=True)
+    net = {"linear.0.weight": torch.eye(64), "linear.0.bias": torch.ones(64)}
+    torch.save({64: [net, net], 768: [{"linear.0.weight": torch.eye(768)}] * 2}, folder / "h.pt")
+    ctx = FakeContext(tmp_path)
+    model = load_hypernetwork(opened.model, "h.pt", 0.5, ctx=ctx)
+    assert ctx.notes == ["h.pt: nets of 1 of 2 widths match (64)"]
+    weights = Weights(torch.device("cpu"))
+    x, sigma = torch.randn(1, 4, 8, 8), torch.tensor(5.0)
+    call = Call({"context": torch.randn(1, 7, 64)})
+    with torch.inference_mode(), weights.hold(model) as net:
+        plain, changed = (denoiser_for(each, net)(x, sigma, call) for each in (opened.model, model))
+        again = denoiser_for(load_hypernetwork(model, "h.pt", 0, ctx=ctx), net)(x, sigma, call)
+    assert not torch.allclose(plain, changed, atol=1e-4)
+    assert torch.equal(changed, again)
+
+
+def test_a_hypernetwork_of_other_widths_is_refused(opened: OpenedCheckpoint, tmp_path: Path) -> None:
+    folder = tmp_path / "models" / "hypernetworks"
+    folder.mkdir(parents=True)
+    torch.save({768: [{"linear.0.weight": torch.eye(768)}] * 2}, folder / "h.pt")
+    with pytest.raises(WeightsError, match=r"h\.pt has nets of the widths 768, but this model has 32, 64"):
+        load_hypernetwork(opened.model, "h.pt", ctx=FakeContext(tmp_path))

@@ -3,6 +3,7 @@
 from tests.golden.kinds.adapter_names import ADAPTER_NAMES
 from tests.golden.kinds.adapters import ADAPTERS
 from tests.golden.kinds.chains import CHAINS
+from tests.golden.kinds.hypernetworks import HYPERNETWORKS
 from tests.golden.kinds.infotext import INFOTEXT
 from tests.golden.kinds.kind import Kind
 from tests.golden.kinds.menu_schedules import MENU_SCHEDULES
@@ -29,6 +30,7 @@ KINDS = (
     OPERATIONS,
     CHAINS,
     ADAPTERS,
+    HYPERNETWORKS,
     ADAPTER_NAMES,
     INFOTEXT,
     PROMPTS_A1111,
