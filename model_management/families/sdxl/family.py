@@ -6,6 +6,8 @@ published base 1.0 checkpoint.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from heddle.networks.clip_text import ClipText
 from heddle.networks.unet import UNet
 from heddle.networks.vae import Autoencoder
@@ -44,7 +46,7 @@ EDM_END = 0.002  # Karras et al. 2022, arXiv:2206.00364, table 1
 NETWORK = vector_unet(4)
 
 
-def told_prediction(header: Header, prefix: str) -> Prediction | None:
+def told_prediction(header: Header, key_of: Callable[[str], str]) -> Prediction | None:
     """Epsilon, unless the file says v; then also whether its levels end in pure noise, or are EDM's."""
     if LEVELS_TOP in header:
         with open_tensors(header) as tensors:
