@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from heddle.graph.declare import declared_in
 from heddle.graph.registry import Registry
-from nodes.conditioning import combining, places, texts
+from nodes.conditioning import combining, pictures, places, sdxl_texts, texts
 from nodes.image import files, scale
 from nodes.latent import autoencoder, empty, masking
 from nodes.latent import scale as latent_scale
-from nodes.loaders import adapters, checkpoints
+from nodes.loaders import adapters, checkpoints, parts
 from nodes.merging import models as merged_models
 from nodes.merging import models_by_part
 from nodes.merging import texts as merged_texts
 from nodes.sampling import custom, guidance, guiders, ksampler, model_sampling, samplers, schedulers, sigmas
 
 MODULES = (
-    *(checkpoints, adapters, texts, combining, places),
+    *(checkpoints, parts, adapters, texts, sdxl_texts, combining, places, pictures),
     *(ksampler, custom, samplers, schedulers, sigmas, guiders, guidance, model_sampling),
     *(empty, masking, autoencoder, latent_scale),
     *(merged_models, merged_texts, models_by_part),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from heddle.graph.declare import Choice, More, Number, node
+from heddle.graph.declare import Choice, Flag, More, Number, node
 from heddle.samplers import curves, schedules
 from heddle.samplers.catalogue import SCHEDULERS
 from heddle.samplers.published_levels import ALIGN_YOUR_STEPS, OPTIMAL_STEPS, spread_levels
-from heddle.wires import Model, Sigmas
+from heddle.wires import Latent, Model, Sigmas
 
 CATEGORY = "model/sampling/schedulers"
 
@@ -189,3 +189,26 @@ def flux2(
 ) -> Sigmas:
     """Levels for FLUX.2, noisier for larger pictures."""
     return curves.flux2_sigmas(steps, width, height)
+
+
+@node("LTXVScheduler", category=CATEGORY)
+def ltxv(
+    steps: Steps,
+    max_shift: Annotated[
+        float, Number(default=2.05, low=0.0, high=100.0, step=0.01, tip="How much noisier, for 4096 cells of latent.")
+    ],
+    base_shift: Annotated[
+        float, Number(default=0.95, low=0.0, high=100.0, step=0.01, tip="How much noisier, for 1024 cells of latent.")
+    ],
+    stretch: Annotated[
+        bool, Flag(default=True, advanced=True, tip="Move all levels so that the last is the next input.")
+    ],
+    terminal: Annotated[
+        float, Number(default=0.1, low=0.0, high=0.99, step=0.01, advanced=True, tip="The last level above 0.")
+    ],
+    *,
+    latent: Latent | None = None,
+) -> Sigmas:
+    """Levels for LTX-Video, noisier for larger latents; 4096 cells where none is connected."""
+    cells = 4096 if latent is None else latent["samples"].shape[2:].numel()
+    return curves.ltxv_sigmas(steps, cells, max_shift, base_shift, stretch, terminal)

@@ -56,8 +56,11 @@ class Workshop:
     @cached_property
     def checkpoint(self) -> Path:
         """The checkpoint that the set's numbers belong to, made now if it is not in the cache."""
-        recipe = self.golden.about["checkpoint"]
-        wanted: str = recipe["sha256"]
+        return self.made(self.golden.about["checkpoint"])
+
+    def made(self, recipe: dict[str, str]) -> Path:
+        """The checkpoint of a recipe, {command, sha256}, made now if it is not in the cache."""
+        wanted = recipe["sha256"]
         if wanted not in self._made:
             self._made[wanted] = self._make(shlex.split(recipe["command"]), wanted)
         return self._made[wanted]

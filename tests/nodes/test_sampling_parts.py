@@ -28,6 +28,8 @@ def answer_of(node_id: str, **inputs: Any) -> Any:
     for each in spec.inputs:
         if each.type == "MODEL":
             inputs.setdefault(each.name, MODEL)
+        elif each.type == "LATENT":
+            inputs.setdefault(each.name, {"samples": torch.zeros(1, 128, 3, 16, 24)})
         elif each.type == "COMBO":
             inputs.setdefault(each.name, each.options["options"][0])
         else:
@@ -98,3 +100,11 @@ def test_percentages_and_parts_of_a_run_are_the_librarys() -> None:
     high, low = sigmas.split(torch.tensor([3.0, 2.0, 0.0]), 1)
     assert (high.tolist(), low.tolist()) == ([3, 2], [2, 0])
     assert sigmas.flip(low).tolist() == pytest.approx([0.0001, 2])
+
+
+def test_the_shift_of_ltxv_grows_with_the_cells_of_a_latent() -> None:
+    small, usual, large = (
+        schedulers.ltxv(10, 2.05, 0.95, False, 0.1, latent=latent)
+        for latent in ({"samples": torch.zeros(1, 128, 1, 32, 32)}, None, {"samples": torch.zeros(1, 128, 9, 32, 32)})
+    )
+    assert float(small[5]) < float(usual[5]) < float(large[5])

@@ -185,3 +185,12 @@ def test_phi_functions_are_the_integrals_that_define_them(z: float) -> None:
         factorial = math.factorial(k - 1)
         exact = integral(lambda u: math.exp(z * (1 - u)) * u ** (k - 1) / factorial, 0, 1)  # noqa: B023
         assert phi(k, z) == pytest.approx(exact, rel=1e-11)
+
+
+def test_heunpp2_weighs_slopes_by_their_share_of_the_first_level() -> None:
+    sigmas = torch.tensor([8.0, 4.0, 2.0, 0.0], dtype=torch.float64)
+    slope = {8.0: 1.0, 4.0: 10.0, 2.0: 100.0}
+    path = visited(SAMPLERS["heunpp2"], lambda x, sigma: x - sigma * slope[float(sigma)], sigmas)
+    assert path[1] - path[0] == pytest.approx(-4 * (1 + (10 - 1) * 4 / 24 + (100 - 1) * 2 / 24))
+    assert path[2] - path[1] == pytest.approx(-2 * (10 + (100 - 10) * 2 / 16))
+    assert path[3] - path[2] == pytest.approx(-2 * 100)
