@@ -40,6 +40,7 @@ METHODS = {
     "VAELoader": Method("load_vae"),
     "LoraLoader": Method("load_lora"),
     "LoraLoaderModelOnly": Method("load_lora_model_only"),
+    "CLIPSave": Method("save"),
     "UNETLoader": Method("load_unet"),
     "CLIPLoader": Method("load_clip"),
     "DualCLIPLoader": Method("load_clip"),

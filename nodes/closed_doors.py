@@ -63,7 +63,7 @@ NAMES = {
         ),
         "latent_preview": "Latent2RGBPreviewer LatentPreviewer TAESDPreviewerImpl preview_to_image",
         "nodes": (
-            "CLIPLoader CLIPSave CLIPVisionEncode CLIPVisionLoader CheckpointLoader ConditioningAverage "
+            "CLIPLoader CLIPVisionEncode CLIPVisionLoader CheckpointLoader ConditioningAverage "
             "ConditioningCombine ConditioningConcat ConditioningSetArea ConditioningSetAreaPercentage "
             "ConditioningSetAreaStrength ConditioningSetMask ConditioningSetTimestepRange ConditioningZeroOut "
             "ControlNetApply ControlNetApplyAdvanced ControlNetLoader DiffControlNetLoader DiffusersLoader "
