@@ -100,23 +100,37 @@ def _named(parts: Sequence[TextPart]) -> str:
     return " and ".join(part.name for part in parts)
 
 
-def safetensors_pieces(parts: Sequence[SavedPart], metadata: Mapping[str, str]) -> Iterator[bytes]:
+def net_pieces(parts: Sequence[SavedPart], metadata: Mapping[str, str]) -> Iterator[bytes]:
     """The bytes of a file with these nets, made one tensor at a time.
 
     Raises: WeightsError, while they are made, if a file that weights come from cannot be read.
     """
     entries = [part.entries() for part in parts]
-    yield _header([entry for each in entries for entry in each], metadata)
-    for part, own in zip(parts, entries, strict=True):
-        with torch.inference_mode():
-            for tensor in part.tensors(own):
-                yield _bytes_of(tensor)
+    tensors = (tensor for part, own in zip(parts, entries, strict=True) for tensor in part.tensors(own))
+    return safetensors_pieces(
+        [(key, dtype, shape) for own in entries for key, _, dtype, shape in own], tensors, metadata
+    )
 
 
-def _header(entries: Iterable[_Entry], metadata: Mapping[str, str]) -> bytes:
+def safetensors_pieces(
+    entries: Sequence[tuple[str, str, tuple[int, ...]]], tensors: Iterable[Tensor], metadata: Mapping[str, str]
+) -> Iterator[bytes]:
+    """The bytes of a file, one tensor at a time.
+
+    Args:
+        entries: name, dtype as the format writes it, and shape of each tensor.
+        tensors: their contents, in that order and on the CPU.
+    """
+    yield _header(entries, metadata)
+    with torch.inference_mode():
+        for tensor in tensors:
+            yield _bytes_of(tensor)
+
+
+def _header(entries: Iterable[tuple[str, str, tuple[int, ...]]], metadata: Mapping[str, str]) -> bytes:
     table: dict[str, object] = {"__metadata__": dict(metadata)} if metadata else {}
     begin = 0
-    for key, _names, dtype, shape in entries:
+    for key, dtype, shape in entries:
         end = begin + math.prod(shape) * FLOATING[dtype].itemsize
         table[key] = {"dtype": dtype, "shape": list(shape), "data_offsets": [begin, end]}
         begin = end

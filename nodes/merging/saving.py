@@ -7,16 +7,18 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from heddle.graph.context import Context
-from heddle.graph.declare import Hidden, Text, Wire, node
+from heddle.graph.declare import Choice, Flag, Hidden, More, Number, Text, Wire, node
+from heddle.graph.errors import GraphError
 from heddle.graph.results import Shown
 from heddle.media.output_names import plan_name
 from heddle.media.pictures import remaking_texts
 from heddle.wires import Clip, Model, Vae
+from model_management.adapter_saving import adapter_pieces
 from model_management.saving import (
     SavedPart,
     checkpoint_parts,
     model_part,
-    safetensors_pieces,
+    net_pieces,
     text_parts,
     vae_part,
 )
@@ -24,6 +26,8 @@ from model_management.saving import (
 CATEGORY = "model/merging"
 
 _TIP = "How the name begins, in the output folder; slashes make folders. Files are numbered, none is overwritten."
+_EXTRACTED = More({"default": "loras/ComfyUI_extracted_lora", "multiline": False})
+_SINGLE = More({"multiselect": False})
 Prompt = Annotated[Any, Hidden("PROMPT")]
 Extra = Annotated[Any, Hidden("EXTRA_PNGINFO")]
 
@@ -86,15 +90,47 @@ def save_vae(
     return _write({"": [vae_part(vae)]}, filename_prefix, prompt, extra_pnginfo, ctx)
 
 
+@node("LoraSave", category="experimental", name="Extract and Save Lora", effects=True, experimental=True)
+def save_lora(
+    filename_prefix: Annotated[str, Text(tip=_TIP), _EXTRACTED],
+    rank: Annotated[
+        int,
+        Number(default=8, low=1, high=4096, step=1, advanced=True, tip="Higher comes nearer to the difference."),
+    ],
+    lora_type: Annotated[
+        str,
+        Choice("standard", "full_diff", advanced=True, tip="A product of the given rank, or the whole difference."),
+        _SINGLE,
+    ],
+    bias_diff: Annotated[bool, Flag(default=True, advanced=True, tip="Whether biases and norms are written too.")],
+    *,
+    model_diff: Annotated[Model | None, Wire("MODEL", tip="A difference, as ModelMergeSubtract makes it.")] = None,
+    text_encoder_diff: Annotated[Clip | None, Wire("CLIP", tip="A difference, as CLIPMergeSubtract makes it.")] = None,
+    prompt: Prompt = None,
+    extra_pnginfo: Extra = None,
+    ctx: Context,
+) -> Shown:
+    """Write the difference between two models as an adapter file, which Load LoRA adds to others of the family."""
+    if model_diff is None and text_encoder_diff is None:
+        raise GraphError("nothing to write: connect model_diff or text_encoder_diff", input_name="model_diff")
+    texts = remaking_texts(prompt, extra_pnginfo)
+    kind: Any = lora_type
+    pieces = adapter_pieces(model_diff, text_encoder_diff, rank, kind, bias_diff, texts)
+    return Shown((), {"files": [_write_file(pieces, filename_prefix, ctx)]})
+
+
 def _write(files: Mapping[str, Sequence[SavedPart]], prefix: str, prompt: Any, extra: Any, ctx: Context) -> Shown:
     """One file for each of these; the key is put behind the prefix."""
     written = []
     for ending, parts in files.items():
-        target = plan_name(ctx.folders, "output", prefix + ending, width=0, height=0, now=datetime.now())
-        pieces = _unless_cancelled(safetensors_pieces(parts, remaking_texts(prompt, extra)), ctx)
-        path = target.save_pieces(pieces, ".safetensors", ctx.next_save())
-        written.append({"filename": path.name, "subfolder": target.subfolder, "type": "output"})
+        written.append(_write_file(net_pieces(parts, remaking_texts(prompt, extra)), prefix + ending, ctx))
     return Shown((), {"files": written})
+
+
+def _write_file(pieces: Iterable[bytes], prefix: str, ctx: Context) -> dict[str, str]:
+    target = plan_name(ctx.folders, "output", prefix, width=0, height=0, now=datetime.now())
+    path = target.save_pieces(_unless_cancelled(pieces, ctx), ".safetensors", ctx.next_save())
+    return {"filename": path.name, "subfolder": target.subfolder, "type": "output"}
 
 
 def _unless_cancelled(pieces: Iterable[bytes], ctx: Context) -> Iterator[bytes]:

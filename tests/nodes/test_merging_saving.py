@@ -10,13 +10,14 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from heddle.graph.errors import Cancelled, WeightsError
+from heddle.graph.errors import Cancelled, GraphError, WeightsError
 from heddle.graph.results import Shown
 from model_management.adapter_files import open_adapter, put_adapter
 from model_management.checkpoint import OpenedCheckpoint, open_checkpoint, open_network, open_vae
 from model_management.families.known import FAMILIES
+from model_management.merged_weights import merge_clips, merge_models
 from model_management.weights import Weights
-from nodes.merging.saving import save_checkpoint, save_clip, save_model, save_vae
+from nodes.merging.saving import save_checkpoint, save_clip, save_lora, save_model, save_vae
 from tests.model_management import tiny
 from tests.nodes.fake_context import FakeContext
 
@@ -88,3 +89,30 @@ def test_other_text_encoders_than_the_familys_are_refused(opened: OpenedCheckpoi
     other = replace(opened.clip, encoders=(replace(encoder, part=replace(encoder.part, name="g")),))
     with pytest.raises(WeightsError, match="holds the text encoders l, but these are g"):
         save_checkpoint(opened.model, other, opened.vae, ctx=FakeContext(tmp_path))
+
+
+@pytest.mark.parametrize(("kind", "rank"), [("standard", 10_000), ("full_diff", 1)])
+def test_an_extracted_difference_makes_one_model_the_other(
+    opened: OpenedCheckpoint, tmp_path: Path, kind: str, rank: int
+) -> None:
+    generator = torch.Generator().manual_seed(5)
+    tensors = {
+        name: tensor + 0.1 * torch.randn(tensor.shape, generator=generator) if tensor.is_floating_point() else tensor
+        for name, tensor in tiny.tiny_tensors(torch.float32).items()
+    }
+    other = open_checkpoint(tiny.write_checkpoint(tmp_path / "other.safetensors", tensors), FAMILIES)
+    difference = merge_models(other.model, opened.model, "subtract")
+    texts = merge_clips(other.clip, opened.clip, "subtract")
+    shown = save_lora("l", rank, kind, True, model_diff=difference, text_encoder_diff=texts, ctx=FakeContext(tmp_path))
+    model, clip, report = put_adapter(open_adapter(path_of(shown, tmp_path)), opened.model, opened.clip)
+    assert model is not None and clip is not None and report.unmatched == ()
+    weights = Weights(torch.device("cpu"))
+    for made, wanted in ((model, other.model), (clip.encoders[0], other.clip.encoders[0])):
+        with weights.hold(made) as net, weights.hold(wanted) as want:
+            for name, tensor in net.state_dict().items():
+                torch.testing.assert_close(tensor, want.state_dict()[name], atol=2e-3, rtol=2e-3)
+
+
+def test_an_extraction_of_nothing_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(GraphError, match="connect model_diff or text_encoder_diff"):
+        save_lora("l", 8, "standard", True, ctx=FakeContext(tmp_path))
