@@ -54,6 +54,33 @@ def load_lora_into_model(
     return adapted.model
 
 
+@node("LoraLoaderBypass", category="model/loaders", name="Load LoRA (Bypass) (For debugging)", experimental=True)
+def load_lora_beside(
+    model: Model,
+    clip: Clip,
+    lora_name: LoraName,
+    strength_model: ModelStrength = 1.0,
+    strength_clip: ClipStrength = 1.0,
+    *,
+    ctx: Context,
+) -> tuple[Model, Clip]:
+    """The same as Load LoRA, for workflows that have this node: no adapter here ever changes the model's own weights."""
+    return load_lora(model, clip, lora_name, strength_model, strength_clip, ctx=ctx)
+
+
+@node(
+    "LoraLoaderBypassModelOnly",
+    category="model/loaders",
+    name="Load LoRA (Bypass, Model Only) (for debugging)",
+    experimental=True,
+)
+def load_lora_beside_model(
+    model: Model, lora_name: LoraName, strength_model: ModelStrength = 1.0, *, ctx: Context
+) -> Model:
+    """The same as Load LoRA for the model alone, for workflows that have this node."""
+    return load_lora_into_model(model, lora_name, strength_model, ctx=ctx)
+
+
 @node("HypernetworkLoader", category="model/loaders", name="Load Hypernetwork", search=("hypernetwork",))
 def load_hypernetwork(
     model: Model,
