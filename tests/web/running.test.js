@@ -58,6 +58,20 @@ test("a job's nodes go from running to done, and a word that comes late changes 
   assert.equal(job.state, "partial");
 });
 
+test("a node is shown as done before the one after it runs", () => {
+  const jobs = new Jobs(() => 0);
+  /** @type {string[]} */
+  const told = [];
+  jobs.events.on("node", ({ job, id }) => told.push(`${id} ${job.nodes.get(id)?.state}`));
+  /** @param {string} id @param {string} state */
+  const node = (id, state) => ({ node_id: id, display_node_id: id, state, value: 1, max: 1 });
+  jobs.hear("executing", { prompt_id: "a", node: "1", display_node: "1" });
+  jobs.hear("executing", { prompt_id: "a", node: "2", display_node: "2" }); // the server holds states back for a moment
+  jobs.hear("progress_state", { prompt_id: "a", nodes: { 2: node("2", "running"), 1: node("1", "finished") } });
+  jobs.hear("progress_state", { prompt_id: "a", nodes: { 2: node("2", "running"), 3: node("3", "running") } }); // side by side
+  assert.deepEqual(told, ["1 running", "1 done", "2 running", "3 running"]);
+});
+
 test("a node that was kept from running is told with the author's words, and the job goes on to its end", () => {
   const jobs = new Jobs(() => 0);
   /** @type {any[]} */

@@ -170,7 +170,7 @@ export class Shell {
   }
 
   /**
-   * Says something that needs no answer.
+   * Says something that needs no answer. Of an equal one that is still shown, it takes the place.
    * @param {string} text
    * @param {{kind?: "plain" | "error" | "good", action?: NoteAction | NoteAction[], lasts?: boolean}} [how]
    *   `action`: what can be done about it; one ends the note
@@ -183,6 +183,7 @@ export class Shell {
       h("p", {}, text),
       buttons.length > 1 ? h("div", { class: "note-actions" }, buttons) : buttons,
       h("button", { type: "button", class: "quiet", "aria-label": this.#messages.text("shell.dismiss"), on: { click: remove } }, icon(CLOSE)));
+    for (const shown of [...this.notes.children]) if (shown.textContent === note.textContent) shown.remove();
     const host = this.topmost;
     if (this.notes.parentElement !== host) host.append(this.notes); // what lies below a modal dialog cannot be pressed
     this.notes.append(note);

@@ -42,10 +42,12 @@ export const errors = {
       events.on("documents", () => service.follow()),
     ];
     service.follow();
-    const last = editor.services.run.jobs.all.at(-1); // run before this was here
-    if (last?.document && last.refusal) service.refused(last.document, last.refusal, false);
-    else if (last?.document && last.failure && last.hasEnded) service.failed(last);
-    else if (last?.document) last.blocked.forEach((failure) => service.blocked(last, failure));
+    for (const document of editor.documents) { // run before this was here
+      const last = editor.services.run.latestOf(document);
+      if (last?.refusal) service.refused(document, last.refusal, false);
+      else if (last?.failure && last.hasEnded) service.failed(last);
+      else last?.blocked.forEach((failure) => service.blocked(last, failure));
+    }
     return () => {
       cleanups.forEach((each) => each());
       service.dispose();
