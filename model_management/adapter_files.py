@@ -161,6 +161,7 @@ def _match(file: AdapterFile, layers: Mapping[str, Target], net: StoredNet, used
     """What of the file changes the net, every part tried for its shape; None = nothing. Adds to `used` keys."""
     parts: dict[str, tuple[Part, ...]] = {}
     shapes = _widened_shapes(file)
+    tried: set[Hashable] = set()  # a net has many layers of the same shape
     for layer, words in file.keys.layers.items():
         target = layers.get(layer)
         if target is None:
@@ -179,10 +180,19 @@ def _match(file: AdapterFile, layers: Mapping[str, Target], net: StoredNet, used
                     file=file.header.path,
                     key=layer,
                 )
-            _try(part, file.header, net)
+            signature = _signature(part, file.header, net)
+            if signature not in tried:
+                _try(part, file.header, net)
+                tried.add(signature)
             parts[weight] = (*parts.get(weight, ()), part)
             used.update(part.keys.values(), [words[_SHAPE]] if _SHAPE in words else [])
     return AdapterSource(file.header, parts) if parts else None
+
+
+def _signature(part: Part, header: Header, net: StoredNet) -> Hashable:
+    """Equal for parts that fit alike."""
+    stored = frozenset((word, header.shape(key)) for word, key in part.keys.items())
+    return stored, net.shapes[part.target.weight], part.target.rows, part.target.is_swapped, part.shape
 
 
 def _try(part: Part, header: Header, net: StoredNet) -> None:

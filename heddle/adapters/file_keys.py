@@ -19,9 +19,9 @@ _ENDINGS: tuple[tuple[str, str], ...] = (
     (r"\.lora_mid\.weight", "mid"),
     (r"(?:_lora|\.lora|\.lora_linear_layer)\.up\.weight", "up"),
     (r"(?:_lora|\.lora|\.lora_linear_layer)\.down\.weight", "down"),
-    (r"\.lora_B(?:\.\w+)??(?:\.weight)?", "up"),
-    (r"\.lora_A(?:\.\w+)??(?:\.weight)?", "down"),
-    (r"\.lora_magnitude_vector(?:\.\w+)??(?:\.weight)?", "magnitude"),
+    (r"\.lora_B(?:(?:\.\w+)?\.weight)?", "up"),
+    (r"\.lora_A(?:(?:\.\w+)?\.weight)?", "down"),
+    (r"\.lora_magnitude_vector(?:(?:\.\w+)?\.weight)?", "magnitude"),
     (r"\.(?:alpha|dora_scale|rescale|diff|diff_b|w_norm|b_norm|set_weight|reshape_weight)", ""),
     # LyCORIS
     (r"\.(?:hada_w[12]_[ab]|hada_t[12]|lokr_w[12]|lokr_w[12]_[ab]|lokr_t2|oft_blocks)", ""),

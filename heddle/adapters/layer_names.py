@@ -15,7 +15,7 @@ from heddle.adapters.unet_names import diffusers_names
 #: What stands before a layer's name with dots: none, checkpoints', diffusers', PEFT's.
 _NETWORK_DOTTED = ("diffusion_model.", "model.diffusion_model.", "unet.", "transformer.", "base_model.model.", "")
 #: And before one with underscores: kohya's, OneTrainer's, LyCORIS's.
-_NETWORK_FLAT = ("lora_unet_", "lora_transformer_", "lycoris_")
+_NETWORK_FLAT = ("lora_unet_", "lora_transformer_", "lycoris_", "lora_prior_unet_")
 
 
 def network_layers(shapes: Shapes) -> dict[str, Target]:
