@@ -64,7 +64,7 @@ def load_lora_beside(
     *,
     ctx: Context,
 ) -> tuple[Model, Clip]:
-    """The same as Load LoRA, for workflows that have this node: no adapter here ever changes the model's own weights."""
+    """The same as Load LoRA, for workflows that have this node: no adapter here changes the model's own weights."""
     return load_lora(model, clip, lora_name, strength_model, strength_clip, ctx=ctx)
 
 
