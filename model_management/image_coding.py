@@ -33,7 +33,7 @@ def encode_image(
     height, width = pixels.shape[2:]
     each_bytes = working_bytes(vae.config, height, width)
     with weights.hold(vae, each_bytes) as net:
-        weight = net.quant_conv.weight
+        weight = net.encoder.conv_in.weight
         latents = []
         for part in pixels.split(max(1, PART_BYTES // each_bytes)):
             mean, _log_variance = net.encode(part.to(weight)).float().cpu().chunk(2, dim=1)
@@ -63,7 +63,7 @@ def decode_latent(
     cell = vae.px_per_cell
     each_bytes = working_bytes(vae.config, latent.shape[2] * cell, latent.shape[3] * cell)
     with weights.hold(vae, each_bytes) as net:
-        weight = net.post_quant_conv.weight
+        weight = net.decoder.conv_in.weight
         images = []
         for part in latent.split(max(1, PART_BYTES // each_bytes)):
             pixels = net.decode(part.to(weight)).float().cpu()

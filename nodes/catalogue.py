@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from heddle.graph.declare import declared_in
 from heddle.graph.registry import Registry
-from nodes.conditioning import combining, pictures, places, sdxl_texts, texts
+from nodes.conditioning import combining, pictures, places, references, sdxl_texts, texts, transformer_texts
 from nodes.image import files, scale
 from nodes.latent import autoencoder, empty, masking
 from nodes.latent import scale as latent_scale
@@ -15,7 +15,7 @@ from nodes.merging import texts as merged_texts
 from nodes.sampling import custom, guidance, guiders, ksampler, model_sampling, samplers, schedulers, sigmas
 
 MODULES = (
-    *(checkpoints, parts, adapters, texts, sdxl_texts, combining, places, pictures),
+    *(checkpoints, parts, adapters, texts, sdxl_texts, transformer_texts, combining, places, pictures, references),
     *(ksampler, custom, samplers, schedulers, sigmas, guiders, guidance, model_sampling),
     *(empty, masking, autoencoder, latent_scale),
     *(merged_models, merged_texts, models_by_part, saving),

@@ -132,5 +132,5 @@ def test_a_missing_tensor_is_named_and_a_unet_of_no_family_refused(tmp_path: Pat
     with pytest.raises(WeightsError, match=r"the tensor input_blocks\.1\.0\.out_layers\.3\.bias is missing"):
         open_network(tiny.write_checkpoint(tmp_path / "m.safetensors", theirs), FAMILIES)
     theirs["conv_in.weight"] = torch.zeros(64, 5, 3, 3)
-    with pytest.raises(WeightsError, match="not like a diffusion model .*; choose a file that holds one"):
+    with pytest.raises(WeightsError, match=r"not like a diffusion model .*; choose a file that holds one"):
         open_network(tiny.write_checkpoint(tmp_path / "n.safetensors", theirs), FAMILIES)

@@ -5,6 +5,7 @@ import { test } from "node:test";
 
 import { Catalogue } from "../../web/core/catalogue.js";
 import { Emitter } from "../../web/core/emitter.js";
+import { Messages } from "../../web/core/messages.js";
 import { readWorkflow } from "../../web/core/read.js";
 import { Refusal } from "../../web/core/server.js";
 import { readProblems } from "../../web/features/errors/problems.js";
@@ -217,6 +218,7 @@ test("a refusal is read node by node, in words without the place, with what may 
   const document = open([node(1, "Change", { output: [] })], []);
   const editor = /** @type {any} */ ({
     text: (/** @type {string} */ name, /** @type {any} */ values) => [name, ...Object.values(values ?? {})].join(" "),
+    messages: new Messages(),
     nodeOf: (/** @type {string} */ id) => (id === "1" ? { node: document.root.node(1), path: [] } : null),
   });
   const problems = readProblems(editor, document, {

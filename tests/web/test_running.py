@@ -418,6 +418,7 @@ def test_a_run_survives_a_server_that_goes_away(
     expect(page.locator(".gallery-empty")).to_be_visible()
     expect(page.get_by_role("alert")).to_have_count(0)
     expect(banner).not_to_contain_text("does not answer")
+    page.evaluate("heddle.editor.shell.openPanel('queue')")
     expect(page.locator(".queue-done")).to_have_count(2)
     expect(page.get_by_text("Waiting for the server")).to_have_count(0)
 

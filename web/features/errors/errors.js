@@ -143,8 +143,8 @@ export class Errors {
     const { nodeId, type, traceback } = failure;
     const node = nodeId === null ? null : this.#editor.nodeOf(nodeId, document)?.node;
     const isMemory = /(^|\.)OutOfMemory(Error)?$/.test(failure.kind); // its sizes stand in the traceback
-    const message = isMemory ? this.#editor.text("problem.memory") : withoutPlace(failure.message, nodeId ?? "");
-    return { document, nodeId, title: node?.name ?? type, input: null, kind, message, traceback, type: failure.kind, near: [], jobId: job.id };
+    const message = isMemory ? this.#editor.text("problem.memory") : this.#editor.messages.failure(withoutPlace(failure.message, nodeId ?? ""), failure.kind, failure.said);
+    return { document, nodeId, title: node?.name ?? type, input: null, kind, message, original: failure.message, traceback, type: failure.kind, near: [], jobId: job.id };
   }
 
   /** @param {Document} document @param {Problem[]} problems @param {boolean} isPartial */

@@ -15,7 +15,7 @@ import { Emitter } from "../../core/emitter.js";
  * One node of a job. Times in ms, as `performance.now()` has them; `ms`: how long it took.
  * @typedef {{state: NodeState, value: number, max: number | null, since: number, ms?: number}} NodeRun
  *
- * @typedef {{nodeId: string | null, type: string, message: string, kind: string, traceback: string}} Failure
+ * @typedef {{nodeId: string | null, type: string, message: string, kind: string, traceback: string, said?: any}} Failure  `said`: what the server made the message of
  *
  * @typedef {object} JobEvents
  * @property {Job} state  of the job changed
@@ -288,11 +288,13 @@ function stopNodes(jobs, job) {
 /** @param {any} told  in a message, or as the job's record keeps it @returns {Failure} */
 export function readFailure(told) {
   const traceback = told.traceback ?? "";
+  const said = told.extra_info?.said ?? told.said;
   return {
     nodeId: told.node_id === null || told.node_id === undefined ? null : String(told.node_id),
     type: String(told.node_type ?? told.class_type ?? ""),
     message: String(told.exception_message ?? told.message ?? ""),
     kind: String(told.exception_type ?? ""),
+    ...(said ? { said } : {}),
     traceback: Array.isArray(traceback) ? traceback.join("") : String(traceback),
   };
 }

@@ -496,7 +496,7 @@ export class RunService {
 
   /** @param {string} type @param {any} data */
   hear(type, data) {
-    if (type === "notification" && data?.value) this.#editor.shell.note(String(data.value));
+    if (type === "notification" && data?.value) this.#editor.shell.note(this.#editor.messages.said(String(data.value), data.said));
     this.jobs.hear(type, data);
   }
 
