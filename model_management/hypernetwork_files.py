@@ -10,6 +10,7 @@ from torch import Tensor
 from heddle.adapters.hypernetwork import Hypernetwork, read_hypernetwork
 from heddle.graph.errors import WeightsError
 from heddle.networks.hooks import AttentionPlace
+from heddle.networks.unet import UNetConfig
 from model_management.handles import Model
 from model_management.patches import AttentionInputPatch
 from model_management.tensor_reading import read_torch_content
@@ -36,8 +37,14 @@ def open_hypernetwork(path: Path) -> HypernetworkFile:
 def put_hypernetwork(file: HypernetworkFile, model: Model, strength: float) -> tuple[Model, str]:
     """A copy of the model with the hypernetwork in it, and how much of the file the model has a use for, in words.
 
-    Raises: WeightsError, if the file has no net of a width that the model has.
+    Raises: WeightsError, if the model is no UNet, or the file has no net of a width that it has.
     """
+    if not isinstance(model.config, UNetConfig):
+        raise WeightsError(
+            f"{file.path.name} is a hypernetwork, which changes what the attention of a UNet reads, but "
+            f"{model.family.name} has none; choose a LoRA",
+            file=file.path,
+        )
     own = {*model.config.widths, model.config.context_width}
     widths = sorted(file.nets.pairs)
     used = [width for width in widths if width in own]

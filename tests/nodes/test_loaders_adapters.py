@@ -1,5 +1,6 @@
 """Nodes that put adapters into models."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -88,3 +89,5 @@ def test_a_hypernetwork_of_other_widths_is_refused(opened: OpenedCheckpoint, tmp
     torch.save({768: [{"linear.0.weight": torch.eye(768)}] * 2}, folder / "h.pt")
     with pytest.raises(WeightsError, match=r"h\.pt has nets of the widths 768, but this model has 32, 64"):
         load_hypernetwork(opened.model, "h.pt", ctx=FakeContext(tmp_path))
+    with pytest.raises(WeightsError, match="changes what the attention of a UNet reads"):
+        load_hypernetwork(replace(opened.model, config=object()), "h.pt", ctx=FakeContext(tmp_path))
