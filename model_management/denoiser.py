@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import Tensor
 from torch.nn import Module
 
 from heddle.graph.errors import ShapeError
+from heddle.networks.hooks import NO_HOOKS, Hooks
 from heddle.samplers.conditions import Call, ConditionedDenoiser, denoiser_of
 from model_management.handles import Model
+from model_management.patches import AttentionInputPatch, AttentionPatch
 
 
 def denoiser_for(model: Model, net: Module) -> ConditionedDenoiser:
@@ -24,6 +28,7 @@ def denoiser_for(model: Model, net: Module) -> ConditionedDenoiser:
     """
     config = model.config
     weight = next(net.parameters())
+    run = partial(net, hooks=hooks) if (hooks := hooks_of(model)) != NO_HOOKS else net
 
     def network(x: Tensor, timesteps: Tensor, call: Call, /) -> Tensor:
         inputs = {name: tensor.to(weight) for name, tensor in call.inputs.items()}
@@ -54,6 +59,14 @@ def denoiser_for(model: Model, net: Module) -> ConditionedDenoiser:
                 wanted=config.vector_width,
                 got=vector,
             )
-        return net(whole, timesteps.to(weight.device), **inputs).to(x)
+        return run(whole, timesteps.to(weight.device), **inputs).to(x)
 
     return denoiser_of(network, model.predicts)
+
+
+def hooks_of(model: Model) -> Hooks:
+    """Who steps in where the model's net attends, by what was put into this copy."""
+    return Hooks(
+        inputs=tuple(patch.change for patch in model.patches_of(AttentionInputPatch)),
+        attentions=tuple(patch.replace for patch in model.patches_of(AttentionPatch)),
+    )

@@ -35,6 +35,10 @@ class Place:
             return part[:, :, None, None]
         return part.t() if self.is_turned else part
 
+    def put(self, whole: Tensor, part: Tensor) -> None:
+        """Write the net's tensor to where it lies in the file's."""
+        self.taken(whole).copy_(part)
+
 
 def as_named(name: str) -> Place:
     """Files that have the net's own names."""

@@ -8,13 +8,17 @@ from nodes.conditioning import combining, pictures, places, references, sdxl_tex
 from nodes.image import files, scale
 from nodes.latent import autoencoder, empty, masking
 from nodes.latent import scale as latent_scale
-from nodes.loaders import checkpoints, parts
+from nodes.loaders import adapters, checkpoints, parts
+from nodes.merging import models as merged_models
+from nodes.merging import models_by_part, saving
+from nodes.merging import texts as merged_texts
 from nodes.sampling import custom, guidance, guiders, ksampler, model_sampling, samplers, schedulers, sigmas
 
 MODULES = (
-    *(checkpoints, parts, texts, sdxl_texts, transformer_texts, combining, places, pictures, references),
+    *(checkpoints, parts, adapters, texts, sdxl_texts, transformer_texts, combining, places, pictures, references),
     *(ksampler, custom, samplers, schedulers, sigmas, guiders, guidance, model_sampling),
     *(empty, masking, autoencoder, latent_scale),
+    *(merged_models, merged_texts, models_by_part, saving),
     *(files, scale),
 )
 

@@ -37,7 +37,8 @@ def test_a_node_has_the_inputs_outputs_and_defaults_that_workflows_rely_on(id: s
         assert list(found["input"][section]) == list(entries)
         for name, entry in entries.items():
             if section == "hidden":
-                assert found["input"][section][name] == entry
+                # Some are recorded in a list: so their own way of declaring nodes writes what clients never fill in.
+                assert entry in (found["input"][section][name], [found["input"][section][name]])
                 continue
             kind, options = without_tip(found["input"][section][name])
             wanted_kind, wanted_options = without_tip(entry)

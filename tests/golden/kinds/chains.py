@@ -27,6 +27,7 @@ from tests.nodes.fake_context import FakeContext
 
 _SAMPLED = {"seed", "steps", "cfg", "sampler", "scheduler", "denoise", "latent", "clip"}
 _SAMPLED |= {"positive", "negative", "node", "noise_mask"}
+_SAMPLED |= {"lora", "strength_model", "strength_clip"}
 
 
 class _Chain:
@@ -38,7 +39,7 @@ class _Chain:
         self.ctx = FakeContext(weights=Weights(torch.device("cpu")))
         about = workshop.golden.about
         checkpoint = workshop.made(about.get("checkpoint") or about["clip_and_vae"])
-        self.ctx.folders = _folders(checkpoint)
+        self.ctx.folders = _folders(checkpoint, workshop.golden.path.parent)
         self.model, self.clip, self.vae = self.call("CheckpointLoaderSimple", ckpt_name=checkpoint.name)
         if "unet" in about:
             network = workshop.made(about["unet"])
@@ -54,7 +55,11 @@ class _Chain:
         return self.call("CLIPTextEncode", text=self.texts[name], clip=clip or self.clip)[0]
 
     def sample(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
-        clip = self.clip
+        model, clip = self.model, self.clip
+        if "lora" in inputs:
+            strengths = {name: inputs[name] for name in ("strength_model", "strength_clip")}
+            name = inputs["lora"].removeprefix("loras/")
+            model, clip = self.call("LoraLoader", model=model, clip=clip, lora_name=name, **strengths)
         if "clip" in inputs:
             skip = re.fullmatch(r"CLIPSetLastLayer (-\d+)", inputs["clip"])
             if skip is None:
@@ -71,7 +76,7 @@ class _Chain:
             latent = self.latent(inputs["latent"])
         return self.call(
             "KSampler",
-            model=self.model,
+            model=model,
             seed=inputs["seed"],
             steps=inputs["steps"],
             cfg=inputs["cfg"],
@@ -207,11 +212,12 @@ def _sampled(chain: _Chain, inputs: Mapping[str, Any]) -> dict[str, Tensor]:
     return {"samples": latent["samples"], "image": chain.call("VAEDecode", samples=latent, vae=chain.vae)[0]}
 
 
-def _folders(checkpoint: Path) -> Folders:
-    """Folders whose checkpoints lie where the workshop made this one."""
+def _folders(checkpoint: Path, golden: Path) -> Folders:
+    """Folders whose checkpoints lie where the workshop made this one, and whose adapters lie beside the set."""
     folders = Folders.from_settings(Settings(base_directory=checkpoint.parent))
     here = (checkpoint.parent,)
-    return Folders(**{**vars(folders), "roots_of": {**folders.roots_of, "checkpoints": here, "diffusion_models": here}})
+    roots = {"checkpoints": here, "diffusion_models": here, "loras": (golden / "loras",)}
+    return Folders(**{**vars(folders), "roots_of": {**folders.roots_of, **roots}})
 
 
 CHAINS = Kind(names=("f_sd15*", "f_sd2*", "f_sdxl*"), check=check)

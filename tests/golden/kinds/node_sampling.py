@@ -57,7 +57,7 @@ class _Bench:
     def model(self) -> Any:
         factor = re.search(r"scale factor ([\d.]+)", str(self.inputs.get("latent")))
         space = LatentSpace(channels=4, scale=float(factor[1]) if factor else 1.0)
-        family: Any = SimpleNamespace(name="classes", latent=space, read_entry=text_alone)
+        family: Any = SimpleNamespace(name="classes", latent=space, read_entry=text_alone, may_repeat_text=True)
         stored: Any = None
         model: Any = Model(stored, family, stored, model_named("sd1_eps", self.workshop))
         if "model_patch" in self.inputs:
