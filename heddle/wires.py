@@ -32,3 +32,5 @@ Guider: TypeAlias = Annotated[Any, Wire("GUIDER")]
 Model: TypeAlias = Annotated[Any, Wire("MODEL")]
 Clip: TypeAlias = Annotated[Any, Wire("CLIP")]
 Vae: TypeAlias = Annotated[Any, Wire("VAE")]
+#: `model_management.control.ControlNet`.
+ControlNet: TypeAlias = Annotated[Any, Wire("CONTROL_NET")]

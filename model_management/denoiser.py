@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.nn import Module
 
 from heddle.graph.errors import ShapeError
 from heddle.samplers.conditions import Call, ConditionedDenoiser, denoiser_of
+from model_management.control_run import AskControls, no_controls
 from model_management.handles import Model
 
 
-def denoiser_for(model: Model, net: Module) -> ConditionedDenoiser:
+def denoiser_for(model: Model, net: Module, ask_controls: AskControls = no_controls) -> ConditionedDenoiser:
     """The clean guess of a model's net, read as the model says.
 
     Latents may lie anywhere and in any dtype, the guess comes back where and as they were; the net runs in its own.
@@ -19,6 +22,7 @@ def denoiser_for(model: Model, net: Module) -> ConditionedDenoiser:
 
     Args:
         net: what `weights.hold(model)` gives.
+        ask_controls: gives what control nets add to a call.
     Returns: `(x [N, C, h, w], sigma 0-d, call) -> clean [N, C, h, w]`, in the network's units. It raises ShapeError
         for latents or texts that were made for another family.
     """
@@ -26,7 +30,7 @@ def denoiser_for(model: Model, net: Module) -> ConditionedDenoiser:
     weight = next(net.parameters())
 
     def network(x: Tensor, timesteps: Tensor, call: Call, /) -> Tensor:
-        inputs = {name: tensor.to(weight) for name, tensor in call.inputs.items()}
+        inputs: dict[str, Any] = {name: tensor.to(weight) for name, tensor in call.inputs.items()}
         concat = inputs.pop("concat", None)
         own = x.shape[1]
         whole = x.to(weight) if concat is None else torch.cat([x.to(weight), concat], dim=1)
@@ -46,6 +50,9 @@ def denoiser_for(model: Model, net: Module) -> ConditionedDenoiser:
                 wanted=config.context_width,
                 got=width,
             )
+        control = ask_controls(x, timesteps, call)
+        if control is not None:
+            inputs["control"] = control.to(weight)
         return net(whole, timesteps.to(weight.device), **inputs).to(x)
 
     return denoiser_of(network, model.predicts)

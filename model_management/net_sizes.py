@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from itertools import count
+from itertools import count, takewhile
 
 from heddle.networks.clip_text import ClipTextConfig
+from heddle.networks.control import ControlNetConfig
 from heddle.networks.unet import UNetConfig
 from heddle.networks.vae import VaeConfig
 from model_management.header import Header
@@ -42,9 +43,20 @@ def unet_config(header: Header, prefix: str) -> UNetConfig:
         middle_depth=_count(header, f"{middle}transformer_blocks."),
         context_width=header.shape(f"{middle}transformer_blocks.0.attn2.to_k.weight")[1],
         in_channels=header.shape(f"{prefix}input_blocks.0.0.weight")[1],
-        out_channels=header.shape(f"{prefix}out.2.weight")[0],
+        out_channels=header.shape(f"{prefix}out.2.weight")[0] if f"{prefix}out.2.weight" in header else 4,
         time_width=header.shape(f"{prefix}time_embed.0.weight")[0],
         linear_projections=len(header.shape(f"{middle}proj_in.weight")) == 2,
+    )
+
+
+def control_config(header: Header, prefix: str) -> ControlNetConfig:
+    """The control net below `prefix`: the UNet that it copies, and the layers that read the hint."""
+    layers = (f"{prefix}input_hint_block.{number}.weight" for number in count(0, 2))
+    *shapes, _last = [header.shape(name) for name in takewhile(header.__contains__, layers)]
+    return ControlNetConfig(
+        unet=unet_config(header, prefix),
+        hint_channels=header.shape(f"{prefix}input_hint_block.0.weight")[1],
+        hint_widths=tuple(shape[0] for shape in shapes),
     )
 
 

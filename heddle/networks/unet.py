@@ -16,6 +16,7 @@ from torch.nn.functional import gelu, interpolate
 
 from heddle.graph.errors import ShapeError
 from heddle.networks.ops import AddingBlock, Ops
+from heddle.networks.residuals import Residuals
 from heddle.numerics.attention import attend
 
 NORM_GROUPS = 32
@@ -285,13 +286,14 @@ class UNet(nn.Module):
             stage.append(SpatialTransformer(out_channels, depth, self.config, ops))
         return stage
 
-    def forward(self, x: Tensor, timesteps: Tensor, context: Tensor) -> Tensor:
+    def forward(self, x: Tensor, timesteps: Tensor, context: Tensor, control: Residuals | None = None) -> Tensor:
         """One call of the net.
 
         Args:
             x: [B, in_channels, h, w], any h and w.
             timesteps: [B], in the units of the training, 0..999 for Stable Diffusion.
             context: [B, T, context_width], the encoded text.
+            control: what control nets add.
         Returns: [B, out_channels, h, w].
         """
         time = self.time_embed(embed_timesteps(timesteps, self.config.widths[0]).to(x.dtype))
@@ -300,6 +302,9 @@ class UNet(nn.Module):
             x = stage(x, time, context, x.shape[2:])
             skips.append(x)
         x = self.middle_block(x, time, context, x.shape[2:])
+        if control is not None:
+            x = x + control.middle
+            skips = [skip + added for skip, added in zip(skips, control.skips, strict=True)]
         for stage in self.output_blocks:
             x = torch.cat([x, skips.pop()], dim=1)
             # the skip that comes next has the size that an upsampling at the end of this stage goes back to

@@ -36,7 +36,7 @@ def sample_guided(
 
     space = model.latent
     facts = RunFacts(tuple(latent.shape), (latent - space.shift) * space.scale, drawn)
-    with guider.hold(facts, ctx.weights, lambda done, size: ctx.check_cancelled()) as denoise:
+    with guider.hold(facts, ctx.weights, lambda done, size: ctx.check_cancelled(), ctx.note) as denoise:
         samples = run_sampler(
             sampler,
             denoise,

@@ -1,6 +1,7 @@
 """The kinds of golden sets that are known, one module each."""
 
 from tests.golden.kinds.chains import CHAINS
+from tests.golden.kinds.control_nets import CONTROL_NETS
 from tests.golden.kinds.infotext import INFOTEXT
 from tests.golden.kinds.kind import Kind
 from tests.golden.kinds.node_sampling import NODE_SAMPLING
@@ -19,6 +20,7 @@ KINDS = (
     NODE_SAMPLING,
     TOKENS,
     SD15,
+    CONTROL_NETS,
     TEXT_INVERSION,
     OPERATIONS,
     CHAINS,

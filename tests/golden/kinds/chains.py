@@ -25,6 +25,7 @@ from tests.golden.workshop import Workshop
 from tests.nodes.fake_context import FakeContext
 
 _SAMPLED = {"seed", "steps", "cfg", "sampler", "scheduler", "denoise", "latent", "clip"}
+_CONTROLLED = {"controlnet", "strength", "start_percent", "end_percent"}
 
 
 class _Chain:
@@ -53,6 +54,9 @@ class _Chain:
             if skip is None:
                 raise NotCovered(f"clip: {inputs['clip']}")
             clip = self.call("CLIPSetLastLayer", clip=clip, stop_at_clip_layer=int(skip[1]))[0]
+        positive, negative = self.encode("positive", clip), self.encode("negative", clip)
+        if "controlnet" in inputs:
+            positive, negative = self.control(inputs, positive, negative)
         return self.call(
             "KSampler",
             model=self.model,
@@ -61,11 +65,26 @@ class _Chain:
             cfg=inputs["cfg"],
             sampler_name=inputs["sampler"],
             scheduler=inputs["scheduler"],
-            positive=self.encode("positive", clip),
-            negative=self.encode("negative", clip),
+            positive=positive,
+            negative=negative,
             latent_image=self.latent(inputs["latent"]),
             denoise=inputs["denoise"],
         )[0]
+
+    def control(self, inputs: Mapping[str, Any], positive: Any, negative: Any) -> tuple[Any, Any]:
+        """Both sides with the set's control net applied as a case's words say."""
+        words = inputs["controlnet"]
+        drawn = re.match(r"hint (rand\(.*?\]\))", words)
+        if drawn is None and not words.startswith("ControlNetApply"):
+            raise NotCovered(f"controlnet: {words}")
+        hint = self.workshop.tensor(drawn[1] if drawn else self.workshop.golden.about["image"])
+        file = self.workshop.checkpoint_of(self.workshop.golden.about["controlnet"])
+        net = self.call("ControlNetLoader", control_net_name=file.name)[0]
+        shared = {"control_net": net, "image": hint, "strength": inputs["strength"]}
+        if words.startswith("ControlNetApply (positive only"):
+            return self.call("ControlNetApply", conditioning=positive, **shared)[0], negative
+        span = {"start_percent": inputs.get("start_percent", 0.0), "end_percent": inputs.get("end_percent", 1.0)}
+        return self.call("ControlNetApplyAdvanced", positive=positive, negative=negative, **shared, **span)
 
     def latent(self, words: str) -> dict[str, Any]:
         """The latent that a case's words describe."""
@@ -116,7 +135,7 @@ def _form_of(inputs: Mapping[str, Any]) -> Any:
     if {"from", "method", "width", "height", "crop"} == set(inputs):
         return _upscaled
     if "sampler" in inputs:
-        if unknown := set(inputs) - _SAMPLED:
+        if unknown := set(inputs) - _SAMPLED - _CONTROLLED:
             raise NotCovered(f"input {', '.join(sorted(unknown))}")
         if inputs["sampler"] not in SAMPLERS or inputs["scheduler"] not in SCHEDULERS:
             raise NotCovered(f"{inputs['sampler']} with {inputs['scheduler']}")
@@ -147,9 +166,10 @@ def _sampled(chain: _Chain, inputs: Mapping[str, Any]) -> dict[str, Tensor]:
 
 
 def _folders(checkpoint: Path) -> Folders:
-    """Folders whose checkpoints lie where the workshop made this one."""
+    """Folders whose checkpoints and control nets lie where the workshop made this one."""
     folders = Folders.from_settings(Settings(base_directory=checkpoint.parent))
-    return Folders(**{**vars(folders), "roots_of": {**folders.roots_of, "checkpoints": (checkpoint.parent,)}})
+    roots = (checkpoint.parent,)
+    return Folders(**{**vars(folders), "roots_of": {**folders.roots_of, "checkpoints": roots, "controlnet": roots}})
 
 
 CHAINS = Kind(names=("f_sd15*",), but_not=("*inpaint*",), check=check)
