@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from heddle.graph.errors import GraphError
 from heddle.networks.clip_text import ClipTextConfig
+from heddle.networks.small_vae import SmallVaeConfig
 from heddle.networks.unet import UNetConfig
 from heddle.networks.vae import VaeConfig
 from heddle.samplers.predictions import Prediction
@@ -81,10 +82,10 @@ class Clip:
 
 @dataclass(frozen=True)
 class Vae:
-    """A picture autoencoder. Held, it gives an `Autoencoder`."""
+    """A picture autoencoder. Held, it gives an `Autoencoder` or a `SmallAutoencoder`."""
 
     stored: StoredNet
-    config: VaeConfig
+    config: VaeConfig | SmallVaeConfig
 
     @property
     def px_per_cell(self) -> int:

@@ -9,6 +9,7 @@ from einops import rearrange
 from torch import Tensor
 
 from heddle.graph.errors import ShapeError
+from heddle.networks.small_vae import SmallVaeConfig
 from heddle.networks.vae import VaeConfig
 from model_management.handles import Vae
 from model_management.weights import Weights
@@ -33,11 +34,11 @@ def encode_image(
     height, width = pixels.shape[2:]
     each_bytes = working_bytes(vae.config, height, width)
     with weights.hold(vae, each_bytes) as net:
-        weight = net.quant_conv.weight
+        weight = next(net.parameters())
         latents = []
         for part in pixels.split(max(1, PART_BYTES // each_bytes)):
-            mean, _log_variance = net.encode(part.to(weight)).float().cpu().chunk(2, dim=1)
-            latents.append(mean)
+            # What follows after the means are variances, where the net has any.
+            latents.append(net.encode(part.to(weight)).float().cpu()[:, : vae.latent_channels])
             on_part(sum(map(len, latents)), len(pixels))
     return torch.cat(latents)
 
@@ -63,7 +64,7 @@ def decode_latent(
     cell = vae.px_per_cell
     each_bytes = working_bytes(vae.config, latent.shape[2] * cell, latent.shape[3] * cell)
     with weights.hold(vae, each_bytes) as net:
-        weight = net.post_quant_conv.weight
+        weight = next(net.parameters())
         images = []
         for part in latent.split(max(1, PART_BYTES // each_bytes)):
             pixels = net.decode(part.to(weight)).float().cpu()
@@ -72,6 +73,6 @@ def decode_latent(
     return torch.cat(images).contiguous()
 
 
-def working_bytes(config: VaeConfig, height_px: int, width_px: int) -> int:
+def working_bytes(config: VaeConfig | SmallVaeConfig, height_px: int, width_px: int) -> int:
     """About how much memory it takes to encode or decode one image, beside the weights. In float32."""
     return height_px * width_px * max(config.widths[:2]) * LAYERS_AT_ONCE * torch.float32.itemsize

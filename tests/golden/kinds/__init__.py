@@ -11,6 +11,7 @@ from tests.golden.kinds.operations import OPERATIONS
 from tests.golden.kinds.prompts_a1111 import PROMPTS_A1111
 from tests.golden.kinds.sampling import SAMPLING
 from tests.golden.kinds.sd15 import SD15
+from tests.golden.kinds.small_autoencoders import SMALL_AUTOENCODERS
 from tests.golden.kinds.text_inversion import TEXT_INVERSION
 from tests.golden.kinds.tokens import TOKENS
 
@@ -21,6 +22,7 @@ KINDS = (
     TOKENS,
     SD15,
     CONTROL_NETS,
+    SMALL_AUTOENCODERS,
     TEXT_INVERSION,
     OPERATIONS,
     CHAINS,
