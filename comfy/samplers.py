@@ -11,6 +11,7 @@ SAMPLER_NAMES = list(SAMPLERS)
 SCHEDULER_NAMES = list(SCHEDULERS)
 SCHEDULER_HANDLERS = dict(SCHEDULERS)
 KSAMPLER_NAMES = SAMPLER_NAMES
+_SKIPPING = frozenset(name for name, sampler in SAMPLERS.items() if sampler.skips_last_level)
 
 
 def __getattr__(name: str) -> Any:
@@ -22,7 +23,7 @@ class KSampler:
 
     SAMPLERS = SAMPLER_NAMES
     SCHEDULERS = SCHEDULER_NAMES
-    DISCARD_PENULTIMATE_SIGMA_SAMPLERS: frozenset[str] = frozenset({"dpm_2", "dpm_2_ancestral", "uni_pc", "uni_pc_bh2"})
+    DISCARD_PENULTIMATE_SIGMA_SAMPLERS: frozenset[str] = _SKIPPING
 
     def __init__(self, *_: Any, **__: Any) -> None:
         raise ClosedDoor("comfy.samplers.KSampler(...)")

@@ -15,6 +15,7 @@ from torch import Tensor
 from heddle.graph.running import call_place, current_context, worker_side
 from heddle.media.previews import encode_preview
 from heddle.numerics.resize import resize
+from model_management.tensor_reading import read_torch_content
 from nodes.closed_doors import behind
 
 PROGRESS_BAR_ENABLED = True
@@ -95,11 +96,19 @@ def load_torch_file(
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
             metadata = file.metadata()
     else:
-        tensors = torch.load(path, map_location=where, weights_only=True)
-        metadata = None
+        tensors, metadata = _moved(read_torch_content(Path(path)), torch.device(where)), None
         if isinstance(tensors, Mapping) and isinstance(tensors.get("state_dict"), Mapping):
             tensors = tensors["state_dict"]
     return (tensors, metadata) if return_metadata else tensors
+
+
+def _moved(value: Any, device: torch.device) -> Any:
+    """What a file holds, its tensors on the device."""
+    if isinstance(value, Tensor):
+        return value.to(device)
+    if isinstance(value, dict):
+        return {key: _moved(each, device) for key, each in value.items()}
+    return [_moved(each, device) for each in value] if isinstance(value, list) else value
 
 
 def save_torch_file(sd: Mapping[str, Tensor], ckpt: str | Path, metadata: dict[str, str] | None = None) -> None:

@@ -17,9 +17,11 @@ import torch
 from torch import Tensor
 
 from heddle.graph.errors import WeightsError
+from model_management.pickled import INERT
 from model_management.stored_tensors import Header, TensorEntry, refuse, stamp_of
 from model_management.torch_file import TorchFile, read_torch_file
 from model_management.torch_header import is_tensor, tensor_entry
+from model_management.torch_pickle import HeldArray, Letters, StorageRef
 
 DTYPES = {
     "F64": torch.float64,
@@ -81,6 +83,8 @@ def open_tensors(header: Header) -> Iterator[OpenTensors]:
 def read_torch_content(path: Path) -> Any:
     """All that a small torch.save file holds: dicts, lists, numbers, texts, and tensors with memory of their own.
 
+    What is left of other objects is None.
+
     Raises: WeightsError, for a file that is damaged or names code.
     """
     try:
@@ -125,7 +129,11 @@ class _Content:
                 refuse(self._file.stamp, "damaged: its tensors take far more room than the file")
             return _tensor(self._mapped, entry).clone()
         if isinstance(value, dict):
-            return {key: self.value(str(key)[:100], each, depth + 1) for key, each in value.items()}
+            return {
+                key: self.value(key if isinstance(key, str) else name, each, depth + 1) for key, each in value.items()
+            }
+        if isinstance(value, HeldArray | StorageRef | Letters) or value is INERT:
+            return None
         if isinstance(value, list | tuple):
             return [self.value(name, each, depth + 1) for each in value]
         return value

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from heddle.graph.errors import ShapeError
 from heddle.networks.clip_text import ClipText, ClipTextConfig, EncodedText
+from heddle.numerics.emphasis import Emphasis
 from heddle.prompts.embeddings import EmbeddingRow
 from model_management.handles import Clip
 from model_management.weights import Weights
@@ -32,12 +33,14 @@ def encode_text(
     chunks: Sequence[Sequence[tuple[Any, ...]]],
     weights: Weights,
     on_part: Callable[[int, int], None] = lambda done, total: None,
+    emphasis: Emphasis | None = None,
 ) -> Conditions:
     """Encode the chunks of one prompt, each alone, and weigh their tokens.
 
     A token of weight w moves away from what the empty prompt has in its place: z = z_empty + (z - z_empty) * w.
 
     Args:
+        emphasis: weighs each chunk in another way, such as one of A1111's.
         chunks: at least one, all of one length; of each token its `Word`, its weight, and anything more.
         on_part: told how many of how many texts are done, the empty one counted.
     Raises: ShapeError, if a learned word has another width than the encoder, or the chunks are too long for it.
@@ -45,7 +48,7 @@ def encode_text(
     width = clip.config.width
     words = [[_as_word(token[0], width) for token in chunk] for chunk in chunks]
     factors = torch.tensor([[float(token[1]) for token in chunk] for chunk in chunks])[..., None]
-    is_weighted = bool((factors != 1).any())
+    is_weighted = emphasis is None and bool((factors != 1).any())
     if is_weighted:
         words.append(_empty_chunk(clip.config, len(words[0])))
     with weights.hold(clip) as net:
@@ -55,6 +58,9 @@ def encode_text(
             on_part(min(start + TEXTS_AT_ONCE, len(words)), len(words))
     states = torch.cat([part.states for part in parts]).float().cpu()
     pooled = parts[0].pooled[:1].float().cpu()
+    if emphasis is not None:
+        weighed = zip(states.split(1), factors[..., 0].split(1), strict=True)
+        states = torch.cat([emphasis(state, factor) for state, factor in weighed])
     if is_weighted:
         states, empty = states[:-1], states[-1:]
         states = torch.where(factors == 1, states, empty + (states - empty) * factors)

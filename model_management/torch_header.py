@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from itertools import accumulate
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate, islice
+from typing import Any, TypeAlias, TypeGuard
 
+from model_management.pickled import BadPickle
 from model_management.stored_tensors import Header, Stamp, TensorEntry, refuse
 from model_management.torch_file import TorchFile, read_torch_file
 from model_management.torch_pickle import LARGEST_NUMBER, HeldArray, StoredTensor
@@ -18,6 +19,11 @@ _PARALLEL = "module."  # what training on several devices puts before every name
 _DEEPEST = 8  # tables in tables that names are made of
 _LONGEST_NAME = 500
 _MOST_NAMES = 1_000_000
+_MOST_BESIDE = 100  # tables beside the network's
+_VALUES_A_NAME = 10  # how many values that are none are passed over in the time of one
+
+_HOLDERS = (dict, list, tuple)  # by their exact type: a tensor's description is a tuple, too
+_Holder: TypeAlias = Mapping[Any, Any] | Sequence[Any]
 
 
 def read_torch_header(stamp: Stamp) -> Header:
@@ -30,9 +36,15 @@ def read_torch_header(stamp: Stamp) -> Header:
     """
     file = read_torch_file(stamp)
     tensors: dict[str, TensorEntry] = {}
+    held_bytes = 0
     for name, value in _named(file):
+        if len(tensors) >= _MOST_NAMES:
+            refuse(stamp, f"damaged: it has more than {_MOST_NAMES:,} tensors")
         if name in tensors:
             refuse(stamp, f"damaged: two of its tensors are called {name}", name)
+        held_bytes += value.size_bytes if isinstance(value, HeldArray) else 0
+        if held_bytes > stamp.size_bytes:  # names may share a text, but what is made of it has its own bytes
+            refuse(stamp, "damaged: its arrays take more room than the file")
         tensors[name] = tensor_entry(file, name, value)
     if not tensors:
         refuse(stamp, "a file of torch.save without a table of tensors", next_step="choose another")
@@ -66,10 +78,13 @@ def tensor_entry(file: TorchFile, name: str, value: StoredTensor | HeldArray) ->
 
 def _held_entry(file: TorchFile, name: str, array: HeldArray) -> TensorEntry:
     assert array.dtype is not None
-    data = array.in_bytes()
     wanted = math.prod(array.shape) * array.dtype.bytes_each
-    if len(data) != wanted:
-        refuse(file.stamp, f"damaged: {name} takes {len(data):,} bytes where {wanted:,} are wanted", name)
+    if array.size_bytes != wanted:
+        refuse(file.stamp, f"damaged: {name} takes {array.size_bytes:,} bytes where {wanted:,} are wanted", name)
+    try:
+        data = array.in_bytes()
+    except BadPickle as problem:
+        refuse(file.stamp, f"damaged: {name}: {problem}", name)
     strides = _plain_strides(array.shape[::-1])[::-1] if array.is_column_first else None
     return TensorEntry(array.dtype.name, array.shape, 0, len(data), strides, data)
 
@@ -79,20 +94,22 @@ def _plain_strides(shape: tuple[int, ...]) -> tuple[int, ...]:
     return (*accumulate(shape[:0:-1], lambda stride, dim: stride * dim, initial=1),)[: len(shape)][::-1]
 
 
-def is_tensor(value: Any) -> bool:
+def is_tensor(value: Any) -> TypeGuard[StoredTensor | HeldArray]:
     return isinstance(value, StoredTensor) or (isinstance(value, HeldArray) and value.dtype is not None)
 
 
 def _named(file: TorchFile) -> Iterator[tuple[str, StoredTensor | HeldArray]]:
     table = file.content
     if not isinstance(table, dict):
+        yield from _flat(file.stamp, table if type(table) in _HOLDERS else (), "")
         return
     beside: dict[str, Mapping[Any, Any]] = {}
     for _ in range(_DEEPEST):
         wrapper = next((key for key in WRAPPERS if _wraps(table, key)), None)
         if wrapper is None:
             break
-        beside.update((key, other) for key, other in table.items() if key != wrapper and _is_table_of_tensors(other))
+        others = ((key, other) for key, other in table.items() if isinstance(key, str) and key != wrapper)
+        beside.update((key, other) for key, other in islice(others, _MOST_BESIDE) if _is_table_of_tensors(other))
         table = table[wrapper]
     named = list(_flat(file.stamp, table, ""))
     is_parallel = all(name.startswith(_PARALLEL) for name, _ in named)
@@ -113,17 +130,22 @@ def _is_table_of_tensors(value: Any) -> bool:
     return isinstance(value, dict) and bool(value) and all(map(is_tensor, value.values()))
 
 
-def _flat(stamp: Stamp, table: Mapping[Any, Any], prefix: str) -> Iterator[tuple[str, StoredTensor | HeldArray]]:
-    """Tensors of a table and of those in it, in order, with the keys on the way to them."""
-    waiting = [(prefix, table)]
-    seen = 0
+def _flat(stamp: Stamp, content: _Holder, prefix: str) -> Iterator[tuple[str, StoredTensor | HeldArray]]:
+    """Tensors of a table or list and of those in it, in order, with the keys and numbers on the way to them."""
+    waiting = [(prefix, content)]
+    work_left = _MOST_NAMES
     while waiting:
         before, inner = waiting.pop()
-        deeper: list[tuple[str, Mapping[Any, Any]]] = []
-        for key, value in inner.items():
-            seen += 1
-            if seen > _MOST_NAMES:
-                refuse(stamp, f"damaged: its tables have more than {_MOST_NAMES:,} entries, or hold themselves")
+        deeper: list[tuple[str, _Holder]] = []
+        named = [
+            (key, value)
+            for key, value in (inner.items() if isinstance(inner, dict) else enumerate(inner))
+            if is_tensor(value) or type(value) in _HOLDERS
+        ]
+        work_left -= len(named) + len(inner) // _VALUES_A_NAME
+        if work_left < 0:
+            refuse(stamp, f"damaged: its tables have more than {_MOST_NAMES:,} entries, or hold themselves")
+        for key, value in named:
             if not isinstance(key, str) and not (isinstance(key, int) and abs(key) <= LARGEST_NUMBER):
                 continue
             name = f"{before}{key}"
@@ -131,7 +153,7 @@ def _flat(stamp: Stamp, table: Mapping[Any, Any], prefix: str) -> Iterator[tuple
                 refuse(stamp, f"damaged: a name in it has more than {_LONGEST_NAME} letters ({name[:60]}...)")
             if is_tensor(value):
                 yield name, value
-            elif isinstance(value, dict):
+            elif isinstance(value, _HOLDERS):
                 deeper.append((f"{name}.", value))
         waiting += reversed(deeper)
 

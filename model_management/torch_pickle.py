@@ -77,12 +77,18 @@ class HeldArray:
             self.shape, self.dtype = _sizes(shape), dtype.dtype
             self.is_column_first, self.data = bool(is_column_first), data
 
+    @property
+    def size_bytes(self) -> int:
+        return len(self.data.text if isinstance(self.data, Letters) else self.data)
+
     def in_bytes(self) -> bytes:
         """Raises: BadPickle, if a letter of it is no byte."""
-        try:
-            return self.data.text.encode("latin-1") if isinstance(self.data, Letters) else bytes(self.data)
-        except UnicodeEncodeError as problem:
-            raise BadPickle("an array's bytes hold a letter that is no byte") from problem
+        if isinstance(self.data, Letters):
+            try:
+                self.data = self.data.text.encode("latin-1")
+            except UnicodeEncodeError as problem:
+                raise BadPickle("an array's bytes hold a letter that is no byte") from problem
+        return bytes(self.data)
 
 
 def read_torch_pickle(file: BinaryIO, find_stored: FindStored) -> Any:

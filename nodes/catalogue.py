@@ -10,11 +10,11 @@ from nodes.latent import autoencoder, empty, masking
 from nodes.latent import scale as latent_scale
 from nodes.loaders import checkpoints
 from nodes.loaders import control as control_nets
-from nodes.sampling import custom, guidance, guiders, ksampler, model_sampling
+from nodes.sampling import custom, guidance, guiders, ksampler, model_sampling, samplers, schedulers, sigmas
 
 MODULES = (
     *(checkpoints, control_nets, texts, combining, places, control),
-    *(ksampler, custom, guiders, guidance, model_sampling),
+    *(ksampler, custom, samplers, schedulers, sigmas, guiders, guidance, model_sampling),
     *(empty, masking, autoencoder, latent_scale),
     *(files, scale),
 )

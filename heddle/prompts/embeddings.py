@@ -1,8 +1,7 @@
 """Textual inversions: vectors from small files that stand in for tokens, found by the name a prompt gives.
 
 Names are looked up in a list of the files that are in the folders, so no name leads out of them. Reading a file takes
-torch,
-which this room does not import: the function that reads is handed in.
+torch, which this room does not import: the function that reads is handed in.
 """
 
 from __future__ import annotations
@@ -10,6 +9,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +19,8 @@ from heddle.graph.errors import FileProblem
 SUFFIXES = (".safetensors", ".pt", ".bin", ".ckpt")
 """What embedding files are called; of two with one name the earlier kind is taken."""
 _BUNDLE = "bundle_emb."
+_FEW = 3
+_LONGEST_NAME = 100
 
 ReadFile = Callable[[Path], Any]
 """File -> what it holds: a dict (or a list of dicts) of tensors. Raises FileProblem."""
@@ -50,37 +53,49 @@ class EmbeddingRow(NamedTuple):
         return self.embedding.rows[self.row]
 
 
-def embedding_finder(
-    folders: Iterable[Path], read: ReadFile, *, key: str, width: int | None = None
-) -> Callable[[str], Embedding | None]:
+FindEmbedding = Callable[[str], Embedding | None]
+"""Name as written -> the embedding, or None if there is no such file. Raises FileProblem if it cannot be used."""
+
+
+class EmbeddingFinder:
     """What `tokenize_prompt` asks for embeddings. Folders are listed at the first question, each file is read once.
 
     Args:
         key: which of a file's tensors belong to this text encoder, where it holds several: clip_l, clip_g, clip_h.
         width: of the encoder's token vectors. An embedding of another width is a FileProblem; None takes any.
     """
-    folders = list(folders)
-    paths: dict[str, Path] = {}
-    found: dict[str, Embedding | FileProblem] = {}
 
-    def find(name: str) -> Embedding | None:
-        if not paths and folders:
-            paths.update(list_embeddings(folders))
-            folders.clear()
-        path = paths.get(name.strip("\n").replace("\\", "/"))
+    def __init__(self, folders: Iterable[Path], read: ReadFile, *, key: str, width: int | None = None) -> None:
+        self._folders = list(folders)
+        self._read, self._key, self._width = read, key, width
+        self._found: dict[str, Embedding | FileProblem] = {}
+
+    def __call__(self, name: str) -> Embedding | None:
+        path = self._paths.get(name.strip("\n").replace("\\", "/"))
         if path is None:
             return None
-        if name not in found:
+        if name not in self._found:
             try:
-                found[name] = _load(name, path, read, key, width)
+                self._found[name] = _load(name, path, self._read, self._key, self._width)
             except FileProblem as problem:
-                found[name] = problem
-        known = found[name]
+                self._found[name] = problem
+        known = self._found[name]
         if isinstance(known, FileProblem):
             raise known
         return known
 
-    return find
+    def near(self, name: str) -> list[str]:
+        """The few names that are most like one that is not there, without their endings; of each file the nearest."""
+        names = {each.removesuffix(path.suffix).lower(): (each, path) for each, path in self._paths.items()}
+        found: dict[Path, str] = {}
+        for small in get_close_matches(name[:_LONGEST_NAME].lower(), names, n=4 * _FEW):
+            each, path = names[small]
+            found.setdefault(path, each.removesuffix(path.suffix))
+        return list(found.values())[:_FEW]
+
+    @cached_property
+    def _paths(self) -> dict[str, Path]:
+        return list_embeddings(self._folders)
 
 
 def list_embeddings(folders: Iterable[Path]) -> dict[str, Path]:
@@ -160,6 +175,12 @@ def _load(name: str, path: Path, read: ReadFile, key: str, width: int | None) ->
         raise FileProblem(
             f"embedding {name!r}: {path.name} has vectors of {rows[0].shape[-1]} numbers, but this text encoder wants"
             f" {width}: it was made for another model and was left out of the prompt",
+            path=path,
+        )
+    if not all(bool(row.isfinite().all()) for row in rows):
+        raise FileProblem(
+            f"embedding {name!r}: {path.name} has vectors that are no finite numbers, which no picture survives: it"
+            " was left out of the prompt",
             path=path,
         )
     return Embedding(name.removesuffix(path.suffix), used, rows)

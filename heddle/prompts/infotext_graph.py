@@ -16,6 +16,7 @@ from typing import Any
 from heddle.graph.quoting import short
 from heddle.graph.spec import NodeSpec
 from heddle.graph.workflow import Prompt
+from heddle.prompts.a1111.networks import take_networks
 from heddle.prompts.infotext import Infotext, fields_of, version_of
 
 _STEP_PX, _LARGEST_PX, _USUAL_PX = 64, 16384, 512
@@ -90,7 +91,7 @@ _CARRIED = frozenset(
     | {"Version", "RNG", "ENSD", "Emphasis", "Batch size", "Batch pos", "User", "Created Date"}
     | {"Civitai resources", "Civitai metadata"}
 )
-_LORA = re.compile(r"<(lora|lyco|hypernet):([^:<>]+)((?::[^:<>]*)*)>", re.IGNORECASE)
+_NETWORKS = ("lora", "lyco", "hypernet")
 
 
 @dataclass(frozen=True)
@@ -204,15 +205,13 @@ class _Maker:
 
     def _take_loras(self, texts: list[str]) -> tuple[list[str], list[tuple[str, str, tuple[float, float]]]]:
         """The texts without what is no prompt, and what stood there: kind, name, and strengths for model and text."""
+        rests: list[str] = []
         found: list[tuple[str, str, tuple[float, float]]] = []
-
-        def take(match: re.Match[str]) -> str:
-            numbers = [_number_in(part, 1.0) for part in match[3].split(":")[1:] if "=" not in part] or [1.0]
-            text, model = numbers[0], numbers[1] if len(numbers) > 1 else numbers[0]
-            found.append((match[1].lower(), match[2].strip(), (model, text)))
-            return ""
-
-        return [_LORA.sub(take, text).strip(" ,\n") if "<" in text else text for text in texts], found
+        for text in texts:
+            rest, calls = take_networks(text, _NETWORKS)
+            rests.append(rest.strip(" ,\n") if calls else text)
+            found += [(call.kind.lower(), call.items[0].strip(), call.strengths) for call in calls]
+        return rests, found
 
     def _put_lora(
         self, kind: str, name: str, strengths: tuple[float, float], model: list[Any], clip: list[Any]

@@ -1,6 +1,7 @@
 """How the guesses for several sides become one: classifier-free guidance and its kin.
 
-A guider is made of `SideGuesses` (`conditions.py`) and gives a `Denoiser`. Methods that alter guidance, whatever the
+A guider is made of `SideGuesses` (`conditions.py`) and gives a `GuidedDenoiser`, whose second guess is
+the negative's. Methods that alter guidance, whatever the
 guider, are `GuidanceChange`s (`guidance_changes.py` has them).
 """
 
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from heddle.samplers.conditions import SideGuesses
 from heddle.samplers.predictions import Prediction
-from heddle.samplers.sampler import Denoiser
+from heddle.samplers.sampler import AskedFor, GuidedDenoiser
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +64,7 @@ def cfg(
     *,
     positive: str = "positive",
     negative: str | None = "negative",
-) -> Denoiser:
+) -> GuidedDenoiser:
     """Classifier-free guidance: from the negative's guess through the positive's, `scale` times as far.
 
     Source: Ho and Salimans 2022, arXiv:2207.12598, equation 6, with scale = w + 1. At scale 1 the negative has no
@@ -75,29 +76,29 @@ def cfg(
     begun = [begin() for begin in changes]
     needs_negative = any(change.needs_negative for change in begun)
 
-    def denoise(x: Tensor, sigma: Tensor, /) -> Tensor:
+    def ask(x: Tensor, sigma: Tensor, needs_plain: bool) -> tuple[Tensor, Tensor]:
         now = scale
         for change in begun:
             now = now if change.rescale is None else change.rescale(sigma, now)
-        asks_negative = negative is not None and (now != 1 or needs_negative)
+        asks_negative = negative is not None and (now != 1 or needs_negative or needs_plain)
         sides = guess(x, sigma, (positive, negative) if negative is not None and asks_negative else (positive,))
         step = GuidedStep(
             x, sigma, now, sides[positive], sides[negative] if asks_negative and negative else None, prediction, guess
         )
         return guide(step, begun)
 
-    return denoise
+    return AskedFor(ask)
 
 
-def guide(step: GuidedStep, changes: Sequence[GuidanceChange] = ()) -> Tensor:
-    """The guess that two guesses and the changes make."""
+def guide(step: GuidedStep, changes: Sequence[GuidanceChange] = ()) -> tuple[Tensor, Tensor]:
+    """The guess that two guesses and the changes make, and the negative's; where there is none, the former again."""
     for change in changes:
         step = step if change.before is None else change.before(step)
     mix = next((change.mix for change in reversed(changes) if change.mix is not None), towards)
     clean = mix(step)
     for change in changes:
         clean = clean if change.after is None else change.after(step, clean)
-    return clean
+    return clean, clean if step.negative is None else step.negative
 
 
 def towards(step: GuidedStep) -> Tensor:
@@ -115,7 +116,7 @@ def dual_cfg(
     changes: Sequence[BeginChange] = (),
     *,
     nested: bool = False,
-) -> Denoiser:
+) -> GuidedDenoiser:
     """Guidance by two positives: the sides "positive", "middle" and "negative".
 
     Not nested, `middle_scale` leads from the negative to the middle and `scale` from the middle on to the positive,
@@ -124,9 +125,9 @@ def dual_cfg(
     """
     begun = [begin() for begin in changes]
 
-    def denoise(x: Tensor, sigma: Tensor, /) -> Tensor:
+    def ask(x: Tensor, sigma: Tensor, needs_plain: bool) -> tuple[Tensor, Tensor]:
         needs_middle = nested or scale != 1 or middle_scale != 1
-        needs_negative = middle_scale != 1 or any(change.needs_negative for change in begun)
+        needs_negative = needs_plain or middle_scale != 1 or any(change.needs_negative for change in begun)
         names = ["positive", *["middle"] * needs_middle, *["negative"] * needs_negative]
         sides = guess(x, sigma, names)
         negative = sides.get("negative")
@@ -136,10 +137,10 @@ def dual_cfg(
         if nested:
             ahead = middle + (positive - middle) * scale
             return guide(GuidedStep(x, sigma, middle_scale, ahead, negative, prediction, guess), begun)
-        base = guide(GuidedStep(x, sigma, middle_scale, middle, negative, prediction, guess), begun)
-        return base + (positive - middle) * scale
+        base, plain = guide(GuidedStep(x, sigma, middle_scale, middle, negative, prediction, guess), begun)
+        return base + (positive - middle) * scale, plain
 
-    return denoise
+    return AskedFor(ask)
 
 
 def perp_neg(
@@ -148,15 +149,15 @@ def perp_neg(
     negative_scale: float,
     prediction: Prediction,
     changes: Sequence[BeginChange] = (),
-) -> Denoiser:
+) -> GuidedDenoiser:
     """Guidance away from only that part of the negative which the positive does not have: sides "positive",
-    "negative" and "empty".
+    "negative" and "empty". The empty side is what a CFG++ sampler reads noise off.
 
     Source: Armandpour et al. 2023, arXiv:2304.04968, equation 7.
     """
     begun = [begin() for begin in changes]
 
-    def denoise(x: Tensor, sigma: Tensor, /) -> Tensor:
+    def ask(x: Tensor, sigma: Tensor, needs_plain: bool) -> tuple[Tensor, Tensor]:
         sides = guess(x, sigma, ("positive", "negative", "empty"))
         empty = sides["empty"]
         wanted, unwanted = sides["positive"] - empty, sides["negative"] - empty
@@ -170,4 +171,4 @@ def perp_neg(
 
         return guide(step, [GuidanceChange(mix=mix), *[replace(change, mix=None) for change in begun]])
 
-    return denoise
+    return AskedFor(ask)

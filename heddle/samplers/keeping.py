@@ -6,8 +6,9 @@ from typing import Protocol
 
 from torch import Tensor
 
+from heddle.graph.errors import ShapeError
 from heddle.samplers.predictions import Prediction
-from heddle.samplers.sampler import Denoiser
+from heddle.samplers.sampler import AskedFor, Denoiser, GuidedDenoiser, both_guesses
 
 
 class MaskAtLevel(Protocol):
@@ -24,23 +25,33 @@ def masked(
     prediction: Prediction,
     sigmas: Tensor,
     mask_at: MaskAtLevel | None = None,
-) -> Denoiser:
+) -> GuidedDenoiser:
     """Keep the latent where the mask is 0.
 
-    Before each call the kept part is put back at the current noise level, with the run's first noise; after it, clean.
+    Before each call the kept part is put back at the current noise level; after it, clean. The negative's guess alone
+    is not touched: what a CFG++ sampler reads off it is noise.
 
     Args:
         mask: [B or 1, 1, h, w], 0..1, from `fit_mask`.
-        latent, noise: [B, C, h, w], as the run started with.
+        latent: [B, C, h, w], as the run started with.
+        noise: over the kept part, in its shape.
         sigmas: the run's levels. mask_at: makes the mask of each level from them.
     """
 
-    def kept(x: Tensor, sigma: Tensor, /) -> Tensor:
+    def ask(x: Tensor, sigma: Tensor, needs_plain: bool) -> tuple[Tensor, Tensor]:
+        if x.shape[-2:] != latent.shape[-2:]:
+            raise ShapeError(
+                f"the latent was enlarged to {list(x.shape[-2:])} while a mask keeps a part of it; take the mask away,"
+                " or a sampler that does not enlarge",
+                wanted=list(latent.shape[-2:]),
+                got=list(x.shape[-2:]),
+            )
         now = mask if mask_at is None else mask_at(mask, sigma, sigmas, prediction)
         x = x * now + prediction.start(sigma, noise, latent) * (1 - now)
-        return denoise(x, sigma) * now + latent * (1 - now)
+        clean, plain = both_guesses(denoise, x, sigma) if needs_plain else (denoise(x, sigma),) * 2
+        return clean * now + latent * (1 - now), plain
 
-    return kept
+    return AskedFor(ask)
 
 
 def differential(strength: float) -> MaskAtLevel:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, cast
 
 import torch
 from torch import Tensor
 
 from heddle.graph.errors import ShapeError
-from heddle.samplers.sampler import NoiseSource
+from heddle.samplers.sampler import NoiseKind, NoiseSource
 
 
 def seeded(seed: int) -> torch.Generator:
@@ -46,21 +46,94 @@ def initial_noise(seed: int, shape: Sequence[int], batch_index: Sequence[int] | 
 
 def white_noise(seed: int, like: Tensor) -> NoiseSource:
     """A source that draws a latent in the shape of `like` at each call, whatever the levels are."""
-    generator = seeded(seed)
+    generator, usual = seeded(seed), like
 
-    def draw(sigma: Tensor, sigma_next: Tensor, /) -> Tensor:
+    def draw(sigma: Tensor, sigma_next: Tensor, like: Tensor | None = None, /) -> Tensor:
+        like = usual if like is None else like
         return torch.randn(like.shape, generator=generator).to(like)
 
     return draw
 
 
-def step_noise(seed: int, like: Tensor) -> NoiseSource:
-    """The source for the noise between the steps of a run with this seed.
+def brownian_noise(seed: int, like: Tensor, sigmas: Tensor) -> NoiseSource:
+    """A source whose draws are the parts of one Brownian path over the levels, whatever parts are asked for.
 
-    Its stream starts at seed + 1: started at the seed itself, its first draw would be the noise that the run began
-    with.
+    So a run of more steps has the same noise, cut finer. The path is torchsde's virtual tree: Li et al. 2020,
+    arXiv:2001.01328, section 4.
     """
-    return white_noise(seed + 1, like)
+    above = sigmas[sigmas > 0]
+    # The tree keeps levels to a millionth, its ends too: a level beyond a rounded end it would only grumble about.
+    low, high = (round(float(above.min()), 6), round(float(above.max()), 6)) if len(above) else (0.0, 0.0)
+    path: Callable[[float, float], Tensor] | None = None
+
+    def draw(sigma: Tensor, sigma_next: Tensor, other: Tensor | None = None, /) -> Tensor:
+        nonlocal path
+        if other is not None and other.shape != like.shape:
+            raise ShapeError("a Brownian path has one size", wanted=list(like.shape), got=list(other.shape))
+        if path is None:
+            path = _brownian_path(seed, like, low, high)
+        start, end = (min(max(float(one), low), high) for one in (sigma, sigma_next))
+        if start == end:  # a part of no length, which no tree is asked for: all of its noise is to come
+            return torch.zeros_like(like)
+        part = path(end, start).neg() if start > end else path(start, end)
+        return (part / abs(start - end) ** 0.5).to(like)
+
+    return draw
+
+
+def _brownian_path(seed: int, like: Tensor, low: float, high: float) -> Callable[[float, float], Tensor]:
+    """(start, end) -> what the path grows by from one to the other."""
+    import torchsde  # takes a while to load, and few samplers ask for it
+
+    tree = torchsde.BrownianTree(t0=low, w0=torch.zeros(like.shape), t1=high, entropy=seed % 2**64)
+    return lambda start, end: cast(Tensor, tree(start, end))
+
+
+class StepNoise(Protocol):
+    """What is drawn once a run has begun.
+
+    A run takes from it what its sampler needs, so whoever starts a run need not know which that is.
+    """
+
+    def source(self, kind: NoiseKind, like: Tensor, sigmas: Tensor) -> NoiseSource:
+        """Noise in the shape, type and place of `like`, for a run over these levels."""
+        ...
+
+    def over_kept(self, like: Tensor) -> Tensor:
+        """Noise over what a mask keeps, for samplers that renew it."""
+        ...
+
+
+@dataclass(frozen=True)
+class SeededSteps:
+    """What is drawn once a run has begun, each from a seed of its own.
+
+    Args:
+        white: seed of sources that draw anew at each call.
+        brownian: seed of sources that draw along one path.
+        kept: seed of the noise over what a mask keeps, for samplers that renew it.
+    """
+
+    white: int
+    brownian: int
+    kept: int
+
+    def source(self, kind: NoiseKind, like: Tensor, sigmas: Tensor) -> NoiseSource:
+        if kind == "brownian":
+            return brownian_noise(self.brownian, like, sigmas)
+        return white_noise(self.white, like)
+
+    def over_kept(self, like: Tensor) -> Tensor:
+        return torch.randn(like.shape, generator=seeded(self.kept)).to(like)
+
+
+def step_noise(seed: int) -> SeededSteps:
+    """The noise between the steps of a run with this seed.
+
+    White noise starts at seed + 1: started at the seed itself, its first draw would be the noise that the run began
+    with. A Brownian path has a generator of its own kind, and takes the seed as it is.
+    """
+    return SeededSteps(white=seed + 1, brownian=seed, kept=seed + 1)
 
 
 @dataclass(frozen=True)

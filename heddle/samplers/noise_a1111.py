@@ -88,9 +88,9 @@ class ImageNoise:
         """What the run begins with; the same however often it is asked for."""
         return self._first
 
-    def next(self) -> Tensor:
-        """What the next step adds."""
-        return torch.stack([stream.randn(self._shape) for stream in self._streams])
+    def next(self, shape: Sequence[int] | None = None) -> Tensor:
+        """What the next step adds, in the shape of one image or in another."""
+        return torch.stack([stream.randn(self._shape if shape is None else shape) for stream in self._streams])
 
     def _first_of(self, number: int, seed: int) -> Tensor:
         own = self._streams[number].randn(self._shape)

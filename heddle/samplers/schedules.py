@@ -1,17 +1,26 @@
-"""Schedulers: which noise levels a run of so many steps visits."""
+"""Schedulers: which noise levels of a network a run of so many steps visits, and which part of them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from heddle.graph.errors import HeddleError
+from heddle.samplers.curves import (
+    checked,
+    ending_at_zero,
+    exponential_sigmas,
+    karras_sigmas,
+    kl_optimal_sigmas,
+    linear_quadratic_sigmas,
+)
 from heddle.samplers.noise_schedules import NoiseSchedule
 
 Scheduler = Callable[[NoiseSchedule, int], Tensor]
-"""(schedule, steps) -> sigmas [steps + 1], float32, falling, the last one 0."""
+"""(schedule, steps) -> sigmas [steps + 1], float32, falling, the last one 0. Some give another number of steps."""
 
 
 MOST_STEPS = 10_000_000
@@ -21,24 +30,52 @@ MOST_STEPS = 10_000_000
 def normal(schedule: NoiseSchedule, steps: int) -> Tensor:
     """Evenly spaced timesteps, both ends of the table among them, then 0."""
     first, last = _end_timesteps(schedule)
-    levels = schedule.sigma(torch.linspace(first, last, _checked(steps)))
+    levels = schedule.sigma(torch.linspace(first, last, checked(steps)))
     if steps > 1 and float(levels[-1]) < 1e-5:  # the table itself ends at 0: another 0 would be a step of no length
-        return _ending_at_zero(schedule.sigma(torch.linspace(first, last, steps + 1))[:-1])
-    return _ending_at_zero(levels)
+        return ending_at_zero(schedule.sigma(torch.linspace(first, last, steps + 1))[:-1])
+    return ending_at_zero(levels)
 
 
 def sgm_uniform(schedule: NoiseSchedule, steps: int) -> Tensor:
     """Evenly spaced timesteps without the table's cleanest, then 0."""
     first, last = _end_timesteps(schedule)
-    return _ending_at_zero(schedule.sigma(torch.linspace(first, last, _checked(steps) + 1)[:-1]))
+    return ending_at_zero(schedule.sigma(torch.linspace(first, last, checked(steps) + 1)[:-1]))
 
 
 def simple(schedule: NoiseSchedule, steps: int) -> Tensor:
     """Every (n / steps)-th entry of the table from its noisy end, rounded down to a whole entry, then 0."""
     table = schedule.sigmas
     # Double precision, so that a whole product does not fall below its entry.
-    places = torch.arange(_checked(steps), dtype=torch.float64) * (len(table) / steps)
-    return _ending_at_zero(table[len(table) - 1 - places.long()])
+    places = torch.arange(checked(steps), dtype=torch.float64) * (len(table) / steps)
+    return ending_at_zero(table[len(table) - 1 - places.long()])
+
+
+def ddim_uniform(schedule: NoiseSchedule, steps: int) -> Tensor:
+    """Every (n // steps)-th entry of the table from its second, then 0: often more steps than were asked for."""
+    table = schedule.sigmas
+    ends_at_zero = float(table[1]) < 1e-5  # then the table's own 0 is the end
+    stride = max(len(table) // (checked(steps) + ends_at_zero), 1)
+    levels = table[1::stride].flip(0)
+    return levels.to(torch.float32) if ends_at_zero else ending_at_zero(levels)
+
+
+def beta(schedule: NoiseSchedule, steps: int, a: float = 0.6, b: float = 0.6) -> Tensor:
+    """Entries of the table at evenly spaced quantiles of a beta distribution, each taken once, then 0.
+
+    Source: Lee et al. 2024, arXiv:2407.12173, section 3.
+
+    Args:
+        a, b: shapes of the distribution; below 1 its ends are visited more often than its middle.
+    """
+    import scipy.special  # heavy, and no other scheduler needs it
+
+    if a <= 0 or b <= 0:
+        raise HeddleError(f"alpha {a} and beta {b}: a beta distribution has both above 0")
+    table = schedule.sigmas
+    left = 1 - np.linspace(0, 1, checked(steps), endpoint=False)
+    places = np.rint(scipy.special.betaincinv(a, b, left) * (len(table) - 1)).astype(np.int64)
+    new = np.diff(places, prepend=-1) != 0
+    return ending_at_zero(table[torch.from_numpy(places[new])])
 
 
 def karras(schedule: NoiseSchedule, steps: int) -> Tensor:
@@ -46,24 +83,56 @@ def karras(schedule: NoiseSchedule, steps: int) -> Tensor:
     return karras_sigmas(steps, schedule.sigma_min, schedule.sigma_max)
 
 
-def karras_sigmas(steps: int, sigma_min: float, sigma_max: float, rho: float = 7.0) -> Tensor:
-    """Evenly spaced in sigma^(1/rho), then 0. Source: Karras et al. 2022, arXiv:2206.00364, equation 5."""
-    ramp = torch.linspace(0, 1, _checked(steps))
-    low, high = sigma_min ** (1 / rho), sigma_max ** (1 / rho)
-    return _ending_at_zero((high + ramp * (low - high)) ** rho)
+def exponential(schedule: NoiseSchedule, steps: int) -> Tensor:
+    """`exponential_sigmas` between the ends of the table."""
+    return exponential_sigmas(steps, schedule.sigma_min, schedule.sigma_max)
 
 
-def sigmas_for(scheduler: Scheduler, schedule: NoiseSchedule, steps: int, denoise: float = 1.0) -> Tensor:
+def linear_quadratic(schedule: NoiseSchedule, steps: int) -> Tensor:
+    """`linear_quadratic_sigmas` from the top of the table."""
+    return linear_quadratic_sigmas(steps, schedule.sigma_max)
+
+
+def kl_optimal(schedule: NoiseSchedule, steps: int) -> Tensor:
+    """`kl_optimal_sigmas` between the ends of the table."""
+    return kl_optimal_sigmas(steps, schedule.sigma_min, schedule.sigma_max)
+
+
+def turbo(schedule: NoiseSchedule, steps: int, denoise: float = 1.0) -> Tensor:
+    """The levels that adversarially distilled networks learned: timesteps 999, 899, ... 99, then 0.
+
+    Source: Sauer et al. 2023, arXiv:2311.17042, section 3.2 (SDXL-Turbo and SD-Turbo).
+
+    Args:
+        steps: how many of the ten, at most those that are left.
+        denoise: share of the way from the noisy end, 0..1, in tenths.
+    """
+    first = 10 - int(10 * denoise)
+    timesteps = torch.arange(10, 0, -1)[first : first + checked(steps)] * 100 - 1
+    return ending_at_zero(schedule.sigma(timesteps))
+
+
+def sigmas_for(
+    scheduler: Scheduler, schedule: NoiseSchedule, steps: int, denoise: float = 1.0, *, skip_last_level: bool = False
+) -> Tensor:
     """The levels of a run that changes its latent only in part.
 
     Args:
+        skip_last_level: make the schedule one step longer and leave out its last level above 0, see `Sampler`.
         denoise: share of the way from the noisy end, 0..1. Below 1 the schedule is made for int(steps / denoise) steps
             and its last `steps` are run; at 0 nothing is.
     Returns: [steps + 1], or [0] when there is nothing to run.
     Raises: HeddleError, if so little is asked for that the whole schedule could not be held.
     """
+
+    def levels(count: int) -> Tensor:
+        if not skip_last_level:
+            return scheduler(schedule, count)
+        longer = scheduler(schedule, count + 1)
+        return torch.cat((longer[:-2], longer[-1:]))
+
     if denoise > 0.9999:
-        return scheduler(schedule, steps)
+        return levels(steps)
     if denoise <= 0:
         return torch.zeros(0)
     whole = int(steps / denoise)
@@ -72,7 +141,7 @@ def sigmas_for(scheduler: Scheduler, schedule: NoiseSchedule, steps: int, denois
             f"denoise: {denoise} with {steps} steps is the end of a schedule of {whole:,} steps, at most {MOST_STEPS:,}"
             " can be made; set denoise to 0 to leave the latent as it is, or higher"
         )
-    return scheduler(schedule, whole)[-(steps + 1) :]
+    return levels(whole)[-(steps + 1) :]
 
 
 def part_of(sigmas: Tensor, first: int = 0, last: int | None = None, to_clean: bool = False) -> Tensor:
@@ -93,13 +162,3 @@ def part_of(sigmas: Tensor, first: int = 0, last: int | None = None, to_clean: b
 def _end_timesteps(schedule: NoiseSchedule) -> tuple[float, float]:
     noisy, clean = schedule.timestep(torch.tensor([schedule.sigma_max, schedule.sigma_min])).tolist()
     return noisy, clean
-
-
-def _checked(steps: int) -> int:
-    if steps < 1:
-        raise HeddleError(f"steps: {steps}, but a schedule has at least 1")
-    return steps
-
-
-def _ending_at_zero(levels: Tensor) -> Tensor:
-    return torch.cat([levels.to(torch.float32), torch.zeros(1)])

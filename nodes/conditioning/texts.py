@@ -8,7 +8,7 @@ from heddle.graph.context import Context
 from heddle.graph.declare import Number, Text, node
 from heddle.graph.errors import GraphError
 from heddle.prompts.chunks import tokenize_prompt
-from heddle.prompts.embeddings import embedding_finder
+from heddle.prompts.embeddings import EmbeddingFinder
 from heddle.prompts.tokenizer import clip_tokenizer
 from heddle.wires import Clip, Conditioning
 from model_management.embedding_files import read_embedding_file
@@ -29,9 +29,7 @@ def encode_prompt(
 
     (words:1.2) weighs words, `embedding:name` puts in a textual inversion from the embeddings folder.
     """
-    find = embedding_finder(
-        ctx.folders.models("embeddings"), read_embedding_file, key="clip_l", width=clip.config.width
-    )
+    find = EmbeddingFinder(ctx.folders.models("embeddings"), read_embedding_file, key="clip_l", width=clip.config.width)
     tokenized = tokenize_prompt(text, clip_tokenizer(), find_embedding=find)
     for line in tokenized.notes:
         ctx.note(line)

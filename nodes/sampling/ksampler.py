@@ -109,6 +109,8 @@ def sample_part(
     Args:
         noised: the latent has its noise already, as one that an earlier part left.
     """
-    sigmas = part_of(sigmas_for(SCHEDULERS[scheduler], model.predicts.schedule, steps, denoise), first, last, to_clean)
+    sampler, schedule = SAMPLERS[sampler_name], model.predicts.schedule
+    whole = sigmas_for(SCHEDULERS[scheduler], schedule, steps, denoise, skip_last_level=sampler.skips_last_level)
+    sigmas = part_of(whole, first, last, to_clean)
     guider = guide_by_cfg(model, positive, negative, cfg)
-    return sample_guided(guider, SAMPLERS[sampler_name], sigmas, latent_image, StartNoise(seed, noised), ctx)[0]
+    return sample_guided(guider, sampler, sigmas, latent_image, StartNoise(seed, noised), ctx)[0]

@@ -44,7 +44,7 @@ def sample_guided(
             sigmas,
             latent,
             drawn,
-            step_noise=step_noise(noise.seed, latent),
+            step_noise=step_noise(noise.seed),
             mask=latent_image.get("noise_mask"),
             mask_at=guider.mask_at,
             scale=space.scale,

@@ -47,7 +47,7 @@ class StepWatch:
         self.spent_s = 0.0  # on previews
 
     def __call__(self, step: int, x: Tensor, clean: Tensor, /) -> None:
-        self._ctx.progress(step + 1, self._total)
+        self._ctx.progress(min(step + 1, self._total), self._total)  # dpm_adaptive may take more
         if self._shows and step + 1 < self._total and self._is_time():
             try:
                 self._show(clean)

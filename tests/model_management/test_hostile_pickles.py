@@ -1,6 +1,7 @@
 """Files of torch.save that are damaged, hostile or something else: refused in words, and nothing of them runs."""
 
 import pickle
+import struct
 import time
 import zipfile
 from pathlib import Path
@@ -102,6 +103,8 @@ def test_a_hostile_pickle_is_refused_with_words(tmp_path: Path, pickled: bytes, 
         b"\x80\x02Nr\xff\xff\xff\xff.",  # the memo's last place
         b"\x80\x02}q\x00X\x01\x00\x00\x00ah\x00s.",  # a table that holds itself
         b"\x80\x02}q\x00X\x05\x00\x00\x00modelh\x00s.",
+        b"\x80\x02]q\x00h\x00a.",
+        b"\x80\x02](" + b"N" * 200_000 + b"eq\x00](" + b"h\x00" * 200_000 + b"e.",
         # Tables of ten entries, each of which is the one before: ten to the power of twenty names.
         b"\x80\x02}q\x00"
         + b"".join(
@@ -118,7 +121,19 @@ def test_a_hostile_pickle_is_refused_with_words(tmp_path: Path, pickled: bytes, 
         + b"h\x01h\x02\x85R0" * 20_000
         + b"N.",
     ],
-    ids=["marks", "lists", "tuples", "keys", "memo", "itself", "itself as model", "tables of tables", "bytes"],
+    ids=[
+        "marks",
+        "lists",
+        "tuples",
+        "keys",
+        "memo",
+        "itself",
+        "itself as model",
+        "list of itself",
+        "long lists",
+        "tables of tables",
+        "bytes",
+    ],
 )
 def test_a_pickle_that_asks_for_much_gets_little(tmp_path: Path, pickled: bytes) -> None:
     path = in_zip(tmp_path / "m.pt", pickled)
@@ -130,6 +145,28 @@ def test_a_pickle_that_asks_for_much_gets_little(tmp_path: Path, pickled: bytes)
             continue
         assert read is read_torch_content  # which takes anything
     assert time.process_time() - began < 20
+
+
+def array_pickle(data: bytes, times: int = 1) -> bytes:
+    """Arrays of float32 over the same letters, as protocol 2 has them, by the names 0, 1, 2 ..."""
+    letters = b"c_codecs\nencode\nX" + struct.pack("<I", len(data)) + data + b"q\x01X\x06\x00\x00\x00latin1\x86Rq\x020"
+    count = pickle.dumps((len(data.decode()) // 4,), protocol=2)[2:-1]
+    one = b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85U\x01b\x87R" + (
+        b"(K\x01" + count.replace(b"q\x00", b"") + b"cnumpy\ndtype\nU\x02f4K\x00K\x01\x87R\x89h\x02tb"
+    )
+    entries = b"".join(b"X" + struct.pack("<I", len(str(i))) + str(i).encode() + one for i in range(times))
+    return b"\x80\x02" + letters + b"}(" + entries + b"u."
+
+
+def test_arrays_of_letters_that_are_no_bytes_or_far_too_many_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "m.pt"
+    assert tensors_of(in_zip(path, array_pickle(b"\0\0\0\0"), {}))["0"].tolist() == [0.0]
+    with pytest.raises(WeightsError, match="a letter that is no byte"):
+        read_header(in_zip(path, array_pickle("abcʰ".encode()), {}))
+    with pytest.raises(WeightsError, match="more room than the file"):
+        read_header(in_zip(path, array_pickle(b"a" * 1_000_000, times=1000), {}))
+    with pytest.raises(WeightsError, match="more room than the file"):
+        read_torch_content(in_zip(path, array_pickle(b"a" * 1_000_000, times=1000), {}))
 
 
 def test_more_steps_than_any_checkpoint_has_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from heddle.graph.errors import Cancelled, GraphError, ShapeError
+from heddle.numerics.emphasis import EMPHASES
 from heddle.samplers.conditions import Call
 from model_management import image_coding, text_encoding
 from model_management.checkpoint import OpenedCheckpoint, open_checkpoint
@@ -61,6 +62,18 @@ def test_a_weight_moves_a_token_away_from_the_empty_prompt(opened, weights, stat
     wanted[:, 2] = empty[:, 2] + (z[:, 2] - empty[:, 2]) * 1.5
     wanted[:, 5] = empty[:, 5]
     torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-4)
+
+
+def test_weights_may_count_in_a1111s_way(opened, weights):
+    plain_states = encode_text(opened.clip, [chunk(1, 2), chunk(3)], weights).states
+    chunks = [chunk(1, 2, weights={2: 1.5}), chunk(3, weights={1: 0.5})]
+    found = encode_text(opened.clip, chunks, weights, emphasis=EMPHASES["Original"]).states
+    for each, z in enumerate(plain_states.split(10, 1)):
+        factors = torch.tensor([[token[1] for token in chunks[each]]])[..., None]
+        wanted = z * factors * (z.mean() / (z * factors).mean())
+        torch.testing.assert_close(found[:, 10 * each : 10 * each + 10], wanted, rtol=1e-4, atol=1e-4)
+    ignored = encode_text(opened.clip, chunks, weights, emphasis=EMPHASES["Ignore"]).states
+    torch.testing.assert_close(ignored, plain_states)
 
 
 def test_an_earlier_last_layer_is_normed_and_leaves_pooled_as_it_is(opened, weights, states):

@@ -102,6 +102,8 @@ def test_a_trainers_own_classes_are_passed_over(tmp_path: Path) -> None:
         (lambda table: {"state_dict": {f"module.{name}": each for name, each in table.items()}}, ["a.w", "b"]),
         (lambda table: {"state_dict": table, "ema": table}, ["a.w", "b", "ema.a.w", "ema.b"]),
         (lambda table: {"params": table, "params_ema": table}, ["a.w", "b", "params_ema.a.w", "params_ema.b"]),
+        (lambda table: {8: (table, {"c": table["b"]}), "name": "x"}, ["8.0.a.w", "8.0.b", "8.1.c"]),
+        (lambda table: [table, table["b"], 3], ["0.a.w", "0.b", "1"]),
         (lambda table: {"string_to_param": {"*": table["b"]}}, ["string_to_param.*"]),
         (lambda table: {"model": table, "scale": table["b"]}, ["model.a.w", "model.b", "scale"]),
     ],
@@ -145,9 +147,12 @@ def test_a_file_that_changed_is_not_read_by_its_old_header(tmp_path: Path) -> No
 
 def test_small_files_are_read_whole(tmp_path: Path) -> None:
     vectors = torch.randn(2, 3)
-    path = save(tmp_path / "e.pt", {"string_to_param": {"*": vectors}, "name": "x", "list": [vectors, (1, None)]})
+    path = save(
+        tmp_path / "e.pt",
+        {"string_to_param": {"*": vectors}, "name": "x", "list": [vectors, (1, None)], "d": torch.device("cpu")},
+    )
     content = read_torch_content(path)
-    assert (content["name"], content["list"][1]) == ("x", [1, None])
+    assert (content["name"], content["list"][1], content["d"]) == ("x", [1, None], None)
     assert torch.equal(content["string_to_param"]["*"], vectors) and torch.equal(content["list"][0], vectors)
 
 

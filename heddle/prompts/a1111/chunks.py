@@ -10,10 +10,11 @@ from dataclasses import dataclass
 
 from heddle.graph.errors import FileProblem
 from heddle.prompts.a1111.attention import BREAK, parse_attention
-from heddle.prompts.chunks import CHUNK_TOKENS, FindEmbedding, Token, TokenizedPrompt, Tokenizer
-from heddle.prompts.embeddings import Embedding, EmbeddingRow
+from heddle.prompts.chunks import CHUNK_TOKENS, Token, TokenizedPrompt
+from heddle.prompts.embeddings import Embedding, EmbeddingRow, FindEmbedding
 from heddle.prompts.tokenizer import END, START
 from heddle.prompts.weights import Segment
+from heddle.prompts.words import Tokenizer
 
 WITHIN_CHUNK = CHUNK_TOKENS - 2
 BACKTRACK = 20

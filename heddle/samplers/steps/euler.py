@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from itertools import pairwise
 
-import torch
 from torch import Tensor
 
-from heddle.samplers.sampler import Denoiser, NoiseSource, OnStep, draw, sampler, silent
+from heddle.samplers.mixing import ADDED, Mixing
+from heddle.samplers.sampler import Denoiser, NoiseSource, OnStep, sampler, silent
+from heddle.samplers.steps.ancestral import renoised, split_step
 from heddle.samplers.steps.churn import churned
 
 
@@ -46,46 +48,45 @@ def euler_ancestral(
     *,
     on_step: OnStep = silent,
     noise: NoiseSource | None = None,
+    mixing: Mixing = ADDED,
     eta: float = 1.0,
     s_noise: float = 1.0,
-    flow: bool = False,
 ) -> Tensor:
-    """Euler steps that go further down than asked, then add fresh noise to come back up.
+    """Euler steps that go further down than asked, then add fresh noise to come back up, see `split_step`.
 
     Args:
         eta: share of the level that is fresh noise; 0 is plain Euler.
         s_noise: factor on the fresh noise's standard deviation.
-        flow: noise and picture are mixed, (1 - sigma) to sigma, so that adding noise must also shrink the picture.
-
-    Source: Song et al. 2021, arXiv:2010.02502, equation 16, in Karras' variables.
     """
-    split = _split_flow if flow else _split
     for i, (sigma, sigma_next) in enumerate(pairwise(sigmas)):
         clean = denoise(x, sigma)
         on_step(i, x, clean)
         if sigma_next == 0:
             x = clean
             continue
-        down, shrink, up = split(sigma, sigma_next, eta)
-        x = clean + (x - clean) * (down / sigma)
+        split = split_step(float(sigma), float(sigma_next), eta, mixing)
+        x = clean + (x - clean) * (split.down / float(sigma))
         if eta > 0:
-            x = x * shrink + draw(noise, sigma, sigma_next) * s_noise * up
+            x = renoised(x, split, noise, sigma, sigma_next, s_noise)
     return x
 
 
-def _split(sigma: Tensor, sigma_next: Tensor, eta: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Level to step down to, factor on x, and standard deviation of the noise that then leads up to sigma_next."""
-    up = eta * sigma_next * (1 - (sigma_next / sigma) ** 2).clamp(min=0).sqrt()
-    up = torch.minimum(up, sigma_next)
-    return (sigma_next**2 - up**2).clamp(min=0).sqrt(), torch.ones_like(sigma), up
+@sampler("ddpm")
+def ddpm(
+    denoise: Denoiser,
+    x: Tensor,
+    sigmas: Tensor,
+    *,
+    on_step: OnStep = silent,
+    noise: NoiseSource | None = None,
+) -> Tensor:
+    """The posterior of the diffusion itself, step by step: Euler with all the fresh noise, added also to a flow.
 
-
-def _split_flow(sigma: Tensor, sigma_next: Tensor, eta: float) -> tuple[Tensor, Tensor, Tensor]:
-    """The same for mixed latents.
-
-    Shrinking by (1 - sigma_next) / (1 - down) brings the picture's share to that of sigma_next; the noise left over by
-    then has deviation down * shrink, and what lacks to sigma_next is drawn.
+    Source: Ho et al. 2020, arXiv:2006.11239, algorithm 2, in Karras' variables.
     """
-    down = sigma_next * (1 + (sigma_next / sigma - 1) * eta)
-    shrink = (1 - sigma_next) / (1 - down)
-    return down, shrink, (sigma_next**2 - (down * shrink) ** 2).clamp(min=0).sqrt()
+    return euler_ancestral.function(denoise, x, sigmas, on_step=on_step, noise=noise)
+
+
+#: Euler is DDIM (Song et al. 2021, arXiv:2010.02502, equation 13) in Karras' variables. Under a mask it takes noise of
+#: its own for what is kept.
+ddim = replace(euler.with_options("ddim"), renews_kept=True)

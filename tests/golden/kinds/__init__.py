@@ -4,6 +4,7 @@ from tests.golden.kinds.chains import CHAINS
 from tests.golden.kinds.control_nets import CONTROL_NETS
 from tests.golden.kinds.infotext import INFOTEXT
 from tests.golden.kinds.kind import Kind
+from tests.golden.kinds.menu_schedules import MENU_SCHEDULES
 from tests.golden.kinds.node_sampling import NODE_SAMPLING
 from tests.golden.kinds.noise_a1111 import NOISE_A1111
 from tests.golden.kinds.noise_levels import NOISE_LEVELS
@@ -14,11 +15,14 @@ from tests.golden.kinds.sd15 import SD15
 from tests.golden.kinds.small_autoencoders import SMALL_AUTOENCODERS
 from tests.golden.kinds.text_inversion import TEXT_INVERSION
 from tests.golden.kinds.tokens import TOKENS
+from tests.golden.kinds.tokens_other import TOKENS_OTHER
 
 KINDS = (
     NOISE_LEVELS,
+    MENU_SCHEDULES,
     SAMPLING,
     NODE_SAMPLING,
+    TOKENS_OTHER,
     TOKENS,
     SD15,
     CONTROL_NETS,

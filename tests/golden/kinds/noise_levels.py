@@ -12,9 +12,11 @@ from heddle.samplers import noise_schedules as levels
 from heddle.samplers.catalogue import SAMPLERS, SCHEDULERS
 from heddle.samplers.noise_schedules import NoiseSchedule
 from heddle.samplers.predictions import Clean, CosmosRectified, Edm, Epsilon, Flow, Lcm, Prediction, Velocity
-from heddle.samplers.schedules import karras_sigmas, sigmas_for
+from heddle.samplers.schedules import sigmas_for
+from heddle.samplers.sigma_tools import sigma_at
 from tests.golden.checks import Check, NotCovered, tolerance
 from tests.golden.kinds.kind import Kind
+from tests.golden.kinds.sigma_nodes import sigmas_of_node
 from tests.golden.sets import Case
 from tests.golden.workshop import Workshop
 
@@ -74,12 +76,12 @@ def check(case: Case, workshop: Workshop) -> Iterator[Check]:
     inputs = case.inputs
     if "family" in inputs:
         yield from _check_model(case, workshop)
-    elif "node" in inputs:
-        yield from _check_sigmas(case, workshop, _sigmas_of_node(case, workshop))
+    elif inputs.get("node") == "SamplingPercentToSigma":
+        yield from _check_percents(case, workshop)
+    elif inputs.get("node") not in (None, "BasicScheduler"):
+        got = sigmas_of_node(inputs, lambda name: model_named(name, workshop).schedule)
+        yield from _check_sigmas(case, workshop, *got)
     elif "scheduler" in inputs and "model" in inputs:
-        sampler = inputs.get("sampler", "euler")
-        if sampler not in SAMPLERS:
-            raise NotCovered(f"sampler {sampler}")
         yield from _check_sigmas(case, workshop, _scheduled(inputs, workshop))
     else:
         raise NotCovered("cases of this form")
@@ -123,27 +125,30 @@ def _check_model(case: Case, workshop: Workshop) -> Iterator[Check]:
         yield from inside("inverse_noise_scaling", prediction.finish(sigma, x))
 
 
-def _check_sigmas(case: Case, workshop: Workshop, sigmas: Tensor) -> Iterator[Check]:
+def _check_sigmas(case: Case, workshop: Workshop, *outputs: Tensor) -> Iterator[Check]:
     model = case.inputs.get("model")
     rtol, atol = _sigma_tolerance(workshop, bool(model) and model_named(model, workshop).is_flow)
-    yield Check("sigmas", sigmas, workshop.golden.tensors()[case.tensors["sigmas"]], rtol, atol)
+    for got, (name, key) in zip(outputs, case.tensors.items(), strict=True):
+        yield Check(name, got, workshop.golden.tensors()[key], rtol, atol)
+
+
+def _check_percents(case: Case, workshop: Workshop) -> Iterator[Check]:
+    rtol = tolerance(workshop.golden, "percent_to_sigma", "rtol", 1e-5)
+    for result in case.values["results"]:
+        schedule = model_named(result["model"], workshop).schedule
+        got = sigma_at(schedule, result["sampling_percent"], result["return_actual_sigma"])
+        yield Check(str(result), torch.tensor(got), torch.tensor(result["sigma"]), rtol, 1e-7)
 
 
 def _scheduled(inputs: Mapping[str, Any], workshop: Workshop) -> Tensor:
-    name = inputs["scheduler"]
+    name, sampler = inputs["scheduler"], inputs.get("sampler", "euler")
     if name not in SCHEDULERS:
         raise NotCovered(f"scheduler {name}")
+    if sampler not in SAMPLERS:
+        raise NotCovered(f"sampler {sampler}")
     schedule = model_named(inputs["model"], workshop).schedule
-    return sigmas_for(SCHEDULERS[name], schedule, inputs["steps"], inputs.get("denoise", 1.0))
-
-
-def _sigmas_of_node(case: Case, workshop: Workshop) -> Tensor:
-    inputs = case.inputs
-    if inputs["node"] == "BasicScheduler":
-        return _scheduled(inputs, workshop)
-    if inputs["node"] == "KarrasScheduler":
-        return karras_sigmas(inputs["steps"], inputs["sigma_min"], inputs["sigma_max"], inputs["rho"])
-    raise NotCovered(f"node {inputs['node']}")
+    skips, denoise = SAMPLERS[sampler].skips_last_level, inputs.get("denoise", 1.0)
+    return sigmas_for(SCHEDULERS[name], schedule, inputs["steps"], denoise, skip_last_level=skips)
 
 
 def _sigma_tolerance(workshop: Workshop, is_flow: bool) -> tuple[float, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -12,7 +13,7 @@ from torch import Tensor
 from heddle.samplers.catalogue import SAMPLERS, SCHEDULERS
 from heddle.samplers.conditions import condition_sides
 from heddle.samplers.guiders import cfg
-from heddle.samplers.noise import initial_noise, white_noise
+from heddle.samplers.noise import SeededSteps, initial_noise
 from heddle.samplers.predictions import Prediction
 from heddle.samplers.run import run_sampler
 from heddle.samplers.schedules import sigmas_for
@@ -65,7 +66,7 @@ def _check_run(case: Case, workshop: Workshop) -> Iterator[Check]:
     sampler = SAMPLERS.get(inputs["sampler"])
     if sampler is None:
         raise NotCovered(f"sampler {inputs['sampler']}")
-    options = inputs.get("options", {})
+    options = inputs.get("options") or _settings(inputs.get("settings", ""))
     unknown = set(options) - set(sampler.options)
     if unknown:
         raise NotCovered(f"{sampler.name}'s option {', '.join(sorted(unknown))}")
@@ -85,16 +86,15 @@ def _check_run(case: Case, workshop: Workshop) -> Iterator[Check]:
     denoise = cfg(guess, inputs.get("cfg", 1.0), prediction)
     steps: list[tuple[Tensor, Tensor]] = []
     final = run_sampler(
-        sampler,
+        sampler.with_options(**options),
         denoise,
         prediction,
         stored["sigmas"] if "sigmas" in stored else _scheduled(inputs, prediction),
         latent,
         noise,
-        step_noise=white_noise(_noise_seed(inputs), latent),
+        step_noise=_step_noise(inputs),
         mask=mask,
         on_step=lambda step, x, clean: steps.append((x, clean)),
-        options=options,
     )
     rtol, atol = tolerance(workshop.golden, "final", "rtol", 1e-4), case.values.get("atol", 1e-4)
     yield Check("final", final, stored["final"], rtol, atol)
@@ -108,13 +108,20 @@ def _scheduled(inputs: dict[str, Any], prediction: Prediction) -> Tensor:
     if inputs["scheduler"] not in SCHEDULERS:
         raise NotCovered(f"scheduler {inputs['scheduler']}")
     scheduler = SCHEDULERS[inputs["scheduler"]]
-    return sigmas_for(scheduler, prediction.schedule, inputs["steps"], inputs.get("denoise", 1.0))
+    steps, denoise = inputs["steps"], inputs.get("denoise", 1.0)
+    skips = SAMPLERS[inputs["sampler"]].skips_last_level
+    return sigmas_for(scheduler, prediction.schedule, steps, denoise, skip_last_level=skips)
 
 
-def _noise_seed(inputs: dict[str, Any]) -> int:
-    """Which seed the noise between steps is drawn from: churn's is written in a sentence of its own."""
-    if inputs.get("options", {}).get("s_churn"):
-        seed = re.search(r"manual_seed\((\d+)\)", inputs.get("churn_noise", ""))
-        if seed:
-            return int(seed[1])
-    return inputs["step_noise_seed"]
+def _settings(text: str) -> dict[str, Any]:
+    """`Some node: name 0.5, word 'one', flag true (remark)` as options."""
+    found = re.findall(r"(\w+) (?:'([^']*)'|(true|false|[\d.]+))", text.partition(":")[2].partition("(")[0])
+    return {name: word or json.loads(value) for name, word, value in found}
+
+
+def _step_noise(inputs: dict[str, Any]) -> SeededSteps:
+    """The seeds of a run: churn's is written in a sentence of its own."""
+    seed = inputs["step_noise_seed"]
+    churn = re.search(r"manual_seed\((\d+)\)", inputs.get("churn_noise", ""))
+    white = int(churn[1]) if churn and inputs.get("options", {}).get("s_churn") else seed
+    return SeededSteps(white=white, brownian=seed, kept=seed + 1)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import torch
 
 from heddle.graph.errors import FileProblem
-from heddle.prompts.embeddings import embedding_finder
+from heddle.prompts.embeddings import EmbeddingFinder
 from model_management.embedding_files import read_embedding_file
 from tests.golden.checks import Check
 from tests.golden.kinds.kind import Kind
@@ -18,7 +18,7 @@ from tests.golden.workshop import Workshop
 def check(case: Case, workshop: Workshop) -> Iterator[Check]:
     inputs, values = case.inputs, case.values
     folder = workshop.golden.path.parent / "embeddings"
-    find = embedding_finder([folder], read_embedding_file, key=inputs["key"], width=inputs["size"])
+    find = EmbeddingFinder([folder], read_embedding_file, key=inputs["key"], width=inputs["size"])
     try:
         embedding, is_usable = find(inputs["name"]), True
     except FileProblem:

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from heddle.prompts.chunks import TokenizedPrompt, tokenize_prompt
-from heddle.prompts.embeddings import EmbeddingRow, embedding_finder
+from heddle.prompts.embeddings import EmbeddingFinder, EmbeddingRow
 from heddle.prompts.tokenizer import END, clip_tokenizer
 from heddle.prompts.weights import parse_weights
 from model_management.embedding_files import read_embedding_file
@@ -40,11 +40,11 @@ def check(case: Case, workshop: Workshop) -> Iterator[Check]:
         if encoder not in ENCODERS:
             raise NotCovered(f"encoder {encoder}")
         if _is_binding(encoder, chunks, workshop):
-            yield from _check_chunks(encoder, _tokenized(prompt, encoder, workshop), chunks)
+            yield from check_chunks(encoder, _tokenized(prompt, encoder, workshop), chunks)
     unweighted = case.values.get("slow_disable_weights_l")
     if unweighted is not None and "fast" not in known and _is_binding("l", unweighted, workshop):
         got = _tokenized(prompt, "l", workshop, weighted=False)
-        yield from _check_chunks("l, weights disabled", got, unweighted)
+        yield from check_chunks("l, weights disabled", got, unweighted)
 
 
 TOKENS = Kind(names=("c_tokens*",), check=check)
@@ -56,7 +56,7 @@ def _check_weights(case: Case) -> Iterator[Check]:
     yield Check("weights", _doubles(segment.weight for segment in got), _doubles(w for _, w in want), atol=_WEIGHT_ATOL)
 
 
-def _check_chunks(encoder: str, got: TokenizedPrompt, want: list[dict[str, Any]]) -> Iterator[Check]:
+def check_chunks(encoder: str, got: TokenizedPrompt, want: list[dict[str, Any]]) -> Iterator[Check]:
     yield Check(f"{encoder}: number of chunks", len(got.chunks), len(want))
     for number, (chunk, stored) in enumerate(zip(got.chunks, want, strict=False)):
         # Lists are cut after the first token of the padding.
@@ -73,7 +73,7 @@ def _check_chunks(encoder: str, got: TokenizedPrompt, want: list[dict[str, Any]]
 
 def _tokenized(prompt: str, encoder: str, workshop: Workshop, weighted: bool = True) -> TokenizedPrompt:
     pad, width, key = ENCODERS[encoder]
-    finder = embedding_finder([_embedding_folder(workshop)], read_embedding_file, key=key, width=width)
+    finder = EmbeddingFinder([_embedding_folder(workshop)], read_embedding_file, key=key, width=width)
     return tokenize_prompt(prompt, clip_tokenizer(), pad=pad, find_embedding=finder, weighted=weighted)
 
 

@@ -8,14 +8,15 @@ import torch
 from safetensors.torch import save_file
 
 from heddle.graph.errors import FileProblem
-from heddle.prompts.embeddings import embedding_finder, list_embeddings, pick_rows
+from heddle.prompts.chunks import tokenize_prompt
+from heddle.prompts.embeddings import EmbeddingFinder, list_embeddings, pick_rows
 from model_management.embedding_files import read_embedding_file
 
 TWO, THREE, WIDE = torch.ones(2, 8), torch.zeros(3, 8), torch.ones(2, 16)
 
 
 def find_in(folder: Path, name: str, key: str = "clip_l", width: int | None = 8):
-    return embedding_finder([folder], read_embedding_file, key=key, width=width)(name)
+    return EmbeddingFinder([folder], read_embedding_file, key=key, width=width)(name)
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -98,6 +99,12 @@ def test_an_embedding_of_another_model_is_refused_with_both_widths(tmp_path: Pat
     assert find_in(tmp_path, "wide", width=None) is not None
 
 
+def test_an_embedding_without_finite_numbers_is_refused(tmp_path: Path) -> None:
+    save_file({"emb_params": torch.tensor([[1.0, float("nan")]])}, tmp_path / "burnt.safetensors")
+    with pytest.raises(FileProblem, match=r"'burnt'.*no finite numbers"):
+        find_in(tmp_path, "burnt", width=2)
+
+
 @pytest.mark.parametrize("name", ["bad.safetensors", "bad.pt", "bad.bin"])
 @pytest.mark.parametrize("content", [b"", b"not a file of tensors", b"\x80\x05." + b"\0" * 50])
 def test_a_damaged_file_is_named(tmp_path: Path, name: str, content: bytes) -> None:
@@ -124,10 +131,25 @@ def test_files_are_read_once_and_folders_listed_at_the_first_question(tmp_path: 
         reads.append(path)
         return {"emb_params": TWO}
 
-    find = embedding_finder([tmp_path], read, key="clip_l")
+    find = EmbeddingFinder([tmp_path], read, key="clip_l")
     touch(tmp_path, "late.pt")
     assert find("late") is find("late")
     assert len(reads) == 1
+
+
+def test_a_name_that_is_not_there_is_told_with_those_near_to_it(tmp_path: Path) -> None:
+    touch(tmp_path, "Moebius.pt", "styles/ink wash.safetensors", "other.bin")
+    find = EmbeddingFinder([tmp_path], read_embedding_file, key="clip_l")
+    assert find.near("mobius") == ["Moebius"]
+    assert find.near("INKWASH") == ["ink wash"]
+    assert find.near("x" * 10_000) == []
+    prompt = tokenize_prompt("a embedding:mobius, embedding:zzz", Letters(), find_embedding=find)
+    assert prompt.notes == ["no embedding file for 'mobius' (near to it: 'Moebius'), 'zzz': left out of the prompt"]
+
+
+class Letters:
+    def encode(self, text: str) -> list[int]:
+        return [ord(letter) for letter in text]
 
 
 def test_a_missing_folder_holds_nothing(tmp_path: Path) -> None:

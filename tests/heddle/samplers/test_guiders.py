@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 import torch
@@ -107,3 +108,28 @@ def test_perp_neg_leaves_alone_what_the_positive_asks_for() -> None:
 def test_perp_neg_with_a_positive_that_asks_for_nothing_stays_finite() -> None:
     clean = perp_neg(Guesses(positive=0.0, negative=1.0, empty=0.0), 2.0, 1.0, PREDICTION)(X, SIGMA)
     assert clean.isfinite().all()
+
+
+@pytest.mark.parametrize("scale", [1.0, 2.5])
+def test_the_negatives_own_guess_is_given_where_it_is_asked_for(scale: float) -> None:
+    guesses = Guesses(positive=6.0, middle=4.0, negative=1.0, empty=2.0)
+
+    def shift(step: GuidedStep) -> GuidedStep:
+        return step if step.negative is None else replace(step, negative=step.negative + 1)
+
+    shifted = [lambda: GuidanceChange(before=shift)]
+    for denoise, plain in (
+        (cfg(guesses, scale, PREDICTION), 1.0),
+        (cfg(guesses, scale, PREDICTION, shifted), 2.0),  # as guidance sees it
+        (dual_cfg(guesses, scale, scale, PREDICTION), 1.0),
+        (dual_cfg(guesses, scale, scale, PREDICTION, nested=True), 1.0),
+        (perp_neg(guesses, scale, 1.0, PREDICTION), 2.0),
+    ):
+        both = denoise.both(X, SIGMA)
+        assert torch.equal(both[1], torch.full_like(X, plain))
+        assert plain == 2.0 or torch.equal(both[0], denoise(X, SIGMA))
+
+
+def test_without_a_negative_both_guesses_are_the_same() -> None:
+    clean, plain = cfg(Guesses(positive=3.0), 2.0, PREDICTION, negative=None).both(X, SIGMA)
+    assert clean is plain

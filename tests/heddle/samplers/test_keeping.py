@@ -7,6 +7,7 @@ from torch import Tensor
 from heddle.samplers.keeping import differential, masked
 from heddle.samplers.noise_schedules import scaled_linear
 from heddle.samplers.predictions import Epsilon
+from heddle.samplers.sampler import AskedFor
 from heddle.samplers.schedules import karras
 
 PREDICTION = Epsilon(scaled_linear(0.00085, 0.012))
@@ -47,3 +48,16 @@ def test_below_full_strength_the_mask_shines_through(strength: float) -> None:
 def test_a_run_of_one_level_lets_everything_go() -> None:
     sigmas = SIGMAS[-2:-1]
     assert float(differential(1.0)(torch.full((1, 1, 1, 1), 0.3), sigmas[0], sigmas, PREDICTION)) == 1
+
+
+def test_of_both_guesses_only_the_guided_one_keeps_the_latent() -> None:
+    latent, noise, x = (torch.full((1, 4, 1, 2), value) for value in (10.0, 1.0, 7.0))
+    mask = torch.tensor([1.0, 0.0]).view(1, 1, 1, 2)
+
+    def ask(x: Tensor, sigma: Tensor, needs_plain: bool) -> tuple[Tensor, Tensor]:
+        assert needs_plain
+        return x * 0 + 3, x
+
+    clean, plain = masked(AskedFor(ask), mask, latent, noise, PREDICTION, SIGMAS).both(x, torch.tensor(2.0))
+    assert clean[0, 0, 0].tolist() == [3.0, 10.0]
+    assert plain[0, 0, 0].tolist() == [7.0, 12.0]  # the noised latent that was asked about

@@ -1,10 +1,12 @@
 """Noise from seeds."""
 
+import warnings
+
 import pytest
 import torch
 
 from heddle.graph.errors import ShapeError
-from heddle.samplers.noise import initial_noise, step_noise, white_noise
+from heddle.samplers.noise import brownian_noise, initial_noise, step_noise, white_noise
 
 SHAPE = (3, 4, 8, 8)
 
@@ -43,9 +45,57 @@ def test_a_batch_index_of_another_length_than_the_batch_is_refused() -> None:
 
 
 def test_the_noise_between_steps_does_not_repeat_the_noise_of_the_start() -> None:
-    levels = torch.tensor(1.0), torch.tensor(0.5)
-    source = step_noise(42, torch.zeros(SHAPE))
+    levels = torch.tensor([1.0, 0.5])
+    source = step_noise(42).source("white", torch.zeros(SHAPE), levels)
     first, second = source(*levels), source(*levels)
     assert torch.equal(first, initial_noise(43, SHAPE))
     assert not torch.equal(first, second)
-    assert torch.equal(step_noise(2**64 - 1, torch.zeros(SHAPE))(*levels), initial_noise(0, SHAPE))
+    wrapped = step_noise(2**64 - 1).source("white", torch.zeros(SHAPE), levels)
+    assert torch.equal(wrapped(*levels), initial_noise(0, SHAPE))
+
+
+class TestBrownian:
+    SIGMAS = torch.tensor([14.6, 6.0, 2.0, 0.5, 0.1, 0.0])
+    BIG = torch.zeros(1, 4, 64, 64)
+
+    def grown(self, high: float, low: float, seed: int = 3) -> torch.Tensor:
+        """What a fresh path of this seed grows by."""
+        source = brownian_noise(seed, self.BIG, self.SIGMAS)
+        return source(torch.tensor(high), torch.tensor(low)) * (high - low) ** 0.5
+
+    def test_a_draw_has_unit_variance_over_any_part(self) -> None:
+        source = brownian_noise(3, self.BIG, self.SIGMAS)
+        for high, low in ((14.6, 6.0), (6.0, 0.5), (0.5, 0.1), (3.0, 2.9)):
+            drawn = source(torch.tensor(high), torch.tensor(low))
+            assert float(drawn.std()) == pytest.approx(1, abs=0.03)
+            assert abs(float(drawn.mean())) < 0.03
+
+    def test_parts_add_up_to_the_whole_in_whatever_order_they_are_asked_for(self) -> None:
+        whole = self.grown(14.6, 2.0)
+        assert torch.allclose(self.grown(14.6, 6.0) + self.grown(6.0, 2.0), whole, atol=1e-4)
+        source = brownian_noise(3, self.BIG, self.SIGMAS)
+        source(torch.tensor(1.0), torch.tensor(0.7))
+        assert torch.allclose(source(torch.tensor(14.6), torch.tensor(2.0)) * 12.6**0.5, whole, atol=1e-4)
+
+    def test_parts_that_do_not_meet_are_independent(self) -> None:
+        a, b = self.grown(14.6, 6.0).flatten(), self.grown(6.0, 2.0).flatten()
+        assert abs(float(torch.corrcoef(torch.stack([a, b]))[0, 1])) < 0.03
+
+    def test_a_way_up_is_the_way_down_backwards(self) -> None:
+        source = brownian_noise(3, self.BIG, self.SIGMAS)
+        down, up = source(*self.SIGMAS[1:3]), source(*self.SIGMAS[1:3].flip(0))
+        assert torch.allclose(down, -up)
+
+    def test_a_seed_is_a_path(self) -> None:
+        assert torch.equal(self.grown(6.0, 2.0, seed=-1), self.grown(6.0, 2.0, seed=2**64 - 1))
+        assert not torch.equal(self.grown(6.0, 2.0, seed=4), self.grown(6.0, 2.0))
+
+    def test_levels_without_a_way_between_them_and_levels_outside_draw_without_complaint(self) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            one = brownian_noise(3, self.BIG, torch.tensor([2.0, 0.0]))
+            assert not bool(one(torch.tensor(2.0), torch.tensor(2.0)).any())
+            odd = torch.tensor([14.614643096923828, 0.13636364042758942])
+            source = brownian_noise(3, self.BIG, odd)
+            assert bool(source(*odd).isfinite().all())
+            assert bool(source(torch.tensor(20.0), torch.tensor(0.01)).isfinite().all())

@@ -11,9 +11,11 @@ from heddle.samplers.noise import initial_noise, seeded, step_noise
 from heddle.samplers.noise_a1111 import CpuStream, ImageNoise, Variation, slerp
 from heddle.samplers.noise_sources import DEFAULT, NOISE_SOURCES, run_noise
 from heddle.samplers.philox import Philox
+from heddle.samplers.sampler import NoiseKind
 
 SHAPE = (4, 6, 8)
-SIGMA = torch.tensor(1.0)
+SIGMAS = torch.tensor([4.0, 2.0, 1.0])
+KINDS: tuple[NoiseKind, ...] = ("white", "brownian")
 
 
 def randn(seed: int, *shape: int) -> Tensor:
@@ -81,26 +83,35 @@ def test_the_default_source_is_this_ecosystems() -> None:
     like = torch.zeros(2, *SHAPE)
     noise = run_noise(DEFAULT, 8, like, batch_index=[3, 1])
     assert torch.equal(noise.first, initial_noise(8, like.shape, [3, 1]))
-    assert torch.equal(noise.steps(SIGMA, SIGMA), step_noise(8, like)(SIGMA, SIGMA))
+    for kind in KINDS:
+        drawn, wanted = (one.source(kind, like, SIGMAS)(*SIGMAS[:2]) for one in (noise.steps, step_noise(8)))
+        assert torch.equal(drawn, wanted)
 
 
 @pytest.mark.parametrize("source", NOISE_SOURCES)
 @pytest.mark.parametrize("batch_index", [None, [4, 0, 2]])
 def test_an_image_of_a_batch_is_as_it_would_be_alone(source: str, batch_index: list[int] | None) -> None:
-    batch = run_noise(source, 20, torch.zeros(3, *SHAPE), batch_index=batch_index, each_alone=True)
-    steps = [batch.steps(SIGMA, SIGMA) for _ in range(2)]
+    like = torch.zeros(3, *SHAPE)
+    batch = run_noise(source, 20, like, batch_index=batch_index, each_alone=True)
+    sources = {kind: batch.steps.source(kind, like, SIGMAS) for kind in KINDS}
+    drawn = {kind: [sources[kind](*SIGMAS[i : i + 2]) for i in range(2)] for kind in KINDS}
     for place, number in enumerate(batch_index or range(3)):
-        alone = run_noise(source, 20 + number, torch.zeros(1, *SHAPE))
+        alone = run_noise(source, 20 + number, like[:1])
         assert torch.equal(batch.first[place], alone.first[0])
-        for step in steps:
-            assert torch.equal(step[place], alone.steps(SIGMA, SIGMA)[0])
+        assert torch.equal(batch.steps.over_kept(like)[place], alone.steps.over_kept(like[:1])[0])
+        for kind in KINDS:
+            own = alone.steps.source(kind, like[:1], SIGMAS)
+            for i in range(2):
+                assert torch.equal(drawn[kind][i][place], own(*SIGMAS[i : i + 2])[0])
 
 
 def test_step_noise_has_the_latents_dtype() -> None:
     for source in NOISE_SOURCES:
-        noise = run_noise(source, 1, torch.zeros(1, *SHAPE, dtype=torch.float64))
+        like = torch.zeros(1, *SHAPE, dtype=torch.float64)
+        noise = run_noise(source, 1, like)
         assert noise.first.dtype is torch.float32
-        assert noise.steps(SIGMA, SIGMA).dtype is torch.float64
+        for kind in KINDS:
+            assert noise.steps.source(kind, like, SIGMAS)(*SIGMAS[:2]).dtype is torch.float64
 
 
 def test_what_is_no_source_or_no_index_is_named() -> None:
@@ -108,3 +119,12 @@ def test_what_is_no_source_or_no_index_is_named() -> None:
         run_noise("dice", 1, torch.zeros(1, *SHAPE))
     with pytest.raises(ShapeError, match=r"2 pictures.*names 1"):
         run_noise("a1111 cpu", 1, torch.zeros(2, *SHAPE), batch_index=[0])
+
+
+@pytest.mark.parametrize("source", NOISE_SOURCES)
+def test_steps_draw_white_noise_of_another_size_too(source: str) -> None:
+    like, larger = torch.zeros(2, *SHAPE), torch.zeros(2, 4, 16, 12)
+    noise = run_noise(source, 1, like, each_alone=True).steps
+    assert noise.source("white", like, SIGMAS)(SIGMAS[0], SIGMAS[1], larger).shape == larger.shape
+    with pytest.raises(ShapeError, match="one size"):
+        noise.source("brownian", like, SIGMAS)(SIGMAS[0], SIGMAS[1], larger)

@@ -1,125 +1,38 @@
-"""Samplers against mathematics: with normal data the perfect denoiser is known, and so is each sampler's order."""
+"""What every sampler keeps to, whatever its method."""
 
-import math
-from itertools import pairwise
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
-from heddle.graph.errors import Cancelled, HeddleError
-from heddle.samplers.catalogue import SAMPLERS
-from heddle.samplers.noise import white_noise
-from tests.heddle.samplers.gaussian import (
-    VARIANCE,
-    end_of_path,
-    log_levels,
-    perfect_denoiser,
-    perfect_flow_denoiser,
-    variance_at_end,
-)
+from heddle.graph.errors import Cancelled, HeddleError, ShapeError
+from heddle.samplers.catalogue import SAMPLERS, SCHEDULERS
+from heddle.samplers.noise import initial_noise, step_noise
+from heddle.samplers.noise_schedules import FlowSchedule, scaled_linear
+from heddle.samplers.predictions import Epsilon, Flow, Prediction, Velocity
+from heddle.samplers.run import run_sampler
+from heddle.samplers.steps.lcm import lcm_upscale
+from tests.heddle.samplers.gaussian import log_levels, perfect_denoiser, perfect_flow_denoiser
 
-ALL = sorted(SAMPLERS)
+ALL = list(SAMPLERS)
+# These choose levels of their own, so that their steps are not the schedule's.
+OWN_STEPS = {"dpm_fast", "dpm_adaptive"}
+STEPPING = [name for name in ALL if name not in OWN_STEPS]
 
-
-@pytest.mark.parametrize(("name", "order"), [("euler", 1), ("heun", 2), ("dpmpp_2m", 2)])
-def test_twice_the_steps_divide_the_error_by_two_to_the_order(name: str, order: int) -> None:
-    errors = []
-    for steps in (100, 200, 400):
-        got, exact = end_of_path(SAMPLERS[name], steps)
-        errors.append(abs(got - exact))
-    measured = [math.log2(before / after) for before, after in pairwise(errors)]
-    assert measured == pytest.approx([order, order], abs=0.1)
+SD1 = scaled_linear(0.00085, 0.012)
+MODELS: dict[str, Prediction] = {
+    "eps": Epsilon(SD1),
+    "v": Velocity(scaled_linear(0.00085, 0.012, zero_terminal_snr=True)),
+    "flow": Flow(FlowSchedule(3.0)),
+}
 
 
-def test_second_order_is_worth_its_second_call() -> None:
-    euler, exact = end_of_path(SAMPLERS["euler"], 40)
-    heun, _ = end_of_path(SAMPLERS["heun"], 20)  # as many calls
-    assert abs(heun - exact) < abs(euler - exact) / 3
-
-
-def test_euler_ancestral_without_fresh_noise_is_euler() -> None:
-    sigmas, x = log_levels(7), torch.linspace(-2, 2, 5, dtype=torch.float64)
-    ancestral = SAMPLERS["euler_ancestral"](perfect_denoiser, x, sigmas, eta=0.0)
-    assert torch.allclose(ancestral, SAMPLERS["euler"](perfect_denoiser, x, sigmas), rtol=1e-12)
-
-
-def test_euler_ancestral_ends_with_the_variance_of_the_data() -> None:
-    errors = []
-    for steps in (50, 100, 200):
-        sigmas = log_levels(steps)
-        wanted = VARIANCE + float(sigmas[-1]) ** 2
-        got = variance_at_end(SAMPLERS["euler_ancestral"], perfect_denoiser, sigmas, VARIANCE + float(sigmas[0]) ** 2)
-        errors.append(abs(got / wanted - 1))
-    assert errors[-1] < 0.05
-    assert errors[0] / errors[1] == pytest.approx(2, abs=0.2)
-    assert errors[1] / errors[2] == pytest.approx(2, abs=0.2)
-
-
-@pytest.mark.parametrize("eta", [0.0, 0.5, 1.0])
-def test_euler_ancestral_ends_with_the_variance_of_the_data_where_noise_is_mixed_in(eta: float) -> None:
-    errors = []
-    for steps in (50, 100, 200):
-        sigmas = torch.linspace(0.999, 0.01, steps + 1, dtype=torch.float64)
-        start, end = ((1 - sigma) ** 2 * VARIANCE + sigma**2 for sigma in (sigmas[0], sigmas[-1]))
-        got = variance_at_end(
-            SAMPLERS["euler_ancestral"], perfect_flow_denoiser, sigmas, float(start), eta=eta, flow=True
-        )
-        errors.append(abs(got / float(end) - 1))
-    assert errors[-1] < 0.05
-    assert errors[0] / errors[2] == pytest.approx(4, abs=1)
-
-
-def test_one_step_of_euler_ancestral_leaves_pure_data_at_its_level() -> None:
-    """With a denoiser that knows the picture, x stays at exactly the level that was asked for."""
-    picture = 0.7
-    sigma, sigma_next = torch.tensor([0.8, 0.5], dtype=torch.float64)
-    for flow in (False, True):
-        keep, keep_next = (1 - sigma, 1 - sigma_next) if flow else (1.0, 1.0)
-
-        def step(noise_in_x: float, drawn: float, flow: bool = flow, keep: Tensor | float = keep) -> float:
-            x = keep * picture + sigma * torch.tensor([noise_in_x], dtype=torch.float64)
-            got = SAMPLERS["euler_ancestral"](
-                lambda x, sigma: torch.full_like(x, picture),
-                x,
-                torch.stack([sigma, sigma_next]),
-                noise=lambda a, b: torch.tensor([drawn], dtype=torch.float64),
-                flow=flow,
-            )
-            return float(got)
-
-        mean = step(0, 0)
-        spread = math.hypot(step(1, 0) - mean, step(0, 1) - mean)
-        assert mean == pytest.approx(float(keep_next * picture))
-        assert spread == pytest.approx(float(sigma_next))
-
-
-@pytest.mark.parametrize("name", ["euler", "heun"])
-def test_churn_raises_the_level_and_keeps_the_distribution(name: str) -> None:
-    churn = {"s_churn": 8.0, "s_tmin": 0.1, "s_tmax": 5.0}
-    errors = []
-    for steps in (50, 100, 200):
-        sigmas = log_levels(steps)
-        start = VARIANCE + float(sigmas[0]) ** 2
-        # A churned step is one call of the sampler with two levels, so the share per step is given for one step.
-        options = {**churn, "s_churn": churn["s_churn"] / steps}
-        got = variance_at_end(SAMPLERS[name], perfect_denoiser, sigmas, start, **options)
-        errors.append(abs(got / (VARIANCE + float(sigmas[-1]) ** 2) - 1))
-    assert errors[2] < 0.06
-    assert errors[2] < errors[1] < errors[0]
-
-
-def test_churn_above_and_below_its_limits_draws_nothing() -> None:
-    drawn: list[float] = []
-
-    def noise(sigma: Tensor, raised: Tensor) -> Tensor:
-        drawn.append(float(sigma))
-        return torch.zeros(1)
-
-    sigmas = torch.tensor([8.0, 4.0, 2.0, 1.0, 0.0])
-    SAMPLERS["euler"](perfect_denoiser, torch.ones(1), sigmas, noise=noise, s_churn=1.0, s_tmin=2.0, s_tmax=4.0)
-    assert drawn == [4.0, 2.0]
+def test_the_menus_have_their_order() -> None:
+    assert ALL[:4] == ["euler", "euler_cfg_pp", "euler_ancestral", "euler_ancestral_cfg_pp"]
+    assert ALL[-3:] == ["ddim", "uni_pc", "uni_pc_bh2"]
+    assert (len(ALL), len(SCHEDULERS)) == (44, 9)
+    assert [name for name in ALL if SAMPLERS[name].name != name] == []
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -130,32 +43,103 @@ def test_a_last_step_to_zero_gives_the_clean_guess(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ALL)
-@pytest.mark.parametrize("sigmas", [[], [5.0]])
+@pytest.mark.parametrize("sigmas", [[], [5.0], [5.0, 5.0], [0.0]])
 def test_without_two_levels_nothing_happens(name: str, sigmas: list[float]) -> None:
     x = torch.ones(2)
     assert torch.equal(SAMPLERS[name](perfect_denoiser, x, torch.tensor(sigmas)), x)
 
 
-@pytest.mark.parametrize("name", ALL)
-def test_a_level_that_is_visited_twice_leaves_numbers(name: str) -> None:
-    sigmas = torch.tensor([5.0, 2.0, 2.0, 2.0, 1.0, 0.0])
-    got = SAMPLERS[name](perfect_denoiser, torch.ones(3), sigmas, **noise_for(name))
-    assert bool(got.isfinite().all())
+LISTS: dict[str, list[float]] = {
+    "one step": [0.9, 0.0],
+    "one step that ends early": [0.9, 0.4],
+    "two steps": [0.9, 0.4, 0.0],
+    "three steps": [0.9, 0.6, 0.3, 0.0],
+    "an end above 0": [0.9, 0.6, 0.4, 0.3, 0.25],
+    "levels visited twice": [0.9, 0.9, 0.6, 0.6, 0.6, 0.3, 0.3, 0.0],
+    "a leap": [0.9, 0.89, 0.0001, 0.0],
+    "close levels": [0.5, 0.49999, 0.49998, 0.49997, 0.0],
+}
 
 
+@pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("name", ALL)
+def test_any_list_of_levels_leaves_numbers(name: str, model: str) -> None:
+    prediction = MODELS[model]
+    denoise = perfect_flow_denoiser if prediction.is_flow else perfect_denoiser
+    latent, noise = (initial_noise(seed, (2, 4, 3, 5)).half() for seed in (1, 2))
+    top = prediction.schedule.sigma_max
+    lists = {**LISTS, "from the top": [top, 0.7, 0.4, 0.1, 0.0], "from the top in one step": [top, 0.0]}
+    for what, levels in lists.items():
+        got = run_sampler(
+            SAMPLERS[name], denoise, prediction, torch.tensor(levels), latent, noise, step_noise=step_noise(3)
+        )
+        assert bool(got.isfinite().all()), what
+        assert (got.dtype, got.shape) == (torch.float16, latent.shape)
+        # A leap is more than a slope or a line through the last two guesses can bear.
+        assert what in ("a leap", "from the top") or float(got.float().std()) < 4, what
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3])
+@pytest.mark.parametrize("scheduler", SCHEDULERS)
+def test_every_sampler_takes_the_shortest_runs_of_every_scheduler(scheduler: str, steps: int) -> None:
+    prediction = MODELS["eps"]
+    latent = torch.zeros(1, 4, 2, 2)
+    for name in ALL:
+        sigmas = SCHEDULERS[scheduler](SD1, steps)
+        noise = initial_noise(2, latent.shape)
+        got = run_sampler(SAMPLERS[name], perfect_denoiser, prediction, sigmas, latent, noise, step_noise=step_noise(3))
+        assert bool(got.isfinite().all()), name
+
+
+@pytest.mark.parametrize(
+    "name", ["euler", "ddim", "heun", "dpm_2", "dpmpp_2m", "lms", "uni_pc", "deis", "res_multistep"]
+)
+def test_a_run_up_the_levels_leads_back_to_its_start(name: str) -> None:
+    """From a clean latent to its noise and down again."""
+    sigmas, x = log_levels(200).float(), torch.tensor([0.3, -1.0])
+    up = SAMPLERS[name](perfect_denoiser, x, sigmas.flip(0))
+    assert float(up.abs().max()) > 5
+    assert torch.allclose(SAMPLERS[name](perfect_denoiser, up, sigmas), x, rtol=0.02)
+
+
+def test_a_sampler_with_steps_of_its_own_may_tell_of_more_than_the_levels() -> None:
+    told: list[int] = []
+    sigmas = torch.tensor([10.0, 10.0, 0.1])
+    SAMPLERS["dpm_adaptive"](perfect_denoiser, torch.ones(1), sigmas, on_step=lambda step, x, clean: told.append(step))
+    assert told[0] == 1
+    assert len(told) > 3
+
+
+def test_dpm_adaptive_says_that_it_goes_down_only() -> None:
+    with pytest.raises(HeddleError, match="lower levels only"):
+        SAMPLERS["dpm_adaptive"](perfect_denoiser, torch.ones(1), torch.tensor([1.0, 2.0]))
+
+
+def test_dpm_adaptive_ends_where_the_guess_is_not_finite() -> None:
+    with pytest.raises(HeddleError, match="not finite"):
+        SAMPLERS["dpm_adaptive"](lambda x, sigma: x * float("nan"), torch.ones(1), torch.tensor([2.0, 1.0]))
+
+
+@pytest.mark.parametrize("name", STEPPING)
 def test_each_step_is_told_once_with_its_latent_and_guess(name: str) -> None:
     told: list[tuple[int, Tensor, Tensor]] = []
     sigmas = log_levels(5).float()
     x = torch.ones(3)
-    SAMPLERS[name](perfect_denoiser, x, sigmas, on_step=lambda *step: told.append(step), **noise_for(name))
+    SAMPLERS[name](perfect_denoiser, x, sigmas, on_step=lambda *step: told.append(step), **noise_for(name, x, sigmas))
     assert [step for step, _, _ in told] == [0, 1, 2, 3, 4]
     assert torch.equal(told[0][1], x)
     for (_, latent, clean), sigma in zip(told, sigmas, strict=False):
         assert torch.equal(clean, perfect_denoiser(latent, sigma))
 
 
-@pytest.mark.parametrize("name", ALL)
+def test_steps_of_no_length_are_counted_though_they_are_not_taken() -> None:
+    told: list[int] = []
+    sigmas = torch.tensor([4.0, 4.0, 2.0, 2.0, 2.0, 1.0, 0.0])
+    SAMPLERS["euler"](perfect_denoiser, torch.ones(1), sigmas, on_step=lambda step, x, clean: told.append(step))
+    assert told == [1, 4, 5]
+
+
+@pytest.mark.parametrize("name", [name for name in ALL if name != "dpm_adaptive"])
 def test_what_is_raised_between_steps_ends_the_run(name: str) -> None:
     calls: list[float] = []
 
@@ -175,21 +159,73 @@ def test_what_is_raised_between_steps_ends_the_run(name: str) -> None:
 def test_the_start_is_not_changed_in_place(name: str) -> None:
     x, sigmas = torch.ones(3), log_levels(4).float()
     before = (x.clone(), sigmas.clone())
-    SAMPLERS[name](perfect_denoiser, x, sigmas, **noise_for(name))
+    SAMPLERS[name](perfect_denoiser, x, sigmas, **noise_for(name, x, sigmas))
     assert torch.equal(x, before[0])
     assert torch.equal(sigmas, before[1])
 
 
-def test_a_random_sampler_without_noise_says_so() -> None:
-    with pytest.raises(HeddleError, match="no source"):
-        SAMPLERS["euler_ancestral"](perfect_denoiser, torch.ones(1), torch.tensor([2.0, 1.0]))
+def test_options_are_read_from_the_functions_and_bound() -> None:
+    ancestral = SAMPLERS["euler_ancestral"]
+    assert dict(ancestral.options) == {"eta": 1.0, "s_noise": 1.0}
+    assert (ancestral.noise, ancestral.asks_for_mixing) == ("white", True)
+    assert SAMPLERS["dpmpp_2m"].noise is None
+    assert SAMPLERS["dpmpp_sde"].noise == "brownian"
+    assert dict(ancestral.with_options(eta=0.5).options) == {"eta": 0.5, "s_noise": 1.0}
+    assert ancestral.options["eta"] == 1.0
+    with pytest.raises(HeddleError, match="euler_ancestral has no option solver_type; it has eta, s_noise"):
+        ancestral.with_options(solver_type="heun")
 
 
-def test_options_are_read_from_the_functions() -> None:
-    assert dict(SAMPLERS["euler_ancestral"].options) == {"eta": 1.0, "s_noise": 1.0}
-    assert SAMPLERS["euler_ancestral"].asks_for_flow
-    assert not SAMPLERS["dpmpp_2m"].draws_noise
+@pytest.mark.parametrize(
+    ("name", "option"),
+    [
+        ("dpmpp_2m_sde", "solver_type"),
+        ("seeds_2", "solver_type"),
+        ("er_sde", "solver_type"),
+        ("euler_cfg_pp", "version"),
+    ],
+)
+def test_a_word_that_is_none_of_the_choices_is_refused(name: str, option: str) -> None:
+    with pytest.raises(HeddleError, match=f"{option}: 'no'"):
+        SAMPLERS[name].with_options(**{option: "no"})(perfect_denoiser, torch.ones(1), torch.tensor([2.0, 1.0]))
 
 
-def noise_for(name: str) -> dict[str, Any]:
-    return {"noise": white_noise(1, torch.ones(3))} if SAMPLERS[name].draws_noise else {}
+def noise_for(name: str, x: Tensor, sigmas: Tensor) -> dict[str, Any]:
+    kind = SAMPLERS[name].noise
+    return {"noise": step_noise(1).source(kind, x, sigmas)} if kind else {}
+
+
+@pytest.mark.parametrize(
+    ("steps", "sizes"),
+    [(-1, [(4, 6), (5, 8), (6, 9), (6, 9)]), (1, [(4, 6), (6, 9), (6, 9), (6, 9)]), (0, [(4, 6)] * 4)],
+)
+def test_lcm_upscale_grows_by_equal_amounts_and_keeps_its_level(steps: int, sizes: list[tuple[int, int]]) -> None:
+    seen: list[Tensor] = []
+
+    def denoise(x: Tensor, sigma: Tensor, /) -> Tensor:
+        seen.append(x / sigma)
+        return torch.zeros_like(x)
+
+    sampler = lcm_upscale.with_options(scale_ratio=1.5, scale_steps=steps)
+    sigmas = torch.tensor([8.0, 4.0, 2.0, 1.0, 0.0])
+    noise = step_noise(1).source("white", torch.zeros(1, 4, 4, 6), sigmas)
+    end = sampler(denoise, initial_noise(2, (1, 4, 4, 6)) * 8, sigmas, noise=noise)
+    assert [tuple(x.shape[-2:]) for x in seen] == sizes
+    assert tuple(end.shape[-2:]) == sizes[-1]
+    assert all(0.75 < float(x.std()) < 1.25 for x in seen)
+
+
+def test_what_grows_cannot_be_masked() -> None:
+    latent = torch.ones(1, 4, 4, 4)
+    sampler = lcm_upscale.with_options(scale_ratio=2.0)
+    with pytest.raises(ShapeError, match="enlarged"):
+        run_sampler(
+            sampler, perfect_denoiser, MODELS["eps"], torch.tensor([3.0, 1.0, 0.0]), latent, latent,
+            step_noise=step_noise(1), mask=torch.ones(4, 4),
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize("levels", [[1.0, 0.0, 0.5, 0.0], [0.0, 1.0], [1.0, -1.0, 0.0], [1.0, float("nan"), 0.0]])
+def test_levels_that_nothing_leads_on_from_are_refused(levels: list[float]) -> None:
+    with pytest.raises(HeddleError, match="only the last one may be"):
+        SAMPLERS["euler"](perfect_denoiser, torch.ones(1), torch.tensor(levels))

@@ -36,6 +36,27 @@ def test_calls_are_taken_out() -> None:
     assert calls[0].named == {"te": "0.6"}
 
 
+@pytest.mark.parametrize(
+    ("call", "network", "text"),
+    [
+        ("<lora:a>", 1, 1),
+        ("<lora:a:0.8>", 0.8, 0.8),
+        ("<lora:a:0.8:0.5>", 0.5, 0.8),
+        ("<lora:a:te=0.3>", 0.3, 0.3),
+        ("<lora:a:0.8:unet=0.1>", 0.1, 0.8),
+        ("<lora:a:te=0.2:unet=0.7:dyn=8>", 0.7, 0.2),
+        ("<lora:a:much:1e999>", 1, 1),
+    ],
+)
+def test_strengths_are_said_by_place_or_by_name(call: str, network: float, text: float) -> None:
+    (found,) = take_networks(call)[1]
+    assert found.strengths == (network, text)
+
+
+def test_only_kinds_that_are_asked_for_are_taken() -> None:
+    assert take_networks("<b:x> <LORA:a>c", ("lora",)) == ("<b:x> c", [NetworkCall("LORA", ["a"])])
+
+
 def test_calls_that_never_end_take_no_more_than_a_moment() -> None:
     text = "<a:" * 50_000
     began = time.process_time()

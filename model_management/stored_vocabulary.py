@@ -1,0 +1,25 @@
+"""The tokenizer that lies among a text encoder's weights, as some checkpoints have it."""
+
+from __future__ import annotations
+
+from heddle.prompts.vocabularies import PieceTokenizer
+from heddle.prompts.words import Tokenizer
+from model_management.stored_tensors import Header
+from model_management.tensor_reading import open_tensors
+
+_MODEL = "spiece_model"  # a SentencePiece model file's bytes as a tensor
+LARGEST_MODEL_BYTES = 100_000_000
+
+
+def stored_tokenizer(header: Header, prefix: str = "") -> Tokenizer | None:
+    """The tokenizer below `prefix`, None if there is none.
+
+    Raises: WeightsError, if the file cannot be read; FileProblem, if what lies there is no tokenizer.
+    """
+    key = f"{prefix}{_MODEL}"
+    entry = header.tensors.get(key)
+    if entry is None or entry.dtype not in ("U8", "I8") or entry.end - entry.begin > LARGEST_MODEL_BYTES:
+        return None
+    with open_tensors(header) as tensors:
+        model = tensors.get_tensor(key).numpy().tobytes()
+    return PieceTokenizer(model, f"{key} of {header.path.name}")
