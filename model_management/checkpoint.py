@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from heddle.graph.errors import HeddleError, WeightsError
 from heddle.networks.vae import Autoencoder
-from model_management.family import Family, NetPart, describe_names, recognise
-from model_management.handles import Clip, Model, Vae
+from heddle.samplers.predictions import Prediction
+from model_management.family import Family, NetPart, TextPart, describe_names, recognise, recognise_network
+from model_management.handles import Clip, Model, TextEncoder, Vae
 from model_management.header import Header, read_header
 from model_management.net_sizes import vae_config
 from model_management.stored_net import StoredNet
@@ -32,14 +34,35 @@ def open_checkpoint(path: Path | str, families: Sequence[Family]) -> OpenedCheck
     header = read_header(path)
     family = recognise(header, families)
     network = stored_net("network", header, family.network)
-    text = stored_net("text", header, family.text[0])
     stored_vae = stored_net("vae", header, family.vae)
     vae = Vae(stored_vae, stored_vae.config)
     return OpenedCheckpoint(
-        Model(network, family, network.config, family.predicts, vae),
-        Clip(text, text.config, family.text[0].layer, family.text[0].with_norm),
+        Model(network, family, network.config, predicted(header, family), vae),
+        Clip(tuple(text_encoder(header, part) for part in family.text), family.join),
         vae,
     )
+
+
+def open_network(path: Path | str, families: Sequence[Family]) -> Model:
+    """The handle of a diffusion network, from a file of its own or from a full checkpoint.
+
+    Raises: WeightsError, if the file is missing, damaged, or holds no network of a family among these.
+    """
+    header = read_header(path)
+    family, prefix = recognise_network(header, families)
+    network = stored_net("network", header, replace(family.network, prefix=prefix))
+    return Model(network, family, network.config, family.told_prediction(header, prefix) or family.predicts)
+
+
+def predicted(header: Header, family: Family) -> Prediction:
+    """What the output of a file's network means."""
+    return family.told_prediction(header, family.network.prefix) or family.predicts
+
+
+def text_encoder(header: Header, part: TextPart) -> TextEncoder:
+    """One text encoder of the file. Raises: WeightsError, see `stored_net`."""
+    stored = stored_net("text", header, part)
+    return TextEncoder(stored, part, stored.config, part.layer)
 
 
 def open_vae(path: Path | str) -> Vae:

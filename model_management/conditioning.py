@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from torch import Tensor
@@ -30,7 +31,8 @@ def conditions_for(model: Model, conditioning: Sequence[Any], run: RunFacts, nam
         name: of the input that it came in by, for messages.
     Raises: GraphError or ShapeError, if an entry is none.
     """
-    return [_condition(model, entry, run, f"{name}, entry {number}") for number, entry in enumerate(conditioning)]
+    facts = replace(run, side=name)
+    return [_condition(model, entry, facts, f"{name}, entry {number}") for number, entry in enumerate(conditioning)]
 
 
 def _condition(model: Model, entry: Any, run: RunFacts, place: str) -> Condition:

@@ -75,7 +75,7 @@ def hold_controls(
 def check_fits(control: Control, model: Model) -> None:
     """Raises: GraphError, if the control net was made for a network of another layout than the model's."""
     mine, its = control.net.config.unet, model.config
-    for what in ("in_channels", "widths", "blocks", "context_width"):
+    for what in ("in_channels", "widths", "blocks", "context_width", "vector_width"):
         found = getattr(mine, what)
         wanted = model.latent.channels if what == "in_channels" else getattr(its, what, None)
         if found != wanted:

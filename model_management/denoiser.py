@@ -50,6 +50,14 @@ def denoiser_for(model: Model, net: Module, ask_controls: AskControls = no_contr
                 wanted=config.context_width,
                 got=width,
             )
+        vector = inputs["vector"].shape[-1] if "vector" in inputs else 0
+        if vector != config.vector_width:
+            raise ShapeError(
+                f"the vector beside the text is {vector} wide, but this model wants {config.vector_width}; "
+                "encode the text with the CLIP of the model's own checkpoint",
+                wanted=config.vector_width,
+                got=vector,
+            )
         control = ask_controls(x, timesteps, call)
         if control is not None:
             inputs["control"] = control.to(weight)

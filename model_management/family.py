@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
+import torch
 from torch import Tensor, nn
 
 from heddle.graph.errors import WeightsError
+from heddle.networks.clip_text import EncodedText
 from heddle.networks.ops import Ops
 from heddle.numerics.latent_rgb import LatentColours
+from heddle.prompts.tokenizer import END
 from heddle.samplers.predictions import Prediction
 from model_management.header import Header
 from model_management.known_layouts import KNOWN_LAYOUTS
+from model_management.places import Place, as_named
 from model_management.signs import Sign, holds
 
 
@@ -37,21 +41,55 @@ class LatentSpace:
 class NetPart:
     """One net of a checkpoint: where its tensors stand, how large it is and how it is built.
 
-    prefix: what its names begin with in the file; behind it follow the names of `build(...)`'s `state_dict()`.
+    prefix: what its names begin with in the file.
     config: sizes, read from names and shapes.
+    place: where behind the prefix each tensor of `build(...)`'s `state_dict()` lies.
     """
 
     prefix: str
     config: Callable[[Header, str], Any]
     build: Callable[[Any, Ops], nn.Module]
+    place: Callable[[str], Place] = as_named
 
 
 @dataclass(frozen=True)
 class TextPart(NetPart):
-    """A text encoder, and which of its layers the family's network was trained on."""
+    """A text encoder, and what of it the family's network was trained on.
 
+    name: "l", "g" or "h", as the ecosystem calls CLIP-L, OpenCLIP-bigG and OpenCLIP-H. Textual inversions for it lie
+        under clip_<name>.
+    pad: the token that a chunk is filled up with.
+    layer: whose output is taken; -1 = the last. with_norm: that output goes through the final norm.
+    """
+
+    name: str = "l"
+    pad: int = END
     layer: int = -1
     with_norm: bool = True
+
+
+#: From the encoded texts of all encoders, by name, to what the network reads.
+JoinTexts = Callable[[Mapping[str, EncodedText]], EncodedText]
+
+
+def only_text(texts: Mapping[str, EncodedText]) -> EncodedText:
+    """For networks that read one encoder."""
+    (text,) = texts.values()
+    return text
+
+
+def side_by_side(*names: str, pooled_of: str) -> JoinTexts:
+    """Each token's states of these encoders one beside the other, in this order, and the pooled vector of one.
+
+    A text that is longer for one encoder than for another is cut to the shorter.
+    """
+
+    def join(texts: Mapping[str, EncodedText]) -> EncodedText:
+        length = min(texts[name].states.shape[1] for name in names)
+        states = torch.cat([texts[name].states[:, :length] for name in names], dim=-1)
+        return EncodedText(states, texts[pooled_of].pooled)
+
+    return join
 
 
 @dataclass(frozen=True)
@@ -59,11 +97,15 @@ class RunFacts:
     """What a family may ask of a run when it reads a conditioning.
 
     shape: of the latent, [B, C, h, w]. latent: in the network's units, noise: of unit variance, both in that shape.
+    mask: of the latent, where it has one: [B, H, W] or [B, 1, H, W], 1 = drawn anew.
+    side: the input that the conditioning came in by: "positive", "negative" ...
     """
 
     shape: tuple[int, ...]
     latent: Tensor
     noise: Tensor
+    mask: Tensor | None = None
+    side: str = ""
 
 
 #: From one entry of a conditioning, its states [B, T, D] and what belongs to them by name, to what the network takes
@@ -76,14 +118,22 @@ def text_alone(states: Tensor, more: Mapping[str, Any], run: RunFacts) -> dict[s
     return {"context": states}
 
 
+def as_published(header: Header, prefix: str) -> Prediction | None:
+    """For families whose files all predict the same."""
+    return None
+
+
 @dataclass(frozen=True)
 class Family:
     """One family of models: everything that its files have in common and do not say themselves.
 
-    signs: all of them hold for a file of this family, and for no file of another.
+    signs: all of them hold for a full checkpoint of this family, and for no file of another.
+    network_signs: the same for the network alone, asked of its names without a prefix.
     predicts: what the network's output means, with the noise schedule of its training.
+    told_prediction: the same where a file says otherwise, by a tensor, its metadata or what lies beside it.
     native_px: side of the pictures that the published model was trained on.
     read_entry: what of a conditioning the network takes.
+    join: what it reads of several text encoders.
     """
 
     name: str
@@ -95,6 +145,13 @@ class Family:
     predicts: Prediction
     native_px: int
     read_entry: ReadEntry = text_alone
+    join: JoinTexts = only_text
+    network_signs: tuple[Sign, ...] = ()
+    told_prediction: Callable[[Header, str], Prediction | None] = as_published
+
+
+#: What a network's names begin with: nothing in most files of its own, a checkpoint's prefix in those cut out of one.
+NETWORK_PREFIXES = ("model.diffusion_model.", "")
 
 
 def recognise(header: Header, families: Sequence[Family]) -> Family:
@@ -103,23 +160,46 @@ def recognise(header: Header, families: Sequence[Family]) -> Family:
     Raises: WeightsError, if none fits (saying what the file looks like, where that is known) or more than one.
     """
     fitting = [family for family in families if holds(family.signs, header)]
-    if len(fitting) == 1:
-        return fitting[0]
-    file = header.path.name
-    if fitting:
+    if not fitting:
+        _refuse(header, families, "checkpoint", "choose a full checkpoint of one of them")
+    return _only(fitting, header)
+
+
+def recognise_network(header: Header, families: Sequence[Family]) -> tuple[Family, str]:
+    """The one family whose network the file holds, and the prefix behind which it lies.
+
+    Raises: WeightsError, as `recognise`.
+    """
+    for prefix in NETWORK_PREFIXES:
+        if header.has_prefix(prefix):
+            inner = header.below(prefix)
+            fitting = [family for family in families if family.network_signs and holds(family.network_signs, inner)]
+            if fitting:
+                return _only(fitting, header), prefix
+    _refuse(header, families, "diffusion model", "choose a file that holds one")
+
+
+def _only(fitting: Sequence[Family], header: Header) -> Family:
+    if len(fitting) > 1:
         names = " and ".join(family.name for family in fitting)
-        raise WeightsError(f"{file} fits the families {names}, which should exclude each other", file=header.path)
+        raise WeightsError(
+            f"{header.path.name} fits the families {names}, which should exclude each other", file=header.path
+        )
+    return fitting[0]
+
+
+def _refuse(header: Header, families: Sequence[Family], wanted: str, next_step: str) -> NoReturn:
+    file = header.path.name
     known = ", ".join(family.name for family in families)
     for layout in KNOWN_LAYOUTS:
         if holds(layout.signs, header):
             raise WeightsError(
-                f"{file} looks like {layout.title}, not like a checkpoint of a family that runs here ({known}); "
+                f"{file} looks like {layout.title}, not like a {wanted} of a family that runs here ({known}); "
                 f"{layout.next_step}",
                 file=header.path,
             )
     raise WeightsError(
-        f"{file} is no checkpoint of a family that runs here ({known}): it holds {describe_names(header)}; "
-        "choose a full checkpoint of one of them",
+        f"{file} is no {wanted} of a family that runs here ({known}): it holds {describe_names(header)}; {next_step}",
         file=header.path,
     )
 

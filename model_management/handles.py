@@ -14,7 +14,7 @@ from heddle.networks.small_vae import SmallVaeConfig
 from heddle.networks.unet import UNetConfig
 from heddle.networks.vae import VaeConfig
 from heddle.samplers.predictions import Prediction
-from model_management.family import Family, LatentSpace
+from model_management.family import Family, JoinTexts, LatentSpace, TextPart, only_text
 from model_management.stored_net import StoredNet
 
 T = TypeVar("T")
@@ -54,30 +54,46 @@ class Model:
 
 
 @dataclass(frozen=True)
-class Clip:
-    """A text encoder. Held, it gives a `ClipText`.
+class TextEncoder:
+    """One text encoder of a `Clip`. Held, it gives a `ClipText`.
 
+    part: which encoder it is, and how it is used where nobody says otherwise.
     last_layer: the layer whose output is used, -1 = the last.
     """
 
     stored: StoredNet
+    part: TextPart
     config: ClipTextConfig
-    last_layer: int = -1
-    with_norm: bool = True
+    last_layer: int
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One or several text encoders, and how what they say becomes one conditioning.
+
+    join: what a network reads of all of them.
+    """
+
+    encoders: tuple[TextEncoder, ...]
+    join: JoinTexts = only_text
+
+    def encoder(self, name: str) -> TextEncoder | None:
+        """The one of this name ("l", "g", "h"), if it is there."""
+        return next((each for each in self.encoders if each.part.name == name), None)
 
     def with_last_layer(self, last_layer: int) -> Clip:
-        """A copy that stops at another layer, -1 = the last, -2 = the one before it.
+        """A copy whose encoders stop at another layer, -1 = the last, -2 = the one before it.
 
-        Raises: GraphError, if the encoder has no such layer.
+        Raises: GraphError, if one of them has no such layer.
         """
-        if not -self.config.layers <= last_layer <= -1:
+        layers = min(each.config.layers for each in self.encoders)
+        if not -layers <= last_layer <= -1:
             raise GraphError(
-                f"this text encoder has {self.config.layers} layers, so it can stop at -1 to -{self.config.layers}, "
-                f"not at {last_layer}",
+                f"this text encoder has {layers} layers, so it can stop at -1 to -{layers}, not at {last_layer}",
                 found=last_layer,
-                wanted=f"-{self.config.layers}..-1",
+                wanted=f"-{layers}..-1",
             )
-        return replace(self, last_layer=last_layer)
+        return replace(self, encoders=tuple(replace(each, last_layer=last_layer) for each in self.encoders))
 
 
 @dataclass(frozen=True)

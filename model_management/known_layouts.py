@@ -13,7 +13,13 @@ from model_management.signs import Sign, columns, either, has, has_ending, has_p
 UNET = "model.diffusion_model."
 UNET_IN = f"{UNET}input_blocks.0.0.weight"
 UNET_TEXT = f"{UNET}middle_block.1.transformer_blocks.0.attn2.to_k.weight"
-CLIP_L_TOKENS = "cond_stage_model.transformer.text_model.embeddings.token_embedding.weight"
+# The tokens of the text encoders of Stable Diffusion 1, 2, XL and its refiner.
+TOKENS = (
+    "cond_stage_model.transformer.text_model.embeddings.token_embedding.weight",
+    "cond_stage_model.model.token_embedding.weight",
+    "conditioner.embedders.0.transformer.text_model.embeddings.token_embedding.weight",
+    "conditioner.embedders.0.model.token_embedding.weight",
+)
 VAE_IN = "first_stage_model.decoder.conv_in.weight"
 
 # What the tensors of LoRA, LoHa, LoKr and OFT files are called.
@@ -22,8 +28,8 @@ ADAPTER_ENDINGS = (
     *(".hada_w1_a", ".lokr_w1", ".lokr_w1_a", ".oft_blocks"),
 )
 
-NOT_YET = "this family is not supported yet: choose a Stable Diffusion 1.x checkpoint"
-LOOSE = "a network alone is not supported yet: choose a full checkpoint, with text encoder and VAE inside"
+NOT_YET = "this family is not supported yet: choose a Stable Diffusion 1, 2 or XL checkpoint"
+LOOSE = "put it into the diffusion_models folder and load it with UNETLoader, beside text encoders and a VAE"
 ELSEWHERE = "it belongs beside a full checkpoint, not in its place"
 
 
@@ -42,32 +48,22 @@ def network(title: str, *keys: str) -> KnownLayout:
 
 
 KNOWN_LAYOUTS = (
-    KnownLayout("SDXL (base)", (has(f"{UNET}label_emb.0.0.weight"), columns(UNET_TEXT, 2048))),
-    KnownLayout("the SDXL refiner", (has(f"{UNET}label_emb.0.0.weight"), columns(UNET_TEXT, 1280))),
-    KnownLayout("Stable Diffusion 2.x", (has("cond_stage_model.model.token_embedding.weight", UNET_IN),)),
-    KnownLayout(
-        "a Stable Diffusion inpainting model (9 input channels)",
-        (shaped(UNET_IN, None, 9, 3, 3),),
-        "inpainting models are not supported yet: choose the model's ordinary version",
-    ),
-    KnownLayout(
-        "an InstructPix2Pix model (8 input channels)",
-        (shaped(UNET_IN, None, 8, 3, 3),),
-        "editing models are not supported yet: choose an ordinary checkpoint",
-    ),
+    KnownLayout("Playground 2.5", (has("edm_mean"),)),
+    KnownLayout("Stable unCLIP", (has(f"{UNET}label_emb.0.0.weight"), columns(UNET_TEXT, 1024))),
+    KnownLayout("the Stable Diffusion 4x upscaler", (has(f"{UNET}label_emb.weight"), shaped(UNET_IN, None, 7, 3, 3))),
     KnownLayout(
         "a UNet of Stable Diffusion's kind with a text encoder in a place not known here",
-        (has(UNET_IN, VAE_IN), lacks(CLIP_L_TOKENS)),
+        (has(UNET_IN, VAE_IN), lacks(*TOKENS)),
         "choose a checkpoint in the original single-file layout",
     ),
     KnownLayout(
         "a checkpoint without its VAE",
-        (has(UNET_IN, CLIP_L_TOKENS), lacks(VAE_IN)),
+        (has(UNET_IN), either(*map(has, TOKENS)), lacks(VAE_IN)),
         "choose the version with the VAE inside",
     ),
     KnownLayout(
         "a UNet beside a text encoder of another width",
-        (has(UNET_IN, CLIP_L_TOKENS, VAE_IN),),
+        (has(UNET_IN, VAE_IN), either(*map(has, TOKENS))),
         "the two do not belong together: choose another checkpoint",
     ),
     KnownLayout("a UNet without text encoder or VAE", (either(has(UNET_IN), has("input_blocks.0.0.weight")),), LOOSE),

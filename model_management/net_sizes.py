@@ -7,19 +7,24 @@ from itertools import count, takewhile
 
 from heddle.networks.clip_text import ClipTextConfig
 from heddle.networks.control import ControlNetConfig
-from heddle.networks.unet import UNetConfig
+from heddle.networks.unet import Depths, UNetConfig
 from heddle.networks.vae import VaeConfig
 from model_management.header import Header
 
+OPEN_CLIP_WIDTH = 1024  # of the smallest published one that diffusion networks read
+HEAD_WIDTH = 64  # of attention in Stable Diffusion 2 and XL
+
 
 def unet_config(header: Header, prefix: str) -> UNetConfig:
-    """The UNet below `prefix`: its input blocks are walked; a `op` among them ends a level.
+    """The UNet below `prefix`: its blocks are walked; a `op` among the input blocks ends a level.
+
+    How attention is split into heads stands in no shape. Nets with linear projections, which came with Stable
+    Diffusion 2, have heads of one width; older ones have eight of them, however wide.
 
     Raises: WeightsError, if a tensor is missing that a size is read from.
     """
     widths: list[int] = []
-    blocks: list[int] = []
-    depths: list[int] = []
+    down: list[list[int]] = []
     starts_level = True
     for index in count(1):
         stage = f"{prefix}input_blocks.{index}."
@@ -30,23 +35,48 @@ def unet_config(header: Header, prefix: str) -> UNetConfig:
             break
         if starts_level:
             widths.append(header.shape(f"{stage}0.in_layers.2.weight")[0])
-            blocks.append(0)
-            depths.append(_count(header, f"{stage}1.transformer_blocks."))
+            down.append([])
             starts_level = False
-        blocks[-1] += 1
+        down[-1].append(_count(header, f"{stage}1.transformer_blocks."))
+    up: list[list[int]] = []
+    index = 0
+    for level in reversed(down):
+        up.insert(0, [])
+        for _ in range(len(level) + 1):
+            up[0].append(_count(header, f"{prefix}output_blocks.{index}.1.transformer_blocks."))
+            index += 1
 
-    middle = f"{prefix}middle_block.1."
+    middle = _count(header, f"{prefix}middle_block.1.transformer_blocks.")
+    has_middle = f"{prefix}middle_block.0.in_layers.2.weight" in header
+    transformer = _first_transformer(header, prefix)
+    is_linear = len(header.shape(f"{transformer}proj_in.weight")) == 2
+    is_even = all(set(above) <= set(below) and len(set(below)) == 1 for below, above in zip(down, up, strict=True))
+    vector = f"{prefix}label_emb.0.0.weight"
     return UNetConfig(
         widths=tuple(widths),
-        blocks=tuple(blocks),
-        depths=tuple(depths),
-        middle_depth=_count(header, f"{middle}transformer_blocks."),
-        context_width=header.shape(f"{middle}transformer_blocks.0.attn2.to_k.weight")[1],
+        blocks=tuple(len(level) for level in down),
+        depths=tuple(map(_depths, down)),
+        up_depths=None if is_even else tuple(map(_depths, up)),
+        middle_depth=middle if has_middle else None,
+        context_width=header.shape(f"{transformer}transformer_blocks.0.attn2.to_k.weight")[1],
         in_channels=header.shape(f"{prefix}input_blocks.0.0.weight")[1],
         out_channels=header.shape(f"{prefix}out.2.weight")[0] if f"{prefix}out.2.weight" in header else 4,
         time_width=header.shape(f"{prefix}time_embed.0.weight")[0],
-        linear_projections=len(header.shape(f"{middle}proj_in.weight")) == 2,
+        head_width=HEAD_WIDTH if is_linear else None,
+        linear_projections=is_linear,
+        vector_width=header.shape(vector)[1] if vector in header else 0,
     )
+
+
+def _depths(blocks: list[int]) -> Depths:
+    return blocks[0] if len(set(blocks)) == 1 else tuple(blocks)
+
+
+def _first_transformer(header: Header, prefix: str) -> str:
+    """The prefix of some spatial transformer of the UNet, of the middle one if none is found."""
+    ending = ".transformer_blocks.0.attn2.to_k.weight"
+    found = (key for key in header.tensors if key.startswith(prefix) and key.endswith(ending))
+    return next(found, f"{prefix}middle_block.1{ending}").removesuffix(ending.removeprefix("."))
 
 
 def control_config(header: Header, prefix: str) -> ControlNetConfig:
@@ -72,14 +102,35 @@ def vae_config(header: Header, prefix: str) -> VaeConfig:
 
 
 def clip_text_config(header: Header, prefix: str) -> ClipTextConfig:
-    """The text encoder below `prefix`."""
+    """The text encoder below `prefix`, in the layout of transformers.
+
+    Which gate its layers have stands in no shape: OpenAI's nets have the quick one and are not as wide as OpenCLIP's.
+    """
     vocabulary, width = header.shape(f"{prefix}text_model.embeddings.token_embedding.weight")
+    projection = f"{prefix}text_projection.weight"
     return ClipTextConfig(
         width=width,
         layers=_count(header, f"{prefix}text_model.encoder.layers."),
         mlp_width=header.shape(f"{prefix}text_model.encoder.layers.0.mlp.fc1.weight")[0],
         vocabulary=vocabulary,
         positions=header.shape(f"{prefix}text_model.embeddings.position_embedding.weight")[0],
+        quick_gate=width < OPEN_CLIP_WIDTH,
+        projection_width=header.shape(projection)[0] if projection in header else 0,
+    )
+
+
+def open_clip_text_config(header: Header, prefix: str) -> ClipTextConfig:
+    """The text encoder below `prefix`, in OpenCLIP's layout."""
+    vocabulary, width = header.shape(f"{prefix}token_embedding.weight")
+    projection = f"{prefix}text_projection"
+    return ClipTextConfig(
+        width=width,
+        layers=_count(header, f"{prefix}transformer.resblocks."),
+        mlp_width=header.shape(f"{prefix}transformer.resblocks.0.mlp.c_fc.weight")[0],
+        vocabulary=vocabulary,
+        positions=header.shape(f"{prefix}positional_embedding")[0],
+        quick_gate=False,
+        projection_width=header.shape(projection)[1] if projection in header else 0,
     )
 
 

@@ -34,16 +34,28 @@ def has_ending(*endings: str) -> Sign:
     return lambda header: any(key.endswith(endings) for key in header.tensors)
 
 
+def below(prefix: str, *signs: Sign) -> Sign:
+    """All of these hold for what the file has behind a prefix, by names without it."""
+    return lambda header: holds(signs, header.below(prefix))
+
+
 def shaped(key: str, *dims: int | None) -> Sign:
     """The tensor is there and has this shape; None stands for any size."""
+    return lambda header: key in header and _fits(header.tensors[key].shape, dims)
+
+
+def some_shaped(ending: str, *dims: int | None) -> Sign:
+    """Some tensor's name ends so, and each such has this shape; None stands for any size."""
 
     def check(header: Header) -> bool:
-        if key not in header:
-            return False
-        shape = header.tensors[key].shape
-        return len(shape) == len(dims) and all(wanted in (None, size) for wanted, size in zip(dims, shape, strict=True))
+        found = {entry.shape for key, entry in header.tensors.items() if key.endswith(ending)}
+        return bool(found) and all(_fits(shape, dims) for shape in found)
 
     return check
+
+
+def _fits(shape: tuple[int, ...], dims: tuple[int | None, ...]) -> bool:
+    return len(shape) == len(dims) and all(wanted in (None, size) for wanted, size in zip(dims, shape, strict=True))
 
 
 def columns(key: str, count: int) -> Sign:
@@ -51,6 +63,17 @@ def columns(key: str, count: int) -> Sign:
 
     def check(header: Header) -> bool:
         return key in header and header.tensors[key].shape[1:2] == (count,)
+
+    return check
+
+
+def joined_columns(ending: str, *others: str) -> Sign:
+    """Tensors whose names end so have as many columns as all the others together: they take what those give."""
+
+    def check(header: Header) -> bool:
+        if not all(shaped(key, None, None)(header) for key in others):
+            return False
+        return some_shaped(ending, None, sum(header.tensors[key].shape[1] for key in others))(header)
 
     return check
 

@@ -50,7 +50,7 @@ class StoredNet:
 
     @cached_property
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Names below the prefix and shapes of all tensors that the net takes from the file."""
+        """The net's own names and shapes of all tensors that it takes from the file."""
         # A tensor that is not on the meta device has its content from the net itself (numbered positions).
         state = self.build().state_dict()
         return {name: tuple(tensor.shape) for name, tensor in state.items() if tensor.is_meta}
@@ -69,8 +69,12 @@ class StoredNet:
             counts[dtype] = counts.get(dtype, 0) + math.prod(shape)
         return FLOATING[max(counts, key=lambda dtype: counts[dtype])]
 
+    def key_of(self, name: str) -> str:
+        """What the file calls the tensor in which the net's lies."""
+        return self.part.prefix + self.part.place(name).key
+
     def entry(self, name: str) -> TensorEntry:
-        return self.header.tensors[self.part.prefix + name]
+        return self.header.tensors[self.key_of(name)]
 
     def check(self) -> None:
         """See that every tensor is there, in the shape that the net has.
@@ -79,8 +83,8 @@ class StoredNet:
         state of the training) are left alone.
         """
         file = self.header.path
-        for name, wanted in self.shapes.items():
-            key = self.part.prefix + name
+        for name, shape in self.shapes.items():
+            key, wanted = self.key_of(name), self.part.place(name).whole_shape(shape)
             found = self.header.shape(key)
             if found != wanted:
                 raise WeightsError(
@@ -132,7 +136,9 @@ class StoredNet:
             def copy(name: str) -> Tensor:
                 # How a thread makes tensors is its own setting, not its starter's.
                 with torch.inference_mode(False), torch.no_grad():
-                    return tensors.get_tensor(self.part.prefix + name).to(device, dtype, copy=True)
+                    whole = tensors.get_tensor(self.key_of(name))
+                    part = self.part.place(name).taken(whole)
+                    return part.to(device, dtype, copy=True, memory_format=torch.contiguous_format)
 
             try:
                 yield from zip(names, pool.map(copy, names), strict=True)

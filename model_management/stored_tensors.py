@@ -83,6 +83,11 @@ class Header:
             file_names={new: self.file_names.get(old, old) for old, new in new_names.items()},
         )
 
+    def below(self, prefix: str) -> Header:
+        """What the file holds behind this prefix, by names without it."""
+        inner = {key.removeprefix(prefix): entry for key, entry in self.tensors.items() if key.startswith(prefix)}
+        return replace(self, tensors=inner)
+
     def has_prefix(self, prefix: str) -> bool:
         return any(key.startswith(prefix) for key in self.tensors)
 

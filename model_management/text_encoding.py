@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
 
 from heddle.graph.errors import ShapeError
-from heddle.networks.clip_text import ClipText, ClipTextConfig, EncodedText
+from heddle.networks.clip_text import ClipText, EncodedText
 from heddle.numerics.emphasis import Emphasis
 from heddle.prompts.embeddings import EmbeddingRow
-from model_management.handles import Clip
+from heddle.prompts.tokenizer import END
+from model_management.handles import Clip, TextEncoder
 from model_management.weights import Weights
 
 #: A token's number, or the vector [D] of a learned word that stands in its place.
@@ -21,50 +22,67 @@ Word: TypeAlias = int | Tensor | EmbeddingRow
 TEXTS_AT_ONCE = 16  # a very long prompt has hundreds of chunks: as one batch they would take gigabytes
 
 
-class Conditions(NamedTuple):
-    """states: [1, T, D], all chunks in a row. pooled: [1, D], of the first chunk. Both float32 on the CPU."""
-
-    states: Tensor
-    pooled: Tensor
+#: The chunks of one prompt: of each token its `Word`, its weight, and anything more.
+Chunks: TypeAlias = Sequence[Sequence[tuple[Any, ...]]]
 
 
 def encode_text(
     clip: Clip,
-    chunks: Sequence[Sequence[tuple[Any, ...]]],
+    chunks: Mapping[str, Chunks],
     weights: Weights,
     on_part: Callable[[int, int], None] = lambda done, total: None,
     emphasis: Emphasis | None = None,
-) -> Conditions:
-    """Encode the chunks of one prompt, each alone, and weigh their tokens.
+) -> EncodedText:
+    """Encode the chunks of one prompt, each alone, weigh their tokens, and join what all encoders say.
 
     A token of weight w moves away from what the empty prompt has in its place: z = z_empty + (z - z_empty) * w.
 
     Args:
+        chunks: for each of the clip's encoders by its name: at least one, all of one length.
+        on_part: told how many of how many texts are done, the empty ones counted.
         emphasis: weighs each chunk in another way, such as one of A1111's.
-        chunks: at least one, all of one length; of each token its `Word`, its weight, and anything more.
-        on_part: told how many of how many texts are done, the empty one counted.
+    Returns: states [1, T, D], all chunks in a row; pooled [1, D], of the first chunk. Both float32 on the CPU.
     Raises: ShapeError, if a learned word has another width than the encoder, or the chunks are too long for it.
     """
-    width = clip.config.width
-    words = [[_as_word(token[0], width) for token in chunk] for chunk in chunks]
-    factors = torch.tensor([[float(token[1]) for token in chunk] for chunk in chunks])[..., None]
-    is_weighted = emphasis is None and bool((factors != 1).any())
-    if is_weighted:
-        words.append(_empty_chunk(clip.config, len(words[0])))
-    with weights.hold(clip) as net:
-        parts = []
-        for start in range(0, len(words), TEXTS_AT_ONCE):
-            parts.append(_encode(clip, net, words[start : start + TEXTS_AT_ONCE]))
-            on_part(min(start + TEXTS_AT_ONCE, len(words)), len(words))
-    states = torch.cat([part.states for part in parts]).float().cpu()
-    pooled = parts[0].pooled[:1].float().cpu()
-    if emphasis is not None:
-        weighed = zip(states.split(1), factors[..., 0].split(1), strict=True)
-        states = torch.cat([emphasis(state, factor) for state, factor in weighed])
-    if is_weighted:
-        states, empty = states[:-1], states[-1:]
-        states = torch.where(factors == 1, states, empty + (states - empty) * factors)
-    return Conditions(states.reshape(1, -1, width), pooled)
+    batches = {each.part.name: _Batch(each, chunks[each.part.name], emphasis) for each in clip.encoders}
+    total = sum(len(batch.words) for batch in batches.values())
+    texts: dict[str, EncodedText] = {}
+    done = 0
+    for name, batch in batches.items():
+        already = done
+        texts[name] = batch.encode(weights, lambda count, before=already: on_part(before + count, total))
+        done += len(batch.words)
+    return clip.join(texts)
+
+
+class _Batch:
+    """The chunks of one prompt for one encoder, with the empty one behind them where weights ask for it."""
+
+    def __init__(self, encoder: TextEncoder, chunks: Chunks, emphasis: Emphasis | None) -> None:
+        self.encoder = encoder
+        self.emphasis = emphasis
+        width = encoder.config.width
+        self.words = [[_as_word(token[0], width) for token in chunk] for chunk in chunks]
+        self.factors = torch.tensor([[float(token[1]) for token in chunk] for chunk in chunks])[..., None]
+        self.is_compared = emphasis is None and bool((self.factors != 1).any())
+        if self.is_compared:
+            self.words.append(_empty_chunk(encoder, len(self.words[0])))
+
+    def encode(self, weights: Weights, on_part: Callable[[int], None]) -> EncodedText:
+        with weights.hold(self.encoder) as net:
+            parts = []
+            for start in range(0, len(self.words), TEXTS_AT_ONCE):
+                parts.append(_encode(self.encoder, net, self.words[start : start + TEXTS_AT_ONCE]))
+                on_part(min(start + TEXTS_AT_ONCE, len(self.words)))
+        states = torch.cat([part.states for part in parts]).float().cpu()
+        pooled = parts[0].pooled[:1].float().cpu()
+        if self.emphasis is not None:
+            weighed = zip(states.split(1), self.factors[..., 0].split(1), strict=True)
+            states = torch.cat([self.emphasis(state, factor) for state, factor in weighed])
+        if self.is_compared:
+            states, empty = states[:-1], states[-1:]
+            states = torch.where(self.factors == 1, states, empty + (states - empty) * self.factors)
+        return EncodedText(states.reshape(1, -1, self.encoder.config.width), pooled)
 
 
 def _as_word(word: Word, width: int) -> int | Tensor:
@@ -81,12 +99,14 @@ def _as_word(word: Word, width: int) -> int | Tensor:
     return vector
 
 
-def _empty_chunk(config: ClipTextConfig, length: int) -> list[int | Tensor]:
-    """What the empty prompt looks like: the start, then ends. The two are the vocabulary's last entries."""
-    return [config.end_token - 1, *[config.end_token] * (length - 1)]
+def _empty_chunk(encoder: TextEncoder, length: int) -> list[int | Tensor]:
+    """What the empty prompt looks like: start and end, which are the vocabulary's last entries, and padding."""
+    end = encoder.config.end_token
+    pad = end if encoder.part.pad == END else encoder.part.pad  # a smaller vocabulary has its own end
+    return [end - 1, end, *[pad] * (length - 2)]
 
 
-def _encode(clip: Clip, net: ClipText, words: list[list[int | Tensor]]) -> EncodedText:
+def _encode(encoder: TextEncoder, net: ClipText, words: list[list[int | Tensor]]) -> EncodedText:
     place = net.text_model.final_layer_norm.weight
     # A learned word has no number; 0 stands in, which ends no text.
     numbers = [[word if isinstance(word, int) else 0 for word in chunk] for chunk in words]
@@ -96,4 +116,4 @@ def _encode(clip: Clip, net: ClipText, words: list[list[int | Tensor]]) -> Encod
         for column, word in enumerate(chunk):
             if isinstance(word, Tensor):
                 vectors[row, column] = word.to(place)
-    return net(tokens, layer=clip.last_layer, with_norm=clip.with_norm, vectors=vectors)
+    return net(tokens, layer=encoder.last_layer, with_norm=encoder.part.with_norm, vectors=vectors)

@@ -1,7 +1,7 @@
-"""The text half of CLIP: a causal transformer over tokens.
+"""The text half of CLIP: a causal transformer over tokens, as OpenAI and as OpenCLIP trained it.
 
 Attribute names are those of the published checkpoints below `cond_stage_model.transformer.`, so `state_dict()` is the
-file's layout. Source: Radford et al. 2021, arXiv:2103.00020.
+file's layout. Source: Radford et al. 2021, arXiv:2103.00020; Cherti et al. 2022, arXiv:2212.07143.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import gelu
 
 from heddle.graph.errors import ShapeError
 from heddle.networks.ops import AddingBlock, Ops
@@ -21,13 +22,19 @@ HEAD_WIDTH = 64
 
 @dataclass(frozen=True)
 class ClipTextConfig:
-    """Sizes of the net. The vocabulary's last entry is the token that ends a text."""
+    """Sizes of the net. The vocabulary's last entry is the token that ends a text.
+
+    quick_gate: the layers' gate is x·σ(1.702 x), as in OpenAI's nets, and not the Gaussian one that it stands near.
+    projection_width: of what the pooled vector is projected to; 0 = it is not.
+    """
 
     width: int
     layers: int
     mlp_width: int
     vocabulary: int = 49408
     positions: int = 77
+    quick_gate: bool = True
+    projection_width: int = 0
 
     def __post_init__(self) -> None:
         if self.width % HEAD_WIDTH:
@@ -48,7 +55,7 @@ class ClipTextConfig:
 
 
 class EncodedText(NamedTuple):
-    """states: [B, T, width], one for each token. pooled: [B, width], one for each text."""
+    """states: [B, T, width], one for each token. pooled: [B, width or projection_width], one for each text."""
 
     states: Tensor
     pooled: Tensor
@@ -89,10 +96,11 @@ class SelfAttention(AddingBlock):
 
 
 class Mlp(AddingBlock):
-    """What each token works out for itself. The gate x·σ(1.702 x) stands near the Gaussian one."""
+    """What each token works out for itself."""
 
     def __init__(self, config: ClipTextConfig, ops: Ops) -> None:
         super().__init__()
+        self.quick_gate = config.quick_gate
         self.fc1 = ops.Linear(config.width, config.mlp_width)
         self.fc2 = ops.Linear(config.mlp_width, config.width)
 
@@ -101,7 +109,7 @@ class Mlp(AddingBlock):
 
     def forward(self, x: Tensor) -> Tensor:
         h = self.fc1(x)
-        return self.fc2(h * torch.sigmoid(1.702 * h))
+        return self.fc2(h * torch.sigmoid(1.702 * h) if self.quick_gate else gelu(h))
 
 
 class Layer(nn.Module):
@@ -155,6 +163,8 @@ class ClipText(nn.Module):
         super().__init__()
         self.config = config
         self.text_model = TextModel(config, ops)
+        if config.projection_width:
+            self.text_projection = ops.Linear(config.width, config.projection_width, bias=False)
 
     def embed(self, tokens: Tensor) -> Tensor:
         """The vectors of tokens, before places are added. tokens [B, T] -> [B, T, width]."""
@@ -170,7 +180,7 @@ class ClipText(nn.Module):
             layer: the layer whose output is taken; -1 is the last, -2 the one before it.
             with_norm: whether that output goes through the final norm. The pooled vector always does.
             vectors: [B, T, width], used in place of `embed(tokens)` (for learned words that are no tokens).
-        Returns: the states of `layer`; pooled, the last layer's state where each text ends.
+        Returns: the states of `layer`; pooled, the last layer's state where each text ends, normed and projected.
         """
         depth = self.config.layers
         if not -depth <= layer <= -1:
@@ -190,4 +200,6 @@ class ClipText(nn.Module):
         chosen, last = self.text_model.encoder(embeddings(self.embed(tokens) if vectors is None else vectors), layer)
         end = (tokens == self.config.end_token).int().argmax(dim=-1)
         pooled = final_norm(last[torch.arange(len(tokens), device=tokens.device), end])
+        if self.config.projection_width:
+            pooled = self.text_projection(pooled)
         return EncodedText(final_norm(chosen) if with_norm else chosen, pooled)

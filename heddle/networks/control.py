@@ -50,6 +50,8 @@ class ControlNet(nn.Module):
         self.config = config
         copied = UNet(config.unet, ops)
         self.time_embed = copied.time_embed
+        if config.unet.vector_width:
+            self.label_emb = copied.label_emb
         self.input_blocks = copied.input_blocks
         self.middle_block = copied.middle_block
         self.input_hint_block = _hint_reader(config, ops)
@@ -66,14 +68,18 @@ class ControlNet(nn.Module):
         """
         return self.input_hint_block(hint)
 
-    def forward(self, x: Tensor, timesteps: Tensor, context: Tensor, guide: Tensor) -> Residuals:
+    def forward(
+        self, x: Tensor, timesteps: Tensor, context: Tensor, vector: Tensor | None = None, *, guide: Tensor
+    ) -> Residuals:
         """One call of the net.
 
         Args:
-            x, timesteps, context: as the UNet itself is given them.
+            x, timesteps, context, vector: as the UNet itself is given them.
             guide: [1 or B, widths[0], h, w], from `read_hint`.
         """
         time = self.time_embed(embed_timesteps(timesteps, self.config.unet.widths[0]).to(x.dtype))
+        if self.config.unet.vector_width:
+            time = time + self.label_emb(vector)
         skips: list[Tensor] = []
         for stage, out in zip(self.input_blocks, self.zero_convs, strict=True):
             x = stage(x, time, context, x.shape[2:])

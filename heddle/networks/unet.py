@@ -1,13 +1,15 @@
-"""The UNet of Stable Diffusion 1: residual blocks on four scales, with text attention on the finer ones.
+"""The UNet of Stable Diffusion 1, 2 and XL: residual blocks on several scales, with text attention on some of them.
 
 Attribute names are those of the published single-file checkpoints below `model.diffusion_model.`, so `state_dict()`
-is the file's layout. Source: Rombach et al. 2022, arXiv:2112.10752; Ho et al. 2020, arXiv:2006.11239.
+is the file's layout. Source: Rombach et al. 2022, arXiv:2112.10752; Ho et al. 2020, arXiv:2006.11239; for XL Podell et
+al. 2023, arXiv:2307.01952.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import torch
 from einops import rearrange
@@ -23,6 +25,10 @@ NORM_GROUPS = 32
 MAX_PERIOD = 10000.0
 
 
+#: Transformer blocks after each residual block of one level: a number for all of them, or one for each.
+Depths: TypeAlias = int | tuple[int, ...]
+
+
 @dataclass(frozen=True)
 class UNetConfig:
     """Sizes of the net. A level is one scale of the picture, the finest first.
@@ -30,19 +36,26 @@ class UNetConfig:
     widths: channels of each level. The first is also the width of the net's first and last layer.
     blocks: residual blocks of each level on the way down; the way up has one more.
     depths: transformer blocks after each residual block of a level, 0 = no attention there.
-    middle_depth: transformer blocks in the middle.
+    up_depths: the same on the way up, in the order in which they run; None = as on the way down.
+    middle_depth: transformer blocks between two residual blocks in the middle; 0 = one residual block alone there,
+        None = no middle.
+    head_width: of attention; None = `heads` heads on every level, however wide.
+    vector_width: of what a picture's vector conditioning has (its pooled text, its size ...), 0 = the net takes none.
     """
 
     widths: tuple[int, ...]
     blocks: tuple[int, ...]
-    depths: tuple[int, ...]
-    middle_depth: int
+    depths: tuple[Depths, ...]
+    middle_depth: int | None
     context_width: int
     in_channels: int = 4
     out_channels: int = 4
     time_width: int = 1280
     heads: int = 8
+    head_width: int | None = None
     linear_projections: bool = False  # of the spatial transformers; convolutions of one pixel otherwise
+    up_depths: tuple[Depths, ...] | None = None
+    vector_width: int = 0
 
     def __post_init__(self) -> None:
         if not len(self.widths) == len(self.blocks) == len(self.depths) > 0:
@@ -51,7 +64,7 @@ class UNetConfig:
                 wanted=len(self.widths),
                 got=(len(self.blocks), len(self.depths)),
             )
-        for width in self.widths:
+        for level, width in enumerate(self.widths):
             if width % NORM_GROUPS:
                 raise ShapeError(
                     f"UNetConfig: a level of {width} channels cannot be normed in {NORM_GROUPS} groups; "
@@ -59,6 +72,32 @@ class UNetConfig:
                     wanted=f"a multiple of {NORM_GROUPS}",
                     got=width,
                 )
+            has_attention = any((*self.depths_down(level), *self.depths_up(level)))
+            if has_attention and self.head_width is not None and width % self.head_width:
+                raise ShapeError(
+                    f"UNetConfig: a level of {width} channels cannot be split into heads of {self.head_width}; "
+                    f"use a multiple of {self.head_width}",
+                    wanted=f"a multiple of {self.head_width}",
+                    got=width,
+                )
+
+    def depths_down(self, level: int) -> tuple[int, ...]:
+        """Of each residual block of a level on the way down."""
+        return _each(self.depths[level], self.blocks[level])
+
+    def depths_up(self, level: int) -> tuple[int, ...]:
+        """Of each residual block of a level on the way up."""
+        if self.up_depths is not None:
+            return _each(self.up_depths[level], self.blocks[level] + 1)
+        down = self.depths_down(level)
+        return (*down, down[-1])
+
+    def heads_of(self, channels: int) -> int:
+        return self.heads if self.head_width is None else channels // self.head_width
+
+
+def _each(depths: Depths, blocks: int) -> tuple[int, ...]:
+    return (depths,) * blocks if isinstance(depths, int) else depths
 
 
 def embed_timesteps(timesteps: Tensor, width: int) -> Tensor:
@@ -168,7 +207,7 @@ class SpatialTransformer(AddingBlock):
         self.norm = ops.GroupNorm(NORM_GROUPS, channels, eps=1e-6)
         self.proj_in = self._projection(channels, ops)
         self.transformer_blocks = nn.ModuleList(
-            TransformerBlock(channels, config.context_width, config.heads, ops) for _ in range(depth)
+            TransformerBlock(channels, config.context_width, config.heads_of(channels), ops) for _ in range(depth)
         )
         self.proj_out = self._projection(channels, ops)
 
@@ -246,31 +285,34 @@ class UNet(nn.Module):
         self.time_embed = nn.Sequential(
             ops.Linear(first, config.time_width), nn.SiLU(), ops.Linear(config.time_width, config.time_width)
         )
+        if config.vector_width:
+            self.label_emb = nn.Sequential(
+                nn.Sequential(
+                    ops.Linear(config.vector_width, config.time_width),
+                    nn.SiLU(),
+                    ops.Linear(config.time_width, config.time_width),
+                )
+            )
         self.input_blocks = nn.ModuleList([Stage(ops.Conv2d(config.in_channels, first, 3, padding=1))])
         self.output_blocks = nn.ModuleList()
         channels, skips = first, [first]
-        levels = list(zip(config.widths, config.blocks, config.depths, strict=True))
 
-        for level, (width, blocks, depth) in enumerate(levels):
-            for _ in range(blocks):
+        for level, width in enumerate(config.widths):
+            for depth in config.depths_down(level):
                 self.input_blocks.append(self._stage(channels, width, depth, ops))
                 channels = width
                 skips.append(channels)
-            if level + 1 < len(levels):
+            if level + 1 < len(config.widths):
                 self.input_blocks.append(Stage(Downsample(channels, ops)))
                 skips.append(channels)
 
-        self.middle_block = Stage(
-            ResBlock(channels, channels, config.time_width, ops),
-            SpatialTransformer(channels, config.middle_depth, config, ops),
-            ResBlock(channels, channels, config.time_width, ops),
-        )
+        self.middle_block = self._middle(channels, ops)
 
-        for level, (width, blocks, depth) in reversed(list(enumerate(levels))):
-            for block in range(blocks + 1):
+        for level, width in reversed(list(enumerate(config.widths))):
+            for block, depth in enumerate(config.depths_up(level)):
                 stage = self._stage(channels + skips.pop(), width, depth, ops)
                 channels = width
-                if level > 0 and block == blocks:
+                if level > 0 and block == config.blocks[level]:
                     stage.append(Upsample(channels, ops))
                 self.output_blocks.append(stage)
 
@@ -286,17 +328,39 @@ class UNet(nn.Module):
             stage.append(SpatialTransformer(out_channels, depth, self.config, ops))
         return stage
 
-    def forward(self, x: Tensor, timesteps: Tensor, context: Tensor, control: Residuals | None = None) -> Tensor:
+    def _middle(self, channels: int, ops: Ops) -> Stage:
+        depth, time_width = self.config.middle_depth, self.config.time_width
+        if depth is None:
+            return Stage()
+        if depth == 0:
+            return Stage(ResBlock(channels, channels, time_width, ops))
+        return Stage(
+            ResBlock(channels, channels, time_width, ops),
+            SpatialTransformer(channels, depth, self.config, ops),
+            ResBlock(channels, channels, time_width, ops),
+        )
+
+    def forward(
+        self,
+        x: Tensor,
+        timesteps: Tensor,
+        context: Tensor,
+        vector: Tensor | None = None,
+        control: Residuals | None = None,
+    ) -> Tensor:
         """One call of the net.
 
         Args:
             x: [B, in_channels, h, w], any h and w.
             timesteps: [B], in the units of the training, 0..999 for Stable Diffusion.
             context: [B, T, context_width], the encoded text.
+            vector: [B, vector_width], for nets that take one.
             control: what control nets add.
         Returns: [B, out_channels, h, w].
         """
         time = self.time_embed(embed_timesteps(timesteps, self.config.widths[0]).to(x.dtype))
+        if self.config.vector_width:
+            time = time + self.label_emb(vector)
         skips: list[Tensor] = []
         for stage in self.input_blocks:
             x = stage(x, time, context, x.shape[2:])

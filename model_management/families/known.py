@@ -3,6 +3,20 @@
 from __future__ import annotations
 
 from model_management.families.sd15.family import SD15
+from model_management.families.sd15_edit.family import SD15_EDIT
+from model_management.families.sd15_inpainting.family import SD15_INPAINTING
+from model_management.families.sd21.family import SD21
+from model_management.families.sd21_inpainting.family import SD21_INPAINTING
+from model_management.families.sdxl.family import SDXL
+from model_management.families.sdxl_refiner.family import SDXL_REFINER
 from model_management.family import Family
 
-FAMILIES: tuple[Family, ...] = (SD15,)
+FAMILIES: tuple[Family, ...] = (
+    SD15,
+    SD15_INPAINTING,
+    SD15_EDIT,
+    SD21,
+    SD21_INPAINTING,
+    SDXL,
+    SDXL_REFINER,
+)

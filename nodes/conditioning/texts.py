@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 from heddle.graph.context import Context
 from heddle.graph.declare import Number, Text, node
-from heddle.graph.errors import GraphError
-from heddle.prompts.chunks import tokenize_prompt
-from heddle.prompts.embeddings import EmbeddingFinder
-from heddle.prompts.tokenizer import clip_tokenizer
 from heddle.wires import Clip, Conditioning
-from model_management.embedding_files import read_embedding_file
+from model_management.prompt_tokens import tokenize_for
 from model_management.text_encoding import encode_text
 
-#: Prompts that people write have one to four chunks of 75 tokens. Each more makes every step slower, and a text of
-#: hundreds is a file pasted by mistake.
-MAX_CHUNKS = 64
+
+def encode_texts(clip: Any, texts: str | Mapping[str, str], ctx: Context, **more: Any) -> Conditioning:
+    """A conditioning of one text, or of one for each of the clip's encoders by its name; `more` goes into it."""
+    tokens = tokenize_for(clip, texts, ctx.folders.models("embeddings"))
+    for line in tokens.notes:
+        ctx.note(line)
+    states, pooled = encode_text(clip, tokens.chunks, ctx.weights, lambda done, total: ctx.check_cancelled())
+    return [[states, {"pooled_output": pooled, **more}]]
 
 
 @node("CLIPTextEncode", category="model/conditioning", name="CLIP Text Encode (Prompt)", search=("prompt", "text"))
@@ -29,20 +31,7 @@ def encode_prompt(
 
     (words:1.2) weighs words, `embedding:name` puts in a textual inversion from the embeddings folder.
     """
-    find = EmbeddingFinder(ctx.folders.models("embeddings"), read_embedding_file, key="clip_l", width=clip.config.width)
-    tokenized = tokenize_prompt(text, clip_tokenizer(), find_embedding=find)
-    for line in tokenized.notes:
-        ctx.note(line)
-    if len(tokenized.chunks) > MAX_CHUNKS:
-        raise GraphError(
-            f"text: {len(text):,} characters make {len(tokenized.chunks)} chunks of 75 tokens, "
-            f"but {MAX_CHUNKS} is the most that is encoded; shorten the text",
-            input_name="text",
-            found=len(tokenized.chunks),
-            wanted=MAX_CHUNKS,
-        )
-    states, pooled = encode_text(clip, tokenized.chunks, ctx.weights, lambda done, total: ctx.check_cancelled())
-    return [[states, {"pooled_output": pooled}]]
+    return encode_texts(clip, text, ctx)
 
 
 @node("CLIPSetLastLayer", category="model/conditioning", name="CLIP Set Last Layer", search=("clip skip",))

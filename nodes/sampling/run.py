@@ -35,7 +35,7 @@ def sample_guided(
         watch(step, x, clean)
 
     space = model.latent
-    facts = RunFacts(tuple(latent.shape), (latent - space.shift) * space.scale, drawn)
+    facts = RunFacts(tuple(latent.shape), (latent - space.shift) * space.scale, drawn, latent_image.get("noise_mask"))
     with guider.hold(facts, ctx.weights, lambda done, size: ctx.check_cancelled(), ctx.note) as denoise:
         samples = run_sampler(
             sampler,

@@ -9,8 +9,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from heddle.prompts.chunks import tokenize_prompt
-from heddle.prompts.tokenizer import clip_tokenizer
 from heddle.samplers.catalogue import SAMPLERS, SCHEDULERS
 from heddle.samplers.conditions import Condition, condition_sides
 from heddle.samplers.guiders import cfg
@@ -22,6 +20,7 @@ from model_management.checkpoint import open_checkpoint
 from model_management.denoiser import denoiser_for
 from model_management.families.known import FAMILIES
 from model_management.image_coding import decode_latent, encode_image
+from model_management.prompt_tokens import tokenize_for
 from model_management.text_encoding import encode_text
 from model_management.weights import Weights
 
@@ -58,7 +57,7 @@ class EnginePainter:
     def encode(self, prompt: str) -> Tensor:
         """[1, 77, D]."""
         if prompt not in self._encoded:
-            chunks = tokenize_prompt(prompt, clip_tokenizer()).chunks
+            chunks = tokenize_for(self.clip, prompt, ()).chunks
             self._encoded[prompt] = encode_text(self.clip, chunks, self.weights).states
         return self._encoded[prompt]
 

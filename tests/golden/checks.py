@@ -68,7 +68,12 @@ def tensor_checks(
     if relative_to_max and not stats:
         atol *= max(1.0, float(want.abs().max()))
     part = case.values.get(f"{name}_slice")
-    yield Check(name, got[read_slice(part)] if part else got, want, rtol, atol)
+    yield Check(name, cut(got, part) if part else got, want, rtol, atol)
+
+
+def cut(tensor: Tensor, words: str) -> Tensor:
+    """What of a tensor is stored: `[:, 0:8]`, or several such parts side by side, `[:, 0:8] and [:, 16:24] joined`."""
+    return torch.cat([tensor[read_slice(part)] for part in re.findall(r"\[[^]]*\]", words)], dim=-1)
 
 
 def tolerance(golden: GoldenSet, word: str, mark: str, default: float) -> float:

@@ -17,7 +17,7 @@ TO_K = "model.diffusion_model.middle_block.1.transformer_blocks.0.attn1.to_k.wei
 def test_every_weight_arrives_widened_to_float32(checkpoint):
     opened, weights = open_checkpoint(checkpoint, FAMILIES), Weights(CPU)
     tensors = tiny.tiny_tensors()
-    for handle, part in ((opened.model, "unet"), (opened.clip, "text"), (opened.vae, "vae")):
+    for handle, part in ((opened.model, "unet"), (opened.clip.encoders[0], "text"), (opened.vae, "vae")):
         with weights.hold(handle) as net:
             found = net.state_dict()
             wanted = tiny.part_of(tensors, part)
@@ -33,7 +33,8 @@ def test_a_file_of_torch_save_is_the_same_checkpoint(tmp_path, checkpoint, is_zi
     wanted, weights = open_checkpoint(checkpoint, FAMILIES), Weights(CPU)
     content = {"epoch": 3, "state_dict": tiny.tiny_tensors(), "optimizer_states": [{"state": {0: torch.ones(2)}}]}
     got = open_checkpoint(save(tmp_path / "m.ckpt", content, is_zip), FAMILIES)
-    for ours, other in zip((got.model, got.clip, got.vae), (wanted.model, wanted.clip, wanted.vae), strict=True):
+    handles = ((opened.model, *opened.clip.encoders, opened.vae) for opened in (got, wanted))
+    for ours, other in zip(*handles, strict=True):
         with weights.hold(ours) as net, weights.hold(other) as expected:
             found, tensors = net.state_dict(), expected.state_dict()
             assert found.keys() == tensors.keys()
@@ -85,7 +86,7 @@ def test_damaged_or_missing_position_numbers_do_no_harm(tmp_path, row):
     if row is not None:
         tensors[key] = row
     clip = open_checkpoint(tiny.write_checkpoint(tmp_path / "m.safetensors", tensors), FAMILIES).clip
-    with Weights(CPU).hold(clip) as net:
+    with Weights(CPU).hold(clip.encoders[0]) as net:
         assert net.text_model.embeddings.position_ids.tolist() == [list(range(10))]
 
 

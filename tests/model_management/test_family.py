@@ -1,5 +1,6 @@
 import json
 import lzma
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,10 +14,15 @@ from heddle.networks.vae import VaeConfig
 from model_management.checkpoint import stored_net
 from model_management.families.known import FAMILIES
 from model_management.families.sd15.family import SD15
-from model_management.family import recognise
+from model_management.families.sd15_inpainting.family import SD15_INPAINTING
+from model_management.families.sd21.family import SD21
+from model_management.families.sdxl.family import SDXL
+from model_management.families.sdxl_refiner.family import SDXL_REFINER
+from model_management.family import recognise, recognise_network
 from model_management.header import Header, Stamp, TensorEntry, read_header
 from model_management.known_layouts import KNOWN_LAYOUTS
 from model_management.net_sizes import clip_text_config, unet_config, vae_config
+from model_management.signs import holds
 from tests.model_management import tiny
 
 PUBLISHED = json.loads(
@@ -29,26 +35,88 @@ def header_of(shapes: dict[str, list[int]], name: str = "model") -> Header:
     return Header(Stamp(Path(f"{name}.safetensors"), 0, 0), tensors, {})
 
 
-def test_the_published_sd15_layout_is_known_with_its_sizes():
-    header = header_of(PUBLISHED["sd15"])
+SD_VAE = VaeConfig(widths=(128, 256, 512, 512), blocks=2)
+SD1_UNET = UNetConfig((320, 640, 1280, 1280), (2,) * 4, (1, 1, 1, 0), middle_depth=1, context_width=768)
+SD2_UNET = replace(SD1_UNET, context_width=1024, head_width=64, linear_projections=True)
+SDXL_UNET = UNetConfig(
+    (320, 640, 1280), (2, 2, 2), (0, 2, 10), 10, 2048, head_width=64, linear_projections=True, vector_width=2816
+)
+REFINER_UNET = UNetConfig(
+    (384, 768, 1536, 1536), (2,) * 4, (0, 4, 4, 0), 4, 1280, time_width=1536, head_width=64,
+    linear_projections=True, vector_width=2560,
+)  # fmt: skip
+CLIP_L = ClipTextConfig(768, 12, 3072)
+CLIP_H = ClipTextConfig(1024, 24, 4096, quick_gate=False, projection_width=1024)
+CLIP_G = ClipTextConfig(1280, 32, 5120, quick_gate=False, projection_width=1280)
+
+CHECKPOINTS = [
+    ("sd15", SD15, SD1_UNET, [CLIP_L]),
+    ("sd15_inpainting", SD15_INPAINTING, replace(SD1_UNET, in_channels=9), [CLIP_L]),
+    ("sd21_v", SD21, SD2_UNET, [CLIP_H]),
+    ("sdxl_base", SDXL, SDXL_UNET, [CLIP_L, CLIP_G]),
+    ("sdxl_refiner", SDXL_REFINER, REFINER_UNET, [CLIP_G]),
+]
+
+
+@pytest.mark.parametrize(("layout", "wanted", "unet", "texts"), CHECKPOINTS)
+def test_a_published_checkpoint_is_known_with_its_sizes(layout, wanted, unet, texts):
+    header = header_of(PUBLISHED[layout])
     family = recognise(header, FAMILIES)
-    assert family is SD15
-    assert family.network.config(header, family.network.prefix) == UNetConfig(
-        widths=(320, 640, 1280, 1280), blocks=(2, 2, 2, 2), depths=(1, 1, 1, 0), middle_depth=1, context_width=768
-    )
-    assert family.vae.config(header, family.vae.prefix) == VaeConfig(widths=(128, 256, 512, 512), blocks=2)
-    assert family.text[0].config(header, family.text[0].prefix) == ClipTextConfig(768, 12, 3072)
+    assert family is wanted
+    assert family.network.config(header, family.network.prefix) == unet
+    assert family.vae.config(header, family.vae.prefix) == SD_VAE
+    assert [part.config(header, part.prefix) for part in family.text] == texts
 
 
-def test_the_nets_want_exactly_the_published_names_and_shapes():
-    header = header_of(PUBLISHED["sd15"])
+@pytest.mark.parametrize(("layout", "family", "unet", "texts"), CHECKPOINTS)
+def test_the_nets_want_exactly_the_published_names_and_shapes(layout, family, unet, texts):
+    header = header_of(PUBLISHED[layout])
     wanted = set()
-    for part in (SD15.network, SD15.vae, *SD15.text):
-        wanted |= {part.prefix + name for name in stored_net("network", header, part).shapes}
-    assert set(PUBLISHED["sd15"]) - wanted == {
-        "cond_stage_model.transformer.text_model.embeddings.position_ids"  # counted, not read
-    }
-    assert wanted <= set(PUBLISHED["sd15"])
+    for part in (family.network, family.vae, *family.text):
+        stored = stored_net("network", header, part)
+        wanted |= {stored.key_of(name) for name in stored.shapes}
+    assert wanted <= set(PUBLISHED[layout])
+    # The positions are counted, not read; the scale is that of training against pictures.
+    left = {name.rpartition(".")[2] for name in set(PUBLISHED[layout]) - wanted}
+    assert left <= {"position_ids", "logit_scale"}
+
+
+@pytest.mark.parametrize("prefix", ["", "model.diffusion_model."])
+@pytest.mark.parametrize(("layout", "wanted", "unet", "texts"), CHECKPOINTS)
+def test_a_published_network_alone_is_known_bare_or_by_its_place_in_a_checkpoint(layout, wanted, unet, texts, prefix):
+    inner = header_of(PUBLISHED[layout]).below("model.diffusion_model.").tensors
+    header = header_of({prefix + key: list(entry.shape) for key, entry in inner.items()})
+    assert recognise_network(header, FAMILIES) == (wanted, prefix)
+    assert unet_config(header, prefix) == unet
+
+
+def test_each_published_layout_is_recognised_by_one_family_at_most():
+    for shapes in PUBLISHED.values():
+        fitting = [family.name for family in FAMILIES if holds(family.signs, header_of(shapes))]
+        alone = [family.name for family in FAMILIES if holds(family.network_signs, header_of(shapes))]
+        assert len(fitting) <= 1 and len(alone) <= 1
+
+
+@pytest.mark.parametrize(
+    ("sizes", "wanted"),
+    [
+        # SSD-1B, Vega and KOALA 700M, as their publishers describe them.
+        ({"depths": (0, 2, 4), "up_depths": (0, (2, 1, 1), (4, 4, 10)), "middle_depth": 0}, SDXL),
+        ({"depths": (0, 1, 2), "middle_depth": 0}, SDXL),
+        ({"depths": (0, 2, 5), "blocks": (1, 1, 1), "middle_depth": None}, SDXL),
+    ],
+)
+def test_distilled_widths_of_sdxl_are_read_from_the_file(sizes, wanted):
+    config = replace(SDXL_UNET, **sizes)
+    with torch.device("meta"):
+        shapes = {name: list(tensor.shape) for name, tensor in UNet(config, PLAIN).state_dict().items()}
+    assert recognise_network(header_of(shapes), FAMILIES) == (wanted, "")
+    assert unet_config(header_of(shapes), "") == config
+
+
+def test_a_network_of_no_family_is_refused():
+    with pytest.raises(WeightsError, match=r"looks like FLUX\.1, not like a diffusion model of a family"):
+        recognise_network(header_of(PUBLISHED["flux_1_1"]), FAMILIES)
 
 
 def test_a_small_model_of_the_layout_is_known_with_its_sizes(checkpoint):
@@ -59,10 +127,21 @@ def test_a_small_model_of_the_layout_is_known_with_its_sizes(checkpoint):
     assert clip_text_config(header, tiny.PREFIXES["text"]) == tiny.TEXT
 
 
+LINEAR = {"head_width": 64, "linear_projections": True}
+
+
 @pytest.mark.parametrize("width", [32, 64, 96])
-@pytest.mark.parametrize("depths", [(0, 1, 2), (1, 1, 1)])
-def test_sizes_are_read_from_any_unet(width, depths):
-    config = UNetConfig((width, 64, 32), (2, 1, 3), depths, 2, 128, time_width=80, linear_projections=True)
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"depths": (0, 1, 2), "middle_depth": 2},
+        {"depths": (0, 1, 2), "middle_depth": 2, "vector_width": 24, **LINEAR},
+        {"depths": (0, 1, (0, 1, 2)), "middle_depth": 0, "up_depths": (0, (2, 1), (1, 1, 4, 0)), **LINEAR},
+        {"depths": (0, 0, 1), "middle_depth": None, "up_depths": (0, 0, 0), "in_channels": 9, "out_channels": 3},
+    ],
+)
+def test_sizes_are_read_from_any_unet(width, config):
+    config = UNetConfig((width, 64, 128), (2, 1, 3), context_width=128, time_width=80, **config)
     with torch.device("meta"):
         shapes = {f"x.{name}": list(tensor.shape) for name, tensor in UNet(config, PLAIN).state_dict().items()}
     assert unet_config(header_of(shapes), "x.") == config
@@ -71,10 +150,6 @@ def test_sizes_are_read_from_any_unet(width, depths):
 @pytest.mark.parametrize(
     ("layout", "title"),
     [
-        ("sd15_inpainting", "inpainting model"),
-        ("sd21_v", "Stable Diffusion 2.x"),
-        ("sdxl_base", r"SDXL \(base\)"),
-        ("sdxl_refiner", "SDXL refiner"),
         ("sd3_2", "Stable Diffusion 3"),
         ("flux_1_1", "FLUX.1"),
         ("chroma_1_1", "Chroma"),
@@ -137,7 +212,7 @@ def test_a_part_of_a_checkpoint_is_refused_as_what_it_is(left_out, title):
 
 
 def test_families_that_both_fit_are_an_error_of_ours_and_said_so(checkpoint):
-    with pytest.raises(WeightsError, match="fits the families sd15 and sd15"):
+    with pytest.raises(WeightsError, match="fits the families sd15 and sd15, "):
         recognise(read_header(checkpoint), (*FAMILIES, SD15))
 
 

@@ -49,14 +49,14 @@ EMPTY = [START] + [END] * 9
 
 
 def test_chunks_are_encoded_alone_and_joined(opened, weights, states):
-    found = encode_text(opened.clip, [chunk(1, 2, 3), chunk(4)], weights)
+    found = encode_text(opened.clip, {"l": [chunk(1, 2, 3), chunk(4)]}, weights)
     wanted = [encoded(states, [START, 1, 2, 3] + [END] * 6), encoded(states, [START, 4] + [END] * 8)]
     torch.testing.assert_close(found.states, torch.cat(wanted, 1), rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(found.pooled, wanted[0][:, 4], rtol=1e-4, atol=1e-4)
 
 
 def test_a_weight_moves_a_token_away_from_the_empty_prompt(opened, weights, states):
-    found = encode_text(opened.clip, [chunk(1, 2, weights={2: 1.5, 5: 0.0})], weights).states
+    found = encode_text(opened.clip, {"l": [chunk(1, 2, weights={2: 1.5, 5: 0.0})]}, weights).states
     z, empty = encoded(states, [START, 1, 2] + [END] * 7), encoded(states, EMPTY)
     wanted = z.clone()
     wanted[:, 2] = empty[:, 2] + (z[:, 2] - empty[:, 2]) * 1.5
@@ -65,21 +65,21 @@ def test_a_weight_moves_a_token_away_from_the_empty_prompt(opened, weights, stat
 
 
 def test_weights_may_count_in_a1111s_way(opened, weights):
-    plain_states = encode_text(opened.clip, [chunk(1, 2), chunk(3)], weights).states
+    plain_states = encode_text(opened.clip, {"l": [chunk(1, 2), chunk(3)]}, weights).states
     chunks = [chunk(1, 2, weights={2: 1.5}), chunk(3, weights={1: 0.5})]
-    found = encode_text(opened.clip, chunks, weights, emphasis=EMPHASES["Original"]).states
+    found = encode_text(opened.clip, {"l": chunks}, weights, emphasis=EMPHASES["Original"]).states
     for each, z in enumerate(plain_states.split(10, 1)):
         factors = torch.tensor([[token[1] for token in chunks[each]]])[..., None]
         wanted = z * factors * (z.mean() / (z * factors).mean())
         torch.testing.assert_close(found[:, 10 * each : 10 * each + 10], wanted, rtol=1e-4, atol=1e-4)
-    ignored = encode_text(opened.clip, chunks, weights, emphasis=EMPHASES["Ignore"]).states
+    ignored = encode_text(opened.clip, {"l": chunks}, weights, emphasis=EMPHASES["Ignore"]).states
     torch.testing.assert_close(ignored, plain_states)
 
 
 def test_an_earlier_last_layer_is_normed_and_leaves_pooled_as_it_is(opened, weights, states):
-    found = encode_text(opened.clip.with_last_layer(-2), [chunk(7)], weights)
+    found = encode_text(opened.clip.with_last_layer(-2), {"l": [chunk(7)]}, weights)
     torch.testing.assert_close(found.states, encoded(states, [START, 7] + [END] * 8, skip=1), rtol=1e-4, atol=1e-4)
-    torch.testing.assert_close(found.pooled, encode_text(opened.clip, [chunk(7)], weights).pooled)
+    torch.testing.assert_close(found.pooled, encode_text(opened.clip, {"l": [chunk(7)]}, weights).pooled)
 
 
 def test_a_last_layer_that_is_not_there_is_refused(opened):
@@ -90,23 +90,23 @@ def test_a_last_layer_that_is_not_there_is_refused(opened):
 def test_a_vector_in_a_tokens_place_is_read_like_a_token(opened, weights, states):
     vector = states["text"]["text_model.embeddings.token_embedding.weight"][7]
     with_vector = [(START, 1.0), (vector, 1.2), *chunk()[2:]]
-    wanted = encode_text(opened.clip, [chunk(7, weights={1: 1.2})], weights)
-    found = encode_text(opened.clip, [with_vector], weights)
+    wanted = encode_text(opened.clip, {"l": [chunk(7, weights={1: 1.2})]}, weights)
+    found = encode_text(opened.clip, {"l": [with_vector]}, weights)
     torch.testing.assert_close(found.states, wanted.states)
     torch.testing.assert_close(found.pooled, wanted.pooled)
 
 
 def test_a_vector_of_another_width_is_refused(opened, weights):
     with pytest.raises(ShapeError, match=r"\(768,\) numbers.*wants 64"):
-        encode_text(opened.clip, [[(START, 1.0), (torch.zeros(768), 1.0), *chunk()[2:]]], weights)
+        encode_text(opened.clip, {"l": [[(START, 1.0), (torch.zeros(768), 1.0), *chunk()[2:]]]}, weights)
 
 
 def test_a_long_prompt_is_encoded_in_parts_with_the_same_result(opened, weights, monkeypatch):
     chunks = [chunk(number, weights={1: 1.1}) for number in range(7)]
-    whole = encode_text(opened.clip, chunks, weights)
+    whole = encode_text(opened.clip, {"l": chunks}, weights)
     monkeypatch.setattr(text_encoding, "TEXTS_AT_ONCE", 3)
     seen: list[tuple[int, int]] = []
-    parts = encode_text(opened.clip, chunks, weights, lambda done, total: seen.append((done, total)))
+    parts = encode_text(opened.clip, {"l": chunks}, weights, lambda done, total: seen.append((done, total)))
     torch.testing.assert_close(parts.states, whole.states, rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(parts.pooled, whole.pooled, rtol=1e-4, atol=1e-5)
     assert seen == [(3, 8), (6, 8), (8, 8)]

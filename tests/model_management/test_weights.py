@@ -37,7 +37,7 @@ def test_nothing_is_resident_before_it_is_held(opened):
 
 def test_bytes_are_those_of_the_weights(opened):
     weights = Weights(CPU)
-    with weights.hold(opened.clip) as net:
+    with weights.hold(opened.clip.encoders[0]) as net:
         assert weights.resident_bytes == sum(weight.nbytes for weight in net.parameters())
 
 
@@ -52,7 +52,10 @@ def test_the_same_file_opened_twice_shares_its_weights(checkpoint, opened, tmp_p
 
 def test_a_copy_of_a_handle_shares_its_weights(opened):
     weights = Weights(CPU)
-    with weights.hold(opened.clip) as net, weights.hold(opened.clip.with_last_layer(-2)) as again:
+    with (
+        weights.hold(opened.clip.encoders[0]) as net,
+        weights.hold(opened.clip.with_last_layer(-2).encoders[0]) as again,
+    ):
         assert again is net
 
 
@@ -67,11 +70,13 @@ def test_a_replaced_file_is_another_model(tmp_path, checkpoint):
 
 
 def test_what_was_used_longest_ago_leaves_first(opened):
-    weights = Weights(CPU, limit_bytes=size_of(opened.model) + size_of(opened.vae) + size_of(opened.clip) - 1)
+    weights = Weights(
+        CPU, limit_bytes=size_of(opened.model) + size_of(opened.vae) + size_of(opened.clip.encoders[0]) - 1
+    )
     for handle in (opened.model, opened.vae, opened.model):
         with weights.hold(handle):
             pass
-    with weights.hold(opened.clip):
+    with weights.hold(opened.clip.encoders[0]):
         assert roles(weights) == ["network", "text"]
 
 
@@ -80,7 +85,7 @@ def test_what_is_held_does_not_leave(opened):
     with weights.hold(opened.model):
         with weights.hold(opened.vae):
             pass
-        with weights.hold(opened.clip):
+        with weights.hold(opened.clip.encoders[0]):
             assert roles(weights) == ["network", "text"]
 
 
@@ -111,10 +116,10 @@ def test_working_memory_counts_only_while_it_is_used(opened):
 
 def test_release_all_lets_go_of_what_nobody_holds(opened):
     weights = Weights(CPU)
-    with weights.hold(opened.clip):
+    with weights.hold(opened.clip.encoders[0]):
         pass
     with weights.hold(opened.vae):
-        assert weights.release_all() == size_of(opened.clip)
+        assert weights.release_all() == size_of(opened.clip.encoders[0])
         assert roles(weights) == ["vae"]
     assert weights.release_all() == size_of(opened.vae)
     assert weights.resident_bytes == 0
@@ -186,9 +191,10 @@ def test_many_threads_load_a_net_once(opened, monkeypatch):
 def test_each_net_is_computed_in_what_suits_it_and_the_device(tmp_path, device, has_bfloat16, file_dtype, wanted):
     path = tiny.write_checkpoint(tmp_path / "m.safetensors", tiny.tiny_tensors(file_dtype))
     weights = Weights(torch.device(device), has_bfloat16=has_bfloat16)
+    opened = open_checkpoint(path, FAMILIES)
     found = {
         handle.stored.role: str(weights.compute_dtype(handle.stored)).removeprefix("torch.")
-        for handle in open_checkpoint(path, FAMILIES)
+        for handle in (opened.model, *opened.clip.encoders, opened.vae)
     }
     assert found == wanted
 
@@ -207,7 +213,7 @@ def test_what_was_worked_out_from_a_file_is_kept_though_its_weights_leave(checkp
     again = weights.worked_out(open_checkpoint(checkpoint, FAMILIES).vae, "width", width)
     assert first == again == tiny.VAE.widths[0] and asked == ["width"]
     assert weights.worked_out(opened.vae, "depth", lambda: 7) == 7
-    assert weights.worked_out(opened.clip, "width", lambda: 64) == 64
+    assert weights.worked_out(opened.clip.encoders[0], "width", lambda: 64) == 64
 
 
 def test_what_could_not_be_worked_out_is_tried_again(opened):
@@ -220,7 +226,7 @@ def test_what_could_not_be_worked_out_is_tried_again(opened):
 def test_the_files_of_resident_nets_are_known(checkpoint, opened):
     weights = Weights(CPU)
     assert weights.resident_files == set()
-    with weights.hold(opened.vae), weights.hold(opened.clip):
+    with weights.hold(opened.vae), weights.hold(opened.clip.encoders[0]):
         assert weights.resident_files == {checkpoint}
     weights.release_all()
     assert weights.resident_files == set()

@@ -11,8 +11,8 @@ from tests.golden.kinds.noise_levels import NOISE_LEVELS
 from tests.golden.kinds.operations import OPERATIONS
 from tests.golden.kinds.prompts_a1111 import PROMPTS_A1111
 from tests.golden.kinds.sampling import SAMPLING
-from tests.golden.kinds.sd15 import SD15
 from tests.golden.kinds.small_autoencoders import SMALL_AUTOENCODERS
+from tests.golden.kinds.stable_diffusion import STABLE_DIFFUSION
 from tests.golden.kinds.text_inversion import TEXT_INVERSION
 from tests.golden.kinds.tokens import TOKENS
 from tests.golden.kinds.tokens_other import TOKENS_OTHER
@@ -24,7 +24,7 @@ KINDS = (
     NODE_SAMPLING,
     TOKENS_OTHER,
     TOKENS,
-    SD15,
+    STABLE_DIFFUSION,
     CONTROL_NETS,
     SMALL_AUTOENCODERS,
     TEXT_INVERSION,

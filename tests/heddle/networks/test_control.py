@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,16 +16,18 @@ TINY = ControlNetConfig(UNET, hint_widths=(8, 8, 16, 16, 24))
 NAMES = ("time_embed", "input_blocks", "middle_block")
 
 
-def inputs(height: int = 6, width: int = 5) -> tuple[Tensor, Tensor, Tensor]:
+def inputs(vector_width: int = 0) -> tuple[Tensor, ...]:
     torch.manual_seed(1)
-    return torch.randn(2, 4, height, width), torch.rand(2) * 999, torch.randn(2, 5, 48)
+    always = torch.randn(2, 4, 6, 5), torch.rand(2) * 999, torch.randn(2, 5, 48)
+    return (*always, torch.randn(2, vector_width)) if vector_width else always
 
 
-def net_and_its_unet() -> tuple[ControlNet, UNet]:
+def net_and_its_unet(vector_width: int = 0) -> tuple[ControlNet, UNet]:
     """A control net whose copied part has the weights of a UNet."""
     torch.manual_seed(0)
-    net, unet = ControlNet(TINY, TRAINABLE), UNet(UNET, TRAINABLE)
-    for name in NAMES:
+    config = replace(UNET, vector_width=vector_width)
+    net, unet = ControlNet(replace(TINY, unet=config), TRAINABLE), UNet(config, TRAINABLE)
+    for name in (*NAMES, "label_emb") if vector_width else NAMES:
         getattr(net, name).load_state_dict(getattr(unet, name).state_dict())
     return net, unet
 
@@ -37,16 +40,17 @@ def keeping(seen: list[Tensor]) -> Any:
     return lambda module, given, made: seen.append(made)
 
 
+@pytest.mark.parametrize("vector_width", [0, 7])
 @torch.no_grad()
-def test_it_gives_what_the_unets_own_blocks_give_with_the_guide_behind_the_first():
-    net, unet = net_and_its_unet()
+def test_it_gives_what_the_unets_own_blocks_give_with_the_guide_behind_the_first(vector_width: int):
+    net, unet = net_and_its_unet(vector_width)
     guide = torch.randn(1, 32, 6, 5)
     seen: list[Tensor] = []
     unet.input_blocks[0].register_forward_hook(adding(guide))
     for block in (*unet.input_blocks, unet.middle_block):
         block.register_forward_hook(keeping(seen))
-    unet(*inputs())
-    added = net(*inputs(), guide=guide)
+    unet(*inputs(vector_width))
+    added = net(*inputs(vector_width), guide=guide)
     state = net.state_dict()
     assert len(added.skips) == len(seen) - 1 == 5
     for number, (got, block) in enumerate(zip(added.skips, seen, strict=False)):

@@ -1,17 +1,21 @@
-"""d_sd15 sets: Stable Diffusion 1's nets with synthetic weights, loaded the way every checkpoint is."""
+"""d_ sets of Stable Diffusion 1, 2 and XL: nets with synthetic weights, loaded the way every file is."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from heddle.samplers.conditions import Call
-from model_management.checkpoint import OpenedCheckpoint, open_checkpoint
+from model_management.checkpoint import open_checkpoint, open_network
 from model_management.denoiser import denoiser_for
 from model_management.families.known import FAMILIES
+from model_management.family import RunFacts
+from model_management.handles import Model
+from model_management.header import read_header
 from model_management.image_coding import decode_latent, encode_image
 from model_management.text_encoding import encode_text
 from model_management.weights import Weights
@@ -27,9 +31,10 @@ def check(case: Case, workshop: Workshop) -> Iterator[Check]:
     if compute is None:
         raise NotCovered("cases of this form")
     if "checkpoint" not in workshop.kept:
-        workshop.kept["checkpoint"] = open_checkpoint(workshop.checkpoint, FAMILIES)
+        workshop.kept["checkpoint"] = _open(workshop.checkpoint)
         workshop.kept["weights"] = Weights(torch.device("cpu"))
-    outputs = compute(inputs, workshop, workshop.kept["checkpoint"], workshop.kept["weights"])
+    with torch.inference_mode():
+        outputs = compute(inputs, workshop, workshop.kept["checkpoint"], workshop.kept["weights"])
     for name, got in outputs.items():
         if name not in case.tensors:
             continue
@@ -45,48 +50,59 @@ def check(case: Case, workshop: Workshop) -> Iterator[Check]:
         raise NotCovered(f"output {name}")
 
 
-SD15 = Kind(names=("d_sd15*",), but_not=("*inpaint*",), check=check)
+STABLE_DIFFUSION = Kind(names=("d_sd15*", "d_sd2*", "d_sdxl*"), check=check)
 
 
-def _raw(inputs: dict[str, Any], workshop: Workshop, opened: OpenedCheckpoint, weights: Weights) -> dict[str, Tensor]:
+class _Opened(NamedTuple):
+    model: Model
+    clip: Any = None
+    vae: Any = None
+
+
+def _open(path: Path) -> _Opened:
+    """A full checkpoint, or the network alone."""
+    if read_header(path).has_prefix("model.diffusion_model."):
+        return _Opened(*open_checkpoint(path, FAMILIES))
+    return _Opened(open_network(path, FAMILIES))
+
+
+def _raw(inputs: dict[str, Any], workshop: Workshop, opened: _Opened, weights: Weights) -> dict[str, Tensor]:
     x, context = workshop.tensor(inputs["x"]), workshop.tensor(inputs["context"])
+    more = {"vector": workshop.tensor(inputs["y"])} if "y" in inputs else {}
     with weights.hold(opened.model) as net:
-        return {"output": net(x, torch.tensor(inputs["timesteps"]), context).float()}
+        return {"output": net(x, torch.tensor(inputs["timesteps"]), context, **more).float()}
 
 
-def _denoised(
-    inputs: dict[str, Any], workshop: Workshop, opened: OpenedCheckpoint, weights: Weights
-) -> dict[str, Tensor]:
+def _denoised(inputs: dict[str, Any], workshop: Workshop, opened: _Opened, weights: Weights) -> dict[str, Tensor]:
     x, context = workshop.tensor(inputs["x"]), workshop.tensor(inputs["context"])
     with weights.hold(opened.model) as net:
         denoise = denoiser_for(opened.model, net)
         return {"denoised": denoise(x, torch.tensor(inputs["sigma"], dtype=torch.float32), Call({"context": context}))}
 
 
-def _encoded_text(
-    inputs: dict[str, Any], workshop: Workshop, opened: OpenedCheckpoint, weights: Weights
-) -> dict[str, Tensor]:
-    if set(inputs["tokens"]) != {"l"}:
-        raise NotCovered("other text encoders than CLIP-L")
+def _encoded_text(inputs: dict[str, Any], workshop: Workshop, opened: _Opened, weights: Weights) -> dict[str, Tensor]:
     layer = inputs.get("clip_last_layer")
     clip = opened.clip.with_last_layer(layer) if isinstance(layer, int) else opened.clip
-    chunks = [
-        list(zip(tokens, factors, strict=True))
-        for tokens, factors in zip(inputs["tokens"]["l"], inputs["weights"]["l"], strict=True)
-    ]
+    chunks = {
+        name: [list(zip(*chunk, strict=True)) for chunk in zip(tokens, inputs["weights"][name], strict=True)]
+        for name, tokens in inputs["tokens"].items()
+    }
     states, pooled = encode_text(clip, chunks, weights)
     return {"cond": states, "pooled": pooled}
 
 
-def _encoded_image(
-    inputs: dict[str, Any], workshop: Workshop, opened: OpenedCheckpoint, weights: Weights
-) -> dict[str, Tensor]:
+def _vector(inputs: dict[str, Any], workshop: Workshop, opened: _Opened, weights: Weights) -> dict[str, Tensor]:
+    more = {**inputs, "pooled_output": workshop.tensor(inputs["pooled"])}
+    nothing = torch.zeros(1, 4, 8, 8)
+    facts = RunFacts((1, 4, 8, 8), nothing, nothing)
+    return {"y": opened.model.family.read_entry(torch.zeros(1, 77, 8), more, facts)["vector"]}
+
+
+def _encoded_image(inputs: dict[str, Any], workshop: Workshop, opened: _Opened, weights: Weights) -> dict[str, Tensor]:
     return {"latent": encode_image(opened.vae, workshop.tensor(inputs["image"]), weights)}
 
 
-def _decoded(
-    inputs: dict[str, Any], workshop: Workshop, opened: OpenedCheckpoint, weights: Weights
-) -> dict[str, Tensor]:
+def _decoded(inputs: dict[str, Any], workshop: Workshop, opened: _Opened, weights: Weights) -> dict[str, Tensor]:
     latent = workshop.tensor(inputs["latent"])
     with weights.hold(opened.vae) as net:
         raw = net.decode(latent).float()
@@ -99,6 +115,7 @@ _FORMS = {
     "timesteps": _raw,
     "sigma": _denoised,
     "tokens": _encoded_text,
+    "pooled": _vector,
     "latent": _decoded,
     "image": _encoded_image,
 }

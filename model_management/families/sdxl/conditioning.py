@@ -1,0 +1,60 @@
+"""The vector that Stable Diffusion XL's networks take: the pooled text, and sizes that a picture is to look as if of.
+
+Source: Podell et al. 2023, arXiv:2307.01952, section 2.2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from heddle.graph.errors import GraphError
+from heddle.networks.unet import embed_timesteps
+from model_management.family import RunFacts
+
+#: Each number becomes so many cosines and sines.
+NUMBER_WIDTH = 256
+
+#: Sides of a picture that is not said: those that the ecosystem has for texts encoded without sizes.
+SIDE_PX = 768
+#: Scores, of about 10, where none is given: a fine picture is asked for, and a poor one kept away from.
+SCORE, NEGATIVE_SCORE = 6.0, 2.5
+
+
+def base_inputs(states: Tensor, more: Mapping[str, Any], run: RunFacts) -> dict[str, Tensor]:
+    """Of the base model: the original's height and width, what was cut above and at the left, the target's size."""
+    height, width = more.get("height", SIDE_PX), more.get("width", SIDE_PX)
+    numbers = (
+        *(height, width, more.get("crop_h", 0), more.get("crop_w", 0)),
+        *(more.get("target_height", height), more.get("target_width", width)),
+    )
+    return {"context": states, "vector": vector_of(more, numbers)}
+
+
+def refiner_inputs(states: Tensor, more: Mapping[str, Any], run: RunFacts) -> dict[str, Tensor]:
+    """Of the refiner: height, width, what was cut above and at the left, and an aesthetic score."""
+    score = more.get("aesthetic_score", NEGATIVE_SCORE if run.side == "negative" else SCORE)
+    numbers = (
+        *(more.get("height", SIDE_PX), more.get("width", SIDE_PX)),
+        *(more.get("crop_h", 0), more.get("crop_w", 0), score),
+    )
+    return {"context": states, "vector": vector_of(more, numbers)}
+
+
+def vector_of(more: Mapping[str, Any], numbers: tuple[float, ...]) -> Tensor:
+    """[B, D + 256 for each number] from the pooled text [B, D].
+
+    Raises: GraphError, if the conditioning has no pooled text.
+    """
+    pooled = more.get("pooled_output")
+    if pooled is None:
+        raise GraphError(
+            "the conditioning has no pooled text, which Stable Diffusion XL wants; "
+            "encode the text with the CLIP of the model's own checkpoint",
+            wanted="pooled_output",
+        )
+    embedded = embed_timesteps(torch.tensor([float(number) for number in numbers]), NUMBER_WIDTH)
+    return torch.cat([pooled, embedded.reshape(1, -1).to(pooled).expand(len(pooled), -1)], dim=-1)

@@ -1,0 +1,72 @@
+"""Stable Diffusion XL, and models of its layout in any width and depth (Turbo, Lightning, SSD-1B, Vega, KOALA ...).
+
+It reads CLIP-L and OpenCLIP-bigG side by side. Source: Podell et al. 2023, arXiv:2307.01952, and the header of the
+published base 1.0 checkpoint.
+"""
+
+from __future__ import annotations
+
+from heddle.networks.clip_text import ClipText
+from heddle.networks.unet import UNet
+from heddle.networks.vae import Autoencoder
+from heddle.samplers.noise_schedules import scaled_linear
+from heddle.samplers.predictions import Epsilon, Prediction, Velocity
+from model_management.families.sdxl.conditioning import base_inputs
+from model_management.family import Family, LatentSpace, NetPart, TextPart, side_by_side
+from model_management.header import Header
+from model_management.net_sizes import clip_text_config, open_clip_text_config, unet_config, vae_config
+from model_management.places import in_open_clip
+from model_management.signs import below, has, joined_columns, lacks, some_shaped
+from model_management.unet_signs import vector_unet
+from model_management.written_predictions import ZERO_SNR_MARK, written_prediction
+
+UNET = "model.diffusion_model."
+VAE = "first_stage_model."
+TEXT_L = "conditioner.embedders.0.transformer."
+TEXT_G = "conditioner.embedders.1.model."
+READS_TEXT = ".attn2.to_k.weight"
+WITH_VAE = has(f"{VAE}decoder.conv_in.weight")
+
+#: Playground 2.5 has this layout too, but its own latents and noise levels, and says so by this tensor.
+OTHER_LEVELS = "edm_mean"
+
+NETWORK = vector_unet(4)
+
+
+def told_prediction(header: Header, prefix: str) -> Prediction | None:
+    """Epsilon, unless the file says v; then also whether its levels end in pure noise."""
+    if written_prediction(header) != "v":
+        return None
+    return Velocity(scaled_linear(0.00085, 0.012, steps=1000, zero_terminal_snr=ZERO_SNR_MARK in header))
+
+
+SDXL = Family(
+    name="sdxl",
+    signs=(
+        below(UNET, *NETWORK),
+        joined_columns(
+            READS_TEXT,
+            f"{TEXT_L}text_model.embeddings.token_embedding.weight",
+            f"{TEXT_G}token_embedding.weight",
+        ),
+        WITH_VAE,
+        lacks(OTHER_LEVELS),
+    ),
+    network_signs=(*NETWORK, some_shaped(READS_TEXT, None, 2048), lacks(OTHER_LEVELS)),
+    network=NetPart(prefix=UNET, config=unet_config, build=UNet),
+    text=(
+        TextPart(TEXT_L, clip_text_config, ClipText, name="l", layer=-2, with_norm=False),
+        TextPart(TEXT_G, open_clip_text_config, ClipText, in_open_clip, name="g", pad=0, layer=-2, with_norm=False),
+    ),
+    join=side_by_side("l", "g", pooled_of="g"),
+    vae=NetPart(prefix=VAE, config=vae_config, build=Autoencoder),
+    latent=LatentSpace(
+        channels=4,
+        scale=0.13025,  # 1 / std of the published VAE's latents
+        small_vae="taesdxl",
+    ),
+    predicts=Epsilon(scaled_linear(0.00085, 0.012, steps=1000)),
+    told_prediction=told_prediction,
+    native_px=1024,
+    read_entry=base_inputs,
+)

@@ -1,0 +1,1 @@
+"""The refiner of Stable Diffusion XL."""

@@ -1,0 +1,69 @@
+"""Where a net's tensor lies in a file whose layout has other names, or more than one tensor under one name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Place:
+    """One tensor of a net, in a file.
+
+    key: its name there, behind the net's prefix.
+    share, shares: of the rows of the file's tensor it is this one of so many equal shares, counted from 0.
+    is_turned: the file has it with rows and columns exchanged.
+    """
+
+    key: str
+    share: int = 0
+    shares: int = 1
+    is_turned: bool = False
+
+    def whole_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape that the file's tensor has when the net's own has this one."""
+        turned = shape[::-1] if self.is_turned else shape
+        return (turned[0] * self.shares, *turned[1:]) if self.shares > 1 else turned
+
+    def taken(self, whole: Tensor) -> Tensor:
+        """The net's tensor from the file's, in the same memory."""
+        part = whole.chunk(self.shares)[self.share] if self.shares > 1 else whole
+        return part.t() if self.is_turned else part
+
+
+def as_named(name: str) -> Place:
+    """Files that have the net's own names."""
+    return Place(name)
+
+
+#: OpenCLIP's names for the modules of a text encoder, and of those of each of its layers.
+_OPEN_CLIP = {
+    "text_model.embeddings.token_embedding.weight": "token_embedding.weight",
+    "text_model.embeddings.position_embedding.weight": "positional_embedding",
+    "text_model.final_layer_norm.weight": "ln_final.weight",
+    "text_model.final_layer_norm.bias": "ln_final.bias",
+}
+_OPEN_CLIP_LAYER = {
+    "layer_norm1": "ln_1",
+    "layer_norm2": "ln_2",
+    "mlp.fc1": "mlp.c_fc",
+    "mlp.fc2": "mlp.c_proj",
+    "self_attn.out_proj": "attn.out_proj",
+}
+_LAYERS = "text_model.encoder.layers."
+_QKV = ("q_proj", "k_proj", "v_proj")
+
+
+def in_open_clip(name: str) -> Place:
+    """Text encoders as OpenCLIP writes them: queries, keys and values in one tensor, the projection turned."""
+    if name == "text_projection.weight":
+        return Place("text_projection", is_turned=True)
+    if not name.startswith(_LAYERS):
+        return Place(_OPEN_CLIP[name])
+    number, _, inner = name.removeprefix(_LAYERS).partition(".")
+    module, _, kind = inner.rpartition(".")
+    layer = f"transformer.resblocks.{number}"
+    if module.startswith("self_attn.") and (last := module.removeprefix("self_attn.")) in _QKV:
+        return Place(f"{layer}.attn.in_proj_{kind}", _QKV.index(last), len(_QKV))
+    return Place(f"{layer}.{_OPEN_CLIP_LAYER[module]}.{kind}")
