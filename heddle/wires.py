@@ -34,3 +34,6 @@ Clip: TypeAlias = Annotated[Any, Wire("CLIP")]
 Vae: TypeAlias = Annotated[Any, Wire("VAE")]
 #: `model_management.control.ControlNet`.
 ControlNet: TypeAlias = Annotated[Any, Wire("CONTROL_NET")]
+#: `model_management.vision.ClipVision`, and what it reads off images (`ClipVisionOutput`).
+ClipVision: TypeAlias = Annotated[Any, Wire("CLIP_VISION")]
+ClipVisionOutput: TypeAlias = Annotated[Any, Wire("CLIP_VISION_OUTPUT")]

@@ -112,7 +112,7 @@ class DifferenceNet(StoredNet):
         net = super().load(device, dtype, on_part)
         with open_tensors(self.base.header) as tensors, torch.inference_mode(False), torch.no_grad():
             for name in self.shared:
-                whole = tensors.get_tensor(self.base.part.prefix + name)
+                whole = tensors.get_tensor(self.base.key_of(name))
                 net.get_parameter(name).add_(whole.to(device, dtype))
         return net
 

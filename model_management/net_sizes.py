@@ -37,16 +37,16 @@ def unet_config(header: Header, prefix: str) -> UNetConfig:
             widths.append(header.shape(f"{stage}0.in_layers.2.weight")[0])
             down.append([])
             starts_level = False
-        down[-1].append(_count(header, f"{stage}1.transformer_blocks."))
+        down[-1].append(count_numbered(header, f"{stage}1.transformer_blocks."))
     up: list[list[int]] = []
     index = 0
     for level in reversed(down):
         up.insert(0, [])
         for _ in range(len(level) + 1):
-            up[0].append(_count(header, f"{prefix}output_blocks.{index}.1.transformer_blocks."))
+            up[0].append(count_numbered(header, f"{prefix}output_blocks.{index}.1.transformer_blocks."))
             index += 1
 
-    middle = _count(header, f"{prefix}middle_block.1.transformer_blocks.")
+    middle = count_numbered(header, f"{prefix}middle_block.1.transformer_blocks.")
     has_middle = f"{prefix}middle_block.0.in_layers.2.weight" in header
     transformer = _first_transformer(header, prefix)
     is_linear = len(header.shape(f"{transformer}proj_in.weight")) == 2
@@ -92,10 +92,10 @@ def control_config(header: Header, prefix: str) -> ControlNetConfig:
 
 def vae_config(header: Header, prefix: str) -> VaeConfig:
     """The autoencoder below `prefix`."""
-    levels = _count(header, f"{prefix}encoder.down.")
+    levels = count_numbered(header, f"{prefix}encoder.down.")
     return VaeConfig(
         widths=tuple(header.shape(f"{prefix}encoder.down.{level}.block.0.conv1.weight")[0] for level in range(levels)),
-        blocks=_count(header, f"{prefix}encoder.down.0.block."),
+        blocks=count_numbered(header, f"{prefix}encoder.down.0.block."),
         latent_channels=header.shape(f"{prefix}decoder.conv_in.weight")[1],
         image_channels=header.shape(f"{prefix}decoder.conv_out.weight")[0],
     )
@@ -110,7 +110,7 @@ def clip_text_config(header: Header, prefix: str) -> ClipTextConfig:
     projection = f"{prefix}text_projection.weight"
     return ClipTextConfig(
         width=width,
-        layers=_count(header, f"{prefix}text_model.encoder.layers."),
+        layers=count_numbered(header, f"{prefix}text_model.encoder.layers."),
         mlp_width=header.shape(f"{prefix}text_model.encoder.layers.0.mlp.fc1.weight")[0],
         vocabulary=vocabulary,
         positions=header.shape(f"{prefix}text_model.embeddings.position_embedding.weight")[0],
@@ -125,7 +125,7 @@ def open_clip_text_config(header: Header, prefix: str) -> ClipTextConfig:
     projection = f"{prefix}text_projection"
     return ClipTextConfig(
         width=width,
-        layers=_count(header, f"{prefix}transformer.resblocks."),
+        layers=count_numbered(header, f"{prefix}transformer.resblocks."),
         mlp_width=header.shape(f"{prefix}transformer.resblocks.0.mlp.c_fc.weight")[0],
         vocabulary=vocabulary,
         positions=header.shape(f"{prefix}positional_embedding")[0],
@@ -134,7 +134,7 @@ def open_clip_text_config(header: Header, prefix: str) -> ClipTextConfig:
     )
 
 
-def _count(header: Header, prefix: str) -> int:
+def count_numbered(header: Header, prefix: str) -> int:
     """How many numbers, from 0 on without a gap, stand behind the prefix in names."""
     pattern = re.compile(re.escape(prefix) + r"(\d+)\.")
     found = {int(match[1]) for match in map(pattern.match, header.tensors) if match}

@@ -52,6 +52,8 @@ METHODS = {
     "DiffControlNetLoader": Method("load_controlnet"),
     "ControlNetApply": Method("apply_controlnet"),
     "ControlNetApplyAdvanced": Method("apply_controlnet"),
+    "CLIPVisionLoader": Method("load_clip"),
+    "CLIPVisionEncode": Method("encode"),
     "SetLatentNoiseMask": Method("set_mask"),
     "KSampler": Method("sample"),
     "KSamplerAdvanced": Method("sample"),

@@ -16,6 +16,7 @@ from tests.golden.kinds.stable_diffusion import STABLE_DIFFUSION
 from tests.golden.kinds.text_inversion import TEXT_INVERSION
 from tests.golden.kinds.tokens import TOKENS
 from tests.golden.kinds.tokens_other import TOKENS_OTHER
+from tests.golden.kinds.vision import VISION
 
 KINDS = (
     NOISE_LEVELS,
@@ -27,6 +28,7 @@ KINDS = (
     STABLE_DIFFUSION,
     CONTROL_NETS,
     SMALL_AUTOENCODERS,
+    VISION,
     TEXT_INVERSION,
     OPERATIONS,
     CHAINS,
