@@ -9,11 +9,12 @@ from typing import NamedTuple
 
 from heddle.graph.errors import HeddleError, WeightsError
 from heddle.networks.vae import Autoencoder
-from heddle.samplers.predictions import Prediction
+from model_management.diffusers_unet import is_diffusers_unet, names_in_diffusers
 from model_management.family import Family, NetPart, TextPart, describe_names, recognise, recognise_network
 from model_management.handles import Clip, Model, TextEncoder, Vae
 from model_management.header import Header, read_header
 from model_management.net_sizes import vae_config
+from model_management.places import Place
 from model_management.stored_net import StoredNet
 
 #: What a VAE's names begin with: nothing in a file of its own, the checkpoint's prefix in one that was cut out of it.
@@ -37,26 +38,43 @@ def open_checkpoint(path: Path | str, families: Sequence[Family]) -> OpenedCheck
     stored_vae = stored_net("vae", header, family.vae)
     vae = Vae(stored_vae, stored_vae.config)
     return OpenedCheckpoint(
-        Model(network, family, network.config, predicted(header, family), vae),
+        model_of(network, family, vae),
         Clip(tuple(text_encoder(header, part) for part in family.text), family.join),
         vae,
     )
 
 
 def open_network(path: Path | str, families: Sequence[Family]) -> Model:
-    """The handle of a diffusion network, from a file of its own or from a full checkpoint.
+    """The handle of a diffusion network, from a file of its own (diffusers' too) or from a full checkpoint.
 
     Raises: WeightsError, if the file is missing, damaged, or holds no network of a family among these.
     """
     header = read_header(path)
+    if is_diffusers_unet(header):
+        return _open_diffusers(header, families)
     family, prefix = recognise_network(header, families)
     network = stored_net("network", header, replace(family.network, prefix=prefix))
-    return Model(network, family, network.config, family.told_prediction(header, prefix) or family.predicts)
+    return model_of(network, family)
 
 
-def predicted(header: Header, family: Family) -> Prediction:
-    """What the output of a file's network means."""
-    return family.told_prediction(header, family.network.prefix) or family.predicts
+def _open_diffusers(header: Header, families: Sequence[Family]) -> Model:
+    names = names_in_diffusers(header)
+    ours = replace(header, tensors={name: header.tensors[key] for name, key in names.items()})
+    family, _ = recognise_network(ours, families)
+    part = replace(
+        family.network,
+        prefix="",
+        config=lambda file, prefix: family.network.config(ours, ""),
+        place=lambda name: Place(names.get(name, name)),
+    )
+    network = stored_net("network", header, part)
+    return model_of(network, family)
+
+
+def model_of(network: StoredNet, family: Family, vae: Vae | None = None) -> Model:
+    """The handle of a family's network, which predicts what its file says."""
+    predicts = family.told_prediction(network.header, network.key_of) or family.predicts
+    return Model(network, family, network.config, predicts, vae)
 
 
 def text_encoder(header: Header, part: TextPart) -> TextEncoder:

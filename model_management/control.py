@@ -10,6 +10,7 @@ from torch import Tensor
 
 from heddle.networks.control import ControlNetConfig
 from model_management.stored_net import StoredNet
+from model_management.weight_patches import WeightPatch
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class ControlNet:
     stored: StoredNet
     config: ControlNetConfig
     is_pooled: bool = False
+    weight_patches: tuple[WeightPatch, ...] = ()
 
     @property
     def name(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -9,9 +10,11 @@ from torch import Tensor
 from torch.nn import Module
 
 from heddle.graph.errors import ShapeError
+from heddle.networks.hooks import NO_HOOKS, Hooks
 from heddle.samplers.conditions import Call, ConditionedDenoiser, denoiser_of
 from model_management.control_run import AskControls, no_controls
 from model_management.handles import Model
+from model_management.patches import AttentionInputPatch, AttentionPatch
 
 
 def denoiser_for(model: Model, net: Module, ask_controls: AskControls = no_controls) -> ConditionedDenoiser:
@@ -28,6 +31,7 @@ def denoiser_for(model: Model, net: Module, ask_controls: AskControls = no_contr
     """
     config = model.config
     weight = next(net.parameters())
+    run = partial(net, hooks=hooks) if (hooks := hooks_of(model)) != NO_HOOKS else net
 
     def network(x: Tensor, timesteps: Tensor, call: Call, /) -> Tensor:
         inputs: dict[str, Any] = {name: tensor.to(weight) for name, tensor in call.inputs.items()}
@@ -61,6 +65,14 @@ def denoiser_for(model: Model, net: Module, ask_controls: AskControls = no_contr
         control = ask_controls(x, timesteps, call)
         if control is not None:
             inputs["control"] = control.to(weight)
-        return net(whole, timesteps.to(weight.device), **inputs).to(x)
+        return run(whole, timesteps.to(weight.device), **inputs).to(x)
 
     return denoiser_of(network, model.predicts)
+
+
+def hooks_of(model: Model) -> Hooks:
+    """Who steps in where the model's net attends, by what was put into this copy."""
+    return Hooks(
+        inputs=tuple(patch.change for patch in model.patches_of(AttentionInputPatch)),
+        attentions=tuple(patch.replace for patch in model.patches_of(AttentionPatch)),
+    )

@@ -16,7 +16,7 @@ from heddle.numerics.latent_rgb import LatentColours
 from heddle.prompts.tokenizer import END
 from heddle.samplers.predictions import Prediction
 from model_management.header import Header
-from model_management.known_layouts import KNOWN_LAYOUTS
+from model_management.known_layouts import KNOWN_LAYOUTS, LOOSE
 from model_management.places import Place, as_named
 from model_management.signs import Sign, holds
 
@@ -118,7 +118,11 @@ def text_alone(states: Tensor, more: Mapping[str, Any], run: RunFacts) -> dict[s
     return {"context": states}
 
 
-def as_published(header: Header, prefix: str) -> Prediction | None:
+#: From a file and the names that it has for the network's tensors to what it says that the network predicts.
+TellPrediction = Callable[[Header, Callable[[str], str]], Prediction | None]
+
+
+def as_published(header: Header, key_of: Callable[[str], str]) -> Prediction | None:
     """For families whose files all predict the same."""
     return None
 
@@ -134,6 +138,7 @@ class Family:
     native_px: side of the pictures that the published model was trained on.
     read_entry: what of a conditioning the network takes.
     join: what it reads of several text encoders.
+    text_type: the word of the nodes that load text encoders alone for the families that read these.
     """
 
     name: str
@@ -146,8 +151,9 @@ class Family:
     native_px: int
     read_entry: ReadEntry = text_alone
     join: JoinTexts = only_text
+    text_type: str = ""
     network_signs: tuple[Sign, ...] = ()
-    told_prediction: Callable[[Header, str], Prediction | None] = as_published
+    told_prediction: TellPrediction = as_published
 
 
 #: What a network's names begin with: nothing in most files of its own, a checkpoint's prefix in those cut out of one.
@@ -193,9 +199,9 @@ def _refuse(header: Header, families: Sequence[Family], wanted: str, next_step: 
     known = ", ".join(family.name for family in families)
     for layout in KNOWN_LAYOUTS:
         if holds(layout.signs, header):
+            step = next_step if wanted != "checkpoint" and layout.next_step == LOOSE else layout.next_step
             raise WeightsError(
-                f"{file} looks like {layout.title}, not like a {wanted} of a family that runs here ({known}); "
-                f"{layout.next_step}",
+                f"{file} looks like {layout.title}, not like a {wanted} of a family that runs here ({known}); {step}",
                 file=header.path,
             )
     raise WeightsError(

@@ -5,6 +5,7 @@ A copy is cheap and shares the weights, which the ledger (`weights.py`) brings i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -16,6 +17,7 @@ from heddle.networks.vae import VaeConfig
 from heddle.samplers.predictions import Prediction
 from model_management.family import Family, JoinTexts, LatentSpace, TextPart, only_text
 from model_management.stored_net import StoredNet
+from model_management.weight_patches import WeightPatch
 
 T = TypeVar("T")
 
@@ -52,6 +54,11 @@ class Model:
         """What was put in of one kind, in order."""
         return [patch for _name, patch in self.patches if isinstance(patch, kind)]
 
+    @property
+    def weight_patches(self) -> tuple[WeightPatch, ...]:
+        """What changes the weights of the net, in order."""
+        return tuple(self.patches_of(WeightPatch))
+
 
 @dataclass(frozen=True)
 class TextEncoder:
@@ -59,12 +66,19 @@ class TextEncoder:
 
     part: which encoder it is, and how it is used where nobody says otherwise.
     last_layer: the layer whose output is used, -1 = the last.
+    patches: what changes its weights, by name and in order.
     """
 
     stored: StoredNet
     part: TextPart
     config: ClipTextConfig
     last_layer: int
+    patches: tuple[tuple[str, WeightPatch], ...] = ()
+
+    @property
+    def weight_patches(self) -> tuple[WeightPatch, ...]:
+        """What changes the weights of the net, in order."""
+        return tuple(patch for _name, patch in self.patches)
 
 
 @dataclass(frozen=True)
@@ -80,6 +94,28 @@ class Clip:
     def encoder(self, name: str) -> TextEncoder | None:
         """The one of this name ("l", "g", "h"), if it is there."""
         return next((each for each in self.encoders if each.part.name == name), None)
+
+    def with_patch(self, name: str, patches: Mapping[str, WeightPatch]) -> Clip:
+        """A copy in which encoders, given by name, have one change of their weights more, after those they have."""
+        return replace(
+            self,
+            encoders=tuple(
+                replace(each, patches=(*each.patches, (name, patches[each.part.name])))
+                if each.part.name in patches
+                else each
+                for each in self.encoders
+            ),
+        )
+
+    def without_patch(self, name: str) -> Clip:
+        """A copy without what was put in under this name."""
+        return replace(
+            self,
+            encoders=tuple(
+                replace(each, patches=tuple(patch for patch in each.patches if patch[0] != name))
+                for each in self.encoders
+            ),
+        )
 
     def with_last_layer(self, last_layer: int) -> Clip:
         """A copy whose encoders stop at another layer, -1 = the last, -2 = the one before it.
@@ -102,6 +138,7 @@ class Vae:
 
     stored: StoredNet
     config: VaeConfig | SmallVaeConfig
+    weight_patches: tuple[WeightPatch, ...] = ()
 
     @property
     def px_per_cell(self) -> int:

@@ -70,7 +70,7 @@ KNOWN_LAYOUTS = (
     KnownLayout(
         "a UNet in diffusers' layout",
         (has("conv_in.weight"), has_prefix("down_blocks."), has_prefix("up_blocks.")),
-        "choose the model's single-file checkpoint instead",
+        LOOSE,
     ),
     network("Stable Diffusion 3 or 3.5", "joint_blocks.0.x_block.attn.qkv.weight", "context_embedder.weight"),
     network("HunyuanVideo", "double_blocks.0.img_attn_qkv.weight", "txt_in.c_embedder.linear_1.weight"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from heddle.networks.hooks import ChangeInputs, ReplaceAttention
 from heddle.samplers.guiders import BeginChange
 from heddle.samplers.keeping import MaskAtLevel
 
@@ -20,3 +21,17 @@ class MaskPatch:
     """Makes each level's mask of a run that keeps a part of its latent."""
 
     at: MaskAtLevel
+
+
+@dataclass(frozen=True)
+class AttentionInputPatch:
+    """Changes what attention's queries, keys and values are made of."""
+
+    change: ChangeInputs
+
+
+@dataclass(frozen=True)
+class AttentionPatch:
+    """Stands in for attention in some places of the net."""
+
+    replace: ReplaceAttention

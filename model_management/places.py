@@ -31,6 +31,10 @@ class Place:
         part = whole.chunk(self.shares)[self.share] if self.shares > 1 else whole
         return part.t() if self.is_turned else part
 
+    def put(self, whole: Tensor, part: Tensor) -> None:
+        """Write the net's tensor to where it lies in the file's."""
+        self.taken(whole).copy_(part)
+
 
 def as_named(name: str) -> Place:
     """Files that have the net's own names."""

@@ -18,6 +18,7 @@ from model_management.family import NetPart
 from model_management.handles import Vae
 from model_management.header import Header, read_header
 from model_management.stored_net import OnPart, StoredNet, ignore_parts
+from model_management.weight_patches import WeightPatch
 
 #: scale and shift of the latents that each was trained to make, see `SmallVaeConfig`.
 #: Those of the families: SD 1 / 2, SDXL, SD 3, FLUX.1, as their published configurations have them.
@@ -29,6 +30,7 @@ class SmallDecoder:
     """The decoder alone. Held, it gives a net from latents [B, C, h, w] of the family's network to pixels, 0..1."""
 
     stored: StoredNet
+    weight_patches: tuple[WeightPatch, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -129,16 +130,23 @@ class StoredNet:
                 _put(net, name, buffer.to(device))
         return net.eval()
 
+    @contextmanager
+    def open(self) -> Iterator[Callable[[str], Tensor]]:
+        """What reads one weight by the net's own name for it, as it is stored; valid until the block ends.
+
+        Raises: WeightsError, if the file has changed since its header was read, or cannot be read.
+        """
+        with open_tensors(self.header) as tensors:
+            yield lambda name: self.part.place(name).taken(tensors.get_tensor(self.key_of(name)))
+
     def _read(self, names: Sequence[str], device: torch.device, dtype: torch.dtype) -> Iterator[tuple[str, Tensor]]:
         """Copies of the named tensors, in that order, a few of them made at once."""
-        with open_tensors(self.header) as tensors, ThreadPoolExecutor(READING_THREADS) as pool:
+        with self.open() as read, ThreadPoolExecutor(READING_THREADS) as pool:
 
             def copy(name: str) -> Tensor:
                 # How a thread makes tensors is its own setting, not its starter's.
                 with torch.inference_mode(False), torch.no_grad():
-                    whole = tensors.get_tensor(self.key_of(name))
-                    part = self.part.place(name).taken(whole)
-                    return part.to(device, dtype, copy=True, memory_format=torch.contiguous_format)
+                    return read(name).to(device, dtype, copy=True, memory_format=torch.contiguous_format)
 
             try:
                 yield from zip(names, pool.map(copy, names), strict=True)

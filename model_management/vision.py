@@ -19,6 +19,7 @@ from model_management.header import Header, read_header
 from model_management.net_sizes import count_numbered
 from model_management.places import in_open_clip_vision
 from model_management.stored_net import StoredNet
+from model_management.weight_patches import WeightPatch
 from model_management.weights import Weights
 
 #: Mean and standard deviation of red, green and blue that the nets were trained with, from their published
@@ -38,6 +39,7 @@ class ClipVision:
 
     stored: StoredNet
     config: ClipVisionConfig
+    weight_patches: tuple[WeightPatch, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

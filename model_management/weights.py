@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ from torch import nn
 from heddle.graph.errors import OutOfMemory
 from model_management.allocator import give_back
 from model_management.stored_net import OnPart, StoredNet, ignore_parts
+from model_management.weight_patches import WeightPatch, change_weights, changed_numel, share_weights
 
 T = TypeVar("T")
 
@@ -24,17 +25,23 @@ class Handle(Protocol):
 
     @property
     def stored(self) -> StoredNet: ...
+    @property
+    def weight_patches(self) -> tuple[WeightPatch, ...]: ...
 
 
 @dataclass
 class Resident:
-    """A net on the device. `size_bytes` counts its weights, `working_bytes` what its holders asked for beside them."""
+    """A net on the device. `size_bytes` counts its weights, `working_bytes` what its holders asked for beside them.
+
+    base: the net without changes, of which this one has all weights but those it counts; it stays as long as this does.
+    """
 
     stored: StoredNet
     net: nn.Module
     size_bytes: int
     holders: int = 0
     working_bytes: int = 0
+    base: Resident | None = None
 
 
 class Weights:
@@ -52,7 +59,7 @@ class Weights:
         self.device = device
         self.limit_bytes = limit_bytes
         self._has_bfloat16 = has_bfloat16
-        # By the stored net's key, least recently used first.
+        # By the stored net's key and those of its patches, least recently used first.
         self._residents: dict[tuple[object, ...], Resident] = {}
         self._worked_out: dict[tuple[object, ...], Any] = {}  # by the stored net's key and a word
         self._working_out = threading.RLock()
@@ -89,7 +96,8 @@ class Weights:
             on_part: told how far loading is; may raise, which leaves nothing behind.
         Raises: OutOfMemory, if weights that are held leave no room; WeightsError, if the file cannot be read.
         """
-        resident = self._take(handle.stored, working_bytes, on_part)
+        with self._loading:
+            resident = self._take(handle.stored, handle.weight_patches, working_bytes, on_part)
         try:
             yield resident.net
         finally:
@@ -104,7 +112,7 @@ class Weights:
             what: tells apart several things about one net.
             work_out: may hold weights; what it raises is not kept, so it is asked again next time.
         """
-        key = (*handle.stored.key, what)
+        key = (*_key(handle.stored, handle.weight_patches), what)
         with self._working_out:
             if key not in self._worked_out:
                 self._worked_out[key] = work_out()
@@ -134,25 +142,60 @@ class Weights:
             return torch.bfloat16 if self._has_bfloat16 else torch.float32
         return torch.float16
 
-    def _take(self, stored: StoredNet, working_bytes: int, on_part: OnPart) -> Resident:
-        with self._loading:
-            with self._books:
-                resident = self._residents.pop(stored.key, None)
-                if resident is not None:
-                    self._residents[stored.key] = resident  # last in line to leave
-                    resident.holders += 1
-                    resident.working_bytes += working_bytes
+    def _take(self, stored: StoredNet, patches: Sequence[WeightPatch], working_bytes: int, on_part: OnPart) -> Resident:
+        key = _key(stored, patches)
+        with self._books:
+            resident = self._residents.pop(key, None)
             if resident is not None:
-                self._make_room(0)
-                return resident
+                self._residents[key] = resident  # last in line to leave
+                resident.holders += 1
+                resident.working_bytes += working_bytes
+        if resident is not None:
+            self._make_room(0)
+            return resident
+        if patches:
+            self._release_changed(stored)
+            resident = self._change(stored, patches, working_bytes, on_part)
+        else:
             dtype = self.compute_dtype(stored)
             size_bytes = stored.numel * dtype.itemsize
             self._make_room(size_bytes + working_bytes, needed=size_bytes)
+            resident = Resident(stored, stored.load(self.device, dtype, on_part), size_bytes)
+        resident.holders, resident.working_bytes = 1, working_bytes
+        with self._books:
+            self._residents[key] = resident
+        return resident
+
+    def _change(
+        self, stored: StoredNet, patches: Sequence[WeightPatch], working_bytes: int, on_part: OnPart
+    ) -> Resident:
+        """A net with changed weights; it shares the others with the unchanged one where there is room for both."""
+        dtype = self.compute_dtype(stored)
+        whole_bytes = stored.numel * dtype.itemsize
+        own_bytes = changed_numel(stored, patches) * dtype.itemsize
+        limit = self.limit_bytes
+        if own_bytes == whole_bytes or (limit is not None and whole_bytes + own_bytes + working_bytes > limit):
+            self._make_room(whole_bytes + working_bytes, needed=whole_bytes)
             net = stored.load(self.device, dtype, on_part)
-            resident = Resident(stored, net, size_bytes, holders=1, working_bytes=working_bytes)
+            change_weights(net, stored, patches, on_part)
+            return Resident(stored, net, whole_bytes)
+        base = self._take(stored, (), 0, on_part)
+        try:
+            self._make_room(own_bytes + working_bytes, needed=own_bytes)
+            net = share_weights(base.net)
+            change_weights(net, stored, patches, on_part)
+        except BaseException:
             with self._books:
-                self._residents[stored.key] = resident
-            return resident
+                base.holders -= 1
+            raise
+        return Resident(stored, net, own_bytes, base=base)
+
+    def _release_changed(self, stored: StoredNet) -> None:
+        """Let go of a net's other changed states that nobody holds: each try of a strength would leave one."""
+        with self._books:
+            for key, resident in list(self._residents.items()):
+                if resident.stored.key == stored.key != key and resident.holders == 0:
+                    self._drop(key)
 
     def _make_room(self, wanted: int, needed: int = 0) -> None:
         """Let nets go, least recently used first, until `wanted` more bytes fit.
@@ -179,11 +222,22 @@ class Weights:
     def _release(self, goes_on: Any) -> int:
         freed = 0
         with self._books:
-            for key, resident in list(self._residents.items()):
-                if not goes_on():
+            while goes_on():
+                # Anew each time: what shared another's weights may have been all that kept those.
+                key = next((key for key, resident in self._residents.items() if resident.holders == 0), None)
+                if key is None:
                     break
-                if resident.holders == 0:
-                    freed += self._residents.pop(key).size_bytes
+                freed += self._drop(key)
         if freed and self.device.type == "cuda":
             torch.cuda.empty_cache()  # or the memory would stay with torch, out of other programs' reach
         return freed
+
+    def _drop(self, key: tuple[object, ...]) -> int:
+        resident = self._residents.pop(key)
+        if resident.base is not None:
+            resident.base.holders -= 1
+        return resident.size_bytes
+
+
+def _key(stored: StoredNet, patches: Sequence[WeightPatch]) -> tuple[object, ...]:
+    return (*stored.key, *(patch.key for patch in patches))

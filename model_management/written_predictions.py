@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
 
 import yaml
 
@@ -18,37 +19,41 @@ ZERO_SNR_MARK = "ztsnr"
 
 LARGEST_YAML_BYTES = 1 << 20
 
+Predicted: TypeAlias = Literal["v", "eps"]
 
-def written_prediction(header: Header) -> Literal["v", "eps"] | None:
+
+def written_prediction(header: Header) -> Predicted | None:
     """Told by a mark among the tensors, by the metadata, or by a yaml file of the same name beside the file.
 
     Raises: WeightsError, if the yaml file cannot be read.
     """
     if V_MARK in header:
         return "v"
-    word = header.metadata.get(_METADATA, "").lower() or _beside(header)
+    beside = header.path.with_suffix(".yaml")
+    return _read(header.metadata.get(_METADATA, "")) or (prediction_in(beside) if beside.is_file() else None)
+
+
+def prediction_in(path: Path) -> Predicted | None:
+    """What a training configuration says, at `model.params.parameterization`.
+
+    Raises: WeightsError, if the file cannot be read.
+    """
+    try:
+        if path.stat().st_size > LARGEST_YAML_BYTES:
+            raise ValueError("it is far too large for a configuration")
+        content = yaml.safe_load(path.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as problem:
+        raise WeightsError(
+            f"{path.name}, which says how a model is to be used, cannot be read: {problem}; mend it, or take it away",
+            file=path,
+        ) from problem
+    for name in ("model", "params", "parameterization"):
+        content = content.get(name) if isinstance(content, dict) else None
+    return _read(content)
+
+
+def _read(word: Any) -> Predicted | None:
+    word = word.lower() if isinstance(word, str) else ""
     if word in ("v", "v_prediction"):
         return "v"
     return "eps" if word in ("eps", "epsilon") else None
-
-
-def _beside(header: Header) -> str:
-    path = header.path.with_suffix(".yaml")
-    try:
-        if not path.is_file() or path.stat().st_size > LARGEST_YAML_BYTES:
-            return ""
-        content = yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as problem:
-        raise WeightsError(
-            f"{path.name}, which says how {header.path.name} is to be used, cannot be read: {problem}; "
-            "mend it, or take it away",
-            file=path,
-        ) from problem
-    return _parameterization(content)
-
-
-def _parameterization(content: Any) -> str:
-    """`model.params.parameterization`, as the original training configurations have it."""
-    for name in ("model", "params", "parameterization"):
-        content = content.get(name) if isinstance(content, dict) else None
-    return content.lower() if isinstance(content, str) else ""

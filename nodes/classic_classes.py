@@ -36,7 +36,14 @@ class Method(NamedTuple):
 
 METHODS = {
     "CheckpointLoaderSimple": Method("load_checkpoint"),
+    "CheckpointLoader": Method("load_checkpoint"),
     "VAELoader": Method("load_vae"),
+    "LoraLoader": Method("load_lora"),
+    "LoraLoaderModelOnly": Method("load_lora_model_only"),
+    "CLIPSave": Method("save"),
+    "UNETLoader": Method("load_unet"),
+    "CLIPLoader": Method("load_clip"),
+    "DualCLIPLoader": Method("load_clip"),
     "CLIPTextEncode": Method("encode", ("clip", "text")),
     "CLIPSetLastLayer": Method("set_last_layer"),
     "ConditioningCombine": Method("combine"),
@@ -62,6 +69,8 @@ METHODS = {
     "LatentUpscaleBy": Method("upscale"),
     "VAEDecode": Method("decode", ("vae", "samples")),
     "VAEEncode": Method("encode", ("vae", "pixels")),
+    "VAEEncodeForInpaint": Method("encode", ("vae", "pixels", "mask")),
+    "InpaintModelConditioning": Method("encode", ("positive", "negative", "pixels", "vae", "mask")),
     "LoadImage": Method("load_image"),
     "SaveImage": Method("save_images"),
     "PreviewImage": Method("save_images"),

@@ -63,13 +63,13 @@ NAMES = {
         ),
         "latent_preview": "Latent2RGBPreviewer LatentPreviewer TAESDPreviewerImpl preview_to_image",
         "nodes": (
-            "CLIPLoader CLIPSave CLIPVisionEncode CLIPVisionLoader CheckpointLoader ConditioningAverage "
+            "CLIPLoader CLIPVisionEncode CLIPVisionLoader CheckpointLoader ConditioningAverage "
             "ConditioningCombine ConditioningConcat ConditioningSetArea ConditioningSetAreaPercentage "
             "ConditioningSetAreaStrength ConditioningSetMask ConditioningSetTimestepRange ConditioningZeroOut "
             "ControlNetApply ControlNetApplyAdvanced ControlNetLoader DiffControlNetLoader DiffusersLoader "
             "DualCLIPLoader EmptyImage GLIGENLoader GLIGENTextBoxApply ImageBatch ImageInvert ImagePadForOutpaint "
             "ImageScaleBy InpaintModelConditioning KSamplerAdvanced LatentBlend LatentComposite LatentCrop LatentFlip "
-            "LatentFromBatch LatentRotate LoadImageMask LoadImageOutput LoadLatent LoraLoader LoraLoaderModelOnly "
+            "LatentFromBatch LatentRotate LoadImageMask LoadImageOutput LoadLatent "
             "RepeatLatentBatch SaveLatent SetLatentNoiseMask StyleModelApply StyleModelLoader UNETLoader "
             "VAEDecodeTiled VAEEncodeForInpaint VAEEncodeTiled unCLIPCheckpointLoader unCLIPConditioning"
         ),

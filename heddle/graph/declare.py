@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import ModuleType, UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -112,6 +112,13 @@ class Hidden:
 
 
 @dataclass(frozen=True)
+class Named:
+    """Of a `**parameter`: the inputs that it stands for, all alike. Their names need not be ones that Python knows."""
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class More:
     """Further options of the known interface, passed on as they are."""
 
@@ -160,7 +167,11 @@ def node(
             annotation = hints.get(parameter.name)
             if annotation is Context:
                 continue
-            inputs.append(_read_input(id, parameter, annotation))
+            read = _read_input(id, parameter, annotation)
+            if parameter.kind is parameter.VAR_KEYWORD:
+                inputs += [replace(read, name=name) for name in _names(annotation)]
+            else:
+                inputs.append(read)
         spec = NodeSpec(
             id=id,
             inputs=tuple(inputs),
@@ -273,6 +284,10 @@ def _read_input(node_id: str, parameter: inspect.Parameter, annotation: Any) -> 
     if parameter.default is not parameter.empty and parameter.default is not None and section != "hidden":
         options = {"default": parameter.default} | options
     return InputSpec(parameter.name, type_name, section, options)
+
+
+def _names(annotation: Any) -> tuple[str, ...]:
+    return next(mark.names for mark in _split(annotation)[1] if isinstance(mark, Named))
 
 
 def _split(annotation: Any) -> tuple[Any, tuple[Any, ...]]:

@@ -130,13 +130,18 @@ class Claim:
         if earlier is None or earlier[0].parent != folder:
             return None
         try:
-            digest = digest_of(earlier[0].read_bytes())
+            with earlier[0].open("rb") as file:  # never whole in memory: it may be a model
+                digest = hashlib.file_digest(file, hashlib.sha256).hexdigest()
         except OSError:
             return None
         return earlier[0] if digest in earlier[1] else None
 
     def take(self, path: Path, data: bytes) -> None:
-        self._claims.write(self._node_id, self._number, path, digest_of(data))
+        self.take_digest(path, digest_of(data))
+
+    def take_digest(self, path: Path, digest: str) -> None:
+        """Claim a name for a file of which only the digest is at hand."""
+        self._claims.write(self._node_id, self._number, path, digest)
 
     def passing_name(self, folder: Path) -> Path:
         """A path in this folder under which the file may be written before it gets its name."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -50,6 +51,34 @@ class OutputName:
         claim.take(own, data)
         write_whole(own, data, passing=passing)
         return own
+
+    def save_pieces(self, pieces: Iterable[bytes], extension: str, claim: Claim | None = None) -> Path:
+        """Write a new file, too large to be held, as `save` does. It lasts.
+
+        Args:
+            pieces: its bytes, made one after the other while it is written.
+            claim: as in `save`, but what an earlier try of the job finished is left as it is.
+        Raises: FileProblem, and what making a piece raises; then nothing is left behind.
+        """
+        candidates = self._candidates(extension, 0)
+        if claim is None:
+            return write_new(candidates, pieces)
+        own = claim.own_file(self.folder)
+        if own is not None:
+            return own
+        digest = hashlib.sha256()
+
+        def digested() -> Iterator[bytes]:
+            for piece in pieces:
+                digest.update(piece)
+                yield piece
+
+        return write_new(
+            candidates,
+            digested(),
+            lambda path: claim.take_digest(path, digest.hexdigest()),
+            passing=claim.passing_name(self.folder),
+        )
 
     def next_number(self) -> int:
         """The number after the highest in use; another process may take it first, which `save` would notice."""

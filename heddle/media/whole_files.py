@@ -48,7 +48,7 @@ def keep_aside(path: Path) -> Path:
 
 def write_new(
     paths: Iterable[Path],
-    data: bytes,
+    data: bytes | Iterable[bytes],
     about_to: Callable[[Path], None] = lambda path: None,
     *,
     passing: Path | None = None,
@@ -58,6 +58,7 @@ def write_new(
 
     Args:
         paths: candidates, all in one folder.
+        data: what it holds, whole or piece by piece; what making a piece raises leaves nothing behind.
         about_to: is told each path just before it is tried.
         passing: as in `write_whole`.
         lasting: whether it has to be there after a power cut.
@@ -89,7 +90,7 @@ def write_new(
     )
 
 
-def _write_beside(path: Path, data: bytes, passing: Path | None, *, lasting: bool = True) -> str:
+def _write_beside(path: Path, data: bytes | Iterable[bytes], passing: Path | None, *, lasting: bool = True) -> str:
     """Write a file whole under a passing name in the same folder, from where a rename takes it into place in one step.
 
     Returns: that name; `_clear` takes away what was not renamed. Raises: OSError, nothing is left behind.
@@ -109,7 +110,8 @@ def _write_beside(path: Path, data: bytes, passing: Path | None, *, lasting: boo
             path.parent.mkdir(parents=True, exist_ok=True)
             handle = os.open(name, flags, 0o666)
         with open(handle, "wb") as file:
-            file.write(data)
+            for piece in (data,) if isinstance(data, bytes) else data:
+                file.write(piece)
             file.flush()
             if lasting:
                 os.fsync(handle)

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn.functional import gelu, interpolate
 
 from heddle.graph.errors import ShapeError
+from heddle.networks.hooks import NO_HOOKS, AttentionPlace, Hooks, place_named
 from heddle.networks.ops import AddingBlock, Ops
 from heddle.networks.residuals import Residuals
 from heddle.numerics.attention import attend
@@ -147,13 +148,18 @@ class CrossAttention(nn.Module):
     def __init__(self, width: int, context_width: int, heads: int, ops: Ops) -> None:
         super().__init__()
         self.heads = heads
+        self.place: AttentionPlace | None = None  # in a net that asks hooks
         self.to_q = ops.Linear(width, width, bias=False)
         self.to_k = ops.Linear(context_width, width, bias=False)
         self.to_v = ops.Linear(context_width, width, bias=False)
         self.to_out = nn.Sequential(ops.Linear(width, width), nn.Identity())
 
-    def forward(self, x: Tensor, context: Tensor) -> Tensor:
-        return self.to_out(attend(self.to_q(x), self.to_k(context), self.to_v(context), self.heads))
+    def forward(self, x: Tensor, context: Tensor, hooks: Hooks = NO_HOOKS) -> Tensor:
+        if self.place is None:
+            return self.to_out(attend(self.to_q(x), self.to_k(context), self.to_v(context), self.heads))
+        x, keys_of, values_of = hooks.change_inputs(self.place, x, context, context)
+        q, k, v = self.to_q(x), self.to_k(keys_of), self.to_v(values_of)
+        return self.to_out(hooks.attend(self.place, q, k, v, self.heads))
 
 
 class GatedGelu(nn.Module):
@@ -191,10 +197,10 @@ class TransformerBlock(nn.Module):
         self.norm3 = ops.LayerNorm(width)
         self.ff = FeedForward(width, ops)
 
-    def forward(self, x: Tensor, context: Tensor) -> Tensor:
+    def forward(self, x: Tensor, context: Tensor, hooks: Hooks = NO_HOOKS) -> Tensor:
         own = self.norm1(x)
-        x = x + self.attn1(own, own)
-        x = x + self.attn2(self.norm2(x), context)
+        x = x + self.attn1(own, own, hooks)
+        x = x + self.attn2(self.norm2(x), context, hooks)
         return x + self.ff(self.norm3(x))
 
 
@@ -217,7 +223,7 @@ class SpatialTransformer(AddingBlock):
     def last_layer(self) -> nn.Module:
         return self.proj_out
 
-    def forward(self, x: Tensor, context: Tensor) -> Tensor:
+    def forward(self, x: Tensor, context: Tensor, hooks: Hooks = NO_HOOKS) -> Tensor:
         height = x.shape[2]
         h = self.norm(x)
         if self.is_linear:
@@ -225,7 +231,7 @@ class SpatialTransformer(AddingBlock):
         else:
             h = rearrange(self.proj_in(h), "b c h w -> b (h w) c")
         for block in self.transformer_blocks:
-            h = block(h, context)
+            h = block(h, context, hooks)
         if self.is_linear:
             h = rearrange(self.proj_out(h), "b (h w) c -> b c h w", h=height)
         else:
@@ -261,13 +267,13 @@ class Stage(nn.ModuleList):
     def __init__(self, *layers: nn.Module) -> None:
         super().__init__(layers)
 
-    def forward(self, x: Tensor, time: Tensor, context: Tensor, size: torch.Size) -> Tensor:
+    def forward(self, x: Tensor, time: Tensor, context: Tensor, size: torch.Size, hooks: Hooks = NO_HOOKS) -> Tensor:
         for layer in self:
             match layer:
                 case ResBlock():
                     x = layer(x, time)
                 case SpatialTransformer():
-                    x = layer(x, context)
+                    x = layer(x, context, hooks)
                 case Upsample():
                     x = layer(x, size)
                 case _:
@@ -321,6 +327,9 @@ class UNet(nn.Module):
             nn.SiLU(),
             ops.Conv2d(channels, config.out_channels, 3, padding=1),
         )
+        for name, module in self.named_modules():
+            if isinstance(module, CrossAttention):
+                module.place = place_named(name)
 
     def _stage(self, in_channels: int, out_channels: int, depth: int, ops: Ops) -> Stage:
         stage = Stage(ResBlock(in_channels, out_channels, self.config.time_width, ops))
@@ -346,7 +355,9 @@ class UNet(nn.Module):
         timesteps: Tensor,
         context: Tensor,
         vector: Tensor | None = None,
+        *,
         control: Residuals | None = None,
+        hooks: Hooks = NO_HOOKS,
     ) -> Tensor:
         """One call of the net.
 
@@ -356,6 +367,7 @@ class UNet(nn.Module):
             context: [B, T, context_width], the encoded text.
             vector: [B, vector_width], for nets that take one.
             control: what control nets add.
+            hooks: who steps in where the net attends.
         Returns: [B, out_channels, h, w].
         """
         time = self.time_embed(embed_timesteps(timesteps, self.config.widths[0]).to(x.dtype))
@@ -363,14 +375,14 @@ class UNet(nn.Module):
             time = time + self.label_emb(vector)
         skips: list[Tensor] = []
         for stage in self.input_blocks:
-            x = stage(x, time, context, x.shape[2:])
+            x = stage(x, time, context, x.shape[2:], hooks)
             skips.append(x)
-        x = self.middle_block(x, time, context, x.shape[2:])
+        x = self.middle_block(x, time, context, x.shape[2:], hooks)
         if control is not None:
             x = x + control.middle
             skips = [skip + added for skip, added in zip(skips, control.skips, strict=True)]
         for stage in self.output_blocks:
             x = torch.cat([x, skips.pop()], dim=1)
             # the skip that comes next has the size that an upsampling at the end of this stage goes back to
-            x = stage(x, time, context, skips[-1].shape[2:] if skips else x.shape[2:])
+            x = stage(x, time, context, skips[-1].shape[2:] if skips else x.shape[2:], hooks)
         return self.out(x)

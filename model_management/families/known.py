@@ -8,6 +8,8 @@ from model_management.families.sd15_inpainting.family import SD15_INPAINTING
 from model_management.families.sd21.family import SD21
 from model_management.families.sd21_inpainting.family import SD21_INPAINTING
 from model_management.families.sdxl.family import SDXL
+from model_management.families.sdxl_edit.family import SDXL_EDIT
+from model_management.families.sdxl_inpainting.family import SDXL_INPAINTING
 from model_management.families.sdxl_refiner.family import SDXL_REFINER
 from model_management.family import Family
 
@@ -18,5 +20,7 @@ FAMILIES: tuple[Family, ...] = (
     SD21,
     SD21_INPAINTING,
     SDXL,
+    SDXL_INPAINTING,
+    SDXL_EDIT,
     SDXL_REFINER,
 )

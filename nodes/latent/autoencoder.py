@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Annotated
 
 from heddle.graph.context import Context
-from heddle.graph.declare import Wire, node
-from heddle.graph.errors import ShapeError
-from heddle.wires import Image, Latent, Vae
+from heddle.graph.declare import Number, Wire, node
+from heddle.numerics.inpainting import grow, hide, mask_like
+from heddle.wires import Image, Latent, Mask, Vae
 from model_management.image_coding import decode_latent, encode_image
+from nodes.image.cells import crop_to_cells, middle
 
 
 @node("VAEDecode", category="model/latent", name="VAE Decode", search=("image", "picture", "latent to image"))
@@ -28,22 +29,26 @@ def encode(
     ctx: Context,
 ) -> Latent:
     """Turn images into a latent. What exceeds a multiple of its cells (8 pixels) is cut evenly at the sides."""
-    return {"samples": encode_image(vae, _crop_to_cells(pixels, vae.px_per_cell, ctx), ctx.weights, ctx.progress)}
+    return {"samples": encode_image(vae, crop_to_cells(pixels, vae.px_per_cell, ctx), ctx.weights, ctx.progress)}
 
 
-def _crop_to_cells(pixels: Image, cell_px: int, ctx: Context) -> Image:
-    """The middle of [B, H, W, C] with sides that are multiples of `cell_px`; says so if anything was cut."""
-    height, width = pixels.shape[1:3]
-    if min(height, width) < cell_px:
-        raise ShapeError(
-            f"an image of {width} x {height} pixels is smaller than one cell of the latent; "
-            f"make it at least {cell_px} x {cell_px}, for example with Upscale Image",
-            wanted=f"at least {cell_px} x {cell_px}",
-            got=f"{width} x {height}",
-        )
-    new_height, new_width = height - height % cell_px, width - width % cell_px
-    if (new_height, new_width) == (height, width):
-        return pixels
-    ctx.note(f"{width} x {height} is no multiple of {cell_px}; cut at the sides to {new_width} x {new_height}")
-    top, left = (height - new_height) // 2, (width - new_width) // 2
-    return pixels[:, top : top + new_height, left : left + new_width]
+@node(
+    "VAEEncodeForInpaint", category="model/latent", name="VAE Encode (for Inpainting)", search=("inpaint", "mask")
+)  # fmt: skip
+def encode_for_inpainting(
+    pixels: Annotated[Image, Wire("IMAGE", tip="The images to fill in.")],
+    vae: Annotated[Vae, Wire("VAE", tip="The autoencoder of the model that will work on the latent.")],
+    mask: Annotated[Mask, Wire("MASK", tip="White where the picture is drawn anew.")],
+    grow_mask_by: Annotated[
+        int, Number(default=6, low=0, high=64, step=1, tip="So many pixels more are drawn anew, to hide the seam.")
+    ],
+    ctx: Context,
+) -> Latent:
+    """Turn images into a latent with grey under the mask, of which sampling changes what the mask shows.
+
+    What exceeds a multiple of the latent's cells (8 pixels) is cut evenly at the sides, of the mask too.
+    """
+    whole = crop_to_cells(pixels, vae.px_per_cell, ctx)
+    fitted = middle(mask_like(mask, pixels), *whole.shape[1:3])
+    latent = encode_image(vae, hide(whole, fitted), ctx.weights, ctx.progress)
+    return {"samples": latent, "noise_mask": grow(fitted, grow_mask_by).round()}

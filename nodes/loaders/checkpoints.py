@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 from heddle.graph.context import Context
 from heddle.graph.declare import Files, node
+from heddle.samplers.predictions import Epsilon, Velocity
 from heddle.wires import Clip, Model, Vae
 from model_management.checkpoint import open_checkpoint, open_vae
 from model_management.families.known import FAMILIES
 from model_management.small_vae import LATENTS, open_small_vae
+from model_management.written_predictions import prediction_in
 
 
 @node("CheckpointLoaderSimple", category="model/loaders", name="Load Checkpoint", search=("model", "safetensors"))
@@ -22,6 +25,26 @@ def load_checkpoint(
     Only the file's header is read here; weights are brought in when a node first needs them.
     """
     return open_checkpoint(ctx.folders.find("checkpoints", ckpt_name), FAMILIES)
+
+
+@node(
+    "CheckpointLoader", category="model/loaders", name="Load Checkpoint With Config (DEPRECATED)", deprecated=True,
+    search=("model", "yaml"),
+)  # fmt: skip
+def load_checkpoint_with_config(
+    config_name: Annotated[str, Files("configs", tip="The configuration that the model was trained with.")],
+    ckpt_name: Annotated[str, Files("checkpoints", tip="A checkpoint file that holds model, text encoder and VAE.")],
+    ctx: Context,
+) -> tuple[Model, Clip, Vae]:
+    """Open a checkpoint whose configuration says what its network predicts; all else the file says itself."""
+    opened = open_checkpoint(ctx.folders.find("checkpoints", ckpt_name), FAMILIES)
+    model, schedule = opened.model, opened.model.predicts.schedule
+    match prediction_in(ctx.folders.find("configs", config_name)):
+        case "v":
+            model = replace(model, predicts=Velocity(schedule))
+        case "eps":
+            model = replace(model, predicts=Epsilon(schedule))
+    return model, opened.clip, opened.vae
 
 
 @node("VAELoader", category="model/loaders", name="Load VAE", search=("autoencoder",))

@@ -10,7 +10,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -56,10 +56,10 @@ class Workshop:
     @cached_property
     def checkpoint(self) -> Path:
         """The checkpoint that the set's numbers belong to, made now if it is not in the cache."""
-        return self.checkpoint_of(self.golden.about["checkpoint"])
+        return self.made(self.golden.about["checkpoint"])
 
-    def checkpoint_of(self, recipe: Mapping[str, str]) -> Path:
-        """The file that a command makes, see `about` of the set; made now if it is not in the cache."""
+    def made(self, recipe: dict[str, str]) -> Path:
+        """The checkpoint of a recipe, {command, sha256}, made now if it is not in the cache."""
         wanted = recipe["sha256"]
         if wanted not in self._made:
             self._made[wanted] = self._make(shlex.split(recipe["command"]), wanted)

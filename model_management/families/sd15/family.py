@@ -49,4 +49,5 @@ SD15 = Family(
     ),
     predicts=Epsilon(scaled_linear(0.00085, 0.012, steps=1000)),
     native_px=512,
+    text_type="stable_diffusion",
 )

@@ -5,6 +5,7 @@ Source: the headers of the published 2.1 checkpoints; v: Salimans & Ho 2022, arX
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import torch
@@ -36,12 +37,12 @@ EPSILON = SD15.predicts
 VELOCITY = Velocity(SD15.predicts.schedule)
 
 
-def told_prediction(header: Header, prefix: str) -> Prediction | None:
+def told_prediction(header: Header, key_of: Callable[[str], str]) -> Prediction | None:
     """What a file's network predicts: as written in or beside the file, else as its weights show."""
     written = written_prediction(header)
-    if written is None and prefix + TELLING in header:
+    if written is None and key_of(TELLING) in header:
         with open_tensors(header) as tensors:
-            spread = float(torch.std(tensors.get_tensor(prefix + TELLING).float()))
+            spread = float(torch.std(tensors.get_tensor(key_of(TELLING)).float()))
         written = "v" if spread > V_SPREADS_ABOVE else "eps"
     return VELOCITY if written == "v" else EPSILON
 

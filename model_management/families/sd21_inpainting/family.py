@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from model_management.concat_inputs import mask_and_picture
+from model_management.concat_inputs import both, mask_and_picture
 from model_management.families.sd15.family import UNET, WITH_VAE
 from model_management.families.sd21.family import READS_OWN_TEXT, SD21
-from model_management.family import as_published
+from model_management.family import as_published, text_alone
 from model_management.signs import below
 from model_management.unet_signs import plain_unet
 
@@ -21,7 +21,7 @@ SD21_INPAINTING = replace(
     name="sd21_inpainting",
     signs=(below(UNET, *NETWORK), READS_OWN_TEXT, WITH_VAE),
     network_signs=NETWORK,
-    read_entry=mask_and_picture,
+    read_entry=both(text_alone, mask_and_picture(SD21.latent.scale)),
     told_prediction=as_published,
     native_px=512,
 )

@@ -6,10 +6,12 @@ published base 1.0 checkpoint.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from heddle.networks.clip_text import ClipText
 from heddle.networks.unet import UNet
 from heddle.networks.vae import Autoencoder
-from heddle.samplers.noise_schedules import scaled_linear
+from heddle.samplers.noise_schedules import ContinuousEdm, scaled_linear
 from heddle.samplers.predictions import Epsilon, Prediction, Velocity
 from model_management.families.sdxl.conditioning import base_inputs
 from model_management.family import Family, LatentSpace, NetPart, TextPart, side_by_side
@@ -17,6 +19,7 @@ from model_management.header import Header
 from model_management.net_sizes import clip_text_config, open_clip_text_config, unet_config, vae_config
 from model_management.places import in_open_clip
 from model_management.signs import below, has, joined_columns, lacks, some_shaped
+from model_management.tensor_reading import open_tensors
 from model_management.unet_signs import vector_unet
 from model_management.written_predictions import ZERO_SNR_MARK, written_prediction
 
@@ -27,14 +30,29 @@ TEXT_G = "conditioner.embedders.1.model."
 READS_TEXT = ".attn2.to_k.weight"
 WITH_VAE = has(f"{VAE}decoder.conv_in.weight")
 
+# The network reads what the file's own text encoders write, however wide: 768 + 1280 in the published model.
+READS_OWN_TEXT = joined_columns(
+    READS_TEXT, f"{TEXT_L}text_model.embeddings.token_embedding.weight", f"{TEXT_G}token_embedding.weight"
+)
+READS_PUBLISHED_TEXT = some_shaped(READS_TEXT, None, 2048)
+
+#: Models that were trained on EDM's levels (CosXL) have the first and the last of them as tensors.
+LEVELS_TOP, LEVELS_END = "edm_vpred.sigma_max", "edm_vpred.sigma_min"
+
 #: Playground 2.5 has this layout too, but its own latents and noise levels, and says so by this tensor.
 OTHER_LEVELS = "edm_mean"
+EDM_END = 0.002  # Karras et al. 2022, arXiv:2206.00364, table 1
 
 NETWORK = vector_unet(4)
 
 
-def told_prediction(header: Header, prefix: str) -> Prediction | None:
-    """Epsilon, unless the file says v; then also whether its levels end in pure noise."""
+def told_prediction(header: Header, key_of: Callable[[str], str]) -> Prediction | None:
+    """Epsilon, unless the file says v; then also whether its levels end in pure noise, or are EDM's."""
+    if LEVELS_TOP in header:
+        with open_tensors(header) as tensors:
+            top = float(tensors.get_tensor(LEVELS_TOP))
+            end = float(tensors.get_tensor(LEVELS_END)) if LEVELS_END in header else EDM_END
+        return Velocity(ContinuousEdm(end, top))
     if written_prediction(header) != "v":
         return None
     return Velocity(scaled_linear(0.00085, 0.012, steps=1000, zero_terminal_snr=ZERO_SNR_MARK in header))
@@ -44,20 +62,17 @@ SDXL = Family(
     name="sdxl",
     signs=(
         below(UNET, *NETWORK),
-        joined_columns(
-            READS_TEXT,
-            f"{TEXT_L}text_model.embeddings.token_embedding.weight",
-            f"{TEXT_G}token_embedding.weight",
-        ),
+        READS_OWN_TEXT,
         WITH_VAE,
         lacks(OTHER_LEVELS),
     ),
-    network_signs=(*NETWORK, some_shaped(READS_TEXT, None, 2048), lacks(OTHER_LEVELS)),
+    network_signs=(*NETWORK, READS_PUBLISHED_TEXT, lacks(OTHER_LEVELS)),
     network=NetPart(prefix=UNET, config=unet_config, build=UNet),
     text=(
         TextPart(TEXT_L, clip_text_config, ClipText, name="l", layer=-2, with_norm=False),
         TextPart(TEXT_G, open_clip_text_config, ClipText, in_open_clip, name="g", pad=0, layer=-2, with_norm=False),
     ),
+    text_type="sdxl",
     join=side_by_side("l", "g", pooled_of="g"),
     vae=NetPart(prefix=VAE, config=vae_config, build=Autoencoder),
     latent=LatentSpace(

@@ -21,6 +21,7 @@ SDXL_REFINER = replace(
     signs=(below(UNET, *NETWORK), joined_columns(READS_TEXT, f"{TEXT_G}token_embedding.weight"), WITH_VAE),
     network_signs=(*NETWORK, some_shaped(READS_TEXT, None, 1280)),
     text=(replace(SDXL.text[1], prefix=TEXT_G),),
+    text_type="stable_diffusion",
     join=only_text,
     read_entry=refiner_inputs,
 )

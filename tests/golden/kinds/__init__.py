@@ -1,7 +1,10 @@
 """The kinds of golden sets that are known, one module each."""
 
+from tests.golden.kinds.adapter_names import ADAPTER_NAMES
+from tests.golden.kinds.adapters import ADAPTERS
 from tests.golden.kinds.chains import CHAINS
 from tests.golden.kinds.control_nets import CONTROL_NETS
+from tests.golden.kinds.hypernetworks import HYPERNETWORKS
 from tests.golden.kinds.infotext import INFOTEXT
 from tests.golden.kinds.kind import Kind
 from tests.golden.kinds.menu_schedules import MENU_SCHEDULES
@@ -32,6 +35,9 @@ KINDS = (
     TEXT_INVERSION,
     OPERATIONS,
     CHAINS,
+    ADAPTERS,
+    HYPERNETWORKS,
+    ADAPTER_NAMES,
     INFOTEXT,
     PROMPTS_A1111,
     NOISE_A1111,

@@ -55,7 +55,7 @@ def _opened(workshop: Workshop) -> tuple[Vae, Weights]:
             name = half.rpartition("_")[0]
             link = folder / f"{half}.safetensors"
             link.unlink(missing_ok=True)
-            link.hardlink_to(workshop.checkpoint_of(recipe))
+            link.hardlink_to(workshop.made(recipe))
         if name not in LATENTS:
             raise NotCovered(f"the small autoencoder {name}")
         folders = Folders.from_settings(Settings(base_directory=folder.parent.parent))

@@ -10,7 +10,20 @@ import pytest
 
 from heddle.graph.classic import spec_of_class
 from heddle.graph.context import Context
-from heddle.graph.declare import Choice, Files, Flag, Hidden, More, Number, Text, Wire, declared_in, node, spec_of
+from heddle.graph.declare import (
+    Choice,
+    Files,
+    Flag,
+    Hidden,
+    More,
+    Named,
+    Number,
+    Text,
+    Wire,
+    declared_in,
+    node,
+    spec_of,
+)
 from heddle.graph.derived import class_of_spec
 from heddle.graph.errors import GraphError
 from heddle.graph.object_info import record_of, spec_of_record, with_files
@@ -267,3 +280,21 @@ def test_a_class_that_cannot_list_its_inputs_is_refused_with_its_own_words() -> 
 )
 def test_types_fit_by_name_union_or_wildcard(given: str, wanted: str, fits: bool) -> None:
     assert types_match(given, wanted) is fits
+
+
+def test_a_gathering_parameter_stands_for_inputs_of_any_name() -> None:
+    @node("Shares", category="tests")
+    def shares(
+        model: Model, **parts: Annotated[float, Number(default=1.0, tip="?"), Named(("in.0.", "out."))]
+    ) -> Model:
+        """Takes a number for each part."""
+        return model, parts
+
+    spec = spec_of(shares)
+    assert [(each.name, each.type, each.section) for each in spec.inputs] == [
+        ("model", "MODEL", "required"),
+        ("in.0.", "FLOAT", "required"),
+        ("out.", "FLOAT", "required"),
+    ]
+    assert spec.call is not None
+    assert spec.call(**{"model": "m", "in.0.": 0.5, "out.": 1.0}) == ("m", {"in.0.": 0.5, "out.": 1.0})

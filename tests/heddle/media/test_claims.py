@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -114,3 +115,30 @@ def test_what_lies_in_the_temp_folder_needs_no_claim(tmp_path: Path) -> None:
     passing.save(b"x", claim=claims.next_of("9"))
     assert names(passing.folder) == [f"preview_ab_{number:05}_.png" for number in (1, 2, 3, 4)]
     assert not (tmp_path / "unfinished").exists()
+
+
+def test_a_file_that_was_finished_piece_by_piece_is_not_made_again(tmp_path: Path, out: OutputName) -> None:
+    made: list[bytes] = []
+
+    def pieces() -> Iterator[bytes]:
+        for piece in (b"on", b"e"):
+            made.append(piece)
+            yield piece
+
+    path = out.save_pieces(pieces(), ".bin", a_try(tmp_path).next_of("9"))
+    assert path.read_bytes() == b"one" and made == [b"on", b"e"]
+    assert out.save_pieces(pieces(), ".bin", a_try(tmp_path).next_of("9")) == path
+    assert len(made) == 2
+    path.write_bytes(b"another's")
+    assert out.save_pieces(pieces(), ".bin", a_try(tmp_path).next_of("9")) != path
+
+
+def test_what_fails_while_a_piece_is_made_leaves_nothing(tmp_path: Path, out: OutputName) -> None:
+    def pieces() -> Iterator[bytes]:
+        yield b"half"
+        raise ValueError
+
+    for claim in (a_try(tmp_path).next_of("9"), None):
+        with pytest.raises(ValueError):
+            out.save_pieces(pieces(), ".bin", claim)
+    assert names(out.folder) == []

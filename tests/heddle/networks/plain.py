@@ -46,11 +46,14 @@ def attention(q, k, v, heads: int, allowed=None):
     return torch.cat(parts, -1)
 
 
-def unet(state: State, x, timesteps, context):
+def unet(state: State, x, timesteps, context, vector=None, head_width=None):
+    """`head_width` None: eight heads on every level."""
     width = state["time_embed.0.weight"].shape[1]
     angles = [timesteps / 10000 ** (i / (width // 2)) for i in range(width // 2)]
     time = torch.stack([torch.cos(a) for a in angles] + [torch.sin(a) for a in angles], -1)
     time = linear(state, "time_embed.2", swish(linear(state, "time_embed.0", time)))
+    if vector is not None:
+        time = time + linear(state, "label_emb.0.2", swish(linear(state, "label_emb.0.0", vector)))
 
     def transformer(name, x):
         b, c, h, w = x.shape
@@ -71,7 +74,8 @@ def unet(state: State, x, timesteps, context):
                     linear(state, f"{block}.attn{number}.to_{letter}", each)
                     for letter, each in (("q", normed), ("k", seen), ("v", seen))
                 )
-                y = y + linear(state, f"{block}.attn{number}.to_out.0", attention(q, k, v, 8))
+                heads = 8 if head_width is None else c // head_width
+                y = y + linear(state, f"{block}.attn{number}.to_out.0", attention(q, k, v, heads))
             inner = linear(state, f"{block}.ff.net.0.proj", layer_norm(state, f"{block}.norm3", y))
             half = inner.shape[-1] // 2
             value, gate = inner[..., :half], inner[..., half:]
@@ -170,6 +174,23 @@ def vae_decode(state: State, z):
             doubled = x.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3)
             x = conv(state, f"decoder.up.{level}.upsample.conv", doubled)
     return conv(state, "decoder.conv_out", swish(group_norm(state, "decoder.norm_out", x, 1e-6)))
+
+
+def open_clip_text(state: State, tokens, skip: int = 0):
+    """The same of a text encoder by OpenCLIP's names: exact gates, queries, keys and values from one matrix."""
+    x = state["token_embedding.weight"][tokens] + state["positional_embedding"][: tokens.shape[1]]
+    width = x.shape[-1]
+    allowed = torch.tensor([[s <= t for s in range(x.shape[1])] for t in range(x.shape[1])])
+    layers = len({key.split(".")[2] for key in state if key.startswith("transformer.resblocks.")})
+    for number in range(layers - skip):
+        layer = f"transformer.resblocks.{number}"
+        y = layer_norm(state, f"{layer}.ln_1", x)
+        qkv = y @ state[f"{layer}.attn.in_proj_weight"].T + state[f"{layer}.attn.in_proj_bias"]
+        q, k, v = (qkv[..., part * width : (part + 1) * width] for part in range(3))
+        x = x + linear(state, f"{layer}.attn.out_proj", attention(q, k, v, width // 64, allowed))
+        y = linear(state, f"{layer}.mlp.c_fc", layer_norm(state, f"{layer}.ln_2", x))
+        x = x + linear(state, f"{layer}.mlp.c_proj", y * (1 + torch.erf(y / math.sqrt(2))) / 2)
+    return x
 
 
 def clip_text(state: State, tokens, skip: int = 0):

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -37,6 +39,20 @@ def test_pooled_is_the_normed_last_layer_where_each_text_first_ends(net):
         states = net(TOKENS).states
         pooled = net(TOKENS, layer=-2, with_norm=False).pooled
     torch.testing.assert_close(pooled, torch.stack([states[0, 4], states[1, 2]]))
+
+
+def test_an_exact_gate_and_a_projection():
+    torch.manual_seed(0)
+    quick = ClipText(TINY, TRAINABLE)
+    exact = ClipText(replace(TINY, quick_gate=False, projection_width=40), TRAINABLE)
+    exact.load_state_dict({**quick.state_dict(), "text_projection.weight": torch.randn(40, 128)})
+    with torch.no_grad():
+        states = exact(TOKENS).states
+        # The two gates stand near each other, and are not the same.
+        assert 1e-5 < (states - quick(TOKENS).states).abs().max() < 0.1
+        torch.testing.assert_close(
+            exact(TOKENS).pooled, torch.stack([states[0, 4], states[1, 2]]) @ exact.text_projection.weight.T
+        )
 
 
 def test_a_token_changes_nothing_before_it(net):

@@ -29,6 +29,37 @@ def test_it_computes_what_the_formulas_say_at_even_and_odd_sizes(size, linear_pr
         torch.testing.assert_close(net(*arguments), plain.unet(net.state_dict(), *arguments), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        {"depths": (0, 2), "middle_depth": 3},
+        {"depths": (1, (0, 2)), "up_depths": ((2, 1), (1, 0, 3)), "middle_depth": 0},  # as distilled nets have them
+        {"depths": (0, 1), "middle_depth": None},
+    ],
+)
+def test_heads_of_one_width_a_vector_and_uneven_depths_compute_what_the_formulas_say(sizes):
+    config = UNetConfig(
+        (64, 128), (1, 2), context_width=48, time_width=96, head_width=64, linear_projections=True, vector_width=20,
+        in_channels=9, **sizes,
+    )  # fmt: skip
+    net = seeded_unet(config)
+    _, timesteps, context = inputs(6, 5)
+    x, vector = torch.randn(2, 9, 6, 5), torch.randn(2, 20)
+    with torch.no_grad():
+        found = net(x, timesteps, context, vector)
+        wanted = plain.unet(net.state_dict(), x, timesteps, context, vector, head_width=64)
+        torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-5)
+        assert not torch.allclose(net(x, timesteps, context, vector * 2), found)
+    assert found.shape == (2, 4, 6, 5)
+
+
+def test_a_level_that_cannot_be_split_into_heads_is_refused_if_it_has_attention():
+    sizes = {**vars(TINY), "widths": (96, 64), "head_width": 64}
+    with pytest.raises(ShapeError, match="96 channels cannot be split into heads of 64"):
+        UNetConfig(**sizes)
+    UNetConfig(**{**sizes, "depths": (0, 1)})
+
+
 def test_a_level_without_attention_has_none():
     config = UNetConfig(**{**vars(TINY), "depths": (0, 1)})
     names = seeded_unet(config).state_dict()

@@ -1,0 +1,222 @@
+"""Adapter files (LoRA and its kin): opened by their headers, matched against a net, read when the net is held."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Hashable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from heddle.adapters.file_keys import AdapterKeys, sort_keys
+from heddle.adapters.layer_names import network_layers, text_layers
+from heddle.adapters.reading import read_changes
+from heddle.adapters.targets import Target, change_target
+from heddle.graph.errors import HeddleError, WeightsError
+from model_management.family import describe_names
+from model_management.handles import Clip, Model
+from model_management.header import read_header
+from model_management.stored_net import StoredNet
+from model_management.stored_tensors import Header
+from model_management.tensor_reading import DTYPES, open_tensors
+from model_management.weight_patches import ChangeWeight, WeightPatch, refuse_unless_finite
+
+_OF_BIASES = ("diff_b", "b_norm")
+MOST_SHOWN = 5  # keys in a report
+_SHAPE = "reshape_weight"  # the one part that is no weight: it says a shape
+
+
+@dataclass(frozen=True)
+class AdapterFile:
+    """An adapter file of which only the header was read."""
+
+    header: Header
+    keys: AdapterKeys
+
+
+class Part(NamedTuple):
+    """What one layer of a file does to one weight.
+
+    layer: its name in the file. keys: word -> key in the file. shape: what `reshape_weight` says.
+    """
+
+    layer: str
+    target: Target
+    keys: Mapping[str, str]
+    shape: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class AdapterSource:
+    """The parts of a file that change one net, by the weight that each changes."""
+
+    header: Header
+    parts: Mapping[str, tuple[Part, ...]]
+
+    @property
+    def key(self) -> Hashable:
+        return self.header.stamp
+
+    @property
+    def weights(self) -> Collection[str]:
+        return self.parts.keys()
+
+    @contextmanager
+    def open(self) -> Iterator[ChangeWeight]:
+        with open_tensors(self.header) as tensors:
+
+            def change_weight(name: str, weight: Tensor, strength: float, /) -> Tensor:
+                changed = weight
+                for part in self.parts[name]:
+                    stored = {word: tensors.get_tensor(key).to(weight.device) for word, key in part.keys.items()}
+                    changed = _apply(part, stored, changed, strength)
+                    refuse_unless_finite(changed, weight, self.header.path.name, part.layer)
+                return changed
+
+            yield change_weight
+
+
+@dataclass(frozen=True)
+class MatchReport:
+    """How much of a file a model has a place for.
+
+    unmatched: the keys that it has none for, in the file's order.
+    """
+
+    file: str
+    matched: int
+    unmatched: tuple[str, ...]
+
+    def __str__(self) -> str:
+        whole = f"{self.file}: {self.matched} of {self.matched + len(self.unmatched)} keys match"
+        if not self.unmatched:
+            return whole
+        shown = ", ".join(self.unmatched[:MOST_SHOWN])
+        more = len(self.unmatched) - MOST_SHOWN
+        return f"{whole}; not: {shown}{f' and {more} more' if more > 0 else ''}"
+
+
+class Adapted(NamedTuple):
+    model: Model | None
+    clip: Clip | None
+    report: MatchReport
+
+
+def open_adapter(path: Path | str) -> AdapterFile:
+    """Read an adapter file's header and sort its keys.
+
+    Raises: WeightsError, if the file is missing, damaged, or says one thing twice.
+    """
+    header = read_header(path)
+    try:
+        keys = sort_keys(header.tensors)
+    except WeightsError as problem:
+        raise WeightsError(f"{header.path.name}: {problem.message}", file=header.path, key=problem.key) from problem
+    return AdapterFile(header, keys)
+
+
+def put_adapter(
+    file: AdapterFile, model: Model | None, clip: Clip | None, model_strength: float = 1.0, clip_strength: float = 1.0
+) -> Adapted:
+    """Copies of the handles with the adapter in them, after what is in them already.
+
+    Raises: WeightsError, if no key of the file fits either, or one fits by its name and not by its shape: then neither
+    gets anything.
+    """
+    name = file.header.path.name
+    used: set[str] = set()
+    if model is not None:
+        source = _match(file, network_layers(model.stored.shapes), model.stored, used)
+        if source is not None and model_strength:
+            model = model.with_patch(name, WeightPatch(source, model_strength))
+    if clip is not None:
+        stored = {_word(encoder.part.name): encoder for encoder in clip.encoders}
+        layers = text_layers({word: encoder.stored.shapes for word, encoder in stored.items()})
+        patches: dict[str, WeightPatch] = {}
+        for word, encoder in stored.items():
+            own = {layer: target for layer, (reached, target) in layers.items() if reached == word}
+            source = _match(file, own, encoder.stored, used)
+            if source is not None and clip_strength:
+                patches[encoder.part.name] = WeightPatch(source, clip_strength)
+        clip = clip.with_patch(name, patches)
+    if not used:
+        raise WeightsError(
+            f"{name} fits nothing of this model: it holds {describe_names(file.header)}; choose an adapter that was "
+            "made for the model's family",
+            file=file.header.path,
+        )
+    unmatched = tuple(key for key in file.header.tensors if key not in used)
+    return Adapted(model, clip, MatchReport(name, len(used), unmatched))
+
+
+def _word(encoder: str) -> str:
+    """What files call a text encoder."""
+    return f"clip_{encoder}" if encoder in ("l", "g", "h") else encoder
+
+
+def _match(file: AdapterFile, layers: Mapping[str, Target], net: StoredNet, used: set[str]) -> AdapterSource | None:
+    """What of the file changes the net, every part tried for its shape; None = nothing. Adds to `used` keys."""
+    parts: dict[str, tuple[Part, ...]] = {}
+    shapes = _widened_shapes(file)
+    for layer, words in file.keys.layers.items():
+        target = layers.get(layer)
+        if target is None:
+            continue
+        of_weight = {word: key for word, key in words.items() if word not in _OF_BIASES and word != _SHAPE}
+        of_bias = {word: key for word, key in words.items() if word in _OF_BIASES}
+        bias = Target(target.bias, target.rows, target.is_swapped)
+        for part in (Part(layer, target, of_weight, shapes.get(layer)), Part(layer, bias, of_bias)):
+            weight = part.target.weight
+            if not part.keys or weight not in net.shapes:
+                continue
+            if any(part.target == other.target for other in parts.get(weight, ())):
+                raise WeightsError(
+                    f"{file.header.path.name}: {layer} and {parts[weight][0].layer} both mean {weight}; the file was "
+                    "put together of two: use one of them",
+                    file=file.header.path,
+                    key=layer,
+                )
+            _try(part, file.header, net)
+            parts[weight] = (*parts.get(weight, ()), part)
+            used.update(part.keys.values(), [words[_SHAPE]] if _SHAPE in words else [])
+    return AdapterSource(file.header, parts) if parts else None
+
+
+def _try(part: Part, header: Header, net: StoredNet) -> None:
+    """Carry the change out on shapes alone. Raises: WeightsError, if it is incomplete or made for another shape."""
+    with torch.device("meta"):
+        stored = {
+            word: torch.empty(header.shape(key), dtype=DTYPES[header.tensors[key].dtype])
+            for word, key in part.keys.items()
+        }
+        weight = torch.empty(net.shapes[part.target.weight])
+    try:
+        _apply(part, stored, weight, 1.0)
+    except (HeddleError, RuntimeError, ValueError, IndexError) as problem:
+        shapes = ", ".join(f"{word} {list(tensor.shape)}" for word, tensor in stored.items())
+        raise WeightsError(
+            f"{header.path.name}: {part.layer} does not fit this model, whose {part.target.weight} has shape "
+            f"{list(weight.shape)}; the file has {shapes} ({problem}). Choose an adapter that was made for the model's "
+            "family",
+            file=header.path,
+            key=part.layer,
+        ) from problem
+
+
+def _apply(part: Part, stored: Mapping[str, Tensor], weight: Tensor, strength: float) -> Tensor:
+    changes = read_changes(stored, part.shape)
+    change = changes.weight if changes.weight is not None else changes.bias
+    # Words of no kind, such as an alpha alone, change nothing.
+    return weight if change is None else change_target(part.target, change, weight, strength)
+
+
+def _widened_shapes(file: AdapterFile) -> dict[str, tuple[int, ...]]:
+    """The shapes that the file says its layers have, where it does."""
+    keys = {layer: words[_SHAPE] for layer, words in file.keys.layers.items() if _SHAPE in words}
+    if not keys:
+        return {}
+    with open_tensors(file.header) as tensors:
+        return {layer: tuple(int(n) for n in tensors.get_tensor(key).flatten()) for layer, key in keys.items()}

@@ -1,0 +1,129 @@
+"""Nets written into safetensors files as they are with what changes them, in the layout that they came in.
+
+The format (https://huggingface.co/docs/safetensors): 8 bytes with the length of the header, little-endian; the header,
+JSON; the weights without a gap. One tensor at a time is in memory.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import torch
+from torch import Tensor
+
+from heddle.graph.errors import WeightsError
+from model_management.family import TextPart
+from model_management.handles import Clip, Model, Vae
+from model_management.places import Place, as_named
+from model_management.stored_net import FLOATING, StoredNet
+from model_management.weight_patches import WeightPatch, open_patches
+
+_ALIGNED = 8  # readers map the weights, and want them to begin at a multiple of this
+
+#: A tensor of a file to be written: its name there, the names of the net's tensors in it, their dtype, its shape.
+_Entry: TypeAlias = tuple[str, tuple[str, ...], str, tuple[int, ...]]
+
+
+@dataclass(frozen=True)
+class SavedPart:
+    """A net to be written.
+
+    prefix, place: how the file is to spell its tensors; it may have come in another spelling.
+    """
+
+    stored: StoredNet
+    patches: tuple[WeightPatch, ...]
+    prefix: str
+    place: Callable[[str], Place]
+
+    def entries(self) -> list[_Entry]:
+        """Its tensors, with those that the file holds in one put together."""
+        entries: dict[str, _Entry] = {}
+        for name, shape in self.stored.shapes.items():
+            place = self.place(name)
+            key = self.prefix + place.key
+            names = (*entries[key][1], name) if key in entries else (name,)
+            entries[key] = (key, names, self.stored.entry(name).dtype, place.whole_shape(shape))
+        return list(entries.values())
+
+    def tensors(self, entries: Sequence[_Entry]) -> Iterator[Tensor]:
+        """Their contents, one after the other."""
+        with self.stored.open() as read, open_patches(self.patches) as change:
+            for _key, names, dtype, shape in entries:
+                whole = torch.empty(shape, dtype=FLOATING[dtype])
+                for name in names:
+                    # Where nothing changes it, each number stays exactly what it was.
+                    stored = read(name)
+                    is_changed = any(name in patch.source.weights for patch in self.patches)
+                    self.place(name).put(whole, change(name, stored) if is_changed else stored)
+                yield whole
+
+
+def checkpoint_parts(model: Model, clip: Clip, vae: Vae) -> list[SavedPart]:
+    """What a full checkpoint of the model's family holds.
+
+    Raises: WeightsError, if the family has other text encoders than these.
+    """
+    family = model.family
+    parts = [model_part(model)]
+    for part in family.text:
+        encoder = clip.encoder(part.name)
+        if encoder is None or len(clip.encoders) != len(family.text):
+            raise WeightsError(
+                f"a checkpoint of {family.name} holds the text encoders {_named(family.text)}, but these are "
+                f"{_named([each.part for each in clip.encoders])}; save each alone, or connect the model's own"
+            )
+        parts.append(SavedPart(encoder.stored, encoder.weight_patches, part.prefix, part.place))
+    return [*parts, SavedPart(vae.stored, vae.weight_patches, family.vae.prefix, family.vae.place)]
+
+
+def model_part(model: Model) -> SavedPart:
+    """A diffusion network, as it stands in a full checkpoint of its family."""
+    return SavedPart(model.stored, model.weight_patches, model.family.network.prefix, model.family.network.place)
+
+
+def text_parts(clip: Clip) -> dict[str, SavedPart]:
+    """The text encoders by name, as files of their own have them."""
+    return {each.part.name: SavedPart(each.stored, each.weight_patches, "", as_named) for each in clip.encoders}
+
+
+def vae_part(vae: Vae) -> SavedPart:
+    """An autoencoder, as files of its own have it."""
+    return SavedPart(vae.stored, vae.weight_patches, "", as_named)
+
+
+def _named(parts: Sequence[TextPart]) -> str:
+    return " and ".join(part.name for part in parts)
+
+
+def safetensors_pieces(parts: Sequence[SavedPart], metadata: Mapping[str, str]) -> Iterator[bytes]:
+    """The bytes of a file with these nets, made one tensor at a time.
+
+    Raises: WeightsError, while they are made, if a file that weights come from cannot be read.
+    """
+    entries = [part.entries() for part in parts]
+    yield _header([entry for each in entries for entry in each], metadata)
+    for part, own in zip(parts, entries, strict=True):
+        with torch.inference_mode():
+            for tensor in part.tensors(own):
+                yield _bytes_of(tensor)
+
+
+def _header(entries: Iterable[_Entry], metadata: Mapping[str, str]) -> bytes:
+    table: dict[str, object] = {"__metadata__": dict(metadata)} if metadata else {}
+    begin = 0
+    for key, _names, dtype, shape in entries:
+        end = begin + math.prod(shape) * FLOATING[dtype].itemsize
+        table[key] = {"dtype": dtype, "shape": list(shape), "data_offsets": [begin, end]}
+        begin = end
+    text = json.dumps(table, separators=(",", ":")).encode("ascii")
+    text += b" " * (-len(text) % _ALIGNED)
+    return len(text).to_bytes(8, "little") + text
+
+
+def _bytes_of(tensor: Tensor) -> bytes:
+    return tensor.contiguous().view(torch.uint8).numpy().tobytes() if tensor.numel() else b""

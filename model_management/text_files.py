@@ -1,0 +1,98 @@
+"""Text encoders from files of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from heddle.graph.errors import GraphError, WeightsError
+from model_management.checkpoint import text_encoder
+from model_management.family import Family, TextPart, describe_names
+from model_management.handles import Clip
+from model_management.header import Header, read_header
+from model_management.net_sizes import clip_text_config, open_clip_text_config
+from model_management.places import Place, as_named, in_open_clip
+
+#: By the width of their tokens, which published encoders differ in.
+NAMES = {768: "l", 1024: "h", 1280: "g"}
+
+
+class TextLayout(NamedTuple):
+    """How files spell a text encoder. tokens: the name of its token table, which stands behind the encoder's prefix."""
+
+    tokens: str
+    config: Callable[[Header, str], Any]
+    place: Callable[[str], Place]
+
+
+LAYOUTS = (
+    TextLayout("text_model.embeddings.token_embedding.weight", clip_text_config, as_named),
+    TextLayout("token_embedding.weight", open_clip_text_config, in_open_clip),
+)
+
+
+def open_text_encoders(paths: Sequence[Path], type: str, families: Sequence[Family]) -> Clip:
+    """The handle of text encoders that belong together, each in a file of its own, in any order.
+
+    Args:
+        type: the loader nodes' word for the families that read them, see `Family.text_type`.
+    Raises: WeightsError, if a file is missing, damaged or holds no encoder known here; GraphError, if no family of
+        this type reads just these.
+    """
+    found = {name: (header, layout, prefix) for header, layout, name, prefix in map(find_text_encoder, paths)}
+    family = _reader_of(set(found), type, families)
+    encoders = []
+    for part in family.text:
+        header, layout, prefix = found[part.name]
+        own: TextPart = replace(part, prefix=prefix, config=layout.config, place=layout.place)
+        encoders.append(text_encoder(header, own))
+    return Clip(tuple(encoders), family.join)
+
+
+def find_text_encoder(path: Path | str) -> tuple[Header, TextLayout, str, str]:
+    """The header of a file, how its text encoder is spelt, which one it is ("l", "g", "h") and behind which prefix.
+
+    Raises: WeightsError, if the file is missing, damaged, or does not hold one text encoder of a width known here.
+    """
+    header = read_header(path)
+    for layout in LAYOUTS:
+        keys = [key for key in header.tensors if key == layout.tokens or key.endswith(f".{layout.tokens}")]
+        if len(keys) > 1:
+            raise WeightsError(
+                f"{header.path.name} holds {len(keys)} text encoders, but a file with one is wanted; "
+                "load it with CheckpointLoaderSimple, if it is a checkpoint",
+                file=header.path,
+            )
+        for key in keys:
+            width = header.shape(key)[-1]
+            if width not in NAMES:
+                raise WeightsError(
+                    f"{header.path.name}: {key} is {width} wide; text encoders known here are "
+                    f"{', '.join(f'{name} ({wide})' for wide, name in NAMES.items())} wide: choose another file",
+                    file=header.path,
+                    key=key,
+                )
+            return header, layout, NAMES[width], key.removesuffix(layout.tokens)
+    raise WeightsError(
+        f"{header.path.name} holds no text encoder known here: it holds {describe_names(header)}; "
+        "choose a file with CLIP-L, OpenCLIP-H or OpenCLIP-bigG",
+        file=header.path,
+    )
+
+
+def _reader_of(names: set[str], type: str, families: Sequence[Family]) -> Family:
+    of_type = [family for family in families if family.text_type == type]
+    for family in of_type:
+        if {part.name for part in family.text} == names:
+            return family
+    known = {" with ".join(part.name for part in family.text): None for family in of_type}
+    wanted = " or ".join(known) if known else "nothing: models of this type do not run here yet"
+    raise GraphError(
+        f"type {type}: the files hold the text encoders {' and '.join(sorted(names))}, but wanted is {wanted}; "
+        "choose other files or another type",
+        input_name="type",
+        found=sorted(names),
+        wanted=list(known),
+    )

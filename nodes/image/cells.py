@@ -1,0 +1,33 @@
+"""Pictures cut to whole cells of a latent."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from heddle.graph.context import Context
+from heddle.graph.errors import ShapeError
+
+
+def crop_to_cells(pixels: Tensor, cell_px: int, ctx: Context) -> Tensor:
+    """The middle of [B, H, W, C] with sides that are multiples of `cell_px`; says so if anything was cut.
+
+    Raises: ShapeError, if a side is shorter than a cell.
+    """
+    height, width = pixels.shape[1:3]
+    if min(height, width) < cell_px:
+        raise ShapeError(
+            f"an image of {width} x {height} pixels is smaller than one cell of the latent; "
+            f"make it at least {cell_px} x {cell_px}, for example with Upscale Image",
+            wanted=f"at least {cell_px} x {cell_px}",
+            got=f"{width} x {height}",
+        )
+    new_height, new_width = height - height % cell_px, width - width % cell_px
+    if (new_height, new_width) != (height, width):
+        ctx.note(f"{width} x {height} is no multiple of {cell_px}; cut at the sides to {new_width} x {new_height}")
+    return middle(pixels.movedim(-1, 1), new_height, new_width).movedim(1, -1)
+
+
+def middle(tensor: Tensor, height: int, width: int) -> Tensor:
+    """The middle of [..., H, W] of that size."""
+    top, left = (tensor.shape[-2] - height) // 2, (tensor.shape[-1] - width) // 2
+    return tensor[..., top : top + height, left : left + width]

@@ -1,0 +1,79 @@
+"""Networks and text encoders that lie in files of their own."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from heddle.graph.context import Context
+from heddle.graph.declare import Choice, Files, node
+from heddle.wires import Clip, Model
+from model_management.checkpoint import open_network
+from model_management.families.known import FAMILIES
+from model_management.text_files import open_text_encoders
+
+_TYPES = (
+    "stable_diffusion", "stable_cascade", "sd3", "stable_audio", "mochi", "ltxv", "pixart", "cosmos", "lumina2", "wan",
+    "hidream", "chroma", "ace", "omnigen2", "qwen_image", "hunyuan_image", "flux2", "ovis", "longcat_image",
+    "cogvideox", "lens", "pixeldit", "ideogram4", "boogu", "krea2", "joyimage", "mage", "minimax",
+)  # fmt: skip
+_TYPES_OF_TWO = (
+    "sdxl", "sd3", "flux", "hunyuan_video", "hidream", "hunyuan_image", "hunyuan_video_15", "kandinsky5",
+    "kandinsky5_image", "ltxv", "newbie", "ace",
+)  # fmt: skip
+_DEVICE = Choice(
+    "default", "cpu", advanced=True, tip="Where the encoder runs: encoders run where the worker's models do."
+)
+_TYPE_TIP = "The family of models that reads the encoded text."
+
+
+@node("UNETLoader", category="model/loaders", name="Load Diffusion Model", search=("unet", "diffusion model"))
+def load_network(
+    unet_name: Annotated[str, Files("diffusion_models", tip="A file that holds the diffusion model alone.")],
+    weight_dtype: Annotated[
+        str,
+        Choice(
+            "default",
+            "fp8_e4m3fn",
+            "fp8_e4m3fn_fast",
+            "fp8_e5m2",
+            advanced=True,
+            tip="How weights are kept. The ledger decides it for now; fp8 is noted and left out.",
+        ),
+    ],
+    ctx: Context,
+) -> Model:
+    """Open a diffusion model that lies in a file of its own, beside text encoders and a VAE from other files."""
+    if weight_dtype != "default":
+        ctx.note(f"weights are not kept as {weight_dtype}: they are kept in the type that they are computed in")
+    return open_network(ctx.folders.find("diffusion_models", unet_name), FAMILIES)
+
+
+@node("CLIPLoader", category="model/loaders", name="Load CLIP", search=("text encoder",))
+def load_text_encoder(
+    clip_name: Annotated[str, Files("text_encoders", tip="A file that holds a text encoder alone.")],
+    type: Annotated[str, Choice(*_TYPES, tip=_TYPE_TIP)],
+    *,
+    device: Annotated[str, _DEVICE] | None = None,
+    ctx: Context,
+) -> Clip:
+    """Open a text encoder that lies in a file of its own: CLIP-L, OpenCLIP-H or OpenCLIP-bigG, told by its width."""
+    return _open((clip_name,), type, device, ctx)
+
+
+@node("DualCLIPLoader", category="model/loaders", name="Load CLIP (Dual)", search=("text encoder", "sdxl"))
+def load_two_text_encoders(
+    clip_name1: Annotated[str, Files("text_encoders", tip="A file that holds one of the text encoders.")],
+    clip_name2: Annotated[str, Files("text_encoders", tip="A file that holds the other; the order does not matter.")],
+    type: Annotated[str, Choice(*_TYPES_OF_TWO, tip=_TYPE_TIP)],
+    *,
+    device: Annotated[str, _DEVICE] | None = None,
+    ctx: Context,
+) -> Clip:
+    """Open the two text encoders of a family from files of their own."""
+    return _open((clip_name1, clip_name2), type, device, ctx)
+
+
+def _open(names: tuple[str, ...], type: str, device: str | None, ctx: Context) -> Clip:
+    if device == "cpu" and ctx.weights.device.type != "cpu":
+        ctx.note(f"the encoder runs on {ctx.weights.device}, where the other models are, and not on the CPU")
+    return open_text_encoders([ctx.folders.find("text_encoders", name) for name in names], type, FAMILIES)

@@ -1,0 +1,1 @@
+"""Models and text encoders made of others, and checkpoints written."""
