@@ -6,7 +6,7 @@ from heddle.graph.declare import declared_in
 from heddle.graph.registry import Registry
 from nodes.conditioning import combining, control, pictures, places, sdxl_texts, texts, vision
 from nodes.image import files, scale
-from nodes.latent import autoencoder, empty, masking
+from nodes.latent import autoencoder, empty, masking, tiles
 from nodes.latent import scale as latent_scale
 from nodes.loaders import adapters, checkpoints, parts
 from nodes.loaders import control as control_nets
@@ -20,7 +20,7 @@ MODULES = (
     *(checkpoints, parts, adapters, control_nets, vision_encoders),
     *(texts, sdxl_texts, combining, places, pictures, control, vision),
     *(ksampler, custom, samplers, schedulers, sigmas, guiders, guidance, model_sampling),
-    *(empty, masking, autoencoder, latent_scale),
+    *(empty, masking, autoencoder, tiles, latent_scale),
     *(merged_models, merged_texts, models_by_part, saving),
     *(files, scale),
 )

@@ -69,6 +69,8 @@ METHODS = {
     "LatentUpscaleBy": Method("upscale"),
     "VAEDecode": Method("decode", ("vae", "samples")),
     "VAEEncode": Method("encode", ("vae", "pixels")),
+    "VAEDecodeTiled": Method("decode", ("vae", "samples")),
+    "VAEEncodeTiled": Method("encode", ("vae", "pixels")),
     "VAEEncodeForInpaint": Method("encode", ("vae", "pixels", "mask")),
     "InpaintModelConditioning": Method("encode", ("positive", "negative", "pixels", "vae", "mask")),
     "LoadImage": Method("load_image"),
