@@ -98,7 +98,7 @@ class NodeFinished(Event):
 
 @dataclass(frozen=True)
 class NodeFailed(Event):
-    """`inputs` are short texts of the values the node was called with."""
+    """`inputs` are short texts of the values the node was called with, `said` is what the message was made of."""
 
     kind: ClassVar[str] = "node_failed"
     node_id: str = ""
@@ -107,6 +107,10 @@ class NodeFailed(Event):
     exception_type: str = ""
     traceback: tuple[str, ...] = ()
     inputs: Mapping[str, Any] = field(default_factory=dict)
+    said: Mapping[str, Any] | None = None
+
+    def as_message(self) -> dict[str, Any]:
+        return {key: value for key, value in super().as_message().items() if key != "said" or value is not None}
 
 
 @dataclass(frozen=True)

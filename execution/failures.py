@@ -10,6 +10,7 @@ from typing import Any
 from execution.events import NodeFailed
 from execution.plan import PlannedNode
 from heddle.graph.errors import HeddleError
+from heddle.graph.said import facts_of
 
 #: Longest text of an input value that a failure reports.
 SHOWN_VALUE_CHARS = 200
@@ -34,6 +35,7 @@ def failure_of(node: PlannedNode, error: BaseException, inputs: Mapping[str, Any
         exception_type=type(error).__qualname__,
         traceback=tuple(map(_cut, traceback.format_exception(error))),
         inputs={name: _shown(value) for name, value in inputs.items()},
+        said=facts_of(error.message) if isinstance(error, HeddleError) else None,
     )
 
 

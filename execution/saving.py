@@ -16,6 +16,7 @@ from execution.saved.widgets import CONTROLS, NO_VALUE, widget_values
 from heddle.graph.dynamic import inputs_of_choice, resolve_inputs, unwrapped
 from heddle.graph.errors import GraphError
 from heddle.graph.quoting import short
+from heddle.graph.said import say
 from heddle.graph.spec import DYNAMIC_COMBO, MATCH_TYPE, UPLOADS, InputSpec, NodeSpec, OutputSpec
 from heddle.graph.workflow import form_of, is_link, refuse_unreadable
 
@@ -41,7 +42,7 @@ def to_workflow(prompt: Any, nodes: Mapping[str, NodeSpec]) -> Saved:
     Raises: GraphError, if it is no graph in the API form.
     """
     if form_of(prompt) != "api":
-        raise GraphError("this workflow has the saved form already")
+        raise GraphError(say("saved-already", "this workflow has the saved form already"))
     return _Writer(prompt, nodes).write()
 
 
@@ -139,8 +140,15 @@ class _Writer:
                 links[str(name)] = (str(value[0]), int(value[1]))
             else:
                 self._notes.append(
-                    f"node {node_id}, {name}: it was linked to output {short(value[1])} of node {short(value[0])}, "
-                    "which is not there; link it anew"
+                    say(
+                        "link-gone",
+                        "node {node}, {input}: it was linked to output {output} of node {source}, which is not there; "
+                        "link it anew",
+                        node=node_id,
+                        input=name,
+                        output=short(value[1]),
+                        source=short(value[0]),
+                    )
                 )
         return links, values
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from heddle.graph.errors import HeddleError, WeightsError
 from heddle.networks.vae import Autoencoder
-from model_management.diffusers_unet import is_diffusers_unet, names_in_diffusers
+from model_management import diffusers_unet, diffusers_vae
 from model_management.family import Family, NetPart, TextPart, describe_names, recognise, recognise_network
 from model_management.handles import Clip, Model, TextEncoder, Vae
 from model_management.header import Header, read_header
@@ -18,7 +18,7 @@ from model_management.places import Place
 from model_management.stored_net import StoredNet
 
 #: What a VAE's names begin with: nothing in a file of its own, the checkpoint's prefix in one that was cut out of it.
-VAE_PREFIXES = ("", "first_stage_model.")
+VAE_PREFIXES = ("", "first_stage_model.", "vae.")
 
 
 class OpenedCheckpoint(NamedTuple):
@@ -39,9 +39,13 @@ def open_checkpoint(path: Path | str, families: Sequence[Family]) -> OpenedCheck
     vae = Vae(stored_vae, stored_vae.config)
     return OpenedCheckpoint(
         model_of(network, family, vae),
-        Clip(tuple(text_encoder(header, part) for part in family.text), family.join),
+        Clip(tuple(text_encoder(header, part) for part in family.text if _is_there(header, part)), family.join),
         vae,
     )
+
+
+def _is_there(header: Header, part: TextPart) -> bool:
+    return not part.may_lack or header.has_prefix(part.prefix)
 
 
 def open_network(path: Path | str, families: Sequence[Family]) -> Model:
@@ -50,7 +54,7 @@ def open_network(path: Path | str, families: Sequence[Family]) -> Model:
     Raises: WeightsError, if the file is missing, damaged, or holds no network of a family among these.
     """
     header = read_header(path)
-    if is_diffusers_unet(header):
+    if diffusers_unet.is_diffusers_unet(header):
         return _open_diffusers(header, families)
     family, prefix = recognise_network(header, families)
     network = stored_net("network", header, replace(family.network, prefix=prefix))
@@ -58,17 +62,29 @@ def open_network(path: Path | str, families: Sequence[Family]) -> Model:
 
 
 def _open_diffusers(header: Header, families: Sequence[Family]) -> Model:
-    names = names_in_diffusers(header)
-    ours = replace(header, tensors={name: header.tensors[key] for name, key in names.items()})
-    family, _ = recognise_network(ours, families)
-    part = replace(
-        family.network,
-        prefix="",
-        config=lambda file, prefix: family.network.config(ours, ""),
-        place=lambda name: Place(names.get(name, name)),
-    )
-    network = stored_net("network", header, part)
-    return model_of(network, family)
+    names = diffusers_unet.names_in_diffusers(header)
+    family, _ = recognise_network(_named(header, names), families)
+    return model_of(stored_net("network", header, in_diffusers(family.network, header, names)), family)
+
+
+def in_diffusers(part: NetPart, header: Header, names: Mapping[str, str]) -> NetPart:
+    """A net of a file that has other names: ours -> the file's."""
+    ours = _named(header, names)
+
+    def config(file: Header, prefix: str) -> Any:
+        return part.config(ours, "")
+
+    def place(name: str) -> Place:
+        key = names.get(name, name)
+        # Attention of an autoencoder: convolutions of one pixel here, linear layers in diffusers' newer files.
+        is_flat = ".mid.attn_1." in name and key in header and len(header.shape(key)) == 2
+        return Place(key, is_flat=is_flat)
+
+    return replace(part, prefix="", config=config, place=place)
+
+
+def _named(header: Header, names: Mapping[str, str]) -> Header:
+    return replace(header, tensors={name: header.tensors[key] for name, key in names.items()})
 
 
 def model_of(network: StoredNet, family: Family, vae: Vae | None = None) -> Model:
@@ -84,18 +100,22 @@ def text_encoder(header: Header, part: TextPart) -> TextEncoder:
 
 
 def open_vae(path: Path | str) -> Vae:
-    """The handle of a VAE, from a file of its own or from a full checkpoint.
+    """The handle of a VAE, from a file of its own (diffusers' too) or from a full checkpoint.
 
     Raises: WeightsError, if the file is missing, damaged, or holds no VAE of this layout.
     """
     header = read_header(path)
+    if diffusers_vae.is_diffusers_vae(header):
+        names = diffusers_vae.names_in_diffusers(header)
+        stored = stored_net("vae", header, in_diffusers(NetPart("", vae_config, Autoencoder), header, names))
+        return Vae(stored, stored.config)
     for prefix in VAE_PREFIXES:
         if f"{prefix}decoder.conv_in.weight" in header and f"{prefix}encoder.conv_in.weight" in header:
             stored = stored_net("vae", header, NetPart(prefix, vae_config, Autoencoder))
             return Vae(stored, stored.config)
     raise WeightsError(
         f"{header.path.name} holds no VAE known here: encoder.conv_in.weight and decoder.conv_in.weight are wanted, "
-        f"bare or behind first_stage_model., but found were {describe_names(header)}; choose another file",
+        f"bare or behind first_stage_model. or vae., but found were {describe_names(header)}; choose another file",
         file=header.path,
     )
 

@@ -56,6 +56,7 @@ def _condition(model: Model, entry: Any, run: RunFacts, place: str) -> Condition
         first_sigma=percent_to_sigma(more["start_percent"]) if "start_percent" in more else math.inf,
         last_sigma=percent_to_sigma(more["end_percent"]) if "end_percent" in more else 0.0,
         control=more.get("control"),
+        may_repeat_text=model.family.may_repeat_text,
     )
 
 

@@ -13,7 +13,9 @@ from heddle.graph.errors import WeightsError
 from heddle.networks.clip_text import EncodedText
 from heddle.networks.ops import Ops
 from heddle.numerics.latent_rgb import LatentColours
+from heddle.prompts.sequences import SequenceLayout
 from heddle.prompts.tokenizer import END
+from heddle.prompts.vocabularies import Vocabulary
 from heddle.samplers.predictions import Prediction
 from model_management.header import Header
 from model_management.known_layouts import KNOWN_LAYOUTS, LOOSE
@@ -53,22 +55,35 @@ class NetPart:
 
 
 @dataclass(frozen=True)
+class RowReading:
+    """layout: what stands around a prompt's tokens. vocabulary: the table that they are numbered by."""
+
+    layout: SequenceLayout
+    vocabulary: Vocabulary
+
+
+@dataclass(frozen=True)
 class TextPart(NetPart):
     """A text encoder, and what of it the family's network was trained on.
 
-    name: "l", "g" or "h", as the ecosystem calls CLIP-L, OpenCLIP-bigG and OpenCLIP-H. Textual inversions for it lie
-        under clip_<name>.
+    name: "l", "g" or "h", as the ecosystem calls CLIP-L, OpenCLIP-bigG and OpenCLIP-H, or "t5xxl". Textual inversions
+        for it lie under clip_<name>, or its name where it reads in one row.
     pad: the token that a chunk is filled up with.
     layer: whose output is taken; -1 = the last. with_norm: that output goes through the final norm.
+    row: how encoders that do not read CLIP's chunks, but all of a prompt in one row, have it.
+    may_lack: there are files without it.
     """
 
     name: str = "l"
     pad: int = END
     layer: int = -1
     with_norm: bool = True
+    row: RowReading | None = None
+    may_lack: bool = False
 
 
-#: From the encoded texts of all encoders, by name, to what the network reads.
+#: From the encoded texts, by name of their encoders, to what the network reads. An encoder that the file lacks, or
+#: whose text was left out, is missing.
 JoinTexts = Callable[[Mapping[str, EncodedText]], EncodedText]
 
 
@@ -137,6 +152,8 @@ class Family:
     told_prediction: the same where a file says otherwise, by a tensor, its metadata or what lies beside it.
     native_px: side of the pictures that the published model was trained on.
     read_entry: what of a conditioning the network takes.
+    may_repeat_text: a text and its repetition say the same to the network. Not where text and picture share one
+        attention: there a text that is said twice weighs twice.
     join: what it reads of several text encoders.
     text_type: the word of the nodes that load text encoders alone for the families that read these.
     """
@@ -150,6 +167,7 @@ class Family:
     predicts: Prediction
     native_px: int
     read_entry: ReadEntry = text_alone
+    may_repeat_text: bool = True
     join: JoinTexts = only_text
     text_type: str = ""
     network_signs: tuple[Sign, ...] = ()

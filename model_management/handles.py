@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from heddle.graph.errors import GraphError
 from heddle.networks.clip_text import ClipTextConfig
 from heddle.networks.small_vae import SmallVaeConfig
-from heddle.networks.unet import UNetConfig
+from heddle.networks.t5 import T5Config
 from heddle.networks.vae import VaeConfig
 from heddle.samplers.predictions import Prediction
 from model_management.family import Family, JoinTexts, LatentSpace, TextPart, only_text
@@ -22,9 +22,24 @@ from model_management.weight_patches import WeightPatch
 T = TypeVar("T")
 
 
+class NetworkConfig(Protocol):
+    """What the configs of all diffusion networks say.
+
+    in_channels: of the latent and all that is joined to it. context_width: of the encoded text. vector_width: of the
+    vector beside it, 0 = there is none.
+    """
+
+    @property
+    def in_channels(self) -> int: ...
+    @property
+    def context_width(self) -> int: ...
+    @property
+    def vector_width(self) -> int: ...
+
+
 @dataclass(frozen=True)
 class Model:
-    """A diffusion network. Held, it gives a `UNet`.
+    """A diffusion network. Held, it gives a `UNet` or another net of `heddle.networks`.
 
     predicts: what its output means, with the noise schedule; a copy may carry another one.
     vae: the autoencoder of its own file, whose latents it was trained on; None where the file has none.
@@ -33,7 +48,7 @@ class Model:
 
     stored: StoredNet
     family: Family
-    config: UNetConfig
+    config: NetworkConfig
     predicts: Prediction
     vae: Vae | None = None
     patches: tuple[tuple[str, object], ...] = ()
@@ -62,7 +77,7 @@ class Model:
 
 @dataclass(frozen=True)
 class TextEncoder:
-    """One text encoder of a `Clip`. Held, it gives a `ClipText`.
+    """One text encoder of a `Clip`. Held, it gives a `ClipText` or a `T5`.
 
     part: which encoder it is, and how it is used where nobody says otherwise.
     last_layer: the layer whose output is used, -1 = the last.
@@ -71,7 +86,7 @@ class TextEncoder:
 
     stored: StoredNet
     part: TextPart
-    config: ClipTextConfig
+    config: ClipTextConfig | T5Config
     last_layer: int
     patches: tuple[tuple[str, WeightPatch], ...] = ()
 
@@ -83,7 +98,7 @@ class TextEncoder:
 
 @dataclass(frozen=True)
 class Clip:
-    """One or several text encoders, and how what they say becomes one conditioning.
+    """Text encoders, and how what they say becomes one conditioning. A checkpoint may come without any.
 
     join: what a network reads of all of them.
     """
@@ -122,7 +137,7 @@ class Clip:
 
         Raises: GraphError, if one of them has no such layer.
         """
-        layers = min(each.config.layers for each in self.encoders)
+        layers = min((each.config.layers for each in self.encoders), default=-last_layer)
         if not -layers <= last_layer <= -1:
             raise GraphError(
                 f"this text encoder has {layers} layers, so it can stop at -1 to -{layers}, not at {last_layer}",

@@ -38,7 +38,7 @@ def put_hypernetwork(file: HypernetworkFile, model: Model, strength: float) -> t
 
     Raises: WeightsError, if the file has no net of a width that the model has.
     """
-    own = {*model.config.widths, model.config.context_width}
+    own = {*getattr(model.config, "widths", ()), model.config.context_width}  # only UNets have several
     widths = sorted(file.nets.pairs)
     used = [width for width in widths if width in own]
     if not used:

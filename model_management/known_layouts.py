@@ -42,9 +42,9 @@ class KnownLayout:
     next_step: str = NOT_YET
 
 
-def network(title: str, *keys: str) -> KnownLayout:
+def network(title: str, *keys: str, next_step: str = NOT_YET) -> KnownLayout:
     """A diffusion network, told by names below the usual prefix or without one."""
-    return KnownLayout(title, (either(has(*keys), has(*(UNET + key for key in keys))),))
+    return KnownLayout(title, (either(has(*keys), has(*(UNET + key for key in keys))),), next_step)
 
 
 KNOWN_LAYOUTS = (
@@ -72,10 +72,20 @@ KNOWN_LAYOUTS = (
         (has("conv_in.weight"), has_prefix("down_blocks."), has_prefix("up_blocks.")),
         LOOSE,
     ),
-    network("Stable Diffusion 3 or 3.5", "joint_blocks.0.x_block.attn.qkv.weight", "context_embedder.weight"),
+    network(
+        "the network of Stable Diffusion 3 or 3.5 alone",
+        "joint_blocks.0.x_block.attn.qkv.weight",
+        "context_embedder.weight",
+        next_step=LOOSE,
+    ),
     network("HunyuanVideo", "double_blocks.0.img_attn_qkv.weight", "txt_in.c_embedder.linear_1.weight"),
     network("Chroma", "double_blocks.0.img_attn.qkv.weight", "distilled_guidance_layer.in_proj.weight"),
-    network("FLUX.1", "double_blocks.0.img_attn.qkv.weight", "vector_in.in_layer.weight"),
+    network(
+        "the network of FLUX.1 alone",
+        "double_blocks.0.img_attn.qkv.weight",
+        "vector_in.in_layer.weight",
+        next_step=LOOSE,
+    ),
     network("AuraFlow", "double_layers.0.attn.w1q.weight"),
     network("Lumina Image 2", "cap_embedder.1.weight", "noise_refiner.0.attention.qkv.weight"),
     network("LTX-Video", "patchify_proj.weight", "adaln_single.linear.weight"),

@@ -72,5 +72,5 @@ def read_colours(vae: Vae, space: LatentSpace, weights: Weights) -> LatentColour
     pictures = interpolate(squares, scale_factor=float(PATCH_CELLS * vae.px_per_cell))
     height, width = pictures.shape[2:]
     with weights.hold(vae, len(pictures) * working_bytes(vae.config, height, width)) as net:
-        mean, _log_variance = net.encode(pictures.to(net.quant_conv.weight)).float().cpu().chunk(2, dim=1)
+        mean, _log_variance = net.encode(pictures.to(net.encoder.conv_in.weight)).float().cpu().chunk(2, dim=1)
     return fit_colours((mean - space.shift) * space.scale, avg_pool2d(pictures, vae.px_per_cell))

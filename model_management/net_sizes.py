@@ -98,6 +98,7 @@ def vae_config(header: Header, prefix: str) -> VaeConfig:
         blocks=count_numbered(header, f"{prefix}encoder.down.0.block."),
         latent_channels=header.shape(f"{prefix}decoder.conv_in.weight")[1],
         image_channels=header.shape(f"{prefix}decoder.conv_out.weight")[0],
+        has_quant=any(f"{prefix}{name}.weight" in header for name in ("quant_conv", "post_quant_conv")),
     )
 
 

@@ -14,21 +14,25 @@ class Place:
     key: its name there, behind the net's prefix.
     share, shares: of the rows of the file's tensor it is this one of so many equal shares, counted from 0.
     is_turned: the file has it with rows and columns exchanged.
+    is_flat: the file has the matrix of a linear layer where the net has a convolution of one pixel.
     """
 
     key: str
     share: int = 0
     shares: int = 1
     is_turned: bool = False
+    is_flat: bool = False
 
     def whole_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """The shape that the file's tensor has when the net's own has this one."""
-        turned = shape[::-1] if self.is_turned else shape
+        turned = shape[::-1] if self.is_turned else shape[:2] if self.is_flat else shape
         return (turned[0] * self.shares, *turned[1:]) if self.shares > 1 else turned
 
     def taken(self, whole: Tensor) -> Tensor:
         """The net's tensor from the file's, in the same memory."""
         part = whole.chunk(self.shares)[self.share] if self.shares > 1 else whole
+        if self.is_flat:
+            return part[:, :, None, None]
         return part.t() if self.is_turned else part
 
     def put(self, whole: Tensor, part: Tensor) -> None:

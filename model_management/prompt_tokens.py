@@ -7,15 +7,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from heddle.graph.errors import GraphError
-from heddle.prompts.chunks import Token, tokenize_prompt
+from heddle.prompts.chunks import Token, TokenizedPrompt, tokenize_prompt
 from heddle.prompts.embeddings import EmbeddingFinder
+from heddle.prompts.sequences import tokenize_sequence
 from heddle.prompts.tokenizer import clip_tokenizer
+from heddle.prompts.vocabularies import find_tokenizer
+from heddle.prompts.words import Tokenizer
 from model_management.embedding_files import read_embedding_file
 from model_management.handles import Clip, TextEncoder
+from model_management.stored_vocabulary import stored_tokenizer
 
 #: Prompts that people write have one to four chunks of 75 tokens. Each more makes every step slower, and a text of
 #: hundreds is a file pasted by mistake.
 MAX_CHUNKS = 64
+TOKENS_IN_CHUNK = 75
 
 
 @dataclass(frozen=True)
@@ -26,39 +31,71 @@ class ClipTokens:
     notes: list[str]
 
 
-def tokenize_for(clip: Clip, texts: str | Mapping[str, str], embedding_folders: Iterable[Path]) -> ClipTokens:
+def tokenize_for(
+    clip: Clip,
+    texts: str | Mapping[str, str | None],
+    embedding_folders: Iterable[Path],
+    tokenizer_folders: Iterable[Path] = (),
+) -> ClipTokens:
     """Tokenize a prompt for every encoder of a clip.
 
-    Where one encoder's text is longer, the others' are filled up with empty chunks.
+    Where the text of one encoder that reads in chunks is longer, the others' are filled up with empty chunks.
 
     Args:
-        texts: one for all encoders, or one for each by its name.
+        texts: one for all encoders, or one for each by its name; None has no chunks of its own.
         embedding_folders: where textual inversions lie.
-    Raises: GraphError, if a text is too long.
+        tokenizer_folders: where the tables of encoders other than CLIP's lie, see `vocabularies.py`.
+    Raises: GraphError, if a text is too long, or the clip holds no encoder; FileProblem, if a tokenizer is missing.
     """
+    if not clip.encoders:
+        raise GraphError(
+            "the checkpoint holds no text encoder; load its text encoders from files of their own, or choose a "
+            "checkpoint that has them inside",
+            input_name="clip",
+        )
+    tables = list(tokenizer_folders)
     folders = list(embedding_folders)
     chunks: dict[str, list[list[Token]]] = {}
     notes: dict[str, None] = {}  # each once: encoders that read the same text miss the same files
     for encoder in clip.encoders:
         name = encoder.part.name
         text = texts if isinstance(texts, str) else texts[name]
-        find = EmbeddingFinder(folders, read_embedding_file, key=f"clip_{name}", width=encoder.config.width)
-        tokenized = tokenize_prompt(text, clip_tokenizer(), pad=encoder.part.pad, find_embedding=find)
+        if text is None:
+            chunks[name] = []
+            continue
+        tokenized = _tokenized(encoder, text, folders, tables)
         notes |= dict.fromkeys(tokenized.notes)
         chunks[name] = tokenized.chunks
-        if len(tokenized.chunks) > MAX_CHUNKS:
+        found = len(tokenized.chunks[0]) // TOKENS_IN_CHUNK if encoder.part.row else len(tokenized.chunks)
+        if found > MAX_CHUNKS:
             raise GraphError(
-                f"text: {len(text):,} characters make {len(tokenized.chunks)} chunks of 75 tokens, "
+                f"text: {len(text):,} characters make {found} chunks of {TOKENS_IN_CHUNK} tokens, "
                 f"but {MAX_CHUNKS} is the most that is encoded; shorten the text",
                 input_name="text",
-                found=len(tokenized.chunks),
+                found=found,
                 wanted=MAX_CHUNKS,
             )
-    longest = max(map(len, chunks.values()))
-    for encoder in clip.encoders:
+    in_chunks = [encoder for encoder in clip.encoders if encoder.part.row is None]
+    longest = max((len(chunks[encoder.part.name]) for encoder in in_chunks), default=0)
+    for encoder in in_chunks:
         own = chunks[encoder.part.name]
         own.extend(_empty_chunk(encoder) for _ in range(longest - len(own)))
     return ClipTokens(chunks, list(notes))
+
+
+def _tokenized(encoder: TextEncoder, text: str, embeddings: list[Path], tables: list[Path]) -> TokenizedPrompt:
+    part, width = encoder.part, encoder.config.width
+    if part.row is None:
+        find = EmbeddingFinder(embeddings, read_embedding_file, key=f"clip_{part.name}", width=width)
+        return tokenize_prompt(text, clip_tokenizer(), pad=part.pad, find_embedding=find)
+    header, prefix = encoder.stored.header, encoder.stored.part.prefix
+
+    def stored() -> Tokenizer | None:
+        return stored_tokenizer(header, prefix) or stored_tokenizer(header, prefix.removesuffix("transformer."))
+
+    tokenizer = find_tokenizer(part.row.vocabulary, tables, stored=stored)
+    find = EmbeddingFinder(embeddings, read_embedding_file, key=part.name, width=width)
+    return tokenize_sequence(text, tokenizer, part.row.layout, find_embedding=find)
 
 
 def _empty_chunk(encoder: TextEncoder) -> list[Token]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from itertools import count
 from pathlib import Path
 from typing import Literal, NoReturn
 
@@ -87,6 +88,11 @@ class Header:
         """What the file holds behind this prefix, by names without it."""
         inner = {key.removeprefix(prefix): entry for key, entry in self.tensors.items() if key.startswith(prefix)}
         return replace(self, tensors=inner)
+
+    def numbered(self, prefix: str) -> int:
+        """How many numbers, from 0 on without a gap, stand behind this prefix in names."""
+        begun = {key.removeprefix(prefix).partition(".")[0] for key in self.tensors if key.startswith(prefix)}
+        return next(number for number in count() if str(number) not in begun)
 
     def has_prefix(self, prefix: str) -> bool:
         return any(key.startswith(prefix) for key in self.tensors)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from heddle.graph.errors import ShapeError
 from heddle.networks.clip_text import ClipText, EncodedText
+from heddle.networks.t5 import T5
 from heddle.numerics.emphasis import Emphasis
 from heddle.prompts.embeddings import EmbeddingRow
 from heddle.prompts.tokenizer import END
@@ -38,13 +39,17 @@ def encode_text(
     A token of weight w moves away from what the empty prompt has in its place: z = z_empty + (z - z_empty) * w.
 
     Args:
-        chunks: for each of the clip's encoders by its name: at least one, all of one length.
+        chunks: for each of the clip's encoders by its name: all of one length; none leave the encoder out.
         on_part: told how many of how many texts are done, the empty ones counted.
         emphasis: weighs each chunk in another way, such as one of A1111's.
     Returns: states [1, T, D], all chunks in a row; pooled [1, D], of the first chunk. Both float32 on the CPU.
     Raises: ShapeError, if a learned word has another width than the encoder, or the chunks are too long for it.
     """
-    batches = {each.part.name: _Batch(each, chunks[each.part.name], emphasis) for each in clip.encoders}
+    batches = {
+        each.part.name: _Batch(each, chunks[each.part.name], emphasis)
+        for each in clip.encoders
+        if chunks[each.part.name]
+    }
     total = sum(len(batch.words) for batch in batches.values())
     texts: dict[str, EncodedText] = {}
     done = 0
@@ -100,14 +105,19 @@ def _as_word(word: Word, width: int) -> int | Tensor:
 
 
 def _empty_chunk(encoder: TextEncoder, length: int) -> list[int | Tensor]:
-    """What the empty prompt looks like: start and end, which are the vocabulary's last entries, and padding."""
-    end = encoder.config.end_token
+    """What the empty prompt looks like: start and end, which are CLIP's vocabulary's last entries, and padding."""
+    row = encoder.part.row
+    if row is not None:
+        layout = row.layout
+        ends = [] if layout.end is None else [layout.end]
+        return [*ends, *[layout.pad] * (length - len(ends))]
+    end = encoder.config.vocabulary - 1
     pad = end if encoder.part.pad == END else encoder.part.pad  # a smaller vocabulary has its own end
     return [end - 1, end, *[pad] * (length - 2)]
 
 
-def _encode(encoder: TextEncoder, net: ClipText, words: list[list[int | Tensor]]) -> EncodedText:
-    place = net.text_model.final_layer_norm.weight
+def _encode(encoder: TextEncoder, net: ClipText | T5, words: list[list[int | Tensor]]) -> EncodedText:
+    place = next(net.parameters())
     # A learned word has no number; 0 stands in, which ends no text.
     numbers = [[word if isinstance(word, int) else 0 for word in chunk] for chunk in words]
     tokens = torch.tensor(numbers, device=place.device)

@@ -14,9 +14,11 @@ from model_management.handles import Clip
 from model_management.header import Header, read_header
 from model_management.net_sizes import clip_text_config, open_clip_text_config
 from model_management.places import Place, as_named, in_open_clip
+from model_management.transformer_sizes import t5_config
 
-#: By the width of their tokens, which published encoders differ in.
+#: By the width of their tokens, which published encoders of one kind differ in.
 NAMES = {768: "l", 1024: "h", 1280: "g"}
+T5_NAMES = {4096: "t5xxl"}
 
 
 class TextLayout(NamedTuple):
@@ -25,11 +27,17 @@ class TextLayout(NamedTuple):
     tokens: str
     config: Callable[[Header, str], Any]
     place: Callable[[str], Place]
+    is_t5: bool = False
+
+    @property
+    def names(self) -> dict[int, str]:
+        return T5_NAMES if self.is_t5 else NAMES
 
 
 LAYOUTS = (
     TextLayout("text_model.embeddings.token_embedding.weight", clip_text_config, as_named),
     TextLayout("token_embedding.weight", open_clip_text_config, in_open_clip),
+    TextLayout("shared.weight", t5_config, as_named, is_t5=True),
 )
 
 
@@ -45,6 +53,8 @@ def open_text_encoders(paths: Sequence[Path], type: str, families: Sequence[Fami
     family = _reader_of(set(found), type, families)
     encoders = []
     for part in family.text:
+        if part.name not in found:
+            continue
         header, layout, prefix = found[part.name]
         own: TextPart = replace(part, prefix=prefix, config=layout.config, place=layout.place)
         encoders.append(text_encoder(header, own))
@@ -52,7 +62,7 @@ def open_text_encoders(paths: Sequence[Path], type: str, families: Sequence[Fami
 
 
 def find_text_encoder(path: Path | str) -> tuple[Header, TextLayout, str, str]:
-    """The header of a file, how its text encoder is spelt, which one it is ("l", "g", "h") and behind which prefix.
+    """The header of a file, how its text encoder is spelt, which one it is ("l", "t5xxl" ...) and behind which prefix.
 
     Raises: WeightsError, if the file is missing, damaged, or does not hold one text encoder of a width known here.
     """
@@ -67,27 +77,33 @@ def find_text_encoder(path: Path | str) -> tuple[Header, TextLayout, str, str]:
             )
         for key in keys:
             width = header.shape(key)[-1]
-            if width not in NAMES:
+            if width not in layout.names:
                 raise WeightsError(
                     f"{header.path.name}: {key} is {width} wide; text encoders known here are "
-                    f"{', '.join(f'{name} ({wide})' for wide, name in NAMES.items())} wide: choose another file",
+                    f"{', '.join(f'{name} ({wide})' for wide, name in layout.names.items())} wide: choose another file",
                     file=header.path,
                     key=key,
                 )
-            return header, layout, NAMES[width], key.removesuffix(layout.tokens)
+            return header, layout, layout.names[width], key.removesuffix(layout.tokens)
     raise WeightsError(
         f"{header.path.name} holds no text encoder known here: it holds {describe_names(header)}; "
-        "choose a file with CLIP-L, OpenCLIP-H or OpenCLIP-bigG",
+        "choose a file with CLIP-L, OpenCLIP-H, OpenCLIP-bigG or T5",
         file=header.path,
     )
+
+
+def _readable(family: Family) -> str:
+    names = " with ".join(part.name for part in family.text)
+    return f"some of {names}" if any(part.may_lack for part in family.text) else names
 
 
 def _reader_of(names: set[str], type: str, families: Sequence[Family]) -> Family:
     of_type = [family for family in families if family.text_type == type]
     for family in of_type:
-        if {part.name for part in family.text} == names:
+        needed = {part.name for part in family.text if not part.may_lack}
+        if needed <= names <= {part.name for part in family.text}:
             return family
-    known = {" with ".join(part.name for part in family.text): None for family in of_type}
+    known = {_readable(family): None for family in of_type}
     wanted = " or ".join(known) if known else "nothing: models of this type do not run here yet"
     raise GraphError(
         f"type {type}: the files hold the text encoders {' and '.join(sorted(names))}, but wanted is {wanted}; "

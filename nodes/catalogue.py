@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from heddle.graph.declare import declared_in
 from heddle.graph.registry import Registry
-from nodes.conditioning import combining, control, pictures, places, sdxl_texts, texts, vision
+from nodes.conditioning import (
+    combining,
+    control,
+    pictures,
+    places,
+    references,
+    sdxl_texts,
+    texts,
+    transformer_texts,
+    vision,
+)
 from nodes.image import files, scale
 from nodes.latent import autoencoder, empty, masking, tiles
 from nodes.latent import scale as latent_scale
@@ -18,7 +28,7 @@ from nodes.sampling import custom, guidance, guiders, ksampler, model_sampling, 
 
 MODULES = (
     *(checkpoints, parts, adapters, control_nets, vision_encoders),
-    *(texts, sdxl_texts, combining, places, pictures, control, vision),
+    *(texts, sdxl_texts, transformer_texts, combining, places, pictures, references, control, vision),
     *(ksampler, custom, samplers, schedulers, sigmas, guiders, guidance, model_sampling),
     *(empty, masking, autoencoder, tiles, latent_scale),
     *(merged_models, merged_texts, models_by_part, saving),

@@ -16,6 +16,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from heddle.graph.errors import FileProblem
+from heddle.graph.said import say
 from heddle.media.claims import PASSING
 from heddle.settings.file_names import is_device_name
 from heddle.settings.folders import Folders
@@ -126,7 +127,8 @@ def clean_filename(name: str) -> str:
     while stem and len((stem + ending).encode()) > _LONGEST_NAME_BYTES:
         stem = stem[:-1]
     if not stem:
-        raise FileProblem(f"{name!r} is not a usable file name; name the file with letters or digits")
+        words = "{name!r} is not a usable file name; name the file with letters or digits"
+        raise FileProblem(say("name-unusable", words, name=name))
     return stem + ending
 
 

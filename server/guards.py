@@ -16,6 +16,7 @@ from aiohttp.typedefs import Handler, Middleware
 
 from execution.checks.report import error_record, node_errors_of
 from heddle.graph.errors import FileProblem, GraphError, HeddleError, WeightsError
+from heddle.graph.said import said_in
 from server.intake import NotReady, Refused
 from server.kept import Changed, DraftsFull
 from server.people import HEADER, UnknownPerson
@@ -42,7 +43,7 @@ _DEFAULT_PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 
 def answer_error(status: int, kind: str, message: str, *, details: str = "", **more: Any) -> web.Response:
     """An error in the one shape that clients read."""
-    error = {"type": kind, "message": message, "details": details, "extra_info": {}}
+    error = {"type": kind, "message": message, "details": details, "extra_info": said_in(message)}
     return web.json_response({"error": error, "node_errors": {}, **more}, status=status)
 
 

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from heddle.graph.errors import GraphError, HeddleError
 from heddle.graph.quoting import short
+from heddle.graph.said import say
 from heddle.graph.workflow import form_of
 from server.catalogue import Catalogue, Records
 from server.clients import Clients
@@ -219,7 +220,8 @@ class Intake:
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             # A workflow from anywhere may be broken in any way; the log has the place.
             log.warning("a workflow cannot be converted", exc_info=True)
-            raise GraphError(f"the workflow is damaged ({type(error).__name__}: {error}); save it again") from error
+            words = "the workflow is damaged ({why}); save it again"
+            raise GraphError(say("workflow-damaged", words, why=f"{type(error).__name__}: {error}")) from error
 
     async def cancel(self, job_ids: list[str]) -> bool:
         """End waiting jobs as cancelled and interrupt running ones. Returns: whether any was one of these."""

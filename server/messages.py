@@ -164,6 +164,11 @@ class ExecutionError(TextMessage):
     current_inputs: Any
     current_outputs: Any
     timestamp: int
+    extra_info: dict[str, Any] = field(default_factory=dict)  # `said`: what the message was made of
+
+    def data(self) -> dict[str, Any]:
+        told = TextMessage.data(self)
+        return told if self.extra_info else {key: value for key, value in told.items() if key != "extra_info"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,9 +188,10 @@ class Notification(TextMessage):
     type: ClassVar[str] = "notification"
     value: str
     id: str | None = None
+    said: dict[str, Any] | None = None  # what the sentence was made of
 
     def data(self) -> dict[str, Any]:
-        return {"value": self.value} if self.id is None else {"value": self.value, "id": self.id}
+        return {key: value for key, value in TextMessage.data(self).items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import quote
 
 from heddle.graph.errors import FileProblem, SettingsError, WeightsError
+from heddle.graph.said import say
 from heddle.settings.folders import Folders
 from heddle.settings.kinds import PICTURES
 from server.user_files import Absent
@@ -59,12 +60,12 @@ def find(folders: Folders, kind: str, name: str, path_index: int | None = None) 
     """A model file that is there. Raises: Absent."""
     places = _places(folders, kind)
     if name not in folders.list_files(kind):
-        raise Absent(f"there is no file {name[:200]!r} among the {kind}")
+        raise Absent(say("no-model", "there is no file {name!r} among the {kind}", name=name, kind=kind))
     if path_index is None:
         try:
             return folders.find(kind, name)
         except WeightsError as error:
-            raise Absent(f"there is no file {name[:200]!r} among the {kind}") from error
+            raise Absent(say("no-model", "there is no file {name!r} among the {kind}", name=name, kind=kind)) from error
     if not 0 <= path_index < len(places) or not (places[path_index] / name).is_file():
         raise Absent(f"there is no file {name[:200]!r} in folder {path_index} of the {kind}")
     return places[path_index] / name

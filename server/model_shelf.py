@@ -105,29 +105,30 @@ class ModelShelf:
     # Pages
 
     def page(
-        self, kind: str, *, text: str, sort: Sort, descending: bool, limit: int, offset: int
+        self, kind: str | None, *, text: str, sort: Sort, descending: bool, limit: int, offset: int
     ) -> tuple[list[dict[str, Any]], int]:
-        """Files of one kind whose names have these words, and how many there are on all pages. Raises: Absent.
+        """Files of one kind, or of all, whose names have these words, and how many there are on all pages.
 
-        Each: `{name, path_index, bytes, modified_ms, created_ms, preview, metadata, problem, sha256, autov2}`.
+        A file that lies in folders of two kinds is listed once. Raises: Absent, if there is no such kind.
+        Each: `{folder, name, path_index, bytes, modified_ms, created_ms, preview, metadata, problem, sha256, autov2}`.
         """
         words = text.casefold().split()
-        files = model_files.files_of(self._folders, kind)
-        found = [each for each in files if all(word in each["name"].casefold() for word in words)]
+        found: dict[Path, dict[str, Any]] = {}
+        for each_kind in sorted(self._folders.places) if kind is None else [kind]:
+            places = self._folders.models(each_kind)
+            for file in model_files.files_of(self._folders, each_kind):
+                if all(word in file["name"].casefold() for word in words):
+                    found.setdefault(places[file["pathIndex"]] / file["name"], {**file, "folder": each_kind})
         keys: dict[Sort, Callable[[dict[str, Any]], Any]] = {
             "name": lambda each: each["name"].casefold(),
             "modified": lambda each: each["modified"],
             "size": lambda each: each["size"],
         }
-        found.sort(key=lambda each: (keys[sort](each), each["name"]), reverse=descending)
-        places = self._folders.models(kind)
+        files = sorted(found.items(), key=lambda each: (keys[sort](each[1]), each[1]["name"]), reverse=descending)
         beside: dict[Path, set[str]] = {}
-        return [self._told(kind, each, places, beside) for each in found[offset : offset + limit]], len(found)
+        return [self._told(file, path, beside) for path, file in files[offset : offset + limit]], len(found)
 
-    def _told(
-        self, kind: str, file: dict[str, Any], places: list[Path], beside: dict[Path, set[str]]
-    ) -> dict[str, Any]:
-        path = places[file["pathIndex"]] / file["name"]
+    def _told(self, file: dict[str, Any], path: Path, beside: dict[Path, set[str]]) -> dict[str, Any]:
         summary: dict[str, Any] = {}
         sha256 = None
         try:
@@ -144,12 +145,13 @@ class ModelShelf:
         has_picture = any(each in beside[path.parent] for each in model_files.picture_names(path))
         index = file["pathIndex"]
         return {
+            "folder": file["folder"],
             "name": file["name"],
             "path_index": index,
             "bytes": file["size"],
             "modified_ms": int(file["modified"] * 1000),
             "created_ms": int(file["created"] * 1000),
-            "preview": model_files.picture_address(kind, index, file["name"])
+            "preview": model_files.picture_address(file["folder"], index, file["name"])
             if has_picture or summary.get("has_thumbnail")
             else None,
             "metadata": summary.get("metadata"),

@@ -14,6 +14,7 @@ from typing import Any
 
 from execution.saving import to_workflow
 from heddle.graph.errors import GraphError
+from heddle.graph.said import facts_of, say
 from heddle.graph.spec import NodeSpec
 from heddle.graph.workflow import form_of
 from heddle.media.carriers import Carried, read_carried
@@ -97,7 +98,13 @@ def build(opened: Opened, nodes: Mapping[str, NodeSpec], files: FilesHere) -> di
         saved = to_workflow(made.prompt, nodes)
         found |= {"parameters": fields_of(infotext), "prompt": made.prompt, "workflow": saved.workflow}
         notes += [*made.notes, *saved.notes]
-    return {"kind": opened.kind, "name": opened.name, **found, "notes": notes}
+    return {"kind": opened.kind, "name": opened.name, **found, **told_notes(notes)}
+
+
+def told_notes(notes: list[str]) -> dict[str, Any]:
+    """Notes as an answer has them: the sentences, and what they were made of where any of them remembers it."""
+    facts = [facts_of(each) for each in notes]
+    return {"notes": notes, **({"notes_said": facts} if any(facts) else {})}
 
 
 def _stem(filename: str) -> str:
@@ -145,7 +152,8 @@ def _loose_settings(carried: Carried, source: Path | bytes) -> str | None:
 def _refuse(carried: Carried) -> None:
     """Raises: Refused, GraphError: why this JSON is no workflow."""
     if carried.notes:
-        raise Refused("invalid_json", f"{carried.name} cannot be read: {'; '.join(carried.notes)}"[:600])
+        why = "; ".join(carried.notes)[:500]
+        raise Refused("invalid_json", say("no-json", "{name} cannot be read: {why}", name=carried.name, why=why))
     form_of(carried.values.get("document"))
 
 

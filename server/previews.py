@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from heddle.graph.errors import FileProblem
+from heddle.graph.said import say
 from server.intake import Refused
 
 if TYPE_CHECKING:
@@ -70,8 +71,12 @@ def apply_mask(original: Path, mask: Path) -> None:
         picture = _upright(_eight_bit(unmasked))  # as it was looked at while the mask was drawn
         if picture.size != masking.size:
             raise FileProblem(
-                f"the mask is {masking.width}x{masking.height} px, the picture {picture.width}x{picture.height} px; "
-                "draw the mask in the picture's size"
+                say(
+                    "mask-size",
+                    "the mask is {mask} px, the picture {picture} px; draw the mask in the picture's size",
+                    mask=f"{masking.width}x{masking.height}",
+                    picture=f"{picture.width}x{picture.height}",
+                )
             )
         masked = picture.convert("RGBA")
         masked.putalpha(masking.convert("RGBA").getchannel("A"))
@@ -100,7 +105,8 @@ def opened(source: Path | io.BytesIO, name: str = "") -> Iterator[Image]:
                 )
             yield picture
     except UnidentifiedImageError as error:  # its own words hold the path, which is nobody else's business
-        raise FileProblem(f"{name} is no picture that can be read here; download the file", path=path) from error
+        words = "{name} is no picture that can be read here; download the file"
+        raise FileProblem(say("not-shown", words, name=name), path=path) from error
     except Image.DecompressionBombError as error:
         raise FileProblem(f"{name} has too many pixels to decode here; download the file", path=path) from error
     except (SyntaxError, ValueError, OSError) as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from heddle.graph.errors import HeddleError
+from heddle.graph.said import said_in
 
 
 class Refused(HeddleError):
@@ -12,5 +13,6 @@ class Refused(HeddleError):
 
     def __init__(self, kind: str, message: str, details: str = "", *, extra_info: Any = None, node_errors: Any = None):
         super().__init__(message)
-        self.error = {"type": kind, "message": message, "details": details, "extra_info": extra_info or {}}
+        told = said_in(message) | (extra_info or {})
+        self.error = {"type": kind, "message": message, "details": details, "extra_info": told}
         self.node_errors = node_errors or {}

@@ -17,6 +17,7 @@ from functools import partial
 from typing import Any
 
 from heddle.graph.errors import HeddleError
+from heddle.graph.said import say
 from server.catalogue import Catalogue
 from server.clients import Clients
 from server.messages import Status, TextMessage
@@ -455,7 +456,8 @@ class Supervisor:
             return {"kind": "job_finished", "status": "error", "executed": []}
         deaths = run.job.worker_deaths + 1
         if deaths < MOST_DEATHS:
-            reason = f"{worker.note} while this job ran; the job is back in the queue and starts again"
+            words = "{note} while this job ran; the job is back in the queue and starts again"
+            reason = say("job-requeued", words, note=worker.note)
             self._reports.publish(run, [{"kind": "job_requeued", "reason": reason}])
             await self._reports.insist(lambda: self._store.put_back(run.job.id, worker_died=True))
             if run.interrupted:  # somebody gave it up while it was put back

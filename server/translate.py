@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
+from heddle.graph.said import facts_of
 from server.messages import (
     Executed,
     Executing,
@@ -190,7 +191,8 @@ class JobTeller:
             case "job_requeued":
                 for kept in (self._running, self._nodes, self._executed, self._changed, self._held, self._done):
                     kept.clear()
-                return [Notification(str(event.get("reason", "")))]
+                reason = event.get("reason", "")
+                return [Notification(str(reason), said=facts_of(reason))]
             case "job_finished":
                 return [*self.flush(at_ms), *self._job_finished(event, at_ms)]
         return []
@@ -254,6 +256,7 @@ class JobTeller:
             current_inputs=failure.get("inputs") or {},
             current_outputs=list(self._executed),
             timestamp=at_ms,
+            extra_info={"said": failure["said"]} if failure.get("said") else {},
         )
 
     def _class_of(self, node_id: str | None) -> str | None:

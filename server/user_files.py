@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from heddle.graph.errors import FileProblem, HeddleError
+from heddle.graph.said import say
 from heddle.media.whole_files import keep_aside, write_new, write_whole
 from heddle.settings.folders import Folders
 
@@ -61,7 +62,7 @@ class UserFiles:
         """The path of a file that is there. Raises: Absent."""
         path = self.path(name)
         if self._is_ours(path) or not path.is_file():  # no folder, no pipe
-            raise Absent(f"there is no file {name!r}")
+            raise Absent(say("no-file", "there is no file {name!r}", name=name))
         return path
 
     def list(self, folder: str, *, recurse: bool) -> list[Path]:
@@ -115,12 +116,12 @@ class UserFiles:
 
     def _write_new(self, name: str, path: Path, data: bytes) -> None:
         if os.path.lexists(path):
-            raise Taken(f"there is already a file {name!r}")
+            raise Taken(say("file-there", "there is already a file {name!r}", name=name))
         try:
             write_new([path], data)
         except FileProblem as problem:
             if os.path.lexists(path):  # somebody else was quicker
-                raise Taken(f"there is already a file {name!r}") from problem
+                raise Taken(say("file-there", "there is already a file {name!r}", name=name)) from problem
             raise
 
     def move(self, name: str, wanted: str, *, overwrite: bool) -> Path:
@@ -129,7 +130,7 @@ class UserFiles:
         if source == target:
             return target
         if not overwrite and os.path.lexists(target) and not _is_same_file(source, target):
-            raise Taken(f"there is already a file {wanted!r}")
+            raise Taken(say("file-there", "there is already a file {name!r}", name=wanted))
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
         except (FileExistsError, NotADirectoryError) as error:
@@ -149,11 +150,11 @@ class UserFiles:
     def _target(self, name: str) -> Path:
         path = self.path(name)
         if path == self.root or name.endswith(("/", "\\")):
-            raise FileProblem(f"{name!r}: the name of the file is missing")
+            raise FileProblem(say("name-missing", "{name!r}: the name of the file is missing", name=name))
         if self._is_ours(path):
             raise FileProblem(f"{name!r}: {OURS} holds versions and drafts; choose another name")
         if path.is_dir():
-            raise FileProblem(f"{name!r} is a folder; choose another name")
+            raise FileProblem(say("is-folder", "{name!r} is a folder; choose another name", name=name))
         return path
 
     def _is_ours(self, path: Path) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from heddle.graph.said import say
 from heddle.graph.workflow import read_document
 from server.kept.workflows import FOLDER
 from server.packs import find_inside
@@ -53,7 +54,7 @@ class WorkflowShelf:
         # Looked up among the names that exist, so that no text from outside becomes a path.
         if any(each.name == name for each in self.list(None)):
             return read_document(self._shipped / f"{name}.json")
-        raise Absent(f"there is no workflow {name!r}; choose one of the list")
+        raise Absent(say("no-workflow-file", "there is no workflow {name!r}; choose one of the list", name=name))
 
     def template(self, file: str) -> Any:
         """What front ends ask for when they show templates: the list of what ships, or one of it. Raises: Absent."""

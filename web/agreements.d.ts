@@ -94,6 +94,8 @@ export interface FeatureEvents {
   "widget:choices": InputSpec;
   /** By the person. */
   "workflow:closed": Document;
+  /** Its file has a picture now. */
+  "workflow:pictured": Document;
   /** From its draft, or in place of an older state of its file: what its last jobs brought is shown again. */
   "workflow:restored": Document;
   "workflow:saved": Document;

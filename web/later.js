@@ -4,6 +4,7 @@ import { announce } from "./features/announce/announce.js";
 import { arrange } from "./features/arrange/arrange.js";
 import { choose } from "./features/choose/choose.js";
 import { clipboard } from "./features/clipboard/clipboard.js";
+import { comeBack } from "./features/come-back/come-back.js";
 import { commandPalette } from "./features/command-palette/command-palette.js";
 import { console } from "./features/console/console.js";
 import { drop } from "./features/drop/drop.js";
@@ -49,6 +50,7 @@ export const features = [
   arrange,
   choose,
   clipboard,
+  comeBack,
   commandPalette,
   console,
   drop,

@@ -8,6 +8,7 @@ from typing import Any
 from execution.checks.words import carried
 from execution.plan import Plan
 from heddle.graph.errors import GraphError
+from heddle.graph.said import said_in
 
 
 @dataclass
@@ -71,7 +72,7 @@ def error_record(error: GraphError) -> dict[str, Any]:
         "type": error.kind,
         "message": _HEADINGS.get(error.kind, "The workflow cannot run"),
         "details": error.message,
-        "extra_info": extra | error.more,
+        "extra_info": said_in(error.message) | extra | error.more,
     }
 
 

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from heddle.graph.errors import FileProblem, GraphError
 from heddle.graph.quoting import short
+from heddle.graph.said import say
 
 Prompt = dict[str, dict[str, Any]]
 
@@ -69,10 +70,14 @@ def form_of(document: Any) -> Literal["saved", "api"]:
         if document and all(isinstance(node, Mapping) and "class_type" in node for node in document.values()):
             return "api"
         if isinstance(document.get("prompt"), Mapping):
-            raise GraphError("this is a whole request to POST /prompt; the workflow is what its key `prompt` holds")
+            words = "this is a whole request to POST /prompt; the workflow is what its key `prompt` holds"
+            raise GraphError(say("whole-request", words))
     raise GraphError(
-        "not a workflow: found neither `nodes` (saved form) nor nodes with `class_type` (API form); "
-        "save or export the workflow again from the editor"
+        say(
+            "no-workflow",
+            "not a workflow: found neither `nodes` (saved form) nor nodes with `class_type` (API form); "
+            "save or export the workflow again from the editor",
+        )
     )
 
 

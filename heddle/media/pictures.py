@@ -18,6 +18,7 @@ from PIL import Image, ImageCms, ImageOps, ImageSequence, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
 from heddle.graph.errors import FileProblem
+from heddle.graph.said import say
 from heddle.media.whole_files import write_whole
 
 MAX_PIXELS = 1 << 27
@@ -81,9 +82,8 @@ def read_picture(source: Path | bytes, name: str = "") -> Picture:
     try:
         with _stream(source) as stream:
             if not stream.read(1):
-                raise FileProblem(
-                    f"{name}: the file is empty; it was probably cut off while being saved, so get it again", path=path
-                )
+                words = "{name}: the file is empty; it was probably cut off while being saved, so get it again"
+                raise FileProblem(say("file-empty", words, name=name), path=path)
             with _opened(stream) as opened:
                 return _read_frames(opened, name, path)
     except FileProblem:
@@ -92,9 +92,11 @@ def read_picture(source: Path | bytes, name: str = "") -> Picture:
         found = re.search(r"\d+", str(error))
         raise _too_large(name, path, f"{int(found[0]):,} pixels" if found else "too many pixels") from error
     except UnidentifiedImageError as error:
-        raise FileProblem(f"{name}: not a picture that can be read; save it as {_SPOKEN}", path=path) from error
+        words = "{name}: not a picture that can be read; save it as {formats}"
+        raise FileProblem(say("no-picture", words, name=name, formats=_SPOKEN), path=path) from error
     except _DAMAGE as error:
-        raise FileProblem(f"{name}: the picture is damaged or cut off ({error}); get it again", path=path) from error
+        words = "{name}: the picture is damaged or cut off ({why}); get it again"
+        raise FileProblem(say("picture-damaged", words, name=name, why=str(error)), path=path) from error
 
 
 def write_png(path: Path, pixels: NDArray[np.uint8], metadata: Mapping[str, str] | None = None, level: int = 4) -> None:

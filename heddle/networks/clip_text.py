@@ -7,7 +7,7 @@ file's layout. Source: Radford et al. 2021, arXiv:2103.00020; Cherti et al. 2022
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol, TypeAlias
 
 import torch
@@ -237,3 +237,8 @@ class ClipText(nn.Module):
         if self.config.projection_width:
             pooled = self.text_projection(pooled)
         return EncodedText(final_norm(chosen) if with_norm else chosen, pooled)
+
+
+def unprojected(config: ClipTextConfig, ops: Ops) -> ClipText:
+    """The net for those who read its pooled vector as it is, also where the file has a projection for it."""
+    return ClipText(replace(config, projection_width=0), ops)

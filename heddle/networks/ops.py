@@ -18,6 +18,7 @@ class Ops:
     GroupNorm: type[nn.GroupNorm]
     LayerNorm: type[nn.LayerNorm]
     Embedding: type[nn.Embedding]
+    RMSNorm: type[nn.RMSNorm]
 
 
 class _Unfilled:
@@ -47,6 +48,10 @@ class _UnfilledEmbedding(_Unfilled, nn.Embedding):
     pass
 
 
+class _UnfilledRMSNorm(_Unfilled, nn.RMSNorm):
+    pass
+
+
 class _SmallEmbedding(nn.Embedding):
     """Starts small: torch's own start, N(0, 1), would drown what the first layers add."""
 
@@ -54,10 +59,12 @@ class _SmallEmbedding(nn.Embedding):
         nn.init.normal_(self.weight, std=EMBEDDING_STD)
 
 
-PLAIN = Ops(_UnfilledLinear, _UnfilledConv2d, _UnfilledGroupNorm, _UnfilledLayerNorm, _UnfilledEmbedding)
+PLAIN = Ops(
+    _UnfilledLinear, _UnfilledConv2d, _UnfilledGroupNorm, _UnfilledLayerNorm, _UnfilledEmbedding, _UnfilledRMSNorm
+)
 """For nets whose weights come from a file. The parameters hold whatever was in memory until then."""
 
-TRAINABLE = Ops(nn.Linear, nn.Conv2d, nn.GroupNorm, nn.LayerNorm, _SmallEmbedding)
+TRAINABLE = Ops(nn.Linear, nn.Conv2d, nn.GroupNorm, nn.LayerNorm, _SmallEmbedding, nn.RMSNorm)
 """For nets that start from nothing."""
 
 

@@ -1,7 +1,8 @@
-"""The picture autoencoder of Stable Diffusion: pixels to latents of a much smaller grid, and back.
+"""The picture autoencoder of Stable Diffusion and its kin: pixels to latents of a much smaller grid, and back.
 
-Attribute names are those of the published checkpoints below `first_stage_model.`, so `state_dict()` is the file's
-layout. Source: Rombach et al. 2022, arXiv:2112.10752, section 3.1; Esser et al. 2021, arXiv:2012.09841.
+Those with 4 latent channels have a convolution of one pixel at the latents' side of each half, those with 16 (SD 3,
+FLUX.1) have none. Attribute names are those of the published checkpoints below `first_stage_model.`, so `state_dict()`
+is the file's layout. Source: Rombach et al. 2022, arXiv:2112.10752, section 3.1; Esser et al. 2021, arXiv:2012.09841.
 """
 
 from __future__ import annotations
@@ -25,12 +26,14 @@ class VaeConfig:
 
     widths: channels of each level; between two levels height and width are halved.
     blocks: residual blocks of each level of the encoder; the decoder has one more.
+    has_quant: there are convolutions of one pixel at the latents' side.
     """
 
     widths: tuple[int, ...]
     blocks: int
     latent_channels: int = 4
     image_channels: int = 3
+    has_quant: bool = True
 
     def __post_init__(self) -> None:
         for width in self.widths:
@@ -208,16 +211,16 @@ class Decoder(nn.Module):
 
 
 class Autoencoder(nn.Module):
-    """Encoder and decoder, with the convolutions of one pixel at the latents' side of each."""
+    """Encoder and decoder, and what stands at the latents' side of each."""
 
     def __init__(self, config: VaeConfig, ops: Ops) -> None:
         super().__init__()
         self.config = config
-        moments = 2 * config.latent_channels
+        latent, moments = config.latent_channels, 2 * config.latent_channels
         self.encoder = Encoder(config, ops)
         self.decoder = Decoder(config, ops)
-        self.quant_conv = ops.Conv2d(moments, moments, 1)
-        self.post_quant_conv = ops.Conv2d(config.latent_channels, config.latent_channels, 1)
+        self.quant_conv = ops.Conv2d(moments, moments, 1) if config.has_quant else nn.Identity()
+        self.post_quant_conv = ops.Conv2d(latent, latent, 1) if config.has_quant else nn.Identity()
 
     def encode(self, pixels: Tensor) -> Tensor:
         """The Gaussian over latents that a picture gives.

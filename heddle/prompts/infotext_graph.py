@@ -14,6 +14,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from heddle.graph.quoting import short
+from heddle.graph.said import say
 from heddle.graph.spec import NodeSpec
 from heddle.graph.workflow import Prompt
 from heddle.prompts.a1111.networks import take_networks
@@ -153,10 +154,13 @@ class _Maker:
         if (target := self._hires_size(width, height)) is not None:
             sampled = self._put_second_pass(sampled, target, values, hires, clip)
         elif "Denoising strength" in self._settings:
-            strength = short(self._settings["Denoising strength"])
             self._note(
-                f"the picture was made from another one, with denoising strength {strength}; this graph begins with "
-                "an empty latent, so to begin with a picture, encode it in place of that"
+                say(
+                    "made-from-picture",
+                    "the picture was made from another one, with denoising strength {strength!r}; this graph begins "
+                    "with an empty latent, so to begin with a picture, encode it in place of that",
+                    strength=self._settings["Denoising strength"],
+                )
             )
         decoded = self._put("VAEDecode", samples=[sampled, 0], vae=self._vae(loader))
         self._put("SaveImage", images=[decoded, 0], filename_prefix="Heddle")
@@ -166,7 +170,7 @@ class _Maker:
     def _put(self, kind: str, **inputs: Any) -> str:
         node_id = str(len(self._prompt) + 1)
         if kind not in self._nodes:
-            self._note(f"there is no node type {kind} here; what it does is missing")
+            self._note(say("type-gone", "there is no node type {kind} here; what it does is missing", kind=kind))
         self._prompt[node_id] = {"class_type": kind, "inputs": inputs}
         return node_id
 
@@ -183,13 +187,18 @@ class _Maker:
             return found
         if hash and (found := self._files.by_hash("checkpoints", hash)):
             if name:
-                self._note(f"the checkpoint {short(name)} has the hash {hash} and is here as {short(found)}")
+                words = "the checkpoint {name!r} has the hash {hash} and is here as {found!r}"
+                self._note(say("checkpoint-by-hash", words, name=name, hash=hash, found=found))
             return found
         if not name and not hash:
-            self._note("the text names no checkpoint; the first one that is here was taken")
+            self._note(say("no-checkpoint", "the text names no checkpoint; the first one that is here was taken"))
             return names[0] if names else ""
-        wanted = f"the checkpoint {short(name)}" if name else f"the checkpoint with the hash {hash[:20]}"
-        self._note(f"{wanted} is not here{_near(name, names)}; choose one or put it there")
+        if name:
+            words = "the checkpoint {name!r} is not here{near}; choose one or put it there"
+            self._note(say("checkpoint-gone", words, name=name, near=_near(name, names)))
+        else:
+            words = "the checkpoint with the hash {hash} is not here; choose one or put it there"
+            self._note(say("checkpoint-hash-gone", words, hash=hash[:20]))
         return f"{name or hash}.safetensors"
 
     def _vae(self, loader: str) -> list[Any]:
@@ -199,7 +208,8 @@ class _Maker:
         names = list(self._files.list_files("vae"))
         found = _same_name(name, names)
         if found is None or "VAELoader" not in self._nodes:
-            self._note(f"the VAE {short(name)} is not here{_near(name, names)}; the checkpoint's own is used")
+            words = "the VAE {name!r} is not here{near}; the checkpoint's own is used"
+            self._note(say("vae-gone", words, name=name, near=_near(name, names)))
             return [loader, 2]
         return [self._put("VAELoader", vae_name=found), 0]
 
@@ -218,12 +228,14 @@ class _Maker:
     ) -> tuple[list[Any], list[Any]]:
         if kind == "hypernet" or "LoraLoader" not in self._nodes:
             what = "hypernetwork" if kind == "hypernet" else "LoRA"
-            self._note(f"the {what} {short(name)} is left out: there is no node type for it here")
+            words = "the {what} {name!r} is left out: there is no node type for it here"
+            self._note(say("network-left-out", words, what=what, name=name))
             return model, clip
         names = list(self._files.list_files("loras"))
         found = _same_name(name, names)
         if found is None:
-            self._note(f"the LoRA {short(name)} is not here{_near(name, names)}; choose one or put it there")
+            words = "the LoRA {name!r} is not here{near}; choose one or put it there"
+            self._note(say("lora-gone", words, name=name, near=_near(name, names)))
         node = self._put(
             "LoraLoader",
             model=model,
@@ -259,7 +271,8 @@ class _Maker:
             return default
         value = int(text) if re.fullmatch(r"-?\d{1,25}", text) else None
         if value is None or not low <= value <= high:
-            self._note(f"{name}: found {short(text)}, wanted a whole number from {low} to {high}; {default} was taken")
+            words = "{name}: found {found!r}, wanted a whole number from {low} to {high}; {default} was taken"
+            self._note(say("setting-not-whole", words, name=name, found=text, low=low, high=high, default=default))
             return default
         return value
 
@@ -269,7 +282,8 @@ class _Maker:
             return default
         value = _number_in(text, math.nan)
         if not low <= value <= high:
-            self._note(f"{name}: found {short(text)}, wanted a number from {low:g} to {high:g}; {default:g} was taken")
+            words = "{name}: found {found!r}, wanted a number from {low:g} to {high:g}; {default:g} was taken"
+            self._note(say("setting-no-number", words, name=name, found=text, low=low, high=high, default=default))
             return default
         return value
 
@@ -278,7 +292,8 @@ class _Maker:
         if skip <= 1:
             return clip
         if "CLIPSetLastLayer" not in self._nodes:
-            self._note(f"clip skip {skip} is left out: there is no node type CLIPSetLastLayer here")
+            words = "clip skip {skip} is left out: there is no node type {kind} here"
+            self._note(say("skip-left-out", words, skip=skip, kind="CLIPSetLastLayer"))
             return clip
         return [self._put("CLIPSetLastLayer", clip=clip, stop_at_clip_layer=-skip), 0]
 
@@ -310,8 +325,12 @@ class _Maker:
             return ours
         taken = otherwise if otherwise in choices or not choices else choices[0]
         near = difflib.get_close_matches(ours or name.lower().replace(" ", "_"), choices, n=_FEW, cutoff=0.5)
-        hint = f"; near to it: {', '.join(near)}" if near else ""
-        self._note(f"the {what} {short(name)} is not here; {taken} was taken{hint}")
+        hint = say("near", "; near to it: {names}", names=", ".join(near)) if near else ""
+        told = {"name": name, "taken": taken, "near": hint}
+        if what == "sampler":
+            self._note(say("sampler-gone", "the sampler {name!r} is not here; {taken} was taken{near}", **told))
+        else:
+            self._note(say("schedule-gone", "the schedule {name!r} is not here; {taken} was taken{near}", **told))
         return taken
 
     def _hires_size(self, width: int, height: int) -> tuple[int, int] | None:
@@ -335,7 +354,8 @@ class _Maker:
         method = _UPSCALERS.get(upscaler.lower())
         if method is None:
             method = "bilinear"
-            self._note(f"the upscaler {short(upscaler)} is left out; the latent is scaled up instead ({method})")
+            words = "the upscaler {name!r} is left out; the latent is scaled up instead ({method})"
+            self._note(say("upscaler-left-out", words, name=upscaler, method=method))
         larger = self._put(
             "LatentUpscale",
             samples=[first, 0],
@@ -369,7 +389,8 @@ class _Maker:
         left = [name for name in self._settings if name not in _CARRIED and not name.endswith(" hash")]
         if left:
             first = ", ".join(short(name) for name in left[:8])
-            self._note(f"not carried over: {first}{' and others' if len(left) > 8 else ''}")
+            more = say("and-others", " and others") if len(left) > 8 else ""
+            self._note(say("settings-left-out", "not carried over: {names}{more}", names=first, more=more))
 
 
 def _same_name(wanted: str, names: Iterable[str]) -> str | None:
@@ -391,7 +412,7 @@ def _near(wanted: str, names: Iterable[str]) -> str:
     near = difflib.get_close_matches(PurePosixPath(wanted.lower()).stem, by_stem, n=_FEW, cutoff=0.4) if wanted else []
     if not near:
         return ""
-    return f" (similar: {', '.join(short(by_stem[each]) for each in near)})"
+    return say("similar", " (similar: {names})", names=", ".join(short(by_stem[each]) for each in near))
 
 
 def _number_in(text: str, otherwise: float) -> float:

@@ -61,6 +61,7 @@ class Condition:
     strength: weight beside the other conditions of its side.
     mask: [1 or B, h, w] at the latent's size, times its strength; None = all of it.
     first_sigma, last_sigma: it counts at the levels between them, both included.
+    may_repeat_text: "context" may be repeated to the length of another that it shares a call with.
     control: whatever is asked for residuals before the network runs; conditions with different ones run apart.
     """
 
@@ -72,13 +73,14 @@ class Condition:
     last_sigma: float = 0.0
     control: Any = None
     on_grid: frozenset[str] = frozenset({"concat"})
+    may_repeat_text: bool = True
 
     def counts_at(self, sigma: float) -> bool:
         return self.last_sigma <= sigma <= self.first_sigma
 
     def under(self, other: Condition) -> Condition:
         """Another condition's place and time, with what this one shows."""
-        return replace(other, inputs=self.inputs, on_grid=self.on_grid)
+        return replace(other, inputs=self.inputs, on_grid=self.on_grid, may_repeat_text=self.may_repeat_text)
 
 
 @dataclass(frozen=True, eq=False)
@@ -217,7 +219,12 @@ class _Part:
             self.latent.shape == other.latent.shape
             and self.condition.control is other.condition.control
             and mine.keys() == others.keys()
-            and all(_same_length(mine[name], others[name], name) for name in mine)
+            and all(self._fits(mine[name], others[name], name) for name in mine)
+        )
+
+    def _fits(self, one: Tensor, other: Tensor, name: str) -> bool:
+        return one.shape == other.shape or (
+            name == "context" and self.condition.may_repeat_text and _can_have_one_length(one, other)
         )
 
     def _cut(self, tensor: Tensor) -> Tensor:
@@ -247,10 +254,8 @@ def _fade(weight: Tensor, area: Area, height: int, width: int) -> None:
             weight.narrow(axis, size - cells, cells).mul_(rise.flip(0 if axis == -2 else -1))
 
 
-def _same_length(one: Tensor, other: Tensor, name: str) -> bool:
-    if one.shape == other.shape:
-        return True
-    if name != "context" or one.ndim != 3 or other.ndim != 3 or one.shape[2] != other.shape[2]:
+def _can_have_one_length(one: Tensor, other: Tensor) -> bool:
+    if one.ndim != 3 or other.ndim != 3 or one.shape[2] != other.shape[2]:
         return False
     lengths = (one.shape[1], other.shape[1])
     return math.lcm(*lengths) <= MOST_REPEATS * min(lengths)

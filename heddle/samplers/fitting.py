@@ -1,4 +1,4 @@
-"""Tensors brought to a batch's size and masks to a latent's."""
+"""Tensors brought to a batch's size, masks to a latent's, and empty latents to a network's channels."""
 
 from __future__ import annotations
 
@@ -14,6 +14,13 @@ def fit_batch(tensor: Tensor, size: int) -> Tensor:
         return tensor
     times = math.ceil(size / tensor.shape[0])
     return tensor.repeat(times, *[1] * (tensor.ndim - 1))[:size]
+
+
+def fit_channels(latent: Tensor, channels: int) -> Tensor:
+    """An empty latent with so many channels, whatever it had; one that holds a picture comes back as it is."""
+    if latent.shape[1] == channels or bool(latent.any()):
+        return latent
+    return latent.new_zeros(latent.shape[0], channels, *latent.shape[2:])
 
 
 def fit_mask(mask: Tensor, latent: Tensor) -> Tensor:

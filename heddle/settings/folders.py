@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Any
 
 from heddle.graph.errors import FileProblem, SettingsError, WeightsError
+from heddle.graph.said import say
 from heddle.settings.extra_paths import read_extra_paths
 from heddle.settings.file_names import has_links, is_inside, safe_parts, similar_names, split_annotation
 from heddle.settings.kinds import KIND_NAMES, KINDS, PICTURES, Kind
@@ -231,9 +232,10 @@ class Folders:
             if shipped.is_file() and is_inside(shipped, self.shipped_input):
                 return shipped
         similar = similar_names(filename, self.list_files(root_type))
-        hint = f" Similar names there: {', '.join(similar)}." if similar else ""
+        hint = say("similar-names", " Similar names there: {names}.", names=", ".join(similar)) if similar else ""
+        words = "{name!r}: no such file in {folder}.{near} Put it there, upload it, or choose another"
         raise FileProblem(
-            f"{name!r}: no such file in {self.root(root_type)}.{hint} Put it there, upload it, or choose another",
+            say("file-gone", words, name=name, folder=str(self.root(root_type)), near=hint),
             path=path,
         )
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from model_management.families.flux.family import FLUX
+from model_management.families.flux_control.family import FLUX_CONTROL
+from model_management.families.flux_fill.family import FLUX_FILL
+from model_management.families.sd3.family import SD3
 from model_management.families.sd15.family import SD15
 from model_management.families.sd15_edit.family import SD15_EDIT
 from model_management.families.sd15_inpainting.family import SD15_INPAINTING
@@ -23,4 +27,8 @@ FAMILIES: tuple[Family, ...] = (
     SDXL_INPAINTING,
     SDXL_EDIT,
     SDXL_REFINER,
+    SD3,
+    FLUX,
+    FLUX_FILL,
+    FLUX_CONTROL,
 )

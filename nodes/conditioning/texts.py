@@ -12,9 +12,12 @@ from model_management.prompt_tokens import tokenize_for
 from model_management.text_encoding import encode_text
 
 
-def encode_texts(clip: Any, texts: str | Mapping[str, str], ctx: Context, **more: Any) -> Conditioning:
-    """A conditioning of one text, or of one for each of the clip's encoders by its name; `more` goes into it."""
-    tokens = tokenize_for(clip, texts, ctx.folders.models("embeddings"))
+def encode_texts(clip: Any, texts: str | Mapping[str, str | None], ctx: Context, **more: Any) -> Conditioning:
+    """A conditioning of one text, or of one for each of the clip's encoders by its name; `more` goes into it.
+
+    None for an encoder leaves it out, see `tokenize_for`.
+    """
+    tokens = tokenize_for(clip, texts, ctx.folders.models("embeddings"), ctx.folders.models("tokenizers"))
     for line in tokens.notes:
         ctx.note(line)
     states, pooled = encode_text(clip, tokens.chunks, ctx.weights, lambda done, total: ctx.check_cancelled())

@@ -10,8 +10,9 @@ from heddle.graph.context import Context
 from heddle.graph.declare import Number, node
 from heddle.wires import Latent
 
-_CHANNELS = 4
-_PX_PER_CELL = 8  # of the Stable Diffusion 1, 2 and XL autoencoders, which this node is for
+_CHANNELS = 4  # of Stable Diffusion 1, 2 and XL
+_SD3_CHANNELS = 16  # of FLUX.1 as well
+_PX_PER_CELL = 8  # of all their autoencoders
 
 
 @node("EmptyLatentImage", category="model/latent", name="Empty Latent Image", search=("size", "blank", "start"))
@@ -22,11 +23,33 @@ def make_empty_latent(
     *,
     ctx: Context,
 ) -> Latent:
-    """An empty latent, to be filled by sampling. Sizes that are no multiple of 8 are rounded down."""
-    columns, rows = width // _PX_PER_CELL, height // _PX_PER_CELL
-    if (columns * _PX_PER_CELL, rows * _PX_PER_CELL) != (width, height):
+    """An empty latent, to be filled by sampling. Sizes that are no multiple of 8 are rounded down.
+
+    Models whose latents have more channels than Stable Diffusion's take it too.
+    """
+    return _empty(width, height, batch_size, _CHANNELS, ctx)
+
+
+@node(
+    "EmptySD3LatentImage", category="model/latent/stable diffusion", name="EmptySD3LatentImage",
+    search=("size", "blank", "start", "flux"),
+)  # fmt: skip
+def make_empty_sd3_latent(
+    width: Annotated[int, Number(low=16, high=16384, step=16, tip="Of the picture to be made, in pixels.")] = 1024,
+    height: Annotated[int, Number(low=16, high=16384, step=16, tip="Of the picture to be made, in pixels.")] = 1024,
+    batch_size: Annotated[int, Number(low=1, high=4096, tip="How many pictures to make at once.")] = 1,
+    *,
+    ctx: Context,
+) -> Latent:
+    """An empty latent for Stable Diffusion 3 and FLUX.1. Sizes that are no multiple of 8 are rounded down."""
+    return _empty(width, height, batch_size, _SD3_CHANNELS, ctx)
+
+
+def _empty(width_px: int, height_px: int, batch: int, channels: int, ctx: Context) -> Latent:
+    columns, rows = width_px // _PX_PER_CELL, height_px // _PX_PER_CELL
+    if (columns * _PX_PER_CELL, rows * _PX_PER_CELL) != (width_px, height_px):
         ctx.note(
-            f"{width} x {height} is no multiple of {_PX_PER_CELL}; "
+            f"{width_px} x {height_px} is no multiple of {_PX_PER_CELL}; "
             f"rounded down to {columns * _PX_PER_CELL} x {rows * _PX_PER_CELL}"
         )
-    return {"samples": torch.zeros(batch_size, _CHANNELS, rows, columns)}
+    return {"samples": torch.zeros(batch, channels, rows, columns)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from heddle.graph.context import Context
-from heddle.graph.declare import Choice, Files, node
+from heddle.graph.declare import Choice, Files, More, node
 from heddle.wires import Clip, Model
 from model_management.checkpoint import open_network
 from model_management.families.known import FAMILIES
@@ -23,6 +23,7 @@ _TYPES_OF_TWO = (
 _DEVICE = Choice(
     "default", "cpu", advanced=True, tip="Where the encoder runs: encoders run where the worker's models do."
 )
+_ONE_OF_SEVERAL = More({"multiselect": False})
 _TYPE_TIP = "The family of models that reads the encoded text."
 
 
@@ -56,7 +57,7 @@ def load_text_encoder(
     device: Annotated[str, _DEVICE] | None = None,
     ctx: Context,
 ) -> Clip:
-    """Open a text encoder that lies in a file of its own: CLIP-L, OpenCLIP-H or OpenCLIP-bigG, told by its width."""
+    """Open a text encoder that lies in a file of its own: CLIP-L, OpenCLIP-H or bigG, or T5-XXL, told by its width."""
     return _open((clip_name,), type, device, ctx)
 
 
@@ -71,6 +72,17 @@ def load_two_text_encoders(
 ) -> Clip:
     """Open the two text encoders of a family from files of their own."""
     return _open((clip_name1, clip_name2), type, device, ctx)
+
+
+@node("TripleCLIPLoader", category="model/loaders", name="Load CLIP (Triple)", search=("text encoder", "sd3"))
+def load_three_text_encoders(
+    clip_name1: Annotated[str, Files("text_encoders", tip="A file that holds one of the encoders."), _ONE_OF_SEVERAL],
+    clip_name2: Annotated[str, Files("text_encoders", tip="A file that holds another."), _ONE_OF_SEVERAL],
+    clip_name3: Annotated[str, Files("text_encoders", tip="A file that holds the third."), _ONE_OF_SEVERAL],
+    ctx: Context,
+) -> Clip:
+    """Open the three text encoders of Stable Diffusion 3 from files of their own, in any order."""
+    return _open((clip_name1, clip_name2, clip_name3), "sd3", None, ctx)
 
 
 def _open(names: tuple[str, ...], type: str, device: str | None, ctx: Context) -> Clip:

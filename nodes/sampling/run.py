@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from heddle.graph.context import Context
+from heddle.samplers.fitting import fit_channels
 from heddle.samplers.noise import StartNoise, step_noise
 from heddle.samplers.run import run_sampler
 from heddle.samplers.sampler import Sampler
@@ -22,9 +23,10 @@ def sample_guided(
     Returns: the result, and the clean guess of its last step (the result itself where there was no step).
     """
     model = guider.model
-    latent = latent_image["samples"]
     if len(sigmas) == 0:
         return latent_image, latent_image
+    latent = fit_channels(latent_image["samples"], model.latent.channels)
+    latent_image = {**latent_image, "samples": latent}
     drawn = noise.generate_noise(latent_image)
     watch = StepWatch(ctx, model, max(len(sigmas) - 1, 0))
     last_guess: Tensor | None = None
@@ -35,7 +37,8 @@ def sample_guided(
         watch(step, x, clean)
 
     space = model.latent
-    facts = RunFacts(tuple(latent.shape), (latent - space.shift) * space.scale, drawn, latent_image.get("noise_mask"))
+    shown = (latent - space.shift) * space.scale if bool(latent.any()) else latent  # an empty one stays empty
+    facts = RunFacts(tuple(latent.shape), shown, drawn, latent_image.get("noise_mask"))
     with guider.hold(facts, ctx.weights, lambda done, size: ctx.check_cancelled(), ctx.note) as denoise:
         samples = run_sampler(
             sampler,

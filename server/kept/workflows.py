@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from heddle.graph.errors import FileProblem, HeddleError
+from heddle.graph.said import say
 from heddle.graph.workflow import MAX_BYTES, is_crowded
 from server.kept.database import KeptDatabase
 from server.user_files import Absent, Taken, UserFiles
@@ -97,7 +98,7 @@ class WorkflowFiles:
         name, path = self._place(name)
         content = _read(path)
         if content is None:
-            raise Absent(f"there is no workflow {name!r}")
+            raise Absent(say("no-workflow-file", "there is no workflow {name!r}", name=name))
         return content.data, content.revision, content.modified_ms
 
     def save(
@@ -132,7 +133,7 @@ class WorkflowFiles:
         name, path = self._place(name)
         with self._files.writing:
             if (before := _read(path)) is None:
-                raise Absent(f"there is no workflow {name!r}")
+                raise Absent(say("no-workflow-file", "there is no workflow {name!r}", name=name))
             self._compare(name, path, expected)
             with self._database.changing() as db:
                 self._keep_found(db, name, before)
@@ -148,7 +149,7 @@ class WorkflowFiles:
         wanted, target = self._place(wanted)
         with self._files.writing:
             if (content := _read(path)) is None:
-                raise Absent(f"there is no workflow {name!r}")
+                raise Absent(say("no-workflow-file", "there is no workflow {name!r}", name=name))
             if name != wanted:
                 with self._database.changing() as db:
                     if overwrite and (replaced := _read(target)) is not None:
@@ -287,7 +288,7 @@ class WorkflowFiles:
         """Keep a picture of a workflow that is there; when it was made, in ms since 1970. Raises: Absent."""
         name, path = self._place(name)
         if not path.is_file():
-            raise Absent(f"there is no workflow {name!r}")
+            raise Absent(say("no-workflow-file", "there is no workflow {name!r}", name=name))
         made_ms = _now_ms()
         with self._database.changing() as db:
             db.execute("INSERT OR REPLACE INTO thumbnails VALUES (?, ?, ?)", (name, made_ms, data))
@@ -298,12 +299,11 @@ class WorkflowFiles:
         self._files.path(name)  # as a name of its own: behind the folder's, an absolute one would look harmless
         path = self._files.path(f"{FOLDER}/{name}")
         if name.endswith(("/", "\\")):
-            raise FileProblem(f"{name[:200]!r}: the name of the file is missing")
+            raise FileProblem(say("name-missing", "{name!r}: the name of the file is missing", name=name))
         name = self._files.name_of(path, FOLDER)
         if not name.lower().endswith(ENDING) or any(part.startswith(".") for part in name.split("/")):
-            raise FileProblem(
-                f"{name[:200]!r}: a workflow's name ends in {ENDING} and has no part that begins with a dot"
-            )
+            words = "{name!r}: a workflow's name ends in {ending} and has no part that begins with a dot"
+            raise FileProblem(say("workflow-name", words, name=name, ending=ENDING))
         return name, path
 
     def _record(self, name: str, path: Path) -> dict[str, Any] | None:
@@ -334,7 +334,8 @@ class WorkflowFiles:
         if expected.allows(revision) or (coming is not None and revision == coming):
             return content
         if content is None:
-            raise Changed(f"{name!r} is gone: it was deleted or moved; save it as a new one", None)
+            words = "{name!r} is gone: it was deleted or moved; save it as a new one"
+            raise Changed(say("workflow-gone", words, name=name), None)
         words = "was changed by somebody else" if expected.revisions else "is there already"
         raise Changed(
             f"{name!r} {words}; look at it, then save over it or under another name", self._record(name, path)
@@ -409,7 +410,8 @@ class WorkflowFiles:
 def _find(db: sqlite3.Connection, name: str, number: int) -> sqlite3.Row:
     row = db.execute("SELECT * FROM versions WHERE path = ? AND id = ?", (name, number)).fetchone()
     if row is None:
-        raise Absent(f"{name!r} has no version {number}; it may have been dropped as one of the oldest")
+        words = "{name!r} has no version {number}; it may have been dropped as one of the oldest"
+        raise Absent(say("no-version", words, name=name, number=number))
     return row
 
 
@@ -461,7 +463,8 @@ def _unpack(packed: bytes) -> bytes:
     try:
         return zlib.decompress(packed)
     except zlib.error as error:
-        raise FileProblem(f"this version is damaged ({error}); choose another one") from error
+        words = "this version is damaged ({why}); choose another one"
+        raise FileProblem(say("version-damaged", words, why=str(error))) from error
 
 
 def _now_ms() -> int:

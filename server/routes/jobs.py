@@ -80,13 +80,15 @@ async def cancel_job(request: web.Request) -> web.Response:
 
 
 @routes.get("/heddle/jobs/{id}/events")
-@described(query={"since": whole(0)}, answer={"type": "object"})
+@described(query={"since": whole(0), "kind": TEXT}, answer={"type": "object"})
 async def get_events(request: web.Request) -> web.Response:
-    """The job's events after number `since`, in order; previews are not among them."""
+    """The job's events after number `since`, in order, of one kind if it is given; previews are not among them."""
+    kind = request.query.get("kind") or None
     events = await request.app[STORE].events_since(request.match_info["id"], number(request, "since", 0) or 0)
     if events is None:
         raise web.HTTPNotFound(text="there is no such job")
-    return await answer_json({"events": [{"number": e.number, "at": e.at_ms, "event": e.body} for e in events]})
+    wanted = [each for each in events if kind is None or each.body.get("kind") == kind]
+    return await answer_json({"events": [{"number": e.number, "at": e.at_ms, "event": e.body} for e in wanted]})
 
 
 def _read_wish(request: web.Request) -> Wish:

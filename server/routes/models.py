@@ -95,19 +95,30 @@ async def get_hashes(request: web.Request) -> web.Response:
     return await answer_json({"models": [each.told() for each in request.app[MODELS].hashes]})
 
 
+_PAGE = {
+    "text": TEXT,
+    "sort": one_of(*SORTS),
+    "order": one_of("asc", "desc"),
+    "limit": whole(0, LONGEST_PAGE),
+    "offset": whole(0),
+}
+
+
+@routes.get("/heddle/models")
+@described(query=_PAGE, answer="ModelPage")
+async def list_all_models(request: web.Request) -> web.Response:
+    """A page of the files of all kinds; one that lies in folders of two is listed once."""
+    return await _list(request, None)
+
+
 @routes.get("/heddle/models/{folder}")
-@described(
-    query={
-        "text": TEXT,
-        "sort": one_of(*SORTS),
-        "order": one_of("asc", "desc"),
-        "limit": whole(0, LONGEST_PAGE),
-        "offset": whole(0),
-    },
-    answer="ModelPage",
-)
+@described(query=_PAGE, answer="ModelPage")
 async def list_models(request: web.Request) -> web.Response:
     """A page of the files of one kind, each with what its header says and its hash, if that is known."""
+    return await _list(request, request.match_info["folder"])
+
+
+async def _list(request: web.Request, kind: str | None) -> web.Response:
     query = request.query
     limit, offset = number(request, "limit", USUAL_PAGE), number(request, "offset", 0)
     if limit is None or offset is None or limit < 0 or offset < 0:
@@ -119,7 +130,7 @@ async def list_models(request: web.Request) -> web.Response:
         raise Refused("invalid_request", f"order must be asc or desc, found {order[:40]!r}")
     models, total = await asyncio.to_thread(
         request.app[MODELS].page,
-        request.match_info["folder"],
+        kind,
         text=query.get("text", ""),
         sort=sort,
         descending=order == "desc",

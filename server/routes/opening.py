@@ -8,7 +8,7 @@ from aiohttp import web
 
 from server.intake import Refused
 from server.keys import CATALOGUE, FOLDERS, INTAKE, LIMITS, MODELS
-from server.opening import Opened, build, files_here, look_into
+from server.opening import Opened, build, files_here, look_into, told_notes
 from server.routes.bodies import answer_json, read_bytes, refuse_deep
 from server.routes.described import TEXT, described, one_of
 from server.routes.forms import received_form
@@ -36,6 +36,10 @@ _LONGEST_NAME = 1000
             "templates": {"type": "array"},
             "media": one_of("image", "video", "audio", "3d", "model"),
             "notes": {"type": "array", "items": TEXT},
+            "notes_said": {
+                "type": "array",
+                "description": "What each note was made of, or null",
+            },
         },
         "required": ["kind", "name", "notes"],
     },
@@ -57,7 +61,7 @@ async def open_anything(request: web.Request) -> web.Response:
 
 async def _built(request: web.Request, opened: Opened) -> dict[str, object]:
     if opened.kind not in ("prompt", "parameters"):
-        return {"kind": opened.kind, "name": opened.name, **opened.found, "notes": opened.notes}
+        return {"kind": opened.kind, "name": opened.name, **opened.found, **told_notes(opened.notes)}
     records = await request.app[INTAKE].records()
 
     files = files_here(request.app[FOLDERS], request.app[MODELS])

@@ -13,6 +13,7 @@ from urllib.parse import quote, urlencode
 from aiohttp import web
 
 from heddle.graph.errors import FileProblem
+from heddle.graph.said import say
 from server.files import clean_filename, put_in_place, unfinished
 from server.keys import FOLDERS, GALLERY, STORE, UPLOADING
 from server.outputs import KINDS, PLACES, SHOWN, Cursor, Entry, Wish, key_of, kind_of
@@ -130,7 +131,8 @@ async def use_as_input(request: web.Request) -> web.Response:
     folders = request.app[FOLDERS]
     target = folders.resolve("input", wish.folder, clean_filename(path.name))
     if target.is_dir():
-        raise FileProblem(f"{target.name!r} is a folder there; choose another folder", path=target)
+        words = "{name!r} is a folder there; choose another folder"
+        raise FileProblem(say("is-folder", words, name=target.name), path=target)
 
     with unfinished(folders.input) as draft:
         await asyncio.to_thread(shutil.copyfile, path, draft)

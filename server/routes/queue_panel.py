@@ -81,7 +81,9 @@ def _job(row: JobRow, failure: dict[str, Any] | None, store: Store, supervisor: 
     if failure is not None:
         names = {"node_id": "node_id", "class_type": "node_type", "kind": "exception_type"}
         words = {ours: None if failure.get(theirs) is None else str(failure[theirs]) for ours, theirs in names.items()}
-        told["error"] = {**words, "reason": str(failure.get("exception_message") or row.error or "")}
+        more = failure.get("extra_info")
+        said = {"said": more["said"]} if isinstance(more, dict) and "said" in more else {}
+        told["error"] = {**words, "reason": str(failure.get("exception_message") or row.error or ""), **said}
     return told
 
 

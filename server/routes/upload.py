@@ -8,6 +8,7 @@ import json
 from aiohttp import web
 
 from heddle.graph.errors import FileProblem
+from heddle.graph.said import say
 from server.files import clean_filename, put_in_place
 from server.intake import Refused
 from server.keys import FOLDERS, UPLOADING
@@ -55,7 +56,7 @@ async def _store(request: web.Request, form: Form) -> web.Response:
     name = clean_filename(form.filename or "")
     target = folders.resolve(place, subfolder, name)
     if target.is_dir():
-        raise FileProblem(f"{name!r} is a folder there; choose another name", path=target)
+        raise FileProblem(say("is-folder", "{name!r} is a folder there; choose another name", name=name), path=target)
     async with request.app[UPLOADING]:
         stored = await asyncio.to_thread(put_in_place, form.draft, target, overwrite=overwrite)
     below = stored.parent.relative_to(folders.root(place)).as_posix()

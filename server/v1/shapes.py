@@ -498,8 +498,9 @@ class ModelSummary(BaseModel):
 
 
 class ModelShown(BaseModel):
-    """A model file. `path_index` says in which of its kind's folders it lies."""
+    """A model file. `folder` is its kind, `path_index` says in which of the kind's folders it lies."""
 
+    folder: str
     name: str
     path_index: int
     bytes: int

@@ -169,6 +169,8 @@ async def test_every_event_has_a_number_and_can_be_asked_for_again(desk: Desk) -
     assert kinds.count("node_progress") >= 1 and "node_preview" not in kinds
     later = (await desk.json(f"/heddle/jobs/{job_id}/events?since=5"))["events"]
     assert later == events[5:]
+    finished = (await desk.json(f"/heddle/jobs/{job_id}/events?kind=node_finished"))["events"]
+    assert finished == [e for e in events if e["event"]["kind"] == "node_finished"] != []
     async with desk.get("/heddle/jobs/unknown/events") as response:
         assert response.status == 404
     job = await desk.json(f"/heddle/jobs/{job_id}")

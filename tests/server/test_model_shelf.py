@@ -76,6 +76,15 @@ async def test_a_page_tells_what_headers_say(desk: Desk) -> None:
     page = await desk.json(f"{SHELF}/loras")
     found = {each["name"]: each for each in page["models"]}
     assert page["total"] == len(found) == 5
+    put(desk, "text_encoders", "cats too.safetensors", safetensors())
+    again = {"folders": [str(place) for place in desk.parts.folders.models("loras")], "extensions": [".safetensors"]}
+    desk.parts.folders.take_kinds({"more_loras": again})  # a kind of a pack that names the same folder
+    every = await desk.json(f"{SHELF}?text=cats")
+    assert every["total"] == 2
+    assert [(each["folder"], each["name"]) for each in every["models"]] == [
+        ("loras", "animals/cats.safetensors"),
+        ("text_encoders", "cats too.safetensors"),
+    ]
     cats = found["animals/cats.safetensors"]
     assert (cats["path_index"], cats["sha256"], cats["preview"], cats["problem"]) == (0, None, None, None)
     assert cats["metadata"] | {"title": "Cats", "base_model": "sd_v1", "network_dim": "8"} == cats["metadata"]

@@ -225,3 +225,13 @@ def test_an_errors_words_leave_out_what_stands_beside_them(message: str, kind: s
     (*_, last) = teller.tell({"kind": "job_finished", "status": "error"}, None, 1)
     assert isinstance(last, ExecutionError)
     assert (last.exception_message, last.exception_type, last.node_type) == (words, kind, "Cut")
+
+
+def test_an_error_that_tells_what_its_words_were_made_of_passes_it_on_and_others_have_no_such_field() -> None:
+    said = {"name": "latent-channels", "values": {"found": 4}}
+    for more in ({"said": said}, {}):
+        teller = JobTeller("job", {"9": {"class_type": "Cut", "inputs": {}}})
+        teller.tell({"kind": "node_failed", "node_id": "9", "class_type": "Cut", "message": "no", **more}, None, 0)
+        (*_, last) = teller.tell({"kind": "job_finished", "status": "error"}, None, 1)
+        assert isinstance(last, ExecutionError)
+        assert last.data().get("extra_info") == ({"said": said} if more else None)

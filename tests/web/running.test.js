@@ -5,6 +5,7 @@ import { test } from "node:test";
 
 import { Catalogue } from "../../web/core/catalogue.js";
 import { Emitter } from "../../web/core/emitter.js";
+import { Messages } from "../../web/core/messages.js";
 import { readWorkflow } from "../../web/core/read.js";
 import { Refusal } from "../../web/core/server.js";
 import { readProblems } from "../../web/features/errors/problems.js";
@@ -56,6 +57,20 @@ test("a job's nodes go from running to done, and a word that comes late changes 
   assert.deepEqual(job.failure, { nodeId: "3", type: "Show", message: "no", kind: "ValueError", traceback: "x\ny" });
   jobs.hear("execution_success", { prompt_id: "a" });
   assert.equal(job.state, "partial");
+});
+
+test("a node is shown as done before the one after it runs", () => {
+  const jobs = new Jobs(() => 0);
+  /** @type {string[]} */
+  const told = [];
+  jobs.events.on("node", ({ job, id }) => told.push(`${id} ${job.nodes.get(id)?.state}`));
+  /** @param {string} id @param {string} state */
+  const node = (id, state) => ({ node_id: id, display_node_id: id, state, value: 1, max: 1 });
+  jobs.hear("executing", { prompt_id: "a", node: "1", display_node: "1" });
+  jobs.hear("executing", { prompt_id: "a", node: "2", display_node: "2" }); // the server holds states back for a moment
+  jobs.hear("progress_state", { prompt_id: "a", nodes: { 2: node("2", "running"), 1: node("1", "finished") } });
+  jobs.hear("progress_state", { prompt_id: "a", nodes: { 2: node("2", "running"), 3: node("3", "running") } }); // side by side
+  assert.deepEqual(told, ["1 running", "1 done", "2 running", "3 running"]);
 });
 
 test("a node that was kept from running is told with the author's words, and the job goes on to its end", () => {
@@ -203,6 +218,7 @@ test("a refusal is read node by node, in words without the place, with what may 
   const document = open([node(1, "Change", { output: [] })], []);
   const editor = /** @type {any} */ ({
     text: (/** @type {string} */ name, /** @type {any} */ values) => [name, ...Object.values(values ?? {})].join(" "),
+    messages: new Messages(),
     nodeOf: (/** @type {string} */ id) => (id === "1" ? { node: document.root.node(1), path: [] } : null),
   });
   const problems = readProblems(editor, document, {

@@ -262,3 +262,29 @@ def test_a_narrow_window_shows_the_graph_and_a_phone_remembers_what_was_chosen_f
     page.reload()
     page.locator("body[data-ready]").wait_for()
     expect(form).to_have_count(0)
+
+
+def test_a_picture_that_is_dropped_on_a_form_goes_into_its_field_or_is_refused(editor_page: Page) -> None:
+    page = editor_page
+    open_form(page)
+    drop = """async (name) => {
+      const canvas = document.createElement("canvas");
+      const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
+      const dataTransfer = new DataTransfer();
+      dataTransfer.items.add(new File([blob], name, { type: "image/png" }));
+      const how = { dataTransfer, bubbles: true, cancelable: true };
+      document.querySelector(".form-title").dispatchEvent(new DragEvent("drop", how));
+    }"""
+    count = page.evaluate("heddle.editor.graph.nodes.size")
+    page.evaluate(drop, "stray.png")
+    expect(page.get_by_text("This form has no field for stray.png.")).to_be_visible()
+    assert page.evaluate("heddle.editor.graph.nodes.size") == count
+
+    page.evaluate("() => heddle.editor.services.workflows.openExample('image_to_image')")
+    open_form(page)
+    page.locator(".form-file img").wait_for()
+    count = page.evaluate("heddle.editor.graph.nodes.size")
+    page.evaluate(drop, "given.png")
+    value = "[...heddle.editor.graph.nodes.values()].find((node) => node.type === 'LoadImage').values.image"
+    until(page, value, "given.png")
+    assert page.evaluate("heddle.editor.graph.nodes.size") == count

@@ -291,11 +291,15 @@ def test_what_the_browser_cannot_play_is_said_on_the_player(
 ) -> None:
     page = media_page
     troubles.allow(r"Failed to load resource.*(404|400)")
-    outputs = [*named("silent.mp4", "hevc.mp4", "cut.mp4"), *named("lost.mp3")]
+    lost = "lost, with a name that is as long as such names are.mp3"
+    outputs = named("silent.mp4", "hevc.mp4", "cut.mp4", lost)
     show(page, *({"video" if each["filename"].endswith("mp4") else "audio": [each]} for each in outputs))
     told = page.locator(".content-media .player-trouble")
     for i, words in enumerate(("cannot play hevc", "no decoder for hevc", "cannot be read", "is not there")):
         expect(told.nth(i)).to_contain_text(words)
+    below = """(all) => all.map((each) =>
+        each.getBoundingClientRect().bottom - each.parentElement.getBoundingClientRect().bottom)"""
+    assert max(told.evaluate_all(below)) < 1  # what is said stays on its node
     assert told.nth(0).get_by_role("link", name="Save the file").get_attribute("download") == "silent.mp4"
     assert find_barriers(page, ".stage") == []
     page.evaluate("heddle.editor.selection.set([nodes[0]])")

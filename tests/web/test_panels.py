@@ -12,6 +12,7 @@ from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from tests.web.conftest import Troubles
 from tests.web.page_server import PageServer
+from tests.web.waits import until, until_kept
 
 
 def press(page: Page, keys: str) -> None:
@@ -128,6 +129,7 @@ def test_nodes_are_found_in_the_library_and_put_onto_the_canvas(
     page = editor_page
     count = len(node_types(page))
     press(page, "n")
+    expect(page.get_by_role("searchbox", name="Search nodes")).to_be_focused()
     tree = page.get_by_role("tree", name="Nodes")
     tree.focus()
     for keys in ("Home", "m", "ArrowRight", "ArrowDown"):  # the folder "model", opened, its first folder
@@ -136,6 +138,8 @@ def test_nodes_are_found_in_the_library_and_put_onto_the_canvas(
     expect(current).to_have_attribute("aria-level", "2")
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowDown")
+    while current.get_attribute("aria-expanded"):  # folders stand before types, however many there are
+        page.keyboard.press("ArrowDown")
     name = current.inner_text().strip()
     page.keyboard.press("Control+d")
     expect(page.get_by_role("button", name="Remove from the favourites")).to_be_visible()
@@ -173,6 +177,27 @@ def test_nodes_are_found_in_the_library_and_put_onto_the_canvas(
     expect(current).to_be_visible()
 
 
+def test_open_panels_and_chosen_nodes_come_back_after_a_reload(editor_page: Page) -> None:
+    page = editor_page
+    choose(page, "CLIPTextEncode")
+    press(page, "n")
+    expect(page.locator(".library")).to_be_visible()
+    press(page, "q")
+    expect(page.locator(".queue")).to_be_visible()
+    until_kept(page)
+    page.reload()
+    page.locator("body[data-ready]").wait_for()
+    expect(page.locator(".library")).to_be_visible()
+    expect(page.locator(".queue")).to_be_visible()
+    assert page.evaluate("heddle.editor.selection.nodes.map((node) => node.type)") == ["CLIPTextEncode"] * 2
+    press(page, "n")
+    until_kept(page)
+    page.reload()
+    page.locator("body[data-ready]").wait_for()
+    expect(page.locator(".queue")).to_be_visible()
+    expect(page.locator(".library")).to_have_count(0)
+
+
 def test_a_model_that_is_put_into_its_folder_is_found_and_used(
     editor_page: Page, server: PageServer, find_barriers: Callable[..., list[str]]
 ) -> None:
@@ -183,13 +208,24 @@ def test_a_model_that_is_put_into_its_folder_is_found_and_used(
     try:
         press(page, "r")
         expect(page.get_by_text("Nodes and file lists are up to date.")).to_be_visible()
+        press(page, "r")
+        expect(page.get_by_text("Nothing new on the server.")).to_be_visible()
+        # Said once more, it takes the place of the one that is there.
+        page.evaluate("document.querySelector('.notes').lastChild.dataset.older = ''")
+        press(page, "r")
+        until(page, "() => !document.querySelector('.notes').lastChild.hasAttribute('data-older')")
+        expect(page.get_by_text("Nothing new on the server.")).to_have_count(1)
         assert of_loader(page, "inputSpecs[0].options.options") == ["heddle-demo.safetensors", "sub/second.safetensors"]
         assert page.evaluate("heddle.editor.document.journal.canUndo") == before
 
         press(page, "m")
-        page.get_by_role("searchbox", name="Search this folder").fill("sec")
+        search = page.get_by_role("searchbox", name="Search models")
+        expect(search).to_be_focused()
+        expect(page.get_by_role("combobox", name="Folder")).to_have_value("")  # all of them
+        page.keyboard.type("sec")
         row = page.locator(".models-row")
         expect(row).to_have_count(1)
+        expect(row).to_contain_text("checkpoints")
         row.click()
         card = page.get_by_role("region", name="About this file")
         expect(card).to_contain_text("Second")

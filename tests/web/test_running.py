@@ -80,6 +80,14 @@ def jobs(page: Page) -> list[str]:
     return page.evaluate("heddle.editor.services.run.jobs.all.map((job) => job.state)")
 
 
+def load_again(page: Page) -> None:
+    """Load the page again; all of its features are there then."""
+    until_kept(page)
+    page.reload()
+    page.locator("body[data-ready]").wait_for()
+    until(page, "Boolean(heddle.editor.services.errors)")
+
+
 def until_ended(page: Page, count: int = 1) -> list[str]:
     end = time.monotonic() + PATIENCE_S
     while time.monotonic() < end:
@@ -210,6 +218,37 @@ def test_a_node_that_is_kept_from_running_says_why_and_the_rest_is_done(pack_pag
         expect(card).to_contain_text("the rest runs")
         assert shown(page, 1, "text") == "waited 0"
         assert [each["message"].lower() for each in shown(page, 3, "errors")] == ["there is no face"]
+    load_again(page)
+    expect(card).to_contain_text("here is no face")
+    expect(card.locator("li")).to_have_count(1)
+    until(page, "heddle.editor.services.run.jobs.all.map((job) => job.state).join()", "done,done")
+    assert [each["message"].lower() for each in shown(page, 3, "errors")] == ["there is no face"]
+
+
+def test_what_went_wrong_earlier_does_not_come_back_with_a_reload(pack_page: Page) -> None:
+    page = pack_page
+    nodes = [
+        node(1, "Wait", widgets_values=[0, 7, "fixed"], outputs=[{"name": "INT", "type": "INT", "links": [1]}]),
+        node(2, "Fail", inputs=[{"name": "value", "type": "INT", "link": 1}]),
+    ]
+    page.evaluate(OPEN, workflow(nodes, [[1, 1, 0, 2, 0, "INT"]]))
+    card = page.locator(".errors")
+    page.keyboard.press("Control+Enter")
+    expect(card).to_contain_text("it is full of eels")
+    load_again(page)
+    expect(card).to_contain_text("it is full of eels")
+    page.evaluate("heddle.editor.edit('x', () => heddle.editor.graph.setNode(heddle.editor.graph.node(2), 'mode', 2))")
+    page.evaluate(SET, [1, "seconds", 100])
+    page.locator(".canvas").focus()
+    page.keyboard.press("Control+Enter")
+    until(page, "heddle.editor.services.run.jobs.running?.running", "1")
+    load_again(page)
+    until(page, "heddle.editor.services.run.jobs.all.map((job) => job.state).sort().join()", "partial,running")
+    page.evaluate("() => new Promise((resolve) => setTimeout(resolve))")  # what follows from it has followed
+    assert page.evaluate("heddle.editor.services.errors.list().length") == 0
+    assert not shown(page, 2, "errors")
+    page.evaluate("() => void heddle.editor.commands.run('run.interrupt')")
+    until(page, f"{CANCELLED}.length", 1)
 
 
 def test_jobs_wait_in_an_order_that_can_be_changed_and_run_ones_can_be_stopped(pack_page: Page) -> None:
@@ -379,6 +418,7 @@ def test_a_run_survives_a_server_that_goes_away(
     expect(page.locator(".gallery-empty")).to_be_visible()
     expect(page.get_by_role("alert")).to_have_count(0)
     expect(banner).not_to_contain_text("does not answer")
+    page.evaluate("heddle.editor.shell.openPanel('queue')")
     expect(page.locator(".queue-done")).to_have_count(2)
     expect(page.get_by_text("Waiting for the server")).to_have_count(0)
 

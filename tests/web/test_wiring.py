@@ -415,13 +415,24 @@ def test_the_search_goes_from_one_to_the_next(canvas: Canvas) -> None:
     )
     canvas.page.locator(".canvas").focus()
     canvas.press("Control+f")
-    field = canvas.page.get_by_role("searchbox", name="Find in the graph")
+    field = canvas.page.get_by_role("searchbox", name="Find in the workflow")
     field.fill("euler")
     field.press("Enter")
     expect(canvas.page.locator(".find-count")).to_have_text("1 / 2")
     field.press("Enter")
     expect(canvas.page.locator(".find-count")).to_have_text("2 / 2")
     assert canvas.page.evaluate("heddle.editor.selection.nodes.map(n => n.id)") == [note]
+    # What a widget is called comes behind titles, types and texts.
+    canvas.page.evaluate(
+        "id => { const { editor } = heddle; editor.edit('e', () => "
+        "editor.graph.setValue(editor.graph.node(id), 'text', 'a high cfg')); }",
+        note,
+    )
+    field.fill("cfg")
+    rows = canvas.page.locator(".find-list li")
+    expect(rows).to_have_count(2)
+    expect(rows.nth(0)).to_contain_text("text: a high cfg")
+    expect(rows.nth(1)).to_contain_text("cfg: 8")
     field.press("Escape")
     expect(field).to_have_count(0)
 
@@ -586,6 +597,30 @@ def test_a_pinch_on_a_trackpad_zooms_with_the_fingers_and_a_sideways_wheel_pans(
     assert canvas.page.evaluate("[heddle.editor.view.scale, heddle.editor.view.offset.x]") == pytest.approx(
         [2.718, x - 50], rel=0.01
     )
+
+
+def test_the_size_that_is_saved_is_that_of_now_and_not_of_the_last_frame(canvas: Canvas) -> None:
+    canvas.add("KSampler", 40, 60)
+    seen, saved, settled = canvas.page.evaluate(
+        """() => {
+          const { editor } = heddle;
+          const [node] = editor.graph.nodes.values();
+          const size = (width, height) => editor.edit("undo.resize", () => {
+            editor.graph.setNode(node, "width", width);
+            editor.graph.setNode(node, "height", height);
+          });
+          const written = () => editor.services.workflows.write(editor.document).nodes[0].size;
+          size(700, 800);
+          editor.view.settle();
+          const { width, height } = editor.view.layouts.of(node);
+          size(0, 0); // as large as what it holds
+          const saved = written();
+          editor.view.settle();
+          return [[width, height], saved, written()];
+        }"""
+    )
+    assert seen == [700, 800]
+    assert saved == settled != seen
 
 
 def test_two_hundred_random_gestures_and_their_undo_return_to_the_same_workflow(canvas: Canvas) -> None:

@@ -337,7 +337,30 @@ def test_tabs_and_examples_speak_chinese_and_hinder_nobody(
     page.keyboard.press("Escape")
     page.evaluate(RUN, "file.browse")
     expect(page.get_by_role("dialog").locator(".card").first).to_be_visible()
+    expect(page.get_by_role("dialog").locator(".card-title", has_text="文生图")).to_be_visible()
+    expect(page.get_by_role("dialog")).to_contain_text("由提示词生成图像")
     assert find_barriers(page, "dialog") == []
+
+
+def test_what_the_server_says_and_the_menus_and_notes_of_what_ships_are_chinese_and_files_stay_as_they_are(
+    new_context: Callable[..., BrowserContext], server: PageServer, troubles: Troubles
+) -> None:
+    troubles.allow("status of 404")
+    page = open_page(new_context(server, locale="zh-CN"))
+    until(page, "[...heddle.editor.graph.nodes.values()].some((node) => node.name === 'K 采样器')")
+    expect(page.locator(".widget-note")).to_contain_text("演示模型")
+    note = "[...heddle.editor.graph.nodes.values()].find((node) => node.type === 'MarkdownNote')"
+    assert page.evaluate(f"{note}.values.text").startswith("## Text to image")
+    refused = "heddle.editor.server.get('/heddle/files/workflows/none.json').catch((error) => error.message)"
+    assert page.evaluate(refused) == "没有工作流“none.json”"
+    settings = "a red circle\nSteps: 5, Sampler: Euler a, Size: 128x128, Model: nowhere"
+    page.evaluate("text => void heddle.editor.services.workflows.openAnything(text)", settings)
+    expect(page.locator(".notes")).to_contain_text("这里没有检查点“nowhere”")
+    page.evaluate("heddle.editor.shell.openPanel('library')")
+    library = page.locator(".library")
+    expect(library.get_by_role("treeitem", name="模型", exact=True)).to_be_visible()
+    library.get_by_role("searchbox").fill("调度器")
+    expect(library.get_by_role("treeitem", name="Karras 调度器")).to_be_visible()
 
 
 def save_as(page: Page, name: str) -> None:
@@ -932,3 +955,57 @@ def test_another_language_loses_nothing_that_stands_in_the_tabs(
     expect(page.get_by_role("tablist", name="Open workflows")).to_be_visible()
     page.locator("body[data-ready]").wait_for()
     assert page.evaluate(STANDS) == before
+
+
+PASTE = """(text) => {
+  const clipboardData = new DataTransfer();
+  clipboardData.setData("text/plain", text);
+  const how = { clipboardData, bubbles: true, cancelable: true };
+  heddle.editor.view.element.dispatchEvent(new ClipboardEvent("paste", how));
+}"""
+
+
+def test_pasted_workflows_have_names_of_their_own_and_are_not_saved(editor_page: Page) -> None:
+    page = editor_page
+    tabs = "heddle.editor.documents.map((each) => heddle.editor.services.workflows.stateOf(each).name)"
+    saved = {"version": 0.4, "nodes": [{"id": 1, "type": "VAEDecode", "pos": [0, 0]}], "links": []}
+    api = {"3": {"class_type": "VAEDecode", "inputs": {}}}
+    for given, names in ((saved, ["Pasted"]), (api, ["Pasted", "Pasted 2"])):
+        page.evaluate(PASTE, json.dumps(given))
+        until(page, tabs, ["text_to_image", *names])
+        expect(page.locator(".tab-dirty")).to_have_count(len(names))
+
+
+def test_a_workflow_is_known_by_its_picture_and_forgotten_for_good_when_the_person_says_so(
+    editor_page: Page, find_barriers: Callable[..., list[str]]
+) -> None:
+    page = editor_page
+    page.locator(".canvas").focus()
+    page.keyboard.press("w")
+    save_as(page, "pictured")
+    row = page.locator(".workflow-row", has_text="pictured")
+    size = "(image) => image.decode().then(() => [image.naturalWidth, image.naturalHeight])"
+    assert row.locator("img").evaluate(size) == [240, 160]  # a sketch: it has made nothing yet
+    page.keyboard.press("Control+Enter")
+    until(page, "heddle.editor.services.run.jobs.all.at(-1)?.state", "done")
+    address = row.locator("img").get_attribute("src")
+    page.evaluate(SCATTER)
+    page.keyboard.press("Control+s")
+    expect(row.locator("img")).not_to_have_attribute("src", address or "")
+    assert row.locator("img").evaluate(size) == [128, 128]
+
+    row.get_by_role("button", name="More for pictured").click()
+    page.get_by_role("menuitem", name="Delete").click()
+    page.locator("summary", has_text="Deleted").click()
+    forget = page.get_by_role("button", name="Forget “pictured” for good")
+    forget.click()
+    dialog = page.get_by_role("dialog", name="Forget “pictured” for good")
+    expect(dialog).to_contain_text("Its versions (2) are deleted.")
+    assert find_barriers(page, ".dialog") == []
+    dialog.get_by_role("button", name="Cancel").click()
+    expect(forget).to_be_visible()
+    forget.click()
+    dialog.get_by_role("button", name="Forget for good").click()
+    expect(forget).to_have_count(0)
+    deleted = page.evaluate("heddle.editor.server.get('/heddle/files/workflows?deleted=true')")["workflows"]
+    assert "pictured.json" not in [each["path"] for each in deleted]

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Catalogue } from "../../web/core/catalogue.js";
 import { readWorkflow } from "../../web/core/read.js";
-import { mergeWords, nameOfSlot } from "../../web/core/words.js";
+import { mergeMenus, mergeWords, nameOfSlot } from "../../web/core/words.js";
 import { writeWorkflow } from "../../web/core/write.js";
 import { labelOf } from "../../web/features/widgets/fields.js";
 
@@ -38,4 +38,11 @@ test("open nodes and new ones are called by the page's words, and files stay as 
   const other = new Catalogue(RECORDS);
   other.translate(mergeWords([ENGLISH]));
   assert.equal(other.spec("Mix").title, "Mixer");
+});
+
+test("menus are called by the page's words, part by part, and by their own names where there are none", () => {
+  const catalogue = new Catalogue(RECORDS);
+  assert.equal(catalogue.menuOf("model/sampling"), "model/sampling");
+  catalogue.translate({}, mergeMenus([{ sampling: "取样", mine: "我的", toString: 5 }, undefined, { sampling: "采样" }]));
+  assert.deepEqual(["model/sampling", "mine", "toString", ""].map((each) => catalogue.menuOf(each)), ["model/采样", "我的", "toString", ""]);
 });

@@ -36,6 +36,8 @@ export class Catalogue {
   #specs = new Map();
   /** @type {Record<string, Words>} by type */
   #words = {};
+  /** @type {Record<string, string>} by the name of one menu, such as "sampling" */
+  #menus = {};
 
   /** @param {Record<string, any>} records  what `/object_info` answered */
   constructor(records) {
@@ -62,10 +64,20 @@ export class Catalogue {
     return spec;
   }
 
-  /** Types are called by these words from now on, those of open nodes, too. @param {Record<string, Words>} words  by type */
-  translate(words) {
+  /**
+   * Types are called by these words from now on, those of open nodes, too.
+   * @param {Record<string, Words>} words  by type
+   * @param {Record<string, string>} [menus]  by the name of one menu, such as "sampling"
+   */
+  translate(words, menus = {}) {
     this.#words = words;
+    this.#menus = menus;
     for (const [type, spec] of this.#specs) if (Object.hasOwn(words, type)) addWords(spec, words[type]);
+  }
+
+  /** A menu's path as people read it. @param {string} category  such as "model/sampling" @returns {string} */
+  menuOf(category) {
+    return category.split("/").map((each) => (Object.hasOwn(this.#menus, each) ? this.#menus[each] : each)).join("/");
   }
 
   /**

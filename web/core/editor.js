@@ -83,6 +83,7 @@ export class Editor {
     this.catalogue = catalogue;
     this.settings = settings;
     this.messages = messages;
+    server.wordsFor = (error) => messages.refusal(error);
     this.commands = new Commands(() => settings.read("keys", {}));
     this.commands.onError = shell.onError = (error) => this.report(error);
     this.#document = new Document(catalogue);

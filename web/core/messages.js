@@ -7,6 +7,8 @@ export class Messages {
   #texts = {};
   /** @type {Record<string, string>} */
   #english = {};
+  /** @type {Map<string, string>} */
+  #whole = new Map();
   locale = "en";
 
   /**
@@ -28,6 +30,56 @@ export class Messages {
     const text = this.#texts[name];
     if (text === undefined) return name;
     return values ? text.replace(/\{(\w+)\}/g, (whole, key) => (key in values ? String(values[key]) : whole)) : text;
+  }
+
+  /** @param {string} name */
+  has(name) {
+    return Object.hasOwn(this.#texts, name);
+  }
+
+  /**
+   * A sentence of the server in the page's language, where it tells what it made the sentence of and that is known here.
+   * @param {string} words  the server's own, in English
+   * @param {any} facts  `{name, values}`; a value may be such facts itself
+   * @returns {string}
+   */
+  said(words, facts) {
+    const name = `said.${facts?.name}`;
+    if (!this.has(name)) return words;
+    const values = Object.entries(facts.values ?? {}).map(([key, value]) => [key, typeof value === "object" && value ? this.said("", value) : value]);
+    return this.text(name, Object.fromEntries(values));
+  }
+
+  /**
+   * What the server refuses a request with, in the page's language as far as that is possible.
+   * @param {any} error  `{type, message, details, extra_info}`
+   * @returns {string}
+   */
+  refusal({ type, message, details, extra_info: more }) {
+    const words = [message, details].filter(Boolean).join(": ");
+    const name = `refused.${type}`;
+    return more?.said && this.has(`said.${more.said.name}`) ? this.said(words, more.said) : this.has(name) ? this.text(name, { words }) : words;
+  }
+
+  /**
+   * Why a job failed, likewise.
+   * @param {string} words
+   * @param {string | null | undefined} kind  class of the error
+   * @param {any} [facts]
+   */
+  failure(words, kind, facts) {
+    const name = `failed.${kind?.split(".").at(-1)}`;
+    return facts && this.has(`said.${facts.name}`) ? this.said(words, facts) : this.has(name) ? this.text(name, { words }) : words;
+  }
+
+  /** Whole texts of files that ship, as the page's language has them. @param {Record<string, string>} texts  by the file's own */
+  addWhole(texts) {
+    for (const [text, ours] of Object.entries(texts)) this.#whole.set(text, ours);
+  }
+
+  /** What is shown for a text of a file: another one only if it ships, and as it ships. @param {string} text @returns {string} */
+  whole(text) {
+    return this.#whole.get(text) ?? text;
   }
 
   /** Texts of a pack, under names of its own. @param {Record<string, string>} texts */

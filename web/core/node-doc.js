@@ -19,7 +19,7 @@ export function describeType(editor, spec) {
   const inputs = unfold(spec, {}, () => false).filter((each) => !each.companionOf);
   const marks = [spec.isDeprecated && t("doc.deprecated"), spec.isExperimental && t("doc.experimental"), spec.isOutput && t("doc.output")].filter(Boolean);
   return [
-    h("p", { class: "doc-type" }, spec.definition ? t("doc.subgraph") : spec.type, spec.category && ` · ${spec.category}`),
+    h("p", { class: "doc-type" }, spec.definition ? t("doc.subgraph") : spec.type, spec.category && ` · ${editor.catalogue.menuOf(spec.category)}`),
     ...(marks.length ? [h("p", { class: "doc-marks" }, marks.join(" · "))] : []),
     ...paragraphs(spec.doc),
     ...(inputs.length ? [h("h4", {}, t("doc.inputs")), h("dl", { class: "doc-slots" }, inputs.flatMap((each) => slot(wordFor(spec, "inputs", each.name) ?? each.options.display_name ?? each.name, each.type, each.options.tooltip, factsOf(editor, each))))] : []),

@@ -40,6 +40,8 @@ export class Server {
   /** @type {"connecting" | "open" | "away"} */
   state = "connecting";
   clientId = "";
+  /** Words for what the server refuses a request with, `{type, message, details, extra_info}`. @type {(error: any) => string} */
+  wordsFor = ({ message, details }) => [message, details].filter(Boolean).join(": ");
   /** @type {WebSocket | null} */
   #socket = null;
   #tries = 0;
@@ -111,7 +113,7 @@ export class Server {
     } catch {
       // a plain text
     }
-    if (!answer.ok) throw new Refusal(answer.status, messageOf(found, answer.status), found);
+    if (!answer.ok) throw new Refusal(answer.status, this.#messageOf(found, answer.status), found);
     return found;
   }
 
@@ -189,18 +191,18 @@ export class Server {
     }
   }
 
+  /** @param {any} body @param {number} status */
+  #messageOf(body, status) {
+    const error = body?.error;
+    if (typeof error === "string") return error;
+    if (error?.message) return this.wordsFor(error);
+    return typeof body === "string" && body ? body.slice(0, 500) : `HTTP ${status}`;
+  }
+
   /** @param {"connecting" | "open" | "away"} state */
   #say(state) {
     if (this.state === state) return;
     this.state = state;
     this.events.emit("state", state);
   }
-}
-
-/** @param {any} body @param {number} status */
-function messageOf(body, status) {
-  const error = body?.error;
-  if (typeof error === "string") return error;
-  if (error?.message) return [error.message, error.details].filter(Boolean).join(": ");
-  return typeof body === "string" && body ? body.slice(0, 500) : `HTTP ${status}`;
 }

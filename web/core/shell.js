@@ -99,16 +99,25 @@ export class Shell {
     return Object.values(this.#open).some((open) => open?.id === id);
   }
 
-  /** @param {string} id */
-  togglePanel(id) {
+  /** Ids of the panels that are open. @returns {string[]} */
+  get openPanels() {
+    return Object.values(this.#open).flatMap((open) => (open ? [open.id] : []));
+  }
+
+  /** @param {string} id @param {{seeks?: boolean}} [how]  see `openPanel` */
+  togglePanel(id, how) {
     const panel = this.#panels.get(id)?.panel;
     if (!panel) return;
     if (this.isPanelOpen(id)) this.closePanel(panel.side);
-    else this.openPanel(id);
+    else this.openPanel(id, how);
   }
 
-  /** @param {string} id @returns {HTMLElement | null} its body */
-  openPanel(id) {
+  /**
+   * @param {string} id
+   * @param {{seeks?: boolean}} [how]  `seeks`: the keyboard goes into its field for searching, unless the person went elsewhere
+   * @returns {HTMLElement | null} its body
+   */
+  openPanel(id, { seeks = false } = {}) {
     const found = this.#panels.get(id);
     if (!found) return null;
     const { panel, button } = found;
@@ -124,11 +133,17 @@ export class Shell {
     button.setAttribute("aria-expanded", "true");
     const opened = { id, close: /** @type {Undo} */ (undefined), hasFailed: false };
     this.#open[panel.side] = opened;
+    const before = document.activeElement;
+    const seek = () => {
+      if (!seeks || ![before, document.body].includes(document.activeElement)) return;
+      /** @type {HTMLElement | null} */ (body.querySelector("input[type=search]"))?.focus({ preventScroll: true });
+    };
     const filled = panel.open(body);
     if (filled instanceof Promise) {
       filled.then((undo) => {
-        if (this.#open[panel.side] === opened) opened.close = undo;
-        else undo?.(); // closed meanwhile
+        if (this.#open[panel.side] !== opened) return undo?.(); // closed meanwhile
+        opened.close = undo;
+        return seek();
       }, (error) => {
         this.onError(error);
         opened.hasFailed = true;
@@ -136,6 +151,7 @@ export class Shell {
       });
     } else {
       opened.close = filled;
+      seek();
     }
     this.onPanel(panel.side, id);
     return body;
@@ -170,7 +186,7 @@ export class Shell {
   }
 
   /**
-   * Says something that needs no answer.
+   * Says something that needs no answer. Of an equal one that is still shown, it takes the place.
    * @param {string} text
    * @param {{kind?: "plain" | "error" | "good", action?: NoteAction | NoteAction[], lasts?: boolean}} [how]
    *   `action`: what can be done about it; one ends the note
@@ -183,6 +199,7 @@ export class Shell {
       h("p", {}, text),
       buttons.length > 1 ? h("div", { class: "note-actions" }, buttons) : buttons,
       h("button", { type: "button", class: "quiet", "aria-label": this.#messages.text("shell.dismiss"), on: { click: remove } }, icon(CLOSE)));
+    for (const shown of [...this.notes.children]) if (shown.textContent === note.textContent) shown.remove();
     const host = this.topmost;
     if (this.notes.parentElement !== host) host.append(this.notes); // what lies below a modal dialog cannot be pressed
     this.notes.append(note);

@@ -32,6 +32,15 @@ export function mergeWords(all) {
   return found;
 }
 
+/**
+ * Names of menus of several languages, the later ones over the earlier.
+ * @param {any[]} all  name of one menu -> word
+ * @returns {Record<string, string>}
+ */
+export function mergeMenus(all) {
+  return Object.fromEntries(all.flatMap((each) => Object.entries(each ?? {})).filter(([, word]) => textIn(word)));
+}
+
 /** Gives a type its words. What it was called before is still found by a search. @param {NodeSpec} spec @param {Words} words */
 export function addWords(spec, words) {
   const title = textIn(words.display_name);

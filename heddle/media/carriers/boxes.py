@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from heddle.graph.said import say
 from heddle.media.carriers.exif import read_exif
 from heddle.media.carriers.spans import Damage, Span, Texts
 from heddle.media.carriers.texts import decode
@@ -36,7 +37,7 @@ def _boxes(span: Span, at: int = 0) -> Iterator[tuple[bytes, Span]]:
         elif size == 0:  # up to the end
             size = span.size - at
         if size < start:
-            raise Damage("a box smaller than its own head")
+            raise Damage(say("damage-short", "{part} shorter than its own length", part="a box"))
         yield head[4:], span.part(at + start, size - start)
         at += size
 
@@ -113,7 +114,7 @@ def _exif_items(file: Span, meta: Span) -> Texts:
             data = pieces[0] if len(pieces) == 1 else file.over(b"".join(piece.read() for piece in pieces))
             yield from read_exif(data.part(4 + data.number(0, 4)))
         except Damage as damage:
-            file.note(f"EXIF data: {damage}")
+            file.note(say("damage-in", "{part}: {why}", part="EXIF data", why=damage.words))
 
 
 def _item_types(box: Span) -> Iterator[tuple[int, bytes]]:

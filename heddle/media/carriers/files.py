@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from heddle.graph.errors import FileProblem
+from heddle.graph.said import say
 from heddle.graph.workflow import MAX_BYTES
 from heddle.media.carriers.boxes import read_boxes
 from heddle.media.carriers.exif import read_exif
@@ -88,9 +89,8 @@ def read_carried(source: Source, name: str = "") -> Carried:
         with _opened(source) as stream:
             size = stream.seek(0, os.SEEK_END)
             if not size:
-                raise FileProblem(
-                    f"{name}: the file is empty; it was probably cut off while being saved, so get it again", path=path
-                )
+                words = "{name}: the file is empty; it was probably cut off while being saved, so get it again"
+                raise FileProblem(say("file-empty", words, name=name), path=path)
             return _read(stream, size, name)
     except FileNotFoundError as error:
         raise FileProblem(
@@ -127,10 +127,10 @@ def _read(stream: Stream, size: int, name: str) -> Carried:
         kind, reader = _kind_of(file.read(0, min(size, _HEAD_BYTES)))
         for key, text in _sorted(reader(file)):
             if len(texts) >= _MAX_ENTRIES:
-                raise Damage("it has more entries than any such file")
+                raise Damage(say("damage-entries", "it has more entries than any such file"))
             texts[key.lower() if key.lower() in KNOWN else key] = text
     except Damage as damage:
-        file.note(str(damage))
+        file.note(damage.words)
     values: dict[str, Any] = {}
     for key, text in texts.items():
         try:
@@ -139,7 +139,7 @@ def _read(stream: Stream, size: int, name: str) -> Carried:
             values[key] = parse(value) if isinstance(value, str) and key in KNOWN else value
         except ValueError as error:
             if key in ("templates", "workflow", "prompt") and text.lstrip().startswith(("{", "[")):
-                file.note(f"its `{key}` is not valid JSON ({error})")
+                file.note(say("part-no-json", "its `{key}` is not valid JSON ({why})", key=key, why=str(error)))
     return Carried(name, kind, texts, values, tuple(allowance.notes))
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from heddle.graph.said import say
 from heddle.media.carriers.spans import Damage, Span, Texts
 from heddle.media.carriers.texts import decode_file, entry, parse, sort_document
 
@@ -14,7 +15,7 @@ from heddle.media.carriers.texts import decode_file, entry, parse, sort_document
 def read_glb(file: Span) -> Texts:
     """Raises: Damage."""
     if file.read(16, 4) != b"JSON":
-        raise Damage("its first chunk is not JSON")
+        raise Damage(say("damage-chunk", "its first chunk is not JSON"))
     document = _parsed(file.read(20, file.number(12, 4, "little")))
     extras = _inside(_inside(document, "asset"), "extras")
     if isinstance(extras, dict):
@@ -38,7 +39,7 @@ def _parsed(text: str | bytes) -> Any:
     try:
         return parse(text)
     except ValueError as error:
-        raise Damage(f"not valid JSON ({error})") from error
+        raise Damage(say("damage-json", "not valid JSON ({why})", why=str(error))) from error
 
 
 def _inside(value: Any, key: str) -> Any:

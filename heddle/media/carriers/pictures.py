@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import html
 
+from heddle.graph.said import say
 from heddle.media.carriers.exif import PREFIX, read_exif
 from heddle.media.carriers.spans import Damage, Span, Texts
 from heddle.media.carriers.texts import decode, decode_file, sort_loose
@@ -22,7 +23,7 @@ def read_webp(file: Span) -> Texts:
             yield from read_exif(file.part(at + 8, length))
         at += 8 + length + length % 2
     if at > file.size + 1:  # the last filler byte is often left out
-        raise Damage("it is damaged or cut off")
+        raise Damage(say("damage-cut", "it is damaged or cut off"))
 
 
 def read_jpeg(file: Span) -> Texts:
@@ -31,7 +32,7 @@ def read_jpeg(file: Span) -> Texts:
     while True:
         mark = file.read(at, 2)
         if mark[0] != 0xFF:
-            raise Damage("its JPEG segments do not follow each other")
+            raise Damage(say("damage-order", "its {parts} do not follow each other", parts="JPEG segments"))
         kind = mark[1]
         if kind == 0xFF:  # filler before a mark
             at += 1
@@ -43,7 +44,7 @@ def read_jpeg(file: Span) -> Texts:
             continue
         length = file.number(at + 2, 2)
         if length < 2:
-            raise Damage("a JPEG segment shorter than its own length")
+            raise Damage(say("damage-short", "{part} shorter than its own length", part="a JPEG segment"))
         segment = file.part(at + 4, length - 2)
         if kind == 0xFE:
             yield "comment", decode(segment.read())
@@ -51,7 +52,7 @@ def read_jpeg(file: Span) -> Texts:
             try:
                 yield from read_exif(segment)
             except Damage as damage:
-                file.note(f"EXIF data: {damage}")
+                file.note(say("damage-in", "{part}: {why}", part="EXIF data", why=damage.words))
         at += 2 + length
 
 

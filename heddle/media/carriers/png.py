@@ -5,6 +5,7 @@ Source: PNG (third edition), 5.3, 11.3.3; the comf chunk is this ecosystem's own
 
 from __future__ import annotations
 
+from heddle.graph.said import say
 from heddle.media.carriers.exif import read_exif
 from heddle.media.carriers.spans import Damage, Span, Texts
 from heddle.media.carriers.texts import decode
@@ -24,12 +25,13 @@ def read_png(file: Span) -> Texts:
                 try:
                     yield keyword.decode("latin-1"), _text_of(file, kind, rest)
                 except Damage as damage:  # the next chunk stands where it stands all the same
-                    file.note(f"{keyword[:79].decode('latin-1')}: {damage}")
+                    part = keyword[:79].decode("latin-1")
+                    file.note(say("damage-in", "{part}: {why}", part=part, why=damage.words))
         elif kind == b"eXIf":
             try:
                 yield from read_exif(file.part(at + 8, length))
             except Damage as damage:
-                file.note(f"EXIF data: {damage}")
+                file.note(say("damage-in", "{part}: {why}", part="EXIF data", why=damage.words))
         at += 8 + length + 4  # its checksum
 
 

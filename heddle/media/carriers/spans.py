@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from heddle.graph.said import say
+
 Texts = Iterator[tuple[str, str]]
 """What a reader of one container gives: (key, text) of each entry, as they come."""
 
@@ -33,6 +35,10 @@ class Stream(Protocol):
 class Damage(Exception):
     """A file contradicts itself or passes a limit; the words say how, and end up in a note to the person."""
 
+    def __init__(self, words: str) -> None:
+        super().__init__(words)
+        self.words = words
+
 
 @dataclass
 class Allowance:
@@ -45,9 +51,9 @@ class Allowance:
     def spend(self, length: int) -> None:
         """Raises: Damage, once it is used up."""
         if length > self.bytes:
-            raise Damage(f"{length:,} bytes of text, more than any workflow has")
+            raise Damage(say("damage-large", "{count:,} bytes of text, more than any workflow has", count=length))
         if self.parts == 0:
-            raise Damage("it has more parts than any such file")
+            raise Damage(say("damage-parts", "it has more parts than any such file"))
         self.bytes -= length
         self.parts -= 1
 
@@ -75,7 +81,7 @@ class Span:
             pieces.append(piece)
             length -= len(piece)
         if length:
-            raise Damage("it became shorter while it was read")
+            raise Damage(say("damage-shrank", "it became shorter while it was read"))
         return b"".join(pieces)
 
     def number(self, at: int, length: int, order: Order = "big") -> int:
@@ -99,10 +105,10 @@ class Span:
         try:
             unpacked = unpacker.decompress(data, room + 1)
         except zlib.error as error:
-            raise Damage(f"packed text is damaged ({error})") from error
+            raise Damage(say("damage-packed", "packed text is damaged ({why})", why=str(error))) from error
         self._allowance.spend(len(unpacked))
         if not unpacker.eof:
-            raise Damage("packed text is cut off")
+            raise Damage(say("damage-packed-cut", "packed text is cut off"))
         return unpacked
 
     def note(self, problem: str) -> None:
@@ -112,4 +118,4 @@ class Span:
 
     def _must_hold(self, at: int, length: int) -> None:
         if at < 0 or length < 0 or at + length > self.size:
-            raise Damage("it is damaged or cut off")
+            raise Damage(say("damage-cut", "it is damaged or cut off"))

@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 from heddle.graph.errors import GraphError
+from heddle.graph.said import say
 from heddle.graph.workflow import MOST_VALUES, form_of, is_crowded
 from heddle.media.carriers.spans import Damage, Order, Texts
 
@@ -66,7 +67,7 @@ def entry(key: str, value: Any) -> tuple[str, str]:
     try:
         return key, json.dumps(value)
     except RecursionError as error:  # what could just be read
-        raise Damage(f"its `{key}` is nested too deeply") from error
+        raise Damage(say("damage-deep", "its `{key}` is nested too deeply", key=key)) from error
 
 
 def sort_document(document: Any, text: str) -> tuple[str, str]:

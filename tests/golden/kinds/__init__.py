@@ -2,6 +2,7 @@
 
 from tests.golden.kinds.adapter_names import ADAPTER_NAMES
 from tests.golden.kinds.adapters import ADAPTERS
+from tests.golden.kinds.autoencoder import AUTOENCODER
 from tests.golden.kinds.chains import CHAINS
 from tests.golden.kinds.control_nets import CONTROL_NETS
 from tests.golden.kinds.hypernetworks import HYPERNETWORKS
@@ -16,9 +17,11 @@ from tests.golden.kinds.prompts_a1111 import PROMPTS_A1111
 from tests.golden.kinds.sampling import SAMPLING
 from tests.golden.kinds.small_autoencoders import SMALL_AUTOENCODERS
 from tests.golden.kinds.stable_diffusion import STABLE_DIFFUSION
+from tests.golden.kinds.t5 import T5_ENCODERS
 from tests.golden.kinds.text_inversion import TEXT_INVERSION
 from tests.golden.kinds.tokens import TOKENS
 from tests.golden.kinds.tokens_other import TOKENS_OTHER
+from tests.golden.kinds.transformers import TRANSFORMERS
 from tests.golden.kinds.vision import VISION
 
 KINDS = (
@@ -41,6 +44,9 @@ KINDS = (
     INFOTEXT,
     PROMPTS_A1111,
     NOISE_A1111,
+    TRANSFORMERS,
+    T5_ENCODERS,
+    AUTOENCODER,
 )
 
 __all__ = ["KINDS", "Kind"]

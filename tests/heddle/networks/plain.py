@@ -161,12 +161,14 @@ def vae_encode(state: State, x):
             x = conv(state, f"encoder.down.{level}.downsample.conv", wider, stride=2, padding=0)
         level += 1
     x = swish(group_norm(state, "encoder.norm_out", middle("encoder.mid", x), 1e-6))
-    return conv(state, "quant_conv", conv(state, "encoder.conv_out", x))
+    x = conv(state, "encoder.conv_out", x)
+    return conv(state, "quant_conv", x) if "quant_conv.weight" in state else x
 
 
 def vae_decode(state: State, z):
     middle, blocks = vae_blocks(state)
-    x = middle("decoder.mid", conv(state, "decoder.conv_in", conv(state, "post_quant_conv", z)))
+    z = conv(state, "post_quant_conv", z) if "post_quant_conv.weight" in state else z
+    x = middle("decoder.mid", conv(state, "decoder.conv_in", z))
     levels = len({key.split(".")[2] for key in state if key.startswith("decoder.up.")})
     for level in range(levels - 1, -1, -1):
         x = blocks(f"decoder.up.{level}.block", x)

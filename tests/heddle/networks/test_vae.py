@@ -31,6 +31,17 @@ def test_decoding_computes_what_the_formulas_say(net):
     assert pixels.shape == (2, 3, 12, 20)
 
 
+def test_a_net_without_convolutions_at_the_latents_has_none():
+    torch.manual_seed(0)
+    net = Autoencoder(VaeConfig(widths=(32, 64), blocks=1, latent_channels=16, has_quant=False), TRAINABLE)
+    state = net.state_dict()
+    assert not [name for name in state if "quant" in name]
+    pixels, z = torch.rand(1, 3, 6, 4) * 2 - 1, torch.randn(1, 16, 3, 2)
+    with torch.no_grad():
+        torch.testing.assert_close(net.encode(pixels), plain.vae_encode(state, pixels), rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(net.decode(z), plain.vae_decode(state, z), rtol=1e-4, atol=1e-5)
+
+
 def test_a_cell_is_as_wide_as_the_levels_make_it():
     assert TINY.px_per_cell == 4
     assert VaeConfig(widths=(32, 32, 32, 32), blocks=1).px_per_cell == 8

@@ -167,10 +167,8 @@ export class CanvasView {
 
   /** Something of a node looks different. @param {Node} node */
   touchNode(node) {
-    if (node.graph !== this.graph) {
-      this.layouts.forget(node); // an instance outside, while its subgraph is open
-      return;
-    }
+    this.layouts.forget(node); // at once: a size may be asked for before the next frame, as by who saves
+    if (node.graph !== this.graph) return; // an instance outside, while its subgraph is open
     this.#stale.add(node);
     this.redraw();
   }
@@ -210,7 +208,6 @@ export class CanvasView {
     /** @type {Set<Link>} */
     const links = new Set();
     for (const node of this.#stale) {
-      this.layouts.forget(node);
       if (this.graph.node(node.id) !== node) continue;
       this.nodes.place(node, this.layouts.boxOf(node));
       for (const link of this.graph.linksOf(node)) links.add(link);

@@ -81,7 +81,10 @@ async function openAddress(editor, address) {
   try {
     const answer = await fetch(url);
     const blob = await answer.blob();
-    await editor.services.workflows.openAnything(new File([blob], url.searchParams.get("filename") ?? "picture.png", { type: blob.type }));
+    const file = new File([blob], url.searchParams.get("filename") ?? "picture.png", { type: blob.type });
+    const { form, workflows } = editor.services;
+    if (form?.isShown && !form.take([file]).length) return;
+    await workflows.openAnything(file);
   } catch (error) {
     editor.report(error);
   }

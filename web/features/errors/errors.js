@@ -42,10 +42,12 @@ export const errors = {
       events.on("documents", () => service.follow()),
     ];
     service.follow();
-    const last = editor.services.run.jobs.all.at(-1); // run before this was here
-    if (last?.document && last.refusal) service.refused(last.document, last.refusal, false);
-    else if (last?.document && last.failure && last.hasEnded) service.failed(last);
-    else if (last?.document) last.blocked.forEach((failure) => service.blocked(last, failure));
+    for (const document of editor.documents) { // run before this was here
+      const last = editor.services.run.latestOf(document);
+      if (last?.refusal) service.refused(document, last.refusal, false);
+      else if (last?.failure && last.hasEnded) service.failed(last);
+      else last?.blocked.forEach((failure) => service.blocked(last, failure));
+    }
     return () => {
       cleanups.forEach((each) => each());
       service.dispose();
@@ -141,8 +143,8 @@ export class Errors {
     const { nodeId, type, traceback } = failure;
     const node = nodeId === null ? null : this.#editor.nodeOf(nodeId, document)?.node;
     const isMemory = /(^|\.)OutOfMemory(Error)?$/.test(failure.kind); // its sizes stand in the traceback
-    const message = isMemory ? this.#editor.text("problem.memory") : withoutPlace(failure.message, nodeId ?? "");
-    return { document, nodeId, title: node?.name ?? type, input: null, kind, message, traceback, type: failure.kind, near: [], jobId: job.id };
+    const message = isMemory ? this.#editor.text("problem.memory") : this.#editor.messages.failure(withoutPlace(failure.message, nodeId ?? ""), failure.kind, failure.said);
+    return { document, nodeId, title: node?.name ?? type, input: null, kind, message, original: failure.message, traceback, type: failure.kind, near: [], jobId: job.id };
   }
 
   /** @param {Document} document @param {Problem[]} problems @param {boolean} isPartial */

@@ -15,6 +15,7 @@ import { readValues } from "../../core/values.js";
  * @property {string | null} input  name of the widget or socket
  * @property {"check" | "type" | "file" | "run" | "blocked"} kind
  * @property {string} message
+ * @property {string} [original]  in the server's own words, of a job that failed
  * @property {string} [traceback]
  * @property {string} [type]  class of the error, or of the node
  * @property {string} [source]  address that the workflow has a missing file from
@@ -57,7 +58,7 @@ export function readProblems(editor, document, answer) {
     const { error } = answer;
     const nodeId = error?.extra_info?.node_id === undefined ? null : String(error.extra_info.node_id);
     const isEmpty = error?.type === "prompt_no_outputs";
-    const words = isEmpty ? editor.text("problem.no-outputs") : [error?.message, error?.details].filter(Boolean).join(": ");
+    const words = isEmpty ? editor.text("problem.no-outputs") : error ? editor.messages.refusal(error) : "";
     const title = nodeId ? (editor.nodeOf(nodeId, document)?.node.name ?? nodeId) : "";
     problems.push({ document, nodeId, title, input: null, kind: "check", message: nodeId ? withoutPlace(words, nodeId) : words, near: [] });
   }
@@ -103,7 +104,7 @@ function wordsOf(editor, error, nodeId, widget) {
     case "dependency_cycle":
       return say("circle", {});
   }
-  return withoutPlace(String(error.details || error.message || ""), nodeId);
+  return editor.messages.said(withoutPlace(String(error.details || error.message || ""), nodeId), more.said);
 }
 
 /** @param {any} value */

@@ -16,7 +16,7 @@ export async function reportOf(editor, problem) {
   return [
     `# ${problem.type || "Error"} in ${problem.title}`,
     "",
-    problem.message,
+    problem.original ?? problem.message,
     "",
     `- node: ${problem.nodeId ?? "none"} (${editor.nodeOf(problem.nodeId ?? "", problem.document)?.node.type ?? ""})`,
     `- workflow: ${editor.services.run.nameOf(problem.document)}`,

@@ -5,6 +5,7 @@
 
 import { addStyle, CLOSE, h, icon } from "../../core/dom.js";
 import { Group } from "../../core/graph.js";
+import { nameOfInput } from "../../core/words.js";
 import { search } from "./search.js";
 
 /** @import { Editor } from "../../core/editor.js" */
@@ -104,11 +105,12 @@ export class FindBar {
     this.#count.textContent = !this.#field.value.trim() ? "" : length ? `${this.#at < 0 ? "" : `${this.#at + 1} / `}${length}` : editor.text("find.none");
     this.#list.replaceChildren(...this.#found.slice(0, 50).map((each, index) => {
       if ("mark" in each) return this.#row(index, [each.title], each.value);
-      const isGroup = each.thing instanceof Group;
-      const name = isGroup ? each.thing.title : /** @type {import("../../core/graph.js").Node} */ (each.thing).name;
+      const { thing } = each;
+      const isGroup = thing instanceof Group;
+      const name = isGroup ? thing.title : thing.name;
       const inside = each.path.map((node) => node.name).join(" › ");
-      const held = each.where === "title" || each.where === "id" ? "" : `${each.where === "type" ? editor.text("find.type") : each.where}: ${each.text}`;
-      return this.#row(index, [inside && `${inside} › `, name || editor.text("groups.name"), isGroup ? "" : ` #${/** @type {any} */ (each.thing).id}`],
+      const held = each.where === "title" || each.where === "id" ? "" : `${each.where === "type" ? editor.text("find.type") : isGroup ? each.where : nameOfInput(thing, each.where)}: ${each.text}`;
+      return this.#row(index, [inside && `${inside} › `, name || editor.text("groups.name"), isGroup ? "" : ` #${thing.id}`],
         [this.#isForm ? editor.text("find.in-graph") : "", held].filter(Boolean).join(" · "));
     }));
     this.#list.hidden = !length;

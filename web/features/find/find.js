@@ -1,4 +1,4 @@
-/** Finds nodes, groups and notes by title, type, number or what their widgets hold, inside subgraphs, too. */
+/** Finds nodes, groups and notes by title, type, number, what their widgets hold or are called, inside subgraphs, too. */
 
 import { FindBar } from "./bar.js";
 

@@ -1,6 +1,7 @@
 /** What is found in a workflow for a text. */
 
 import { Group, Node } from "../../core/graph.js";
+import { nameOfInput } from "../../core/words.js";
 
 /** @import { Document } from "../../core/document.js" */
 /** @import { Graph } from "../../core/graph.js" */
@@ -10,7 +11,7 @@ import { Group, Node } from "../../core/graph.js";
  * @property {Node | Group} thing
  * @property {Node[]} path  instances of subgraphs that it is inside of
  * @property {string} where  "title", "type", "id" or the name of a widget
- * @property {string} text  what the typed text is in
+ * @property {string} text  what the typed text is in; of a widget that was found by its name, what it holds
  */
 
 const DEEPEST = 20; // a damaged file may hold a subgraph inside itself
@@ -20,12 +21,15 @@ const MOST = 1000;
  * @param {Document} document
  * @param {string} query
  * @param {(node: Node, name: string, value: any) => string} [textOf]  of a widget's value
- * @returns {Find[]} from the left top to the right bottom of each graph, the root first; the best kind of match of each
+ * @returns {Find[]} from the left top to the right bottom of each graph, the root first; the best kind of match of each.
+ *   Those whose widgets are only called so come last: of some names there are many
  */
 export function search(document, query, textOf = (_, __, value) => plainText(value)) {
   const text = query.trim().toLowerCase();
   /** @type {Find[]} */
   const found = [];
+  /** @type {Find[]} */
+  const named = [];
   if (!text) return found;
   /** @param {Graph} graph @param {Node[]} path */
   const visit = (graph, path) => {
@@ -34,6 +38,8 @@ export function search(document, query, textOf = (_, __, value) => plainText(val
       if (found.length >= MOST) return;
       const match = thing instanceof Group ? inText("title", thing.title, text) : matchOf(thing, text, textOf);
       if (match) found.push({ thing, path, ...match });
+      const widget = match || thing instanceof Group ? null : widgetCalled(thing, text, textOf);
+      if (widget && named.length < MOST) named.push({ thing, path, ...widget });
     }
     for (const node of graph.nodes.values()) {
       const inner = document.definitions.get(node.type);
@@ -41,7 +47,7 @@ export function search(document, query, textOf = (_, __, value) => plainText(val
     }
   };
   visit(document.root, []);
-  return found;
+  return [...found, ...named].slice(0, MOST);
 }
 
 /** @param {Node} node @param {string} text @param {(node: Node, name: string, value: any) => string} textOf */
@@ -55,6 +61,17 @@ function matchOf(node, text, textOf) {
     if (match) return match;
   }
   return null;
+}
+
+/**
+ * By the name that files know, or what is written beside it.
+ * @param {Node} node
+ * @param {string} text
+ * @param {(node: Node, name: string, value: any) => string} textOf
+ */
+function widgetCalled(node, text, textOf) {
+  const found = node.widgets.find(({ name, options }) => !options.hidden && [name, nameOfInput(node, name)].some((each) => each.toLowerCase().includes(text)));
+  return found ? { where: found.name, text: textOf(node, found.name, node.values[found.name]).slice(0, 60).replaceAll("\n", " ") } : null;
 }
 
 /** @param {string} where @param {string} whole @param {string} text */

@@ -156,6 +156,20 @@ export class Fields {
   }
 
   /**
+   * Gives each file to the first field of its kind that has got none of them yet.
+   * @param {File[]} files
+   * @returns {File[]} those that no field takes
+   */
+  take(files) {
+    const free = [...this.#files];
+    return files.filter((file) => {
+      const at = free.findIndex((each) => each.take(file));
+      if (at >= 0) free.splice(at, 1);
+      return at < 0;
+    });
+  }
+
+  /**
    * @param {Problem[]} problems
    * @returns {Problem[]} those of no field here
    */

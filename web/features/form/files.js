@@ -1,7 +1,7 @@
 /** A field of a form for a picture, a video or a sound: shown, chosen, dropped, pasted or taken with the camera. */
 
 import { h, icon } from "../../core/dom.js";
-import { fileOf, kindOfFiles } from "../../core/file-inputs.js";
+import { fileOf, kindOfFile, kindOfFiles } from "../../core/file-inputs.js";
 import { Player } from "../../core/player.js";
 
 /** @import { Editor } from "../../core/editor.js" */
@@ -92,7 +92,15 @@ export class FileField {
     this.#bring(event.dataTransfer.files);
   }
 
-  /** @param {FileList | null} files */
+  /** Takes a file of its kind, from wherever it was let go of. @param {File} file @returns {boolean} whether it does */
+  take(file) {
+    if (kindOfFile(file) !== this.kind) return false;
+    this.element.scrollIntoView({ block: "nearest" });
+    this.#bring([file]);
+    return true;
+  }
+
+  /** @param {FileList | File[] | null} files */
   #bring(files) {
     const [file] = files ?? [];
     if (!file) return;

@@ -200,6 +200,17 @@ export class FormService {
     return this.#page?.fields.find(text) ?? [];
   }
 
+  /** Files for the fields of the form that is shown. @param {File[]} files @returns {File[]} those that no field takes */
+  take(files) {
+    return this.#page?.fields.take(files) ?? files;
+  }
+
+  /** Says that the form has no field for these. @param {File[]} files */
+  refuse(files) {
+    const name = files.map((each) => each.name).join(", ");
+    this.#editor.shell.note(this.#editor.text("form.no-field", { name }), { kind: "error" });
+  }
+
   /** The keyboard goes into the form that is shown. */
   focus() {
     this.#page?.focus();

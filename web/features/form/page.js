@@ -80,8 +80,18 @@ export class FormPage {
     this.#stops.push(() => clearInterval(timer));
     // The graph lies below and is not seen.
     this.#stops.push(this.#editor.commands.limit(({ id }) => (this.#service.isKiosk ? ALLOWED_ALONE : ALLOWED).test(id)));
-    // Files are for its fields: a form alone opens no other workflow.
-    this.element.addEventListener("drop", (event) => this.#service.isKiosk && event.preventDefault());
+    this.element.addEventListener("drop", (event) => this.#drop(event));
+  }
+
+  /** Files are for its fields first. A form alone opens no other workflow. @param {DragEvent} event */
+  #drop(event) {
+    const { isKiosk } = this.#service;
+    const files = event.defaultPrevented ? [] : [...(event.dataTransfer?.files ?? [])];
+    const left = this.fields.take(files);
+    if (isKiosk || left.length < files.length) event.preventDefault(); // who opens dropped files leaves these alone
+    else return;
+    if (left.length && isKiosk) this.#service.refuse(left);
+    else if (left.length) void this.#editor.services.workflows.openFiles(left);
   }
 
   dispose() {

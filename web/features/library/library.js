@@ -26,7 +26,7 @@ export const library = {
         open: async (body) => (await import("./panel.js")).fillPanel(editor, body),
       }),
       commands.addAll([
-        { id: "panel.library", title: "command.panel-library", keys: ["n"], run: () => shell.togglePanel("library") },
+        { id: "panel.library", title: "command.panel-library", keys: ["n"], run: () => shell.togglePanel("library", { seeks: true }) },
         { id: "library.refresh", title: "command.refresh", keys: ["r"], run: async () => {
           const isOther = await editor.refreshCatalogue();
           shell.note(editor.text(isOther ? "library.refreshed" : "library.nothing-new"), { kind: "good" });

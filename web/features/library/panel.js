@@ -92,7 +92,7 @@ export function fillPanel(editor, body) {
   /** @param {PaletteEntry} entry */
   function searchableOf(entry) {
     let found = searchables.get(entry);
-    if (!found) searchables.set(entry, (found = searchable([entry.title, entry.name].filter(Boolean), entry.aliases, entry.category)));
+    if (!found) searchables.set(entry, (found = searchable([entry.title, entry.name].filter(Boolean), entry.aliases, [entry.category, entry.menu].filter(Boolean).join("/"))));
     return found;
   }
 
@@ -130,9 +130,10 @@ export function fillPanel(editor, body) {
     shelf(RECENT, t("palette.recent"), known(settings.read("palette.recent", [])).slice(0, MOST_RECENT));
     /** @param {Folder} folder @param {string} path @param {number} level */
     const walk = (folder, path, level) => {
-      for (const [name, inner] of [...folder.folders].sort(([a], [b]) => a.localeCompare(b))) {
+      const folders = [...folder.folders].map(([name, inner]) => ({ name, inner, text: editor.catalogue.menuOf(name) }));
+      for (const { name, inner, text } of folders.sort((a, b) => a.text.localeCompare(b.text))) {
         const id = `${path}${name}/`;
-        rows.push({ id, text: name, level, isOpen: opened.has(id) });
+        rows.push({ id, text, level, isOpen: opened.has(id) });
         if (opened.has(id)) walk(inner, id, level + 1);
       }
       for (const entry of [...folder.entries].sort((a, b) => a.title.localeCompare(b.title))) rows.push(leaf(entry, path, level));

@@ -9,6 +9,7 @@ import { embeddingText, loaderFor, uses } from "./uses.js";
 /**
  * A file, as the server tells of it.
  * @typedef {object} ModelFile
+ * @property {string} folder
  * @property {string} name
  * @property {number} path_index
  * @property {number} bytes
@@ -26,7 +27,7 @@ const PAUSE_MS = 200;
 const FIRST = ["checkpoints", "diffusion_models", "loras", "vae", "text_encoders", "controlnet", "embeddings", "upscale_models"];
 const FACTS = ["title", "base_model", "trigger_words", "tags", "resolution", "network_dim", "description", "usage_hint", "author", "license"];
 
-/** The folder that was looked at last. */
+/** The folder that was looked at last; "": all of them. */
 let folder = "";
 
 /**
@@ -46,8 +47,6 @@ export function fillPanel(editor, body) {
   /** @type {ModelFile | null} */
   let current = null;
   let asked = 0; // answers that come late are not shown
-  /** The folder that the files are of: the one that was chosen may be on its way still. */
-  let shown = "";
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
 
@@ -67,8 +66,9 @@ export function fillPanel(editor, body) {
       const names = /** @type {string[]} */ (await server.get("/models"));
       folders = await Promise.all(names.map(async (name) => ({ name, total: (await server.get(`/heddle/models/${encodeURIComponent(name)}?limit=0`)).total })));
       folders.sort((a, b) => Number(b.total > 0) - Number(a.total > 0) || place(a.name) - place(b.name) || a.name.localeCompare(b.name));
-      if (!folders.some((each) => each.name === folder && (each.total || folder === "checkpoints"))) folder = folders[0]?.name ?? "";
-      kinds.replaceChildren(...folders.map((each) => h("option", { value: each.name, selected: each.name === folder }, t("models.folder-count", { name: each.name, count: each.total }))));
+      if (!folders.some((each) => each.name === folder && each.total)) folder = "";
+      const all = { name: "", total: (await server.get("/heddle/models?limit=0")).total };
+      kinds.replaceChildren(...[all, ...folders].map((each) => h("option", { value: each.name, selected: each.name === folder }, t("models.folder-count", { name: each.name || t("models.all"), count: each.total }))));
       await list();
     } catch (error) {
       editor.report(error);
@@ -77,15 +77,13 @@ export function fillPanel(editor, body) {
 
   /** @param {boolean} [more]  behind those that are shown */
   async function list(more = false) {
-    if (!folder) return; // which there are is still on its way
     const mine = ++asked;
     const of = folder;
     const [sort, direction] = order.value.split(" ");
     const query = new URLSearchParams({ text: search.value.trim(), sort, order: direction, limit: String(PAGE), offset: String(more ? files.length : 0) });
     try {
-      const found = await server.get(`/heddle/models/${encodeURIComponent(of)}?${query}`);
+      const found = await server.get(`/heddle/models${of && `/${encodeURIComponent(of)}`}?${query}`);
       if (mine !== asked) return;
-      shown = of;
       total = found.total;
       const from = more ? files.length : 0;
       files = more ? [...files, ...found.models] : found.models;
@@ -95,7 +93,7 @@ export function fillPanel(editor, body) {
       shelf.hidden = !files.length;
       none.hidden = files.length > 0;
       none.textContent = search.value.trim() ? t("models.none-found") : t("models.none", { folder: of });
-      const kept = files.find((each) => each.name === current?.name);
+      const kept = files.find((each) => each.name === current?.name && each.folder === current.folder);
       if (!more) mark(kept ?? null, false);
     } catch (error) {
       editor.report(error);
@@ -109,12 +107,12 @@ export function fillPanel(editor, body) {
       click: () => mark(file, false),
       dblclick: () => use(file),
       dragstart: (/** @type {DragEvent} */ event) => {
-        event.dataTransfer?.setData(DRAGGED, JSON.stringify([shown, file.name]));
+        event.dataTransfer?.setData(DRAGGED, JSON.stringify([file.folder, file.name]));
       },
     } },
     file.preview ? h("img", { src: file.preview, alt: "", loading: "lazy", draggable: "false", on: { error: (/** @type {Event} */ event) => /** @type {HTMLElement} */ (event.target).replaceWith(noPicture()) } }) : noPicture(),
     h("span", { class: "models-words" }, h("span", { class: "models-name" }, file.name.slice(cut + 1).replace(/\.(safetensors|sft|ckpt|pt|pth|bin|gguf)$/i, "")),
-      h("span", { class: "models-note" }, [file.metadata?.base_model, sizeText(file.bytes), cut > 0 ? file.name.slice(0, cut) : ""].filter(Boolean).join(" · ")),
+      h("span", { class: "models-note" }, [folder ? "" : file.folder, file.metadata?.base_model, sizeText(file.bytes), cut > 0 ? file.name.slice(0, cut) : ""].filter(Boolean).join(" · ")),
       file.problem && h("span", { class: "models-problem" }, t("models.broken"))));
   }
 
@@ -135,9 +133,9 @@ export function fillPanel(editor, body) {
 
   /** @param {ModelFile} file */
   function describe(file) {
-    const isUsable = shown === "embeddings" || loaderFor(editor, shown, file.name) !== undefined;
+    const isUsable = file.folder === "embeddings" || loaderFor(editor, file.folder, file.name) !== undefined;
     /** @type {[string, string][]} */
-    const facts = [[t("models.file"), file.name], [t("models.size"), sizeText(file.bytes)], [t("models.modified"), new Date(file.modified_ms).toLocaleString(editor.messages.locale, { dateStyle: "medium", timeStyle: "short" })]];
+    const facts = [[t("models.file"), file.name], [t("models.folder"), file.folder], [t("models.size"), sizeText(file.bytes)], [t("models.modified"), new Date(file.modified_ms).toLocaleString(editor.messages.locale, { dateStyle: "medium", timeStyle: "short" })]];
     for (const key of FACTS) {
       const value = file.metadata?.[key];
       const text = Array.isArray(value) ? value.join(", ") : value === null || value === undefined ? "" : String(value);
@@ -149,14 +147,14 @@ export function fillPanel(editor, body) {
     card.replaceChildren(
       h("div", { class: "models-actions" },
         h("button", { type: "button", class: "main", disabled: !isUsable, title: isUsable ? t("models.use-hint") : t("models.no-loader"), on: { click: () => use(file) } }, t("models.use")),
-        h("button", { type: "button", on: { click: () => void copy(shown === "embeddings" ? embeddingText(file.name) : file.name) } }, t("models.copy-name"))),
-      ...(file.problem ? [h("p", { class: "models-problem" }, file.problem)] : []),
+        h("button", { type: "button", on: { click: () => void copy(file.folder === "embeddings" ? embeddingText(file.name) : file.name) } }, t("models.copy-name"))),
+      ...(file.problem ? [h("p", { class: "models-problem" }, editor.messages.failure(file.problem, "WeightsError"))] : []),
       h("dl", { class: "models-facts" }, ...facts.flatMap(([name, text]) => [h("dt", {}, name), h("dd", {}, text)]), h("dt", {}, t("models.hash")), hash));
   }
 
-  /** @param {ModelFile} file @param {{x: number, y: number}} [at] @param {string} [kind] */
-  function use(file, at, kind = shown) {
-    const node = uses(editor, kind, file.name, at);
+  /** @param {Pick<ModelFile, "folder" | "name">} file @param {{x: number, y: number}} [at] */
+  function use(file, at) {
+    const node = uses(editor, file.folder, file.name, at);
     if (!node) return void shell.note(t("models.no-loader"), { kind: "error" });
     shell.say(t("models.used", { name: file.name, node: node.name }));
     if (matchMedia("(max-width: 700px)").matches) shell.closePanel("left"); // it hides the canvas there
@@ -172,7 +170,7 @@ export function fillPanel(editor, body) {
   /** @param {ModelFile} file */
   async function askHash(file) {
     try {
-      hear((await server.post("/heddle/models/hash", { models: [{ folder: shown, name: file.name }] })).models);
+      hear((await server.post("/heddle/models/hash", { models: [{ folder: file.folder, name: file.name }] })).models);
     } catch (error) {
       editor.report(error);
     }
@@ -181,8 +179,7 @@ export function fillPanel(editor, body) {
   /** @param {any[]} told */
   function hear(told) {
     for (const each of told) {
-      if (each.folder !== shown) continue;
-      const file = files.find((other) => other.name === each.name);
+      const file = files.find((other) => other.name === each.name && other.folder === each.folder);
       if (!file) continue;
       if (each.sha256) Object.assign(file, { sha256: each.sha256, autov2: each.autov2 });
       if (file !== current) continue;
@@ -229,7 +226,7 @@ export function fillPanel(editor, body) {
     event.preventDefault();
     const [kind, name] = JSON.parse(dragged);
     const area = view.element.getBoundingClientRect();
-    use(/** @type {any} */ ({ name }), view.toGraph(event.clientX - area.left, event.clientY - area.top), kind);
+    use({ folder: kind, name }, view.toGraph(event.clientX - area.left, event.clientY - area.top));
     view.element.focus({ preventScroll: true });
   }, { signal: stop.signal });
 

@@ -23,6 +23,7 @@ import { openPanel } from "./panel.js";
  * @property {string} title
  * @property {string} name  of its type
  * @property {string} category  with "/"
+ * @property {string} [menu]  the same in the page's language
  * @property {string} doc
  * @property {string[]} aliases
  * @property {{name: string, label?: string, type: string, isWidget?: boolean}[]} inputs  `label`: in the page's language
@@ -187,6 +188,7 @@ function entriesOf(editor) {
       title: spec.title,
       name: spec.definition ? "" : type,
       category: spec.category || (spec.definition ? editor.text("palette.subgraphs") : ""),
+      menu: catalogue.menuOf(spec.category),
       doc: spec.doc,
       aliases: spec.aliases,
       inputs: inputs.filter((each) => !each.companionOf).map((each) => ({ name: each.name, label: wordFor(spec, "inputs", each.name), type: each.type, isWidget: Boolean(each.widget) })),

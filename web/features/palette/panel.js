@@ -13,7 +13,7 @@ import { rank, searchable } from "../../core/rank.js";
 /** @import { PaletteEntry, PaletteRequest } from "./palette.js" */
 /** @import { Searchable } from "../../core/rank.js" */
 
-/** One line: a node, a folder of nodes, or a heading. @typedef {{entry: PaletteEntry} | {folder: string, name: string, count: number} | {heading: string}} Row */
+/** One line: a node, a folder of nodes, or a heading. @typedef {{entry: PaletteEntry} | {folder: string, name: string, count: number} | {heading: string}} Row  `folder` with "/" */
 
 const PAGE_ROWS = 60; // made at once; more as one scrolls
 const STAR = "M12 3.6l2.6 5.3 5.8.8-4.2 4.1 1 5.8L12 16.9l-5.2 2.7 1-5.8-4.2-4.1 5.8-.8z";
@@ -26,7 +26,7 @@ let windows = 0; // for ids of rows
 /** @param {PaletteEntry} entry */
 function searchableOf(entry) {
   let found = searchables.get(entry);
-  if (!found) searchables.set(entry, (found = searchable([entry.title, entry.name].filter(Boolean), entry.aliases, entry.category)));
+  if (!found) searchables.set(entry, (found = searchable([entry.title, entry.name].filter(Boolean), entry.aliases, [entry.category, entry.menu].filter(Boolean).join("/"))));
   return found;
 }
 
@@ -37,7 +37,7 @@ function searchableOf(entry) {
  * @returns {{chosen: Promise<PaletteEntry | null>, close: () => void}}
  */
 export function openPanel(editor, all, request) {
-  const { settings, shell, graph } = editor;
+  const { catalogue, settings, shell, graph } = editor;
   /** @param {string} key @param {Record<string, string | number>} [values] */
   const t = (key, values) => editor.text(key, values);
   const id = `palette-${++windows}`;
@@ -111,7 +111,8 @@ export function openPanel(editor, all, request) {
         inner.set(name, (inner.get(name) ?? 0) + 1);
       }
     }
-    for (const [name, count] of [...inner].sort(([a], [b]) => a.localeCompare(b))) found.push({ folder: prefix + name, name, count });
+    const folders = [...inner].map(([name, count]) => ({ folder: prefix + name, name: catalogue.menuOf(name), count }));
+    found.push(...folders.sort((a, b) => a.name.localeCompare(b.name)));
     for (const entry of here.sort((a, b) => a.title.localeCompare(b.title))) found.push({ entry });
     return found;
   }
@@ -135,7 +136,7 @@ export function openPanel(editor, all, request) {
       parts.push(h("span", { class: "palette-fits" }, h("i", { class: "dot", style: { background: colourOfType(type) } }), t(wanted.side === "output" ? "palette.takes" : "palette.gives", { type })));
     }
     if (folder && !field.value) {
-      parts.push(h("button", { type: "button", class: "palette-up", on: { click: () => { folder = parentOf(folder); refresh(); field.focus(); } } }, "‹ ", folder));
+      parts.push(h("button", { type: "button", class: "palette-up", on: { click: () => { folder = parentOf(folder); refresh(); field.focus(); } } }, "‹ ", catalogue.menuOf(folder)));
     }
     where.replaceChildren(...parts);
     where.hidden = !parts.length;
@@ -161,7 +162,7 @@ export function openPanel(editor, all, request) {
       h("span", { class: "palette-name" }, entry.title),
       entry.isDeprecated && h("span", { class: "badge" }, t("palette.deprecated")),
       entry.isExperimental && h("span", { class: "badge" }, t("palette.experimental")),
-      h("span", { class: "palette-category" }, entry.category));
+      h("span", { class: "palette-category" }, entry.menu || entry.category));
   }
 
   function mark() {

@@ -552,7 +552,8 @@ export class QueuePanel {
 
   /** What went wrong, and in which node: its name as the person gave it, where that is known. @param {any} job */
   #reason({ id, error, workflow_id: workflowId }) {
-    const { node_id: nodeId, class_type: type, reason } = error;
+    const { node_id: nodeId, class_type: type } = error;
+    const reason = this.#editor.messages.failure(error.reason, error.kind, error.said);
     const known = this.#documentOf({ id, workflow_id: workflowId });
     const node = (nodeId && known && this.#editor.nodeOf(nodeId, known)?.node.name) || this.#editor.catalogue.spec(type)?.title || type;
     return node ? this.#t("queue.reason", { node, reason }) : reason;

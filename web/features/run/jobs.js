@@ -15,7 +15,7 @@ import { Emitter } from "../../core/emitter.js";
  * One node of a job. Times in ms, as `performance.now()` has them; `ms`: how long it took.
  * @typedef {{state: NodeState, value: number, max: number | null, since: number, ms?: number}} NodeRun
  *
- * @typedef {{nodeId: string | null, type: string, message: string, kind: string, traceback: string}} Failure
+ * @typedef {{nodeId: string | null, type: string, message: string, kind: string, traceback: string, said?: any}} Failure  `said`: what the server made the message of
  *
  * @typedef {object} JobEvents
  * @property {Job} state  of the job changed
@@ -27,7 +27,7 @@ import { Emitter } from "../../core/emitter.js";
  */
 
 const ENDED = new Set(["done", "partial", "failed", "cancelled"]);
-const BLOCKED = "ExecutionBlocked"; // the one kind of error after which a job goes on
+export const BLOCKED = "ExecutionBlocked"; // the one kind of error after which a job goes on
 const KEPT_ENDED = 200; // jobs that are remembered after their end
 
 export class Job {
@@ -179,6 +179,13 @@ export class Jobs {
     this.setState(job, state);
   }
 
+  /** A node was kept from running. What is told twice counts once. @param {Job} job @param {Failure} failure */
+  block(job, failure) {
+    if (job.blocked.some((each) => each.nodeId === failure.nodeId && each.message === failure.message)) return;
+    job.blocked.push(failure);
+    this.events.emit("blocked", { job, failure });
+  }
+
   /**
    * @param {Job} job
    * @param {string} id
@@ -218,12 +225,15 @@ const HEARD = {
     jobs.setState(job, "running");
     if (data.node === null || data.node === undefined) return;
     const id = String(data.display_node ?? data.node);
-    if (job.nodes.get(id)?.state !== "running") jobs.setNode(job, id, "running");
+    // While another one seems to run, the state that follows shortly says which of them has ended: that is told first.
+    const isAlone = [...job.nodes.values()].every((each) => each.state !== "running");
+    if (isAlone) jobs.setNode(job, id, "running");
     jobs.events.emit("progress", job);
   },
   progress_state(jobs, job, data) {
     jobs.setState(job, "running");
-    for (const each of /** @type {any[]} */ (Object.values(data.nodes ?? {}))) {
+    const told = /** @type {any[]} */ (Object.values(data.nodes ?? {}));
+    for (const each of [...told.filter(({ state }) => state !== "running"), ...told.filter(({ state }) => state === "running")]) {
       const id = String(each.display_node_id ?? each.node_id);
       const isItself = String(each.node_id) === id; // others are what it unfolded into
       const { value, max } = each;
@@ -245,8 +255,7 @@ const HEARD = {
   execution_error(jobs, job, data) {
     const failure = readFailure(data);
     if (failure.kind === BLOCKED) {
-      job.blocked.push({ ...failure, message: failure.message.replace(/^Execution Blocked: /, "") });
-      jobs.events.emit("blocked", { job, failure: job.blocked[job.blocked.length - 1] });
+      jobs.block(job, { ...failure, message: failure.message.replace(/^Execution Blocked: /, "") });
       return;
     }
     job.failure = failure;
@@ -279,11 +288,13 @@ function stopNodes(jobs, job) {
 /** @param {any} told  in a message, or as the job's record keeps it @returns {Failure} */
 export function readFailure(told) {
   const traceback = told.traceback ?? "";
+  const said = told.extra_info?.said ?? told.said;
   return {
     nodeId: told.node_id === null || told.node_id === undefined ? null : String(told.node_id),
     type: String(told.node_type ?? told.class_type ?? ""),
     message: String(told.exception_message ?? told.message ?? ""),
     kind: String(told.exception_type ?? ""),
+    ...(said ? { said } : {}),
     traceback: Array.isArray(traceback) ? traceback.join("") : String(traceback),
   };
 }

@@ -9,7 +9,7 @@ import { newId } from "../../core/ids.js";
 import { writeExactly } from "../../core/json.js";
 import { writeWorkflow } from "../../core/write.js";
 import { RunBar } from "./bar.js";
-import { Job, Jobs } from "./jobs.js";
+import { BLOCKED, Job, Jobs, readFailure } from "./jobs.js";
 import { Pace } from "./pace.js";
 import { nodesBehind, targetsOf } from "./reach.js";
 import { Sending } from "./sending.js";
@@ -354,7 +354,6 @@ export class RunService {
     if (job.state === "queued") this.jobs.setState(job, "cancelled"); // the server tells of running ones
   }
 
-  /** Takes out everything that waits, of this page and of others. */
   /** Takes out all that waits, of every page, when the person has said so: nothing brings it back. */
   async clearQueue() {
     const { shell } = this.#editor;
@@ -410,7 +409,7 @@ export class RunService {
   #stateChanged(job) {
     const { events, server } = this.#editor;
     if (job.state === "running" && job.document) job.wanted ??= nodesBehind(job.document, job.targets);
-    if (job.startedMs !== null && job.failure && (job.state === "failed" || job.state === "partial")) events.emit("run:failed", job);
+    if (job.startedMs !== null && job.failure && (job.state === "failed" || job.state === "partial") && !this.#isOutdated(job)) events.emit("run:failed", job);
     events.emit("run:job", job);
     if (!job.hasEnded) return;
     if (job.document && job.nodes.size && this.jobs.active.length < 20) void this.#explain(job);
@@ -422,6 +421,16 @@ export class RunService {
       this.#isStale = false;
       void this.queue({ count: 1 });
     }
+  }
+
+  /** Whether its document was run once more since, before or after a reload. @param {Job} job */
+  #isOutdated({ id, document, isRecalled }) {
+    return isRecalled && document !== null && (document.lastJobs.at(-1) !== id || this.jobs.all.some((each) => each.document === document && !each.isRecalled));
+  }
+
+  /** The newest job of a document. @param {Document} document @returns {Job | undefined} */
+  latestOf(document) {
+    return this.jobs.all.findLast((job) => job.document === document && !this.#isOutdated(job));
   }
 
   /** Learns how long nodes ran. @param {Job} job */
@@ -487,7 +496,7 @@ export class RunService {
 
   /** @param {string} type @param {any} data */
   hear(type, data) {
-    if (type === "notification" && data?.value) this.#editor.shell.note(String(data.value));
+    if (type === "notification" && data?.value) this.#editor.shell.note(this.#editor.messages.said(String(data.value), data.said));
     this.jobs.hear(type, data);
   }
 
@@ -543,6 +552,18 @@ export class RunService {
       job.isRecalled = true;
       if (!known) this.jobs.add(job);
       this.jobs.catchUp(job, record);
+      if (id === document.lastJobs.at(-1)) await this.#recallBlocked(job);
+    }
+  }
+
+  /** What kept nodes of the newest job from running: its record speaks of its end alone. @param {Job} job */
+  async #recallBlocked(job) {
+    try {
+      const { events } = await this.#editor.server.get(`/heddle/jobs/${encodeURIComponent(job.id)}/events?kind=node_blocked`);
+      if (this.#isOutdated(job)) return; // run again meanwhile
+      for (const { event } of events) this.jobs.block(job, { ...readFailure(event), kind: BLOCKED });
+    } catch {
+      // forgotten, or the line broke: the results stand there all the same
     }
   }
 }

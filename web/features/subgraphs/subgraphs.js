@@ -95,10 +95,7 @@ export const subgraphs = {
       if (!boundary) return;
       boundary.input.title = editor.text("subgraph.inputs");
       boundary.output.title = editor.text("subgraph.outputs");
-      for (const end of [boundary.input, boundary.output]) {
-        editor.view.layouts.forget(end);
-        editor.view.touchNode(end);
-      }
+      for (const end of [boundary.input, boundary.output]) editor.view.touchNode(end);
     };
     const stopGraph = editor.events.on("graph", nameEnds);
     nameEnds();

@@ -127,7 +127,7 @@ function tipOf(editor, { hit }) {
     const more = [];
     if (spec?.isDeprecated) more.push(editor.text("tips.deprecated"));
     if (spec?.isExperimental) more.push(editor.text("tips.experimental"));
-    if (spec?.category) more.push(spec.category.replaceAll("/", " › "));
+    if (spec?.category) more.push(editor.catalogue.menuOf(spec.category).replaceAll("/", " › "));
     return { title: node.name, kind: node.type, text: spec?.doc, more, errors: errors.map((each) => [each.input, each.message, each.details].filter(Boolean).join(": ")) };
   }
   const details = errors.filter((each) => each.details);

@@ -1,9 +1,10 @@
 /**
- * Nodes in the language of the page: those that are built in by a file beside the page's texts, others in the words that
- * their packs bring along. What has none keeps its English name.
+ * Nodes and their menus in the language of the page: those that are built in by files beside the page's texts, others in
+ * the words that their packs bring along; and what the server says, and notes of the workflows that ship. What has no
+ * words there stays in English.
  */
 
-import { mergeWords } from "../../core/words.js";
+import { mergeMenus, mergeWords } from "../../core/words.js";
 
 /** @import { Editor, Feature } from "../../core/editor.js" */
 
@@ -20,16 +21,22 @@ export const translations = {
 /** @param {Editor} editor @param {() => boolean} isWanted */
 async function load(editor, isWanted) {
   const { locale } = editor.messages;
-  const [told, own] = await Promise.all([editor.server.get("/i18n"), locale === "en" ? {} : ownWords(locale)]);
+  const own = /** @type {const} */ (["nodes", "categories", "server", "notes"]).map((of) => (locale === "en" ? {} : ownWords(of, locale)));
+  const [told, nodes, menus, sentences, notes] = await Promise.all([editor.server.get("/i18n"), ...own]);
   // Packs have files for "zh" where the page has "zh-CN".
-  const definitions = [own, ...["en", locale.split("-")[0], locale].map((name) => told?.[name]?.nodeDefs)];
-  if (!isWanted() || !definitions.some((each) => each && Object.keys(each).length)) return;
-  editor.catalogue.translate(mergeWords(definitions));
+  const packs = ["en", locale.split("-")[0], locale].map((name) => told?.[name]);
+  const words = mergeWords([nodes, ...packs.map((each) => each?.nodeDefs)]);
+  const names = mergeMenus([...packs.map((each) => each?.nodeCategories), menus]); // the page's own are the same for all packs
+  if (!isWanted()) return;
+  editor.messages.add(sentences);
+  editor.messages.addWhole(notes);
+  if (!Object.keys(words).length && !Object.keys(names).length) return;
+  editor.catalogue.translate(words, names);
   editor.view.touchAll();
   editor.events.emit("catalogue", null);
 }
 
-/** @param {string} locale @returns {Promise<Record<string, import("../../core/words.js").Words>>} */
-async function ownWords(locale) {
-  return (await fetch(new URL(`../../locales/nodes.${locale}.json`, import.meta.url))).json();
+/** @param {"nodes" | "categories" | "server" | "notes"} of @param {string} locale @returns {Promise<Record<string, any>>} */
+async function ownWords(of, locale) {
+  return (await fetch(new URL(`../../locales/${of}.${locale}.json`, import.meta.url))).json();
 }

@@ -234,7 +234,7 @@ export class Notes {
     const { view, shell } = this.#editor;
     for (const each of this.#shown.values()) each.isSeen = false;
     for (const [node, { input, box }] of this.#seen) {
-      const text = String(node.values[input.name]);
+      const text = this.#editor.messages.whole(String(node.values[input.name])); // the file keeps its own
       let note = this.#shown.get(node);
       if (!note) {
         const element = h("div", { class: "widget-note" });

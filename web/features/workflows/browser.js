@@ -2,7 +2,7 @@
 
 import { h } from "../../core/dom.js";
 import { nameWithFolders } from "./files.js";
-import { lackOf } from "./panel.js";
+import { aboutOf, lackOf, titleOf } from "./panel.js";
 import { sketch } from "./sketch.js";
 
 /** @import { Editor } from "../../core/editor.js" */
@@ -31,10 +31,10 @@ export async function showBrowser(editor, files, shelf = "examples") {
           note: lackOf(editor, all.find((/** @type {any} */ one) => one.source === "user" && one.name === nameWithFolders(each.path))), open: () => files.openPath(each.path),
         }))
         : all.filter((/** @type {any} */ each) => each.source !== "user").map((/** @type {any} */ each) => ({
-          title: each.title ?? each.name, name: each.name, note: lackOf(editor, each),
+          title: titleOf(editor, each), name: each.name, about: aboutOf(editor, each), note: lackOf(editor, each),
           picture: each.thumbnail ?? `/templates/${encodeURIComponent(each.name)}-1.webp`, open: () => files.openExample(each.name),
         }));
-      cards.replaceChildren(...found.filter((/** @type {any} */ each) => each.title.toLowerCase().includes(wanted)).map((/** @type {any} */ each) => {
+      cards.replaceChildren(...found.filter((/** @type {any} */ each) => `${each.title} ${each.name ?? ""} ${each.about ?? ""}`.toLowerCase().includes(wanted)).map((/** @type {any} */ each) => {
         const picture = h("div", { class: "card-picture" });
         if (each.picture) {
           const image = h("img", { src: each.picture, alt: "", loading: "lazy" });
@@ -46,7 +46,7 @@ export async function showBrowser(editor, files, shelf = "examples") {
         return h("button", { type: "button", class: "card", on: { click: async () => {
           close();
           await each.open().catch((/** @type {unknown} */ error) => editor.report(error));
-        } } }, picture, h("span", { class: "card-title" }, each.title), each.note && h("span", { class: "row-note" }, each.note));
+        } } }, picture, h("span", { class: "card-title" }, each.title), each.about && h("span", { class: "row-note" }, each.about), each.note && h("span", { class: "row-note" }, each.note));
       }));
       if (!cards.children.length) cards.append(h("p", { class: "faint" }, editor.text("workflows.none-found")));
     };

@@ -63,9 +63,9 @@ export class Files {
     return state;
   }
 
-  #freeName() {
+  /** One that no tab has. @param {string} [base]  how it begins */
+  #freeName(base = this.#editor.text("workflows.unnamed")) {
     const taken = new Set(this.#editor.documents.map((each) => this.#states.get(each)?.name));
-    const base = this.#editor.text("workflows.unnamed");
     for (let i = 1; ; i++) {
       const name = i === 1 ? base : `${base} ${i}`;
       if (!taken.has(name)) return name;
@@ -238,10 +238,23 @@ export class Files {
     }
     if (!media.length) return;
     try {
-      await this.#editor.services.media?.placeAll(media, place);
+      await this.#place(media, place);
     } catch (error) {
       this.#editor.report(error);
     }
+  }
+
+  /**
+   * Files without a workflow: while a form is shown they are for its fields, and nodes that nobody sees are not made.
+   * @param {File[]} files
+   * @param {{x: number, y: number}} [place]  graph px
+   */
+  async #place(files, place) {
+    const { form, media } = this.#editor.services;
+    if (!form?.isShown) return media?.placeAll(files, place);
+    const left = form.take(files);
+    if (left.length) form.refuse(left);
+    return undefined;
   }
 
   /**
@@ -250,9 +263,10 @@ export class Files {
    * @param {(file: File) => unknown} [onMedia]  is given what carries none and can be an input; without it a node is made
    * @returns {Promise<Document | null>} null: nothing in it could be opened; the person was told
    */
-  async openAnything(what, onMedia = (file) => this.#editor.services.media?.place(file)) {
+  async openAnything(what, onMedia = (file) => this.#place([file])) {
     if (what && typeof what === "object" && !(what instanceof Blob)) return this.openSaved(what);
-    const name = what instanceof File ? what.name : this.#editor.text("workflows.pasted");
+    const isPasted = !(what instanceof File); // and no file holds it
+    const name = isPasted ? this.#freeName(this.#editor.text("workflows.pasted")) : what.name;
     if (what instanceof Blob && what.size > LARGEST_FILE && /\.json$/i.test(name)) {
       throw new Error(this.#editor.text("workflows.too-large", { name, megabytes: LARGEST_FILE / 2 ** 20 }));
     }
@@ -263,7 +277,7 @@ export class Files {
       if (typeof what !== "string" || /^\s*\{/.test(text)) {
         const saved = this.#parse(text, name);
         if (text.includes("\uFFFD")) this.#editor.shell.note(this.#editor.text("workflows.lost-letters", { name }), { kind: "error" });
-        if (Array.isArray(saved?.nodes)) return this.openSaved(saved, { name: nameOf(name) });
+        if (Array.isArray(saved?.nodes)) return this.openSaved(saved, { name: nameOf(name), isUnsaved: isPasted });
         if (Array.isArray(saved?.templates)) return this.#openTemplates(saved.templates, name);
         if (!mayHoldGraph(saved)) throw this.#isOther(saved, name);
       }
@@ -271,17 +285,17 @@ export class Files {
     const form = new FormData();
     form.append("file", what instanceof Blob ? what : new Blob([what], { type: "text/plain" }), name);
     const found = await this.#editor.server.askExactly("POST", "/heddle/open", form);
-    const notes = (found.notes ?? []).map((/** @type {any} */ note) => (typeof note === "string" ? note : (note.message ?? JSON.stringify(note))));
+    const notes = (found.notes ?? []).map((/** @type {string} */ note, /** @type {number} */ i) => this.#editor.messages.said(note, found.notes_said?.[i]));
     if (found.kind === "media" && notes.length) this.#editor.shell.note(this.#editor.text("workflows.damaged-input", { name, reason: notes.join("; ") }), { kind: "error" });
     else for (const note of notes) this.#editor.shell.note(this.#editor.text("workflows.file-note", { name, note }));
     if (found.workflow) {
-      const document = this.openSaved(found.workflow, { name: nameOf(found.name ?? name) });
+      const document = this.openSaved(found.workflow, { name: nameOf(isPasted ? name : (found.name ?? name)), isUnsaved: isPasted });
       if (found.kind !== "workflow") document.journal.clear();
       return document;
     }
     if (found.kind === "media" && what instanceof File && this.#editor.services.media) {
       await onMedia(what);
-      if (!notes.length) this.#editor.shell.note(this.#editor.text("workflows.became-input", { name }));
+      if (!notes.length && !this.#editor.services.form?.isShown) this.#editor.shell.note(this.#editor.text("workflows.became-input", { name }));
       return this.#editor.document;
     }
     if (found.kind === "templates") return this.#openTemplates(found.templates, name);

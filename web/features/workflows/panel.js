@@ -8,6 +8,7 @@ import { nameOf, nameWithFolders } from "./files.js";
 /** @import { Files } from "./files.js" */
 
 const MOST_NAMED = 3; // of what is missing
+const TRASH = "M5 7h14M10 7V4h4v3M7 7l1 13h8l1-13M10 11v5M14 11v5";
 
 /**
  * @param {Editor} editor
@@ -31,6 +32,7 @@ export function fillPanel(editor, files, drafts, body) {
   /** @type {any[]} */
   let examples = [];
   let unsaved = 0; // elsewhere
+  let showsDeleted = false;
 
   let asked = 0; // answers that come late are not shown
 
@@ -64,8 +66,8 @@ export function fillPanel(editor, files, drafts, body) {
         await refresh();
       } } }, editor.text("workflows.drafts-count", { count: unsaved }))] : []),
       section("workflows.mine", mine.filter((each) => isWanted(each.path)).map(ownRow), mine.length ? "workflows.none-found" : "workflows.none-yet"),
-      section("workflows.examples", examples.filter((each) => isWanted(`${each.name} ${each.title}`)).map(exampleRow), "workflows.none-found"),
-      ...(deleted.length ? [h("details", {}, h("summary", {}, editor.text("workflows.deleted", { count: deleted.length })), ...deleted.filter((each) => isWanted(each.path)).map(deletedRow))] : []),
+      section("workflows.examples", examples.filter((each) => isWanted([each.name, each.title, titleOf(editor, each), aboutOf(editor, each)].join(" "))).map(exampleRow), "workflows.none-found"),
+      ...(deleted.length ? [h("details", { open: showsDeleted, on: { toggle: (/** @type {Event} */ event) => (showsDeleted = /** @type {HTMLDetailsElement} */ (event.target).open) } }, h("summary", {}, editor.text("workflows.deleted", { count: deleted.length })), ...deleted.filter((each) => isWanted(each.path)).map(deletedRow))] : []),
     );
   };
 
@@ -105,7 +107,7 @@ export function fillPanel(editor, files, drafts, body) {
   const exampleRow = (each) =>
     h("div", { class: "workflow-row" }, h("button", { type: "button", class: "row-main", on: { click: (/** @type {MouseEvent} */ event) => event.detail < 2 && attempt(() => files.openExample(each.name)) } },
       each.thumbnail || each.source === "shipped" ? h("img", { src: each.thumbnail ?? `/templates/${encodeURIComponent(each.name)}-1.webp`, alt: "", loading: "lazy" }) : null,
-      h("span", { class: "row-texts" }, h("span", { class: "row-name" }, each.title ?? each.name), h("span", { class: "row-note" }, lackOf(editor, each)))));
+      h("span", { class: "row-texts" }, h("span", { class: "row-name" }, titleOf(editor, each)), h("span", { class: "row-note" }, lackOf(editor, each) ?? aboutOf(editor, each)))));
 
   /** @param {any} each */
   const deletedRow = (each) =>
@@ -113,7 +115,17 @@ export function fillPanel(editor, files, drafts, body) {
       h("button", { type: "button", on: { click: () => attempt(async () => {
         await editor.server.post(`/heddle/files/workflows/${encodeURIComponent(each.path)}/versions/${each.version}/restore`, {});
         await files.openPath(each.path);
-      }) } }, editor.text("workflows.restore")));
+      }) } }, editor.text("workflows.restore")),
+      h("button", { type: "button", class: "quiet", title: editor.text("workflows.forget"), "aria-label": editor.text("workflows.forget-of", { name: nameWithFolders(each.path) }), on: { click: () => attempt(() => forget(each)) } }, icon(TRASH)));
+
+  /** Nothing brings it back: the person is asked. @param {any} each */
+  const forget = async (each) => {
+    const answer = await editor.shell.ask(editor.text("workflows.forget-of", { name: nameWithFolders(each.path) }), editor.text("workflows.forget-ask", { count: each.versions }), [
+      { id: "forget", text: editor.text("workflows.forget"), isDangerous: true },
+      { id: "keep", text: editor.text("shell.cancel"), isMain: true },
+    ]);
+    if (answer === "forget") await editor.server.ask("DELETE", `/heddle/files/workflows/${encodeURIComponent(each.path)}/versions`);
+  };
 
   /** @param {() => Promise<unknown>} work */
   const attempt = async (work) => {
@@ -126,9 +138,9 @@ export function fillPanel(editor, files, drafts, body) {
   };
 
   search.addEventListener("input", render);
-  const stop = editor.events.on("workflow:saved", () => void refresh());
+  const stops = /** @type {const} */ (["workflow:saved", "workflow:pictured"]).map((name) => editor.events.on(name, () => void refresh()));
   void refresh();
-  return stop;
+  return () => stops.forEach((stop) => stop());
 }
 
 /**
@@ -142,6 +154,18 @@ export function lackOf(editor, told) {
   const names = [...nodes, ...files.map((/** @type {any} */ each) => each.name)];
   if (!names.length) return told?.runs === false ? editor.text("workflows.no-run") : null;
   return editor.text("workflows.lacks", { names: names.slice(0, MOST_NAMED).join(", ") + (names.length > MOST_NAMED ? ", …" : "") });
+}
+
+/** What an example is called; one that packs or a person brought, as its file is. @param {Editor} editor @param {any} told */
+export function titleOf(editor, told) {
+  const name = `example.${told.name}.title`;
+  return editor.messages.has(name) ? editor.text(name) : told.title ?? told.name;
+}
+
+/** What it shows, in a sentence; null of others than those that ship. @param {Editor} editor @param {any} told */
+export function aboutOf(editor, told) {
+  const name = `example.${told.name}.about`;
+  return editor.messages.has(name) ? editor.text(name) : null;
 }
 
 /** @param {Editor} editor @param {number} time  ms since 1970 */

@@ -67,6 +67,9 @@ export const workflows = {
       order: 10,
       open: async (body) => (await import("./panel.js")).fillPanel(editor, files, drafts, body),
     });
+    const stopPictures = editor.events.on("workflow:saved", (document) => void import("./thumbnail.js")
+      .then(({ keepThumbnail }) => keepThumbnail(editor, files, document))
+      .catch((error) => console.warn("the workflow has no picture", error)));
     const stopToggle = editor.commands.add({ id: "panel.workflows", title: "command.panel-workflows", keys: ["w"], run: () => editor.shell.togglePanel("workflows") });
 
     const empty = editor.document;
@@ -105,6 +108,7 @@ export const workflows = {
       removeEventListener("hashchange", followAddress);
       stopCommands();
       stopToggle();
+      stopPictures();
       removePanel();
       drafts.dispose();
       tabs.dispose();

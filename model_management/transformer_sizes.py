@@ -1,0 +1,66 @@
+"""Sizes of diffusion transformers and their text encoders, read from a header as in `net_sizes.py`."""
+
+from __future__ import annotations
+
+import math
+
+from heddle.networks.flux import SIDE, FluxConfig
+from heddle.networks.mmdit import MmditConfig
+from heddle.networks.t5 import T5Config
+from model_management.header import Header
+
+
+def flux_config(header: Header, prefix: str) -> FluxConfig:
+    """The FLUX.1 transformer below `prefix`."""
+    width, patch_in = header.shape(f"{prefix}img_in.weight")
+    block = f"{prefix}double_blocks.0."
+    return FluxConfig(
+        width=width,
+        head_width=header.shape(f"{block}img_attn.norm.query_norm.scale")[0],
+        mlp_width=header.shape(f"{block}img_mlp.0.weight")[0],
+        double_blocks=header.numbered(f"{prefix}double_blocks."),
+        single_blocks=header.numbered(f"{prefix}single_blocks."),
+        context_width=header.shape(f"{prefix}txt_in.weight")[1],
+        vector_width=header.shape(f"{prefix}vector_in.in_layer.weight")[1],
+        in_channels=patch_in // SIDE**2,
+        out_channels=header.shape(f"{prefix}final_layer.linear.weight")[0] // SIDE**2,
+        has_guidance=f"{prefix}guidance_in.in_layer.weight" in header,
+    )
+
+
+def mmdit_config(header: Header, prefix: str) -> MmditConfig:
+    """The Stable Diffusion 3 transformer below `prefix`."""
+    width, in_channels, side, _side = header.shape(f"{prefix}x_embedder.proj.weight")
+    first = f"{prefix}joint_blocks.0.x_block."
+    blocks = range(header.numbered(f"{prefix}joint_blocks."))
+    return MmditConfig(
+        width=width,
+        mlp_width=header.shape(f"{first}mlp.fc1.weight")[0],
+        second_attention=tuple(f"{prefix}joint_blocks.{block}.x_block.attn2.qkv.weight" in header for block in blocks),
+        context_width=header.shape(f"{prefix}context_embedder.weight")[1],
+        vector_width=header.shape(f"{prefix}y_embedder.mlp.0.weight")[1],
+        places=math.isqrt(header.shape(f"{prefix}pos_embed")[1]),
+        in_channels=in_channels,
+        out_channels=header.shape(f"{prefix}final_layer.linear.weight")[0] // side**2,
+        side=side,
+        has_qk_norm=f"{first}attn.ln_q.weight" in header,
+    )
+
+
+def t5_config(header: Header, prefix: str) -> T5Config:
+    """The T5 encoder below `prefix`."""
+    vocabulary, width = header.shape(f"{prefix}shared.weight")
+    blocks = f"{prefix}encoder.block."
+    attention, mlp = f"{blocks}0.layer.0.SelfAttention.", f"{blocks}0.layer.1.DenseReluDense."
+    buckets, heads = header.shape(f"{attention}relative_attention_bias.weight")
+    return T5Config(
+        width=width,
+        layers=header.numbered(blocks),
+        heads=heads,
+        inner_width=header.shape(f"{attention}q.weight")[0],
+        mlp_width=header.shape(f"{mlp}wo.weight")[1],
+        vocabulary=vocabulary,
+        buckets=buckets,
+        has_gate=f"{mlp}wi_0.weight" in header,
+        bias_in_each_layer=f"{blocks}1.layer.0.SelfAttention.relative_attention_bias.weight" in header,
+    )
