@@ -79,7 +79,12 @@ KNOWN_LAYOUTS = (
         next_step=LOOSE,
     ),
     network("HunyuanVideo", "double_blocks.0.img_attn_qkv.weight", "txt_in.c_embedder.linear_1.weight"),
-    network("Chroma", "double_blocks.0.img_attn.qkv.weight", "distilled_guidance_layer.in_proj.weight"),
+    network(
+        "the network of Chroma alone",
+        "double_blocks.0.img_attn.qkv.weight",
+        "distilled_guidance_layer.in_proj.weight",
+        next_step=LOOSE,
+    ),
     network(
         "the network of FLUX.1 alone",
         "double_blocks.0.img_attn.qkv.weight",

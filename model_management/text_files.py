@@ -18,6 +18,8 @@ from model_management.transformer_sizes import t5_config
 
 #: By the width of their tokens, which published encoders of one kind differ in.
 NAMES = {768: "l", 1024: "h", 1280: "g"}
+#: Stable Diffusion 2 reads OpenCLIP-H's second last layer, so files of diffusers leave its last one out.
+LAYERS_WITHOUT_LAST = {"h": 23}
 T5_NAMES = {4096: "t5xxl"}
 
 
@@ -57,7 +59,10 @@ def open_text_encoders(paths: Sequence[Path], type: str, families: Sequence[Fami
             continue
         header, layout, prefix = found[part.name]
         own: TextPart = replace(part, prefix=prefix, config=layout.config, place=layout.place)
-        encoders.append(text_encoder(header, own))
+        encoder = text_encoder(header, own)
+        if LAYERS_WITHOUT_LAST.get(part.name) == encoder.config.layers:
+            encoder = replace(encoder, last_layer=part.layer + 1)
+        encoders.append(encoder)
     return Clip(tuple(encoders), family.join)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from heddle.networks.chroma import ChromaConfig
 from heddle.networks.flux import SIDE, FluxConfig
 from heddle.networks.mmdit import MmditConfig
 from heddle.networks.t5 import T5Config
@@ -25,6 +26,24 @@ def flux_config(header: Header, prefix: str) -> FluxConfig:
         in_channels=patch_in // SIDE**2,
         out_channels=header.shape(f"{prefix}final_layer.linear.weight")[0] // SIDE**2,
         has_guidance=f"{prefix}guidance_in.in_layer.weight" in header,
+    )
+
+
+def chroma_config(header: Header, prefix: str) -> ChromaConfig:
+    """The Chroma transformer below `prefix`."""
+    width, patch_in = header.shape(f"{prefix}img_in.weight")
+    block, asking = f"{prefix}double_blocks.0.", f"{prefix}distilled_guidance_layer."
+    return ChromaConfig(
+        width=width,
+        head_width=header.shape(f"{block}img_attn.norm.query_norm.scale")[0],
+        mlp_width=header.shape(f"{block}img_mlp.0.weight")[0],
+        double_blocks=header.numbered(f"{prefix}double_blocks."),
+        single_blocks=header.numbered(f"{prefix}single_blocks."),
+        context_width=header.shape(f"{prefix}txt_in.weight")[1],
+        in_channels=patch_in // SIDE**2,
+        out_channels=header.shape(f"{prefix}final_layer.linear.weight")[0] // SIDE**2,
+        asking_width=header.shape(f"{asking}in_proj.weight")[0],
+        asking_layers=header.numbered(f"{asking}layers."),
     )
 
 

@@ -37,6 +37,7 @@ class Method(NamedTuple):
 METHODS = {
     "CheckpointLoaderSimple": Method("load_checkpoint"),
     "CheckpointLoader": Method("load_checkpoint"),
+    "DiffusersLoader": Method("load_checkpoint"),
     "VAELoader": Method("load_vae"),
     "LoraLoader": Method("load_lora"),
     "LoraLoaderModelOnly": Method("load_lora_model_only"),

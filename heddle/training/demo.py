@@ -165,7 +165,7 @@ def harden_norms(plan: DemoPlan, soft: Autoencoder) -> Autoencoder:
     smaller: what writes it anew by weight and bias, what passes it on by its bias alone.
     """
     factor = (LAYOUT_EPS / SOFT_EPS) ** 0.5
-    hard = build_autoencoder(plan, soft.quant_conv.weight.device, TRAINABLE)
+    hard = build_autoencoder(plan, next(soft.parameters()).device, TRAINABLE)
     hard.load_state_dict(soft.state_dict())
     for name, parameter in hard.named_parameters():
         layer, kind = name.split(".")[-2:] if "sample.conv" not in name else ("sample", name.split(".")[-1])
@@ -307,6 +307,7 @@ def whiten_latents(vae: Autoencoder, moments: Tensor) -> Tensor:
     shift = parts.sum(dim=1).log() - shares @ log_variances.mean(dim=(0, 2, 3)).double()
 
     quant, post = vae.quant_conv, vae.post_quant_conv
+    assert isinstance(quant, nn.Conv2d) and isinstance(post, nn.Conv2d)
     assert quant.bias is not None and post.bias is not None
     place = {"device": quant.weight.device, "dtype": torch.float64}
     turn = torch.block_diag(inward, shares).to(**place)

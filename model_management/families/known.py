@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from model_management.families.chroma.family import CHROMA
 from model_management.families.flux.family import FLUX
 from model_management.families.flux_control.family import FLUX_CONTROL
 from model_management.families.flux_fill.family import FLUX_FILL
@@ -31,4 +32,5 @@ FAMILIES: tuple[Family, ...] = (
     FLUX,
     FLUX_FILL,
     FLUX_CONTROL,
+    CHROMA,
 )

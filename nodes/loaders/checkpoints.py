@@ -10,6 +10,7 @@ from heddle.graph.declare import Files, node
 from heddle.samplers.predictions import Epsilon, Velocity
 from heddle.wires import Clip, Model, Vae
 from model_management.checkpoint import open_checkpoint, open_vae
+from model_management.diffusers_folder import open_diffusers_folder
 from model_management.families.known import FAMILIES
 from model_management.small_vae import LATENTS, open_small_vae
 from model_management.written_predictions import prediction_in
@@ -45,6 +46,18 @@ def load_checkpoint_with_config(
         case "eps":
             model = replace(model, predicts=Epsilon(schedule))
     return model, opened.clip, opened.vae
+
+
+@node(
+    "DiffusersLoader", category="model/loaders", name="Load Diffusers Model (DEPRECATED)", deprecated=True,
+    search=("folder", "huggingface"),
+)  # fmt: skip
+def load_diffusers_folder(
+    model_path: Annotated[str, Files("diffusers", tip="A folder with model_index.json, and one for each net.")],
+    ctx: Context,
+) -> tuple[Model, Clip, Vae]:
+    """Open a model that lies in a folder, as diffusers keeps them."""
+    return open_diffusers_folder(ctx.folders.find("diffusers", model_path), FAMILIES)
 
 
 @node("VAELoader", category="model/loaders", name="Load VAE", search=("autoencoder",))

@@ -62,7 +62,7 @@ class Workshop:
         """The checkpoint of a recipe, {command, sha256}, made now if it is not in the cache."""
         wanted = recipe["sha256"]
         if wanted not in self._made:
-            self._made[wanted] = self._make(shlex.split(recipe["command"]), wanted)
+            self._made[wanted] = self._make(_words(recipe["command"]), wanted)
         return self._made[wanted]
 
     def _make(self, words: list[str], wanted: str) -> Path:
@@ -99,6 +99,13 @@ class Workshop:
         finally:
             unfinished.unlink(missing_ok=True)
         return path
+
+
+def _words(command: str) -> list[str]:
+    """A command's words. Backslashes stay: they belong to patterns, which stand there without quotes."""
+    reader = shlex.shlex(command, posix=True, punctuation_chars=False)
+    reader.whitespace_split, reader.escape, reader.commenters = True, "", ""
+    return list(reader)
 
 
 def _sha256(path: Path) -> str:

@@ -44,6 +44,13 @@ def test_one_encoder_is_that_of_the_family_that_reads_it_alone(small, paths) -> 
         assert encoder.part.pad == (49407 if name == "l" else 0)
 
 
+def test_an_encoder_without_the_last_layer_that_nobody_reads_is_read_at_its_end(small, paths, monkeypatch) -> None:
+    (whole,) = open_text_encoders([paths["h"]], "stable_diffusion", FAMILIES).encoders
+    monkeypatch.setattr(text_files, "LAYERS_WITHOUT_LAST", {"h": whole.config.layers})
+    (cut,) = open_text_encoders([paths["h"]], "stable_diffusion", FAMILIES).encoders
+    assert (whole.last_layer, cut.last_layer) == (-2, -1)
+
+
 @pytest.mark.parametrize("order", ["lg", "gl"])
 def test_two_encoders_make_sdxls_in_any_order(small, paths, order: str) -> None:
     clip = open_text_encoders([paths[name] for name in order], "sdxl", FAMILIES)

@@ -79,7 +79,6 @@ def count(state: State, prefix: str) -> int:
 
 def flux(state: State, x, timesteps, context, vector, guidance=None, reference_places=(), references=()):
     """reference_places: of each reference, the place of its first patch: number, row, column."""
-    head = state["double_blocks.0.img_attn.norm.query_norm.scale"].shape[0]
     width = state["img_in.weight"].shape[0]
 
     def embed(name, y):
@@ -92,6 +91,37 @@ def flux(state: State, x, timesteps, context, vector, guidance=None, reference_p
     def moves(name):
         return linear(state, name, swish(time))[:, None].split(width, -1)
 
+    return flux_blocks(state, x, context, moves, reference_places, references)
+
+
+def chroma(state: State, x, timesteps, context, guidance):
+    asked = "distilled_guidance_layer"
+    told = torch.cat([waves(1000 * timesteps, 16), waves(1000 * guidance, 16)], -1)
+    numbers = waves(1000.0 * torch.arange(344), 32)
+    y = torch.stack([torch.cat([told, numbers[i].expand(len(told), -1)], -1) for i in range(344)], 1)
+    y = linear(state, f"{asked}.in_proj", y)
+    for number in range(count(state, f"{asked}.layers.")):
+        inner = linear(state, f"{asked}.layers.{number}.in_layer", root_norm(y, state[f"{asked}.norms.{number}.scale"]))
+        y = y + linear(state, f"{asked}.layers.{number}.out_layer", swish(inner))
+    vectors = linear(state, f"{asked}.out_proj", y)
+    doubles, singles = count(state, "double_blocks."), count(state, "single_blocks.")
+
+    def moves(name):
+        kind, number, layer = name.split(".")[:3]
+        if kind == "final_layer":
+            first, size = 342, 2
+        elif kind == "single_blocks":
+            first, size = 3 * int(number), 3
+        else:
+            first, size = 3 * singles + 6 * int(number) + (6 * doubles if layer == "txt_mod" else 0), 6
+        return [vectors[:, first + i, None] for i in range(size)]
+
+    return flux_blocks(state, x, context, moves)
+
+
+def flux_blocks(state: State, x, context, moves, reference_places=(), references=()):
+    head = state["double_blocks.0.img_attn.norm.query_norm.scale"].shape[0]
+    width = state["img_in.weight"].shape[0]
     text = linear(state, "txt_in", context)
     image = linear(state, "img_in", torch.cat([patch_numbers(each, 2) for each in (x, *references)], 1))
     first = head // 8

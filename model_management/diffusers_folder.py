@@ -1,0 +1,62 @@
+"""Whole models as diffusers keeps them: a folder with one for each net."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from heddle.graph.errors import WeightsError
+from heddle.samplers.predictions import Velocity
+from model_management.checkpoint import OpenedCheckpoint, open_network, open_vae
+from model_management.family import Family
+from model_management.text_files import open_text_encoders
+
+#: What the file of a net is called, the best first.
+_STEMS = ("diffusion_pytorch_model", "model", "pytorch_model")
+_ENDINGS = (".safetensors", ".fp16.safetensors", ".bin", ".fp16.bin")
+
+_TEXT_FOLDERS = ("text_encoder", "text_encoder_2")
+
+
+def open_diffusers_folder(folder: Path, families: Sequence[Family]) -> OpenedCheckpoint:
+    """The handles of a model in a folder: unet, text_encoder, perhaps text_encoder_2, vae.
+
+    Raises: WeightsError, if a part is missing, damaged or of no family among these; GraphError, if the text encoders
+        are not those that the family reads.
+    """
+    model = open_network(find_weights(folder / "unet"), families)
+    if _scheduler(folder).get("prediction_type") == "v_prediction":
+        model = replace(model, predicts=Velocity(model.predicts.schedule))
+    texts = [find_weights(folder / name) for name in _TEXT_FOLDERS if (folder / name).is_dir()]
+    vae = open_vae(find_weights(folder / "vae"))
+    clip = open_text_encoders(texts, model.family.text_type, families)
+    return OpenedCheckpoint(replace(model, vae=vae), clip, vae)
+
+
+def find_weights(folder: Path) -> Path:
+    """The file with a net's weights. Raises: WeightsError, if there is none."""
+    for stem in _STEMS:
+        for ending in _ENDINGS:
+            if (path := folder / f"{stem}{ending}").is_file():
+                return path
+    raise WeightsError(
+        f"{folder} holds no weights: {_STEMS[0]}.safetensors or {_STEMS[1]}.safetensors is wanted, whole and not in "
+        "shards; download the folder again, or choose the model's single-file checkpoint",
+        file=folder,
+    )
+
+
+def _scheduler(folder: Path) -> dict[str, Any]:
+    path = folder / "scheduler" / "scheduler_config.json"
+    if not path.is_file():
+        return {}
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError) as problem:
+        raise WeightsError(
+            f"{path} cannot be read: {problem}; it says what the network predicts: download it again", file=path
+        ) from problem
+    return content if isinstance(content, dict) else {}

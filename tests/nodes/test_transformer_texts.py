@@ -1,0 +1,136 @@
+"""Nodes for Stable Diffusion 3 and FLUX.1: their prompts, guidance, references and empty latents."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from heddle.graph.errors import FileProblem, GraphError
+from heddle.networks.clip_text import EncodedText
+from model_management.checkpoint import OpenedCheckpoint, open_checkpoint
+from model_management.families.known import FAMILIES
+from model_management.weights import Weights
+from nodes.conditioning.references import add_reference
+from nodes.conditioning.texts import encode_prompt
+from nodes.conditioning.transformer_texts import encode_flux, encode_sd3, leave_out_guidance, set_guidance
+from nodes.latent.empty import make_empty_latent, make_empty_sd3_latent
+from nodes.sampling.ksampler import ksampler
+from tests.model_management import tiny, tiny_transformers
+from tests.nodes.fake_context import FakeContext
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory: pytest.TempPathFactory) -> dict[str, OpenedCheckpoint]:
+    folder = tmp_path_factory.mktemp("m")
+    contents = {
+        "flux": tiny_transformers.flux_tensors(),
+        "sd3": tiny_transformers.sd3_tensors("l", "g"),
+        "bare": tiny_transformers.sd3_tensors(),
+    }
+    return {
+        name: open_checkpoint(tiny.write_checkpoint(folder / f"{name}.safetensors", each), FAMILIES)
+        for name, each in contents.items()
+    }
+
+
+@pytest.fixture
+def ctx(tmp_path: Path) -> FakeContext:
+    tiny_transformers.write_t5_table(tmp_path / "models" / "tokenizers")
+    return FakeContext(tmp_path, weights=Weights(torch.device("cpu")))
+
+
+def test_each_encoder_of_flux_reads_its_own_text(opened, ctx) -> None:
+    clip = opened["flux"].clip
+    ((states, more),) = encode_flux(clip, "a cat", "a dog", 2.5, ctx)
+    ((other_t5, same_l),) = encode_flux(clip, "a cat", "a bird", 2.5, ctx)
+    ((same_t5, other_l),) = encode_flux(clip, "a bird", "a dog", 2.5, ctx)
+    assert states.shape == (1, 256, 48) and more["guidance"] == 2.5
+    assert torch.equal(states, same_t5) and not torch.equal(states, other_t5)
+    assert torch.equal(more["pooled_output"], same_l["pooled_output"])
+    assert not torch.equal(more["pooled_output"], other_l["pooled_output"])
+
+
+def test_one_prompt_is_read_by_all_encoders(opened, ctx) -> None:
+    ((states, more),) = encode_prompt("a cat", opened["flux"].clip, ctx)
+    ((wanted, wanted_more),) = encode_flux(opened["flux"].clip, "a cat", "a cat", 3.5, ctx)
+    assert torch.equal(states, wanted)
+    assert torch.equal(more["pooled_output"], wanted_more["pooled_output"])
+
+
+def test_a_text_beyond_256_tokens_makes_t5s_row_longer(opened, ctx) -> None:
+    ((states, _more),) = encode_flux(opened["flux"].clip, "", "a" * 300, 3.5, ctx)
+    assert states.shape == (1, 301, 48)
+
+
+def test_without_a_tokenizer_the_file_that_is_wanted_is_named(opened, tmp_path: Path) -> None:
+    ctx = FakeContext(tmp_path, weights=Weights(torch.device("cpu")))
+    with pytest.raises(FileProblem, match=r"tokenizer of T5 .* put tokenizer\.json .*tokenizers/t5"):
+        encode_flux(opened["flux"].clip, "a", "a", 3.5, ctx)
+
+
+@pytest.mark.parametrize(
+    ("clip_l", "clip_g", "padding", "wanted"),
+    [
+        ("", "", "empty_prompt", {"l": 77, "g": 77}),
+        ("", "", "none", {}),
+        ("", "x " * 90, "none", {"l": 154, "g": 154}),  # what stands beside a text is filled up
+        ("x", "", "none", {"l": 77, "g": 77}),
+    ],
+)
+def test_an_empty_text_of_sd3_is_nothing_or_an_empty_prompt(opened, ctx, clip_l, clip_g, padding, wanted) -> None:
+    heard: dict[str, int] = {}
+
+    def listen(texts: Mapping[str, EncodedText]) -> EncodedText:
+        heard.update({name: text.states.shape[1] for name, text in texts.items()})
+        return EncodedText(torch.zeros(1, 1, 4), torch.zeros(1, 4))
+
+    encode_sd3(replace(opened["sd3"].clip, join=listen), clip_l, clip_g, "", padding, ctx)
+    assert heard == wanted
+
+
+def test_a_checkpoint_without_encoders_says_so(opened, ctx) -> None:
+    with pytest.raises(GraphError, match="holds no text encoder; load"):
+        encode_prompt("a cat", opened["bare"].clip, ctx)
+
+
+def test_texts_of_one_family_are_not_for_another(opened, ctx) -> None:
+    with pytest.raises(GraphError, match=r"clip: the encoders l and t5xxl of FLUX\.1 are wanted, found l and g"):
+        encode_flux(opened["sd3"].clip, "", "", 3.5, ctx)
+
+
+def test_guidance_and_references_are_put_into_copies() -> None:
+    text = [[torch.zeros(1, 4, 8), {"pooled_output": torch.zeros(1, 2)}]]
+    assert set_guidance(text, 4.0)[0][1]["guidance"] == 4.0
+    assert leave_out_guidance(set_guidance(text, 4.0))[0][1]["guidance"] is None
+    first, second = torch.zeros(1, 16, 2, 2), torch.ones(1, 16, 4, 2)
+    once = add_reference(text, latent={"samples": first})
+    twice = add_reference(once, latent={"samples": second})
+    assert twice[0][1]["reference_latents"] == [first, second]
+    assert once[0][1]["reference_latents"] == [first]
+    assert add_reference(text) is text
+    assert set(text[0][1]) == {"pooled_output"}
+
+
+def test_an_empty_latent_of_sixteen_channels() -> None:
+    ctx = FakeContext()
+    assert torch.equal(make_empty_sd3_latent(512, 256, 2, ctx=ctx)["samples"], torch.zeros(2, 16, 32, 64))
+    assert make_empty_sd3_latent(517, 258, ctx=ctx)["samples"].shape == (1, 16, 32, 64)
+    assert "517 x 258" in ctx.notes[0]
+
+
+@pytest.mark.parametrize("name", ["flux", "sd3"])
+def test_a_run_from_an_empty_latent_of_either_kind_gives_the_same(name: str, opened, ctx) -> None:
+    model = opened[name].model
+    width = model.config.context_width
+    text = [[torch.randn(1, 6, width), {"pooled_output": torch.randn(1, model.config.vector_width)}]]
+    found = [
+        ksampler(model, 7, 2, 1.0, "euler", "simple", text, text, make(64, 48, ctx=ctx), 1.0, ctx)["samples"]
+        for make in (make_empty_sd3_latent, make_empty_latent)
+    ]
+    assert found[0].shape == (1, 16, 6, 8)
+    assert found[0].isfinite().all()
+    torch.testing.assert_close(found[0], found[1])
