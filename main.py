@@ -102,8 +102,6 @@ def build_worker(settings: Settings, about_to_load: Callable[[str], None] = lamb
 
     keep_freed_memory()
     folders = Folders.from_settings(settings)
-    if settings.preview_method == "taesd":
-        log.warning("--preview-method taesd: there is no TAESD here yet; previews are made by latent2rgb")
     device = choose_device(cpu_only=settings.cpu)
     weights = Weights(device)
     keep_ledger(weights)

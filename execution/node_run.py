@@ -28,7 +28,8 @@ class NodeContext:
         self.weights = house.weights
         self.prompt = job.prompt
         self.extra_pnginfo = job.extra_pnginfo
-        self.preview_px = 0 if (job.preview_method or house.preview_method) == "none" else house.preview_px
+        self.preview_method = job.preview_method or house.preview_method
+        self.preview_px = 0 if self.preview_method == "none" else house.preview_px
         self._previews_were_asked_for = job.preview_method is not None or house.previews_were_asked_for
         self._stop = job.stop
         self._emit = emit

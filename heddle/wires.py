@@ -32,3 +32,8 @@ Guider: TypeAlias = Annotated[Any, Wire("GUIDER")]
 Model: TypeAlias = Annotated[Any, Wire("MODEL")]
 Clip: TypeAlias = Annotated[Any, Wire("CLIP")]
 Vae: TypeAlias = Annotated[Any, Wire("VAE")]
+#: `model_management.control.ControlNet`.
+ControlNet: TypeAlias = Annotated[Any, Wire("CONTROL_NET")]
+#: `model_management.vision.ClipVision`, and what it reads off images (`ClipVisionOutput`).
+ClipVision: TypeAlias = Annotated[Any, Wire("CLIP_VISION")]
+ClipVisionOutput: TypeAlias = Annotated[Any, Wire("CLIP_VISION_OUTPUT")]

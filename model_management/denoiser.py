@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,11 +12,12 @@ from torch.nn import Module
 from heddle.graph.errors import ShapeError
 from heddle.networks.hooks import NO_HOOKS, Hooks
 from heddle.samplers.conditions import Call, ConditionedDenoiser, denoiser_of
+from model_management.control_run import AskControls, no_controls
 from model_management.handles import Model
 from model_management.patches import AttentionInputPatch, AttentionPatch
 
 
-def denoiser_for(model: Model, net: Module) -> ConditionedDenoiser:
+def denoiser_for(model: Model, net: Module, ask_controls: AskControls = no_controls) -> ConditionedDenoiser:
     """The clean guess of a model's net, read as the model says.
 
     Latents may lie anywhere and in any dtype, the guess comes back where and as they were; the net runs in its own.
@@ -23,6 +25,7 @@ def denoiser_for(model: Model, net: Module) -> ConditionedDenoiser:
 
     Args:
         net: what `weights.hold(model)` gives.
+        ask_controls: gives what control nets add to a call.
     Returns: `(x [N, C, h, w], sigma 0-d, call) -> clean [N, C, h, w]`, in the network's units. It raises ShapeError
         for latents or texts that were made for another family.
     """
@@ -31,7 +34,7 @@ def denoiser_for(model: Model, net: Module) -> ConditionedDenoiser:
     run = partial(net, hooks=hooks) if (hooks := hooks_of(model)) != NO_HOOKS else net
 
     def network(x: Tensor, timesteps: Tensor, call: Call, /) -> Tensor:
-        inputs = {name: tensor.to(weight) for name, tensor in call.inputs.items()}
+        inputs: dict[str, Any] = {name: tensor.to(weight) for name, tensor in call.inputs.items()}
         concat = inputs.pop("concat", None)
         own = x.shape[1]
         whole = x.to(weight) if concat is None else torch.cat([x.to(weight), concat], dim=1)
@@ -59,6 +62,9 @@ def denoiser_for(model: Model, net: Module) -> ConditionedDenoiser:
                 wanted=config.vector_width,
                 got=vector,
             )
+        control = ask_controls(x, timesteps, call)
+        if control is not None:
+            inputs["control"] = control.to(weight)
         return run(whole, timesteps.to(weight.device), **inputs).to(x)
 
     return denoiser_of(network, model.predicts)

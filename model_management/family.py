@@ -28,6 +28,7 @@ class LatentSpace:
     """The latents that a family's network works on: (VAE latent - shift) * scale.
 
     colours: how they show as a picture, for autoencoders of the sizes `published_vae`; None where that is not known.
+    small_vae: the name of the small autoencoder that makes and reads them, for previews.
     """
 
     channels: int
@@ -35,6 +36,7 @@ class LatentSpace:
     shift: float = 0.0
     colours: LatentColours | None = None
     published_vae: Any = None
+    small_vae: str | None = None
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,8 @@ from heddle.samplers.keeping import MaskAtLevel
 from heddle.samplers.predictions import Prediction
 from heddle.samplers.sampler import Denoiser
 from model_management.conditioning import conditions_for
+from model_management.control import shared_controls
+from model_management.control_run import Note, hold_controls
 from model_management.denoiser import denoiser_for
 from model_management.family import RunFacts
 from model_management.handles import Model
@@ -46,21 +48,32 @@ class Guider:
         return patches[-1].at if patches else None
 
     @contextmanager
-    def hold(self, run: RunFacts, weights: Weights, on_part: OnPart = ignore_parts) -> Iterator[Denoiser]:
+    def hold(
+        self, run: RunFacts, weights: Weights, on_part: OnPart = ignore_parts, note: Note = lambda text: None
+    ) -> Iterator[Denoiser]:
         """The guided denoiser of one run, with all weights that it needs in place until the block ends.
 
+        Args:
+            note: told what was brought to another size.
         Raises: GraphError or ShapeError for conditionings that are none, and what `Weights.hold` raises.
         """
         conditions = {
             name: conditions_for(self.other_models.get(name, self.model), side, run, name)
-            for name, side in self.sides.items()
+            for name, side in shared_controls(self.sides).items()
         }
+        controlled = [
+            (self.other_models.get(name, self.model), one)
+            for name, side in conditions.items()
+            for one in side
+            if one.control is not None
+        ]
         with ExitStack() as stack:
+            ask = stack.enter_context(hold_controls(controlled, run.shape, weights, note, on_part))
             guesses: dict[int, SideGuesses] = {}
             for model in (self.model, *self.other_models.values()):
                 if id(model) not in guesses:
                     net = stack.enter_context(weights.hold(model, on_part=on_part))
-                    guesses[id(model)] = condition_sides(denoiser_for(model, net), conditions)
+                    guesses[id(model)] = condition_sides(denoiser_for(model, net, ask), conditions)
             guess = guesses[id(self.model)]
             if self.other_models:
                 guess = _by_side(guess, {name: guesses[id(model)] for name, model in self.other_models.items()})

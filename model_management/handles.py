@@ -11,6 +11,7 @@ from typing import Protocol, TypeVar
 
 from heddle.graph.errors import GraphError
 from heddle.networks.clip_text import ClipTextConfig
+from heddle.networks.small_vae import SmallVaeConfig
 from heddle.networks.t5 import T5Config
 from heddle.networks.vae import VaeConfig
 from heddle.samplers.predictions import Prediction
@@ -148,10 +149,10 @@ class Clip:
 
 @dataclass(frozen=True)
 class Vae:
-    """A picture autoencoder. Held, it gives an `Autoencoder`."""
+    """A picture autoencoder. Held, it gives an `Autoencoder` or a `SmallAutoencoder`."""
 
     stored: StoredNet
-    config: VaeConfig
+    config: VaeConfig | SmallVaeConfig
     weight_patches: tuple[WeightPatch, ...] = ()
 
     @property

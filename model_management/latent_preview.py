@@ -2,21 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import product
+from typing import TypeAlias
 
 import torch
+from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate
 
-from heddle.numerics.latent_rgb import LatentColours, fit_colours
+from heddle.numerics.latent_rgb import LatentColours, fit_colours, fit_into, latent_to_pixels
 from model_management.family import LatentSpace
 from model_management.handles import Model, Vae
 from model_management.image_coding import working_bytes
+from model_management.small_vae import SmallDecoder
 from model_management.weights import Weights
 
 #: How far the colours that are encoded lie from mid grey, of 1. Full colours would bend the fit: an autoencoder
 #: presses them together at the ends of the scale, and a linear map has to choose between those and all others.
 SPREAD = 0.6
 PATCH_CELLS = 4
+
+
+#: From a clean guess [1, C, h, w], in the network's units, to [H, W, 3] uint8 on the CPU.
+Paint: TypeAlias = Callable[[Tensor], Tensor]
+
+
+def painter_of(model: Model, weights: Weights, longest_px: int, decoder: SmallDecoder | None = None) -> Paint | None:
+    """What makes previews of a model's latents, None if nothing is known of them.
+
+    Args:
+        longest_px: the longer side of the pictures, which may be smaller.
+        decoder: of the model's family; None = by colours alone.
+    """
+    if decoder is not None:
+        return lambda latent: decoded(latent, decoder, weights, longest_px)
+    colours = colours_of(model, weights)
+    return None if colours is None else lambda latent: latent_to_pixels(latent, colours, longest_px)
+
+
+@torch.inference_mode()
+def decoded(latent: Tensor, decoder: SmallDecoder, weights: Weights, longest_px: int) -> Tensor:
+    """The picture [H, W, 3], uint8, that a small decoder makes of a latent [1, C, h, w] in the network's units."""
+    with weights.hold(decoder) as net:
+        rgb = net(latent.to(next(net.parameters()))).float().cpu()[0]
+    pixels = rgb.mul(255).nan_to_num(nan=0.0, posinf=0.0, neginf=0.0).add(0.5).clamp(0, 255).to(torch.uint8)
+    return fit_into(pixels.permute(1, 2, 0), min(longest_px, max(pixels.shape[1:])))
 
 
 def colours_of(model: Model, weights: Weights) -> LatentColours | None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from itertools import count
+from itertools import count, takewhile
 
 from heddle.networks.clip_text import ClipTextConfig
+from heddle.networks.control import ControlNetConfig
 from heddle.networks.unet import Depths, UNetConfig
 from heddle.networks.vae import VaeConfig
 from model_management.header import Header
@@ -36,16 +37,16 @@ def unet_config(header: Header, prefix: str) -> UNetConfig:
             widths.append(header.shape(f"{stage}0.in_layers.2.weight")[0])
             down.append([])
             starts_level = False
-        down[-1].append(_count(header, f"{stage}1.transformer_blocks."))
+        down[-1].append(count_numbered(header, f"{stage}1.transformer_blocks."))
     up: list[list[int]] = []
     index = 0
     for level in reversed(down):
         up.insert(0, [])
         for _ in range(len(level) + 1):
-            up[0].append(_count(header, f"{prefix}output_blocks.{index}.1.transformer_blocks."))
+            up[0].append(count_numbered(header, f"{prefix}output_blocks.{index}.1.transformer_blocks."))
             index += 1
 
-    middle = _count(header, f"{prefix}middle_block.1.transformer_blocks.")
+    middle = count_numbered(header, f"{prefix}middle_block.1.transformer_blocks.")
     has_middle = f"{prefix}middle_block.0.in_layers.2.weight" in header
     transformer = _first_transformer(header, prefix)
     is_linear = len(header.shape(f"{transformer}proj_in.weight")) == 2
@@ -59,7 +60,7 @@ def unet_config(header: Header, prefix: str) -> UNetConfig:
         middle_depth=middle if has_middle else None,
         context_width=header.shape(f"{transformer}transformer_blocks.0.attn2.to_k.weight")[1],
         in_channels=header.shape(f"{prefix}input_blocks.0.0.weight")[1],
-        out_channels=header.shape(f"{prefix}out.2.weight")[0],
+        out_channels=header.shape(f"{prefix}out.2.weight")[0] if f"{prefix}out.2.weight" in header else 4,
         time_width=header.shape(f"{prefix}time_embed.0.weight")[0],
         head_width=HEAD_WIDTH if is_linear else None,
         linear_projections=is_linear,
@@ -78,12 +79,23 @@ def _first_transformer(header: Header, prefix: str) -> str:
     return next(found, f"{prefix}middle_block.1{ending}").removesuffix(ending.removeprefix("."))
 
 
+def control_config(header: Header, prefix: str) -> ControlNetConfig:
+    """The control net below `prefix`: the UNet that it copies, and the layers that read the hint."""
+    layers = (f"{prefix}input_hint_block.{number}.weight" for number in count(0, 2))
+    *shapes, _last = [header.shape(name) for name in takewhile(header.__contains__, layers)]
+    return ControlNetConfig(
+        unet=unet_config(header, prefix),
+        hint_channels=header.shape(f"{prefix}input_hint_block.0.weight")[1],
+        hint_widths=tuple(shape[0] for shape in shapes),
+    )
+
+
 def vae_config(header: Header, prefix: str) -> VaeConfig:
     """The autoencoder below `prefix`."""
-    levels = _count(header, f"{prefix}encoder.down.")
+    levels = count_numbered(header, f"{prefix}encoder.down.")
     return VaeConfig(
         widths=tuple(header.shape(f"{prefix}encoder.down.{level}.block.0.conv1.weight")[0] for level in range(levels)),
-        blocks=_count(header, f"{prefix}encoder.down.0.block."),
+        blocks=count_numbered(header, f"{prefix}encoder.down.0.block."),
         latent_channels=header.shape(f"{prefix}decoder.conv_in.weight")[1],
         image_channels=header.shape(f"{prefix}decoder.conv_out.weight")[0],
         has_quant=any(f"{prefix}{name}.weight" in header for name in ("quant_conv", "post_quant_conv")),
@@ -99,7 +111,7 @@ def clip_text_config(header: Header, prefix: str) -> ClipTextConfig:
     projection = f"{prefix}text_projection.weight"
     return ClipTextConfig(
         width=width,
-        layers=_count(header, f"{prefix}text_model.encoder.layers."),
+        layers=count_numbered(header, f"{prefix}text_model.encoder.layers."),
         mlp_width=header.shape(f"{prefix}text_model.encoder.layers.0.mlp.fc1.weight")[0],
         vocabulary=vocabulary,
         positions=header.shape(f"{prefix}text_model.embeddings.position_embedding.weight")[0],
@@ -114,7 +126,7 @@ def open_clip_text_config(header: Header, prefix: str) -> ClipTextConfig:
     projection = f"{prefix}text_projection"
     return ClipTextConfig(
         width=width,
-        layers=_count(header, f"{prefix}transformer.resblocks."),
+        layers=count_numbered(header, f"{prefix}transformer.resblocks."),
         mlp_width=header.shape(f"{prefix}transformer.resblocks.0.mlp.c_fc.weight")[0],
         vocabulary=vocabulary,
         positions=header.shape(f"{prefix}positional_embedding")[0],
@@ -123,7 +135,7 @@ def open_clip_text_config(header: Header, prefix: str) -> ClipTextConfig:
     )
 
 
-def _count(header: Header, prefix: str) -> int:
+def count_numbered(header: Header, prefix: str) -> int:
     """How many numbers, from 0 on without a gap, stand behind the prefix in names."""
     pattern = re.compile(re.escape(prefix) + r"(\d+)\.")
     found = {int(match[1]) for match in map(pattern.match, header.tensors) if match}

@@ -63,13 +63,34 @@ _LAYERS = "text_model.encoder.layers."
 _QKV = ("q_proj", "k_proj", "v_proj")
 
 
+_OPEN_CLIP_VISION = {
+    "vision_model.embeddings.class_embedding": "class_embedding",
+    "vision_model.embeddings.patch_embedding.weight": "conv1.weight",
+    "vision_model.embeddings.position_embedding.weight": "positional_embedding",
+    "vision_model.pre_layrnorm.weight": "ln_pre.weight",
+    "vision_model.pre_layrnorm.bias": "ln_pre.bias",
+    "vision_model.post_layernorm.weight": "ln_post.weight",
+    "vision_model.post_layernorm.bias": "ln_post.bias",
+}
+_VISION_LAYERS = "vision_model.encoder.layers."
+
+
 def in_open_clip(name: str) -> Place:
     """Text encoders as OpenCLIP writes them: queries, keys and values in one tensor, the projection turned."""
     if name == "text_projection.weight":
         return Place("text_projection", is_turned=True)
-    if not name.startswith(_LAYERS):
-        return Place(_OPEN_CLIP[name])
-    number, _, inner = name.removeprefix(_LAYERS).partition(".")
+    return _layer(name, _LAYERS) if name.startswith(_LAYERS) else Place(_OPEN_CLIP[name])
+
+
+def in_open_clip_vision(name: str) -> Place:
+    """Vision encoders as OpenCLIP writes them."""
+    if name == "visual_projection.weight":
+        return Place("proj", is_turned=True)
+    return _layer(name, _VISION_LAYERS) if name.startswith(_VISION_LAYERS) else Place(_OPEN_CLIP_VISION[name])
+
+
+def _layer(name: str, layers: str) -> Place:
+    number, _, inner = name.removeprefix(layers).partition(".")
     module, _, kind = inner.rpartition(".")
     layer = f"transformer.resblocks.{number}"
     if module.startswith("self_attn.") and (last := module.removeprefix("self_attn.")) in _QKV:

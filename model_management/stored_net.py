@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeAlias
 
@@ -37,17 +37,19 @@ class StoredNet:
     """One net of one file. Cheap: it holds names and places, no weight.
 
     role: "network", "text" or "vae"; the ledger chooses by it which dtype to compute in.
+    is_exact: it is computed in float32 wherever it is.
     """
 
     role: str
     header: Header
     part: NetPart
     config: Any
+    is_exact: bool = field(default=False, kw_only=True)
 
     @property
     def key(self) -> tuple[object, ...]:
         """Equal for nets with equal weights, also where a file was opened twice."""
-        return (self.header.stamp, self.part.prefix)
+        return (self.header.stamp, self.part.prefix, self.is_exact)
 
     @cached_property
     def shapes(self) -> dict[str, tuple[int, ...]]:

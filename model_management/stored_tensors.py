@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 from typing import Literal, NoReturn
@@ -46,12 +46,17 @@ class Stamp:
 
 @dataclass(frozen=True)
 class Header:
-    """Names, shapes and places of a file's tensors."""
+    """Names, shapes and places of a file's tensors.
+
+    Attributes:
+        file_names: of those tensors that go by another name here than in the file, the name there.
+    """
 
     stamp: Stamp
     tensors: Mapping[str, TensorEntry]
     metadata: Mapping[str, str]
     kind: Literal["safetensors", "torch"] = "safetensors"
+    file_names: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def path(self) -> Path:
@@ -70,6 +75,14 @@ class Header:
                 key=key,
             )
         return self.tensors[key].shape
+
+    def renamed(self, new_names: Mapping[str, str]) -> Header:
+        """The same file with some tensors under new names, by their present ones; the others are left out."""
+        return replace(
+            self,
+            tensors={new: self.tensors[old] for old, new in new_names.items()},
+            file_names={new: self.file_names.get(old, old) for old, new in new_names.items()},
+        )
 
     def below(self, prefix: str) -> Header:
         """What the file holds behind this prefix, by names without it."""

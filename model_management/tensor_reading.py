@@ -75,7 +75,7 @@ def open_tensors(header: Header) -> Iterator[OpenTensors]:
             yield _Mapped(header.tensors, _map(header.path))
         else:
             with safe_open(header.path, framework="pt") as tensors:
-                yield tensors
+                yield _Renamed(tensors, header.file_names) if header.file_names else tensors
     except (OSError, SafetensorError) as problem:
         raise WeightsError(f"{header.path.name} cannot be read: {problem}", file=header.path) from problem
 
@@ -92,6 +92,14 @@ def read_torch_content(path: Path) -> Any:
         return _Content(file, _map(file.stamp.path)).value("it", file.content, 0)
     except OSError as problem:
         raise WeightsError(f"{path.name} cannot be read: {problem}", file=path) from problem
+
+
+class _Renamed:
+    def __init__(self, tensors: OpenTensors, file_names: Mapping[str, str]) -> None:
+        self._tensors, self._file_names = tensors, file_names
+
+    def get_tensor(self, name: str, /) -> Tensor:
+        return self._tensors.get_tensor(self._file_names.get(name, name))
 
 
 class _Mapped:

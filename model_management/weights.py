@@ -132,7 +132,7 @@ class Weights:
         published in; text encoders in float32, since they are small and run once; VAEs in bfloat16, since in float16
         activations of published ones overflow.
         """
-        if self.device.type == "cpu" or stored.role == "text":
+        if self.device.type == "cpu" or stored.role == "text" or stored.is_exact:
             return torch.float32
         if self._has_bfloat16 is None:
             self._has_bfloat16 = self.device.type != "cuda" or torch.cuda.is_bf16_supported(including_emulation=False)

@@ -17,6 +17,7 @@ class BareContext:
 
     node_id = ""
     preview_px = 0
+    preview_method = "none"
 
     def __init__(self) -> None:
         self.prompt: Mapping[str, Any] = {}

@@ -40,6 +40,11 @@ class Context(Protocol):
         """The longer side of the pictures that `preview` should show; 0 = nobody wants any, so make none."""
         ...
 
+    @property
+    def preview_method(self) -> str:
+        """How previews are to be made, one of `heddle.settings.options.PREVIEW_METHODS`."""
+        ...
+
     def progress(self, value: float, total: float) -> None:
         """Say how far the node is, and stop here if the person asked to."""
         ...

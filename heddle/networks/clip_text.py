@@ -6,8 +6,9 @@ file's layout. Source: Radford et al. 2021, arXiv:2103.00020; Cherti et al. 2022
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +19,31 @@ from heddle.networks.ops import AddingBlock, Ops
 from heddle.numerics.attention import attend
 
 HEAD_WIDTH = 64
+
+
+#: What stands between the two layers of an Mlp.
+Gate: TypeAlias = Callable[[Tensor], Tensor]
+
+
+def quick_gelu(x: Tensor) -> Tensor:
+    return x * torch.sigmoid(1.702 * x)
+
+
+class LayerSizes(Protocol):
+    """What a layer of the transformer needs to know of a net."""
+
+    @property
+    def width(self) -> int: ...
+    @property
+    def layers(self) -> int: ...
+    @property
+    def mlp_width(self) -> int: ...
+    @property
+    def heads(self) -> int: ...
+    @property
+    def gate(self) -> Gate: ...
+    @property
+    def norm_eps(self) -> float: ...
 
 
 @dataclass(frozen=True)
@@ -53,6 +79,14 @@ class ClipTextConfig:
     def end_token(self) -> int:
         return self.vocabulary - 1
 
+    @property
+    def gate(self) -> Gate:
+        return quick_gelu if self.quick_gate else gelu
+
+    @property
+    def norm_eps(self) -> float:
+        return 1e-5
+
 
 class EncodedText(NamedTuple):
     """states: [B, T, width], one for each token. pooled: [B, width or projection_width], one for each text."""
@@ -78,9 +112,9 @@ class Embeddings(nn.Module):
 
 
 class SelfAttention(AddingBlock):
-    """Each token looks at itself and at those before it."""
+    """Each token looks at those that the mask lets it see."""
 
-    def __init__(self, config: ClipTextConfig, ops: Ops) -> None:
+    def __init__(self, config: LayerSizes, ops: Ops) -> None:
         super().__init__()
         self.heads = config.heads
         self.q_proj = ops.Linear(config.width, config.width)
@@ -91,16 +125,16 @@ class SelfAttention(AddingBlock):
     def last_layer(self) -> nn.Module:
         return self.out_proj
 
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
         return self.out_proj(attend(self.q_proj(x), self.k_proj(x), self.v_proj(x), self.heads, mask))
 
 
 class Mlp(AddingBlock):
     """What each token works out for itself."""
 
-    def __init__(self, config: ClipTextConfig, ops: Ops) -> None:
+    def __init__(self, config: LayerSizes, ops: Ops) -> None:
         super().__init__()
-        self.quick_gate = config.quick_gate
+        self.gate = config.gate
         self.fc1 = ops.Linear(config.width, config.mlp_width)
         self.fc2 = ops.Linear(config.mlp_width, config.width)
 
@@ -108,21 +142,20 @@ class Mlp(AddingBlock):
         return self.fc2
 
     def forward(self, x: Tensor) -> Tensor:
-        h = self.fc1(x)
-        return self.fc2(h * torch.sigmoid(1.702 * h) if self.quick_gate else gelu(h))
+        return self.fc2(self.gate(self.fc1(x)))
 
 
 class Layer(nn.Module):
     """One layer of the transformer, normed before each half."""
 
-    def __init__(self, config: ClipTextConfig, ops: Ops) -> None:
+    def __init__(self, config: LayerSizes, ops: Ops) -> None:
         super().__init__()
-        self.layer_norm1 = ops.LayerNorm(config.width)
+        self.layer_norm1 = ops.LayerNorm(config.width, config.norm_eps)
         self.self_attn = SelfAttention(config, ops)
-        self.layer_norm2 = ops.LayerNorm(config.width)
+        self.layer_norm2 = ops.LayerNorm(config.width, config.norm_eps)
         self.mlp = Mlp(config, ops)
 
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
         x = x + self.self_attn(self.layer_norm1(x), mask)
         return x + self.mlp(self.layer_norm2(x))
 
@@ -130,14 +163,12 @@ class Layer(nn.Module):
 class Encoder(nn.Module):
     """The stack of layers."""
 
-    def __init__(self, config: ClipTextConfig, ops: Ops) -> None:
+    def __init__(self, config: LayerSizes, ops: Ops) -> None:
         super().__init__()
         self.layers = nn.ModuleList(Layer(config, ops) for _ in range(config.layers))
 
-    def forward(self, x: Tensor, chosen: int) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, chosen: int, mask: Tensor | None) -> tuple[Tensor, Tensor]:
         """What comes out of the chosen layer (-1 is the last), and out of the last."""
-        length = x.shape[1]
-        mask = torch.ones(length, length, dtype=torch.bool, device=x.device).tril()
         states = x
         for number, layer in enumerate(self.layers, start=-len(self.layers)):
             x = layer(x, mask)
@@ -197,7 +228,10 @@ class ClipText(nn.Module):
                 got=tokens.shape[1],
             )
         embeddings, final_norm = self.text_model.embeddings, self.text_model.final_layer_norm
-        chosen, last = self.text_model.encoder(embeddings(self.embed(tokens) if vectors is None else vectors), layer)
+        x = embeddings(self.embed(tokens) if vectors is None else vectors)
+        length = x.shape[1]
+        no_later_ones = torch.ones(length, length, dtype=torch.bool, device=x.device).tril()
+        chosen, last = self.text_model.encoder(x, layer, no_later_ones)
         end = (tokens == self.config.end_token).int().argmax(dim=-1)
         pooled = final_norm(last[torch.arange(len(tokens), device=tokens.device), end])
         if self.config.projection_width:

@@ -19,6 +19,7 @@ from torch.nn.functional import gelu, interpolate
 from heddle.graph.errors import ShapeError
 from heddle.networks.hooks import NO_HOOKS, AttentionPlace, Hooks, place_named
 from heddle.networks.ops import AddingBlock, Ops
+from heddle.networks.residuals import Residuals
 from heddle.numerics.attention import attend
 
 NORM_GROUPS = 32
@@ -355,6 +356,7 @@ class UNet(nn.Module):
         context: Tensor,
         vector: Tensor | None = None,
         *,
+        control: Residuals | None = None,
         hooks: Hooks = NO_HOOKS,
     ) -> Tensor:
         """One call of the net.
@@ -364,6 +366,7 @@ class UNet(nn.Module):
             timesteps: [B], in the units of the training, 0..999 for Stable Diffusion.
             context: [B, T, context_width], the encoded text.
             vector: [B, vector_width], for nets that take one.
+            control: what control nets add.
             hooks: who steps in where the net attends.
         Returns: [B, out_channels, h, w].
         """
@@ -375,6 +378,9 @@ class UNet(nn.Module):
             x = stage(x, time, context, x.shape[2:], hooks)
             skips.append(x)
         x = self.middle_block(x, time, context, x.shape[2:], hooks)
+        if control is not None:
+            x = x + control.middle
+            skips = [skip + added for skip, added in zip(skips, control.skips, strict=True)]
         for stage in self.output_blocks:
             x = torch.cat([x, skips.pop()], dim=1)
             # the skip that comes next has the size that an upsampling at the end of this stage goes back to

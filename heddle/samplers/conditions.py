@@ -89,11 +89,19 @@ class Call:
 
     inputs: by keyword, each with as many items as the latent.
     sides: for each item, the side that it belongs to.
+    control: of the conditions that the call is about, see `Condition`.
+    level: the noise level (sigma) that it is made at.
+    areas: for each part of the call, the piece of the latent that it is about; None = all of it. The items of the call
+        are the parts' one after the other, each as many as the latents of the run.
+    on_grid: the inputs that lie on the latent's grid.
     """
 
     inputs: Mapping[str, Tensor]
     sides: tuple[str, ...] = ()
     control: Any = None
+    level: float = math.inf
+    areas: tuple[Area | None, ...] = ()
+    on_grid: frozenset[str] = frozenset({"concat"})
 
 
 class ConditionedDenoiser(Protocol):
@@ -154,7 +162,7 @@ def condition_sides(denoise: ConditionedDenoiser, sides: Mapping[str, Sequence[C
         sums = {name: torch.zeros_like(x) for name in names}
         weights = {name: torch.zeros_like(x[:, :1]) for name in names}
         for batch in _batches(parts):
-            call = _join(batch)
+            call = _join(batch, level)
             call = call if change is None else change(call)
             latents = torch.cat([part.latent for part in batch])
             for part, clean in zip(batch, denoise(latents, sigma, call).chunk(len(batch)), strict=True):
@@ -265,13 +273,14 @@ def _batches(parts: Sequence[_Part]) -> list[list[_Part]]:
     return batches
 
 
-def _join(batch: Sequence[_Part]) -> Call:
+def _join(batch: Sequence[_Part], level: float) -> Call:
     inputs: dict[str, Tensor] = {}
     for name in batch[0].inputs:
         tensors = [part.inputs[name] for part in batch]
         inputs[name] = torch.cat(same_length(*tensors) if name == "context" else tensors)
     sides = tuple(part.side for part in batch for _ in range(len(part.latent)))
-    return Call(inputs, sides, batch[0].condition.control)
+    first = batch[0].condition
+    return Call(inputs, sides, first.control, level, tuple(part.area for part in batch), first.on_grid)
 
 
 def same_length(*contexts: Tensor) -> tuple[Tensor, ...]:

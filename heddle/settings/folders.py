@@ -21,6 +21,7 @@ from heddle.settings.file_names import has_links, is_inside, safe_parts, similar
 from heddle.settings.kinds import KIND_NAMES, KINDS, PICTURES, Kind
 from heddle.settings.listings import Listing, list_names
 from heddle.settings.options import HOUSE, Settings
+from heddle.settings.small_autoencoders import whole_names
 
 ROOTS = ("input", "output", "temp", "user")
 
@@ -162,7 +163,8 @@ class Folders:
         listing = self._listings.get(asked)
         if listing is None or not listing.is_fresh():
             listing = self._listings[asked] = list_names(places, what, may_leave)
-        return list(listing.names)
+        # A small autoencoder is one of two files, which lie elsewhere: it goes by its name.
+        return [*listing.names, *(whole_names(self.list_files("vae_approx")) if kind == "vae" else ())]
 
     def find(self, kind: str, name: str) -> Path:
         """The path of a model file by the name that `list_files` gives it.

@@ -19,7 +19,7 @@ def decode(
     ctx: Context,
 ) -> Image:
     """Turn a latent into images."""
-    return decode_latent(vae, samples["samples"], ctx.weights, ctx.progress)
+    return decode_latent(vae, samples["samples"], ctx.weights, ctx.progress, ctx.note)
 
 
 @node("VAEEncode", category="model/latent", name="VAE Encode", search=("latent", "image to latent"))
@@ -29,7 +29,8 @@ def encode(
     ctx: Context,
 ) -> Latent:
     """Turn images into a latent. What exceeds a multiple of its cells (8 pixels) is cut evenly at the sides."""
-    return {"samples": encode_image(vae, crop_to_cells(pixels, vae.px_per_cell, ctx), ctx.weights, ctx.progress)}
+    fitting = crop_to_cells(pixels, vae.px_per_cell, ctx)
+    return {"samples": encode_image(vae, fitting, ctx.weights, ctx.progress, ctx.note)}
 
 
 @node(
@@ -50,5 +51,5 @@ def encode_for_inpainting(
     """
     whole = crop_to_cells(pixels, vae.px_per_cell, ctx)
     fitted = middle(mask_like(mask, pixels), *whole.shape[1:3])
-    latent = encode_image(vae, hide(whole, fitted), ctx.weights, ctx.progress)
+    latent = encode_image(vae, hide(whole, fitted), ctx.weights, ctx.progress, ctx.note)
     return {"samples": latent, "noise_mask": grow(fitted, grow_mask_by).round()}

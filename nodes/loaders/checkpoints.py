@@ -12,6 +12,7 @@ from heddle.wires import Clip, Model, Vae
 from model_management.checkpoint import open_checkpoint, open_vae
 from model_management.diffusers_folder import open_diffusers_folder
 from model_management.families.known import FAMILIES
+from model_management.small_vae import LATENTS, open_small_vae
 from model_management.written_predictions import prediction_in
 
 
@@ -64,5 +65,7 @@ def load_vae(
     vae_name: Annotated[str, Files("vae", tip="An autoencoder file, to use in place of a checkpoint's own.")],
     ctx: Context,
 ) -> Vae:
-    """Open an autoencoder that lies in a file of its own."""
+    """Open an autoencoder that lies in a file of its own, or a small one by its name, such as taesd."""
+    if vae_name in LATENTS:
+        return open_small_vae(vae_name, ctx.folders)
     return open_vae(ctx.folders.find("vae", vae_name))

@@ -39,7 +39,7 @@ def sample_guided(
     space = model.latent
     shown = (latent - space.shift) * space.scale if bool(latent.any()) else latent  # an empty one stays empty
     facts = RunFacts(tuple(latent.shape), shown, drawn, latent_image.get("noise_mask"))
-    with guider.hold(facts, ctx.weights, lambda done, size: ctx.check_cancelled()) as denoise:
+    with guider.hold(facts, ctx.weights, lambda done, size: ctx.check_cancelled(), ctx.note) as denoise:
         samples = run_sampler(
             sampler,
             denoise,

@@ -11,9 +11,9 @@ from torch import Tensor
 from heddle.graph.context import Context
 from heddle.graph.errors import Cancelled
 from heddle.media.pictures import encode_jpeg
-from heddle.numerics.latent_rgb import latent_to_pixels
 from model_management.handles import Model
-from model_management.latent_preview import colours_of
+from model_management.latent_preview import Paint, painter_of
+from model_management.small_vae import SmallDecoder, find_small_decoder
 
 log = logging.getLogger("heddle.nodes.sampling")
 
@@ -42,6 +42,7 @@ class StepWatch:
         self._clock = clock
         self._shows = ctx.preview_px > 0
         self._began = self._shown_at = clock()
+        self._paint: Paint | None = None
         self._last_cost_s = 0.0
         self.spent_s = 0.0  # on previews
 
@@ -65,13 +66,23 @@ class StepWatch:
         # The device may be behind: waiting until it has made the guess is sampling, what comes after is the preview.
         first = clean[:1].to("cpu")
         before = self._clock()
-        colours = colours_of(self._model, self._ctx.weights)
+        self._paint = self._paint or painter_of(self._model, self._ctx.weights, self._ctx.preview_px, self._decoder())
         began = self._clock()
-        if colours is None:
+        if self._paint is None:
             self._shows = False
             return
-        pixels = latent_to_pixels(first, colours, self._ctx.preview_px)
+        pixels = self._paint(first)
         self._ctx.preview(encode_jpeg(pixels.numpy()), "jpeg")
         self._shown_at = self._clock()
         self._last_cost_s = self._shown_at - began  # the next one's; colours are there by then
         self.spent_s += self._shown_at - before
+
+    def _decoder(self) -> SmallDecoder | None:
+        """The family's small decoder, where previews are to be made by it and it is there."""
+        name = self._model.latent.small_vae
+        if self._ctx.preview_method != "taesd" or name is None:
+            return None
+        decoder = find_small_decoder(name, self._ctx.folders)
+        if decoder is None:
+            log.warning("there is no %s_decoder in models/vae_approx: previews are made by latent2rgb", name)
+        return decoder

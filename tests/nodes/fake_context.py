@@ -29,6 +29,7 @@ class FakeContext:
         self.notes: list[str] = []
         self.steps: list[tuple[float, float]] = []
         self.preview_px = preview_px
+        self.preview_method = "auto"
         self.previews: list[tuple[bytes, str]] = []
         self._cancel_after = cancel_after
 

@@ -18,7 +18,7 @@ from heddle.samplers.fitting import fit_batch
 from model_management.family import LatentSpace, RunFacts
 from model_management.pooled_text import pooled_of
 
-LATENT = LatentSpace(channels=16, scale=0.3611, shift=0.1159)  # of the published VAE's configuration
+LATENT = LatentSpace(channels=16, scale=0.3611, shift=0.1159, small_vae="taef1")  # of the published VAE's configuration
 GUIDANCE = 3.5  # what the ecosystem takes where none is said
 PX_PER_CELL = 8
 

@@ -45,6 +45,7 @@ SD15 = Family(
             )
         ),
         published_vae=VaeConfig(widths=(128, 256, 512, 512), blocks=2),
+        small_vae="taesd",
     ),
     predicts=Epsilon(scaled_linear(0.00085, 0.012, steps=1000)),
     native_px=512,

@@ -40,7 +40,7 @@ SD3 = Family(
     ),
     join=texts_in_a_row,
     vae=NetPart(prefix=VAE, config=vae_config, build=Autoencoder),
-    latent=LatentSpace(channels=16, scale=1.5305, shift=0.0609),  # of the published VAE's configuration
+    latent=LatentSpace(channels=16, scale=1.5305, shift=0.0609, small_vae="taesd3"),  # of its published VAE
     predicts=Flow(FlowSchedule(shift=3.0)),
     native_px=1024,
     read_entry=text_and_pooled,

@@ -75,7 +75,11 @@ SDXL = Family(
     text_type="sdxl",
     join=side_by_side("l", "g", pooled_of="g"),
     vae=NetPart(prefix=VAE, config=vae_config, build=Autoencoder),
-    latent=LatentSpace(channels=4, scale=0.13025),  # 1 / std of the published VAE's latents
+    latent=LatentSpace(
+        channels=4,
+        scale=0.13025,  # 1 / std of the published VAE's latents
+        small_vae="taesdxl",
+    ),
     predicts=Epsilon(scaled_linear(0.00085, 0.012, steps=1000)),
     told_prediction=told_prediction,
     native_px=1024,

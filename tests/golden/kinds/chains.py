@@ -28,6 +28,7 @@ from tests.nodes.fake_context import FakeContext
 _SAMPLED = {"seed", "steps", "cfg", "sampler", "scheduler", "denoise", "latent", "clip"}
 _SAMPLED |= {"positive", "negative", "node", "noise_mask"}
 _SAMPLED |= {"lora", "strength_model", "strength_clip"}
+_CONTROLLED = {"controlnet", "strength", "start_percent", "end_percent"}
 
 
 class _Chain:
@@ -66,6 +67,8 @@ class _Chain:
                 raise NotCovered(f"clip: {inputs['clip']}")
             clip = self.call("CLIPSetLastLayer", clip=clip, stop_at_clip_layer=int(skip[1]))[0]
         positive, negative = self.conditioning(inputs, "positive", clip), self.conditioning(inputs, "negative", clip)
+        if "controlnet" in inputs:
+            positive, negative = self.control(inputs, positive, negative)
         if inputs.get("node") == "InpaintModelConditioning":
             picture = {"pixels": self.picture(), "mask": self.mask(), "vae": self.vae}
             given = {"positive": positive, "negative": negative, "noise_mask": inputs["noise_mask"]}
@@ -87,6 +90,21 @@ class _Chain:
             latent_image=latent,
             denoise=inputs["denoise"],
         )[0]
+
+    def control(self, inputs: Mapping[str, Any], positive: Any, negative: Any) -> tuple[Any, Any]:
+        """Both sides with the set's control net applied as a case's words say."""
+        words = inputs["controlnet"]
+        drawn = re.match(r"hint (rand\(.*?\]\))", words)
+        if drawn is None and not words.startswith("ControlNetApply"):
+            raise NotCovered(f"controlnet: {words}")
+        hint = self.workshop.tensor(drawn[1] if drawn else self.workshop.golden.about["image"])
+        file = self.workshop.made(self.workshop.golden.about["controlnet"])
+        net = self.call("ControlNetLoader", control_net_name=file.name)[0]
+        shared = {"control_net": net, "image": hint, "strength": inputs["strength"]}
+        if words.startswith("ControlNetApply (positive only"):
+            return self.call("ControlNetApply", conditioning=positive, **shared)[0], negative
+        span = {"start_percent": inputs.get("start_percent", 0.0), "end_percent": inputs.get("end_percent", 1.0)}
+        return self.call("ControlNetApplyAdvanced", positive=positive, negative=negative, **shared, **span)
 
     def latent(self, words: str) -> dict[str, Any]:
         """The latent that a case's words describe."""
@@ -171,7 +189,7 @@ def _form_of(inputs: Mapping[str, Any]) -> Any:
     if {"from", "method", "width", "height", "crop"} == set(inputs):
         return _upscaled
     if "sampler" in inputs:
-        if unknown := set(inputs) - _SAMPLED:
+        if unknown := set(inputs) - _SAMPLED - _CONTROLLED:
             raise NotCovered(f"input {', '.join(sorted(unknown))}")
         if inputs["sampler"] not in SAMPLERS or inputs["scheduler"] not in SCHEDULERS:
             raise NotCovered(f"{inputs['sampler']} with {inputs['scheduler']}")
@@ -213,10 +231,10 @@ def _sampled(chain: _Chain, inputs: Mapping[str, Any]) -> dict[str, Tensor]:
 
 
 def _folders(checkpoint: Path, golden: Path) -> Folders:
-    """Folders whose checkpoints lie where the workshop made this one, and whose adapters lie beside the set."""
+    """Folders whose checkpoints and control nets lie where the workshop made this one, and whose adapters lie beside the set."""
     folders = Folders.from_settings(Settings(base_directory=checkpoint.parent))
     here = (checkpoint.parent,)
-    roots = {"checkpoints": here, "diffusion_models": here, "loras": (golden / "loras",)}
+    roots = {"checkpoints": here, "diffusion_models": here, "controlnet": here, "loras": (golden / "loras",)}
     return Folders(**{**vars(folders), "roots_of": {**folders.roots_of, **roots}})
 
 

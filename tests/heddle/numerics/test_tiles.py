@@ -1,0 +1,63 @@
+from itertools import pairwise
+
+import pytest
+import torch
+from torch import nn
+
+from heddle.numerics.shared_norms import norms_as_of
+from heddle.numerics.tiles import all_tiles, blend_tiles, tile_starts
+
+
+@pytest.mark.parametrize(("size", "tile", "overlap"), [(64, 16, 4), (65, 16, 4), (16, 16, 4), (17, 16, 0), (100, 7, 3)])
+def test_tiles_cover_the_whole_and_share_what_they_should(size: int, tile: int, overlap: int):
+    starts = tile_starts(size, tile, overlap)
+    assert starts[0] == 0 and starts[-1] == size - tile
+    assert all(before + tile - after >= overlap for before, after in pairwise(starts))
+    assert len(starts) == 1 + max(0, -(-(size - tile) // (tile - overlap)))
+
+
+@pytest.mark.parametrize(("height", "width"), [(5, 40), (64, 33), (16, 16), (1, 1)])
+@pytest.mark.parametrize("overlap", [0, 4, 400])
+@pytest.mark.parametrize("scale", [1, 3])
+def test_what_each_place_gives_alone_comes_out_as_from_the_whole(height: int, width: int, overlap: int, scale: int):
+    plane = torch.randn(2, 3, height, width)
+
+    def enlarge(x: torch.Tensor) -> torch.Tensor:
+        return x.repeat_interleave(scale, 2).repeat_interleave(scale, 3)
+
+    whole = blend_tiles(height, width, 16, overlap, lambda rows, columns: enlarge(plane[:, :, rows, columns]), scale)
+    torch.testing.assert_close(whole, enlarge(plane), rtol=1e-5, atol=1e-6)
+
+
+def test_tiles_that_disagree_meet_in_a_slope_and_not_in_a_step():
+    number = iter(range(100))
+    line = blend_tiles(8, 40, 16, 4, lambda rows, columns: torch.full((1, 1, 8, 16), float(next(number))))[0, 0, 0]
+    assert len(all_tiles(8, 40, 16, 4)) == 3
+    assert (line[0], line[-1]) == (0, 2)
+    steps = line.diff()
+    assert steps.min() >= 0 and steps.max() <= 0.25 + 1e-6
+
+
+def test_norms_are_those_of_another_input_until_the_block_ends():
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.GroupNorm(4, 8), nn.Conv2d(8, 8, 1), nn.GroupNorm(2, 8))
+    whole, piece = torch.randn(1, 3, 12, 12) * 3 + 1, torch.randn(1, 3, 5, 5)
+    with torch.no_grad():
+        own = net(piece)
+        with norms_as_of(net, lambda: net(whole)):
+            torch.testing.assert_close(net(whole), nn.Sequential(*net)(whole))
+            shared = net(piece)
+            torch.testing.assert_close(net(whole[..., :6, :])[..., :5, :], net(whole)[..., :5, :], rtol=1e-4, atol=1e-5)
+        assert (shared - own).abs().max() > 0.1
+        torch.testing.assert_close(net(piece), own)
+
+
+def test_norms_are_their_own_again_after_an_error():
+    net = nn.Sequential(nn.GroupNorm(2, 4))
+    x = torch.randn(1, 4, 3, 3)
+    wanted = net(x)
+    with pytest.raises(ZeroDivisionError), norms_as_of(net, lambda: net(x * 2)):
+        raise ZeroDivisionError
+    with pytest.raises(ZeroDivisionError), norms_as_of(net, lambda: 1 / 0):
+        pass
+    torch.testing.assert_close(net(x), wanted)
