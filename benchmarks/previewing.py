@@ -47,6 +47,7 @@ class NoHouse:
 
     node_id = "sampler"
     preview_px = PREVIEW_PX
+    preview_method = "auto"
 
     def __init__(self, weights: Any) -> None:
         self.weights = weights

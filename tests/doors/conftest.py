@@ -30,6 +30,7 @@ class RunningNode:
 
     node_id = "5"
     preview_px = 0
+    preview_method = "none"
     client_id = "client"
 
     def __init__(self, folders: Any = None) -> None:

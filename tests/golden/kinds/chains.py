@@ -231,7 +231,7 @@ def _sampled(chain: _Chain, inputs: Mapping[str, Any]) -> dict[str, Tensor]:
 
 
 def _folders(checkpoint: Path, golden: Path) -> Folders:
-    """Folders whose checkpoints and control nets lie where the workshop made this one, and whose adapters lie beside the set."""
+    """Folders: checkpoints and control nets where the workshop made this one, adapters beside the set."""
     folders = Folders.from_settings(Settings(base_directory=checkpoint.parent))
     here = (checkpoint.parent,)
     roots = {"checkpoints": here, "diffusion_models": here, "controlnet": here, "loras": (golden / "loras",)}
