@@ -152,16 +152,16 @@ def test_sdxl_is_told_the_pooled_text_and_six_sizes(opened) -> None:
         "target_height": 800,
     }
     near(entry(model, pooled_output=pooled, **sizes)["vector"], vector(pooled, 512, 640, 9, 3, 800, 700))
-    near(entry(model, pooled_output=pooled)["vector"], vector(pooled, 768, 768, 0, 0, 768, 768))
-    near(entry(model, pooled_output=pooled, height=64)["vector"], vector(pooled, 64, 768, 0, 0, 64, 768))
+    near(entry(model, pooled_output=pooled)["vector"], vector(pooled, 32, 48, 0, 0, 32, 48))
+    near(entry(model, pooled_output=pooled, height=64)["vector"], vector(pooled, 64, 48, 0, 0, 64, 48))
 
 
 def test_the_refiner_is_told_a_score_which_is_poor_for_the_negative(opened) -> None:
     pooled, model = torch.randn(1, 48), opened["sdxl_refiner"].model
     sizes: dict[str, Any] = {"width": 640, "height": 512, "crop_w": 3, "crop_h": 9, "aesthetic_score": 7.5}
     near(entry(model, pooled_output=pooled, **sizes)["vector"], vector(pooled, 512, 640, 9, 3, 7.5))
-    near(entry(model, pooled_output=pooled)["vector"], vector(pooled, 768, 768, 0, 0, 6))
-    near(entry(model, facts("negative"), pooled_output=pooled)["vector"], vector(pooled, 768, 768, 0, 0, 2.5))
+    near(entry(model, pooled_output=pooled)["vector"], vector(pooled, 32, 48, 0, 0, 6))
+    near(entry(model, facts("negative"), pooled_output=pooled)["vector"], vector(pooled, 32, 48, 0, 0, 2.5))
 
 
 def test_a_text_without_a_pooled_vector_is_refused_by_sdxl(opened) -> None:

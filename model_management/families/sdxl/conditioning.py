@@ -18,15 +18,16 @@ from model_management.family import RunFacts
 #: Each number becomes so many cosines and sines.
 NUMBER_WIDTH = 256
 
-#: Sides of a picture that is not said: those that the ecosystem has for texts encoded without sizes.
-SIDE_PX = 768
+#: Where no size is said it is the run's own: so many pixels for each cell of the latent.
+PX_PER_CELL = 8
+
 #: Scores, of about 10, where none is given: a fine picture is asked for, and a poor one kept away from.
 SCORE, NEGATIVE_SCORE = 6.0, 2.5
 
 
 def base_inputs(states: Tensor, more: Mapping[str, Any], run: RunFacts) -> dict[str, Tensor]:
     """Of the base model: the original's height and width, what was cut above and at the left, the target's size."""
-    height, width = more.get("height", SIDE_PX), more.get("width", SIDE_PX)
+    height, width = _size(more, run)
     numbers = (
         *(height, width, more.get("crop_h", 0), more.get("crop_w", 0)),
         *(more.get("target_height", height), more.get("target_width", width)),
@@ -37,11 +38,13 @@ def base_inputs(states: Tensor, more: Mapping[str, Any], run: RunFacts) -> dict[
 def refiner_inputs(states: Tensor, more: Mapping[str, Any], run: RunFacts) -> dict[str, Tensor]:
     """Of the refiner: height, width, what was cut above and at the left, and an aesthetic score."""
     score = more.get("aesthetic_score", NEGATIVE_SCORE if run.side == "negative" else SCORE)
-    numbers = (
-        *(more.get("height", SIDE_PX), more.get("width", SIDE_PX)),
-        *(more.get("crop_h", 0), more.get("crop_w", 0), score),
-    )
+    numbers = (*_size(more, run), more.get("crop_h", 0), more.get("crop_w", 0), score)
     return {"context": states, "vector": vector_of(more, numbers)}
+
+
+def _size(more: Mapping[str, Any], run: RunFacts) -> tuple[int, int]:
+    height, width = (side * PX_PER_CELL for side in run.shape[-2:])
+    return more.get("height", height), more.get("width", width)
 
 
 def vector_of(more: Mapping[str, Any], numbers: tuple[float, ...]) -> Tensor:
