@@ -218,6 +218,7 @@ def test_videos_and_sounds_that_a_job_made_are_played_on_their_node(
     until(page, "document.querySelector('dialog video')?.videoWidth", 320)
     page.keyboard.press("Escape")
     viewer.wait_for(state="detached")
+    page.evaluate("heddle.editor.shell.closePanel('right')")  # it would come back, and cover some of the nodes
     page.reload()
     page.locator("body[data-ready]").wait_for()
     until(page, "document.querySelectorAll('.content-media :is(video, audio)').length", 7)
