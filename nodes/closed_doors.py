@@ -63,15 +63,10 @@ NAMES = {
         ),
         "latent_preview": "Latent2RGBPreviewer LatentPreviewer TAESDPreviewerImpl preview_to_image",
         "nodes": (
-            "CLIPLoader CLIPVisionEncode CLIPVisionLoader CheckpointLoader ConditioningAverage "
-            "ConditioningCombine ConditioningConcat ConditioningSetArea ConditioningSetAreaPercentage "
-            "ConditioningSetAreaStrength ConditioningSetMask ConditioningSetTimestepRange ConditioningZeroOut "
-            "ControlNetApply ControlNetApplyAdvanced ControlNetLoader DiffControlNetLoader DiffusersLoader "
-            "DualCLIPLoader EmptyImage GLIGENLoader GLIGENTextBoxApply ImageBatch ImageInvert ImagePadForOutpaint "
-            "ImageScaleBy InpaintModelConditioning KSamplerAdvanced LatentBlend LatentComposite LatentCrop LatentFlip "
-            "LatentFromBatch LatentRotate LoadImageMask LoadImageOutput LoadLatent "
-            "RepeatLatentBatch SaveLatent SetLatentNoiseMask StyleModelApply StyleModelLoader UNETLoader "
-            "VAEDecodeTiled VAEEncodeForInpaint VAEEncodeTiled unCLIPCheckpointLoader unCLIPConditioning"
+            "EmptyImage GLIGENLoader GLIGENTextBoxApply ImageBatch ImageInvert ImagePadForOutpaint "
+            "ImageScaleBy LatentBlend LatentComposite LatentCrop LatentFlip LatentFromBatch LatentRotate "
+            "LoadImageMask LoadImageOutput LoadLatent RepeatLatentBatch SaveLatent StyleModelApply "
+            "StyleModelLoader unCLIPCheckpointLoader unCLIPConditioning"
         ),
     }.items()
 }

@@ -17,6 +17,7 @@ import comfy.samplers
 import nodes
 from heddle.graph.registry import Registry
 from nodes import packs
+from nodes.catalogue import built_in
 from nodes.closed_doors import MODULES, NAMES, PACKAGES, ClosedDoor, ClosedDoors, closed_base, hang_in
 from nodes.packs import load_packs
 
@@ -65,8 +66,9 @@ def test_a_module_can_be_imported_and_its_names_be_named() -> None:
 
 
 def test_names_of_open_doors_too() -> None:
-    assert "LoraLoader" in NAMES["nodes"]
-    for name in ("comfy.samplers.CFGGuider", "comfy.model_management.load_models_gpu", "nodes.LoraLoader"):
+    assert "GLIGENLoader" in NAMES["nodes"]
+    assert NAMES["nodes"] & set(built_in()) == set(), "nodes that are there by now"
+    for name in ("comfy.samplers.CFGGuider", "comfy.model_management.load_models_gpu", "nodes.GLIGENLoader"):
         module, _, last = name.rpartition(".")
         with pytest.raises(ClosedDoor, match=name):
             getattr(sys.modules[module], last)()
@@ -113,7 +115,7 @@ class Text:
     def go(self, a): return (a,)
 class Needs(Text):
     def go(self, a): return (comfy.sd.load_checkpoint(a),)
-class Built(nodes.LoraLoader):
+class Built(nodes.GLIGENLoader):
     pass
 NODE_CLASS_MAPPINGS = {"Text": Text, "Needs": Needs, "Built": Built}
 """
@@ -128,7 +130,8 @@ def test_a_pack_is_there_with_all_nodes_but_those_built_on_nothing(
     (pack,) = load_packs(registry, [tmp_path])
     assert list(registry) == ["Text", "Needs"]
     assert [each.message for each in pack.failures] == [
-        "pack most: node Built: its class is built on nodes.LoraLoader, and there is nothing behind that name here yet"
+        "pack most: node Built: its class is built on nodes.GLIGENLoader, "
+        "and there is nothing behind that name here yet"
     ]
     call = registry["Needs"].call
     assert call is not None

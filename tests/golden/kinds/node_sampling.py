@@ -173,7 +173,7 @@ def check(case: Case, workshop: Workshop) -> Iterator[Check]:
         raise NotCovered(f"scheduler {case.inputs['scheduler']}")
     wanted = {name: workshop.golden.tensors()[key] for name, key in case.tensors.items()}
 
-    def classes(model: Model, net: Any) -> Any:
+    def classes(model: Model, net: Any, *more: Any) -> Any:
         return denoiser_of_classes(workshop, model.predicts.is_flow)
 
     with patch("model_management.guider.denoiser_for", classes):
