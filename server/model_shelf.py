@@ -115,8 +115,9 @@ class ModelShelf:
         words = text.casefold().split()
         found: dict[Path, dict[str, Any]] = {}
         for each_kind in sorted(self._folders.places) if kind is None else [kind]:
+            files = model_files.files_of(self._folders, each_kind)  # says so if there is no such kind
             places = self._folders.models(each_kind)
-            for file in model_files.files_of(self._folders, each_kind):
+            for file in files:
                 if all(word in file["name"].casefold() for word in words):
                     found.setdefault(places[file["pathIndex"]] / file["name"], {**file, "folder": each_kind})
         keys: dict[Sort, Callable[[dict[str, Any]], Any]] = {
@@ -124,9 +125,9 @@ class ModelShelf:
             "modified": lambda each: each["modified"],
             "size": lambda each: each["size"],
         }
-        files = sorted(found.items(), key=lambda each: (keys[sort](each[1]), each[1]["name"]), reverse=descending)
+        ordered = sorted(found.items(), key=lambda each: (keys[sort](each[1]), each[1]["name"]), reverse=descending)
         beside: dict[Path, set[str]] = {}
-        return [self._told(file, path, beside) for path, file in files[offset : offset + limit]], len(found)
+        return [self._told(file, path, beside) for path, file in ordered[offset : offset + limit]], len(found)
 
     def _told(self, file: dict[str, Any], path: Path, beside: dict[Path, set[str]]) -> dict[str, Any]:
         summary: dict[str, Any] = {}
