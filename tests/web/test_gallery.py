@@ -299,6 +299,14 @@ def test_a_picture_on_a_node_opens_in_the_viewer(editor_page: Page) -> None:
     expect(page.locator(".gallery-count")).to_have_text("1 result")
 
 
+def until_listed(server: PageServer, folder: str) -> None:
+    """The server looks into its folders no more often than every other second."""
+    end = time.monotonic() + PATIENCE_S
+    while folder not in json.dumps(server.ask("/heddle/outputs/folders?type=output"), ensure_ascii=False):
+        assert time.monotonic() < end, f"{folder} was never listed"
+        time.sleep(0.05)
+
+
 def test_texts_are_read_and_a_finger_opens_one_after_the_other(
     new_context: Callable[..., BrowserContext], server: PageServer, find_barriers: Callable[..., list[str]]
 ) -> None:
@@ -306,6 +314,7 @@ def test_texts_are_read_and_a_finger_opens_one_after_the_other(
     folder.mkdir(parents=True)
     (folder / "short.txt").write_text("<b>bold</b> 猫", encoding="utf-8")
     (folder / "long.json").write_bytes(("猫" * 100_000).encode())
+    until_listed(server, "texts 文")
     page = new_context(server, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True).new_page()
     page.goto("/")
     page.locator("body[data-ready]").wait_for()
@@ -331,6 +340,7 @@ def test_pictures_that_are_slow_to_come_leave_lines_to_the_server_free(editor_pa
     folder.mkdir(parents=True)
     for each in range(12):
         (folder / f"{each}.png").write_bytes(picture(each, 8, 8))
+    until_listed(server, "slow")
     asked: list[Route] = []
     editor_page.route("**/heddle/thumbnails/**/slow/**", lambda route: asked.append(route))
     open_gallery(editor_page)
@@ -359,6 +369,7 @@ def test_files_that_somebody_else_took_away_are_said_to_be_gone(
     folder.mkdir(parents=True)
     for each in range(4):
         (folder / f"{each} 猫.png").write_bytes(picture(each))
+    until_listed(server, "fleeting")
     open_gallery(page)
     show_filters(page)
     page.get_by_label("Folder").select_option("fleeting")
