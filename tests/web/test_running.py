@@ -158,7 +158,7 @@ def test_what_is_wrong_stands_at_its_widget_and_in_a_list_that_mends_it(editor_p
     page.keyboard.press("Control+Enter")
     card = page.locator(".errors")
     expect(card).to_contain_text("There is no node type VAEDecod")
-    card.get_by_role("button", name="Use VAEDecode").click()
+    card.get_by_role("button", name="Use VAEDecode", exact=True).click()
     page.keyboard.press("Control+Enter")
     expect(card).to_contain_text("2 problems")
     assert [each["input"] for each in shown(page, 5, "errors")] == ["sampler_name"]
