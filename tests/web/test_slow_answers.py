@@ -68,7 +68,7 @@ def test_what_was_done_while_a_tab_was_being_saved_and_closed_is_asked_about(edi
     page.evaluate(HOLD, "/files/workflows/")
     page.evaluate(RUN, "file.close")
     page.get_by_role("dialog").get_by_role("button", name="Save").click()
-    until(page, "held.length", 1)
+    until(page, "held.length >= 1")
     page.evaluate(SCATTER)
     page.evaluate(LET_ALL_GO)
     page.get_by_role("dialog").get_by_role("button", name="Cancel").click()

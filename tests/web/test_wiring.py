@@ -209,7 +209,7 @@ def test_a_drop_on_empty_canvas_offers_what_fits_and_links_what_is_chosen(canvas
     sampler = canvas.add("KSampler", 40, 60)
     canvas.drag(canvas.socket(sampler, "output", "LATENT"), canvas.place(600, 300))
     palette = canvas.page.get_by_role("dialog", name="Add a node")
-    expect(palette.get_by_role("option", name="VAE Decode")).to_be_visible()
+    expect(palette.get_by_role("option", name="VAE Decode").first).to_be_visible()
     expect(palette.get_by_role("option", name="Load Checkpoint")).to_have_count(0)
     canvas.page.keyboard.type("decode")
     canvas.press("Enter")
