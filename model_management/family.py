@@ -38,6 +38,18 @@ class LatentSpace:
     published_vae: Any = None
     small_vae: str | None = None
 
+    def inward(self, latent: Tensor) -> Tensor:
+        """A VAE's latent in the network's units."""
+        return (latent - self.shift) * self.scale
+
+    def outward(self, latent: Tensor) -> Tensor:
+        """The network's latent in the VAE's units."""
+        return latent / self.scale + self.shift
+
+    def start_of(self, latent: Tensor) -> Tensor:
+        """What a run starts from, in the network's units: an empty latent stands for "no picture", 0 there as well."""
+        return self.inward(latent) if bool(latent.any()) else latent
+
 
 @dataclass(frozen=True)
 class NetPart:

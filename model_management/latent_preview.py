@@ -73,4 +73,4 @@ def read_colours(vae: Vae, space: LatentSpace, weights: Weights) -> LatentColour
     height, width = pictures.shape[2:]
     with weights.hold(vae, len(pictures) * working_bytes(vae.config, height, width)) as net:
         mean, _log_variance = net.encode(pictures.to(net.encoder.conv_in.weight)).float().cpu().chunk(2, dim=1)
-    return fit_colours((mean - space.shift) * space.scale, avg_pool2d(pictures, vae.px_per_cell))
+    return fit_colours(space.inward(mean), avg_pool2d(pictures, vae.px_per_cell))

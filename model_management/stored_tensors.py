@@ -86,8 +86,7 @@ class Header:
 
     def below(self, prefix: str) -> Header:
         """What the file holds behind this prefix, by names without it."""
-        inner = {key.removeprefix(prefix): entry for key, entry in self.tensors.items() if key.startswith(prefix)}
-        return replace(self, tensors=inner)
+        return self.renamed({key: key.removeprefix(prefix) for key in self.tensors if key.startswith(prefix)})
 
     def numbered(self, prefix: str) -> int:
         """How many numbers, from 0 on without a gap, stand behind this prefix in names."""

@@ -28,7 +28,7 @@ _LOCAL_HEADER_BYTES = 30
 _ENCRYPTED = 1  # a zip entry's flag
 
 
-class Place(NamedTuple):
+class ByteRange(NamedTuple):
     """The bytes of a storage, counted from the file's start."""
 
     begin: int
@@ -41,7 +41,7 @@ class TorchFile:
 
     stamp: Stamp
     content: Any
-    places: Mapping[str, Place]
+    places: Mapping[str, ByteRange]
 
 
 def is_torch_file(start: bytes) -> bool:
@@ -117,8 +117,8 @@ def _read_zip(stamp: Stamp) -> TorchFile:
             if f"{root}constants.pkl" in entries:
                 refuse(stamp, "a program (TorchScript), not weights", next_step="get the weights as .safetensors")
 
-            def place_of(name: str) -> Place:
-                return _place_in_zip(stamp, file, entries, root + name)
+            def place_of(name: str) -> ByteRange:
+                return _range_in_zip(stamp, file, entries, root + name)
 
             if f"{root}byteorder" in entries:
                 place = place_of("byteorder")
@@ -139,7 +139,9 @@ def _read_zip(stamp: Stamp) -> TorchFile:
     return TorchFile(stamp, content, places)
 
 
-def _place_in_zip(stamp: Stamp, file: io.BufferedReader, entries: Mapping[str, zipfile.ZipInfo], name: str) -> Place:
+def _range_in_zip(
+    stamp: Stamp, file: io.BufferedReader, entries: Mapping[str, zipfile.ZipInfo], name: str
+) -> ByteRange:
     """Where an entry's bytes lie, which must be there as they are."""
     info = entries.get(name)
     if info is None:
@@ -153,7 +155,7 @@ def _place_in_zip(stamp: Stamp, file: io.BufferedReader, entries: Mapping[str, z
     is_there = len(head) == _LOCAL_HEADER_BYTES and head.startswith(_ZIP)
     if not is_there or info.file_size != info.compress_size or begin + info.file_size > stamp.size_bytes:
         refuse(stamp, f"damaged or cut short: {name} does not lie within it", name)
-    return Place(begin, info.file_size)
+    return ByteRange(begin, info.file_size)
 
 
 def _read_legacy(stamp: Stamp, mapped: Any) -> TorchFile:
@@ -171,7 +173,7 @@ def _read_legacy(stamp: Stamp, mapped: Any) -> TorchFile:
     keys = read_torch_pickle(mapped, none)
     if not isinstance(keys, list):
         raise BadPickle("its list of storages is none")
-    places: dict[str, Place] = {}
+    places: dict[str, ByteRange] = {}
     at = mapped.tell()
     for key in (str(key)[:LONGEST_KEY] for key in keys):
         if key not in storages.declared or key in places:
@@ -179,7 +181,7 @@ def _read_legacy(stamp: Stamp, mapped: Any) -> TorchFile:
         count, dtype = storages.declared[key]
         stored_count = int.from_bytes(mapped[at : at + _LENGTH_BYTES], "little")
         storages.check(key, stored_count * dtype.bytes_each)
-        places[key] = Place(at + _LENGTH_BYTES, count * dtype.bytes_each)
+        places[key] = ByteRange(at + _LENGTH_BYTES, count * dtype.bytes_each)
         at += _LENGTH_BYTES + places[key].size
         if at > stamp.size_bytes:
             refuse(stamp, f"cut short: {at - stamp.size_bytes:,} bytes of storage {key} are missing")

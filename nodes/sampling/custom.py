@@ -75,8 +75,7 @@ def add_noise(model: Model, noise: Noise, sigmas: Sigmas, latent_image: Latent) 
         return latent_image
     drawn = noise.generate_noise(latent_image).to(latent)
     space, prediction = model.latent, model.predicts
-    start = (latent - space.shift) * space.scale if bool(latent.any()) else latent
     # A single level is one to go to from a clean latent.
     amount = (sigmas[0] - sigmas[-1]).abs() if len(sigmas) > 1 else sigmas[0]
-    noised = prediction.finish(amount.new_zeros(()), prediction.start(amount, drawn, start)) / space.scale + space.shift
-    return {**latent_image, "samples": noised.nan_to_num(nan=0.0, posinf=0.0, neginf=0.0)}
+    noised = prediction.finish(amount.new_zeros(()), prediction.start(amount, drawn, space.start_of(latent)))
+    return {**latent_image, "samples": space.outward(noised).nan_to_num(nan=0.0, posinf=0.0, neginf=0.0)}

@@ -37,8 +37,7 @@ def sample_guided(
         watch(step, x, clean)
 
     space = model.latent
-    shown = (latent - space.shift) * space.scale if bool(latent.any()) else latent  # an empty one stays empty
-    facts = RunFacts(tuple(latent.shape), shown, drawn, latent_image.get("noise_mask"))
+    facts = RunFacts(tuple(latent.shape), space.start_of(latent), drawn, latent_image.get("noise_mask"))
     with guider.hold(facts, ctx.weights, lambda done, size: ctx.check_cancelled(), ctx.note) as denoise:
         samples = run_sampler(
             sampler,
@@ -56,5 +55,5 @@ def sample_guided(
         )
     if not bool(samples.isfinite().all()):
         ctx.note("the result holds numbers that are not finite; try another sampler, scheduler or a lower cfg")
-    guess = samples if last_guess is None else (last_guess / space.scale + space.shift).to(samples)
+    guess = samples if last_guess is None else space.outward(last_guess).to(samples)
     return {**latent_image, "samples": samples}, {**latent_image, "samples": guess}

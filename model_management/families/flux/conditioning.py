@@ -35,7 +35,7 @@ def text_and_guidance(states: Tensor, more: Mapping[str, Any], run: RunFacts) ->
 def with_references(states: Tensor, more: Mapping[str, Any], run: RunFacts) -> dict[str, Tensor]:
     """Of dev, schnell and Kontext: also any number of reference latents, each of its own size."""
     references = {
-        f"reference_{number}": _in_units(latent) for number, latent in enumerate(more.get("reference_latents", ()))
+        f"reference_{number}": LATENT.inward(latent) for number, latent in enumerate(more.get("reference_latents", ()))
     }
     return {**text_and_guidance(states, more, run), **references}
 
@@ -66,12 +66,8 @@ def with_masked_picture(states: Tensor, more: Mapping[str, Any], run: RunFacts) 
 def _picture(more: Mapping[str, Any], run: RunFacts) -> Tensor:
     picture = more.get("concat_latent_image")
     if picture is None:
-        return _in_units(torch.zeros_like(run.latent))
+        return LATENT.inward(torch.zeros_like(run.latent))
     height, width = run.shape[-2:]
     if picture.shape[-2:] != (height, width):
         picture = resize(picture.float(), width, height, "bilinear", "center")
-    return _in_units(fit_batch(picture, run.shape[0]).to(run.latent))
-
-
-def _in_units(latent: Tensor) -> Tensor:
-    return (latent - LATENT.shift) * LATENT.scale
+    return LATENT.inward(fit_batch(picture, run.shape[0]).to(run.latent))
