@@ -40,8 +40,8 @@ class GuidedStep:
 class GuidanceChange:
     """Something put into guidance, at up to four places.
 
-    rescale: another scale at this level. before: changes the two guesses. mix: replaces the formula; of several the
-    last one counts. after: changes the result.
+    rescale: another scale at this level, in `cfg` alone: guiders with several scales keep theirs. before: changes the
+    two guesses. mix: replaces the formula; of several the last one counts. after: changes the result.
     needs_negative: the negative is evaluated also where the scale is 1.
     """
 

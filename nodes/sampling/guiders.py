@@ -121,7 +121,7 @@ def override(
         float, Number(default=1.0, low=0.0, high=1.0, step=0.001, tip="Where in the run it ends, 0 to 1.")
     ],
 ) -> Model:
-    """Guide with another strength during a part of the run."""
+    """Guide with another strength during a part of the run. Guiders with several strengths keep theirs."""
     schedule = model.predicts.schedule
     change = override_cfg(cfg, schedule.percent_to_sigma(start_percent), schedule.percent_to_sigma(end_percent))
     return model.with_patch("CFGOverride", GuidancePatch(change))
