@@ -89,6 +89,7 @@ class Gallery:
         self._walked: set[str] = set()  # places that were looked at as a whole in this run
         self._walks: dict[str, asyncio.Task[None]] = {}
         self._rest_until: dict[str, float] = {}
+        self._walks_later: dict[str, asyncio.TimerHandle] = {}
         self._written: list[Written] = []
         self._taking: asyncio.TimerHandle | None = None
         self._prompts: dict[str, dict[str, Any]] = {}
@@ -102,7 +103,7 @@ class Gallery:
     async def close(self) -> None:
         """Break off what is under way and let go of the files."""
         self._is_closed = True
-        for timer in (self._taking, self._telling):
+        for timer in (self._taking, self._telling, *self._walks_later.values()):
             if timer is not None:
                 timer.cancel()
         await self._tasks.end()
@@ -278,11 +279,24 @@ class Gallery:
     # Walking
 
     def _walk_soon(self, place: str) -> asyncio.Task[None] | None:
-        """The walk that is under way or begins now; None if the last one is fresh."""
-        if (walk := self._walks.get(place)) is None and time.monotonic() >= self._rest_until.get(place, 0.0):
-            walk = self._walks[place] = self._tasks.begin(self._walk(place))
-            walk.add_done_callback(lambda done: self._walks.pop(place, None))
+        """The walk that is under way or begins now; None if the last one is fresh, then another follows its rest.
+
+        Without that one, who asks just after a file came would never hear of it.
+        """
+        if (walk := self._walks.get(place)) is not None:
+            return walk
+        if (rest_s := self._rest_until.get(place, 0.0) - time.monotonic()) > 0:
+            if place not in self._walks_later and not self._is_closed:
+                later = asyncio.get_running_loop().call_later(rest_s, self._walk_after_rest, place)
+                self._walks_later[place] = later
+            return None
+        walk = self._walks[place] = self._tasks.begin(self._walk(place))
+        walk.add_done_callback(lambda done: self._walks.pop(place, None))
         return walk
+
+    def _walk_after_rest(self, place: str) -> None:
+        del self._walks_later[place]
+        self._walk_soon(place)
 
     async def _walk(self, place: str) -> None:
         begun = time.monotonic()

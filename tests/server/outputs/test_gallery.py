@@ -381,6 +381,18 @@ async def test_clients_that_know_the_word_hear_of_changes(desk: Desk, monkeypatc
     assert "heddle_outputs" not in [json.loads(m.data)["type"] async for m in other]
 
 
+async def test_who_asked_just_after_a_file_came_hears_of_it(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gallery_module, "TELL_EVERY_S", 0.01)
+    monkeypatch.setattr(gallery_module, "REFRESH_EVERY_S", 0.5)
+    knows = await desk.socket("knows", heddle_outputs=True)
+    assert await names(desk) == []
+    put(desk.parts.folders.output, "new/a.png")
+    await names(desk)  # the folders were looked at a moment ago
+    while (await knows.receive_json(timeout=60))["type"] != "heddle_outputs":
+        pass
+    assert await names(desk) == ["new/a.png"]
+
+
 # Deleting
 
 
