@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from heddle.networks.hooks import ChangeInputs, ReplaceAttention
+from heddle.networks.hooks import ChangeInputs, Hooks, ReplaceAttention
+from heddle.samplers.conditions import Call
 from heddle.samplers.guiders import BeginChange
 from heddle.samplers.keeping import MaskAtLevel
 
@@ -35,3 +37,14 @@ class AttentionPatch:
     """Stands in for attention in some places of the net."""
 
     replace: ReplaceAttention
+
+
+@dataclass(frozen=True)
+class HooksPatch:
+    """Steps into the calls of the net.
+
+    at: told what a call is about (level, sides, sizes), says who steps in there. It is asked anew for each call, so
+        what its hooks remember lives no longer than that.
+    """
+
+    at: Callable[[Call], Hooks]
