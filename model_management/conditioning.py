@@ -19,6 +19,7 @@ from heddle.samplers.conditions import Area, Condition
 from heddle.samplers.fitting import fit_mask
 from model_management.family import RunFacts
 from model_management.handles import Model
+from model_management.picture_vectors import SHOWN
 
 #: A mask's bounding box is at least so many cells high and wide: smaller pieces say nothing to a network.
 LEAST_BOUNDS = 8
@@ -31,7 +32,7 @@ def conditions_for(model: Model, conditioning: Sequence[Any], run: RunFacts, nam
         name: of the input that it came in by, for messages.
     Raises: GraphError or ShapeError, if an entry is none.
     """
-    facts = replace(run, side=name)
+    facts = replace(run, side=name, config=model.config, header=model.stored.header)
     return [_condition(model, entry, facts, f"{name}, entry {number}") for number, entry in enumerate(conditioning)]
 
 
@@ -42,6 +43,8 @@ def _condition(model: Model, entry: Any, run: RunFacts, place: str) -> Condition
         raise GraphError(f"{place}: a text with its options is wanted, found {type(entry).__name__}") from None
     if states.ndim != 3:
         raise ShapeError(f"{place}: shape {list(states.shape)}, wanted [B, T, D]", wanted="[B, T, D]", got=states.shape)
+    if SHOWN in more and not model.family.shown_pictures:
+        run.note(f"{place}: the images of unCLIPConditioning have no effect, since {model.family.name} is shown none")
     height, width = run.shape[-2:]
     mask = more.get("mask")
     grid = None

@@ -126,6 +126,9 @@ class RunFacts:
     shape: of the latent, [B, C, h, w]. latent: in the network's units, noise: of unit variance, both in that shape.
     mask: of the latent, where it has one: [B, H, W] or [B, 1, H, W], 1 = drawn anew.
     side: the input that the conditioning came in by: "positive", "negative" ...
+    seed: of the run's noise.
+    config, header: sizes of the network, and of the file that it lies in.
+    note: takes a line for the person who runs it.
     """
 
     shape: tuple[int, ...]
@@ -133,6 +136,10 @@ class RunFacts:
     noise: Tensor
     mask: Tensor | None = None
     side: str = ""
+    seed: int = 0
+    config: Any = None
+    header: Header | None = None
+    note: Callable[[str], None] = lambda text: None
 
 
 #: From one entry of a conditioning, its states [B, T, D] and what belongs to them by name, to what the network takes
@@ -164,6 +171,7 @@ class Family:
     told_prediction: the same where a file says otherwise, by a tensor, its metadata or what lies beside it.
     native_px: side of the pictures that the published model was trained on.
     read_entry: what of a conditioning the network takes.
+    shown_pictures: of that, also what a vision encoder read off pictures.
     may_repeat_text: a text and its repetition say the same to the network. Not where text and picture share one
         attention: there a text that is said twice weighs twice.
     join: what it reads of several text encoders.
@@ -179,6 +187,7 @@ class Family:
     predicts: Prediction
     native_px: int
     read_entry: ReadEntry = text_alone
+    shown_pictures: bool = False
     may_repeat_text: bool = True
     join: JoinTexts = only_text
     text_type: str = ""

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from model_management.signs import Sign, columns, either, has, has_ending, has_prefix, lacks, shaped
+from model_management.signs import Sign, either, has, has_ending, has_prefix, lacks, shaped
 
 UNET = "model.diffusion_model."
 UNET_IN = f"{UNET}input_blocks.0.0.weight"
-UNET_TEXT = f"{UNET}middle_block.1.transformer_blocks.0.attn2.to_k.weight"
 # The tokens of the text encoders of Stable Diffusion 1, 2, XL and its refiner.
 TOKENS = (
     "cond_stage_model.transformer.text_model.embeddings.token_embedding.weight",
@@ -49,7 +48,6 @@ def network(title: str, *keys: str, next_step: str = NOT_YET) -> KnownLayout:
 
 KNOWN_LAYOUTS = (
     KnownLayout("Playground 2.5", (has("edm_mean"),)),
-    KnownLayout("Stable unCLIP", (has(f"{UNET}label_emb.0.0.weight"), columns(UNET_TEXT, 1024))),
     KnownLayout("the Stable Diffusion 4x upscaler", (has(f"{UNET}label_emb.weight"), shaped(UNET_IN, None, 7, 3, 3))),
     KnownLayout(
         "a UNet of Stable Diffusion's kind with a text encoder in a place not known here",

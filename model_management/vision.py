@@ -33,6 +33,10 @@ HEAD_WIDTH = 64
 OPEN_AI_WIDTH = 1024  # of the widest net with OpenAI's quick gate
 
 
+#: Where OpenCLIP's layout has it: a file of its own, an unCLIP checkpoint.
+OPEN_CLIP_PREFIXES = ("visual.", "embedder.model.visual.")
+
+
 @dataclass(frozen=True)
 class ClipVision:
     """A vision encoder. Held, it gives a `heddle.networks.clip_vision.ClipVision`."""
@@ -58,21 +62,23 @@ class ClipVisionOutput:
 
 
 def open_clip_vision(path: Path | str) -> ClipVision:
-    """The handle of a vision encoder, in the layout of transformers or of OpenCLIP.
+    """The handle of a vision encoder, in the layout of transformers or of OpenCLIP, or the one in an unCLIP checkpoint.
 
     Raises: WeightsError, if the file is missing, damaged, or no vision encoder.
     """
     header = read_header(path)
     if "vision_model.embeddings.patch_embedding.weight" in header:
         part = NetPart("", clip_vision_config, ClipVisionNet)
-    elif "visual.conv1.weight" in header:
-        part = NetPart("visual.", open_clip_vision_config, ClipVisionNet, place=in_open_clip_vision)
     else:
-        raise WeightsError(
-            f"{header.path.name} holds no vision encoder known here: vision_model.embeddings.patch_embedding.weight or "
-            f"visual.conv1.weight is wanted, but found were {describe_names(header)}; choose another file",
-            file=header.path,
-        )
+        prefix = next((prefix for prefix in OPEN_CLIP_PREFIXES if f"{prefix}conv1.weight" in header), None)
+        if prefix is None:
+            raise WeightsError(
+                f"{header.path.name} holds no vision encoder known here: "
+                "vision_model.embeddings.patch_embedding.weight or visual.conv1.weight is wanted, "
+                f"but found were {describe_names(header)}; choose another file",
+                file=header.path,
+            )
+        part = NetPart(prefix, open_clip_vision_config, ClipVisionNet, place=in_open_clip_vision)
     stored = stored_net("vision", header, part)
     return ClipVision(stored, stored.config)
 

@@ -62,6 +62,8 @@ METHODS = {
     "ControlNetApplyAdvanced": Method("apply_controlnet"),
     "CLIPVisionLoader": Method("load_clip"),
     "CLIPVisionEncode": Method("encode"),
+    "unCLIPCheckpointLoader": Method("load_checkpoint"),
+    "unCLIPConditioning": Method("apply_adm"),
     "SetLatentNoiseMask": Method("set_mask"),
     "KSampler": Method("sample"),
     "KSamplerAdvanced": Method("sample"),

@@ -66,7 +66,7 @@ NAMES = {
             "EmptyImage GLIGENLoader GLIGENTextBoxApply ImageBatch ImageInvert ImagePadForOutpaint "
             "ImageScaleBy LatentBlend LatentComposite LatentCrop LatentFlip LatentFromBatch LatentRotate "
             "LoadImageMask LoadImageOutput LoadLatent RepeatLatentBatch SaveLatent StyleModelApply "
-            "StyleModelLoader unCLIPCheckpointLoader unCLIPConditioning"
+            "StyleModelLoader"
         ),
     }.items()
 }

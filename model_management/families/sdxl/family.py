@@ -84,4 +84,5 @@ SDXL = Family(
     told_prediction=told_prediction,
     native_px=1024,
     read_entry=base_inputs,
+    shown_pictures=True,
 )
