@@ -73,6 +73,7 @@ _OPEN_CLIP_VISION = {
     "vision_model.post_layernorm.bias": "ln_post.bias",
 }
 _VISION_LAYERS = "vision_model.encoder.layers."
+_STYLE_LAYERS = "transformer_layes.layers."
 
 
 def in_open_clip(name: str) -> Place:
@@ -89,10 +90,17 @@ def in_open_clip_vision(name: str) -> Place:
     return _layer(name, _VISION_LAYERS) if name.startswith(_VISION_LAYERS) else Place(_OPEN_CLIP_VISION[name])
 
 
-def _layer(name: str, layers: str) -> Place:
+def in_style_adapter(name: str) -> Place:
+    """The style adapter, whose layers are written as OpenCLIP's are."""
+    if name == "proj.weight":
+        return Place("proj", is_turned=True)
+    return _layer(name, _STYLE_LAYERS, "transformer_layes.") if name.startswith(_STYLE_LAYERS) else Place(name)
+
+
+def _layer(name: str, layers: str, theirs: str = "transformer.resblocks.") -> Place:
     number, _, inner = name.removeprefix(layers).partition(".")
     module, _, kind = inner.rpartition(".")
-    layer = f"transformer.resblocks.{number}"
+    layer = f"{theirs}{number}"
     if module.startswith("self_attn.") and (last := module.removeprefix("self_attn.")) in _QKV:
         return Place(f"{layer}.attn.in_proj_{kind}", _QKV.index(last), len(_QKV))
     return Place(f"{layer}.{_OPEN_CLIP_LAYER[module]}.{kind}")

@@ -11,6 +11,7 @@ from nodes.conditioning import (
     places,
     references,
     sdxl_texts,
+    styles,
     texts,
     transformer_texts,
     vision,
@@ -20,6 +21,7 @@ from nodes.latent import autoencoder, empty, masking, tiles
 from nodes.latent import scale as latent_scale
 from nodes.loaders import adapters, checkpoints, parts
 from nodes.loaders import control as control_nets
+from nodes.loaders import styles as style_models
 from nodes.loaders import vision as vision_encoders
 from nodes.merging import models as merged_models
 from nodes.merging import models_by_part, saving
@@ -27,8 +29,8 @@ from nodes.merging import texts as merged_texts
 from nodes.sampling import custom, guidance, guiders, ksampler, model_sampling, samplers, schedulers, sigmas
 
 MODULES = (
-    *(checkpoints, parts, adapters, control_nets, vision_encoders),
-    *(texts, sdxl_texts, transformer_texts, combining, places, pictures, references, control, vision),
+    *(checkpoints, parts, adapters, control_nets, vision_encoders, style_models),
+    *(texts, sdxl_texts, transformer_texts, combining, places, pictures, references, control, vision, styles),
     *(ksampler, custom, samplers, schedulers, sigmas, guiders, guidance, model_sampling),
     *(empty, masking, autoencoder, tiles, latent_scale),
     *(merged_models, merged_texts, models_by_part, saving),

@@ -62,6 +62,8 @@ METHODS = {
     "ControlNetApplyAdvanced": Method("apply_controlnet"),
     "CLIPVisionLoader": Method("load_clip"),
     "CLIPVisionEncode": Method("encode"),
+    "StyleModelLoader": Method("load_style_model"),
+    "StyleModelApply": Method("apply_stylemodel"),
     "unCLIPCheckpointLoader": Method("load_checkpoint"),
     "unCLIPConditioning": Method("apply_adm"),
     "SetLatentNoiseMask": Method("set_mask"),

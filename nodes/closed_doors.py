@@ -65,8 +65,7 @@ NAMES = {
         "nodes": (
             "EmptyImage GLIGENLoader GLIGENTextBoxApply ImageBatch ImageInvert ImagePadForOutpaint "
             "ImageScaleBy LatentBlend LatentComposite LatentCrop LatentFlip LatentFromBatch LatentRotate "
-            "LoadImageMask LoadImageOutput LoadLatent RepeatLatentBatch SaveLatent StyleModelApply "
-            "StyleModelLoader"
+            "LoadImageMask LoadImageOutput LoadLatent RepeatLatentBatch SaveLatent"
         ),
     }.items()
 }

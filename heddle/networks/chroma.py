@@ -25,6 +25,7 @@ from heddle.networks.modulation import Modulation, moved, normed
 from heddle.networks.once_per_shape import OncePerShape
 from heddle.networks.ops import Ops
 from heddle.networks.unet import embed_timesteps
+from heddle.numerics.joint_mask import fit_to_call
 from heddle.numerics.patches import cut_patches, join_patches
 
 #: How many vectors the small net was trained to give: three for each of 38 single blocks, twelve for each of 19 double
@@ -74,15 +75,16 @@ class MovedDoubleBlock(DoubleBlock):
         image_moves: tuple[Modulation, ...],
         text_moves: tuple[Modulation, ...],
         turn: Tensor,
+        mask: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
-        return self.run(image, text, image_moves, text_moves, turn)
+        return self.run(image, text, image_moves, text_moves, turn, mask)
 
 
 class MovedSingleBlock(SingleBlock):
     """Moved by what it is given."""
 
-    def forward(self, x: Tensor, moves: Modulation, turn: Tensor) -> Tensor:
-        return self.run(x, moves, turn)
+    def forward(self, x: Tensor, moves: Modulation, turn: Tensor, mask: Tensor | None = None) -> Tensor:
+        return self.run(x, moves, turn, mask)
 
 
 class FinalLayer(nn.Module):
@@ -108,7 +110,14 @@ class Chroma(nn.Module):
         self.sequence_turns = OncePerShape(sequence_turns)
         self.numbers = OncePerShape(_numbers)
 
-    def forward(self, x: Tensor, timesteps: Tensor, context: Tensor, guidance: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        timesteps: Tensor,
+        context: Tensor,
+        guidance: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+    ) -> Tensor:
         """One call of the net.
 
         Args:
@@ -116,20 +125,22 @@ class Chroma(nn.Module):
             timesteps: [B], 0..1.
             context: [B, T, context_width], the encoded text.
             guidance: [B], 0 where none is given, as it was trained.
+            attention_mask: as FLUX.1's.
         Returns: [B, out_channels, h, w].
         """
         guidance = torch.zeros_like(timesteps) if guidance is None else guidance
         vectors = self._vectors(timesteps, guidance, x)
         text, image = self.txt_in(context), self.img_in(cut_patches(x, SIDE))
         turn = self.sequence_turns(text.shape[1], ((x.shape[2], x.shape[3]),), self.config.axes, x.device)
+        length = text.shape[1]
+        mask = None if attention_mask is None else fit_to_call(attention_mask, length, image.shape[1])
         singles, doubles = 3 * self.config.single_blocks, 6 * self.config.double_blocks
         for number, block in enumerate(self.double_blocks):
             image_at = singles + 6 * number
-            image, text = block(image, text, _two(vectors, image_at), _two(vectors, image_at + doubles), turn)
-        length = text.shape[1]
+            image, text = block(image, text, _two(vectors, image_at), _two(vectors, image_at + doubles), turn, mask)
         joined = torch.cat([text, image], dim=1)
         for number, block in enumerate(self.single_blocks):
-            joined = block(joined, _one(vectors, 3 * number), turn)
+            joined = block(joined, _one(vectors, 3 * number), turn, mask)
         shift, scale = vectors[:, -2:-1], vectors[:, -1:]
         tokens = self.final_layer.linear(moved(normed(joined[:, length:]), shift, scale))
         return join_patches(tokens, x.shape[2], x.shape[3], side=SIDE)

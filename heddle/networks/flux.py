@@ -21,6 +21,7 @@ from heddle.networks.once_per_shape import OncePerShape
 from heddle.networks.ops import Ops
 from heddle.networks.unet import embed_timesteps
 from heddle.numerics.attention import attend
+from heddle.numerics.joint_mask import fit_to_call
 from heddle.numerics.patches import cut_patches, join_patches
 from heddle.numerics.rope import grid_places, rotate, turns
 
@@ -144,15 +145,16 @@ class DoubleBlock(nn.Module):
         image_moves: tuple[Modulation, ...],
         text_moves: tuple[Modulation, ...],
         turn: Tensor,
+        mask: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """image [B, N, D], text [B, T, D], two modulations for each (attention, MLP); turn: text first."""
+        """image [B, N, D], text [B, T, D], two modulations for each (attention, MLP); turn, mask: text first."""
         head_width, length = self.config.head_width, text.shape[1]
         parts = []
         for x, layers, (own, _later) in ((text, self.txt_attn, text_moves), (image, self.img_attn, image_moves)):
             parts.append(layers.norm(layers.qkv(moved(normed(x), own.shift, own.scale)), head_width))
         q, k, v = (torch.cat(pair, dim=1) for pair in zip(*parts, strict=True))
         q, k = rotate(q, turn), rotate(k, turn)
-        seen = attend(q.flatten(2), k.flatten(2), v.flatten(2), self.config.heads)
+        seen = attend(q.flatten(2), k.flatten(2), v.flatten(2), self.config.heads, mask)
 
         text = text + text_moves[0].gate * self.txt_attn.proj(seen[:, :length])
         image = image + image_moves[0].gate * self.img_attn.proj(seen[:, length:])
@@ -173,13 +175,13 @@ class SingleBlock(nn.Module):
         self.linear2 = ops.Linear(config.width + config.mlp_width, config.width)
         self.norm = QueryKeyNorm(config.head_width)
 
-    def run(self, x: Tensor, moves: Modulation, turn: Tensor) -> Tensor:
+    def run(self, x: Tensor, moves: Modulation, turn: Tensor, mask: Tensor | None = None) -> Tensor:
         config = self.config
         qkv, inner = self.linear1(moved(normed(x), moves.shift, moves.scale)).split(
             [3 * config.width, config.mlp_width], dim=-1
         )
         q, k, v = self.norm(qkv, config.head_width)
-        seen = attend(rotate(q, turn).flatten(2), rotate(k, turn).flatten(2), v.flatten(2), config.heads)
+        seen = attend(rotate(q, turn).flatten(2), rotate(k, turn).flatten(2), v.flatten(2), config.heads, mask)
         return x + moves.gate * self.linear2(torch.cat([seen, gelu(inner, approximate="tanh")], dim=-1))
 
 
@@ -204,8 +206,10 @@ class TimedDoubleBlock(DoubleBlock):
         self.img_mod = Moves(config.width, 2, ops)
         self.txt_mod = Moves(config.width, 2, ops)
 
-    def forward(self, image: Tensor, text: Tensor, time: Tensor, turn: Tensor) -> tuple[Tensor, Tensor]:
-        return self.run(image, text, self.img_mod(time), self.txt_mod(time), turn)
+    def forward(
+        self, image: Tensor, text: Tensor, time: Tensor, turn: Tensor, mask: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        return self.run(image, text, self.img_mod(time), self.txt_mod(time), turn, mask)
 
 
 class TimedSingleBlock(SingleBlock):
@@ -215,9 +219,9 @@ class TimedSingleBlock(SingleBlock):
         super().__init__(config, ops)
         self.modulation = Moves(config.width, 1, ops)
 
-    def forward(self, x: Tensor, time: Tensor, turn: Tensor) -> Tensor:
+    def forward(self, x: Tensor, time: Tensor, turn: Tensor, mask: Tensor | None = None) -> Tensor:
         (moves,) = self.modulation(time)
-        return self.run(x, moves, turn)
+        return self.run(x, moves, turn, mask)
 
 
 class FinalLayer(nn.Module):
@@ -257,6 +261,7 @@ class Flux(nn.Module):
         context: Tensor,
         vector: Tensor,
         guidance: Tensor | None = None,
+        attention_mask: Tensor | None = None,
         **references: Tensor,
     ) -> Tensor:
         """One call of the net.
@@ -267,6 +272,8 @@ class Flux(nn.Module):
             context: [B, T, context_width], the encoded text.
             vector: [B, vector_width], the pooled text.
             guidance: [B]; None leaves it out. A net that knows none takes no notice of it.
+            attention_mask: [B, T + cells, T + cells], added where tokens look at each other, see
+                `heddle.numerics.joint_mask.fit_to_call`.
             references: latents [B, in_channels, h', w'] that the picture is to follow (Kontext), each of its own size;
                 in the order in which they are given, by whatever names.
         Returns: [B, out_channels, h, w].
@@ -281,13 +288,14 @@ class Flux(nn.Module):
         image = self.img_in(torch.cat([cut_patches(latent, SIDE) for latent in latents], dim=1))
         grids = tuple((latent.shape[2], latent.shape[3]) for latent in latents)
         turn = self.sequence_turns(text.shape[1], grids, self.config.axes, x.device)
-        for block in self.double_blocks:
-            image, text = block(image, text, time, turn)
         length = text.shape[1]
+        own = -(-x.shape[2] // SIDE) * -(-x.shape[3] // SIDE)
+        mask = None if attention_mask is None else fit_to_call(attention_mask, length, own, image.shape[1] - own)
+        for block in self.double_blocks:
+            image, text = block(image, text, time, turn, mask)
         joined = torch.cat([text, image], dim=1)
         for block in self.single_blocks:
-            joined = block(joined, time, turn)
-        own = -(-x.shape[2] // SIDE) * -(-x.shape[3] // SIDE)
+            joined = block(joined, time, turn, mask)
         return join_patches(self.final_layer(joined[:, length : length + own], time), x.shape[2], x.shape[3], side=SIDE)
 
 

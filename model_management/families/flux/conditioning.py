@@ -2,6 +2,7 @@
 
 Of a conditioning's options, read here: "pooled_output", "guidance" (None = the network is told none),
 "reference_latents", "concat_latent_image" and "concat_mask"; latents are in the VAE's units, masks 1 = draw here.
+For an attention mask see `attention_masks.py`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from torch import Tensor
 
 from heddle.numerics.resize import resize
 from heddle.samplers.fitting import fit_batch
+from model_management.attention_masks import mask_inputs
 from model_management.family import LatentSpace, RunFacts
 from model_management.pooled_text import pooled_of
 
@@ -25,7 +27,7 @@ PX_PER_CELL = 8
 
 def text_and_guidance(states: Tensor, more: Mapping[str, Any], run: RunFacts) -> dict[str, Tensor]:
     """Of all of them. Networks that know no guidance take no notice of it."""
-    inputs = {"context": states, "vector": pooled_of(more, "FLUX.1")}
+    inputs = {"context": states, "vector": pooled_of(more, "FLUX.1"), **mask_inputs(more, run)}
     guidance = more.get("guidance", GUIDANCE)
     if guidance is not None:
         inputs["guidance"] = torch.tensor([float(guidance)])
