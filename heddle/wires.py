@@ -39,3 +39,5 @@ ClipVision: TypeAlias = Annotated[Any, Wire("CLIP_VISION")]
 ClipVisionOutput: TypeAlias = Annotated[Any, Wire("CLIP_VISION_OUTPUT")]
 #: `model_management.style_models.StyleModel`.
 StyleModel: TypeAlias = Annotated[Any, Wire("STYLE_MODEL")]
+#: `model_management.gligen.Gligen`.
+Gligen: TypeAlias = Annotated[Any, Wire("GLIGEN")]

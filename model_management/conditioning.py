@@ -2,7 +2,7 @@
 
 An entry is `[states, more]`. Of `more`, read here: "area" (height, width, top, left in cells, or ("percentage", ...) in
 shares of the picture), "strength", "mask" with "mask_strength" and "set_area_to_bounds", "start_percent",
-"end_percent". Everything else is the family's, see `Family.read_entry`.
+"end_percent", "control", "gligen". Everything else is the family's, see `Family.read_entry`.
 """
 
 from __future__ import annotations
@@ -59,6 +59,7 @@ def _condition(model: Model, entry: Any, run: RunFacts, place: str) -> Condition
         first_sigma=percent_to_sigma(more["start_percent"]) if "start_percent" in more else math.inf,
         last_sigma=percent_to_sigma(more["end_percent"]) if "end_percent" in more else 0.0,
         control=more.get("control"),
+        boxes=more.get("gligen"),
         may_repeat_text=model.family.may_repeat_text,
     )
 

@@ -67,17 +67,21 @@ def shared_controls(sides: Mapping[str, Sequence[Any]]) -> dict[str, Sequence[An
     ]
     if not given:
         return dict(sides)
-    return {name: side if name == "positive" else _with_controls(side, given) for name, side in sides.items()}
+    return {name: side if name == "positive" else give_in_turn(side, "control", given) for name, side in sides.items()}
 
 
-def _with_controls(side: Sequence[Any], given: Sequence[Any]) -> Sequence[Any]:
+def give_in_turn(side: Sequence[Any], option: str, given: Sequence[Any]) -> Sequence[Any]:
+    """A side whose entries without an area have what is given as an option, in turn; more of them if it is more.
+
+    A side where such an entry has the option already is left as it is.
+    """
     open_places = [number for number, (_states, more) in enumerate(side) if more.get("area") is None]
-    if not open_places or any(side[number][1].get("control") is not None for number in open_places):
+    if not open_places or any(side[number][1].get(option) is not None for number in open_places):
         return side
     entries = list(side)
-    for turn, control in enumerate(given):
+    for turn, value in enumerate(given):
         states, more = side[open_places[turn % len(open_places)]]
-        entry = [states, {**more, "control": control}]
+        entry = [states, {**more, option: value}]
         if turn < len(open_places):
             entries[open_places[turn]] = entry
         else:

@@ -19,6 +19,7 @@ from model_management.control import shared_controls
 from model_management.control_run import Note, hold_controls
 from model_management.denoiser import denoiser_for
 from model_management.family import RunFacts
+from model_management.gligen_run import hold_boxes, shared_boxes
 from model_management.handles import Model
 from model_management.patches import GuidancePatch, MaskPatch
 from model_management.stored_net import OnPart, ignore_parts
@@ -59,21 +60,18 @@ class Guider:
         """
         conditions = {
             name: conditions_for(self.other_models.get(name, self.model), side, run, name)
-            for name, side in shared_controls(self.sides).items()
+            for name, side in shared_boxes(shared_controls(self.sides)).items()
         }
-        controlled = [
-            (self.other_models.get(name, self.model), one)
-            for name, side in conditions.items()
-            for one in side
-            if one.control is not None
-        ]
+        shown = [(self.other_models.get(name, self.model), one) for name, side in conditions.items() for one in side]
         with ExitStack() as stack:
-            ask = stack.enter_context(hold_controls(controlled, run.shape, weights, note, on_part))
+            ask = stack.enter_context(hold_controls(shown, run.shape, weights, note, on_part))
+            boxes = stack.enter_context(hold_boxes(shown, run.shape, weights, on_part))
             guesses: dict[int, SideGuesses] = {}
             for model in (self.model, *self.other_models.values()):
                 if id(model) not in guesses:
                     net = stack.enter_context(weights.hold(model, on_part=on_part))
-                    guesses[id(model)] = condition_sides(denoiser_for(model, net, ask), conditions)
+                    asked = model if boxes is None else model.with_patch("gligen", boxes)
+                    guesses[id(model)] = condition_sides(denoiser_for(asked, net, ask), conditions)
             guess = guesses[id(self.model)]
             if self.other_models:
                 guess = _by_side(guess, {name: guesses[id(model)] for name, model in self.other_models.items()})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from heddle.graph.declare import declared_in
 from heddle.graph.registry import Registry
 from nodes.conditioning import (
+    boxes,
     combining,
     control,
     pictures,
@@ -19,7 +20,7 @@ from nodes.conditioning import (
 from nodes.image import files, scale
 from nodes.latent import autoencoder, empty, masking, tiles
 from nodes.latent import scale as latent_scale
-from nodes.loaders import adapters, checkpoints, parts
+from nodes.loaders import adapters, checkpoints, gligen, parts
 from nodes.loaders import control as control_nets
 from nodes.loaders import styles as style_models
 from nodes.loaders import vision as vision_encoders
@@ -29,8 +30,8 @@ from nodes.merging import texts as merged_texts
 from nodes.sampling import custom, guidance, guiders, ksampler, model_sampling, samplers, schedulers, sigmas
 
 MODULES = (
-    *(checkpoints, parts, adapters, control_nets, vision_encoders, style_models),
-    *(texts, sdxl_texts, transformer_texts, combining, places, pictures, references, control, vision, styles),
+    *(checkpoints, parts, adapters, control_nets, vision_encoders, style_models, gligen),
+    *(texts, sdxl_texts, transformer_texts, combining, places, pictures, references, control, vision, styles, boxes),
     *(ksampler, custom, samplers, schedulers, sigmas, guiders, guidance, model_sampling),
     *(empty, masking, autoencoder, tiles, latent_scale),
     *(merged_models, merged_texts, models_by_part, saving),

@@ -64,6 +64,8 @@ METHODS = {
     "CLIPVisionEncode": Method("encode"),
     "StyleModelLoader": Method("load_style_model"),
     "StyleModelApply": Method("apply_stylemodel"),
+    "GLIGENLoader": Method("load_gligen"),
+    "GLIGENTextBoxApply": Method("append"),
     "unCLIPCheckpointLoader": Method("load_checkpoint"),
     "unCLIPConditioning": Method("apply_adm"),
     "SetLatentNoiseMask": Method("set_mask"),

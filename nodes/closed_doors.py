@@ -63,7 +63,7 @@ NAMES = {
         ),
         "latent_preview": "Latent2RGBPreviewer LatentPreviewer TAESDPreviewerImpl preview_to_image",
         "nodes": (
-            "EmptyImage GLIGENLoader GLIGENTextBoxApply ImageBatch ImageInvert ImagePadForOutpaint "
+            "EmptyImage ImageBatch ImageInvert ImagePadForOutpaint "
             "ImageScaleBy LatentBlend LatentComposite LatentCrop LatentFlip LatentFromBatch LatentRotate "
             "LoadImageMask LoadImageOutput LoadLatent RepeatLatentBatch SaveLatent"
         ),

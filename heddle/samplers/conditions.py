@@ -63,6 +63,7 @@ class Condition:
     first_sigma, last_sigma: it counts at the levels between them, both included.
     may_repeat_text: "context" may be repeated to the length of another that it shares a call with.
     control: whatever is asked for residuals before the network runs; conditions with different ones run apart.
+    boxes: whatever says which texts stand in which boxes, for who steps into the network; different ones run apart.
     """
 
     inputs: Mapping[str, Tensor]
@@ -72,6 +73,7 @@ class Condition:
     first_sigma: float = math.inf
     last_sigma: float = 0.0
     control: Any = None
+    boxes: Any = None
     on_grid: frozenset[str] = frozenset({"concat"})
     may_repeat_text: bool = True
 
@@ -89,7 +91,7 @@ class Call:
 
     inputs: by keyword, each with as many items as the latent.
     sides: for each item, the side that it belongs to.
-    control: of the conditions that the call is about, see `Condition`.
+    control, boxes: of the conditions that the call is about, see `Condition`.
     level: the noise level (sigma) that it is made at.
     areas: for each part of the call, the piece of the latent that it is about; None = all of it. The items of the call
         are the parts' one after the other, each as many as the latents of the run.
@@ -106,6 +108,7 @@ class Call:
     on_grid: frozenset[str] = frozenset({"concat"})
     whole: tuple[int, int] = (0, 0)
     hooks: Any = None
+    boxes: Any = None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -228,6 +231,7 @@ class _Part:
         return (
             self.latent.shape == other.latent.shape
             and self.condition.control is other.condition.control
+            and self.condition.boxes is other.condition.boxes
             and mine.keys() == others.keys()
             and all(self._fits(mine[name], others[name], name) for name in mine)
         )
@@ -292,7 +296,7 @@ def _join(batch: Sequence[_Part], level: float) -> Call:
     first = batch[0].condition
     areas = tuple(part.area for part in batch)
     height, width = batch[0].x.shape[-2:]
-    return Call(inputs, sides, first.control, level, areas, first.on_grid, (height, width))
+    return Call(inputs, sides, first.control, level, areas, first.on_grid, (height, width), boxes=first.boxes)
 
 
 def same_length(*contexts: Tensor) -> tuple[Tensor, ...]:

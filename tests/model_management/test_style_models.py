@@ -8,16 +8,18 @@ import pytest
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
-from torch.nn.functional import layer_norm, silu
+from torch.nn.functional import layer_norm
 
 from heddle.graph.errors import ShapeError, WeightsError
 from heddle.networks.clip_text import quick_gelu
 from model_management.style_models import open_style_model, style_tokens
 from model_management.vision import ClipVisionOutput
 from model_management.weights import Weights
+from tests.oracles import diffusers
 
 WIDTH, CONTEXT, TOKENS, LAYERS = 32, 24, 3, 2
 REDUX_WIDTH, REDUX_CONTEXT = 12, 20
+INNER = 3 * REDUX_CONTEXT
 
 
 def draw(*shape: int, seed: int = 0) -> Tensor:
@@ -48,9 +50,9 @@ def adapter_tensors() -> dict[str, Tensor]:
 
 def redux_tensors() -> dict[str, Tensor]:
     return {
-        "redux_up.weight": draw(60, REDUX_WIDTH, seed=1),
-        "redux_up.bias": draw(60, seed=2),
-        "redux_down.weight": draw(REDUX_CONTEXT, 60, seed=3),
+        "redux_up.weight": draw(INNER, REDUX_WIDTH, seed=1),
+        "redux_up.bias": draw(INNER, seed=2),
+        "redux_down.weight": draw(REDUX_CONTEXT, INNER, seed=3),
         "redux_down.bias": draw(REDUX_CONTEXT, seed=4),
     }
 
@@ -104,13 +106,18 @@ def test_the_style_adapter_computes_what_torchs_layers_do(tmp_path: Path, weight
     torch.testing.assert_close(found[0], by_torch(tensors, read.last_hidden_state).flatten(0, 1), rtol=1e-4, atol=1e-5)
 
 
-def test_redux_makes_a_token_of_each_of_the_images(tmp_path: Path, weights) -> None:
+def test_redux_makes_the_tokens_that_diffusers_makes(tmp_path: Path, weights) -> None:
     tensors, read = redux_tensors(), read_off(2, 5, REDUX_WIDTH)
     style = open_style_model(written(tmp_path / "redux.safetensors", tensors))
     with torch.inference_mode():
         found = style_tokens(style, read, weights)
-    inner = silu(read.last_hidden_state @ tensors["redux_up.weight"].T + tensors["redux_up.bias"])
-    wanted = inner @ tensors["redux_down.weight"].T + tensors["redux_down.bias"]
+    diffusers()
+    from diffusers.pipelines.flux.modeling_flux import ReduxImageEncoder
+
+    theirs = ReduxImageEncoder(REDUX_WIDTH, REDUX_CONTEXT)
+    theirs.load_state_dict(tensors)
+    with torch.no_grad():
+        wanted = theirs(read.last_hidden_state).image_embeds
     torch.testing.assert_close(found, wanted.reshape(1, 10, REDUX_CONTEXT), rtol=1e-4, atol=1e-5)
 
 

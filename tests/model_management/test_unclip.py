@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import Tensor
 
 from heddle.graph.errors import ShapeError, WeightsError
@@ -26,6 +27,7 @@ from tests.model_management import tiny, tiny_xl
 from tests.model_management.test_families import embedded
 from tests.model_management.test_vision import in_open_clip, tensors_of
 from tests.nodes.fake_context import FakeContext
+from tests.oracles import diffusers
 
 WIDTH = tiny_xl.PROJECTED
 VISION = ClipVisionConfig(128, 2, 40, 2, patch_px=4, image_px=12, quick_gate=True, projection_width=WIDTH)
@@ -174,6 +176,32 @@ def test_images_stand_in_for_the_pooled_text_of_xl(tmp_path: Path) -> None:
     assert found.shape == (1, WIDTH + 6 * 256)
     torch.testing.assert_close(found[:, :WIDTH], wanted, rtol=1e-5, atol=1e-5)
     torch.testing.assert_close(found[0, WIDTH : WIDTH + 256], torch.tensor(embedded(64)))
+
+
+def test_a_network_in_diffusers_names_computes_what_diffusers_does(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    theirs = diffusers().UNet2DConditionModel(
+        sample_size=8,
+        block_out_channels=(64, 128),
+        layers_per_block=1,
+        down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
+        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
+        cross_attention_dim=1024,
+        attention_head_dim=(1, 2),
+        use_linear_projection=True,
+        class_embed_type="projection",
+        projection_class_embeddings_input_dim=24,
+    )
+    for weight in theirs.parameters():
+        torch.nn.init.normal_(weight, std=0.08)
+    save_file(theirs.state_dict(), tmp_path / "unet.safetensors")
+    model = open_network(tmp_path / "unet.safetensors", FAMILIES)
+    assert (model.family.name, model.config.vector_width) == ("sd21_unclip", 24)
+    x, context, vector = torch.randn(2, 4, 8, 8), torch.randn(2, 5, 1024), torch.randn(2, 24)
+    times = torch.tensor([3.0, 700.0])
+    with torch.no_grad(), Weights(torch.device("cpu")).hold(model) as net:
+        wanted = theirs(x, times, context, class_labels=vector).sample
+        torch.testing.assert_close(net(x, times, context, vector), wanted, rtol=1e-4, atol=1e-5)
 
 
 def test_a_network_alone_is_told_by_what_it_reads(tmp_path: Path) -> None:

@@ -109,8 +109,9 @@ def test_flux_draws_by_the_bias_also_where_it_counts_in_an_area(ctx, tmp_path: P
     model = open_checkpoint(path, FAMILIES).model
     width = files.REDUX_WIDTH
     redux = files.redux_tensors() | {
-        "redux_down.weight": files.draw(config.context_width, 60), "redux_down.bias": files.draw(config.context_width)
-    }  # fmt: skip
+        "redux_down.weight": files.draw(config.context_width, files.INNER),
+        "redux_down.bias": files.draw(config.context_width),
+    }
     files.written(tmp_path / "models" / "style_models" / "fits.safetensors", redux)
     style = load_style_model("fits.safetensors", ctx)
     read = ClipVisionOutput(*(files.draw(1, 3, width) * 20,) * 3)
