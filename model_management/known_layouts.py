@@ -91,7 +91,7 @@ KNOWN_LAYOUTS = (
         "vector_in.in_layer.weight",
         next_step=LOOSE,
     ),
-    network("AuraFlow", "double_layers.0.attn.w1q.weight"),
+    network("the network of AuraFlow alone", "double_layers.0.attn.w1q.weight", next_step=LOOSE),
     network("Lumina Image 2", "cap_embedder.1.weight", "noise_refiner.0.attention.qkv.weight"),
     network("LTX-Video", "patchify_proj.weight", "adaln_single.linear.weight"),
     network("Qwen-Image", "txt_norm.weight", "transformer_blocks.0.attn.add_k_proj.weight"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from model_management.families.auraflow.family import AURAFLOW
 from model_management.families.chroma.family import CHROMA
 from model_management.families.flux.family import FLUX
 from model_management.families.flux_control.family import FLUX_CONTROL
@@ -33,4 +34,5 @@ FAMILIES: tuple[Family, ...] = (
     FLUX_FILL,
     FLUX_CONTROL,
     CHROMA,
+    AURAFLOW,
 )
