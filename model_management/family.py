@@ -130,6 +130,7 @@ class RunFacts:
     shape: of the latent, [B, C, h, w]. latent: in the network's units, noise: of unit variance, both in that shape.
     mask: of the latent, where it has one: [B, H, W] or [B, 1, H, W], 1 = drawn anew.
     side: the input that the conditioning came in by: "positive", "negative" ...
+    seed: of the run's noise.
     """
 
     shape: tuple[int, ...]
@@ -137,6 +138,7 @@ class RunFacts:
     noise: Tensor
     mask: Tensor | None = None
     side: str = ""
+    seed: int = 0
 
 
 #: A family's text encoders are told from all others by themselves, whatever word is chosen where they are loaded.

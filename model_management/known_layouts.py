@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from model_management.signs import Sign, columns, either, has, has_ending, has_prefix, lacks, shaped
+from model_management.signs import Sign, columns, either, has, has_ending, has_prefix, lacks
 
 UNET = "model.diffusion_model."
 UNET_IN = f"{UNET}input_blocks.0.0.weight"
@@ -50,7 +50,6 @@ def network(title: str, *keys: str, next_step: str = NOT_YET) -> KnownLayout:
 KNOWN_LAYOUTS = (
     KnownLayout("Playground 2.5", (has("edm_mean"),)),
     KnownLayout("Stable unCLIP", (has(f"{UNET}label_emb.0.0.weight"), columns(UNET_TEXT, 1024))),
-    KnownLayout("the Stable Diffusion 4x upscaler", (has(f"{UNET}label_emb.weight"), shaped(UNET_IN, None, 7, 3, 3))),
     KnownLayout(
         "a UNet of Stable Diffusion's kind with a text encoder in a place not known here",
         (has(UNET_IN, VAE_IN), lacks(*TOKENS)),
