@@ -15,6 +15,7 @@ from nodes.conditioning import (
     styles,
     texts,
     transformer_texts,
+    upscaling,
     vision,
 )
 from nodes.image import files, scale
@@ -31,7 +32,8 @@ from nodes.sampling import custom, guidance, guiders, ksampler, model_sampling, 
 
 MODULES = (
     *(checkpoints, parts, adapters, control_nets, vision_encoders, style_models, gligen),
-    *(texts, sdxl_texts, transformer_texts, combining, places, pictures, references, control, vision, styles, boxes),
+    *(texts, sdxl_texts, transformer_texts, combining, places, pictures, references, upscaling, control, vision),
+    *(styles, boxes),
     *(ksampler, custom, samplers, schedulers, sigmas, guiders, guidance, model_sampling),
     *(empty, masking, autoencoder, tiles, latent_scale),
     *(merged_models, merged_texts, models_by_part, saving),
