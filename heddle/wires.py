@@ -41,3 +41,5 @@ ClipVisionOutput: TypeAlias = Annotated[Any, Wire("CLIP_VISION_OUTPUT")]
 StyleModel: TypeAlias = Annotated[Any, Wire("STYLE_MODEL")]
 #: `model_management.gligen.Gligen`.
 Gligen: TypeAlias = Annotated[Any, Wire("GLIGEN")]
+#: `model_management.photomaker.PhotoMaker`.
+PhotoMaker: TypeAlias = Annotated[Any, Wire("PHOTOMAKER")]

@@ -8,6 +8,7 @@ from nodes.conditioning import (
     boxes,
     combining,
     control,
+    photomaker,
     pictures,
     places,
     references,
@@ -23,6 +24,7 @@ from nodes.latent import autoencoder, empty, masking, tiles
 from nodes.latent import scale as latent_scale
 from nodes.loaders import adapters, checkpoints, gligen, parts
 from nodes.loaders import control as control_nets
+from nodes.loaders import photomaker as photomaker_models
 from nodes.loaders import styles as style_models
 from nodes.loaders import vision as vision_encoders
 from nodes.merging import models as merged_models
@@ -32,8 +34,9 @@ from nodes.sampling import custom, guidance, guiders, ksampler, model_sampling, 
 
 MODULES = (
     *(checkpoints, parts, adapters, control_nets, vision_encoders, style_models, gligen),
+    photomaker_models,
     *(texts, sdxl_texts, transformer_texts, combining, places, pictures, references, upscaling, control, vision),
-    *(styles, boxes),
+    *(styles, boxes, photomaker),
     *(ksampler, custom, samplers, schedulers, sigmas, guiders, guidance, model_sampling),
     *(empty, masking, autoencoder, tiles, latent_scale),
     *(merged_models, merged_texts, models_by_part, saving),
