@@ -14,7 +14,7 @@ from heddle.networks.hooks import NO_HOOKS, Hooks
 from heddle.samplers.conditions import Call, ConditionedDenoiser, denoiser_of
 from model_management.control_run import AskControls, no_controls
 from model_management.handles import Model
-from model_management.patches import AttentionInputPatch, AttentionPatch, HooksPatch
+from model_management.patches import AttentionInputPatch, AttentionPatch, HooksPatch, NetCall, RunAgain, RunHooksPatch
 
 
 def denoiser_for(model: Model, net: Module, ask_controls: AskControls = no_controls) -> ConditionedDenoiser:
@@ -37,7 +37,11 @@ def denoiser_for(model: Model, net: Module, ask_controls: AskControls = no_contr
         inputs: dict[str, Any] = {name: tensor.to(weight) for name, tensor in call.inputs.items()}
         concat = inputs.pop("concat", None)
         own = x.shape[1]
-        whole = x.to(weight) if concat is None else torch.cat([x.to(weight), concat], dim=1)
+
+        def joined(latent: Tensor) -> Tensor:
+            return latent.to(weight) if concat is None else torch.cat([latent.to(weight), concat], dim=1)
+
+        whole = joined(x)
         if whole.shape[1] != config.in_channels:
             wanted = config.in_channels - (whole.shape[1] - own)
             raise ShapeError(
@@ -62,30 +66,40 @@ def denoiser_for(model: Model, net: Module, ask_controls: AskControls = no_contr
                 wanted=config.vector_width,
                 got=vector,
             )
+        times, plain = timesteps.to(weight.device), dict(inputs)
         control = ask_controls(x, timesteps, call)
         if control is not None:
             inputs["control"] = control.to(weight)
-        hooks = hooks_at(call)
+
+        def again(other: Tensor, hooks: Hooks) -> Tensor:
+            return net(joined(other), times, **plain, hooks=hooks).to(x)
+
+        hooks = hooks_at(x, call, again)
         if hooks != NO_HOOKS:
             inputs["hooks"] = hooks
-        return net(whole, timesteps.to(weight.device), **inputs).to(x)
+        return net(whole, times, **inputs).to(x)
 
     return denoiser_of(network, model.predicts)
 
 
-def hooks_of(model: Model) -> Callable[[Call], Hooks]:
+def hooks_of(model: Model) -> Callable[[Tensor, Call, RunAgain], Hooks]:
     """Who steps into a call of the model's net: first those of the call itself, so that what stands in for attention
     there is asked first, then what was put into this copy of the model."""
     always = Hooks(
         inputs=tuple(patch.change for patch in model.patches_of(AttentionInputPatch)),
         attentions=tuple(patch.replace for patch in model.patches_of(AttentionPatch)),
     )
-    patches = model.patches_of(HooksPatch)
+    asked = [_asked(patch, model) for _name, patch in model.patches if isinstance(patch, HooksPatch | RunHooksPatch)]
 
-    def hooks_at(call: Call) -> Hooks:
+    def hooks_at(x: Tensor, call: Call, again: RunAgain) -> Hooks:
+        at = NetCall(x, call, lambda other, hooks: again(other, always + hooks))
         hooks = always
-        for patch in patches:
-            hooks = hooks + patch.at(call)
+        for ask in asked:
+            hooks = hooks + ask(at)
         return hooks if call.hooks is None else call.hooks + hooks
 
     return hooks_at
+
+
+def _asked(patch: HooksPatch | RunHooksPatch, model: Model) -> Callable[[NetCall], Hooks]:
+    return (lambda at: patch.at(at.call)) if isinstance(patch, HooksPatch) else patch.begin(model)
