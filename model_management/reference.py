@@ -1,0 +1,215 @@
+"""Reference-only: a model that looks at a reference latent while it draws, with no weights but its own.
+
+In each step the reference, noised to the step's level, goes through the net first. What its self-attentions are given
+then stands beside what they are given of the picture (`attention`); or the features of stages are brought to the mean
+and spread that the reference's have (`adain`).
+
+Source: the definition that sd-webui-controlnet published for its "reference" preprocessors (discussions 1236 and 1280);
+for adain Huang and Belongie 2017, arXiv:1703.06868, equation 8.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from heddle.graph.errors import GraphError
+from heddle.networks.hooks import AttentionPlace, Hooks, RunAttention, StagePlace, place_named
+from heddle.networks.unet import UNetConfig
+from heddle.numerics.resize import resize
+from heddle.samplers.fitting import fit_batch
+from heddle.samplers.noise import initial_noise
+from model_management.handles import Model
+from model_management.ip_adapter import AVERSE
+from model_management.patches import NetCall, RunHooksPatch
+
+MODES = ("attention", "adain", "attention and adain")
+
+_WAYS = ("input", "middle", "output")  # in the order in which they run
+LEAST_VARIANCE = 1e-6
+
+#: Of one stage's features, [N, C, 1, 1] each.
+Statistics = tuple[Tensor, Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """What a model looks at, and how much.
+
+    latent: [B, C, h, w] in the VAE's units; at another size it is resized, and what is too much at two sides is cut.
+    strength: layers take part whose number, as a share of all, lies below it. Attentions count from the widest, 0..1;
+        stages from the middle outwards, 0..2.
+    style_fidelity: 0..1, how much of the negative's own features is kept.
+    start_percent, end_percent: the part of a run in which it counts, as shares of the model's levels.
+    seed: of the noise, which is the same in every step.
+    """
+
+    latent: Tensor
+    mode: str = "attention"
+    strength: float = 1.0
+    style_fidelity: float = 0.5
+    start_percent: float = 0.0
+    end_percent: float = 1.0
+    seed: int = 0
+
+    def begin(self, model: Model) -> Callable[[NetCall], Hooks]:
+        """For one run."""
+        return _Run(self, model).hooks_at
+
+
+def put_reference(reference: Reference, model: Model) -> Model:
+    """A copy of the model that looks at the reference. Raises: GraphError, if it is made for another kind of model."""
+    if not isinstance(model.config, UNetConfig):
+        raise GraphError(
+            f"{model.family.name} is no UNet, and reference-only works on the layers of one; use a model of Stable "
+            "Diffusion 1, 2 or XL"
+        )
+    channels, wanted = reference.latent.shape[1], model.latent.channels
+    if channels != wanted:
+        raise GraphError(
+            f"reference: {channels} channels, but {model.family.name} wants {wanted}; encode it with "
+            f"{model.family.name}'s VAE",
+            input_name="reference",
+            found=channels,
+            wanted=wanted,
+        )
+    return model.with_patch("reference-only", RunHooksPatch(reference.begin))
+
+
+def attentions_within(model: Model, strength: float) -> frozenset[AttentionPlace]:
+    """The self-attentions that take part: the widest first, of equal ones those that run first."""
+    widths = {
+        place_named(name.removesuffix(".to_q.weight")): shape[1]
+        for name, shape in model.stored.shapes.items()
+        if name.endswith(".attn1.to_q.weight")
+    }
+    places = sorted(widths, key=lambda each: (-widths[each], _WAYS.index(each.side), each.stage, each.block))
+    return frozenset(place for number, place in enumerate(places) if number / len(places) < strength)
+
+
+def stages_within(config: UNetConfig, strength: float) -> frozenset[StagePlace]:
+    """The stages whose features take part: the middle, then those nearest to it, the finest level's never."""
+    down: list[StagePlace] = []
+    number = 1
+    for level, blocks in enumerate(config.blocks):
+        down += [StagePlace("input", number + block) for block in range(blocks) if level > 0]
+        number += blocks + 1  # and the step down
+    up = [StagePlace("output", number) for number in range(sum(config.blocks))]
+    shares = {StagePlace("middle", 0): 0.0} if config.middle_depth is not None else {}
+    shares |= {place: 2 * (1 - number / len(down)) for number, place in enumerate(down)}
+    shares |= {place: 2 * number / len(up) for number, place in enumerate(up)}
+    return frozenset(place for place, share in shares.items() if share < strength)
+
+
+@dataclass(eq=False)
+class _Seen:
+    """What the reference left behind in one call."""
+
+    tokens: dict[AttentionPlace, tuple[Tensor, Tensor]] = field(default_factory=dict)
+    features: dict[StagePlace, Statistics] = field(default_factory=dict)
+
+
+@dataclass(eq=False)
+class _Run:
+    """One run of a model with a reference."""
+
+    reference: Reference
+    model: Model
+    shown: dict[tuple[int, int], tuple[Tensor, Tensor]] = field(default_factory=dict)
+
+    @cached_property
+    def attentions(self) -> frozenset[AttentionPlace]:
+        return attentions_within(self.model, self.reference.strength if "attention" in self.reference.mode else 0)
+
+    @cached_property
+    def stages(self) -> frozenset[StagePlace]:
+        config = self.model.config
+        assert isinstance(config, UNetConfig)
+        return stages_within(config, self.reference.strength if "adain" in self.reference.mode else 0)
+
+    @cached_property
+    def levels(self) -> tuple[float, float]:
+        percent_to_sigma = self.model.predicts.schedule.percent_to_sigma
+        return percent_to_sigma(self.reference.start_percent), percent_to_sigma(self.reference.end_percent)
+
+    def hooks_at(self, at: NetCall) -> Hooks:
+        first, last = self.levels
+        if not last <= at.call.level <= first:
+            return Hooks()
+        seen = _Seen()
+        at.again(self.noised(at), self.writing(seen))
+        return self.reading(seen, torch.tensor([side in AVERSE for side in at.call.sides]))
+
+    def noised(self, at: NetCall) -> Tensor:
+        """For each item of a call, its piece of the reference at the call's level, scaled as the net is given it."""
+        latent, noise = self.at_size(at.whole)
+        sigma = torch.tensor(at.call.level)
+        predicts = self.model.predicts
+        x = predicts.scale_input(sigma, predicts.start(sigma, noise, latent))
+        areas = at.call.areas or (None,)
+        pieces = [x if area is None else area.cut(x) for area in areas]
+        return torch.cat([fit_batch(piece, len(at.x) // len(areas)) for piece in pieces])
+
+    def at_size(self, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+        """The reference in the network's units and the noise for it, for a latent of this size."""
+        if size not in self.shown:
+            height, width = size
+            latent = self.reference.latent.float()
+            if latent.shape[-2:] != size:
+                latent = resize(latent, width, height, "bilinear", "center")
+            latent = self.model.latent.inward(latent)
+            self.shown[size] = latent, initial_noise(self.reference.seed, latent.shape).to(latent)
+        return self.shown[size]
+
+    def writing(self, seen: _Seen) -> Hooks:
+        def note_tokens(
+            place: AttentionPlace, x: Tensor, keys_of: Tensor, values_of: Tensor
+        ) -> tuple[Tensor, Tensor, Tensor]:
+            if place in self.attentions:
+                seen.tokens[place] = (keys_of, values_of)
+            return x, keys_of, values_of
+
+        def note_features(place: StagePlace, x: Tensor) -> Tensor:
+            if place in self.stages:
+                seen.features[place] = _statistics(x)
+            return x
+
+        return Hooks(inputs=(note_tokens,), leaving=(note_features,))
+
+    def reading(self, seen: _Seen, is_averse: Tensor) -> Hooks:
+        """
+        Args:
+            is_averse: [N], for each item of the call whether it shows what the picture should not be.
+        """
+        fidelity = self.reference.style_fidelity if bool(is_averse.any()) else 0.0
+
+        def keep(own: Tensor, taken_up: Tensor) -> Tensor:
+            share = fidelity * is_averse.to(own)
+            return torch.lerp(taken_up, own, share.reshape(-1, *[1] * (own.ndim - 1)))
+
+        def look(place: AttentionPlace, x: Tensor, keys_of: Tensor, values_of: Tensor, run: RunAttention) -> Tensor:
+            if place not in seen.tokens:
+                return run(x, keys_of, values_of)
+            pairs = zip((keys_of, values_of), seen.tokens[place], strict=True)
+            both = run(x, *(torch.cat(pair, dim=1) for pair in pairs))
+            return keep(run(x, keys_of, values_of), both) if fidelity else both
+
+        def restyle(place: StagePlace, x: Tensor) -> Tensor:
+            if place not in seen.features:
+                return x
+            mean, deviation = _statistics(x)
+            its_mean, its_deviation = seen.features[place]
+            y = (x - mean) / deviation * its_deviation + its_mean
+            return keep(x, y) if fidelity else y
+
+        return Hooks(around=(look,), leaving=(restyle,))
+
+
+def _statistics(x: Tensor) -> Statistics:
+    """Mean and standard deviation of each channel of [N, C, h, w]."""
+    variance, mean = torch.var_mean(x, dim=(2, 3), keepdim=True, correction=0)
+    return mean, variance.clamp(min=LEAST_VARIANCE).sqrt()
