@@ -18,18 +18,28 @@ from nodes.conditioning import (
 from nodes.image import files, scale
 from nodes.latent import autoencoder, empty, masking, tiles
 from nodes.latent import scale as latent_scale
-from nodes.loaders import adapters, checkpoints, parts
+from nodes.loaders import adapters, checkpoints, ip_adapter, parts
 from nodes.loaders import control as control_nets
 from nodes.loaders import vision as vision_encoders
 from nodes.merging import models as merged_models
 from nodes.merging import models_by_part, saving
 from nodes.merging import texts as merged_texts
-from nodes.sampling import custom, guidance, guiders, ksampler, model_sampling, samplers, schedulers, sigmas
+from nodes.sampling import (
+    custom,
+    guidance,
+    guiders,
+    image_references,
+    ksampler,
+    model_sampling,
+    samplers,
+    schedulers,
+    sigmas,
+)
 
 MODULES = (
-    *(checkpoints, parts, adapters, control_nets, vision_encoders),
+    *(checkpoints, parts, adapters, control_nets, vision_encoders, ip_adapter),
     *(texts, sdxl_texts, transformer_texts, combining, places, pictures, references, control, vision),
-    *(ksampler, custom, samplers, schedulers, sigmas, guiders, guidance, model_sampling),
+    *(ksampler, custom, samplers, schedulers, sigmas, guiders, guidance, model_sampling, image_references),
     *(empty, masking, autoencoder, tiles, latent_scale),
     *(merged_models, merged_texts, models_by_part, saving),
     *(files, scale),
