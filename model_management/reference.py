@@ -186,17 +186,29 @@ class _Run:
             is_averse: [N], for each item of the call whether it shows what the picture should not be.
         """
         fidelity = self.reference.style_fidelity if bool(is_averse.any()) else 0.0
+        own_lengths: dict[AttentionPlace, int] = {}
+        shares = fidelity * is_averse
 
         def keep(own: Tensor, taken_up: Tensor) -> Tensor:
-            share = fidelity * is_averse.to(own)
-            return torch.lerp(taken_up, own, share.reshape(-1, *[1] * (own.ndim - 1)))
+            nonlocal shares
+            shares = shares.to(own)  # at the first layer; after that it is there
+            return torch.lerp(taken_up, own, shares.reshape(-1, *[1] * (own.ndim - 1)))
 
-        def look(place: AttentionPlace, x: Tensor, keys_of: Tensor, values_of: Tensor, run: RunAttention) -> Tensor:
+        def look(place: AttentionPlace, x: Tensor, keys_of: Tensor, values_of: Tensor) -> tuple[Tensor, Tensor, Tensor]:
             if place not in seen.tokens:
-                return run(x, keys_of, values_of)
-            pairs = zip((keys_of, values_of), seen.tokens[place], strict=True)
-            both = run(x, *(torch.cat(pair, dim=1) for pair in pairs))
-            return keep(run(x, keys_of, values_of), both) if fidelity else both
+                return x, keys_of, values_of
+            own_lengths[place] = keys_of.shape[1]
+            keys, values = seen.tokens[place]
+            return x, torch.cat([keys_of, keys], dim=1), torch.cat([values_of, values], dim=1)
+
+        def look_away(
+            place: AttentionPlace, x: Tensor, keys_of: Tensor, values_of: Tensor, run: RunAttention
+        ) -> Tensor:
+            both = run(x, keys_of, values_of)
+            if place not in own_lengths:
+                return both
+            own = own_lengths[place]
+            return keep(run(x, keys_of[:, :own], values_of[:, :own]), both)
 
         def restyle(place: StagePlace, x: Tensor) -> Tensor:
             if place not in seen.features:
@@ -206,7 +218,7 @@ class _Run:
             y = (x - mean) / deviation * its_deviation + its_mean
             return keep(x, y) if fidelity else y
 
-        return Hooks(around=(look,), leaving=(restyle,))
+        return Hooks(inputs=(look,), around=(look_away,) if fidelity else (), leaving=(restyle,))
 
 
 def _statistics(x: Tensor) -> Statistics:

@@ -17,6 +17,9 @@ from heddle.samplers.conditions import Area, Call
 from model_management.checkpoint import model_of, stored_net
 from model_management.denoiser import denoiser_for
 from model_management.families.known import FAMILIES
+from model_management.families.sd15.family import SD15
+from model_management.families.sdxl.family import SDXL
+from model_management.family import Family
 from model_management.handles import Model
 from model_management.header import read_header
 from model_management.ip_adapter import chosen_places, cross_attentions, put_ip_adapter
@@ -24,6 +27,7 @@ from model_management.ip_adapter_files import IpAdapter, open_ip_adapter
 from model_management.patches import NetCall, RunHooksPatch
 from model_management.weights import Weights
 from tests.model_management import ip_adapter_cases as cases
+from tests.model_management.test_family import PUBLISHED, header_of
 from tests.model_management.tiny_ip_adapter import ip_adapter_tensors, seen, written
 
 #: Outputs of diffusers 0.42.1 (UNet2DConditionModel with the image projections and attention processors that its
@@ -207,6 +211,27 @@ def test_each_side_sees_its_own_image_however_the_rows_lie(
     call = call_of(model)
     turned = Call(call.inputs, ("empty", "middle"), level=LEVEL, whole=(8, 8))
     torch.testing.assert_close(output(put, weights, call), output(swapped, weights, turned))
+
+
+@pytest.mark.parametrize(
+    ("layout", "family", "widths"),
+    [
+        ("sd15", SD15, [320] * 2 + [640] * 2 + [1280] * 2 + [1280] * 3 + [640] * 3 + [320] * 3 + [1280]),
+        ("sdxl_base", SDXL, [640] * 4 + [1280] * 20 + [1280] * 30 + [640] * 6 + [1280] * 10),
+    ],
+)
+def test_published_networks_have_the_attentions_that_published_adapters_count(
+    layout: str, family: Family, widths: list[int]
+) -> None:
+    """Adapters of Stable Diffusion 1 end with `ip_adapter.31`, those of XL with `ip_adapter.139`."""
+    model = model_of(stored_net("network", header_of(PUBLISHED[layout]), family.network), family)
+    found = cross_attentions(model)
+    assert [width for width, _text in found.values()] == widths
+    assert {text for _width, text in found.values()} == {model.config.context_width}
+    if family is SDXL:
+        style, composition = (chosen_places(list(found), model, f"{word} only") for word in ("style", "composition"))
+        assert style == [AttentionPlace("output", 1, block, "text") for block in range(10)]
+        assert composition == [AttentionPlace("input", 8, block, "text") for block in range(10)]
 
 
 def test_style_and_composition_are_blocks_of_xl(models: dict[str, Model]) -> None:
