@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 
@@ -90,6 +91,20 @@ def test_a_network_with_adapters_computes_what_diffusers_computes(
     torch.testing.assert_close(found, WANTED[case.name], rtol=0, atol=1e-5)
     plain = output(models[case.family], weights, call_of(model))
     assert (plain - found).abs().amax((1, 2, 3)).min() > 3e-3
+
+
+def test_a_network_in_half_precision_is_given_its_own_dtype(
+    models: dict[str, Model], weights: Weights, tmp_path: Path
+) -> None:
+    put = put_ip_adapter(
+        adapter(tmp_path), models["sd15"], seen("base"), seen("base"), weights, mask=torch.ones(1, 64, 64)
+    )
+    x, call = torch.randn(2, 4, 8, 8, generator=torch.manual_seed(1)), call_of(put)
+    with torch.inference_mode(), weights.hold(put) as net:
+        wanted, found = (
+            denoiser_for(put, each)(x, torch.tensor(LEVEL), call) for each in (net, deepcopy(net).bfloat16())
+        )
+    torch.testing.assert_close(found, wanted, rtol=0.05, atol=0.05)
 
 
 def test_a_file_says_how_much_of_it_is_known_and_which_encoder_it_wants(tmp_path: Path) -> None:

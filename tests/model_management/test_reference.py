@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,15 @@ def test_a_picture_that_is_its_own_reference_is_left_alone(
     )
     other = clean(put, weights, noisy(model, 6)) - clean(model, weights, noisy(model, 6))
     assert other.abs().amax((1, 2, 3)).min() > 1e-2
+
+
+def test_a_network_in_half_precision_is_given_its_own_dtype(model: Model, weights: Weights) -> None:
+    put = put_reference(Reference(LATENT, "attention and adain", seed=5), model)
+    x, call = noisy(model, 6), Call({"context": TEXT}, SIDES, level=float(SIGMA), whole=(8, 8))
+    with torch.inference_mode(), weights.hold(model) as net:
+        found = denoiser_for(put, deepcopy(net).bfloat16())(x, SIGMA, call)
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found, clean(put, weights, x), rtol=0.1, atol=0.1)
 
 
 def test_pieces_of_a_picture_look_at_their_pieces_of_the_reference(model: Model, weights: Weights) -> None:
