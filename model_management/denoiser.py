@@ -34,7 +34,7 @@ def denoiser_for(model: Model, net: Module, ask_controls: AskControls = no_contr
     hooks_at = hooks_of(model)
 
     def network(x: Tensor, timesteps: Tensor, call: Call, /) -> Tensor:
-        inputs: dict[str, Any] = {name: tensor.to(weight) for name, tensor in call.inputs.items()}
+        inputs: dict[str, Any] = {name: _beside(tensor, weight) for name, tensor in call.inputs.items()}
         concat = inputs.pop("concat", None)
         own = x.shape[1]
 
@@ -80,6 +80,11 @@ def denoiser_for(model: Model, net: Module, ask_controls: AskControls = no_contr
         return net(whole, times, **inputs).to(x)
 
     return denoiser_of(network, model.predicts)
+
+
+def _beside(tensor: Tensor, weight: Tensor) -> Tensor:
+    """A call's input where the weights are, numbers of kinds (whole ones) in their own dtype."""
+    return tensor.to(weight) if tensor.is_floating_point() else tensor.to(weight.device)
 
 
 def hooks_of(model: Model) -> Callable[[Tensor, Call, RunAgain], Hooks]:
