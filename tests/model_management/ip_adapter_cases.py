@@ -1,15 +1,19 @@
-"""Cases in which a tiny UNet follows images. What diffusers computes for them: `tests/data/ip_adapter.safetensors`."""
+"""Cases in which a tiny UNet follows images, and what diffusers computes for them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from heddle.networks.ops import TRAINABLE
 from heddle.networks.unet import UNet, embed_timesteps
+from model_management import diffusers_unet
 from tests.model_management import tiny, tiny_ip_adapter, tiny_xl
+from tests.model_management.test_family import header_of
+from tests.oracles import diffusers
 
 #: Tiny networks of two families. diffusers gives the middle as many transformer blocks as the level before it.
 NETWORKS = {"sd15": tiny.UNET, "sdxl": replace(tiny_xl.UNETS["sdxl"], middle_depth=2)}
@@ -63,3 +67,47 @@ def images(case: Case, kind: str) -> tuple[Tensor, Tensor]:
     """What is read off the images, and off what stands for none."""
     negative = torch.zeros(1, tiny_ip_adapter.WHOLE) if kind == "base" else tiny_ip_adapter.seen(kind, 1, seed=14)
     return tiny_ip_adapter.seen(kind, case.images), negative
+
+
+def wanted(case: Case) -> Tensor:
+    """The output of diffusers' UNet, whose own loader was given the adapters' tables."""
+    net = _theirs(case.family)
+    tables = [
+        tiny_ip_adapter.nested(tiny_ip_adapter.ip_adapter_tensors(kind, *SIZES[case.family], seed))
+        for kind, seed in case.adapters
+    ]
+    net._load_ip_adapter_weights(tables, low_cpu_mem_usage=False)
+    for processor in net.attn_processors.values():
+        if hasattr(processor, "scale"):
+            processor.scale = [case.weight] * len(tables)
+    x, timestep, text, vector = inputs(case.family)
+    pairs = [images(case, kind) for kind, _seed in case.adapters]
+    added = {"image_embeds": [torch.stack([seen, unseen.expand_as(seen)]) for seen, unseen in pairs]}
+    if vector is not None:
+        added |= {"text_embeds": vector[:, : tiny_xl.PROJECTED], "time_ids": TIME_IDS.expand(2, -1)}
+    with torch.inference_mode():
+        return net(x, timestep, text, added_cond_kwargs=added).sample
+
+
+def _theirs(family: str) -> Any:
+    config = NETWORKS[family]
+    keywords: dict[str, Any] = {"attention_head_dim": 8}
+    if family == "sdxl":
+        keywords = {
+            "attention_head_dim": (1, 1), "use_linear_projection": True, "transformer_layers_per_block": (1, 2),
+            "addition_embed_type": "text_time", "addition_time_embed_dim": 256,
+            "projection_class_embeddings_input_dim": config.vector_width,
+        }  # fmt: skip
+    attends = [bool(config.depths_down(level)[0]) for level in range(len(config.widths))]
+    net = diffusers().UNet2DConditionModel(
+        block_out_channels=config.widths, layers_per_block=config.blocks, cross_attention_dim=config.context_width,
+        down_block_types=tuple("CrossAttnDownBlock2D" if has else "DownBlock2D" for has in attends),
+        up_block_types=tuple("CrossAttnUpBlock2D" if has else "UpBlock2D" for has in reversed(attends)),
+        time_embedding_dim=config.time_width, **keywords,
+    )  # fmt: skip
+    names = diffusers_unet.names_in_diffusers(
+        header_of({key: list(each.shape) for key, each in net.state_dict().items()})
+    )
+    ours = network_tensors(family)
+    net.load_state_dict({theirs: ours[name] for name, theirs in names.items()})
+    return net.eval()

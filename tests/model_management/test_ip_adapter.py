@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
 from heddle.graph.errors import GraphError, WeightsError
@@ -30,10 +29,6 @@ from model_management.weights import Weights
 from tests.model_management import ip_adapter_cases as cases
 from tests.model_management.test_family import PUBLISHED, header_of
 from tests.model_management.tiny_ip_adapter import ip_adapter_tensors, seen, written
-
-#: Outputs of diffusers 0.42.1 (UNet2DConditionModel with the image projections and attention processors that its
-#: `_load_ip_adapter_weights` makes of the same tensors) for `cases.CASES`.
-WANTED: Mapping[str, Tensor] = load_file(Path(__file__).parents[1] / "data" / "ip_adapter.safetensors")
 
 LEVEL = 1.5
 SIDES = ("positive", "negative")
@@ -88,7 +83,7 @@ def test_a_network_with_adapters_computes_what_diffusers_computes(
         positive, negative = cases.images(case, kind)
         model = put_ip_adapter(opened, model, positive, negative, weights, weight=case.weight)
     found = output(model, weights, call_of(model))
-    torch.testing.assert_close(found, WANTED[case.name], rtol=0, atol=1e-5)
+    torch.testing.assert_close(found, cases.wanted(case), rtol=0, atol=1e-5)
     plain = output(models[case.family], weights, call_of(model))
     assert (plain - found).abs().amax((1, 2, 3)).min() > 3e-3
 
