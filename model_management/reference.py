@@ -204,8 +204,9 @@ class _Run:
         def look_away(
             place: AttentionPlace, x: Tensor, keys_of: Tensor, values_of: Tensor, run: RunAttention
         ) -> Tensor:
-            both = run(x, keys_of, values_of)
-            if place not in own_lengths:
+            # Attention that gives each token its own value gives some to the reference's tokens, too, which come last.
+            both = run(x, keys_of, values_of)[:, : x.shape[1]]
+            if place not in own_lengths or not fidelity:
                 return both
             own = own_lengths[place]
             return keep(run(x, keys_of[:, :own], values_of[:, :own]), both)
@@ -218,7 +219,7 @@ class _Run:
             y = (x - mean) / deviation * its_deviation + its_mean
             return keep(x, y) if fidelity else y
 
-        return Hooks(inputs=(look,), around=(look_away,) if fidelity else (), leaving=(restyle,))
+        return Hooks(inputs=(look,), around=(look_away,), leaving=(restyle,))
 
 
 def _statistics(x: Tensor) -> Statistics:

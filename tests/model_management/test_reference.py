@@ -91,6 +91,17 @@ def test_pieces_of_a_picture_look_at_their_pieces_of_the_reference(model: Model,
     )
 
 
+@pytest.mark.parametrize("fidelity", [0.0, 0.5])
+def test_attention_that_looks_nowhere_sees_no_reference(fidelity: float, model: Model, weights: Weights) -> None:
+    def own_values(place: AttentionPlace, q: Tensor, k: Tensor, v: Tensor, heads: int) -> Tensor | None:
+        return v if place.reads == "itself" else None
+
+    call = Call({"context": TEXT}, SIDES, level=float(SIGMA), whole=(8, 8), hooks=Hooks(attentions=(own_values,)))
+    put = put_reference(Reference(LATENT, style_fidelity=fidelity, seed=5), model)
+    x = noisy(model, 6)
+    torch.testing.assert_close(clean(put, weights, x, call), clean(model, weights, x, call))
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_full_fidelity_keeps_the_negative_from_the_reference(mode: str, model: Model, weights: Weights) -> None:
     x = noisy(model, 6)
