@@ -27,7 +27,7 @@ from tests.nodes.fake_context import FakeContext
 
 _SAMPLED = {"seed", "steps", "cfg", "sampler", "scheduler", "denoise", "latent", "clip"}
 _SAMPLED |= {"positive", "negative", "node", "noise_mask"}
-_SAMPLED |= {"lora", "strength_model", "strength_clip"}
+_SAMPLED |= {"lora", "strength_model", "strength_clip", "model_patch", "patch_args"}
 _CONTROLLED = {"controlnet", "strength", "start_percent", "end_percent"}
 
 
@@ -61,6 +61,10 @@ class _Chain:
             strengths = {name: inputs[name] for name in ("strength_model", "strength_clip")}
             name = inputs["lora"].removeprefix("loras/")
             model, clip = self.call("LoraLoader", model=model, clip=clip, lora_name=name, **strengths)
+        if "model_patch" in inputs:
+            if inputs["model_patch"] not in self.registry:
+                raise NotCovered(f"node {inputs['model_patch']}")
+            model = self.call(inputs["model_patch"], model=model, **inputs.get("patch_args", {}))[0]
         if "clip" in inputs:
             skip = re.fullmatch(r"CLIPSetLastLayer (-\d+)", inputs["clip"])
             if skip is None:
