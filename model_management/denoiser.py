@@ -37,7 +37,7 @@ def denoiser_for(
     hooks_at = hooks_of(model)
 
     def network(x: Tensor, timesteps: Tensor, call: Call, /) -> Tensor:
-        inputs: dict[str, Any] = {name: tensor.to(weight) for name, tensor in call.inputs.items()}
+        inputs: dict[str, Any] = {name: _beside(tensor, weight) for name, tensor in call.inputs.items()}
         concat = inputs.pop("concat", None)
         own = x.shape[1]
         whole = x.to(weight) if concat is None else torch.cat([x.to(weight), concat], dim=1)
@@ -77,6 +77,11 @@ def denoiser_for(
     for patch in model.patches_of(NetworkPatch):
         whole = patch.begin(whole, model.predicts, note)
     return denoiser_of(whole, model.predicts)
+
+
+def _beside(tensor: Tensor, weight: Tensor) -> Tensor:
+    """A call's input where the weights are, numbers of kinds (whole ones) in their own dtype."""
+    return tensor.to(weight) if tensor.is_floating_point() else tensor.to(weight.device)
 
 
 def hooks_of(model: Model) -> Callable[[Call], Hooks]:

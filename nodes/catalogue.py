@@ -14,6 +14,7 @@ from nodes.conditioning import (
     spans,
     texts,
     transformer_texts,
+    upscaling,
     vision,
 )
 from nodes.image import files, scale
@@ -40,7 +41,7 @@ from nodes.sampling import (
 
 MODULES = (
     *(checkpoints, parts, adapters, control_nets, vision_encoders),
-    *(texts, sdxl_texts, transformer_texts, combining, places, pictures, references, control, vision, spans),
+    *(texts, sdxl_texts, transformer_texts, combining, places, pictures, references, upscaling, control, vision, spans),
     *(ksampler, custom, samplers, schedulers, sigmas, guiders, guidance, attention_guidance, model_sampling),
     reuse,
     *(empty, masking, autoencoder, tiles, latent_scale, operations, seeds),
