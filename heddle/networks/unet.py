@@ -93,6 +93,11 @@ class UNetConfig:
         down = self.depths_down(level)
         return (*down, down[-1])
 
+    @property
+    def stages_down(self) -> int:
+        """How many input blocks there are: the first layer, the residual blocks, what halves between levels."""
+        return sum(self.blocks) + len(self.blocks)
+
     def heads_of(self, channels: int) -> int:
         return self.heads if self.head_width is None else channels // self.head_width
 
