@@ -26,6 +26,9 @@ from nodes.loaders import vision as vision_encoders
 from nodes.merging import models as merged_models
 from nodes.merging import models_by_part, saving
 from nodes.merging import texts as merged_texts
+from nodes.patches import attention as attention_patches
+from nodes.patches import running
+from nodes.patches import unet as unet_patches
 from nodes.sampling import (
     attention_guidance,
     custom,
@@ -44,6 +47,7 @@ MODULES = (
     *(texts, sdxl_texts, transformer_texts, combining, places, pictures, references, upscaling, control, vision, spans),
     *(ksampler, custom, samplers, schedulers, sigmas, guiders, guidance, attention_guidance, model_sampling),
     reuse,
+    *(unet_patches, attention_patches, running),
     *(empty, masking, autoencoder, tiles, latent_scale, operations, seeds),
     *(merged_models, merged_texts, models_by_part, saving),
     *(files, scale),

@@ -8,6 +8,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from heddle.numerics import frequencies
 from heddle.samplers.guiders import BeginChange, GuidanceChange, GuidedStep, away_across, towards
 
 EVERY_PICTURE = (1, 2, 3)  # the axes of one picture: channels, height, width
@@ -176,13 +177,7 @@ def scale_frequencies(low: float, high: float, cutoff: int) -> BeginChange:
         if step.negative is None:
             return step
         way = step.positive - step.negative
-        spectrum = torch.fft.fftshift(torch.fft.fft2(way.float()), dim=(-2, -1))
-        height, width = way.shape[-2:]
-        factors = torch.full((height, width), high, device=way.device)
-        rows, columns = (slice(max(0, size // 2 - cutoff), size // 2 + cutoff) for size in (height, width))
-        factors[rows, columns] = low
-        changed = torch.fft.ifft2(torch.fft.ifftshift(spectrum * factors, dim=(-2, -1))).real.to(way)
-        return replace(step, positive=step.negative + changed)
+        return replace(step, positive=step.negative + frequencies.scale_frequencies(way, cutoff, low, high))
 
     return lambda: GuidanceChange(before=before)
 
