@@ -6,7 +6,7 @@ queries, are added.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -16,18 +16,18 @@ from torch.nn.functional import interpolate
 
 from heddle.graph.errors import GraphError, WeightsError
 from heddle.networks.hooks import AttentionPlace, Hooks, place_named
-from heddle.networks.unet import UNetConfig
 from heddle.numerics.attention import attend
-from heddle.samplers.conditions import same_length
+from heddle.samplers.conditions import Call, Network, same_length
 from heddle.samplers.fitting import fit_mask
+from heddle.samplers.predictions import Prediction
+from model_management.control_run import Note
 from model_management.handles import Model
 from model_management.ip_adapter_files import IpAdapter
-from model_management.patches import NetCall, RunHooksPatch
+from model_management.patches import NetworkPatch, with_hooks
+from model_management.reference import AVERSE, REFERENCE
+from model_management.unet_patches import unet_of
 from model_management.vision import ClipVision, encode_for_vision, encode_pixels
 from model_management.weights import Weights
-
-#: Sides of a run that show what the picture should not be.
-AVERSE = frozenset({"negative", "empty"})
 
 _WAYS = ("input", "output", "middle")  # in the order in which files count their layers
 
@@ -42,13 +42,9 @@ def cross_attentions(model: Model) -> dict[AttentionPlace, tuple[int, int]]:
 
     That is the way down, the way up, the middle.
 
-    Raises: WeightsError, if the model is no UNet.
+    Raises: GraphError, if the model is no UNet.
     """
-    if not isinstance(model.config, UNetConfig):
-        raise WeightsError(
-            f"{model.family.name} is no UNet, and IP-Adapters work on the cross-attention of one; "
-            "use a model of Stable Diffusion 1 or XL"
-        )
+    unet_of(model, "IP-Adapter")
     shapes = {
         place_named(name.removesuffix(".to_k.weight")): shape
         for name, shape in model.stored.shapes.items()
@@ -61,7 +57,7 @@ def cross_attentions(model: Model) -> dict[AttentionPlace, tuple[int, int]]:
 def check_fits(adapter: IpAdapter, model: Model) -> list[AttentionPlace]:
     """The model's cross-attentions, in the adapter's order.
 
-    Raises: WeightsError, if the adapter was made for a network of another layout.
+    Raises: WeightsError, if the adapter was made for a network of another layout; GraphError, if the model is no UNet.
     """
     places = cross_attentions(model)
     wanted = [(width, adapter.config.context_width) for width in adapter.config.layer_widths]
@@ -87,8 +83,7 @@ def chosen_places(places: Sequence[AttentionPlace], model: Model, blocks: str) -
     """
     if blocks == "whole":
         return list(places)
-    config = model.config
-    if not isinstance(config, UNetConfig) or any(config.depths_down(0)):
+    if any(unet_of(model, "IP-Adapter").depths_down(0)):
         raise GraphError(
             f"{blocks}: which blocks take up style and composition is known of Stable Diffusion XL alone, and this "
             f"model is {model.family.name}; choose `whole`",
@@ -116,33 +111,33 @@ class AppliedIpAdapter:
     end_percent: float = 1.0
     mask: Tensor | None = None
 
-    def begin(self, model: Model) -> Callable[[NetCall], Hooks]:
-        """For one run: its tensors are brought to the network's device once."""
-        percent_to_sigma = model.predicts.schedule.percent_to_sigma
+    def begin(self, network: Network, predicts: Prediction, note: Note) -> Network:
+        """The network of one run, which is shown the image."""
+        percent_to_sigma = predicts.schedule.percent_to_sigma
         first, last = percent_to_sigma(self.start_percent), percent_to_sigma(self.end_percent)
         run = _Run(self)
 
-        def hooks_at(at: NetCall) -> Hooks:
-            if not last <= at.call.level <= first:
-                return Hooks()
+        def shown(x: Tensor, timesteps: Tensor, call: Call, /) -> Tensor:
+            if call.kind == REFERENCE or not last <= call.level <= first:
+                return network(x, timesteps, call)
 
             def add_image(place: AttentionPlace, q: Tensor, attended: Tensor, heads: int) -> Tensor:
                 if place not in self.positive:
                     return attended
-                k, v = run.keys_values(place, at.call.sides, q)
+                k, v = run.keys_values(place, call.sides, q)
                 seen = attend(q, k, v, heads) * self.weight
                 if self.mask is not None:
-                    seen = seen * run.mask(place, at, q)
+                    seen = seen * run.mask(place, call, q)
                 return attended + seen
 
-            return Hooks(attended=(add_image,))
+            return network(x, timesteps, with_hooks(call, Hooks(attended=(add_image,))))
 
-        return hooks_at
+        return shown
 
 
 @dataclass(eq=False)
 class _Run:
-    """What one run needs again in each step."""
+    """What one run needs again in each step, brought to the network's device once."""
 
     applied: AppliedIpAdapter
     pairs: dict[tuple[AttentionPlace, tuple[str, ...], int], KeysValues] = field(default_factory=dict)
@@ -153,19 +148,18 @@ class _Run:
         key = (place, sides, len(q))
         if key not in self.pairs:
             wanted, unwanted = self.applied.positive[place], self.applied.negative[place]
-            rows = torch.tensor([int(side in AVERSE) for side in sides] or [0] * len(q))
+            rows = torch.tensor([int(side in AVERSE) for side in sides])
             k, v = (torch.cat(same_length(*pair))[rows].to(q) for pair in zip(wanted, unwanted, strict=True))
             self.pairs[key] = (k, v)
         return self.pairs[key]
 
-    def mask(self, place: AttentionPlace, at: NetCall, q: Tensor) -> Tensor:
-        """For each item of a call how much the image counts at each of its tokens, [N, T, 1]."""
-        areas = at.call.areas or (None,)
-        key = (place.grid, areas, len(at.x), at.whole)
+    def mask(self, place: AttentionPlace, call: Call, q: Tensor) -> Tensor:
+        """For each item of a call how much the image counts at each of its tokens, [len(q), T, 1]."""
+        key = (place.grid, call.areas, len(q), call.whole)
         if key not in self.masks:
             assert self.applied.mask is not None
-            whole = fit_mask(self.applied.mask, torch.empty(len(at.x) // len(areas), 1, *at.whole))
-            parts = [whole if area is None else area.cut(whole) for area in areas]
+            whole = fit_mask(self.applied.mask, torch.empty(len(q) // len(call.areas), 1, *call.whole))
+            parts = [whole if area is None else area.cut(whole) for area in call.areas]
             grids = interpolate(torch.cat(parts), size=place.grid, mode="area")
             self.masks[key] = grids.flatten(2).mT.to(q)
         return self.masks[key]
@@ -218,7 +212,7 @@ def put_ip_adapter(
     Args:
         positive, negative: what `read_images` gives. The tokens of several images stand side by side.
         mask: where the images count.
-    Raises: WeightsError, if the adapter does not fit the model; GraphError, see `chosen_places`.
+    Raises: WeightsError or GraphError, if the adapter does not fit the model; see `chosen_places`, too.
     """
     places = check_fits(adapter, model)
     chosen = set(chosen_places(places, model, blocks))
@@ -230,4 +224,4 @@ def put_ip_adapter(
             pairs = zip(places, net.keys_values(tokens), strict=True)
             sides.append({place: (k.float().cpu(), v.float().cpu()) for place, (k, v) in pairs if place in chosen})
     applied = AppliedIpAdapter(sides[0], sides[1], weight, start_percent, end_percent, mask)
-    return model.with_patch(adapter.name, RunHooksPatch(applied.begin))
+    return model.with_patch(adapter.name, NetworkPatch(applied.begin))

@@ -2,24 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TypeAlias
-
-from torch import Tensor
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from heddle.networks.hooks import ChangeInputs, Hooks, ReplaceAttention
-from heddle.samplers.conditions import Call
+from heddle.samplers.conditions import Call, Network
 from heddle.samplers.guiders import BeginChange
 from heddle.samplers.keeping import MaskAtLevel
-from model_management.handles import Model
+from heddle.samplers.predictions import Prediction
+from heddle.samplers.sampler import Denoiser
+from model_management.control_run import Note
 
 
 @dataclass(frozen=True)
 class GuidancePatch:
-    """Alters how the guesses for positive and negative become one."""
+    """Alters how the guesses for positive and negative become one.
+
+    sides: conditionings, by name, that it asks for beside those of the guider.
+    """
 
     begin: BeginChange
+    sides: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class NetworkPatch:
+    """Stands around the network, its control nets included, for one run of a model that predicts so."""
+
+    begin: Callable[[Network, Prediction, Note], Network]
+
+
+@dataclass(frozen=True)
+class DenoiserPatch:
+    """Stands around the guided denoiser for one run of a model that predicts so."""
+
+    begin: Callable[[Denoiser, Prediction, Note], Denoiser]
+
+
+@dataclass(frozen=True)
+class NoisePatch:
+    """All noise of a run has this deviation instead of 1."""
+
+    scale: float
 
 
 @dataclass(frozen=True)
@@ -54,31 +79,6 @@ class HooksPatch:
     at: Callable[[Call], Hooks]
 
 
-#: `(x, hooks) -> output`: the net's raw output for another latent [N, C, h, w], scaled as the net is given it. The rest
-#: is as in the call at hand; but no control nets, and of what was put in only what always changes attention.
-RunAgain: TypeAlias = Callable[[Tensor, Hooks], Tensor]
-
-
-@dataclass(frozen=True, eq=False)
-class NetCall:
-    """One call of the net, as those see it that are begun for a run. x: [N, C, h, w], scaled, of the latent alone."""
-
-    x: Tensor
-    call: Call
-    again: RunAgain
-
-    @property
-    def whole(self) -> tuple[int, int]:
-        """Height and width of the whole latent, in cells, of which the call may have pieces."""
-        height, width = self.x.shape[-2:]
-        return self.call.whole if any(self.call.areas) else (height, width)
-
-
-@dataclass(frozen=True)
-class RunHooksPatch:
-    """Steps into the calls of one run, and may remember things from one to the next.
-
-    begin: told the model that runs, gives what is asked at each call for who steps in there.
-    """
-
-    begin: Callable[[Model], Callable[[NetCall], Hooks]]
+def with_hooks(call: Call, hooks: Hooks) -> Call:
+    """The call into which these step, before those that do already."""
+    return replace(call, hooks=hooks if call.hooks is None else hooks + call.hooks)

@@ -10,9 +10,7 @@ for adain Huang and Belongie 2017, arXiv:1703.06868, equation 8.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -21,16 +19,26 @@ from heddle.graph.errors import GraphError
 from heddle.networks.hooks import AttentionPlace, Hooks, RunAttention, StagePlace, place_named
 from heddle.networks.unet import UNetConfig
 from heddle.numerics.resize import resize
+from heddle.samplers.conditions import Call, Network
 from heddle.samplers.fitting import fit_batch
 from heddle.samplers.noise import initial_noise
+from heddle.samplers.predictions import Prediction
+from model_management.control_run import Note
+from model_management.family import LatentSpace
 from model_management.handles import Model
-from model_management.ip_adapter import AVERSE
-from model_management.patches import NetCall, RunHooksPatch
+from model_management.patches import NetworkPatch, with_hooks
+from model_management.unet_patches import unet_of
 
 MODES = ("attention", "adain", "attention and adain")
 
 _WAYS = ("input", "middle", "output")  # in the order in which they run
 LEAST_VARIANCE = 1e-6
+
+#: The kind of calls that show a network its reference.
+REFERENCE = "reference"
+
+#: Sides of a run that show what the picture should not be.
+AVERSE = frozenset({"negative", "empty"})
 
 #: Of one stage's features, [N, C, 1, 1] each.
 Statistics = tuple[Tensor, Tensor]
@@ -56,18 +64,10 @@ class Reference:
     end_percent: float = 1.0
     seed: int = 0
 
-    def begin(self, model: Model) -> Callable[[NetCall], Hooks]:
-        """For one run."""
-        return _Run(self, model).hooks_at
-
 
 def put_reference(reference: Reference, model: Model) -> Model:
     """A copy of the model that looks at the reference. Raises: GraphError, if it is made for another kind of model."""
-    if not isinstance(model.config, UNetConfig):
-        raise GraphError(
-            f"{model.family.name} is no UNet, and reference-only works on the layers of one; use a model of Stable "
-            "Diffusion 1, 2 or XL"
-        )
+    config = unet_of(model, "HeddleReferenceOnly")
     channels, wanted = reference.latent.shape[1], model.latent.channels
     if channels != wanted:
         raise GraphError(
@@ -77,7 +77,13 @@ def put_reference(reference: Reference, model: Model) -> Model:
             found=channels,
             wanted=wanted,
         )
-    return model.with_patch("reference-only", RunHooksPatch(reference.begin))
+    attentions = attentions_within(model, reference.strength if "attention" in reference.mode else 0)
+    stages = stages_within(config, reference.strength if "adain" in reference.mode else 0)
+
+    def begin(network: Network, predicts: Prediction, note: Note) -> Network:
+        return _Run(reference, network, predicts, model.latent, attentions, stages, note)
+
+    return model.with_patch("HeddleReferenceOnly", NetworkPatch(begin))
 
 
 def attentions_within(model: Model, strength: float) -> frozenset[AttentionPlace]:
@@ -118,50 +124,45 @@ class _Run:
     """One run of a model with a reference."""
 
     reference: Reference
-    model: Model
+    network: Network
+    predicts: Prediction
+    space: LatentSpace
+    attentions: frozenset[AttentionPlace]
+    stages: frozenset[StagePlace]
+    note: Note
     shown: dict[tuple[int, int], tuple[Tensor, Tensor]] = field(default_factory=dict)
 
-    @cached_property
-    def attentions(self) -> frozenset[AttentionPlace]:
-        return attentions_within(self.model, self.reference.strength if "attention" in self.reference.mode else 0)
-
-    @cached_property
-    def stages(self) -> frozenset[StagePlace]:
-        config = self.model.config
-        assert isinstance(config, UNetConfig)
-        return stages_within(config, self.reference.strength if "adain" in self.reference.mode else 0)
-
-    @cached_property
-    def levels(self) -> tuple[float, float]:
-        percent_to_sigma = self.model.predicts.schedule.percent_to_sigma
-        return percent_to_sigma(self.reference.start_percent), percent_to_sigma(self.reference.end_percent)
-
-    def hooks_at(self, at: NetCall) -> Hooks:
-        first, last = self.levels
-        if not last <= at.call.level <= first:
-            return Hooks()
+    def __call__(self, x: Tensor, timesteps: Tensor, call: Call, /) -> Tensor:
+        percent_to_sigma = self.predicts.schedule.percent_to_sigma
+        first, last = percent_to_sigma(self.reference.start_percent), percent_to_sigma(self.reference.end_percent)
+        if call.kind == REFERENCE or not last <= call.level <= first:
+            return self.network(x, timesteps, call)
         seen = _Seen()
-        at.again(self.noised(at), self.writing(seen))
-        return self.reading(seen, torch.tensor([side in AVERSE for side in at.call.sides]))
+        shown = replace(call, control=None, hooks=self.writing(seen), kind=REFERENCE)
+        self.network(self.noised(call).to(x), timesteps, shown)
+        is_averse = torch.tensor([side in AVERSE for side in call.sides])
+        return self.network(x, timesteps, with_hooks(call, self.reading(seen, is_averse)))
 
-    def noised(self, at: NetCall) -> Tensor:
-        """For each item of a call, its piece of the reference at the call's level, scaled as the net is given it."""
-        latent, noise = self.at_size(at.whole)
-        sigma = torch.tensor(at.call.level)
-        predicts = self.model.predicts
-        x = predicts.scale_input(sigma, predicts.start(sigma, noise, latent))
-        areas = at.call.areas or (None,)
-        pieces = [x if area is None else area.cut(x) for area in areas]
-        return torch.cat([fit_batch(piece, len(at.x) // len(areas)) for piece in pieces])
+    def noised(self, call: Call) -> Tensor:
+        """For each item of a call its piece of the reference at the call's level, scaled as the network is given it."""
+        latent, noise = self.at_size(call.whole)
+        sigma = torch.tensor(call.level)
+        x = self.predicts.scale_input(sigma, self.predicts.start(sigma, noise, latent))
+        pieces = [x if area is None else area.cut(x) for area in call.areas]
+        return torch.cat([fit_batch(piece, len(call.sides) // len(pieces)) for piece in pieces])
 
     def at_size(self, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
         """The reference in the network's units and the noise for it, for a latent of this size."""
         if size not in self.shown:
-            height, width = size
             latent = self.reference.latent.float()
-            if latent.shape[-2:] != size:
+            (height, width), found = size, tuple(latent.shape[-2:])
+            if found != size:
+                self.note(
+                    f"the reference has {found[1]} x {found[0]} cells, the picture {width} x {height}: it is resized, "
+                    "and what is too much at two sides is cut"
+                )
                 latent = resize(latent, width, height, "bilinear", "center")
-            latent = self.model.latent.inward(latent)
+            latent = self.space.inward(latent)
             self.shown[size] = latent, initial_noise(self.reference.seed, latent.shape).to(latent)
         return self.shown[size]
 

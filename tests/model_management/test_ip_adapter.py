@@ -5,9 +5,13 @@ from __future__ import annotations
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
+import transformers
+from PIL import Image as Pillow
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -22,13 +26,15 @@ from model_management.families.sdxl.family import SDXL
 from model_management.family import Family
 from model_management.handles import Model
 from model_management.header import read_header
-from model_management.ip_adapter import chosen_places, cross_attentions, put_ip_adapter
+from model_management.ip_adapter import chosen_places, cross_attentions, put_ip_adapter, read_images
 from model_management.ip_adapter_files import IpAdapter, open_ip_adapter
-from model_management.patches import NetCall, RunHooksPatch
+from model_management.patches import NetworkPatch
+from model_management.vision import open_clip_vision
 from model_management.weights import Weights
 from tests.model_management import ip_adapter_cases as cases
 from tests.model_management.test_family import PUBLISHED, header_of
-from tests.model_management.tiny_ip_adapter import ip_adapter_tensors, seen, written
+from tests.model_management.tiny_ip_adapter import WHOLE, ip_adapter_tensors, seen, written
+from tests.oracles import diffusers
 
 LEVEL = 1.5
 SIDES = ("positive", "negative")
@@ -66,7 +72,20 @@ def output(model: Model, weights: Weights, call: Call, size: tuple[int, int] = (
         return (noisy - denoiser_for(model, net)(noisy, sigma, call)) / sigma
 
 
-def call_of(model: Model, level: float = LEVEL, areas: tuple[Area | None, ...] = ()) -> Call:
+def reaching_the_net(model: Model, x: Tensor, call: Call) -> Call:
+    """What becomes of a call on its way."""
+    calls: list[Call] = []
+
+    def network(x: Tensor, timesteps: Tensor, call: Call, /) -> Tensor:
+        calls.append(call)
+        return x
+
+    (patch,) = model.patches_of(NetworkPatch)
+    patch.begin(network, model.predicts, print)(x, torch.ones(2), call)
+    return calls[0]
+
+
+def call_of(model: Model, level: float = LEVEL, areas: tuple[Area | None, ...] = (None, None)) -> Call:
     _x, _timestep, text, vector = cases.inputs(model.family.name)
     inputs = {"context": text} if vector is None else {"context": text, "vector": vector}
     return Call(inputs, SIDES, level=level, areas=areas, whole=(8, 8))
@@ -86,6 +105,38 @@ def test_a_network_with_adapters_computes_what_diffusers_computes(
     torch.testing.assert_close(found, cases.wanted(case), rtol=0, atol=1e-5)
     plain = output(models[case.family], weights, call_of(model))
     assert (plain - found).abs().amax((1, 2, 3)).min() > 3e-3
+
+
+@pytest.mark.parametrize("kind", ["base", "plus"])
+def test_images_and_none_are_read_as_diffusers_reads_them(kind: str, weights: Weights, tmp_path: Path) -> None:
+    """The picture has the encoder's size: how it is resized is tested with the encoders."""
+    pipeline = diffusers().StableDiffusionPipeline
+    torch.manual_seed(0)
+    config = transformers.CLIPVisionConfig(
+        hidden_size=64, intermediate_size=40, projection_dim=WHOLE, num_hidden_layers=3, num_attention_heads=1,
+        image_size=28, patch_size=14,
+    )  # fmt: skip
+    net = transformers.CLIPVisionModelWithProjection(config).eval()
+    for weight in net.parameters():
+        torch.nn.init.normal_(weight, std=0.2)
+    published = {
+        name if name.startswith(("vision_model.", "visual_projection.")) else f"vision_model.{name}": tensor
+        for name, tensor in net.state_dict().items()
+    }
+    save_file({name: each.contiguous() for name, each in published.items()}, tmp_path / "vision.safetensors")
+    prepare = transformers.CLIPImageProcessor(size={"shortest_edge": 28}, crop_size={"height": 28, "width": 28})
+    parts = SimpleNamespace(image_encoder=net, feature_extractor=prepare)
+    picture = np.random.default_rng(0).integers(0, 256, (28, 28, 3), dtype=np.uint8)
+    with torch.inference_mode():
+        wanted = pipeline.encode_image(parts, Pillow.fromarray(picture), "cpu", 1, kind == "plus")
+    tensors = ip_adapter_tensors(kind, *cases.SIZES["sd15"])
+    if kind == "plus":
+        tensors["image_proj.proj_in.weight"] = torch.zeros(32, 64)
+    opened = open_ip_adapter(written(tmp_path / "a.bin", tensors))
+    vision = open_clip_vision(tmp_path / "vision.safetensors")
+    images = (torch.from_numpy(picture)[None] / 255, None)
+    for found, theirs in zip((read_images(opened, vision, each, weights) for each in images), wanted, strict=True):
+        torch.testing.assert_close(found, theirs, rtol=1e-5, atol=1e-5)
 
 
 def test_a_network_in_half_precision_is_given_its_own_dtype(
@@ -187,8 +238,9 @@ def test_of_a_mask_each_token_has_its_share(models: dict[str, Model], weights: W
         q, x = torch.randn(2, grid[0] * grid[1], 32), torch.zeros(2, 4, 8, 8)
         shown = {}
         for name, put in (("masked", with_mask(lower)), ("whole", with_mask(None))):
-            hooks = put.patches_of(RunHooksPatch)[0].begin(put)(NetCall(x, call, lambda x, hooks: x))
-            shown[name] = hooks.attended[0](place, q, torch.zeros_like(q), 8).unflatten(1, grid)
+            shown[name] = (
+                reaching_the_net(put, x, call).hooks.attended[0](place, q, torch.zeros_like(q), 8).unflatten(1, grid)
+            )
         share = shown["masked"] / shown["whole"]
         assert (share[:, :first] == 0).all()
         torch.testing.assert_close(share[:, first + 1 :], torch.ones_like(share[:, first + 1 :]))
@@ -219,7 +271,7 @@ def test_each_side_sees_its_own_image_however_the_rows_lie(
     put = put_ip_adapter(adapter(tmp_path), model, seen("base", seed=1), seen("base", seed=2), weights)
     swapped = put_ip_adapter(adapter(tmp_path), model, seen("base", seed=2), seen("base", seed=1), weights)
     call = call_of(model)
-    turned = Call(call.inputs, ("empty", "middle"), level=LEVEL, whole=(8, 8))
+    turned = Call(call.inputs, ("empty", "middle"), level=LEVEL, areas=(None, None), whole=(8, 8))
     torch.testing.assert_close(output(put, weights, call), output(swapped, weights, turned))
 
 

@@ -20,7 +20,7 @@ from model_management.checkpoint import open_checkpoint
 from model_management.denoiser import denoiser_for
 from model_management.families.known import FAMILIES
 from model_management.handles import Model
-from model_management.patches import NetCall
+from model_management.patches import NetworkPatch
 from model_management.reference import MODES, Reference, attentions_within, put_reference, stages_within
 from model_management.weights import Weights
 from tests.model_management import tiny
@@ -46,9 +46,13 @@ def weights() -> Weights:
 
 
 def clean(model: Model, weights: Weights, x: Tensor, call: Call | None = None) -> Tensor:
-    call = Call({"context": TEXT}, SIDES, level=float(SIGMA), whole=(8, 8)) if call is None else call
+    call = call_at(float(SIGMA)) if call is None else call
     with torch.inference_mode(), weights.hold(model) as net:
         return denoiser_for(model, net)(x, SIGMA, call)
+
+
+def call_at(level: float, **more: Any) -> Call:
+    return Call({"context": TEXT}, SIDES, level=level, **{"areas": (None, None), "whole": (8, 8)} | more)
 
 
 def noisy(model: Model, seed: int) -> Tensor:
@@ -73,7 +77,7 @@ def test_a_picture_that_is_its_own_reference_is_left_alone(
 
 def test_a_network_in_half_precision_is_given_its_own_dtype(model: Model, weights: Weights) -> None:
     put = put_reference(Reference(LATENT, "attention and adain", seed=5), model)
-    x, call = noisy(model, 6), Call({"context": TEXT}, SIDES, level=float(SIGMA), whole=(8, 8))
+    x, call = noisy(model, 6), call_at(float(SIGMA))
     with torch.inference_mode(), weights.hold(model) as net:
         found = denoiser_for(put, deepcopy(net).bfloat16())(x, SIGMA, call)
     assert found.dtype == torch.float32
@@ -83,7 +87,7 @@ def test_a_network_in_half_precision_is_given_its_own_dtype(model: Model, weight
 def test_pieces_of_a_picture_look_at_their_pieces_of_the_reference(model: Model, weights: Weights) -> None:
     put = put_reference(Reference(LATENT, seed=5), model)
     areas = Area(4, 8, 0, 0), Area(4, 8, 4, 0)
-    call = Call({"context": TEXT}, SIDES, level=float(SIGMA), areas=areas, whole=(8, 8))
+    call = call_at(float(SIGMA), areas=areas)
     whole = noisy(model, 5)[:1]
     pieces = torch.cat([whole[:, :, :4], whole[:, :, 4:]])
     torch.testing.assert_close(
@@ -96,7 +100,7 @@ def test_attention_that_looks_nowhere_sees_no_reference(fidelity: float, model: 
     def own_values(place: AttentionPlace, q: Tensor, k: Tensor, v: Tensor, heads: int) -> Tensor | None:
         return v if place.reads == "itself" else None
 
-    call = Call({"context": TEXT}, SIDES, level=float(SIGMA), whole=(8, 8), hooks=Hooks(attentions=(own_values,)))
+    call = call_at(float(SIGMA), hooks=Hooks(attentions=(own_values,)))
     put = put_reference(Reference(LATENT, style_fidelity=fidelity, seed=5), model)
     x = noisy(model, 6)
     torch.testing.assert_close(clean(put, weights, x, call), clean(model, weights, x, call))
@@ -121,17 +125,34 @@ def test_a_reference_of_another_size_is_cut_and_resized(model: Model, weights: W
 
 def test_outside_its_part_of_a_run_the_reference_is_not_run(model: Model) -> None:
     percent_to_sigma = model.predicts.schedule.percent_to_sigma
-    ask = Reference(LATENT, start_percent=0.2, end_percent=0.6).begin(model)
+    kinds: list[str] = []
 
-    def again(x: Tensor, hooks: Hooks) -> Tensor:
-        runs.append(x)
+    def network(x: Tensor, timesteps: Tensor, call: Call, /) -> Tensor:
+        kinds.append(call.kind)
         return x
 
-    for percent, times in ((0.1, 0), (0.3, 1), (0.7, 0)):
-        runs: list[Any] = []
-        call = Call({}, SIDES, level=percent_to_sigma(percent), whole=(8, 8))
-        hooks = ask(NetCall(noisy(model, 0), call, again))
-        assert len(runs) == times and (hooks != Hooks()) is bool(times)
+    (patch,) = put_reference(Reference(LATENT, start_percent=0.2, end_percent=0.6), model).patches_of(NetworkPatch)
+    run = patch.begin(network, model.predicts, print)
+    for percent, wanted in ((0.1, [""]), (0.3, ["reference", ""]), (0.7, [""])):
+        kinds.clear()
+        run(noisy(model, 0), torch.ones(2), call_at(percent_to_sigma(percent)))
+        assert kinds == wanted
+
+
+def test_of_two_references_each_is_run_once_and_sees_no_other(model: Model) -> None:
+    calls: list[Call] = []
+
+    def network(x: Tensor, timesteps: Tensor, call: Call, /) -> Tensor:
+        calls.append(call)
+        return x
+
+    put = put_reference(Reference(LATENT, seed=1), put_reference(Reference(LATENT), model))
+    for patch in put.patches_of(NetworkPatch):
+        network = patch.begin(network, model.predicts, print)
+    network(noisy(model, 0), torch.ones(2), call_at(float(SIGMA), control="some"))
+    assert [call.kind for call in calls] == ["reference", "reference", ""]
+    assert [call.control for call in calls] == [None, None, "some"]
+    assert [(len(call.hooks.inputs), len(call.hooks.around)) for call in calls] == [(1, 0), (1, 0), (2, 2)]
 
 
 def test_strength_is_a_share_of_the_attentions_the_widest_first(model: Model) -> None:
@@ -163,5 +184,5 @@ def test_latents_and_models_of_another_kind_are_refused(model: Model, tmp_path: 
     with pytest.raises(GraphError, match=r"reference: 16 channels, but sd15 wants 4"):
         put_reference(Reference(torch.zeros(1, 16, 8, 8)), model)
     other: Any = object()
-    with pytest.raises(GraphError, match="is no UNet"):
+    with pytest.raises(GraphError, match=r"the network of sd15 .* has none"):
         put_reference(Reference(LATENT), replace(model, config=other))

@@ -20,7 +20,7 @@ from model_management.ip_adapter import read_images
 from model_management.vision import encode_for_vision, open_clip_vision, prepare
 from model_management.weights import Weights
 from nodes.loaders.ip_adapter import load_ip_adapter
-from nodes.sampling.image_references import apply_ip_adapter, reference_only
+from nodes.patches.images import apply_ip_adapter, reference_only
 from nodes.sampling.ksampler import ksampler
 from tests.model_management import tiny
 from tests.model_management.tiny_ip_adapter import STATES, WHOLE, ip_adapter_tensors, written
