@@ -138,7 +138,8 @@ class _Run:
         if call.kind == REFERENCE or not last <= call.level <= first:
             return self.network(x, timesteps, call)
         seen = _Seen()
-        shown = replace(call, control=None, hooks=self.writing(seen), kind=REFERENCE)
+        # Its output is no condition's, so nobody keeps it to leave out the call, which would leave nothing behind then.
+        shown = replace(call, control=None, conditions=(), hooks=self.writing(seen), kind=REFERENCE)
         self.network(self.noised(call).to(x), timesteps, shown)
         is_averse = torch.tensor([side in AVERSE for side in call.sides])
         return self.network(x, timesteps, with_hooks(call, self.reading(seen, is_averse)))

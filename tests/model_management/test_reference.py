@@ -149,9 +149,10 @@ def test_of_two_references_each_is_run_once_and_sees_no_other(model: Model) -> N
     put = put_reference(Reference(LATENT, seed=1), put_reference(Reference(LATENT), model))
     for patch in put.patches_of(NetworkPatch):
         network = patch.begin(network, model.predicts, print)
-    network(noisy(model, 0), torch.ones(2), call_at(float(SIGMA), control="some"))
+    some: Any = object()
+    network(noisy(model, 0), torch.ones(2), call_at(float(SIGMA), control=some, conditions=(some,)))
     assert [call.kind for call in calls] == ["reference", "reference", ""]
-    assert [call.control for call in calls] == [None, None, "some"]
+    assert [(call.control, call.conditions) for call in calls] == [(None, ()), (None, ()), (some, (some,))]
     assert [(len(call.hooks.inputs), len(call.hooks.around)) for call in calls] == [(1, 0), (1, 0), (2, 2)]
 
 
