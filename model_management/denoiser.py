@@ -11,13 +11,15 @@ from torch.nn import Module
 
 from heddle.graph.errors import ShapeError
 from heddle.networks.hooks import NO_HOOKS, Hooks
-from heddle.samplers.conditions import Call, ConditionedDenoiser, denoiser_of
-from model_management.control_run import AskControls, no_controls
+from heddle.samplers.conditions import Call, ConditionedDenoiser, Network, denoiser_of
+from model_management.control_run import AskControls, Note, no_controls
 from model_management.handles import Model
-from model_management.patches import AttentionInputPatch, AttentionPatch, HooksPatch
+from model_management.patches import AttentionInputPatch, AttentionPatch, HooksPatch, NetworkPatch
 
 
-def denoiser_for(model: Model, net: Module, ask_controls: AskControls = no_controls) -> ConditionedDenoiser:
+def denoiser_for(
+    model: Model, net: Module, ask_controls: AskControls = no_controls, note: Note = lambda text: None
+) -> ConditionedDenoiser:
     """The clean guess of a model's net, read as the model says.
 
     Latents may lie anywhere and in any dtype, the guess comes back where and as they were; the net runs in its own.
@@ -26,6 +28,7 @@ def denoiser_for(model: Model, net: Module, ask_controls: AskControls = no_contr
     Args:
         net: what `weights.hold(model)` gives.
         ask_controls: gives what control nets add to a call.
+        note: told what those who stand around the network have to say.
     Returns: `(x [N, C, h, w], sigma 0-d, call) -> clean [N, C, h, w]`, in the network's units. It raises ShapeError
         for latents or texts that were made for another family.
     """
@@ -70,7 +73,10 @@ def denoiser_for(model: Model, net: Module, ask_controls: AskControls = no_contr
             inputs["hooks"] = hooks
         return net(whole, timesteps.to(weight.device), **inputs).to(x)
 
-    return denoiser_of(network, model.predicts)
+    whole: Network = network
+    for patch in model.patches_of(NetworkPatch):
+        whole = patch.begin(whole, model.predicts, note)
+    return denoiser_of(whole, model.predicts)
 
 
 def _beside(tensor: Tensor, weight: Tensor) -> Tensor:

@@ -62,7 +62,8 @@ def hold_boxes(
                 held[id(condition.boxes)] = _Held(net, boxes, (shape[-2], shape[-1]))
 
         def at(call: Call) -> Hooks:
-            return NO_HOOKS if call.boxes is None else Hooks(between=(held[id(call.boxes)].fuse_in(call),))
+            boxes = next((one.boxes for one in call.conditions), None)  # the same in all of a call
+            return NO_HOOKS if boxes is None else Hooks(between=(held[id(boxes)].fuse_in(call),))
 
         yield HooksPatch(at) if held else None
 

@@ -13,6 +13,7 @@ from nodes.conditioning import (
     places,
     references,
     sdxl_texts,
+    spans,
     styles,
     texts,
     transformer_texts,
@@ -20,9 +21,9 @@ from nodes.conditioning import (
     vision,
 )
 from nodes.image import files, scale
-from nodes.latent import autoencoder, empty, masking, tiles
+from nodes.latent import autoencoder, empty, masking, operations, seeds, tiles
 from nodes.latent import scale as latent_scale
-from nodes.loaders import adapters, checkpoints, gligen, parts
+from nodes.loaders import adapters, checkpoints, gligen, ip_adapter, parts
 from nodes.loaders import control as control_nets
 from nodes.loaders import photomaker as photomaker_models
 from nodes.loaders import styles as style_models
@@ -30,15 +31,32 @@ from nodes.loaders import vision as vision_encoders
 from nodes.merging import models as merged_models
 from nodes.merging import models_by_part, saving
 from nodes.merging import texts as merged_texts
-from nodes.sampling import custom, guidance, guiders, ksampler, model_sampling, samplers, schedulers, sigmas
+from nodes.patches import attention as attention_patches
+from nodes.patches import images as image_patches
+from nodes.patches import running
+from nodes.patches import unet as unet_patches
+from nodes.sampling import (
+    attention_guidance,
+    custom,
+    guidance,
+    guiders,
+    ksampler,
+    model_sampling,
+    reuse,
+    samplers,
+    schedulers,
+    sigmas,
+)
 
 MODULES = (
-    *(checkpoints, parts, adapters, control_nets, vision_encoders, style_models, gligen),
+    *(checkpoints, parts, adapters, control_nets, vision_encoders, ip_adapter, style_models, gligen),
     photomaker_models,
-    *(texts, sdxl_texts, transformer_texts, combining, places, pictures, references, upscaling, control, vision),
+    *(texts, sdxl_texts, transformer_texts, combining, places, pictures, references, upscaling, control, vision, spans),
     *(styles, boxes, photomaker),
-    *(ksampler, custom, samplers, schedulers, sigmas, guiders, guidance, model_sampling),
-    *(empty, masking, autoencoder, tiles, latent_scale),
+    *(ksampler, custom, samplers, schedulers, sigmas, guiders, guidance, attention_guidance, model_sampling),
+    reuse,
+    *(unet_patches, attention_patches, image_patches, running),
+    *(empty, masking, autoencoder, tiles, latent_scale, operations, seeds),
     *(merged_models, merged_texts, models_by_part, saving),
     *(files, scale),
 )

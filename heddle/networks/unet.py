@@ -100,6 +100,11 @@ class UNetConfig:
     def reads_itself(self, level: int) -> bool:
         return not (self.text_only and self.text_only[level])
 
+    @property
+    def stages_down(self) -> int:
+        """How many input blocks there are: the first layer, the residual blocks, what halves between levels."""
+        return sum(self.blocks) + len(self.blocks)
+
     def heads_of(self, channels: int) -> int:
         return self.heads if self.head_width is None else channels // self.head_width
 

@@ -91,13 +91,15 @@ class Call:
 
     inputs: by keyword, each with as many items as the latent.
     sides: for each item, the side that it belongs to.
-    control, boxes: of the conditions that the call is about, see `Condition`.
+    control: of the conditions that the call is about, see `Condition`.
     level: the noise level (sigma) that it is made at.
     areas: for each part of the call, the piece of the latent that it is about; None = all of it. The items of the call
         are the parts' one after the other, each as many as the latents of the run.
     on_grid: the inputs that lie on the latent's grid.
     whole: height and width of the whole latent, in cells.
     hooks: who steps in while the network runs this call, as the network knows them; None = nobody.
+    conditions: of each part, the condition that it is made under.
+    kind: tells calls that are made beside the plain ones, and differ from them, apart.
     """
 
     inputs: Mapping[str, Tensor]
@@ -108,7 +110,8 @@ class Call:
     on_grid: frozenset[str] = frozenset({"concat"})
     whole: tuple[int, int] = (0, 0)
     hooks: Any = None
-    boxes: Any = None
+    conditions: tuple[Condition, ...] = ()
+    kind: str = ""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -296,7 +299,8 @@ def _join(batch: Sequence[_Part], level: float) -> Call:
     first = batch[0].condition
     areas = tuple(part.area for part in batch)
     height, width = batch[0].x.shape[-2:]
-    return Call(inputs, sides, first.control, level, areas, first.on_grid, (height, width), boxes=first.boxes)
+    conditions = tuple(part.condition for part in batch)
+    return Call(inputs, sides, first.control, level, areas, first.on_grid, (height, width), conditions=conditions)
 
 
 def same_length(*contexts: Tensor) -> tuple[Tensor, ...]:

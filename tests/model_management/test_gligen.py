@@ -94,7 +94,7 @@ def run_of(model: Model, gligen: Gligen, weights: Weights, boxes: list[Any], *ar
             hold_boxes([(model, condition)], tuple(LATENT.shape), weights) as patch,
         ):
             assert patch is not None
-            return net(**inputs, hooks=patch.at(Call({}, boxes=condition.boxes, areas=areas)))
+            return net(**inputs, hooks=patch.at(Call({}, areas=areas, conditions=(condition,))))
 
     return run
 
