@@ -13,6 +13,9 @@ from torch.nn.functional import interpolate, pad
 
 from heddle.graph.errors import ShapeError
 
+#: Stands for minus infinity where a share of it is taken, since no share of that is a number.
+FORBIDDEN = -1e30
+
 
 def as_bias(mask: Tensor) -> Tensor:
     """Numbers to add [B, T, T], float32, from such numbers or from a mask of bools (true = may look there)."""
@@ -52,8 +55,9 @@ def resize_picture(mask: Tensor, cells: tuple[int, int], wanted: tuple[int, int]
 
 
 def _resized(columns: Tensor, cells: tuple[int, int], wanted: tuple[int, int]) -> Tensor:
-    grid = rearrange(columns, "b t (h w) -> b t h w", h=cells[0], w=cells[1])
-    return interpolate(grid, size=wanted, mode="bilinear").flatten(2)
+    grid = rearrange(columns.clamp(min=FORBIDDEN), "b t (h w) -> b t h w", h=cells[0], w=cells[1])
+    resized = interpolate(grid, size=wanted, mode="bilinear").flatten(2)
+    return resized.masked_fill(resized < FORBIDDEN / 2**20, -torch.inf)
 
 
 def fit_to_call(mask: Tensor, text: int, picture: int, beside: int = 0) -> Tensor:
