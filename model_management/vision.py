@@ -32,6 +32,9 @@ MOST_HEADS = 16
 HEAD_WIDTH = 64
 OPEN_AI_WIDTH = 1024  # of the widest net with OpenAI's quick gate
 
+#: Pictures are as large as their patches; but those of SigLIP with 27 patches of 14 pixels on a side have 384 pixels.
+SIZES_PX = {(27, 14): 384}
+
 
 #: Where OpenCLIP's layout has it: a file of its own, an unCLIP checkpoint.
 OPEN_CLIP_PREFIXES = ("visual.", "embedder.model.visual.")
@@ -113,13 +116,14 @@ def _config(
     patch: tuple[int, ...], positions: int, layers: int, mlp_width: int, projection_width: int, is_siglip: bool
 ) -> ClipVisionConfig:
     width, _colours, patch_px, _ = patch
+    side = math.isqrt(positions - (not is_siglip))
     return ClipVisionConfig(
         width=width,
         layers=layers,
         mlp_width=mlp_width,
         heads=max(1, min(width // HEAD_WIDTH, MOST_HEADS)),
         patch_px=patch_px,
-        image_px=math.isqrt(positions - (not is_siglip)) * patch_px,
+        image_px=SIZES_PX.get((side, patch_px), side * patch_px),
         quick_gate=not is_siglip and width <= OPEN_AI_WIDTH,
         projection_width=projection_width,
         is_siglip=is_siglip,
