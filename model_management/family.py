@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -126,6 +127,7 @@ class RunFacts:
     shape: of the latent, [B, C, h, w]. latent: in the network's units, noise: of unit variance, both in that shape.
     mask: of the latent, where it has one: [B, H, W] or [B, 1, H, W], 1 = drawn anew.
     side: the input that the conditioning came in by: "positive", "negative" ...
+    first_sigma: the highest level of the run.
     """
 
     shape: tuple[int, ...]
@@ -133,6 +135,7 @@ class RunFacts:
     noise: Tensor
     mask: Tensor | None = None
     side: str = ""
+    first_sigma: float = math.inf
 
 
 #: From one entry of a conditioning, its states [B, T, D] and what belongs to them by name, to what the network takes

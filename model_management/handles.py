@@ -15,6 +15,7 @@ from heddle.networks.small_vae import SmallVaeConfig
 from heddle.networks.t5 import T5Config
 from heddle.networks.vae import VaeConfig
 from heddle.samplers.predictions import Prediction
+from model_management.clip_hooks import NO_CLIP_HOOKS, ClipHooks
 from model_management.family import Family, JoinTexts, LatentSpace, TextPart, only_text
 from model_management.stored_net import StoredNet
 from model_management.weight_patches import WeightPatch
@@ -101,10 +102,12 @@ class Clip:
     """Text encoders, and how what they say becomes one conditioning. A checkpoint may come without any.
 
     join: what a network reads of all of them.
+    hooks: changes of the encoders' weights that each text is encoded under, see `hooked_clip.py`.
     """
 
     encoders: tuple[TextEncoder, ...]
     join: JoinTexts = only_text
+    hooks: ClipHooks = NO_CLIP_HOOKS
 
     def encoder(self, name: str) -> TextEncoder | None:
         """The one of this name ("l", "g", "h"), if it is there."""

@@ -15,6 +15,8 @@ from nodes.conditioning import (
     transformer_texts,
     vision,
 )
+from nodes.hooks import clips as clip_hooks
+from nodes.hooks import conditionings, creating, keyframes
 from nodes.image import files, scale
 from nodes.latent import autoencoder, empty, masking, tiles
 from nodes.latent import scale as latent_scale
@@ -29,6 +31,7 @@ from nodes.sampling import custom, guidance, guiders, ksampler, model_sampling, 
 MODULES = (
     *(checkpoints, parts, adapters, control_nets, vision_encoders),
     *(texts, sdxl_texts, transformer_texts, combining, places, pictures, references, control, vision),
+    *(creating, clip_hooks, keyframes, conditionings),
     *(ksampler, custom, samplers, schedulers, sigmas, guiders, guidance, model_sampling),
     *(empty, masking, autoencoder, tiles, latent_scale),
     *(merged_models, merged_texts, models_by_part, saving),
