@@ -34,7 +34,7 @@ def denoiser_for(model: Model, net: Module, ask_controls: AskControls = no_contr
     run = partial(net, hooks=hooks) if (hooks := hooks_of(model)) != NO_HOOKS else net
 
     def network(x: Tensor, timesteps: Tensor, call: Call, /) -> Tensor:
-        inputs: dict[str, Any] = {name: tensor.to(weight) for name, tensor in call.inputs.items()}
+        inputs: dict[str, Any] = {name: _beside(tensor, weight) for name, tensor in call.inputs.items()}
         concat = inputs.pop("concat", None)
         own = x.shape[1]
         whole = x.to(weight) if concat is None else torch.cat([x.to(weight), concat], dim=1)
@@ -68,6 +68,11 @@ def denoiser_for(model: Model, net: Module, ask_controls: AskControls = no_contr
         return run(whole, timesteps.to(weight.device), **inputs).to(x)
 
     return denoiser_of(network, model.predicts)
+
+
+def _beside(tensor: Tensor, weight: Tensor) -> Tensor:
+    """A call's input where the weights are, numbers of kinds (whole ones) in their own dtype."""
+    return tensor.to(weight) if tensor.is_floating_point() else tensor.to(weight.device)
 
 
 def hooks_of(model: Model) -> Hooks:

@@ -37,8 +37,8 @@ def sample_guided(
         watch(step, x, clean)
 
     space = model.latent
-    start, mask = space.start_of(latent), latent_image.get("noise_mask")
-    facts = RunFacts(tuple(latent.shape), start, drawn, mask, first_sigma=float(sigmas.max()))
+    mask, start = latent_image.get("noise_mask"), space.start_of(latent)
+    facts = RunFacts(tuple(latent.shape), start, drawn, mask, seed=noise.seed, first_sigma=float(sigmas.max()))
     with guider.hold(facts, ctx.weights, lambda done, size: ctx.check_cancelled(), ctx.note) as denoise:
         samples = run_sampler(
             sampler,
