@@ -60,7 +60,7 @@ def _condition(model: Model, entry: Any, run: RunFacts, place: str) -> Condition
         first_sigma=percent_to_sigma(max(starts)) if starts else math.inf,
         last_sigma=percent_to_sigma(min(ends)) if ends else 0.0,
         control=more.get("control"),
-        hooks=more.get("hooks"),
+        weight_hooks=more.get("hooks"),
         is_default=bool(more.get("default")),
         may_repeat_text=model.family.may_repeat_text,
     )

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from torch import Tensor
+from torch.nn import Module
 
-from heddle.samplers.conditions import ChangeCall, SideGuesses, condition_sides
+from heddle.samplers.conditions import ChangeCall, ConditionedDenoiser, SideGuesses, condition_sides
 from heddle.samplers.guiders import BeginChange
 from heddle.samplers.keeping import MaskAtLevel
 from heddle.samplers.predictions import Prediction
@@ -17,6 +18,7 @@ from heddle.samplers.sampler import Denoiser
 from model_management.conditioning import conditions_for
 from model_management.control import shared_controls
 from model_management.control_run import Note, hold_controls
+from model_management.denoiser import denoiser_for
 from model_management.family import RunFacts
 from model_management.handles import Model
 from model_management.hooked_nets import hold_nets
@@ -69,11 +71,15 @@ class Guider:
         controlled = [(model, one) for model, one in shown if one.control is not None]
         with ExitStack() as stack:
             ask = stack.enter_context(hold_controls(controlled, run.shape, weights, note, on_part))
+
+            def make(changed: Model, net: Module) -> ConditionedDenoiser:
+                return denoiser_for(changed, net, ask)
+
             guesses: dict[int, SideGuesses] = {}
             for model in (self.model, *self.other_models.values()):
                 if id(model) not in guesses:
                     own = [one for each, one in shown if each is model]
-                    nets = stack.enter_context(hold_nets(model, own, run.first_sigma, weights, ask, note, on_part))
+                    nets = stack.enter_context(hold_nets(model, own, run.first_sigma, weights, make, note, on_part))
                     guesses[id(model)] = condition_sides(nets, conditions, nets.net_of)
             guess = guesses[id(self.model)]
             if self.other_models:

@@ -8,20 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import Any, TypeAlias
 
 from torch import Tensor
+from torch.nn import Module
 
 from heddle.graph.errors import OutOfMemory
 from heddle.samplers.conditions import Call, Condition, ConditionedDenoiser
 from heddle.samplers.keyframes import KeyframeCursor, Keyframes
-from model_management.control_run import AskControls, Note
-from model_management.denoiser import denoiser_for
+from model_management.control_run import Note
 from model_management.handles import Model
 from model_management.stored_net import OnPart
 from model_management.weight_hooks import WeightHook, hooks_in
 from model_management.weight_patches import WeightPatch, WeightSource
 from model_management.weights import Weights
+
+MakeConditioned: TypeAlias = Callable[[Model, Module], ConditionedDenoiser]
 
 
 @contextmanager
@@ -30,7 +32,7 @@ def hold_nets(
     conditions: Sequence[Condition],
     first_sigma: float,
     weights: Weights,
-    ask_controls: AskControls,
+    make: MakeConditioned,
     note: Note,
     on_part: OnPart,
 ) -> Iterator[HookedNets]:
@@ -38,12 +40,13 @@ def hold_nets(
 
     Args:
         first_sigma: the highest level of the run.
+        make: makes a denoiser of a copy of the model and its net.
         note: told how much of each hook's file fits the model.
     Raises: GraphError for hooks that are none, WeightsError for those of another family, and what `Weights.hold` does.
     """
 
     def hold(changed: Model, stack: ExitStack) -> ConditionedDenoiser:
-        return denoiser_for(changed, stack.enter_context(weights.hold(changed, on_part=on_part)), ask_controls)
+        return make(changed, stack.enter_context(weights.hold(changed, on_part=on_part)))
 
     nets = HookedNets(model, conditions, first_sigma, hold, note)
     try:
@@ -73,7 +76,7 @@ class HookedNets:
         self._models: dict[Hashable, Model] = {}
         self._held: dict[Hashable, tuple[ExitStack, ConditionedDenoiser]] = {}
         self._level: float | None = None
-        hooks = [hook for one in conditions for hook in hooks_in(one.hooks).hooks]
+        hooks = [hook for one in conditions for hook in hooks_in(one.weight_hooks).hooks]
         for hook in hooks:
             self._source_of(hook)
         if not hooks:
@@ -82,7 +85,9 @@ class HookedNets:
     def __call__(self, x: Tensor, sigma: Tensor, call: Call, /) -> Tensor:
         if call.level != self._level:
             self._level = call.level
-            wanted = {self.net_of(one.hooks, call.level) for one in self._conditions if one.counts_at(call.level)}
+            wanted = {
+                self.net_of(one.weight_hooks, call.level) for one in self._conditions if one.counts_at(call.level)
+            }
             for key in self._held.keys() - wanted:
                 self._let_go(key)
         return self._held_one(call.net)(x, sigma, call)

@@ -63,7 +63,7 @@ class Condition:
     first_sigma, last_sigma: it counts at the levels between them, both included.
     may_repeat_text: "context" may be repeated to the length of another that it shares a call with.
     control: whatever is asked for residuals before the network runs; conditions with different ones run apart.
-    hooks: whatever says which network is to be asked, see `NetOf`.
+    weight_hooks: whatever says which network is to be asked, see `NetOf`.
     is_default: it counts where the others of its side leave room: as much as their weights lack to 1, whatever its own
         strength and mask.
     """
@@ -75,7 +75,7 @@ class Condition:
     first_sigma: float = math.inf
     last_sigma: float = 0.0
     control: Any = None
-    hooks: Any = None
+    weight_hooks: Any = None
     is_default: bool = False
     on_grid: frozenset[str] = frozenset({"concat"})
     may_repeat_text: bool = True
@@ -111,12 +111,12 @@ class Call:
     net: Hashable = None
 
 
-#: From what a condition carries as its hooks, and a level, to a key that names one of a run's networks. Conditions with
-#: equal keys share a call, and calls of one network follow each other.
+#: From what a condition carries as its weight hooks, and a level, to a key that names one of the networks of a run.
+#: Conditions with equal keys share a call, and calls of one network follow each other.
 NetOf: TypeAlias = Callable[[Any, float], Hashable]
 
 
-def only_net(hooks: Any, level: float) -> Hashable:
+def only_net(weight_hooks: Any, level: float) -> Hashable:
     """For runs with one network."""
     return None
 
@@ -182,7 +182,7 @@ def condition_sides(
 
     def parts_of(name: str, x: Tensor, level: float) -> list[_Part]:
         counting = [condition for condition in whole[name] if condition.counts_at(level)]
-        own = [_Part(name, one, x, net_of(one.hooks, level)) for one in counting if not one.is_default]
+        own = [_Part(name, one, x, net_of(one.weight_hooks, level)) for one in counting if not one.is_default]
         if len(own) == len(counting):
             return own
         key = (name, *counting, x.shape)
@@ -190,7 +190,7 @@ def condition_sides(
             left_over[key] = _left_over(own, x)
         if (rest := left_over[key]) is None:
             return own
-        return own + [_Part(name, one, x, net_of(one.hooks, level), rest) for one in counting if one.is_default]
+        return own + [_Part(name, one, x, net_of(one.weight_hooks, level), rest) for one in counting if one.is_default]
 
     def guess(x: Tensor, sigma: Tensor, names: Sequence[str], /, change: ChangeCall | None = None) -> dict[str, Tensor]:
         level = float(sigma)
@@ -341,7 +341,7 @@ def _join(batch: Sequence[_Part], level: float) -> Call:
     sides = tuple(part.side for part in batch for _ in range(len(part.latent)))
     first = batch[0].condition
     areas = tuple(part.area for part in batch)
-    return Call(inputs, sides, first.control, level, areas, first.on_grid, batch[0].net)
+    return Call(inputs, sides, first.control, level, areas, first.on_grid, net=batch[0].net)
 
 
 def same_length(*contexts: Tensor) -> tuple[Tensor, ...]:

@@ -79,9 +79,9 @@ def test_of_two_parts_of_the_run_what_both_have_counts() -> None:
 
 
 def test_hooks_and_defaults_are_passed_on() -> None:
-    assert (read().hooks, read().is_default) == (None, False)
+    assert (read().weight_hooks, read().is_default) == (None, False)
     condition = read(hooks="some", default=True)
-    assert (condition.hooks, condition.is_default) == ("some", True)
+    assert (condition.weight_hooks, condition.is_default) == ("some", True)
 
 
 @pytest.mark.parametrize("entry", [7, [STATES], None])

@@ -176,7 +176,7 @@ def check(case: Case, workshop: Workshop) -> Iterator[Check]:
     def classes(model: Model, net: Any, *more: Any) -> Any:
         return denoiser_of_classes(workshop, model.predicts.is_flow)
 
-    with patch("model_management.hooked_nets.denoiser_for", classes):
+    with patch("model_management.guider.denoiser_for", classes):
         got = _outputs(bench, node_id, wanted["samples"].shape)
     rtol = tolerance(workshop.golden, "samples", "rtol", 1e-4)
     for name, tensor in wanted.items():

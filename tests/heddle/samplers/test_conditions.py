@@ -202,8 +202,8 @@ def test_a_network_is_shown_scaled_latents_and_one_timestep_for_each() -> None:
 def test_conditions_with_other_networks_run_apart_and_those_of_one_follow_each_other() -> None:
     recorder = Recorder()
     sides = {
-        "positive": [text(3.0, hooks="a"), text(5.0), text(1.0, tokens=256, hooks="a")],
-        "negative": [text(1.0, hooks="a")],
+        "positive": [text(3.0, weight_hooks="a"), text(5.0), text(1.0, tokens=256, weight_hooks="a")],
+        "negative": [text(1.0, weight_hooks="a")],
     }
     ask = condition_sides(recorder, sides, lambda hooks, level: hooks)
     clean = ask(torch.zeros(1, 4, 2, 2), SIGMA, ["positive", "negative"])
@@ -215,7 +215,7 @@ def test_conditions_with_other_networks_run_apart_and_those_of_one_follow_each_o
 def test_which_network_is_asked_may_depend_on_the_level() -> None:
     recorder = Recorder()
     ask = condition_sides(
-        recorder, {"positive": [text(1.0, hooks=2.0), text(1.0)]}, lambda hooks, level: hooks == level
+        recorder, {"positive": [text(1.0, weight_hooks=2.0), text(1.0)]}, lambda hooks, level: hooks == level
     )
     for level in (3.0, 2.0):
         ask(torch.zeros(1, 4, 2, 2), torch.tensor(level), ["positive"])
