@@ -66,6 +66,10 @@ class Model:
         """A copy without what was put in under this name."""
         return replace(self, patches=tuple(each for each in self.patches if each[0] != name))
 
+    def placed(self, *, on_cpu: bool) -> Model:
+        """A copy whose net runs on the CPU, or where the ledger's device is."""
+        return replace(self, stored=replace(self.stored, on_cpu=on_cpu))
+
     def patches_of(self, kind: type[T]) -> list[T]:
         """What was put in of one kind, in order."""
         return [patch for _name, patch in self.patches if isinstance(patch, kind)]
@@ -134,6 +138,11 @@ class Clip:
                 for each in self.encoders
             ),
         )
+
+    def placed(self, *, on_cpu: bool) -> Clip:
+        """A copy whose encoders run on the CPU, or where the ledger's device is."""
+        encoders = (replace(each, stored=replace(each.stored, on_cpu=on_cpu)) for each in self.encoders)
+        return replace(self, encoders=tuple(encoders))
 
     def with_last_layer(self, last_layer: int) -> Clip:
         """A copy whose encoders stop at another layer, -1 = the last, -2 = the one before it.

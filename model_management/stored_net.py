@@ -38,6 +38,7 @@ class StoredNet:
 
     role: "network", "text" or "vae"; the ledger chooses by it which dtype to compute in.
     is_exact: it is computed in float32 wherever it is.
+    on_cpu: it lies and runs on the CPU, wherever the others do.
     """
 
     role: str
@@ -45,6 +46,7 @@ class StoredNet:
     part: NetPart
     config: Any
     is_exact: bool = field(default=False, kw_only=True)
+    on_cpu: bool = field(default=False, kw_only=True)
 
     @property
     def key(self) -> tuple[object, ...]:

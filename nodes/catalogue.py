@@ -16,6 +16,7 @@ from nodes.conditioning import (
     upscaling,
     vision,
 )
+from nodes.devices import choosing as devices
 from nodes.hooks import clips as clip_hooks
 from nodes.hooks import conditionings, creating, keyframes
 from nodes.image import files, scale
@@ -35,6 +36,7 @@ MODULES = (
     *(creating, clip_hooks, keyframes, conditionings),
     *(ksampler, custom, samplers, schedulers, sigmas, guiders, guidance, model_sampling),
     *(empty, masking, autoencoder, tiles, latent_scale),
+    devices,
     *(merged_models, merged_texts, models_by_part, saving),
     *(files, scale),
 )
