@@ -22,7 +22,7 @@ from model_management.denoiser import denoiser_for
 from model_management.family import RunFacts
 from model_management.handles import Model
 from model_management.hooked_nets import hold_nets
-from model_management.patches import GuidancePatch, MaskPatch
+from model_management.patches import DenoiserPatch, GuidancePatch, MaskPatch
 from model_management.stored_net import OnPart, ignore_parts
 from model_management.weights import Weights
 
@@ -63,9 +63,10 @@ class Guider:
             note: told what was brought to another size.
         Raises: GraphError or ShapeError for conditionings that are none, and what `Weights.hold` raises.
         """
+        guidance = self.model.patches_of(GuidancePatch)
+        sides = {name: side for patch in guidance for name, side in patch.sides.items()} | dict(self.sides)
         conditions = {
-            name: conditions_for(self.model_of(name), side, run, name)
-            for name, side in shared_controls(self.sides).items()
+            name: conditions_for(self.model_of(name), side, run, name) for name, side in shared_controls(sides).items()
         }
         shown = [(self.model_of(name), one) for name, side in conditions.items() for one in side]
         controlled = [(model, one) for model, one in shown if one.control is not None]
@@ -73,7 +74,7 @@ class Guider:
             ask = stack.enter_context(hold_controls(controlled, run.shape, weights, note, on_part))
 
             def make(changed: Model, net: Module) -> ConditionedDenoiser:
-                return denoiser_for(changed, net, ask)
+                return denoiser_for(changed, net, ask, note)
 
             guesses: dict[int, SideGuesses] = {}
             for model in (self.model, *self.other_models.values()):
@@ -84,8 +85,10 @@ class Guider:
             guess = guesses[id(self.model)]
             if self.other_models:
                 guess = _by_side(guess, {name: guesses[id(model)] for name, model in self.other_models.items()})
-            changes = [patch.begin for patch in self.model.patches_of(GuidancePatch)]
-            yield self.make(guess, self.model.predicts, changes)
+            denoise = self.make(guess, self.model.predicts, [patch.begin for patch in guidance])
+            for patch in self.model.patches_of(DenoiserPatch):
+                denoise = patch.begin(denoise, self.model.predicts, note)
+            yield denoise
 
 
 def _by_side(guess: SideGuesses, others: Mapping[str, SideGuesses]) -> SideGuesses:

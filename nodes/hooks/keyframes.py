@@ -1,4 +1,4 @@
-"""Strengths of hooks that change in the course of a run, and the parts of a run."""
+"""Strengths of hooks that change in the course of a run."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from heddle.graph.context import Context
 from heddle.graph.declare import Choice, Flag, More, Number, Wire, node
 from heddle.graph.errors import GraphError
 from heddle.samplers.keyframes import EASES, NO_KEYFRAMES, Keyframe, Keyframes, spread
-from heddle.wires import HookKeyframes, Hooks, TimestepsRange
+from heddle.wires import HookKeyframes, Hooks
 
-HOOKS = "advanced/hooks"
 SCHEDULING = "advanced/hooks/scheduling"
 
 Start = Annotated[
@@ -93,22 +92,6 @@ def make_keyframes_of(
 def set_keyframes(hooks: Hooks, *, hook_kf: HookKeyframes | None = None) -> Hooks:
     """Let the strengths of all these hooks follow keyframes, instead of those that they have."""
     return hooks if hook_kf is None else hooks.with_keyframes(hook_kf)
-
-
-@node(
-    "ConditioningTimestepsRange", category=HOOKS, name="Timesteps Range",
-    outputs=("TIMESTEPS_RANGE", "BEFORE_RANGE", "AFTER_RANGE"), search=("schedule",), experimental=True,
-)  # fmt: skip
-def part_of_run(
-    start_percent: Annotated[
-        float, Number(default=0.0, low=0.0, high=1.0, step=0.001, tip="From this share of the run on.")
-    ],
-    end_percent: Annotated[
-        float, Number(default=1.0, low=0.0, high=1.0, step=0.001, tip="Up to this share of the run.")
-    ],
-) -> tuple[TimestepsRange, TimestepsRange, TimestepsRange]:
-    """A part of a run, and what is before and after it."""
-    return (start_percent, end_percent), (0.0, start_percent), (end_percent, 1.0)
 
 
 def _spread_out(

@@ -1,4 +1,4 @@
-"""Nodes that make keyframes of hooks."""
+"""Nodes that make keyframes of hooks, and parts of a run."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import torch
 
 from heddle.graph.errors import GraphError
 from heddle.samplers.keyframes import Keyframes
+from nodes.conditioning.spans import timesteps_range
 from nodes.hooks.keyframes import (
     make_keyframe,
     make_keyframes_between,
     make_keyframes_of,
-    part_of_run,
 )
 from tests.nodes.fake_context import FakeContext
 
@@ -59,4 +59,4 @@ def test_what_is_no_number_is_refused(given: Any) -> None:
 
 
 def test_a_part_of_a_run_has_one_before_it_and_one_after_it() -> None:
-    assert part_of_run(0.25, 0.5) == ((0.25, 0.5), (0, 0.25), (0.5, 1))
+    assert timesteps_range(0.25, 0.5) == ((0.25, 0.5), (0, 0.25), (0.5, 1))
