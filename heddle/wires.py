@@ -47,5 +47,9 @@ StyleModel: TypeAlias = Annotated[Any, Wire("STYLE_MODEL")]
 Gligen: TypeAlias = Annotated[Any, Wire("GLIGEN")]
 #: `model_management.photomaker.PhotoMaker`.
 PhotoMaker: TypeAlias = Annotated[Any, Wire("PHOTOMAKER")]
+#: `model_management.weight_hooks.WeightHooks`: changes of weights that act where a conditioning carries them.
+Hooks: TypeAlias = Annotated[Any, Wire("HOOKS")]
+#: `heddle.samplers.keyframes.Keyframes`.
+HookKeyframes: TypeAlias = Annotated[Any, Wire("HOOK_KEYFRAMES")]
 #: `model_management.ip_adapter_files.IpAdapter`. Not the wire of that name that packs have, which carries theirs.
 IpAdapter: TypeAlias = Annotated[Any, Wire("HEDDLE_IP_ADAPTER")]

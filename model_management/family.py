@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -131,6 +132,7 @@ class RunFacts:
     mask: of the latent, where it has one: [B, H, W] or [B, 1, H, W], 1 = drawn anew.
     side: the input that the conditioning came in by: "positive", "negative" ...
     seed: of the run's noise.
+    first_sigma: the highest level of the run.
     config, header: sizes of the network, and of the file that it lies in.
     note: takes a line for the person who runs it.
     """
@@ -141,6 +143,7 @@ class RunFacts:
     mask: Tensor | None = None
     side: str = ""
     seed: int = 0
+    first_sigma: float = math.inf
     config: Any = None
     header: Header | None = None
     note: Callable[[str], None] = lambda text: None

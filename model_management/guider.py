@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from torch import Tensor
+from torch.nn import Module
 
-from heddle.samplers.conditions import ChangeCall, SideGuesses, condition_sides
+from heddle.samplers.conditions import ChangeCall, ConditionedDenoiser, SideGuesses, condition_sides
 from heddle.samplers.guiders import BeginChange
 from heddle.samplers.keeping import MaskAtLevel
 from heddle.samplers.predictions import Prediction
@@ -21,6 +22,7 @@ from model_management.denoiser import denoiser_for
 from model_management.family import RunFacts
 from model_management.gligen_run import hold_boxes, shared_boxes
 from model_management.handles import Model
+from model_management.hooked_nets import hold_nets
 from model_management.patches import DenoiserPatch, GuidancePatch, MaskPatch
 from model_management.stored_net import OnPart, ignore_parts
 from model_management.weights import Weights
@@ -48,6 +50,10 @@ class Guider:
         patches = self.model.patches_of(MaskPatch)
         return patches[-1].at if patches else None
 
+    def model_of(self, side: str) -> Model:
+        """The one that guesses for a side."""
+        return self.other_models.get(side, self.model)
+
     @contextmanager
     def hold(
         self, run: RunFacts, weights: Weights, on_part: OnPart = ignore_parts, note: Note = lambda text: None
@@ -61,19 +67,23 @@ class Guider:
         guidance = self.model.patches_of(GuidancePatch)
         sides = {name: side for patch in guidance for name, side in patch.sides.items()} | dict(self.sides)
         conditions = {
-            name: conditions_for(self.other_models.get(name, self.model), side, run, name)
+            name: conditions_for(self.model_of(name), side, run, name)
             for name, side in shared_boxes(shared_controls(sides)).items()
         }
-        shown = [(self.other_models.get(name, self.model), one) for name, side in conditions.items() for one in side]
+        shown = [(self.model_of(name), one) for name, side in conditions.items() for one in side]
         with ExitStack() as stack:
             ask = stack.enter_context(hold_controls(shown, run.shape, weights, note, on_part))
             boxes = stack.enter_context(hold_boxes(shown, run.shape, weights, on_part))
+
+            def make(changed: Model, net: Module) -> ConditionedDenoiser:
+                return denoiser_for(changed if boxes is None else changed.with_patch("gligen", boxes), net, ask, note)
+
             guesses: dict[int, SideGuesses] = {}
             for model in (self.model, *self.other_models.values()):
                 if id(model) not in guesses:
-                    net = stack.enter_context(weights.hold(model, on_part=on_part))
-                    asked = model if boxes is None else model.with_patch("gligen", boxes)
-                    guesses[id(model)] = condition_sides(denoiser_for(asked, net, ask, note), conditions)
+                    own = [one for each, one in shown if each is model]
+                    nets = stack.enter_context(hold_nets(model, own, run.first_sigma, weights, make, note, on_part))
+                    guesses[id(model)] = condition_sides(nets, conditions, nets.net_of)
             guess = guesses[id(self.model)]
             if self.other_models:
                 guess = _by_side(guess, {name: guesses[id(model)] for name, model in self.other_models.items()})

@@ -20,6 +20,9 @@ from nodes.conditioning import (
     upscaling,
     vision,
 )
+from nodes.devices import choosing as devices
+from nodes.hooks import clips as clip_hooks
+from nodes.hooks import conditionings, creating, keyframes
 from nodes.image import files, scale
 from nodes.latent import autoencoder, empty, masking, operations, seeds, tiles
 from nodes.latent import scale as latent_scale
@@ -53,10 +56,12 @@ MODULES = (
     photomaker_models,
     *(texts, sdxl_texts, transformer_texts, combining, places, pictures, references, upscaling, control, vision, spans),
     *(styles, boxes, photomaker),
+    *(creating, clip_hooks, keyframes, conditionings),
     *(ksampler, custom, samplers, schedulers, sigmas, guiders, guidance, attention_guidance, model_sampling),
     reuse,
     *(unet_patches, attention_patches, image_patches, running),
     *(empty, masking, autoencoder, tiles, latent_scale, operations, seeds),
+    devices,
     *(merged_models, merged_texts, models_by_part, saving),
     *(files, scale),
 )

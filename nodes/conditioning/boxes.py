@@ -30,8 +30,8 @@ def put_text_in_box(
     ctx: Context,
 ) -> Conditioning:
     """Say what stands in a box of the picture, beside the prompt for the whole. Used again, it adds a box."""
-    ((_states, said),) = encode_texts(unprojected_clip(clip), text, ctx)
-    pooled, wanted = said["pooled_output"], gligen_textbox_model.config.text_width
+    said, *_later = encode_texts(unprojected_clip(clip), text, ctx)  # hooks of a clip may make several of one
+    pooled, wanted = said[1]["pooled_output"], gligen_textbox_model.config.text_width
     if pooled.shape[-1] != wanted:
         raise ShapeError(
             f"the text is encoded {pooled.shape[-1]} wide, but the GLIGEN model {gligen_textbox_model.name} wants "

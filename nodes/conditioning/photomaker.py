@@ -7,6 +7,7 @@ from typing import Annotated
 from heddle.graph.context import Context
 from heddle.graph.declare import Text, Wire, node
 from heddle.wires import Clip, Conditioning, Image, PhotoMaker
+from model_management.hooked_clip import clips_for_encoding
 from model_management.photomaker import TRIGGER, take_out_triggers, with_person
 from model_management.prompt_tokens import tokenize_for
 from model_management.text_encoding import encode_text
@@ -36,13 +37,16 @@ def encode_with_person(
     for line in tokens.notes:
         ctx.note(line)
     chunks, place = take_out_triggers(tokens.chunks)
-    states, pooled = encode_text(clip, chunks, ctx.weights, lambda done, total: ctx.check_cancelled())
     if place is None:
         ctx.note(
             f"the prompt has no word {TRIGGER}, so the image has no effect; write it behind the word for the person"
         )
-    else:
-        if len(image) > 1:
-            ctx.note(f"{len(image)} images are given, of which the first counts")
-        states = with_person(photomaker, image[:1], states, place, ctx.weights)
-    return [[states, {"pooled_output": pooled}]]
+    elif len(image) > 1:
+        ctx.note(f"{len(image)} images are given, of which the first counts")
+    entries = []
+    for hooked, carried in clips_for_encoding(clip):
+        states, pooled = encode_text(hooked, chunks, ctx.weights, lambda done, total: ctx.check_cancelled())
+        if place is not None:
+            states = with_person(photomaker, image[:1], states, place, ctx.weights)
+        entries.append([states, {"pooled_output": pooled, **carried}])
+    return entries
