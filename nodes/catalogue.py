@@ -5,6 +5,7 @@ from __future__ import annotations
 from heddle.graph.declare import declared_in
 from heddle.graph.registry import Registry
 from nodes.conditioning import (
+    a1111,
     combining,
     control,
     pictures,
@@ -20,6 +21,7 @@ from nodes.conditioning import (
 from nodes.image import files, scale
 from nodes.latent import autoencoder, empty, masking, operations, seeds, tiles
 from nodes.latent import scale as latent_scale
+from nodes.loaders import a1111 as a1111_networks
 from nodes.loaders import adapters, checkpoints, parts
 from nodes.loaders import control as control_nets
 from nodes.loaders import vision as vision_encoders
@@ -36,6 +38,7 @@ from nodes.sampling import (
     guiders,
     ksampler,
     model_sampling,
+    noise,
     reuse,
     samplers,
     schedulers,
@@ -45,8 +48,9 @@ from nodes.sampling import (
 MODULES = (
     *(checkpoints, parts, adapters, control_nets, vision_encoders),
     *(texts, sdxl_texts, transformer_texts, combining, places, pictures, references, upscaling, control, vision, spans),
+    *(a1111, a1111_networks),
     *(ksampler, custom, samplers, schedulers, sigmas, guiders, guidance, attention_guidance, model_sampling),
-    reuse,
+    *(noise, reuse),
     *(unet_patches, attention_patches, running),
     *(empty, masking, autoencoder, tiles, latent_scale, operations, seeds),
     *(merged_models, merged_texts, models_by_part, saving),
