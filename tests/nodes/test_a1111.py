@@ -16,7 +16,7 @@ from heddle.numerics.emphasis import scaled_to_same_mean
 from heddle.prompts.a1111.chunks import chunk_prompt
 from heddle.prompts.tokenizer import clip_tokenizer
 from heddle.samplers.catalogue import SAMPLERS, SCHEDULERS
-from heddle.samplers.noise import initial_noise
+from heddle.samplers.noise import brownian_noise, initial_noise
 from heddle.samplers.noise_a1111 import CpuStream, ImageNoise, Variation
 from heddle.samplers.philox import Philox
 from model_management.checkpoint import OpenedCheckpoint, open_checkpoint
@@ -231,6 +231,10 @@ def test_the_web_uis_sources_give_its_noise(source: str, stream: Any) -> None:
     wanted = ImageNoise(stream, (4, 6, 8), [20, 21], step_seed_delta=31337)
     found = steps.source("white", TWO["samples"], torch.tensor([2.0, 1.0]))(level, level)
     assert torch.equal(found, wanted.next())
+    levels = torch.tensor([2.0, 1.0, 0.5])
+    path = steps.source("brownian", TWO["samples"], levels)(levels[0], levels[1])
+    alone = brownian_noise(21 + 31337, EMPTY["samples"], levels)(levels[0], levels[1])
+    assert torch.equal(path[1:], alone)
 
 
 @pytest.mark.parametrize("source", ["default", "a1111 cpu", "a1111 gpu"])
