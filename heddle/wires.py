@@ -41,3 +41,5 @@ ControlNet: TypeAlias = Annotated[Any, Wire("CONTROL_NET")]
 #: `model_management.vision.ClipVision`, and what it reads off images (`ClipVisionOutput`).
 ClipVision: TypeAlias = Annotated[Any, Wire("CLIP_VISION")]
 ClipVisionOutput: TypeAlias = Annotated[Any, Wire("CLIP_VISION_OUTPUT")]
+#: `model_management.ip_adapter_files.IpAdapter`. Not the wire of that name that packs have, which carries theirs.
+IpAdapter: TypeAlias = Annotated[Any, Wire("HEDDLE_IP_ADAPTER")]

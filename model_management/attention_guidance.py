@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import torch
 from einops import rearrange
@@ -13,14 +12,10 @@ from heddle.graph.errors import HeddleError
 from heddle.networks.hooks import NO_HOOKS, AttentionPlace, BlockPlace, Hooks, RunAttention
 from heddle.samplers.conditions import Call, ChangeCall, SideGuesses
 from heddle.samplers.guiders import BeginChange, GuidanceChange
-from model_management.patches import HooksPatch
+from model_management.patches import HooksPatch, with_hooks
 
 #: Where self-attention guidance looks.
 WATCHED = AttentionPlace("middle", 0, 0, "itself")
-
-
-def _with_hooks(call: Call, hooks: Hooks) -> Call:
-    return replace(call, hooks=hooks if call.hooks is None else hooks + call.hooks)
 
 
 def look_nowhere(call: Call, /) -> Call:
@@ -29,13 +24,13 @@ def look_nowhere(call: Call, /) -> Call:
     def own_values(place: AttentionPlace, q: Tensor, k: Tensor, v: Tensor, heads: int) -> Tensor | None:
         return v if place.side == "middle" and place.reads == "itself" else None
 
-    return _with_hooks(call, Hooks(attentions=(own_values,)))
+    return with_hooks(call, Hooks(attentions=(own_values,)))
 
 
 def skip_blocks(places: Sequence[BlockPlace]) -> ChangeCall:
     """A change of calls that leaves out these blocks of a transformer."""
     hooks = Hooks(skipped=tuple(places))
-    return lambda call: _with_hooks(call, hooks)
+    return lambda call: with_hooks(call, hooks)
 
 
 def watch_middle(call: Call, see: Callable[[Tensor], None], /) -> Call:
@@ -49,7 +44,7 @@ def watch_middle(call: Call, see: Callable[[Tensor], None], /) -> Call:
         see(looks.mean(1).sum(1))
         return rearrange(looks.to(v) @ v, "b heads t d -> b t (heads d)")
 
-    return _with_hooks(call, Hooks(attentions=(attend,)))
+    return with_hooks(call, Hooks(attentions=(attend,)))
 
 
 def normalized_attention(scale: float, alpha: float, tau: float) -> HooksPatch:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from heddle.networks.hooks import ChangeInputs, Hooks, ReplaceAttention
@@ -77,3 +77,8 @@ class HooksPatch:
     """
 
     at: Callable[[Call], Hooks]
+
+
+def with_hooks(call: Call, hooks: Hooks) -> Call:
+    """The call into which these step, before those that do already."""
+    return replace(call, hooks=hooks if call.hooks is None else hooks + call.hooks)
