@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -132,6 +133,7 @@ class RunFacts:
     side: the input that the conditioning came in by: "positive", "negative" ...
     seed: of the run's noise.
     sigmas: the levels of the run; of one that takes some of the steps of another, all of that one's. None = not known.
+    first_sigma: the highest level of the run.
     """
 
     shape: tuple[int, ...]
@@ -141,6 +143,7 @@ class RunFacts:
     side: str = ""
     seed: int = 0
     sigmas: Tensor | None = None
+    first_sigma: float = math.inf
 
 
 #: A family's text encoders are told from all others by themselves, whatever word is chosen where they are loaded.

@@ -18,6 +18,9 @@ from nodes.conditioning import (
     upscaling,
     vision,
 )
+from nodes.devices import choosing as devices
+from nodes.hooks import clips as clip_hooks
+from nodes.hooks import conditionings, creating, keyframes
 from nodes.image import files, scale
 from nodes.latent import autoencoder, empty, masking, operations, seeds, tiles
 from nodes.latent import scale as latent_scale
@@ -50,10 +53,12 @@ MODULES = (
     *(checkpoints, parts, adapters, control_nets, vision_encoders, ip_adapter),
     *(texts, sdxl_texts, transformer_texts, combining, places, pictures, references, upscaling, control, vision, spans),
     *(a1111, a1111_networks),
+    *(creating, clip_hooks, keyframes, conditionings),
     *(ksampler, custom, samplers, schedulers, sigmas, guiders, guidance, attention_guidance, model_sampling),
     *(noise, reuse),
     *(unet_patches, attention_patches, image_patches, running),
     *(empty, masking, autoencoder, tiles, latent_scale, operations, seeds),
+    devices,
     *(merged_models, merged_texts, models_by_part, saving),
     *(files, scale),
 )

@@ -47,8 +47,8 @@ def sample_guided(
 
     space = model.latent
     mask, start = latent_image.get("noise_mask"), space.start_of(latent)
-    whole = sigmas if whole_sigmas is None else whole_sigmas
-    facts = RunFacts(tuple(latent.shape), start, drawn, mask, seed=noise.seed, sigmas=whole)
+    highest, whole = float(sigmas.max()), sigmas if whole_sigmas is None else whole_sigmas
+    facts = RunFacts(tuple(latent.shape), start, drawn, mask, seed=noise.seed, first_sigma=highest, sigmas=whole)
     with guider.hold(facts, ctx.weights, lambda done, size: ctx.check_cancelled(), ctx.note) as denoise:
         samples = run_sampler(
             sampler,
