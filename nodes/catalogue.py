@@ -5,6 +5,7 @@ from __future__ import annotations
 from heddle.graph.declare import declared_in
 from heddle.graph.registry import Registry
 from nodes.conditioning import (
+    a1111,
     boxes,
     combining,
     control,
@@ -26,6 +27,7 @@ from nodes.hooks import conditionings, creating, keyframes
 from nodes.image import files, scale
 from nodes.latent import autoencoder, empty, masking, operations, seeds, tiles
 from nodes.latent import scale as latent_scale
+from nodes.loaders import a1111 as a1111_networks
 from nodes.loaders import adapters, checkpoints, gligen, ip_adapter, parts
 from nodes.loaders import control as control_nets
 from nodes.loaders import photomaker as photomaker_models
@@ -45,6 +47,7 @@ from nodes.sampling import (
     guiders,
     ksampler,
     model_sampling,
+    noise,
     reuse,
     samplers,
     schedulers,
@@ -56,9 +59,10 @@ MODULES = (
     photomaker_models,
     *(texts, sdxl_texts, transformer_texts, combining, places, pictures, references, upscaling, control, vision, spans),
     *(styles, boxes, photomaker),
+    *(a1111, a1111_networks),
     *(creating, clip_hooks, keyframes, conditionings),
     *(ksampler, custom, samplers, schedulers, sigmas, guiders, guidance, attention_guidance, model_sampling),
-    reuse,
+    *(noise, reuse),
     *(unet_patches, attention_patches, image_patches, running),
     *(empty, masking, autoencoder, tiles, latent_scale, operations, seeds),
     devices,
