@@ -20,6 +20,7 @@ from model_management.family import TextPart
 from model_management.handles import Clip, Model, Vae
 from model_management.places import Place, as_named
 from model_management.stored_net import FLOATING, StoredNet
+from model_management.stored_tensors import TensorEntry
 from model_management.weight_patches import WeightPatch, open_patches
 
 _ALIGNED = 8  # readers map the weights, and want them to begin at a multiple of this
@@ -47,7 +48,7 @@ class SavedPart:
             place = self.place(name)
             key = self.prefix + place.key
             names = (*entries[key][1], name) if key in entries else (name,)
-            entries[key] = (key, names, self.stored.entry(name).dtype, place.whole_shape(shape))
+            entries[key] = (key, names, _saved_dtype(self.stored.entry(name)), place.whole_shape(shape))
         return list(entries.values())
 
     def tensors(self, entries: Sequence[_Entry]) -> Iterator[Tensor]:
@@ -61,6 +62,11 @@ class SavedPart:
                     is_changed = any(name in patch.source.weights for patch in self.patches)
                     self.place(name).put(whole, change(name, stored) if is_changed else stored)
                 yield whole
+
+
+def _saved_dtype(entry: TensorEntry) -> str:
+    """What a tensor came in; halves for numbers that only make sense with a scale beside them."""
+    return entry.dtype if entry.dtype in FLOATING and entry.scale is None else "F16"
 
 
 def checkpoint_parts(model: Model, clip: Clip, vae: Vae) -> list[SavedPart]:
