@@ -10,7 +10,16 @@ from typing import Any, NamedTuple
 from heddle.graph.errors import HeddleError, WeightsError
 from heddle.networks.vae import Autoencoder
 from model_management import diffusers_unet, diffusers_vae
-from model_management.family import Family, NetPart, TextPart, describe_names, recognise, recognise_network
+from model_management.absent import AbsentClip, AbsentVae
+from model_management.family import (
+    Family,
+    NetPart,
+    TextPart,
+    describe_names,
+    has_its_texts,
+    recognise,
+    recognise_network,
+)
 from model_management.handles import Clip, Model, TextEncoder, Vae
 from model_management.header import Header, read_header
 from model_management.net_sizes import vae_config
@@ -28,24 +37,32 @@ class OpenedCheckpoint(NamedTuple):
 
 
 def open_checkpoint(path: Path | str, families: Sequence[Family]) -> OpenedCheckpoint:
-    """The handles of a full checkpoint.
+    """The handles of a checkpoint. Text encoders and VAE that the file does not hold raise when they are used.
 
-    Raises: WeightsError, if the file is missing, damaged, of no family among these, or lacks a tensor.
+    Raises: WeightsError, if the file is missing, damaged, holds no network of a family among these, or lacks a tensor.
     """
     header = read_header(path)
-    family = recognise(header, families)
-    network = stored_net("network", header, family.network)
-    stored_vae = stored_net("vae", header, family.vae)
-    vae = Vae(stored_vae, stored_vae.config)
-    return OpenedCheckpoint(
-        model_of(network, family, vae),
-        Clip(tuple(text_encoder(header, part) for part in family.text if _is_there(header, part)), family.join),
-        vae,
-    )
+    if diffusers_unet.is_diffusers_unet(header):
+        model = _open_diffusers(header, families)
+        return OpenedCheckpoint(model, AbsentClip(header.path, len(model.family.text)), AbsentVae(header.path))
+    family, prefix = recognise(header, families)
+    network = stored_net("network", header, replace(family.network, prefix=prefix))
+    clip, vae = _clip_of(header, family), _vae_of(header, family)
+    return OpenedCheckpoint(model_of(network, family, None if isinstance(vae, AbsentVae) else vae), clip, vae)
 
 
-def _is_there(header: Header, part: TextPart) -> bool:
-    return not part.may_lack or header.has_prefix(part.prefix)
+def _clip_of(header: Header, family: Family) -> Clip:
+    there = [part for part in family.text if header.has_prefix(part.prefix)]
+    if not there or not has_its_texts(header, family):
+        return AbsentClip(header.path, len(family.text))
+    return Clip(tuple(text_encoder(header, part) for part in there), family.join)
+
+
+def _vae_of(header: Header, family: Family) -> Vae:
+    if f"{family.vae.prefix}decoder.conv_in.weight" not in header:
+        return AbsentVae(header.path)
+    stored = stored_net("vae", header, family.vae)
+    return Vae(stored, stored.config)
 
 
 def open_network(path: Path | str, families: Sequence[Family]) -> Model:

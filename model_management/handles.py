@@ -98,7 +98,7 @@ class TextEncoder:
 
 @dataclass(frozen=True)
 class Clip:
-    """Text encoders, and how what they say becomes one conditioning. A checkpoint may come without any.
+    """Text encoders, and how what they say becomes one conditioning.
 
     join: what a network reads of all of them.
     """

@@ -13,7 +13,7 @@ from heddle.samplers.noise_schedules import scaled_linear
 from heddle.samplers.predictions import Epsilon
 from model_management.family import Family, LatentSpace, NetPart, TextPart
 from model_management.net_sizes import clip_text_config, unet_config, vae_config
-from model_management.signs import below, has, same_columns
+from model_management.signs import below, same_columns
 from model_management.unet_signs import plain_unet
 
 UNET = "model.diffusion_model."
@@ -24,11 +24,10 @@ TOKENS = f"{TEXT}text_model.embeddings.token_embedding.weight"
 NETWORK = plain_unet(4, is_linear=False)
 # The network reads what the file's own text encoder writes, however wide: 768 in the published model.
 READS_OWN_TEXT = same_columns(f"{UNET}middle_block.1.transformer_blocks.0.attn2.to_k.weight", TOKENS)
-WITH_VAE = has(f"{VAE}decoder.conv_in.weight")
 
 SD15 = Family(
     name="sd15",
-    signs=(below(UNET, *NETWORK), READS_OWN_TEXT, WITH_VAE),
+    signs=(below(UNET, *NETWORK), READS_OWN_TEXT),
     network_signs=NETWORK,
     network=NetPart(prefix=UNET, config=unet_config, build=UNet),
     text=(TextPart(prefix=TEXT, config=clip_text_config, build=ClipText),),

@@ -18,7 +18,7 @@ from model_management.family import Family, LatentSpace, NetPart, TextPart, side
 from model_management.header import Header
 from model_management.net_sizes import clip_text_config, open_clip_text_config, unet_config, vae_config
 from model_management.places import in_open_clip
-from model_management.signs import below, has, joined_columns, lacks, some_shaped
+from model_management.signs import below, joined_columns, lacks, some_shaped
 from model_management.tensor_reading import open_tensors
 from model_management.unet_signs import vector_unet
 from model_management.written_predictions import ZERO_SNR_MARK, written_prediction
@@ -28,7 +28,6 @@ VAE = "first_stage_model."
 TEXT_L = "conditioner.embedders.0.transformer."
 TEXT_G = "conditioner.embedders.1.model."
 READS_TEXT = ".attn2.to_k.weight"
-WITH_VAE = has(f"{VAE}decoder.conv_in.weight")
 
 # The network reads what the file's own text encoders write, however wide: 768 + 1280 in the published model.
 READS_OWN_TEXT = joined_columns(
@@ -63,7 +62,6 @@ SDXL = Family(
     signs=(
         below(UNET, *NETWORK),
         READS_OWN_TEXT,
-        WITH_VAE,
         lacks(OTHER_LEVELS),
     ),
     network_signs=(*NETWORK, READS_PUBLISHED_TEXT, lacks(OTHER_LEVELS)),

@@ -15,7 +15,6 @@ from model_management.families.sdxl.family import (
     READS_PUBLISHED_TEXT,
     SDXL,
     UNET,
-    WITH_VAE,
 )
 from model_management.signs import below, lacks
 from model_management.unet_signs import vector_unet
@@ -25,7 +24,7 @@ NETWORK = vector_unet(8)
 SDXL_EDIT = replace(
     SDXL,
     name="sdxl_edit",
-    signs=(below(UNET, *NETWORK), READS_OWN_TEXT, WITH_VAE, lacks(LEVELS_TOP)),
+    signs=(below(UNET, *NETWORK), READS_OWN_TEXT, lacks(LEVELS_TOP)),
     network_signs=(*NETWORK, READS_PUBLISHED_TEXT, lacks(LEVELS_TOP)),
     read_entry=both(base_inputs, unscaled_picture),
 )
