@@ -9,8 +9,11 @@ from typing import Any, NamedTuple
 
 from heddle.graph.errors import HeddleError, WeightsError
 from heddle.networks.vae import Autoencoder
+from heddle.samplers.predictions import Epsilon, Velocity
 from model_management import diffusers_unet, diffusers_vae
 from model_management.absent import AbsentClip, AbsentVae
+from model_management.averages import PREFIX as AVERAGES
+from model_management.averages import averages_of
 from model_management.family import (
     Family,
     NetPart,
@@ -25,6 +28,7 @@ from model_management.header import Header, read_header
 from model_management.net_sizes import vae_config
 from model_management.places import Place
 from model_management.stored_net import StoredNet
+from model_management.training_config import TrainingConfig, config_beside
 
 #: What a VAE's names begin with: nothing in a file of its own, the checkpoint's prefix in one that was cut out of it.
 VAE_PREFIXES = ("", "first_stage_model.", "vae.")
@@ -36,19 +40,48 @@ class OpenedCheckpoint(NamedTuple):
     vae: Vae
 
 
-def open_checkpoint(path: Path | str, families: Sequence[Family]) -> OpenedCheckpoint:
+def open_checkpoint(
+    path: Path | str,
+    families: Sequence[Family],
+    config: TrainingConfig | None = None,
+    *,
+    with_averages: bool = False,
+) -> OpenedCheckpoint:
     """The handles of a checkpoint. Text encoders and VAE that the file does not hold raise when they are used.
 
-    Raises: WeightsError, if the file is missing, damaged, holds no network of a family among these, or lacks a tensor.
+    Args:
+        config: what is known of the model's training, before all that the file says, and what lies beside it.
+        with_averages: the network has the averages of its training as weights. A configuration may ask for that, too:
+            then only where there are any.
+    Raises: WeightsError, if the file is missing, damaged, holds no network of a family among these, or lacks a tensor;
+        or if averages are wanted, and it has none.
     """
     header = read_header(path)
+    beside = config_beside(header)
     if diffusers_unet.is_diffusers_unet(header):
         model = _open_diffusers(header, families)
         return OpenedCheckpoint(model, AbsentClip(header.path, len(model.family.text)), AbsentVae(header.path))
     family, prefix = recognise(header, families)
-    network = stored_net("network", header, replace(family.network, prefix=prefix))
+    part = replace(family.network, prefix=prefix)
+    if with_averages or (config or beside).uses_averages:
+        averages = averages_of(part, header)
+        if averages is None and with_averages:
+            raise WeightsError(
+                f"{header.path.name} holds no averages of its weights (EMA): names that begin with "
+                f"{AVERAGES} are wanted; load it with CheckpointLoaderSimple",
+                file=header.path,
+            )
+        part = averages or part
     clip, vae = _clip_of(header, family), _vae_of(header, family)
-    return OpenedCheckpoint(model_of(network, family, None if isinstance(vae, AbsentVae) else vae), clip, vae)
+    model = model_of(stored_net("network", header, part), family, None if isinstance(vae, AbsentVae) else vae)
+    latent_scale = (config or beside).latent_scale
+    if latent_scale is not None:
+        model = replace(model, own_latent=replace(model.latent, scale=latent_scale))
+    # What lies beside the file the family has asked itself.
+    if config is not None and config.predicts is not None and isinstance(model.predicts, Epsilon):
+        kind = Velocity if config.predicts == "v" else Epsilon
+        model = replace(model, predicts=kind(model.predicts.schedule))
+    return OpenedCheckpoint(model, clip, vae)
 
 
 def _clip_of(header: Header, family: Family) -> Clip:
@@ -107,7 +140,7 @@ def _named(header: Header, names: Mapping[str, str]) -> Header:
 def model_of(network: StoredNet, family: Family, vae: Vae | None = None) -> Model:
     """The handle of a family's network, which predicts what its file says."""
     predicts = family.told_prediction(network.header, network.key_of) or family.predicts
-    return Model(network, family, network.config, predicts, vae)
+    return Model(network, family, network.config, predicts, vae, own_latent=family.told_latent(network.header))
 
 
 def text_encoder(header: Header, part: TextPart) -> TextEncoder:

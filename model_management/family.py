@@ -27,6 +27,7 @@ from model_management.signs import Sign, holds
 class LatentSpace:
     """The latents that a family's network works on: (VAE latent - shift) * scale.
 
+    means, spreads: of each channel, taken off and divided by beside that; none where all channels are alike.
     colours: how they show as a picture, for autoencoders of the sizes `published_vae`; None where that is not known.
     small_vae: the name of the small autoencoder that makes and reads them, for previews.
     """
@@ -34,21 +35,37 @@ class LatentSpace:
     channels: int
     scale: float
     shift: float = 0.0
+    means: tuple[float, ...] = ()
+    spreads: tuple[float, ...] = ()
     colours: LatentColours | None = None
     published_vae: Any = None
     small_vae: str | None = None
 
+    @property
+    def offset(self) -> float | Tensor:
+        """What is taken off a VAE's latent; for channels that differ [C, 1, 1]."""
+        return torch.tensor(self.means)[:, None, None] + self.shift if self.means else self.shift
+
+    @property
+    def factor(self) -> float | Tensor:
+        """What the rest is multiplied by, in the same way."""
+        return self.scale / torch.tensor(self.spreads)[:, None, None] if self.spreads else self.scale
+
     def inward(self, latent: Tensor) -> Tensor:
         """A VAE's latent in the network's units."""
-        return (latent - self.shift) * self.scale
+        return (latent - _beside(self.offset, latent)) * _beside(self.factor, latent)
 
     def outward(self, latent: Tensor) -> Tensor:
         """The network's latent in the VAE's units."""
-        return latent / self.scale + self.shift
+        return latent / _beside(self.factor, latent) + _beside(self.offset, latent)
 
     def start_of(self, latent: Tensor) -> Tensor:
         """What a run starts from, in the network's units: an empty latent stands for "no picture", 0 there as well."""
         return self.inward(latent) if bool(latent.any()) else latent
+
+
+def _beside(number: float | Tensor, latent: Tensor) -> float | Tensor:
+    return number.to(latent) if isinstance(number, Tensor) else number
 
 
 @dataclass(frozen=True)
@@ -154,6 +171,15 @@ def as_published(header: Header, key_of: Callable[[str], str]) -> Prediction | N
     return None
 
 
+#: From a file to the latents that it says its network works on; None = the family's.
+TellLatent = Callable[[Header], LatentSpace | None]
+
+
+def familys_own(header: Header) -> LatentSpace | None:
+    """For families whose networks all work on the same latents."""
+    return None
+
+
 @dataclass(frozen=True)
 class Family:
     """One family of models: everything that its files have in common and do not say themselves.
@@ -162,6 +188,7 @@ class Family:
     network_signs: the same for the network alone, asked of its names without a prefix.
     predicts: what the network's output means, with the noise schedule of its training.
     told_prediction: the same where a file says otherwise, by a tensor, its metadata or what lies beside it.
+    told_latent: its latents where a file says its own.
     native_px: side of the pictures that the published model was trained on.
     read_entry: what of a conditioning the network takes.
     may_repeat_text: a text and its repetition say the same to the network. Not where text and picture share one
@@ -184,6 +211,7 @@ class Family:
     text_type: str = ""
     network_signs: tuple[Sign, ...] = ()
     told_prediction: TellPrediction = as_published
+    told_latent: TellLatent = familys_own
 
 
 #: What a network's names begin with: a checkpoint's prefix, what trainers write, or nothing.

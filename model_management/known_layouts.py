@@ -47,7 +47,6 @@ def network(title: str, *keys: str) -> KnownLayout:
 
 
 KNOWN_LAYOUTS = (
-    KnownLayout("Playground 2.5", (has("edm_mean"),)),
     KnownLayout("Stable unCLIP", (has(f"{UNET}label_emb.0.0.weight"), columns(UNET_TEXT, 1024))),
     KnownLayout("the Stable Diffusion 4x upscaler", (has(f"{UNET}label_emb.weight"), shaped(UNET_IN, None, 7, 3, 3))),
     KnownLayout(

@@ -51,8 +51,8 @@ def sample_guided(
             step_noise=step_noise(noise.seed),
             mask=latent_image.get("noise_mask"),
             mask_at=guider.mask_at,
-            scale=space.scale,
-            shift=space.shift,
+            scale=space.factor,
+            shift=space.offset,
             on_step=on_step,
         )
     if not bool(samples.isfinite().all()):
