@@ -17,6 +17,7 @@ from heddle.graph.errors import WeightsError
 from heddle.prompts.gguf_file import MAGIC
 from model_management.gguf_header import read_gguf_header
 from model_management.scaled_tensors import with_scales
+from model_management.sharded_header import INDEX, read_sharded_header
 from model_management.stored_tensors import BITS, Header, Stamp, TensorEntry, refuse, stamp_of
 from model_management.torch_file import is_torch_file
 from model_management.torch_header import read_torch_header
@@ -37,13 +38,15 @@ STRANGERS = (
 
 
 def read_header(path: Path | str) -> Header:
-    """Read and check the header of a file: safetensors, torch.save (.ckpt, .pt, .pth, .bin) or GGUF.
+    """Read and check the header of a file: safetensors, torch.save (.ckpt, .pt, .pth, .bin), GGUF, or an index of some.
 
     No weight is read, and nothing of the file is executed.
 
     Raises: WeightsError, for a file that is missing, cut short, damaged or something else.
     """
     stamp = stamp_of(Path(path))
+    if stamp.path.name.endswith(INDEX):
+        return read_sharded_header(stamp, read_header)
     try:
         with stamp.path.open("rb") as file:
             start = file.read(64)

@@ -51,7 +51,7 @@ class StoredNet:
     @property
     def key(self) -> tuple[object, ...]:
         """Equal for nets with equal weights, also where a file was opened twice."""
-        return (self.header.stamp, self.part.prefix, self.is_exact)
+        return (self.header.stamps, self.part.prefix, self.is_exact)
 
     @cached_property
     def shapes(self) -> dict[str, tuple[int, ...]]:

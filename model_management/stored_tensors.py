@@ -59,6 +59,7 @@ class Header:
 
     Attributes:
         file_names: of those tensors that go by another name here than in the file, the name there.
+        shards: the files that hold the tensors, where the stamp is that of their index.
     """
 
     stamp: Stamp
@@ -66,6 +67,12 @@ class Header:
     metadata: Mapping[str, str]
     kind: Literal["safetensors", "torch", "gguf"] = "safetensors"
     file_names: Mapping[str, str] = field(default_factory=dict)
+    shards: tuple[Header, ...] = ()
+
+    @property
+    def stamps(self) -> tuple[Stamp, ...]:
+        """Those of all its files."""
+        return (self.stamp, *(shard.stamp for shard in self.shards))
 
     @property
     def path(self) -> Path:

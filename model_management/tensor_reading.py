@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 import mmap
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -72,7 +72,12 @@ def open_tensors(header: Header) -> Iterator[OpenTensors]:
     from safetensors import SafetensorError, safe_open  # naming and checking files works without it
 
     try:
-        if header.kind == "safetensors":
+        if header.shards:
+            with ExitStack() as stack:
+                opened = [(shard, stack.enter_context(open_tensors(shard))) for shard in header.shards]
+                places = {name: tensors for shard, tensors in opened for name in shard.tensors}
+                yield _Joined(places, header.file_names)
+        elif header.kind == "safetensors":
             with safe_open(header.path, framework="pt") as tensors:
                 yield _Opened(header, lambda stored: tensors.get_tensor(stored.name))
         else:
@@ -108,6 +113,17 @@ class _Opened:
         if stored.dtype != (dtype := DTYPES.get(entry.dtype, torch.float32)):
             stored = stored.view(dtype)  # the file calls them bytes
         return stored if entry.scale is None else _scaled(stored, self._read(entry.scale))
+
+
+class _Joined:
+    """Tensors of several files."""
+
+    def __init__(self, places: Mapping[str, OpenTensors], file_names: Mapping[str, str]) -> None:
+        self._places, self._file_names = places, file_names
+
+    def get_tensor(self, name: str, /) -> Tensor:
+        name = self._file_names.get(name, name)
+        return self._places[name].get_tensor(name)
 
 
 def _scaled(stored: Tensor, scale: Tensor) -> Tensor:

@@ -18,7 +18,6 @@ from tests.golden.sets import Case
 from tests.golden.workshop import Workshop
 from tests.nodes.fake_context import FakeContext
 
-
 #: What the sets call the latents of a family, and its name here.
 FORMATS = {"SD15": "sd15", "SDXL": "sdxl", "SDXL_Playground_2_5": "sdxl_playground", "SD3": "sd3", "Flux": "flux"}
 
