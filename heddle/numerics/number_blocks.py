@@ -15,7 +15,7 @@ from torch import Tensor
 
 _SHORT = 32  # numbers in a block of the older kinds
 _LONG = 256  # numbers in a block of the K kinds, which have shares with scales of their own
-_BLOCKS_AT_ONCE = 1 << 14  # what is made on the way takes several times the room of the numbers
+_NUMBERS_AT_ONCE = 1 << 17  # what is made on the way, several times as much, is to stay near the processor
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,8 @@ def widen_blocks(kind: str, raw: Tensor) -> Tensor:
     what = BLOCK_KINDS[kind]
     blocks = raw.reshape(-1, what.size)
     numbers = torch.empty(len(blocks), what.count, device=raw.device)
-    for into, part in zip(numbers.split(_BLOCKS_AT_ONCE), blocks.split(_BLOCKS_AT_ONCE), strict=True):
+    at_once = max(1, _NUMBERS_AT_ONCE // what.count)
+    for into, part in zip(numbers.split(at_once), blocks.split(at_once), strict=True):
         into.copy_(what.widen(part))
     return numbers.reshape(-1)
 

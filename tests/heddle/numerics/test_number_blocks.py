@@ -17,7 +17,7 @@ def test_blocks_become_the_numbers_that_they_stand_for(kind: str) -> None:
 
 
 def test_many_blocks_are_widened_part_by_part(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("heddle.numerics.number_blocks._BLOCKS_AT_ONCE", 3)
+    monkeypatch.setattr("heddle.numerics.number_blocks._NUMBERS_AT_ONCE", 3 * 256)
     blocks, numbers = KNOWN["Q4_K.blocks"], KNOWN["Q4_K.numbers"]
     assert torch.equal(widen_blocks("Q4_K", blocks.repeat(5)), numbers.repeat(5))
     assert widen_blocks("Q4_K", blocks[:0]).shape == (0,)
