@@ -30,6 +30,12 @@ def open_diffusers_folder(folder: Path, families: Sequence[Family]) -> OpenedChe
     Raises: WeightsError, if a part is missing, damaged or of no family among these; GraphError, if the text encoders
         are not those that the family reads.
     """
+    if (folder / "transformer").is_dir() and not (folder / "unet").is_dir():
+        raise WeightsError(
+            f"{folder} holds a transformer in place of a UNet, which is not read in this layout; load the model's "
+            "files in its authors' layout with UNETLoader, DualCLIPLoader and VAELoader",
+            file=folder,
+        )
     model = open_network(find_weights(folder / "unet"), families)
     if _scheduler(folder).get("prediction_type") == "v_prediction":
         model = replace(model, predicts=Velocity(model.predicts.schedule))

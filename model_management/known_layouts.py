@@ -64,6 +64,11 @@ KNOWN_LAYOUTS = (
         "a UNet in diffusers' layout",
         (has("conv_in.weight"), has_prefix("down_blocks."), has_prefix("up_blocks.")),
     ),
+    KnownLayout(
+        "a transformer in diffusers' layout",
+        (has("transformer_blocks.0.attn.add_k_proj.weight", "context_embedder.weight"),),
+        "choose the file in its authors' layout",
+    ),
     network("a network of Stable Diffusion 3's layout", "joint_blocks.0.x_block.attn.qkv.weight"),
     network("HunyuanVideo", "double_blocks.0.img_attn_qkv.weight", "txt_in.c_embedder.linear_1.weight"),
     network(

@@ -49,8 +49,8 @@ def with_scales(
     Raises: WeightsError, naming the form, if the file's weights are in one that is not read here.
     """
     for key in tensors:
-        if ending := next((each for each in _NOT_READ if key.endswith(each)), None):
-            _refuse_form(stamp, _NOT_READ[ending], key)
+        if key.endswith(tuple(_NOT_READ)):
+            _refuse_form(stamp, next(form for ending, form in _NOT_READ.items() if key.endswith(ending)), key)
     forms = dict(_said_forms(stamp, tensors, metadata, read_bytes))
     scaled = dict(tensors)
     for layer, form in forms.items():
@@ -60,9 +60,8 @@ def with_scales(
         if weight is not None and weight.dtype in _BYTES:
             scaled[f"{layer}{_WEIGHT}"] = replace(weight, dtype=_FORMS[form])
     for key, entry in tensors.items():
-        ending = next((each for each in _SCALES if key.endswith(each)), None)
-        name = f"{key.removesuffix(ending)}{_WEIGHT}" if ending else ""
-        if name not in scaled:
+        name = f"{key.rpartition('.')[0]}{_WEIGHT}"
+        if not key.endswith(_SCALES) or name not in scaled:
             continue
         weight = scaled[name]
         rows = weight.shape[:1]

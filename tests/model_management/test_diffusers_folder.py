@@ -65,6 +65,12 @@ def test_a_missing_part_is_named(folder: Path) -> None:
         open_diffusers_folder(folder, FAMILIES)
 
 
+def test_a_folder_with_a_transformer_says_what_to_load(folder: Path) -> None:
+    (folder / "unet").rename(folder / "transformer")
+    with pytest.raises(WeightsError, match=r"holds a transformer in place of a UNet, .* with UNETLoader, Dual"):
+        open_diffusers_folder(folder, FAMILIES)
+
+
 @pytest.mark.parametrize("ending", [".fp16.safetensors", ".safetensors"])
 def test_a_net_in_several_files_is_read_by_their_index(folder: Path, ending: str) -> None:
     weights = Weights(torch.device("cpu"))

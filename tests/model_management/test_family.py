@@ -171,6 +171,13 @@ def test_other_published_layouts_are_refused_by_name(layout, title):
         recognise(header_of(PUBLISHED[layout]), FAMILIES)
 
 
+def test_transformers_by_diffusers_names_are_refused_by_name():
+    shapes = {"transformer_blocks.0.attn.add_k_proj.weight": [64, 64], "context_embedder.weight": [64, 4096]}
+    for look in (recognise, recognise_network):
+        with pytest.raises(WeightsError, match=r"looks like a transformer in diffusers' layout, .*authors' layout"):
+            look(header_of(shapes), FAMILIES)
+
+
 def test_adapters_are_refused_by_name():
     shapes = {
         "lora_unet_x.lora_down.weight": [4, 320],

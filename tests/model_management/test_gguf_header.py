@@ -15,7 +15,8 @@ from heddle.networks.ops import TRAINABLE
 from heddle.networks.t5 import T5
 from heddle.networks.unet import UNet
 from model_management import text_files
-from model_management.checkpoint import open_network
+from model_management.adapter_files import open_adapter, put_adapter
+from model_management.checkpoint import open_network, open_vae
 from model_management.families.known import FAMILIES
 from model_management.header import read_header
 from model_management.prompt_tokens import tokenize_for
@@ -23,9 +24,11 @@ from model_management.saving import SavedPart, net_pieces
 from model_management.tensor_reading import open_tensors
 from model_management.text_files import open_text_encoders
 from model_management.weights import Weights
+from nodes.loaders import parts
 from tests.heddle.prompts.tables import gguf_pieces, trained_pieces, write_gguf
 from tests.model_management import tiny, tiny_transformers
 from tests.model_management.gguf_files import F32, Q8_0, as_q8_0, write_gguf_tensors
+from tests.nodes.fake_context import FakeContext
 
 CPU = torch.device("cpu")
 LLAMA_NAMES = {
@@ -111,6 +114,46 @@ def test_a_clip_by_its_published_names_loads(tmp_path: Path, monkeypatch: pytest
     (encoder,) = open_text_encoders([tmp_path / "l.gguf"], "stable_diffusion", FAMILIES).encoders
     with Weights(CPU).hold(encoder) as net:
         assert all(torch.equal(net.state_dict()[name], wanted[name]) for name in wanted)
+
+
+def test_the_loaders_list_and_open_gguf_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(text_files, "NAMES", {64: "l"})
+    monkeypatch.setattr(text_files, "T5_NAMES", {48: "t5xxl"})
+    for folder in ("diffusion_models", "text_encoders"):
+        (tmp_path / "models" / folder).mkdir(parents=True)
+    network = {name: each.half() for name, each in UNet(tiny.UNET, TRAINABLE).state_dict().items()}
+    write_gguf_tensors(tmp_path / "models/diffusion_models/m-Q8_0.gguf", network)
+    texts = tmp_path / "models/text_encoders"
+    write_gguf_tensors(texts / "t5.gguf", by_llamas_names(tiny_transformers.t5_tensors()))
+    tiny.write_checkpoint(texts / "l.safetensors", tiny_transformers.clip_tensors(""))
+    ctx = FakeContext(tmp_path)
+    assert ctx.folders.list_files("diffusion_models") == ["m-Q8_0.gguf"]
+    assert "t5.gguf" in ctx.folders.list_files("text_encoders")
+    assert parts.load_network("m-Q8_0.gguf", "default", ctx).family.name == "sd15"
+    clip = parts.load_two_text_encoders("t5.gguf", "l.safetensors", "flux", ctx=ctx)
+    assert [each.part.name for each in clip.encoders] == ["l", "t5xxl"]
+    with pytest.raises(
+        WeightsError, match=r"m-Q8_0\.gguf holds no VAE known here: .* a UNet of Stable Diffusion's kind"
+    ):
+        open_vae(tmp_path / "models/diffusion_models/m-Q8_0.gguf")
+
+
+def test_an_adapter_changes_a_quantised_network(tmp_path: Path) -> None:
+    network = {name: each.half() for name, each in UNet(tiny.UNET, TRAINABLE).state_dict().items()}
+    wanted = write_gguf_tensors(tmp_path / "m.gguf", network)
+    model = open_network(tmp_path / "m.gguf", FAMILIES)
+    key = "middle_block.1.transformer_blocks.0.attn1.to_q"
+    low = {"lora_down.weight": torch.randn(2, 64), "lora_up.weight": torch.randn(64, 2)}
+    layer = f"lora_unet_{'mid_block.attentions.0.transformer_blocks.0.attn1.to_q'.replace('.', '_')}"
+    path = tiny.write_checkpoint(
+        tmp_path / "style.safetensors", {f"{layer}.{name}": each for name, each in low.items()}
+    )
+    changed = put_adapter(open_adapter(path), model, None, 0.5).model
+    assert changed is not None
+    with Weights(CPU).hold(changed) as net:
+        found = net.get_submodule(key).weight
+    expected = wanted[f"{key}.weight"] + 0.5 * low["lora_up.weight"] @ low["lora_down.weight"]
+    torch.testing.assert_close(found, expected)
 
 
 def test_a_quantised_network_is_saved_in_halves(tmp_path: Path) -> None:

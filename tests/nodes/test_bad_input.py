@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+import struct
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -76,6 +79,16 @@ def tensors(base: Path) -> dict[str, Tensor]:
 
 def text(width: int = 64) -> list[Any]:
     return [[torch.randn(1, 77, width, generator=torch.Generator().manual_seed(1)), {}]]
+
+
+class MakesFolder:
+    """Its pickle makes a folder when it is loaded in the usual way."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> Any:
+        return os.mkdir, (str(self.path),)
 
 
 def sample(model: Any, ctx: Any, latent: dict[str, Any], positive: list[Any] | None = None) -> Tensor:
@@ -175,6 +188,38 @@ def test_a_download_that_broke_off_is_refused(base, ctx, share: float) -> None:
     name = put(base, "checkpoints", "part.safetensors", whole[: int(len(whole) * share)])
     with pytest.raises(WeightsError, match=r"part\.safetensors is cut short: .* download it again"):
         load_checkpoint(name, ctx)
+
+
+def test_a_file_that_would_run_code_is_refused_and_runs_none(base, ctx, tmp_path) -> None:
+    target = tmp_path / "made"
+    torch.save({"state_dict": MakesFolder(target)}, base / "models/checkpoints/code.ckpt")
+    with pytest.raises(WeightsError, match=r"code\.ckpt .*\.mkdir"):
+        load_checkpoint("code.ckpt", ctx)
+    assert not target.exists()
+
+
+def raw(header: dict[str, Any], length: int = 8) -> bytes:
+    content = json.dumps(header).encode()
+    return struct.pack("<Q", len(content)) + content + bytes(length)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (struct.pack("<Q", 2**62) + bytes(64), "promise a header of"),
+        (struct.pack("<Q", 50_000) + b"{}" + bytes(64), "cut short: its header alone"),
+        (raw({"a": {"dtype": "F99", "shape": [4], "data_offsets": [0, 8]}}), "a has type 'F99'"),
+        (raw({"a": {"dtype": "F16", "shape": [4], "data_offsets": [0, 8]}, "b": {}}), "does not say type, shape"),
+        (raw({"a": {"dtype": "F16", "shape": [2**40], "data_offsets": [0, 8]}}), "takes 8 bytes where"),
+        (raw({"a": {"dtype": "F16", "shape": [4], "data_offsets": [8, 16]}}, 16), "leaves a gap"),
+        (raw({"a": {"dtype": "F16", "shape": [400], "data_offsets": [0, 800]}}), "cut short"),
+    ],
+)
+@pytest.mark.parametrize("load", [load_checkpoint, load_vae, load_control_net, load_clip_vision])
+def test_a_header_that_lies_is_refused_by_every_loader(base, ctx, load, content: bytes, words: str) -> None:
+    kind = {load_vae: "vae", load_control_net: "controlnet", load_clip_vision: "clip_vision"}.get(load, "checkpoints")
+    with pytest.raises(WeightsError, match=rf"lies\.safetensors is .*{words}"):
+        load(put(base, kind, "lies.safetensors", content), ctx)
 
 
 def test_an_empty_mask_is_told(ctx, opened) -> None:
