@@ -17,7 +17,7 @@ from heddle.graph.errors import WeightsError
 from heddle.prompts.gguf_file import MAGIC
 from model_management.gguf_header import read_gguf_header
 from model_management.scaled_tensors import with_scales
-from model_management.sharded_header import INDEX, read_sharded_header
+from model_management.sharded_header import INDEX, index_beside, read_sharded_header
 from model_management.stored_tensors import BITS, Header, Stamp, TensorEntry, refuse, stamp_of
 from model_management.torch_file import is_torch_file
 from model_management.torch_header import read_torch_header
@@ -38,15 +38,19 @@ STRANGERS = (
 
 
 def read_header(path: Path | str) -> Header:
-    """Read and check the header of a file: safetensors, torch.save (.ckpt, .pt, .pth, .bin), GGUF, or an index of some.
+    """Read and check the header of a file: safetensors, torch.save (.ckpt, .pt, .pth, .bin) or GGUF.
 
-    No weight is read, and nothing of the file is executed.
+    No weight is read, and nothing of the file is executed. Where weights lie in several files, their index or any of
+    them stands for all.
 
     Raises: WeightsError, for a file that is missing, cut short, damaged or something else.
     """
-    stamp = stamp_of(Path(path))
-    if stamp.path.name.endswith(INDEX):
-        return read_sharded_header(stamp, read_header)
+    path = Path(path)
+    index = path if path.name.endswith(INDEX) else index_beside(path)
+    return _read_one(stamp_of(path)) if index is None else read_sharded_header(index, _read_one)
+
+
+def _read_one(stamp: Stamp) -> Header:
     try:
         with stamp.path.open("rb") as file:
             start = file.read(64)
@@ -65,7 +69,7 @@ def read_header(path: Path | str) -> Header:
             _check_places(stamp, tensors, stamp.size_bytes - LENGTH_BYTES - length)
             return _scaled(Header(stamp, tensors, metadata), file, LENGTH_BYTES + length)
     except OSError as problem:
-        raise WeightsError(f"{path} cannot be read: {problem.strerror or problem}", file=path) from problem
+        raise WeightsError(f"{stamp.path} cannot be read: {problem.strerror or problem}", file=stamp.path) from problem
 
 
 def _scaled(header: Header, file: BinaryIO, begin: int) -> Header:

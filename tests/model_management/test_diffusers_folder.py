@@ -15,6 +15,7 @@ from heddle.networks.ops import TRAINABLE
 from heddle.networks.unet import UNet
 from heddle.samplers.predictions import Epsilon, Velocity
 from model_management import text_files
+from model_management.checkpoint import open_network
 from model_management.diffusers_folder import open_diffusers_folder
 from model_management.families.known import FAMILIES
 from model_management.header import read_header
@@ -89,6 +90,16 @@ def test_a_net_in_several_files_is_read_by_their_index(folder: Path, ending: str
     model = open_diffusers_folder(folder, FAMILIES).model
     with weights.hold(model) as net:
         assert all(torch.equal(weight, wanted[name]) for name, weight in net.state_dict().items())
+    for shard in set(places.values()):  # as a person may choose one from a list
+        assert open_network(folder / "unet" / shard, FAMILIES).stored.key == model.stored.key
+    links = folder / "links"
+    links.mkdir()
+    for file in (folder / "unet").glob(f"{stem}*"):  # as a cache of downloads has them: named by their content
+        file.rename(folder / f"blob{sum(file.name.encode())}")
+        (links / file.name).symlink_to(folder / f"blob{sum(file.name.encode())}")
+    assert open_network(links / index.name, FAMILIES).config == model.config
+    for link in links.iterdir():
+        link.resolve().rename(folder / "unet" / link.name)
     first = folder / "unet" / min(places.values())
     tiny.write_checkpoint(first, {**load_file(first), "more": torch.ones(3)})
     weights.release_all()
