@@ -13,6 +13,7 @@ from heddle.graph.errors import WeightsError
 from heddle.networks.ops import TRAINABLE
 from heddle.networks.unet import UNet
 from model_management import text_files
+from model_management.adapter_files import open_adapter, put_adapter
 from model_management.checkpoint import open_checkpoint, open_network, open_vae
 from model_management.families.known import FAMILIES
 from model_management.header import read_header
@@ -138,6 +139,34 @@ def test_a_checkpoint_may_mix_forms(tmp_path: Path) -> None:
     opened = open_checkpoint(path, FAMILIES)
     holds(opened.model, {name.removeprefix(unet): each for name, each in wanted.items()})
     assert open_vae(path).stored.part.prefix == vae
+
+
+def test_a_scale_goes_along_with_a_tensor_that_gets_another_name(tmp_path: Path) -> None:
+    content = {"x.a.weight": torch.ones(2, 2).to(E4M3), "x.a.scale_weight": torch.tensor(3.0)}
+    for path in (
+        tiny.write_checkpoint(tmp_path / "m.safetensors", content),
+        save(tmp_path / "m.pt", content, is_zip=True),
+    ):
+        header = read_header(path).below("x.").renamed({"a.weight": "b.weight"})
+        with open_tensors(header) as tensors:
+            assert torch.equal(tensors.get_tensor("b.weight"), torch.full((2, 2), 3.0))
+
+
+@pytest.mark.parametrize("dtype", [E4M3, torch.bfloat16])
+def test_an_adapter_may_be_stored_in_8_bits(tmp_path: Path, dtype: torch.dtype) -> None:
+    tensors = unet_tensors()
+    key = "middle_block.1.transformer_blocks.0.attn1.to_q"
+    layer = "lora_unet_mid_block_attentions_0_transformer_blocks_0_attn1_to_q"
+    low = {"lora_down.weight": torch.randn(2, 64).to(dtype), "lora_up.weight": torch.randn(64, 2).to(dtype)}
+    style = {f"{layer}.{name}": each for name, each in low.items()}
+    file = open_adapter(tiny.write_checkpoint(tmp_path / "style.safetensors", style))
+    model = open_network(tiny.write_checkpoint(tmp_path / "m.safetensors", tensors), FAMILIES)
+    changed = put_adapter(file, model, None).model
+    assert changed is not None
+    with Weights(CPU).hold(changed) as net:
+        found = net.get_submodule(key).weight
+    expected = tensors[f"{key}.weight"].float() + low["lora_up.weight"].float() @ low["lora_down.weight"].float()
+    torch.testing.assert_close(found, expected)
 
 
 def test_scaled_weights_are_saved_in_halves(tmp_path: Path) -> None:
