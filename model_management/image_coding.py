@@ -264,7 +264,7 @@ def _exactly_if_needed(vae: Vae, weights: Weights, each_bytes: int, run: Callabl
         is_half = next(net.parameters()).dtype.itemsize < torch.float32.itemsize
     if is_half and not bool(made.isfinite().all()):
         note("in half precision the VAE gave numbers that are not finite; it ran again in float32")
-        with weights.hold(replace(vae, stored=replace(vae.stored, is_exact=True)), each_bytes) as net:
+        with weights.hold(replace(vae, stored=replace(vae.stored, dtype=torch.float32)), each_bytes) as net:
             made = run(net)
     if not bool(made.isfinite().all()):
         refuse_broken_weights([vae.stored])

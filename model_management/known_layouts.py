@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from model_management.signs import Sign, columns, either, has, has_ending, has_prefix, shaped
+from model_management.signs import Sign, columns, either, has, has_ending, has_prefix
 
 UNET = "model.diffusion_model."
 UNET_IN = f"{UNET}input_blocks.0.0.weight"
@@ -48,7 +48,6 @@ def network(title: str, *keys: str) -> KnownLayout:
 
 KNOWN_LAYOUTS = (
     KnownLayout("Stable unCLIP", (has(f"{UNET}label_emb.0.0.weight"), columns(UNET_TEXT, 1024))),
-    KnownLayout("the Stable Diffusion 4x upscaler", (has(f"{UNET}label_emb.weight"), shaped(UNET_IN, None, 7, 3, 3))),
     KnownLayout(
         "a ControlNet",
         (either(*map(has_prefix, ("control_model.", "zero_convs.", "controlnet_cond_embedding."))),),
@@ -75,7 +74,7 @@ KNOWN_LAYOUTS = (
         "a network of Chroma's layout", "double_blocks.0.img_attn.qkv.weight", "distilled_guidance_layer.in_proj.weight"
     ),
     network("a network of FLUX.1's layout", "double_blocks.0.img_attn.qkv.weight", "vector_in.in_layer.weight"),
-    network("AuraFlow", "double_layers.0.attn.w1q.weight"),
+    network("a network of AuraFlow's layout", "double_layers.0.attn.w1q.weight"),
     network("Lumina Image 2", "cap_embedder.1.weight", "noise_refiner.0.attention.qkv.weight"),
     network("LTX-Video", "patchify_proj.weight", "adaln_single.linear.weight"),
     network("Qwen-Image", "txt_norm.weight", "transformer_blocks.0.attn.add_k_proj.weight"),

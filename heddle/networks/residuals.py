@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
+from torch.nn.functional import interpolate
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,5 +34,15 @@ class Residuals:
     def to(self, like: Tensor) -> Residuals:
         return self._each(lambda tensor: tensor.to(like))
 
+    def added_to(self, skips: Sequence[Tensor], middle: Tensor) -> tuple[list[Tensor], Tensor]:
+        """Sums with what a UNet has. Where that was made smaller by a hook, so is what is added."""
+        return [_sum(*pair) for pair in zip(skips, self.skips, strict=True)], _sum(middle, self.middle)
+
     def _each(self, change: Callable[[Tensor], Tensor]) -> Residuals:
         return Residuals(tuple(map(change, self.skips)), change(self.middle))
+
+
+def _sum(x: Tensor, added: Tensor) -> Tensor:
+    if x.shape[2:] != added.shape[2:]:
+        added = interpolate(added, size=x.shape[2:], mode="bilinear", antialias=True)
+    return x + added
