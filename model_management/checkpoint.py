@@ -39,6 +39,13 @@ class OpenedCheckpoint(NamedTuple):
     clip: Clip
     vae: Vae
 
+    @property
+    def nets(self) -> list[StoredNet]:
+        """Those that are there."""
+        texts = () if isinstance(self.clip, AbsentClip) else self.clip.encoders
+        vaes = () if isinstance(self.vae, AbsentVae) else (self.vae,)
+        return [each.stored for each in (self.model, *texts, *vaes)]
+
 
 def open_checkpoint(
     path: Path | str,

@@ -7,9 +7,10 @@ from typing import Annotated
 from heddle.graph.context import Context
 from heddle.graph.declare import Files, node
 from heddle.wires import Clip, Model, Vae
-from model_management.checkpoint import open_checkpoint, open_vae
+from model_management.checkpoint import OpenedCheckpoint, open_checkpoint, open_vae
 from model_management.diffusers_folder import open_diffusers_folder
 from model_management.families.known import FAMILIES
+from model_management.match_report import note_unmatched
 from model_management.small_vae import LATENTS, open_small_vae
 from model_management.training_config import read_config
 
@@ -23,7 +24,7 @@ def load_checkpoint(
 
     Only the file's header is read here; weights are brought in when a node first needs them.
     """
-    return open_checkpoint(ctx.folders.find("checkpoints", ckpt_name), FAMILIES)
+    return _told(open_checkpoint(ctx.folders.find("checkpoints", ckpt_name), FAMILIES), ctx)
 
 
 @node(
@@ -39,7 +40,7 @@ def load_checkpoint_with_config(
     the averages of its training are used; all else the file says itself.
     """
     config = read_config(ctx.folders.find("configs", config_name))
-    return open_checkpoint(ctx.folders.find("checkpoints", ckpt_name), FAMILIES, config)
+    return _told(open_checkpoint(ctx.folders.find("checkpoints", ckpt_name), FAMILIES, config), ctx)
 
 
 @node(
@@ -55,6 +56,12 @@ def load_averages(
     Training code keeps them beside the weights (model_ema.*); a file without them is refused.
     """
     return open_checkpoint(ctx.folders.find("checkpoints", ckpt_name), FAMILIES, with_averages=True)
+
+
+def _told(opened: OpenedCheckpoint, ctx: Context) -> OpenedCheckpoint:
+    """The same; what of its file no net takes is noted."""
+    note_unmatched(opened.nets, ctx.note, is_whole=True)
+    return opened
 
 
 @node(
@@ -77,4 +84,6 @@ def load_vae(
     """Open an autoencoder that lies in a file of its own, or a small one by its name, such as taesd."""
     if vae_name in LATENTS:
         return open_small_vae(vae_name, ctx.folders)
-    return open_vae(ctx.folders.find("vae", vae_name))
+    vae = open_vae(ctx.folders.find("vae", vae_name))
+    note_unmatched([vae.stored], ctx.note)
+    return vae
