@@ -22,6 +22,7 @@ _NUMBERS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: 
 _ALIGNMENT = "general.alignment"
 _PUBLISHED_ALIGNMENT = 32
 _MOST_SIZES = 8  # of one tensor
+LARGEST_BYTES = 100_000_000  # of all that stands before the weights, tokenizers included
 
 
 class GgufTensor(NamedTuple):
@@ -55,7 +56,7 @@ class _Reader:
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
-        self._left = os.fstat(file.fileno()).st_size
+        self._left = min(os.fstat(file.fileno()).st_size, LARGEST_BYTES)
 
     def content(self, is_wanted: Callable[[str], bool]) -> GgufContent:
         magic, version = self._take(len(MAGIC)), self._number("I")

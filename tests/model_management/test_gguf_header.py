@@ -14,6 +14,7 @@ from heddle.graph.errors import WeightsError
 from heddle.networks.ops import TRAINABLE
 from heddle.networks.t5 import T5
 from heddle.networks.unet import UNet
+from heddle.prompts import gguf_file
 from model_management import text_files
 from model_management.adapter_files import open_adapter, put_adapter
 from model_management.checkpoint import open_network, open_vae
@@ -209,6 +210,14 @@ def test_a_file_that_breaks_the_formats_rules_is_refused(tmp_path: Path, entries
     with pytest.raises(WeightsError, match=rf"m\.gguf is .*{words}") as refused:
         read_header(path)
     assert refused.value.file == str(path)
+
+
+def test_a_header_is_not_read_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_gguf(tmp_path / "m.gguf", {"general.name": "x"}, tensors={"a": (Q8_0, (2, 64), BLOCKS)})
+    read_header(path)
+    monkeypatch.setattr(gguf_file, "LARGEST_BYTES", 60)
+    with pytest.raises(WeightsError, match="a length in it is wrong"):
+        read_header(path)
 
 
 def test_a_name_that_stands_twice_is_refused(tmp_path: Path) -> None:
