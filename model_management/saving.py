@@ -10,6 +10,7 @@ import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import TypeAlias
 
 import torch
@@ -106,15 +107,25 @@ def _named(parts: Sequence[TextPart]) -> str:
     return " and ".join(part.name for part in parts)
 
 
-def net_pieces(parts: Sequence[SavedPart], metadata: Mapping[str, str]) -> Iterator[bytes]:
+def net_pieces(
+    parts: Sequence[SavedPart], metadata: Mapping[str, str], marks: Mapping[str, Tensor] = {}
+) -> Iterator[bytes]:
     """The bytes of a file with these nets, made one tensor at a time.
 
+    Args:
+        marks: small tensors, float32, which say something of the nets. They come first: behind weights in halves they
+            might begin where numbers of four bytes cannot.
     Raises: WeightsError, while they are made, if a file that weights come from cannot be read.
     """
     entries = [part.entries() for part in parts]
     tensors = (tensor for part, own in zip(parts, entries, strict=True) for tensor in part.tensors(own))
     return safetensors_pieces(
-        [(key, dtype, shape) for own in entries for key, _, dtype, shape in own], tensors, metadata
+        [
+            *((name, "F32", tuple(mark.shape)) for name, mark in marks.items()),
+            *((key, dtype, shape) for own in entries for key, _, dtype, shape in own),
+        ],
+        chain(marks.values(), tensors),
+        metadata,
     )
 
 
@@ -146,4 +157,4 @@ def _header(entries: Iterable[tuple[str, str, tuple[int, ...]]], metadata: Mappi
 
 
 def _bytes_of(tensor: Tensor) -> bytes:
-    return tensor.contiguous().view(torch.uint8).numpy().tobytes() if tensor.numel() else b""
+    return tensor.contiguous().view(-1).view(torch.uint8).numpy().tobytes() if tensor.numel() else b""

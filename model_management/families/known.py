@@ -17,7 +17,6 @@ from model_management.families.sd_upscaler.family import SD_UPSCALER
 from model_management.families.sdxl.family import SDXL
 from model_management.families.sdxl_edit.family import SDXL_EDIT
 from model_management.families.sdxl_inpainting.family import SDXL_INPAINTING
-from model_management.families.sdxl_playground.family import SDXL_PLAYGROUND
 from model_management.families.sdxl_refiner.family import SDXL_REFINER
 from model_management.family import Family
 
@@ -31,7 +30,6 @@ FAMILIES: tuple[Family, ...] = (
     SDXL,
     SDXL_INPAINTING,
     SDXL_EDIT,
-    SDXL_PLAYGROUND,
     SDXL_REFINER,
     SD3,
     FLUX,

@@ -122,7 +122,7 @@ def test_playground_is_told_by_its_latents_and_reads_their_measure(tmp_path: Pat
     marks = {"edm_mean": means.view(1, 4, 1, 1), "edm_std": spreads.view(1, 4, 1, 1)}
     path = tiny.write_checkpoint(tmp_path / "m.safetensors", {**tiny_xl.tensors_of("sdxl"), **marks})
     model = open_checkpoint(path, FAMILIES).model
-    assert model.family.name == "sdxl_playground" and type(model.predicts) is Edm
+    assert model.family.name == "sdxl" and type(model.predicts) is Edm
     assert (model.predicts.schedule.sigma_min, model.predicts.schedule.sigma_max) == pytest.approx((0.002, 80))
     # In the network's units a latent of that measure spreads by a half, which is what the levels are made for.
     latent = torch.randn(64, 4, 8, 8, generator=torch.manual_seed(0)) * spreads.view(4, 1, 1) + means.view(4, 1, 1)

@@ -10,7 +10,6 @@ from dataclasses import replace
 from model_management.concat_inputs import both, unscaled_picture
 from model_management.families.sdxl.conditioning import base_inputs
 from model_management.families.sdxl.family import (
-    LEVELS_TOP,
     READS_OWN_TEXT,
     READS_PUBLISHED_TEXT,
     SDXL,
@@ -18,6 +17,7 @@ from model_management.families.sdxl.family import (
 )
 from model_management.signs import below, lacks
 from model_management.unet_signs import vector_unet
+from model_management.written_predictions import LEVELS_TOP
 
 NETWORK = vector_unet(8)
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from heddle.graph.results import Shown
 from model_management.families.known import FAMILIES
+from model_management.families.sdxl import playground
 from nodes.catalogue import built_in
 from tests.golden.checks import Check, NotCovered, tolerance
 from tests.golden.kinds.kind import Kind
@@ -19,7 +20,11 @@ from tests.golden.workshop import Workshop
 from tests.nodes.fake_context import FakeContext
 
 #: What the sets call the latents of a family, and its name here.
-FORMATS = {"SD15": "sd15", "SDXL": "sdxl", "SDXL_Playground_2_5": "sdxl_playground", "SD3": "sd3", "Flux": "flux"}
+FORMATS = {"SD15": "sd15", "SDXL": "sdxl", "SD3": "sd3", "Flux": "flux"}
+SPACES = {
+    "SDXL_Playground_2_5": playground.LATENT,
+    **{word: family.latent for word, name in FORMATS.items() for family in FAMILIES if family.name == name},
+}
 
 
 def check(case: Case, workshop: Workshop) -> Iterator[Check]:
@@ -50,9 +55,8 @@ def check(case: Case, workshop: Workshop) -> Iterator[Check]:
 
 
 def _check_format(case: Case, workshop: Workshop) -> Iterator[Check]:
-    if (name := FORMATS.get(case.inputs["format"])) is None:
+    if (space := SPACES.get(case.inputs["format"])) is None:
         raise NotCovered(f"latents {case.inputs['format']}")
-    (space,) = (family.latent for family in FAMILIES if family.name == name)
     latent = workshop.tensor(case.inputs["x"])
     for way, turn in (("process_in", space.inward), ("process_out", space.outward)):
         yield Check(way, turn(latent), workshop.golden.tensors()[case.tensors[way]], 0.0, _atol(workshop, {}))

@@ -1,6 +1,6 @@
-"""Playground 2.5: Stable Diffusion XL's layout, trained on EDM's noise levels and on latents of its own measure.
+"""What is peculiar to Playground 2.5: EDM's noise levels, and latents of its own measure.
 
-Its checkpoint says the mean and the spread of each channel of its latents, `edm_mean` and `edm_std`. Source: Li et al.
+Its checkpoint says the mean and the spread of each channel of its latents, by which it is known. Source: Li et al.
 2024, arXiv:2402.17245, section 2.1; Karras et al. 2022, arXiv:2206.00364, table 1; the published scheduler's settings.
 """
 
@@ -11,23 +11,13 @@ from dataclasses import replace
 from heddle.graph.errors import WeightsError
 from heddle.samplers.noise_schedules import ContinuousEdm
 from heddle.samplers.predictions import Edm
-from model_management.families.sdxl.family import (
-    EDM_END,
-    NETWORK,
-    OTHER_LEVELS,
-    READS_OWN_TEXT,
-    READS_PUBLISHED_TEXT,
-    SDXL,
-    UNET,
-)
-from model_management.family import LatentSpace, as_published
+from model_management.family import LatentSpace
 from model_management.header import Header
-from model_management.signs import below, has
 from model_management.tensor_reading import open_tensors
+from model_management.written_predictions import EDM_END, MEANS, SPREADS
 
-MEANS, SPREADS = OTHER_LEVELS, "edm_std"
 SIGMA_DATA = 0.5  # the spread of the latents that the network sees
-EDM_TOP = 80.0
+PREDICTS = Edm(ContinuousEdm(EDM_END, 80.0), SIGMA_DATA)
 
 LATENT = LatentSpace(
     channels=4,
@@ -38,8 +28,11 @@ LATENT = LatentSpace(
 
 
 def told_latent(header: Header) -> LatentSpace | None:
-    """The means and spreads that the file says. Raises: WeightsError, if they are not one for each channel."""
-    if SPREADS not in header:
+    """Latents of the means and spreads that the file says, if it says any.
+
+    Raises: WeightsError, if they are not one for each channel.
+    """
+    if MEANS not in header or SPREADS not in header:
         return None
     with open_tensors(header) as tensors:
         means, spreads = (tensors.get_tensor(key).flatten().tolist() for key in (MEANS, SPREADS))
@@ -51,15 +44,3 @@ def told_latent(header: Header) -> LatentSpace | None:
             key=SPREADS,
         )
     return replace(LATENT, means=tuple(means), spreads=tuple(spreads))
-
-
-SDXL_PLAYGROUND = replace(
-    SDXL,
-    name="sdxl_playground",
-    signs=(below(UNET, *NETWORK), READS_OWN_TEXT, has(OTHER_LEVELS)),
-    network_signs=(*NETWORK, READS_PUBLISHED_TEXT, has(OTHER_LEVELS)),
-    latent=LATENT,
-    predicts=Edm(ContinuousEdm(EDM_END, EDM_TOP), SIGMA_DATA),
-    told_prediction=as_published,
-    told_latent=told_latent,
-)

@@ -1,1 +1,0 @@
-"""Stable Diffusion XL that edits pictures."""
