@@ -16,6 +16,7 @@ from heddle.prompts.chunks import Token
 from heddle.prompts.tokenizer import clip_tokenizer
 from model_management.checkpoint import stored_net
 from model_management.family import NetPart, describe_names
+from model_management.finiteness import refuse_unless_encoded
 from model_management.header import Header, read_header
 from model_management.stored_net import StoredNet
 from model_management.vision import clip_vision_config, prepare
@@ -108,7 +109,8 @@ def take_out_triggers(
 def with_person(photomaker: PhotoMaker, image: Tensor, states: Tensor, place: int, weights: Weights) -> Tensor:
     """An encoded prompt [1, T, D] whose token at a place has the person of an image [1, H, W, C] in it.
 
-    Raises: ShapeError, if the prompt was encoded for another family.
+    Raises: ShapeError, if the prompt was encoded for another family; WeightsError or GraphError, if what is made of it
+        is not finite.
     """
     wanted = photomaker.config.context_width
     if states.shape[-1] != wanted:
@@ -122,6 +124,7 @@ def with_person(photomaker: PhotoMaker, image: Tensor, states: Tensor, place: in
     with weights.hold(photomaker) as net:
         weight = net.visual_projection_2.weight
         word = net(pixels.to(weight), states[:, place].to(weight))
+    refuse_unless_encoded(word, photomaker.stored, "the image")
     changed = states.clone()
     changed[:, place] = word.to(states)
     return changed

@@ -11,6 +11,7 @@ from heddle.graph.errors import ShapeError, WeightsError
 from heddle.networks.style import Redux, ReduxConfig, StyleAdapter, StyleConfig
 from model_management.checkpoint import stored_net
 from model_management.family import NetPart, describe_names
+from model_management.finiteness import refuse_unless_encoded
 from model_management.header import Header, read_header
 from model_management.net_sizes import count_numbered
 from model_management.places import in_style_adapter
@@ -87,7 +88,8 @@ def redux_config(header: Header, prefix: str) -> ReduxConfig:
 def style_tokens(style_model: StyleModel, read: ClipVisionOutput, weights: Weights) -> Tensor:
     """Tokens [1, T, context_width] of all images that were read, one behind the other. Float32, on the CPU.
 
-    Raises: ShapeError, if they were read by an encoder of another width.
+    Raises: ShapeError, if they were read by an encoder of another width; WeightsError or GraphError, if what is made of
+        them is not finite.
     """
     states, wanted = read.last_hidden_state, style_model.config.width
     if states.shape[-1] != wanted:
@@ -98,5 +100,6 @@ def style_tokens(style_model: StyleModel, read: ClipVisionOutput, weights: Weigh
             got=states.shape[-1],
         )
     with weights.hold(style_model) as net:
-        tokens = net(states.to(next(net.parameters())))
-    return tokens.float().cpu().flatten(0, 1)[None]
+        tokens = net(states.to(next(net.parameters()))).float().cpu()
+    refuse_unless_encoded(tokens, style_model.stored, "the image")
+    return tokens.flatten(0, 1)[None]

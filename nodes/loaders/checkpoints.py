@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated
 
 from heddle.graph.context import Context
 from heddle.graph.declare import Files, node
-from heddle.samplers.predictions import Epsilon, Velocity
 from heddle.wires import Clip, ClipVision, Model, Vae
-from model_management.checkpoint import open_checkpoint, open_vae
+from model_management.checkpoint import OpenedCheckpoint, open_checkpoint, open_vae
 from model_management.diffusers_folder import open_diffusers_folder
 from model_management.families.known import FAMILIES
+from model_management.match_report import note_unmatched
 from model_management.small_vae import LATENTS, open_small_vae
+from model_management.training_config import read_config
 from model_management.vision import open_clip_vision
-from model_management.written_predictions import prediction_in
 
 
 @node("CheckpointLoaderSimple", category="model/loaders", name="Load Checkpoint", search=("model", "safetensors"))
@@ -26,7 +25,7 @@ def load_checkpoint(
 
     Only the file's header is read here; weights are brought in when a node first needs them.
     """
-    return open_checkpoint(ctx.folders.find("checkpoints", ckpt_name), FAMILIES)
+    return _told(open_checkpoint(ctx.folders.find("checkpoints", ckpt_name), FAMILIES), ctx)
 
 
 @node("unCLIPCheckpointLoader", category="model/loaders", name="Load unCLIP Checkpoint", search=("image", "vision"))
@@ -36,8 +35,9 @@ def load_unclip_checkpoint(
 ) -> tuple[Model, Clip, Vae, ClipVision]:
     """Open a checkpoint that draws after pictures: with the encoder that reads them as it was trained to be shown."""
     path = ctx.folders.find("checkpoints", ckpt_name)
-    model, clip, vae = open_checkpoint(path, FAMILIES)
-    return model, clip, vae, open_clip_vision(path)
+    opened, vision = open_checkpoint(path, FAMILIES), open_clip_vision(path)
+    note_unmatched([*opened.nets, vision.stored], ctx.note, is_whole=True)
+    return opened.model, opened.clip, opened.vae, vision
 
 
 @node(
@@ -49,15 +49,32 @@ def load_checkpoint_with_config(
     ckpt_name: Annotated[str, Files("checkpoints", tip="A checkpoint file that holds model, text encoder and VAE.")],
     ctx: Context,
 ) -> tuple[Model, Clip, Vae]:
-    """Open a checkpoint whose configuration says what its network predicts; all else the file says itself."""
-    opened = open_checkpoint(ctx.folders.find("checkpoints", ckpt_name), FAMILIES)
-    model, schedule = opened.model, opened.model.predicts.schedule
-    match prediction_in(ctx.folders.find("configs", config_name)):
-        case "v":
-            model = replace(model, predicts=Velocity(schedule))
-        case "eps":
-            model = replace(model, predicts=Epsilon(schedule))
-    return model, opened.clip, opened.vae
+    """Open a checkpoint whose configuration says what its network predicts, how its latents are scaled, and whether
+    the averages of its training are used; all else the file says itself.
+    """
+    config = read_config(ctx.folders.find("configs", config_name))
+    return _told(open_checkpoint(ctx.folders.find("checkpoints", ckpt_name), FAMILIES, config), ctx)
+
+
+@node(
+    "HeddleCheckpointLoaderAverages", category="model/loaders", name="Load Checkpoint (EMA weights)",
+    search=("ema", "average", "model"),
+)  # fmt: skip
+def load_averages(
+    ckpt_name: Annotated[str, Files("checkpoints", tip="A checkpoint file that holds averages of its weights too.")],
+    ctx: Context,
+) -> tuple[Model, Clip, Vae]:
+    """Open a checkpoint with the averages of its training (EMA) in place of the weights that it ended with.
+
+    Training code keeps them beside the weights (model_ema.*); a file without them is refused.
+    """
+    return open_checkpoint(ctx.folders.find("checkpoints", ckpt_name), FAMILIES, with_averages=True)
+
+
+def _told(opened: OpenedCheckpoint, ctx: Context) -> OpenedCheckpoint:
+    """The same; what of its file no net takes is noted."""
+    note_unmatched(opened.nets, ctx.note, is_whole=True)
+    return opened
 
 
 @node(
@@ -80,4 +97,6 @@ def load_vae(
     """Open an autoencoder that lies in a file of its own, or a small one by its name, such as taesd."""
     if vae_name in LATENTS:
         return open_small_vae(vae_name, ctx.folders)
-    return open_vae(ctx.folders.find("vae", vae_name))
+    vae = open_vae(ctx.folders.find("vae", vae_name))
+    note_unmatched([vae.stored], ctx.note)
+    return vae

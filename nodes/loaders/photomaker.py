@@ -7,7 +7,7 @@ from typing import Annotated
 from heddle.graph.context import Context
 from heddle.graph.declare import Files, More, node
 from heddle.wires import PhotoMaker
-from model_management.key_report import key_report
+from model_management.match_report import report_match
 from model_management.photomaker import open_photomaker
 
 
@@ -22,5 +22,5 @@ def load_photomaker(
 ) -> PhotoMaker:
     """Open a PhotoMaker model, which puts the person of an image into a prompt for Stable Diffusion XL."""
     photomaker = open_photomaker(ctx.folders.find("photomaker", photomaker_model_name))
-    ctx.note(str(key_report(photomaker.stored)))
+    ctx.note(str(report_match([photomaker.stored])))
     return photomaker

@@ -7,7 +7,7 @@ from typing import Annotated
 from heddle.graph.context import Context
 from heddle.graph.declare import Files, node
 from heddle.wires import StyleModel
-from model_management.key_report import key_report
+from model_management.match_report import report_match
 from model_management.style_models import open_style_model
 
 
@@ -20,5 +20,5 @@ def load_style_model(
 ) -> StyleModel:
     """Open a style model, which puts what an image shows behind the words of a prompt."""
     style_model = open_style_model(ctx.folders.find("style_models", style_model_name))
-    ctx.note(str(key_report(style_model.stored)))
+    ctx.note(str(report_match([style_model.stored], is_whole=True)))
     return style_model

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from model_management.families.sd15.family import UNET, WITH_VAE
+from model_management.families.sd15.family import UNET
 from model_management.families.sd21.family import READS_OWN_TEXT, SD21, VELOCITY
 from model_management.families.sd21_unclip.conditioning import text_and_pictures
 from model_management.family import as_published
@@ -20,7 +20,7 @@ READS_PUBLISHED_TEXT = some_shaped(".attn2.to_k.weight", None, 1024)
 SD21_UNCLIP = replace(
     SD21,
     name="sd21_unclip",
-    signs=(below(UNET, *NETWORK), READS_OWN_TEXT, WITH_VAE),
+    signs=(below(UNET, *NETWORK), READS_OWN_TEXT),
     network_signs=(*NETWORK, READS_PUBLISHED_TEXT),
     predicts=VELOCITY,
     told_prediction=as_published,
