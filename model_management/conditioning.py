@@ -2,7 +2,8 @@
 
 An entry is `[states, more]`. Of `more`, read here: "area" (height, width, top, left in cells, or ("percentage", ...) in
 shares of the picture), "strength", "mask" with "mask_strength" and "set_area_to_bounds", "start_percent",
-"end_percent". Everything else is the family's, see `Family.read_entry`.
+"end_percent"; "cross_attn_controlnet" and "pooled_output_controlnet", a text that only control nets read. Everything
+else is the family's, see `Family.read_entry`.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ from model_management.handles import Model
 
 #: A mask's bounding box is at least so many cells high and wide: smaller pieces say nothing to a network.
 LEAST_BOUNDS = 8
+
+#: What stands before the names of inputs that control nets read in the place of the network's.
+FOR_CONTROLS = "control_"
 
 
 def conditions_for(model: Model, conditioning: Sequence[Any], run: RunFacts, name: str) -> list[Condition]:
@@ -49,7 +53,7 @@ def _condition(model: Model, entry: Any, run: RunFacts, place: str) -> Condition
         grid = fit_mask(mask, run.latent)[:, 0] * more.get("mask_strength", 1.0)
     percent_to_sigma = model.predicts.schedule.percent_to_sigma
     return Condition(
-        inputs=model.family.read_entry(states, more, run),
+        inputs={**model.family.read_entry(states, more, run), **_for_controls(model, more, run)},
         area=_area(more, grid, height, width),
         strength=more.get("strength", 1.0),
         mask=grid,
@@ -58,6 +62,15 @@ def _condition(model: Model, entry: Any, run: RunFacts, place: str) -> Condition
         control=more.get("control"),
         may_repeat_text=model.family.may_repeat_text,
     )
+
+
+def _for_controls(model: Model, more: Mapping[str, Any], run: RunFacts) -> dict[str, Tensor]:
+    """The same inputs as the network's, of a text that only control nets read; none where there is no such text."""
+    if more.get("control") is None or "cross_attn_controlnet" not in more:
+        return {}
+    shown = {**more, "pooled_output": more["pooled_output_controlnet"]}
+    inputs = model.family.read_entry(more["cross_attn_controlnet"], shown, run)
+    return {FOR_CONTROLS + name: inputs[name] for name in ("context", "vector") if name in inputs}
 
 
 def _area(more: Mapping[str, Any], grid: Tensor | None, height: int, width: int) -> Area | None:

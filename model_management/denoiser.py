@@ -12,6 +12,7 @@ from torch.nn import Module
 from heddle.graph.errors import ShapeError
 from heddle.networks.hooks import NO_HOOKS, Hooks
 from heddle.samplers.conditions import Call, ConditionedDenoiser, denoiser_of
+from model_management.conditioning import FOR_CONTROLS
 from model_management.control_run import AskControls, no_controls
 from model_management.handles import Model
 from model_management.patches import AttentionInputPatch, AttentionPatch
@@ -34,7 +35,9 @@ def denoiser_for(model: Model, net: Module, ask_controls: AskControls = no_contr
     run = partial(net, hooks=hooks) if (hooks := hooks_of(model)) != NO_HOOKS else net
 
     def network(x: Tensor, timesteps: Tensor, call: Call, /) -> Tensor:
-        inputs: dict[str, Any] = {name: tensor.to(weight) for name, tensor in call.inputs.items()}
+        inputs: dict[str, Any] = {
+            name: tensor.to(weight) for name, tensor in call.inputs.items() if not name.startswith(FOR_CONTROLS)
+        }
         concat = inputs.pop("concat", None)
         own = x.shape[1]
         whole = x.to(weight) if concat is None else torch.cat([x.to(weight), concat], dim=1)

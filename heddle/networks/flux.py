@@ -19,6 +19,7 @@ from heddle.graph.errors import ShapeError
 from heddle.networks.modulation import Modulation, moved, normed, split_modulations
 from heddle.networks.once_per_shape import OncePerShape
 from heddle.networks.ops import Ops
+from heddle.networks.residuals import Residuals, add_to_tokens
 from heddle.networks.unet import embed_timesteps
 from heddle.numerics.attention import attend
 from heddle.numerics.patches import cut_patches, join_patches
@@ -257,6 +258,8 @@ class Flux(nn.Module):
         context: Tensor,
         vector: Tensor,
         guidance: Tensor | None = None,
+        *,
+        control: Residuals | None = None,
         **references: Tensor,
     ) -> Tensor:
         """One call of the net.
@@ -267,6 +270,7 @@ class Flux(nn.Module):
             context: [B, T, context_width], the encoded text.
             vector: [B, vector_width], the pooled text.
             guidance: [B]; None leaves it out. A net that knows none takes no notice of it.
+            control: what control nets add.
             references: latents [B, in_channels, h', w'] that the picture is to follow (Kontext), each of its own size;
                 in the order in which they are given, by whatever names.
         Returns: [B, out_channels, h, w].
@@ -281,12 +285,14 @@ class Flux(nn.Module):
         image = self.img_in(torch.cat([cut_patches(latent, SIDE) for latent in latents], dim=1))
         grids = tuple((latent.shape[2], latent.shape[3]) for latent in latents)
         turn = self.sequence_turns(text.shape[1], grids, self.config.axes, x.device)
-        for block in self.double_blocks:
+        for number, block in enumerate(self.double_blocks):
             image, text = block(image, text, time, turn)
+            image = image if control is None else add_to_tokens(image, control.blocks, number)
         length = text.shape[1]
         joined = torch.cat([text, image], dim=1)
-        for block in self.single_blocks:
+        for number, block in enumerate(self.single_blocks):
             joined = block(joined, time, turn)
+            joined = joined if control is None else add_to_tokens(joined, control.single_blocks, number, length)
         own = -(-x.shape[2] // SIDE) * -(-x.shape[3] // SIDE)
         return join_patches(self.final_layer(joined[:, length : length + own], time), x.shape[2], x.shape[3], side=SIDE)
 

@@ -19,7 +19,7 @@ from torch.nn.functional import gelu, interpolate
 from heddle.graph.errors import ShapeError
 from heddle.networks.hooks import NO_HOOKS, AttentionPlace, Hooks, place_named
 from heddle.networks.ops import AddingBlock, Ops
-from heddle.networks.residuals import Residuals
+from heddle.networks.residuals import Residuals, add_part
 from heddle.numerics.attention import attend
 
 NORM_GROUPS = 32
@@ -366,7 +366,7 @@ class UNet(nn.Module):
             timesteps: [B], in the units of the training, 0..999 for Stable Diffusion.
             context: [B, T, context_width], the encoded text.
             vector: [B, vector_width], for nets that take one.
-            control: what control nets add.
+            control: what control nets and adapters add.
             hooks: who steps in where the net attends.
         Returns: [B, out_channels, h, w].
         """
@@ -374,13 +374,13 @@ class UNet(nn.Module):
         if self.config.vector_width:
             time = time + self.label_emb(vector)
         skips: list[Tensor] = []
-        for stage in self.input_blocks:
+        for number, stage in enumerate(self.input_blocks):
             x = stage(x, time, context, x.shape[2:], hooks)
+            x = x if control is None else add_part(x, control.inside, number)
             skips.append(x)
         x = self.middle_block(x, time, context, x.shape[2:], hooks)
         if control is not None:
-            x = x + control.middle
-            skips = [skip + added for skip, added in zip(skips, control.skips, strict=True)]
+            skips, x = control.added_to(skips, x)
         for stage in self.output_blocks:
             x = torch.cat([x, skips.pop()], dim=1)
             # the skip that comes next has the size that an upsampling at the end of this stage goes back to

@@ -15,7 +15,7 @@ from model_management.checkpoint import open_checkpoint
 from model_management.control_files import open_control_net
 from model_management.families.known import FAMILIES
 from model_management.weights import Weights
-from nodes.conditioning.control import apply, apply_to_one, set_task
+from nodes.conditioning.control import apply, apply_to_one, set_type
 from nodes.sampling.ksampler import ksampler
 from tests.model_management import tiny
 from tests.nodes.fake_context import FakeContext
@@ -48,8 +48,8 @@ def run(files: tuple[Path, Path], positive: Any, negative: Any, ctx: FakeContext
     return ksampler(model, 5, 2, 3.0, "euler", "normal", positive, negative, LATENT, 1.0, ctx)["samples"]
 
 
-def test_both_sides_get_the_same_control_so_that_they_run_together() -> None:
-    net: Any = object()
+def test_both_sides_get_the_same_control_so_that_they_run_together(files) -> None:
+    net = open_control_net(files[1])
     first = apply(text(1), text(2), net, HINT, 0.5, 0.0, 1.0)
     ((_, one),), ((_, other),) = first
     assert one["control"] is other["control"]
@@ -88,5 +88,5 @@ def test_a_hint_of_another_size_is_told_once_a_run(files, ctx: FakeContext) -> N
 
 def test_a_type_for_a_net_that_knows_one_kind_is_told_to_change_nothing(files, ctx: FakeContext) -> None:
     net = open_control_net(files[1])
-    assert set_task(net, "depth", ctx) is net
+    assert set_type(net, "depth", ctx) is net
     assert "lines.safetensors" in ctx.notes[0]
