@@ -36,7 +36,7 @@ def denoiser_for(model: Model, net: Module, ask_controls: AskControls = no_contr
 
     def network(x: Tensor, timesteps: Tensor, call: Call, /) -> Tensor:
         inputs: dict[str, Any] = {
-            name: tensor.to(weight) for name, tensor in call.inputs.items() if not name.startswith(FOR_CONTROLS)
+            name: _beside(tensor, weight) for name, tensor in call.inputs.items() if not name.startswith(FOR_CONTROLS)
         }
         concat = inputs.pop("concat", None)
         own = x.shape[1]
@@ -71,6 +71,11 @@ def denoiser_for(model: Model, net: Module, ask_controls: AskControls = no_contr
         return run(whole, timesteps.to(weight.device), **inputs).to(x)
 
     return denoiser_of(network, model.predicts)
+
+
+def _beside(tensor: Tensor, weight: Tensor) -> Tensor:
+    """A call's input where the weights are, numbers of kinds (whole ones) in their own dtype."""
+    return tensor.to(weight) if tensor.is_floating_point() else tensor.to(weight.device)
 
 
 def hooks_of(model: Model) -> Hooks:

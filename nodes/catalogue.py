@@ -13,6 +13,7 @@ from nodes.conditioning import (
     sdxl_texts,
     texts,
     transformer_texts,
+    upscaling,
     vision,
 )
 from nodes.image import files, scale
@@ -28,7 +29,7 @@ from nodes.sampling import custom, guidance, guiders, ksampler, model_sampling, 
 
 MODULES = (
     *(checkpoints, parts, adapters, control_nets, vision_encoders),
-    *(texts, sdxl_texts, transformer_texts, combining, places, pictures, references, control, vision),
+    *(texts, sdxl_texts, transformer_texts, combining, places, pictures, references, upscaling, control, vision),
     *(ksampler, custom, samplers, schedulers, sigmas, guiders, guidance, model_sampling),
     *(empty, masking, autoencoder, tiles, latent_scale),
     *(merged_models, merged_texts, models_by_part, saving),

@@ -37,7 +37,8 @@ def sample_guided(
         watch(step, x, clean)
 
     space = model.latent
-    facts = RunFacts(tuple(latent.shape), space.start_of(latent), drawn, latent_image.get("noise_mask"))
+    mask, start = latent_image.get("noise_mask"), space.start_of(latent)
+    facts = RunFacts(tuple(latent.shape), start, drawn, mask, seed=noise.seed)
     with guider.hold(facts, ctx.weights, lambda done, size: ctx.check_cancelled(), ctx.note) as denoise:
         samples = run_sampler(
             sampler,
@@ -47,7 +48,7 @@ def sample_guided(
             latent,
             drawn,
             step_noise=step_noise(noise.seed),
-            mask=latent_image.get("noise_mask"),
+            mask=mask,
             mask_at=guider.mask_at,
             scale=space.scale,
             shift=space.shift,
