@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from heddle.graph.errors import WeightsError
+from heddle.graph.errors import HeddleError, WeightsError
 from model_management.adapter_files import MatchReport
 from model_management.control import ControlNet
 from model_management.control_transformers import is_flux_control, is_sd3_control, open_flux_control, open_sd3_control
@@ -18,15 +18,15 @@ from model_management.control_unets import (
 )
 from model_management.family import describe_names
 from model_management.handles import Model
-from model_management.header import read_header
+from model_management.header import Header, read_header
 from model_management.known_layouts import KNOWN_LAYOUTS
 from model_management.signs import has, has_prefix, holds
 from model_management.t2i_adapters import is_t2i_adapter, open_t2i_adapter
 
 #: What is met among control nets and is none, beside what `KNOWN_LAYOUTS` knows.
 STRANGERS = (
-    ("a full checkpoint or a diffusion model", has_prefix("model.diffusion_model.")),
-    ("a style adapter, which says nothing of places", has("style_embedding", "proj")),
+    ("a full checkpoint or a diffusion model", (has_prefix("model.diffusion_model."),)),
+    ("a style adapter, which says nothing of places", (has("style_embedding", "proj"),)),
 )
 
 
@@ -38,29 +38,45 @@ def open_control_net(path: Path | str, model: Model | None = None) -> ControlNet
     Raises: WeightsError, if the file is missing, damaged, no control net, or one of differences and no model is given.
     """
     header = read_header(path)
+    try:
+        net = _open(header, model)
+    except WeightsError:
+        raise
+    except (HeddleError, ValueError, IndexError, ZeroDivisionError) as problem:
+        raise WeightsError(
+            f"{header.path.name}: its sizes make no net: {problem}; the file is damaged or of another kind: "
+            "choose another",
+            file=header.path,
+        ) from problem
+    if net is None:
+        title = _title(header)
+        looks = f"; it looks like {title}" if title else ""
+        raise WeightsError(
+            f"{header.path.name} holds no control net known here{looks}: found were "
+            f"{describe_names(header)}; choose a control net or a T2I-Adapter",
+            file=header.path,
+        )
+    return net
+
+
+def _open(header: Header, model: Model | None) -> ControlNet | None:
+    """None for a file of no layout that is known."""
     if LOW_RANK in header:
         return open_low_rank_control(header)
-    for prefix in ("control_model.", ""):
-        if has_plain_names(header, prefix):
-            return open_unet_control(header, prefix, model)
-    if has_diffusers_names(header):
-        return open_unet_control(header, "", model)
+    prefix = next((each for each in ("control_model.", "") if has_plain_names(header, each)), None)
+    if prefix is not None or has_diffusers_names(header):
+        return open_unet_control(header, prefix or "", model)
     if is_flux_control(header):
         return open_flux_control(header)
     if is_sd3_control(header):
         return open_sd3_control(header)
-    if is_t2i_adapter(header):
-        return open_t2i_adapter(header)
-    titles = [
-        *STRANGERS,
-        *((layout.title, lambda file, signs=layout.signs: holds(signs, file)) for layout in KNOWN_LAYOUTS),
-    ]
-    title = next((title for title, sign in titles if sign(header)), None)
-    raise WeightsError(
-        f"{header.path.name} holds no control net known here{f'; it looks like {title}' if title else ''}: found were "
-        f"{describe_names(header)}; choose a control net or a T2I-Adapter",
-        file=header.path,
-    )
+    return open_t2i_adapter(header) if is_t2i_adapter(header) else None
+
+
+def _title(header: Header) -> str | None:
+    """What people call a file that is no control net, where that can be seen."""
+    known = ((layout.title, layout.signs) for layout in KNOWN_LAYOUTS)
+    return next((title for title, signs in (*STRANGERS, *known) if holds(signs, header)), None)
 
 
 def match_report(net: ControlNet) -> MatchReport | None:

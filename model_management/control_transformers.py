@@ -225,19 +225,20 @@ def _diffusers_flux_config(header: Header) -> FluxControlConfig:
         in_channels=patch_in // SIDE**2,
         has_guidance="time_text_embed.guidance_embedder.linear_1.weight" in header,
     )
-    modes = "controlnet_mode_embedder.weight"
-    kinds = header.shape(modes)[0] if modes in header else 0
-    pixels = "input_hint_block.conv_in.weight"
-    if pixels in header:
-        return FluxControlConfig(net, header.shape(pixels)[1], reads_pixels=True, kinds=kinds)
-    return FluxControlConfig(net, header.shape("controlnet_x_embedder.weight")[1] // SIDE**2, kinds=kinds)
+    return _with_hint(header, net, "input_hint_block.conv_in.weight", "controlnet_x_embedder.weight")
 
 
 def _xlabs_config(header: Header) -> FluxControlConfig:
-    net, pixels = flux_config(header, ""), "input_hint_block.0.weight"
+    return _with_hint(header, flux_config(header, ""), "input_hint_block.0.weight", "pos_embed_input.weight")
+
+
+def _with_hint(header: Header, net: FluxConfig, pixels: str, latents: str) -> FluxControlConfig:
+    """pixels, latents: the first layer that reads hints, in files that have the one or the other."""
+    modes = "controlnet_mode_embedder.weight"
+    kinds = header.shape(modes)[0] if modes in header else 0
     if pixels in header:
-        return FluxControlConfig(net, header.shape(pixels)[1], reads_pixels=True)
-    return FluxControlConfig(net, header.shape("pos_embed_input.weight")[1] // SIDE**2)
+        return FluxControlConfig(net, header.shape(pixels)[1], reads_pixels=True, kinds=kinds)
+    return FluxControlConfig(net, header.shape(latents)[1] // SIDE**2, kinds=kinds)
 
 
 def _diffusers_sd3_config(header: Header) -> MmditControlConfig:

@@ -178,9 +178,10 @@ def control_config(header: Header, prefix: str) -> ControlNetConfig:
 
 def hint_sizes(header: Header, prefix: str) -> tuple[int, tuple[int, ...]]:
     """Channels of the hint, and those between the layers that read it."""
+    channels = header.shape(f"{prefix}input_hint_block.0.weight")[1]
     layers = (f"{prefix}input_hint_block.{number}.weight" for number in count(0, 2))
     *shapes, _last = [header.shape(name) for name in takewhile(header.__contains__, layers)]
-    return header.shape(f"{prefix}input_hint_block.0.weight")[1], tuple(shape[0] for shape in shapes)
+    return channels, tuple(shape[0] for shape in shapes)
 
 
 def _union_config(header: Header, prefix: str) -> UnionConfig:

@@ -98,13 +98,13 @@ KNOWN_LAYOUTS = (
     network("PixArt", "y_embedder.y_embedding", "t_block.1.weight"),
     KnownLayout(
         "a ControlNet",
-        (either(has_prefix("control_model."), has_prefix("controlnet_cond_embedding.")),),
-        "ControlNets are not supported yet; they go beside a checkpoint, not in its place",
+        (either(has_prefix("control_model."), has_prefix("controlnet_"), has("lora_controlnet")),),
+        "put it into the controlnet folder and load it with Load ControlNet Model, beside a checkpoint",
     ),
     KnownLayout(
         "a LoRA or another small change to a model",
         (has_ending(*ADAPTER_ENDINGS),),
-        "LoRAs are not supported yet; they go beside a checkpoint, not in its place",
+        "put it into the loras folder and load it with Load LoRA, beside a checkpoint",
     ),
     KnownLayout(
         "a textual inversion",

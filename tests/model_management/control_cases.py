@@ -1,25 +1,15 @@
-"""Control nets of the diffusers library, tiny, with weights and inputs that follow from names and seeds.
-
-What that library makes of them lies in `tests/data/control_numbers.*`, written by `make_control_numbers.py`.
-"""
+"""Control nets of the diffusers library, tiny, and what they are shown: cases for `test_control_numbers.py`."""
 
 from __future__ import annotations
 
-import json
 import math
 import zlib
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from heddle.networks.unet import embed_timesteps
-
-DATA = Path(__file__).parents[1] / "data"
-SHAPES, NUMBERS = DATA / "control_numbers.json", DATA / "control_numbers.safetensors"
-KEPT = 150  # numbers of each result
 
 SD1: dict[str, Any] = {
     "block_out_channels": (32, 64),
@@ -184,25 +174,3 @@ def inputs_of(case: str) -> dict[str, Tensor]:
         spread = embed_timesteps(TIME_IDS.flatten(), 8).reshape(2, -1)
         made["vector"] = torch.cat([noise("pooled", 2, POOLED_WIDTH), spread], dim=1)
     return made
-
-
-def kept(tensor: Tensor) -> Tensor:
-    """Some of a result's numbers, from all over it."""
-    flat = tensor.detach().float().flatten()
-    return flat[:: max(1, len(flat) // KEPT)][:KEPT].contiguous()
-
-
-@cache
-def _shapes() -> dict[str, dict[str, list[int]]]:
-    return json.loads(SHAPES.read_text())
-
-
-def control_tensors(case: str) -> dict[str, Tensor]:
-    """A control net's state dict, by diffusers' names."""
-    return {name: weight(name, tuple(shape)) for name, shape in _shapes()[f"control {case}"].items()}
-
-
-def network_tensors(case: str) -> dict[str, Tensor]:
-    """The state dict of the network that a control net is for, by diffusers' names."""
-    shapes = _shapes()[f"network {CASES[case]['network']}"]
-    return {name: weight(name, tuple(shape)) for name, shape in shapes.items()}

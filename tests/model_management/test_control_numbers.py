@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
 from heddle.adapters.transformer_names import diffusers_targets
@@ -16,31 +16,23 @@ from heddle.networks.mmdit import Mmdit, MmditConfig
 from heddle.networks.ops import PLAIN
 from heddle.networks.residuals import Residuals
 from model_management.checkpoint import model_of, open_network, stored_net
-from model_management.control_files import open_control_net
+from model_management.control_files import match_report, open_control_net
 from model_management.families.flux.family import FLUX as FLUX_FAMILY
 from model_management.families.known import FAMILIES
 from model_management.families.sd3.family import SD3 as SD3_FAMILY
 from model_management.handles import Model
 from model_management.header import read_header
 from model_management.weights import Weights
-from tests.model_management.control_cases import (
-    CASES,
-    NUMBERS,
-    control_tensors,
-    inputs_of,
-    kept,
-    network_tensors,
-)
+from tests.model_management.control_cases import CASES, inputs_of
+from tests.model_management.control_oracle import ask
 
-FOUND = load_file(NUMBERS)
 UNETS = [case for case in CASES if not CASES[case]["control"][0].startswith(("SD3", "Flux"))]
 TRANSFORMERS = [case for case in CASES if case not in UNETS]
 
 
-def network_of(case: str, folder: Path) -> Model:
-    """The handle of the network that a control net is for."""
+def network_of(case: str, theirs: dict[str, Tensor], folder: Path) -> Model:
+    """The handle of the network that a control net is for, with these weights."""
     path = folder / "network.safetensors"
-    theirs = network_tensors(case)
     if case in UNETS:
         save_file(theirs, path)
         return open_network(path, FAMILIES)
@@ -103,18 +95,20 @@ def parts_of(added: Residuals) -> dict[str, Tensor | None]:
 
 def see_that_close(got: Tensor, wanted: Tensor) -> None:
     assert wanted.std() > 1e-3
-    assert (kept(got) - wanted).abs().max() <= 2e-5 * wanted.abs().max()
+    assert (got - wanted).abs().max() <= 2e-5 * wanted.abs().max()
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_it_gives_what_diffusers_net_gives_and_the_network_makes_the_same_of_it(case: str, tmp_path: Path):
+    wanted = ask(case)
     path = tmp_path / "diffusion_pytorch_model.safetensors"
-    save_file(control_tensors(case), path)
-    added, out = steps(case, network_of(case, tmp_path), path)
+    save_file({name: tensor.contiguous() for name, tensor in wanted.control.items()}, path)
+    added, out = steps(case, network_of(case, wanted.network, tmp_path), path)
     parts = parts_of(added)
-    wanted = {key.partition(".")[2]: each for key, each in FOUND.items() if key.startswith(f"{case}.")}
-    assert parts.keys() | {"out"} == wanted.keys()
+    assert parts.keys() == wanted.added.keys()
     for name, got in parts.items():
         assert got is not None
-        see_that_close(got, wanted[name])
-    see_that_close(out, wanted["out"])
+        see_that_close(got, wanted.added[name])
+    see_that_close(out, wanted.out)
+    report = match_report(open_control_net(path))
+    assert report is None or report.unmatched == ()

@@ -1,34 +1,36 @@
-"""Writes `tests/data/control_numbers.*`, where diffusers is installed: run it with `python -m`.
-
-The numbers there were made with diffusers 0.42.1 and torch 2.13 on a CPU.
-"""
+"""What diffusers' control nets and networks give for the cases of `control_cases.py`."""
 
 from __future__ import annotations
 
-import json
-from importlib import import_module
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from tests.model_management.control_cases import (
-    CASES,
-    NETWORKS,
-    NUMBERS,
-    POOLED_WIDTH,
-    SHAPES,
-    TIME_IDS,
-    inputs_of,
-    kept,
-    weight,
-)
+from tests.model_management.control_cases import CASES, NETWORKS, POOLED_WIDTH, TIME_IDS, inputs_of, weight
+from tests.oracles import diffusers
+
+
+class Answer(NamedTuple):
+    """control, network: state dicts by diffusers' names. added: what the control net gives. out: a whole step."""
+
+    control: dict[str, Tensor]
+    network: dict[str, Tensor]
+    added: dict[str, Tensor]
+    out: Tensor
+
+
+@torch.no_grad()
+def ask(case: str) -> Answer:
+    name, config = CASES[case]["control"]
+    control, network = filled(name, config), network_of(name, NETWORKS[CASES[case]["network"]])
+    run = sd3_numbers if name.startswith("SD3") else flux_numbers if name.startswith("Flux") else unet_numbers
+    return Answer(control.state_dict(), network.state_dict(), *run(case, control, network))
 
 
 def filled(name: str, config: dict[str, Any]) -> nn.Module:
     """A net of diffusers with the weights that its names stand for."""
-    net = getattr(import_module("diffusers"), name)(**config)
+    net = getattr(diffusers(), name)(**config)
     state = {key: weight(key, tuple(tensor.shape)) for key, tensor in net.state_dict().items()}
     net.load_state_dict(state)
     return net.eval()
@@ -121,24 +123,3 @@ def packed(latent: Tensor) -> Tensor:
     batch, channels, height, width = latent.shape
     cut = latent.reshape(batch, channels, height // 2, 2, width // 2, 2)
     return cut.permute(0, 2, 4, 1, 3, 5).reshape(batch, -1, 4 * channels)
-
-
-@torch.no_grad()
-def main() -> None:
-    shapes: dict[str, Any] = {}
-    numbers: dict[str, Tensor] = {}
-    for case, parts in CASES.items():
-        name, config = parts["control"]
-        control, network = filled(name, config), network_of(name, NETWORKS[parts["network"]])
-        for key, net in ((f"control {case}", control), (f"network {parts['network']}", network)):
-            shapes[key] = {weight: list(tensor.shape) for weight, tensor in net.state_dict().items()}
-        run = sd3_numbers if name.startswith("SD3") else flux_numbers if name.startswith("Flux") else unet_numbers
-        found, out = run(case, control, network)
-        for key, tensor in (found | {"out": out}).items():
-            numbers[f"{case}.{key}"] = kept(tensor)
-    SHAPES.write_text(json.dumps(shapes, separators=(",", ":")) + "\n")
-    save_file(numbers, NUMBERS, {"origin": "diffusers 0.42.1; see tests/model_management/make_control_numbers.py"})
-
-
-if __name__ == "__main__":
-    main()
