@@ -35,7 +35,7 @@ def conditions_for(model: Model, conditioning: Sequence[Any], run: RunFacts, nam
         name: of the input that it came in by, for messages.
     Raises: GraphError or ShapeError, if an entry is none.
     """
-    facts = replace(run, side=name)
+    facts = replace(run, side=name, in_channels=model.config.in_channels)
     return [_condition(model, entry, facts, f"{name}, entry {number}") for number, entry in enumerate(conditioning)]
 
 

@@ -27,6 +27,13 @@ from model_management.t2i_adapters import is_t2i_adapter, open_t2i_adapter
 STRANGERS = (
     ("a full checkpoint or a diffusion model", (has_prefix("model.diffusion_model."),)),
     ("a style adapter, which says nothing of places", (has("style_embedding", "proj"),)),
+    (
+        "a control net of Qwen-Image",
+        (has("controlnet_blocks.0.weight", "transformer_blocks.0.img_mlp.net.0.proj.weight"),),
+    ),
+    ("MistoLine's control net of FLUX.1", (has("controlnet_blocks.0.linear.weight"),)),
+    ("a control net of Stable Cascade", (has("backbone.0.0.weight"),)),
+    ("a control net of Hunyuan-DiT", (has("after_proj_list.18.bias"),)),
 )
 
 

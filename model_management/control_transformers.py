@@ -29,6 +29,7 @@ from model_management.family import NetPart
 from model_management.handles import Model
 from model_management.header import Header
 from model_management.places import Place
+from model_management.signs import either, has, holds
 from model_management.stored_net import StoredNet
 from model_management.tensor_reading import open_tensors
 from model_management.transformer_sizes import flux_config
@@ -60,9 +61,8 @@ _SD3_PICTURE_BLOCK = {
 
 
 def is_flux_control(header: Header) -> bool:
-    return "controlnet_x_embedder.weight" in header or (
-        "controlnet_blocks.0.weight" in header and "double_blocks.0.img_attn.qkv.weight" in header
-    )
+    own_names = ("controlnet_blocks.0.weight", "double_blocks.0.img_attn.qkv.weight")
+    return holds((either(has("controlnet_x_embedder.weight", "x_embedder.weight"), has(*own_names)),), header)
 
 
 def is_sd3_control(header: Header) -> bool:

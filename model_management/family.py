@@ -131,6 +131,7 @@ class RunFacts:
     mask: of the latent, where it has one: [B, H, W] or [B, 1, H, W], 1 = drawn anew.
     side: the input that the conditioning came in by: "positive", "negative" ...
     seed: of the run's noise.
+    in_channels: that the network takes, of the latent and of what is joined to it; 0 where nobody asks.
     """
 
     shape: tuple[int, ...]
@@ -139,6 +140,7 @@ class RunFacts:
     mask: Tensor | None = None
     side: str = ""
     seed: int = 0
+    in_channels: int = 0
 
 
 #: A family's text encoders are told from all others by themselves, whatever word is chosen where they are loaded.

@@ -240,6 +240,14 @@ def test_strangers_are_refused_by_what_they_are(tmp_path: Path, checkpoint: Path
     style = {"style_embedding": torch.zeros(1, 2, 4), "proj": torch.zeros(4, 6)}
     with pytest.raises(WeightsError, match="a style adapter"):
         open_control_net(written(tmp_path / "style.safetensors", style))
+    names = (
+        "controlnet_blocks.0.weight",
+        "controlnet_x_embedder.weight",
+        "transformer_blocks.0.img_mlp.net.0.proj.weight",
+    )
+    qwen = {name: torch.zeros(4, 4) for name in names}
+    with pytest.raises(WeightsError, match="a control net of Qwen-Image"):
+        open_control_net(written(tmp_path / "qwen.safetensors", qwen))
 
 
 def test_a_damaged_file_is_refused_in_words(tmp_path: Path):
