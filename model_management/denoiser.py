@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -11,14 +11,16 @@ from torch.nn import Module
 
 from heddle.graph.errors import ShapeError
 from heddle.networks.hooks import NO_HOOKS, Hooks
-from heddle.samplers.conditions import Call, ConditionedDenoiser, denoiser_of
+from heddle.samplers.conditions import Call, ConditionedDenoiser, Network, denoiser_of
 from model_management.conditioning import FOR_CONTROLS
-from model_management.control_run import AskControls, no_controls
+from model_management.control_run import AskControls, Note, no_controls
 from model_management.handles import Model
-from model_management.patches import AttentionInputPatch, AttentionPatch
+from model_management.patches import AttentionInputPatch, AttentionPatch, HooksPatch, NetworkPatch
 
 
-def denoiser_for(model: Model, net: Module, ask_controls: AskControls = no_controls) -> ConditionedDenoiser:
+def denoiser_for(
+    model: Model, net: Module, ask_controls: AskControls = no_controls, note: Note = lambda text: None
+) -> ConditionedDenoiser:
     """The clean guess of a model's net, read as the model says.
 
     Latents may lie anywhere and in any dtype, the guess comes back where and as they were; the net runs in its own.
@@ -27,12 +29,13 @@ def denoiser_for(model: Model, net: Module, ask_controls: AskControls = no_contr
     Args:
         net: what `weights.hold(model)` gives.
         ask_controls: gives what control nets add to a call.
+        note: told what those who stand around the network have to say.
     Returns: `(x [N, C, h, w], sigma 0-d, call) -> clean [N, C, h, w]`, in the network's units. It raises ShapeError
         for latents or texts that were made for another family.
     """
     config = model.config
     weight = next(net.parameters())
-    run = partial(net, hooks=hooks) if (hooks := hooks_of(model)) != NO_HOOKS else net
+    hooks_at = hooks_of(model)
 
     def network(x: Tensor, timesteps: Tensor, call: Call, /) -> Tensor:
         inputs: dict[str, Any] = {
@@ -68,9 +71,15 @@ def denoiser_for(model: Model, net: Module, ask_controls: AskControls = no_contr
         control = ask_controls(x, timesteps, call)
         if control is not None:
             inputs["control"] = control.to(weight)
-        return run(whole, timesteps.to(weight.device), **inputs).to(x)
+        hooks = hooks_at(call)
+        if hooks != NO_HOOKS:
+            inputs["hooks"] = hooks
+        return net(whole, timesteps.to(weight.device), **inputs).to(x)
 
-    return denoiser_of(network, model.predicts)
+    whole: Network = network
+    for patch in model.patches_of(NetworkPatch):
+        whole = patch.begin(whole, model.predicts, note)
+    return denoiser_of(whole, model.predicts)
 
 
 def _beside(tensor: Tensor, weight: Tensor) -> Tensor:
@@ -78,9 +87,19 @@ def _beside(tensor: Tensor, weight: Tensor) -> Tensor:
     return tensor.to(weight) if tensor.is_floating_point() else tensor.to(weight.device)
 
 
-def hooks_of(model: Model) -> Hooks:
-    """Who steps in where the model's net attends, by what was put into this copy."""
-    return Hooks(
+def hooks_of(model: Model) -> Callable[[Call], Hooks]:
+    """Who steps into a call of the model's net: first those of the call itself, so that what stands in for attention
+    there is asked first, then what was put into this copy of the model."""
+    always = Hooks(
         inputs=tuple(patch.change for patch in model.patches_of(AttentionInputPatch)),
         attentions=tuple(patch.replace for patch in model.patches_of(AttentionPatch)),
     )
+    patches = model.patches_of(HooksPatch)
+
+    def hooks_at(call: Call) -> Hooks:
+        hooks = always
+        for patch in patches:
+            hooks = hooks + patch.at(call)
+        return hooks if call.hooks is None else call.hooks + hooks
+
+    return hooks_at

@@ -261,5 +261,5 @@ def _exactly_if_needed(vae: Vae, weights: Weights, each_bytes: int, run: Callabl
     if not is_half or bool(made.isfinite().all()):
         return made
     note("in half precision the VAE gave numbers that are not finite; it ran again in float32")
-    with weights.hold(replace(vae, stored=replace(vae.stored, is_exact=True)), each_bytes) as net:
+    with weights.hold(replace(vae, stored=replace(vae.stored, dtype=torch.float32)), each_bytes) as net:
         return run(net)

@@ -37,19 +37,19 @@ class StoredNet:
     """One net of one file. Cheap: it holds names and places, no weight.
 
     role: "network", "text" or "vae"; the ledger chooses by it which dtype to compute in.
-    is_exact: it is computed in float32 wherever it is.
+    dtype: what its weights are kept and computed in; None = as the ledger chooses.
     """
 
     role: str
     header: Header
     part: NetPart
     config: Any
-    is_exact: bool = field(default=False, kw_only=True)
+    dtype: torch.dtype | None = field(default=None, kw_only=True)
 
     @property
     def key(self) -> tuple[object, ...]:
         """Equal for nets with equal weights, also where a file was opened twice."""
-        return (self.header.stamp, self.part.prefix, self.is_exact)
+        return (self.header.stamp, self.part.prefix, self.dtype)
 
     @cached_property
     def shapes(self) -> dict[str, tuple[int, ...]]:

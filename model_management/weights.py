@@ -130,9 +130,11 @@ class Weights:
 
         Float32 on a CPU, which has no fast halves. Elsewhere the large network in half precision, in the kind it was
         published in; text encoders in float32, since they are small and run once; VAEs in bfloat16, since in float16
-        activations of published ones overflow.
+        activations of published ones overflow. All that unless the handle asks for one.
         """
-        if self.device.type == "cpu" or stored.role == "text" or stored.is_exact:
+        if stored.dtype is not None:
+            return stored.dtype
+        if self.device.type == "cpu" or stored.role == "text":
             return torch.float32
         if self._has_bfloat16 is None:
             self._has_bfloat16 = self.device.type != "cuda" or torch.cuda.is_bf16_supported(including_emulation=False)

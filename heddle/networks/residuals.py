@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 import torch
 from torch import Tensor
+from torch.nn.functional import interpolate
 
 #: One entry for each block of a kind, None where nothing is added; blocks behind the last entry get nothing either.
 Parts: TypeAlias = "tuple[Tensor | None, ...]"
@@ -52,8 +53,8 @@ class Residuals:
 
     def added_to(self, skips: Sequence[Tensor], middle: Tensor) -> tuple[list[Tensor], Tensor]:
         """What a UNet has for its way up, with what is added to it there."""
-        middle = middle if self.middle is None else middle + self.middle
-        return [add_part(skip, self.skips, number) for number, skip in enumerate(skips)], middle
+        skips = [add_part(skip, self.skips, number) for number, skip in enumerate(skips)]
+        return skips, add_part(middle, (self.middle,), 0)
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> Residuals:
         def of(part: Tensor | None) -> Tensor | None:
@@ -69,9 +70,13 @@ class Residuals:
 
 
 def add_part(x: Tensor, parts: Parts, number: int) -> Tensor:
-    """What the block of this number gives, with what is added to it."""
+    """What the block of this number gives, with what is added to it. Where a hook made that smaller, so is this."""
     part = parts[number] if number < len(parts) else None
-    return x if part is None else x + part
+    if part is None:
+        return x
+    if x.shape[2:] != part.shape[2:]:
+        part = interpolate(part, size=x.shape[2:], mode="bilinear", antialias=True)
+    return x + part
 
 
 def add_to_tokens(x: Tensor, parts: Parts, number: int, start: int = 0) -> Tensor:

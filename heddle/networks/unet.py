@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn.functional import gelu, interpolate
 
 from heddle.graph.errors import ShapeError
-from heddle.networks.hooks import NO_HOOKS, AttentionPlace, Hooks, place_named
+from heddle.networks.hooks import NO_HOOKS, AttentionPlace, Hooks, StagePlace, on_grid, place_named, stage_named
 from heddle.networks.ops import AddingBlock, Ops
 from heddle.networks.residuals import Residuals, add_part
 from heddle.numerics.attention import attend
@@ -100,6 +100,11 @@ class UNetConfig:
     def reads_itself(self, level: int) -> bool:
         return not (self.text_only and self.text_only[level])
 
+    @property
+    def stages_down(self) -> int:
+        """How many input blocks there are: the first layer, the residual blocks, what halves between levels."""
+        return sum(self.blocks) + len(self.blocks)
+
     def heads_of(self, channels: int) -> int:
         return self.heads if self.head_width is None else channels // self.head_width
 
@@ -161,12 +166,16 @@ class CrossAttention(nn.Module):
         self.to_v = ops.Linear(context_width, width, bias=False)
         self.to_out = nn.Sequential(ops.Linear(width, width), nn.Identity())
 
-    def forward(self, x: Tensor, context: Tensor, hooks: Hooks = NO_HOOKS) -> Tensor:
-        if self.place is None:
+    def forward(self, x: Tensor, context: Tensor, hooks: Hooks = NO_HOOKS, grid: tuple[int, int] = (0, 0)) -> Tensor:
+        if self.place is None or hooks is NO_HOOKS:
             return self.to_out(attend(self.to_q(x), self.to_k(context), self.to_v(context), self.heads))
-        x, keys_of, values_of = hooks.change_inputs(self.place, x, context, context)
-        q, k, v = self.to_q(x), self.to_k(keys_of), self.to_v(values_of)
-        return self.to_out(hooks.attend(self.place, q, k, v, self.heads))
+        place = on_grid(self.place, grid)
+
+        def run(x: Tensor, keys_of: Tensor, values_of: Tensor) -> Tensor:
+            q, k, v = self.to_q(x), self.to_k(keys_of), self.to_v(values_of)
+            return self.to_out(hooks.attend(place, q, k, v, self.heads))
+
+        return hooks.attention(place, x, context, run)
 
 
 class GatedGelu(nn.Module):
@@ -209,10 +218,12 @@ class TransformerBlock(nn.Module):
         self.norm3 = ops.LayerNorm(width)
         self.ff = FeedForward(width, ops)
 
-    def forward(self, x: Tensor, context: Tensor, hooks: Hooks = NO_HOOKS) -> Tensor:
+    def forward(self, x: Tensor, context: Tensor, hooks: Hooks = NO_HOOKS, grid: tuple[int, int] = (0, 0)) -> Tensor:
         own = self.norm1(x)
-        x = x + self.attn1(own, own if self.reads_itself else context, hooks)
-        x = x + self.attn2(self.norm2(x), context, hooks)
+        x = x + self.attn1(own, own if self.reads_itself else context, hooks, grid)
+        if hooks.between and self.attn2.place is not None:
+            x = hooks.change_between(on_grid(self.attn2.place, grid), x)
+        x = x + self.attn2(self.norm2(x), context, hooks, grid)
         return x + self.ff(self.norm3(x))
 
 
@@ -237,14 +248,14 @@ class SpatialTransformer(AddingBlock):
         return self.proj_out
 
     def forward(self, x: Tensor, context: Tensor, hooks: Hooks = NO_HOOKS) -> Tensor:
-        height = x.shape[2]
+        height, width = x.shape[2:]
         h = self.norm(x)
         if self.is_linear:
             h = self.proj_in(rearrange(h, "b c h w -> b (h w) c"))
         else:
             h = rearrange(self.proj_in(h), "b c h w -> b (h w) c")
         for block in self.transformer_blocks:
-            h = block(h, context, hooks)
+            h = block(h, context, hooks, (height, width))
         if self.is_linear:
             h = rearrange(self.proj_out(h), "b (h w) c -> b c h w", h=height)
         else:
@@ -279,8 +290,11 @@ class Stage(nn.ModuleList):
 
     def __init__(self, *layers: nn.Module) -> None:
         super().__init__(layers)
+        self.place: StagePlace | None = None  # in a net that asks hooks
 
     def forward(self, x: Tensor, time: Tensor, context: Tensor, size: torch.Size, hooks: Hooks = NO_HOOKS) -> Tensor:
+        if self.place is not None:
+            x = hooks.enter(self.place, x)
         for layer in self:
             match layer:
                 case ResBlock():
@@ -291,7 +305,7 @@ class Stage(nn.ModuleList):
                     x = layer(x, size)
                 case _:
                     x = layer(x)
-        return x
+        return x if self.place is None else hooks.leave(self.place, x)
 
 
 class UNet(nn.Module):
@@ -347,6 +361,8 @@ class UNet(nn.Module):
                 module.attn2.place = place_named(f"{name}.attn2")
                 if module.reads_itself:
                     module.attn1.place = place_named(f"{name}.attn1")
+            elif isinstance(module, Stage):
+                module.place = stage_named(name)
 
     def _stage(self, in_channels: int, level: int, depth: int, ops: Ops) -> Stage:
         width, reads_itself = self.config.widths[level], self.config.reads_itself(level)
@@ -387,7 +403,7 @@ class UNet(nn.Module):
             vector: [B, vector_width], for nets that take one.
             label: [B], the number of a kind, for nets that tell kinds apart.
             control: what control nets and adapters add.
-            hooks: who steps in where the net attends.
+            hooks: who steps in.
         Returns: [B, out_channels, h, w].
         """
         time = self.time_embed(embed_timesteps(timesteps, self.config.widths[0]).to(x.dtype))
@@ -403,8 +419,11 @@ class UNet(nn.Module):
         x = self.middle_block(x, time, context, x.shape[2:], hooks)
         if control is not None:
             skips, x = control.added_to(skips, x)
-        for stage in self.output_blocks:
-            x = torch.cat([x, skips.pop()], dim=1)
+        for number, stage in enumerate(self.output_blocks):
+            skip = skips.pop()
+            if hooks.joining:
+                x, skip = hooks.join(StagePlace("output", number), x, skip)
+            x = torch.cat([x, skip], dim=1)
             # the skip that comes next has the size that an upsampling at the end of this stage goes back to
             x = stage(x, time, context, skips[-1].shape[2:] if skips else x.shape[2:], hooks)
         return self.out(x)

@@ -94,6 +94,10 @@ class Call:
     areas: for each part of the call, the piece of the latent that it is about; None = all of it. The items of the call
         are the parts' one after the other, each as many as the latents of the run.
     on_grid: the inputs that lie on the latent's grid.
+    whole: height and width of the whole latent, in cells.
+    hooks: who steps in while the network runs this call, as the network knows them; None = nobody.
+    conditions: of each part, the condition that it is made under.
+    kind: tells calls that are made beside the plain ones, and differ from them, apart.
     """
 
     inputs: Mapping[str, Tensor]
@@ -102,6 +106,16 @@ class Call:
     level: float = math.inf
     areas: tuple[Area | None, ...] = ()
     on_grid: frozenset[str] = frozenset({"concat"})
+    whole: tuple[int, int] = (0, 0)
+    hooks: Any = None
+    conditions: tuple[Condition, ...] = ()
+    kind: str = ""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of what the network is given, in cells: the same for all parts of a call."""
+        area = next(iter(self.areas), None)
+        return self.whole if area is None else (area.height, area.width)
 
 
 class ConditionedDenoiser(Protocol):
@@ -280,7 +294,10 @@ def _join(batch: Sequence[_Part], level: float) -> Call:
         inputs[name] = torch.cat(same_length(*tensors) if name == "context" else tensors)
     sides = tuple(part.side for part in batch for _ in range(len(part.latent)))
     first = batch[0].condition
-    return Call(inputs, sides, first.control, level, tuple(part.area for part in batch), first.on_grid)
+    areas = tuple(part.area for part in batch)
+    height, width = batch[0].x.shape[-2:]
+    conditions = tuple(part.condition for part in batch)
+    return Call(inputs, sides, first.control, level, areas, first.on_grid, (height, width), conditions=conditions)
 
 
 def same_length(*contexts: Tensor) -> tuple[Tensor, ...]:

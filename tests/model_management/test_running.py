@@ -1,16 +1,20 @@
 """Texts encoded, latents denoised, images coded: what nodes call."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from heddle.graph.errors import Cancelled, GraphError, ShapeError
+from heddle.networks.hooks import NO_HOOKS, Hooks
 from heddle.numerics.emphasis import EMPHASES
-from heddle.samplers.conditions import Call
+from heddle.samplers.conditions import Area, Call, Condition, condition_sides
 from model_management import image_coding, text_encoding
 from model_management.checkpoint import OpenedCheckpoint, open_checkpoint
 from model_management.denoiser import denoiser_for
 from model_management.families.known import FAMILIES
 from model_management.image_coding import decode_latent, encode_image
+from model_management.patches import HooksPatch
 from model_management.text_encoding import encode_text
 from model_management.weights import Weights
 from tests.heddle.networks import plain
@@ -129,6 +133,31 @@ def test_latents_and_texts_of_another_family_are_refused(opened, weights):
             denoise(torch.zeros(1, 16, 4, 4), torch.tensor(1.0), Call({"context": torch.zeros(1, 6, 64)}))
         with pytest.raises(ShapeError, match="768 wide, but this model wants 64"):
             denoise(torch.zeros(1, 4, 4, 4), torch.tensor(1.0), Call({"context": torch.zeros(1, 6, 768)}))
+
+
+def test_what_steps_in_is_told_what_each_call_is_about(opened, weights):
+    told: list[Call] = []
+
+    def at(call: Call) -> Hooks:
+        told.append(call)
+        return Hooks(entering=(lambda place, x: x + 1,)) if call.level > 1 else NO_HOOKS
+
+    def by_call(call: Call, /) -> Call:
+        return replace(call, hooks=Hooks(entering=(lambda place, x: x - 1,)))
+
+    text = torch.randn(1, 6, 64)
+    sides = {"positive": [Condition({"context": text}), Condition({"context": text}, area=Area(4, 2, 0, 3))]}
+    x = torch.randn(2, 4, 8, 6)
+    model = opened.model.with_patch("step in", HooksPatch(at))
+    with torch.inference_mode(), weights.hold(model) as net:
+        plain_guess, hooked = (condition_sides(denoiser_for(each, net), sides) for each in (opened.model, model))
+        low, high = torch.tensor(0.5), torch.tensor(2.0)
+        torch.testing.assert_close(hooked(x, low, ["positive"]), plain_guess(x, low, ["positive"]))
+        assert [call.size for call in told] == [(8, 6), (4, 2)]
+        assert all(call.whole == (8, 6) and call.sides == ("positive",) * 2 for call in told)
+        wanted = plain_guess(x, high, ["positive"])["positive"]
+        assert not torch.allclose(hooked(x, high, ["positive"])["positive"], wanted, atol=1e-3)
+        torch.testing.assert_close(hooked(x, high, ["positive"], by_call)["positive"], wanted)
 
 
 def test_an_image_becomes_the_mean_of_its_latents(opened, weights, states):

@@ -28,7 +28,7 @@ class Halves(Weights):
     """A ledger of a device that computes VAEs in float16."""
 
     def compute_dtype(self, stored: StoredNet) -> torch.dtype:
-        return torch.float32 if stored.is_exact else torch.float16
+        return stored.dtype or torch.float16
 
 
 @pytest.fixture(scope="module")
