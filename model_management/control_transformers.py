@@ -15,6 +15,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from heddle.adapters.transformer_names import diffusers_targets
+from heddle.graph.errors import WeightsError
 from heddle.networks.control_flux import FluxControlConfig, FluxControlNet
 from heddle.networks.control_mmdit import MmditControlConfig, MmditControlNet, PictureControlNet
 from heddle.networks.flux import SIDE, FluxConfig
@@ -74,7 +75,7 @@ def open_flux_control(header: Header) -> ControlNet:
     if "controlnet_x_embedder.weight" in header:
         config = _diffusers_flux_config(header)
         halves = header.numbered("input_hint_block.blocks.")
-        named = {"controlnet_mode_embedder.weight": "controlnet_mode_embedder.weight"}
+        named: dict[str, str] = {}
         for layer in ("conv_in", "conv_out", *(f"blocks.{number}" for number in range(halves))):
             ours = hint_layer(layer, halves)
             named |= {f"{ours}.{kind}": f"input_hint_block.{layer}.{kind}" for kind in ("weight", "bias")}
@@ -82,12 +83,11 @@ def open_flux_control(header: Header) -> ControlNet:
     else:
         stored = stored_net(ROLE, header, NetPart("", lambda file, prefix: _xlabs_config(file), FluxControlNet))
     config = stored.config
-    has_mask = config.hint_channels == LATENT_CHANNELS + 1
     kind = ControlKind(
         made_for=FLUX,
         reads=("context", "vector", "guidance"),
         misfit=_flux_misfit,
-        hint=PixelHint(config.hint_channels) if config.reads_pixels else LatentHint(has_mask=has_mask),
+        hint=PixelHint(config.hint_channels) if config.reads_pixels else _latent_hint(header, config),
         place=_flux_in_turns if config.reads_pixels else _flux_spread,
         types=FLUX_TYPES if config.kinds else {},
     )
@@ -101,15 +101,26 @@ def open_sd3_control(header: Header) -> ControlNet:
         named = {"pos_embed": "pos_embed.pos_embed"}
         stored = _stored(header, MmditControlNet, config, named)
         # InstantX's nets were trained on latents that were scaled and not shifted.
-        hint = LatentHint(has_mask=config.hint_channels == LATENT_CHANNELS + 1, has_shift=False)
+        hint = replace(_latent_hint(header, config), has_shift=False)
         kind = ControlKind(SD3, ("context", "vector"), _sd3_misfit, hint, place=_sd3_before_last)
         return ControlNet(stored, kind)
     config, place = _picture_config(header), partial(_picture_place, header)
     part = NetPart("", lambda file, prefix: config, PictureControlNet, place)
-    kind = ControlKind(
-        SD3, ("vector",), _sd3_misfit, LatentHint(prepare=_preparation(header)), _sd3_spread, complete=_complete_picture
-    )
+    hint = replace(_latent_hint(header, config), prepare=_preparation(header))
+    kind = ControlKind(SD3, ("vector",), _sd3_misfit, hint, _sd3_spread, complete=_complete_picture)
     return ControlNet(StoredNet(ROLE, header, part, config), kind)
+
+
+def _latent_hint(header: Header, config: FluxControlConfig | MmditControlConfig) -> LatentHint:
+    """Raises: WeightsError, if the net looks at something else than a latent, alone or with a mask."""
+    more = config.hint_channels - LATENT_CHANNELS
+    if more not in (0, 1):
+        raise WeightsError(
+            f"{header.path.name} looks at {config.hint_channels} channels, but {LATENT_CHANNELS} of a latent, or one "
+            "more for a mask, are known; choose another file",
+            file=header.path,
+        )
+    return LatentHint(has_mask=more == 1)
 
 
 def _flux_misfit(config: FluxControlConfig, model: Model) -> tuple[str, object, object] | None:

@@ -250,6 +250,11 @@ def test_strangers_are_refused_by_what_they_are(tmp_path: Path, checkpoint: Path
         open_control_net(written(tmp_path / "qwen.safetensors", qwen))
 
 
+def test_a_net_that_looks_at_something_unknown_is_refused(tmp_path: Path):
+    with pytest.raises(WeightsError, match="looks at 32 channels, but 16 of a latent, or one more for a mask"):
+        open_control_net(flux_control(tmp_path / "c.safetensors", hint_channels=32))
+
+
 def test_a_damaged_file_is_refused_in_words(tmp_path: Path):
     flat = {"controlnet_blocks.0.weight": torch.zeros(4), "pos_embed_input.proj.weight": torch.zeros(4)}
     with pytest.raises(WeightsError, match=r"flat\.safetensors: its sizes make no net"):

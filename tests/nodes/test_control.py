@@ -100,6 +100,30 @@ def test_a_type_for_a_net_that_knows_one_kind_is_told_to_change_nothing(files, c
     assert "lines.safetensors" in ctx.notes[0]
 
 
+def test_a_control_lora_does_what_the_control_net_does_that_it_stands_for(
+    files, ctx: FakeContext, tmp_path: Path
+) -> None:
+    whole = {name.removeprefix("control_model."): tensor for name, tensor in load_file(files[1]).items()}
+    base = tiny.part_of(tiny.tiny_tensors(), "unet")
+    stored = {"lora_controlnet": torch.zeros(0)}
+    for name, tensor in whole.items():
+        layer, _, kind = name.rpartition(".")
+        if name not in base or kind != "weight" or tensor.ndim < 2:
+            stored[name] = tensor
+            continue
+        # All of the difference: as many numbers between the two factors as the smaller side has.
+        up, size, down = torch.linalg.svd((tensor - base[name]).flatten(1), full_matrices=False)
+        stored[f"{layer}.up"] = (up * size).reshape(len(tensor), -1, *(1,) * (tensor.ndim - 2)).contiguous()
+        stored[f"{layer}.down"] = down.reshape(-1, *tensor.shape[1:]).contiguous()
+    save_file(stored, tmp_path / "control-lora.safetensors")
+    runs = (
+        run(files, *apply(text(1), text(2), open_control_net(path), HINT, 1.0, 0.0, 1.0), ctx)
+        for path in (files[1], tmp_path / "control-lora.safetensors")
+    )
+    wanted, got = runs
+    torch.testing.assert_close(got, wanted, rtol=1e-3, atol=1e-3 * float(wanted.abs().max()))
+
+
 @pytest.fixture(scope="module")
 def flux(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a network, a VAE, and a union net and an inpainting net for it."""
