@@ -16,6 +16,7 @@ from heddle.networks.mmdit import Mmdit, MmditConfig
 from heddle.networks.ops import PLAIN
 from heddle.networks.residuals import Residuals
 from model_management.checkpoint import model_of, open_network, stored_net
+from model_management.control import LatentHint
 from model_management.control_files import match_report, open_control_net
 from model_management.families.flux.family import FLUX as FLUX_FAMILY
 from model_management.families.known import FAMILIES
@@ -112,3 +113,9 @@ def test_it_gives_what_diffusers_net_gives_and_the_network_makes_the_same_of_it(
     see_that_close(out, wanted.out)
     report = match_report(open_control_net(path))
     assert report is None or report.unmatched == ()
+
+
+def test_instantx_nets_for_sd3_look_at_latents_that_are_scaled_and_not_shifted(tmp_path: Path):
+    path = tmp_path / "diffusion_pytorch_model.safetensors"
+    save_file({name: tensor.contiguous() for name, tensor in ask("sd3").control.items()}, path)
+    assert open_control_net(path).kind.hint == LatentHint(has_mask=True, has_shift=False)

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from heddle.networks.control import ControlNet, ControlNetConfig
 from heddle.networks.ops import PLAIN, TRAINABLE
-from heddle.networks.residuals import Residuals, spread, take_turns
+from heddle.networks.residuals import Residuals, add_to_tokens, spread, take_turns
 from heddle.networks.unet import UNet, UNetConfig
 from tests.heddle.networks import plain
 
@@ -106,6 +106,22 @@ def test_residuals_that_lack_parts_are_added_to_those_that_have_them():
     total = Residuals(inside=(None, here)) + Residuals(skips=(there,), inside=(None, there, there))
     assert total.middle is None and total.inside[0] is None
     assert [part.item() for part in (*total.skips, *total.inside[1:]) if part is not None] == [2, 3, 2]
+
+
+def test_what_is_added_to_tokens_reaches_those_that_it_is_for_and_leaves_the_given_ones_alone():
+    tokens, part = torch.zeros(1, 6, 2), torch.ones(1, 2, 2)
+    after = add_to_tokens(tokens, (None, part), 1, start=3)
+    assert after[0, :, 0].tolist() == [0, 0, 0, 1, 1, 0]
+    assert not tokens.any()
+    assert add_to_tokens(tokens, (None, part), 0) is tokens
+
+
+def test_where_a_hook_made_a_level_smaller_so_is_what_is_added_there():
+    skips, middle = Residuals((torch.ones(1, 1, 4, 6),), torch.ones(1, 1, 2, 3)).added_to(
+        [torch.zeros(1, 1, 2, 3)], torch.zeros(1, 1, 1, 2)
+    )
+    torch.testing.assert_close(skips[0], torch.ones(1, 1, 2, 3))
+    torch.testing.assert_close(middle, torch.ones(1, 1, 1, 2))
 
 
 def test_few_parts_are_spread_over_many_blocks():
