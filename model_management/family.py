@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -132,6 +133,7 @@ class RunFacts:
     side: the input that the conditioning came in by: "positive", "negative" ...
     seed: of the run's noise.
     in_channels: that the network takes, of the latent and of what is joined to it; 0 where nobody asks.
+    first_sigma: the highest level of the run.
     """
 
     shape: tuple[int, ...]
@@ -141,6 +143,7 @@ class RunFacts:
     side: str = ""
     seed: int = 0
     in_channels: int = 0
+    first_sigma: float = math.inf
 
 
 #: A family's text encoders are told from all others by themselves, whatever word is chosen where they are loaded.
