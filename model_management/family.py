@@ -133,6 +133,7 @@ class RunFacts:
     side: the input that the conditioning came in by: "positive", "negative" ...
     seed: of the run's noise.
     in_channels: that the network takes, of the latent and of what is joined to it; 0 where nobody asks.
+    sigmas: the levels of the run; of one that takes some of the steps of another, all of that one's. None = not known.
     first_sigma: the highest level of the run.
     """
 
@@ -143,6 +144,7 @@ class RunFacts:
     side: str = ""
     seed: int = 0
     in_channels: int = 0
+    sigmas: Tensor | None = None
     first_sigma: float = math.inf
 
 
