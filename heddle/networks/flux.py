@@ -20,6 +20,7 @@ from heddle.networks.hooks import NO_HOOKS, BlockKind, BlockPlace, Hooks
 from heddle.networks.modulation import Modulation, moved, normed, split_modulations
 from heddle.networks.once_per_shape import OncePerShape
 from heddle.networks.ops import Ops
+from heddle.networks.residuals import Residuals, add_to_tokens
 from heddle.networks.unet import embed_timesteps
 from heddle.numerics.attention import attend
 from heddle.numerics.patches import cut_patches, join_patches
@@ -274,6 +275,7 @@ class Flux(nn.Module):
         guidance: Tensor | None = None,
         *,
         hooks: Hooks = NO_HOOKS,
+        control: Residuals | None = None,
         **references: Tensor,
     ) -> Tensor:
         """One call of the net.
@@ -285,6 +287,7 @@ class Flux(nn.Module):
             vector: [B, vector_width], the pooled text.
             guidance: [B]; None leaves it out. A net that knows none takes no notice of it.
             hooks: who steps in.
+            control: what control nets add.
             references: latents [B, in_channels, h', w'] that the picture is to follow (Kontext), each of its own size;
                 in the order in which they are given, by whatever names.
         Returns: [B, out_channels, h, w].
@@ -302,11 +305,13 @@ class Flux(nn.Module):
         for number, block in enumerate(self.double_blocks):
             if not hooks.skips("double", number):
                 image, text = block(image, text, time, turn, hooks)
+            image = image if control is None else add_to_tokens(image, control.blocks, number)
         length = text.shape[1]
         joined = torch.cat([text, image], dim=1)
         for number, block in enumerate(self.single_blocks):
             if not hooks.skips("single", number):
                 joined = block(joined, time, turn, hooks, length)
+            joined = joined if control is None else add_to_tokens(joined, control.single_blocks, number, length)
         own = -(-x.shape[2] // SIDE) * -(-x.shape[3] // SIDE)
         return join_patches(self.final_layer(joined[:, length : length + own], time), x.shape[2], x.shape[3], side=SIDE)
 
