@@ -12,6 +12,7 @@ from torch.nn import Module
 from heddle.graph.errors import ShapeError
 from heddle.networks.hooks import NO_HOOKS, Hooks
 from heddle.samplers.conditions import Call, ConditionedDenoiser, Network, denoiser_of
+from model_management.conditioning import FOR_CONTROLS
 from model_management.control_run import AskControls, Note, no_controls
 from model_management.handles import Model
 from model_management.patches import AttentionInputPatch, AttentionPatch, HooksPatch, NetworkPatch
@@ -37,7 +38,9 @@ def denoiser_for(
     hooks_at = hooks_of(model)
 
     def network(x: Tensor, timesteps: Tensor, call: Call, /) -> Tensor:
-        inputs: dict[str, Any] = {name: _beside(tensor, weight) for name, tensor in call.inputs.items()}
+        inputs: dict[str, Any] = {
+            name: _beside(tensor, weight) for name, tensor in call.inputs.items() if not name.startswith(FOR_CONTROLS)
+        }
         concat = inputs.pop("concat", None)
         own = x.shape[1]
         whole = x.to(weight) if concat is None else torch.cat([x.to(weight), concat], dim=1)

@@ -20,6 +20,7 @@ from heddle.networks.hooks import NO_HOOKS, BlockKind, BlockPlace, Hooks
 from heddle.networks.modulation import Modulation, moved, normed, split_modulations
 from heddle.networks.once_per_shape import OncePerShape
 from heddle.networks.ops import Ops
+from heddle.networks.residuals import Residuals, add_to_tokens
 from heddle.networks.unet import embed_timesteps
 from heddle.numerics.attention import attend
 from heddle.numerics.joint_mask import fit_to_call
@@ -299,6 +300,7 @@ class Flux(nn.Module):
         attention_mask: Tensor | None = None,
         *,
         hooks: Hooks = NO_HOOKS,
+        control: Residuals | None = None,
         **references: Tensor,
     ) -> Tensor:
         """One call of the net.
@@ -312,6 +314,7 @@ class Flux(nn.Module):
             attention_mask: [B, T + cells, T + cells], added where tokens look at each other, see
                 `heddle.numerics.joint_mask.fit_to_call`.
             hooks: who steps in.
+            control: what control nets add.
             references: latents [B, in_channels, h', w'] that the picture is to follow (Kontext), each of its own size;
                 in the order in which they are given, by whatever names.
         Returns: [B, out_channels, h, w].
@@ -332,10 +335,12 @@ class Flux(nn.Module):
         for number, block in enumerate(self.double_blocks):
             if not hooks.skips("double", number):
                 image, text = block(image, text, time, turn, hooks, mask)
+            image = image if control is None else add_to_tokens(image, control.blocks, number)
         joined = torch.cat([text, image], dim=1)
         for number, block in enumerate(self.single_blocks):
             if not hooks.skips("single", number):
                 joined = block(joined, time, turn, hooks, length, mask)
+            joined = joined if control is None else add_to_tokens(joined, control.single_blocks, number, length)
         return join_patches(self.final_layer(joined[:, length : length + own], time), x.shape[2], x.shape[3], side=SIDE)
 
 

@@ -20,9 +20,9 @@ from model_management.handles import Model
 LATENT = torch.zeros(2, 4, 16, 24)
 RUN = RunFacts(tuple(LATENT.shape), LATENT, LATENT)
 FAMILY: Any = SimpleNamespace(name="sd15", read_entry=text_alone, may_repeat_text=True, shown_pictures=False)
-NOTHING: Any = None
 STORED: Any = SimpleNamespace(header=None)
-MODEL = Model(STORED, FAMILY, NOTHING, Epsilon(scaled_linear(0.00085, 0.012)))
+CONFIG: Any = SimpleNamespace(in_channels=4)
+MODEL = Model(STORED, FAMILY, CONFIG, Epsilon(scaled_linear(0.00085, 0.012)))
 STATES = torch.zeros(1, 77, 8)
 
 
