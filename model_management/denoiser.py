@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -11,10 +12,11 @@ from torch.nn import Module
 
 from heddle.graph.errors import ShapeError
 from heddle.networks.hooks import NO_HOOKS, Hooks
+from heddle.numerics.attention import attending_by
 from heddle.samplers.conditions import Call, ConditionedDenoiser, denoiser_of
 from model_management.control_run import AskControls, no_controls
 from model_management.handles import Model
-from model_management.patches import AttentionInputPatch, AttentionPatch, HooksPatch
+from model_management.patches import AttentionInputPatch, AttentionPatch, HooksPatch, KernelPatch
 
 
 def denoiser_for(model: Model, net: Module, ask_controls: AskControls = no_controls) -> ConditionedDenoiser:
@@ -32,6 +34,7 @@ def denoiser_for(model: Model, net: Module, ask_controls: AskControls = no_contr
     config = model.config
     weight = next(net.parameters())
     hooks_at = hooks_of(model)
+    kernel = next(iter(reversed(model.patches_of(KernelPatch))), None)
 
     def network(x: Tensor, timesteps: Tensor, call: Call, /) -> Tensor:
         inputs: dict[str, Any] = {name: tensor.to(weight) for name, tensor in call.inputs.items()}
@@ -68,7 +71,8 @@ def denoiser_for(model: Model, net: Module, ask_controls: AskControls = no_contr
         hooks = hooks_at(call)
         if hooks != NO_HOOKS:
             inputs["hooks"] = hooks
-        return net(whole, timesteps.to(weight.device), **inputs).to(x)
+        with nullcontext() if kernel is None else attending_by(kernel.kernel):
+            return net(whole, timesteps.to(weight.device), **inputs).to(x)
 
     return denoiser_of(network, model.predicts)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from heddle.networks.hooks import ChangeInputs, Hooks, ReplaceAttention
+from heddle.numerics.attention import AttentionKernel
 from heddle.samplers.conditions import Call
 from heddle.samplers.guiders import BeginChange
 from heddle.samplers.keeping import MaskAtLevel
@@ -48,3 +49,11 @@ class HooksPatch:
     """
 
     at: Callable[[Call], Hooks]
+
+
+@dataclass(frozen=True)
+class KernelPatch:
+    """Computes the net's attention; the last one counts. name: by which it was chosen."""
+
+    kernel: AttentionKernel
+    name: str
