@@ -16,7 +16,7 @@ from heddle.numerics.attention import attending_by
 from heddle.samplers.conditions import Call, ConditionedDenoiser, denoiser_of
 from model_management.control_run import AskControls, no_controls
 from model_management.handles import Model
-from model_management.patches import AttentionInputPatch, AttentionPatch, HooksPatch, KernelPatch
+from model_management.patches import AttentionInputPatch, AttentionPatch, HooksPatch, KernelPatch, PlacesPatch
 
 
 def denoiser_for(model: Model, net: Module, ask_controls: AskControls = no_controls) -> ConditionedDenoiser:
@@ -35,6 +35,7 @@ def denoiser_for(model: Model, net: Module, ask_controls: AskControls = no_contr
     weight = next(net.parameters())
     hooks_at = hooks_of(model)
     kernel = next(iter(reversed(model.patches_of(KernelPatch))), None)
+    places = next(iter(reversed(model.patches_of(PlacesPatch))), None)
 
     def network(x: Tensor, timesteps: Tensor, call: Call, /) -> Tensor:
         inputs: dict[str, Any] = {name: tensor.to(weight) for name, tensor in call.inputs.items()}
@@ -71,6 +72,8 @@ def denoiser_for(model: Model, net: Module, ask_controls: AskControls = no_contr
         hooks = hooks_at(call)
         if hooks != NO_HOOKS:
             inputs["hooks"] = hooks
+        if places is not None:
+            inputs["scaling"] = places.scaling
         with nullcontext() if kernel is None else attending_by(kernel.kernel):
             return net(whole, timesteps.to(weight.device), **inputs).to(x)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from heddle.networks.hooks import ChangeInputs, Hooks, ReplaceAttention
 from heddle.numerics.attention import AttentionKernel
+from heddle.numerics.rope import PlaceScaling
 from heddle.samplers.conditions import Call
 from heddle.samplers.guiders import BeginChange
 from heddle.samplers.keeping import MaskAtLevel
@@ -57,3 +58,10 @@ class KernelPatch:
 
     kernel: AttentionKernel
     name: str
+
+
+@dataclass(frozen=True)
+class PlacesPatch:
+    """Changes the places that a transformer's tokens are told; the last one counts."""
+
+    scaling: PlaceScaling

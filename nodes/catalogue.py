@@ -25,6 +25,7 @@ from nodes.merging import models as merged_models
 from nodes.merging import models_by_part, saving
 from nodes.merging import texts as merged_texts
 from nodes.patches import attention as attention_patches
+from nodes.patches import places as token_places
 from nodes.patches import running
 from nodes.patches import unet as unet_patches
 from nodes.sampling import custom, guidance, guiders, ksampler, model_sampling, samplers, schedulers, sigmas
@@ -33,7 +34,7 @@ MODULES = (
     *(checkpoints, parts, adapters, control_nets, vision_encoders),
     *(texts, sdxl_texts, transformer_texts, combining, places, pictures, references, control, vision),
     *(ksampler, custom, samplers, schedulers, sigmas, guiders, guidance, model_sampling),
-    *(unet_patches, attention_patches, running),
+    *(unet_patches, attention_patches, token_places, running),
     *(empty, masking, autoencoder, tiles, latent_scale),
     *(merged_models, merged_texts, models_by_part, saving),
     *(files, scale),
