@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ from heddle.graph.errors import ShapeError
 from heddle.networks.hooks import NO_HOOKS, Hooks
 from heddle.numerics.attention import attending_by
 from heddle.samplers.conditions import Call, ConditionedDenoiser, denoiser_of
+from model_management.compiled import CompilePatch, compiled_calls
 from model_management.control_run import AskControls, no_controls
 from model_management.handles import Model
 from model_management.patches import AttentionInputPatch, AttentionPatch, HooksPatch, KernelPatch, PlacesPatch
@@ -36,6 +38,7 @@ def denoiser_for(model: Model, net: Module, ask_controls: AskControls = no_contr
     hooks_at = hooks_of(model)
     kernel = next(iter(reversed(model.patches_of(KernelPatch))), None)
     places = next(iter(reversed(model.patches_of(PlacesPatch))), None)
+    compiling = next(iter(reversed(model.patches_of(CompilePatch))), None)
 
     def network(x: Tensor, timesteps: Tensor, call: Call, /) -> Tensor:
         inputs: dict[str, Any] = {name: tensor.to(weight) for name, tensor in call.inputs.items()}
@@ -74,8 +77,11 @@ def denoiser_for(model: Model, net: Module, ask_controls: AskControls = no_contr
             inputs["hooks"] = hooks
         if places is not None:
             inputs["scaling"] = places.scaling
+        run = net
+        if compiling is not None and hooks == NO_HOOKS:  # hooks are made anew for each call, and so would be the code
+            run = partial(compiled_calls(type(net), config, compiling.backend), net)
         with nullcontext() if kernel is None else attending_by(kernel.kernel):
-            return net(whole, timesteps.to(weight.device), **inputs).to(x)
+            return run(whole, timesteps.to(weight.device), **inputs).to(x)
 
     return denoiser_of(network, model.predicts)
 

@@ -12,9 +12,12 @@ from torch import Tensor
 from heddle.graph.errors import GraphError
 from heddle.numerics import attention_kernels
 from model_management.checkpoint import OpenedCheckpoint, open_checkpoint
+from model_management.compiled import CompilePatch
 from model_management.families.known import FAMILIES
 from model_management.weights import Weights
-from nodes.patches.running import choose_attention, set_compute_dtype
+from nodes.patches.attention import multiply_self_attention
+from nodes.patches.running import choose_attention, compile_model, set_compute_dtype
+from nodes.patches.unet import free_u
 from nodes.sampling.ksampler import ksampler
 from tests.nodes.fake_context import FakeContext
 from tests.tiny_checkpoint import write_tiny_checkpoint
@@ -79,3 +82,31 @@ def test_a_kernel_of_a_package_that_is_not_there_is_refused_at_once(
     monkeypatch.setitem(sys.modules, "sageattention", None)
     with pytest.raises(GraphError, match="needs the package sageattention"):
         choose_attention(opened.model, "sage attention")
+
+
+def test_a_compiled_model_gives_the_same_and_is_compiled_once_for_its_run(opened: OpenedCheckpoint, ctx: Any) -> None:
+    asked: list[Any] = []
+
+    def backend(graph: Any, inputs: list[Any]) -> Any:
+        asked.append(graph)
+        return graph.forward
+
+    assert compile_model(opened.model, "inductor").patches == (("compile", CompilePatch("inductor")),)
+    model = opened.model.with_patch("compile", CompilePatch(backend))
+    torch.testing.assert_close(sample(model, ctx), sample(opened.model, ctx), rtol=1e-4, atol=1e-3)
+    assert len(asked) == 1  # for two steps
+    multiplied = multiply_self_attention(opened.model, 1.0, 1.0, 3.0, 1.0)
+    got = sample(multiplied.with_patch("compile", CompilePatch(backend)), ctx)
+    torch.testing.assert_close(got, sample(multiplied, ctx), rtol=1e-4, atol=1e-3)
+    assert len(asked) == 1
+    stepped_into = free_u(model, 1.1, 1.5, 0.9, 0.2)
+    assert torch.equal(sample(stepped_into, ctx), sample(free_u(opened.model, 1.1, 1.5, 0.9, 0.2), ctx))
+    assert len(asked) == 1
+
+
+def test_a_compiled_model_attends_by_torchs_kernels_alone(opened: OpenedCheckpoint) -> None:
+    with pytest.raises(GraphError, match="compiled model attends by torch's own kernels, but split attention"):
+        compile_model(choose_attention(opened.model, "split attention"), "inductor")
+    with pytest.raises(GraphError, match="leave TorchCompileModel out"):
+        choose_attention(compile_model(opened.model, "inductor"), "split attention")
+    compile_model(choose_attention(opened.model, "pytorch attention"), "inductor")
