@@ -20,7 +20,7 @@ from model_management.control_run import Note, hold_controls
 from model_management.denoiser import denoiser_for
 from model_management.family import RunFacts
 from model_management.handles import Model
-from model_management.patches import GuidancePatch, MaskPatch
+from model_management.patches import DenoiserPatch, GuidancePatch, MaskPatch
 from model_management.stored_net import OnPart, ignore_parts
 from model_management.weights import Weights
 
@@ -57,9 +57,11 @@ class Guider:
             note: told what was brought to another size.
         Raises: GraphError or ShapeError for conditionings that are none, and what `Weights.hold` raises.
         """
+        guidance = self.model.patches_of(GuidancePatch)
+        sides = {name: side for patch in guidance for name, side in patch.sides.items()} | dict(self.sides)
         conditions = {
             name: conditions_for(self.other_models.get(name, self.model), side, run, name)
-            for name, side in shared_controls(self.sides).items()
+            for name, side in shared_controls(sides).items()
         }
         controlled = [
             (self.other_models.get(name, self.model), one)
@@ -73,12 +75,14 @@ class Guider:
             for model in (self.model, *self.other_models.values()):
                 if id(model) not in guesses:
                     net = stack.enter_context(weights.hold(model, on_part=on_part))
-                    guesses[id(model)] = condition_sides(denoiser_for(model, net, ask), conditions)
+                    guesses[id(model)] = condition_sides(denoiser_for(model, net, ask, note), conditions)
             guess = guesses[id(self.model)]
             if self.other_models:
                 guess = _by_side(guess, {name: guesses[id(model)] for name, model in self.other_models.items()})
-            changes = [patch.begin for patch in self.model.patches_of(GuidancePatch)]
-            yield self.make(guess, self.model.predicts, changes)
+            denoise = self.make(guess, self.model.predicts, [patch.begin for patch in guidance])
+            for patch in self.model.patches_of(DenoiserPatch):
+                denoise = patch.begin(denoise, self.model.predicts, note)
+            yield denoise
 
 
 def _by_side(guess: SideGuesses, others: Mapping[str, SideGuesses]) -> SideGuesses:

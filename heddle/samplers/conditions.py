@@ -96,6 +96,8 @@ class Call:
     on_grid: the inputs that lie on the latent's grid.
     whole: height and width of the whole latent, in cells.
     hooks: who steps in while the network runs this call, as the network knows them; None = nobody.
+    conditions: of each part, the condition that it is made under.
+    kind: tells calls that are made beside the plain ones, and differ from them, apart.
     """
 
     inputs: Mapping[str, Tensor]
@@ -106,6 +108,8 @@ class Call:
     on_grid: frozenset[str] = frozenset({"concat"})
     whole: tuple[int, int] = (0, 0)
     hooks: Any = None
+    conditions: tuple[Condition, ...] = ()
+    kind: str = ""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -292,7 +296,8 @@ def _join(batch: Sequence[_Part], level: float) -> Call:
     first = batch[0].condition
     areas = tuple(part.area for part in batch)
     height, width = batch[0].x.shape[-2:]
-    return Call(inputs, sides, first.control, level, areas, first.on_grid, (height, width))
+    conditions = tuple(part.condition for part in batch)
+    return Call(inputs, sides, first.control, level, areas, first.on_grid, (height, width), conditions=conditions)
 
 
 def same_length(*contexts: Tensor) -> tuple[Tensor, ...]:
