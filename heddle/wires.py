@@ -41,5 +41,9 @@ ControlNet: TypeAlias = Annotated[Any, Wire("CONTROL_NET")]
 #: `model_management.vision.ClipVision`, and what it reads off images (`ClipVisionOutput`).
 ClipVision: TypeAlias = Annotated[Any, Wire("CLIP_VISION")]
 ClipVisionOutput: TypeAlias = Annotated[Any, Wire("CLIP_VISION_OUTPUT")]
+#: `model_management.weight_hooks.WeightHooks`: changes of weights that act where a conditioning carries them.
+Hooks: TypeAlias = Annotated[Any, Wire("HOOKS")]
+#: `heddle.samplers.keyframes.Keyframes`.
+HookKeyframes: TypeAlias = Annotated[Any, Wire("HOOK_KEYFRAMES")]
 #: `model_management.ip_adapter_files.IpAdapter`. Not the wire of that name that packs have, which carries theirs.
 IpAdapter: TypeAlias = Annotated[Any, Wire("HEDDLE_IP_ADAPTER")]

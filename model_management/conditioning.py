@@ -2,7 +2,8 @@
 
 An entry is `[states, more]`. Of `more`, read here: "area" (height, width, top, left in cells, or ("percentage", ...) in
 shares of the picture), "strength", "mask" with "mask_strength" and "set_area_to_bounds", "start_percent",
-"end_percent". Everything else is the family's, see `Family.read_entry`.
+"end_percent" (the part of the run that it counts in), "clip_start_percent", "clip_end_percent" (the part that its text
+was encoded for), "hooks", "default". Everything else is the family's, see `Family.read_entry`.
 """
 
 from __future__ import annotations
@@ -48,14 +49,19 @@ def _condition(model: Model, entry: Any, run: RunFacts, place: str) -> Condition
     if mask is not None:
         grid = fit_mask(mask, run.latent)[:, 0] * more.get("mask_strength", 1.0)
     percent_to_sigma = model.predicts.schedule.percent_to_sigma
+    starts, ends = (
+        [more[key] for key in (f"{what}_percent", f"clip_{what}_percent") if key in more] for what in ("start", "end")
+    )
     return Condition(
         inputs=model.family.read_entry(states, more, run),
         area=_area(more, grid, height, width),
         strength=more.get("strength", 1.0),
         mask=grid,
-        first_sigma=percent_to_sigma(more["start_percent"]) if "start_percent" in more else math.inf,
-        last_sigma=percent_to_sigma(more["end_percent"]) if "end_percent" in more else 0.0,
+        first_sigma=percent_to_sigma(max(starts)) if starts else math.inf,
+        last_sigma=percent_to_sigma(min(ends)) if ends else 0.0,
         control=more.get("control"),
+        weight_hooks=more.get("hooks"),
+        is_default=bool(more.get("default")),
         may_repeat_text=model.family.may_repeat_text,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -131,6 +132,7 @@ class RunFacts:
     mask: of the latent, where it has one: [B, H, W] or [B, 1, H, W], 1 = drawn anew.
     side: the input that the conditioning came in by: "positive", "negative" ...
     seed: of the run's noise.
+    first_sigma: the highest level of the run.
     """
 
     shape: tuple[int, ...]
@@ -139,6 +141,7 @@ class RunFacts:
     mask: Tensor | None = None
     side: str = ""
     seed: int = 0
+    first_sigma: float = math.inf
 
 
 #: A family's text encoders are told from all others by themselves, whatever word is chosen where they are loaded.

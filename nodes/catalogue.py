@@ -17,6 +17,9 @@ from nodes.conditioning import (
     upscaling,
     vision,
 )
+from nodes.devices import choosing as devices
+from nodes.hooks import clips as clip_hooks
+from nodes.hooks import conditionings, creating, keyframes
 from nodes.image import files, scale
 from nodes.latent import autoencoder, empty, masking, operations, seeds, tiles
 from nodes.latent import scale as latent_scale
@@ -47,10 +50,12 @@ from nodes.sampling import (
 MODULES = (
     *(checkpoints, parts, adapters, control_nets, vision_encoders, ip_adapter),
     *(texts, sdxl_texts, transformer_texts, combining, places, pictures, references, upscaling, control, vision, spans),
+    *(creating, clip_hooks, keyframes, conditionings),
     *(ksampler, custom, samplers, schedulers, sigmas, guiders, guidance, attention_guidance, model_sampling),
     reuse,
     *(unet_patches, attention_patches, image_patches, token_places, running),
     *(empty, masking, autoencoder, tiles, latent_scale, operations, seeds),
+    devices,
     *(merged_models, merged_texts, models_by_part, saving),
     *(files, scale),
 )

@@ -8,9 +8,9 @@ position, the mean of the guesses under those of its conditions that reach there
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import torch
 from torch import Tensor
@@ -63,6 +63,9 @@ class Condition:
     first_sigma, last_sigma: it counts at the levels between them, both included.
     may_repeat_text: "context" may be repeated to the length of another that it shares a call with.
     control: whatever is asked for residuals before the network runs; conditions with different ones run apart.
+    weight_hooks: whatever says which network is to be asked, see `NetOf`.
+    is_default: it counts where the others of its side leave room: as much as their weights lack to 1, whatever its own
+        strength and mask.
     """
 
     inputs: Mapping[str, Tensor]
@@ -72,6 +75,8 @@ class Condition:
     first_sigma: float = math.inf
     last_sigma: float = 0.0
     control: Any = None
+    weight_hooks: Any = None
+    is_default: bool = False
     on_grid: frozenset[str] = frozenset({"concat"})
     may_repeat_text: bool = True
 
@@ -98,6 +103,7 @@ class Call:
     hooks: who steps in while the network runs this call, as the network knows them; None = nobody.
     conditions: of each part, the condition that it is made under.
     kind: tells calls that are made beside the plain ones, and differ from them, apart.
+    net: which of a run's networks is asked, see `NetOf`.
     """
 
     inputs: Mapping[str, Tensor]
@@ -110,12 +116,23 @@ class Call:
     hooks: Any = None
     conditions: tuple[Condition, ...] = ()
     kind: str = ""
+    net: Hashable = None
 
     @property
     def size(self) -> tuple[int, int]:
         """Height and width of what the network is given, in cells: the same for all parts of a call."""
         area = next(iter(self.areas), None)
         return self.whole if area is None else (area.height, area.width)
+
+
+#: From what a condition carries as its weight hooks, and a level, to a key that names one of the networks of a run.
+#: Conditions with equal keys share a call, and calls of one network follow each other.
+NetOf: TypeAlias = Callable[[Any, float], Hashable]
+
+
+def only_net(weight_hooks: Any, level: float) -> Hashable:
+    """For runs with one network."""
+    return None
 
 
 class ConditionedDenoiser(Protocol):
@@ -166,13 +183,34 @@ def _partner(area: Area, side: Sequence[Condition]) -> Condition | None:
     return min(cut, key=lambda one: one.area.height * one.area.width if one.area else 0) if cut else covering[0]
 
 
-def condition_sides(denoise: ConditionedDenoiser, sides: Mapping[str, Sequence[Condition]]) -> SideGuesses:
-    """A function that gives the clean guess of each named side, see `SideGuesses`."""
+def condition_sides(
+    denoise: ConditionedDenoiser, sides: Mapping[str, Sequence[Condition]], net_of: NetOf = only_net
+) -> SideGuesses:
+    """A function that gives the clean guess of each named side, see `SideGuesses`.
+
+    Args:
+        denoise: asks the network that a call names.
+    """
     whole = with_partners(sides)
+    left_over: dict[Hashable, Tensor | None] = {}  # the same at each level where the same conditions count
+
+    def parts_of(name: str, x: Tensor, level: float) -> list[_Part]:
+        counting = [condition for condition in whole[name] if condition.counts_at(level)]
+        own = [_Part(name, one, x, net_of(one.weight_hooks, level)) for one in counting if not one.is_default]
+        if len(own) == len(counting):
+            return own
+        key = (name, *counting, x.shape)
+        if key not in left_over:
+            left_over[key] = _left_over(own, x)
+        if (rest := left_over[key]) is None:
+            return own
+        return own + [_Part(name, one, x, net_of(one.weight_hooks, level), rest) for one in counting if one.is_default]
 
     def guess(x: Tensor, sigma: Tensor, names: Sequence[str], /, change: ChangeCall | None = None) -> dict[str, Tensor]:
         level = float(sigma)
-        parts = [_Part(name, condition, x) for name in names for condition in whole[name] if condition.counts_at(level)]
+        parts = [part for name in names for part in parts_of(name, x, level)]
+        nets = list(dict.fromkeys(part.net for part in parts))
+        parts.sort(key=lambda part: nets.index(part.net))
         sums = {name: torch.zeros_like(x) for name in names}
         weights = {name: torch.zeros_like(x[:, :1]) for name in names}
         for batch in _batches(parts):
@@ -203,11 +241,16 @@ class SideGuesses(Protocol):
 
 @dataclass(eq=False)
 class _Part:
-    """One condition's share of a guess: the piece of the latent that it is about, and how much it counts there."""
+    """One condition's share of a guess: the piece of the latent that it is about, and how much it counts there.
+
+    rest: how much it counts where the others of its side leave room, [B, 1, h, w].
+    """
 
     side: str
     condition: Condition
     x: Tensor
+    net: Hashable
+    rest: Tensor | None = None
     latent: Tensor = field(init=False)
     inputs: dict[str, Tensor] = field(init=False)
     area: Area | None = field(init=False)
@@ -221,8 +264,12 @@ class _Part:
             item = fit_batch(tensor, len(self.x)).to(self.x.device)
             self.inputs[name] = self._cut(item) if name in self.condition.on_grid else item
 
+    def cover(self, weights: Tensor) -> None:
+        """Add what it counts to [B, 1, h, w] of the whole latent."""
+        self._cut(weights).add_(self.weight(self.latent))
+
     def put(self, clean: Tensor, into: Tensor, weights: Tensor) -> None:
-        weight = self._weight(clean)
+        weight = self.weight(clean)
         self._cut(into).add_(clean * weight)
         self._cut(weights).add_(weight)
 
@@ -231,6 +278,7 @@ class _Part:
         mine, others = self.inputs, other.inputs
         return (
             self.latent.shape == other.latent.shape
+            and self.net == other.net
             and self.condition.control is other.condition.control
             and mine.keys() == others.keys()
             and all(self._fits(mine[name], others[name], name) for name in mine)
@@ -244,7 +292,10 @@ class _Part:
     def _cut(self, tensor: Tensor) -> Tensor:
         return tensor if self.area is None else self.area.cut(tensor)
 
-    def _weight(self, clean: Tensor) -> Tensor:
+    def weight(self, clean: Tensor) -> Tensor:
+        """How much its guess counts, [1 or B, 1, h, w] of its piece."""
+        if self.rest is not None:
+            return self._cut(self.rest)
         strength = clean.new_full((1, 1, *clean.shape[-2:]), self.condition.strength)
         if self.condition.mask is not None:
             mask = fit_batch(self.condition.mask, len(clean)).to(clean)[:, None]
@@ -252,6 +303,15 @@ class _Part:
         if self.area is not None:
             _fade(strength, self.area, *self.x.shape[-2:])
         return strength
+
+
+def _left_over(parts: Sequence[_Part], x: Tensor) -> Tensor | None:
+    """What the weights of a side's conditions lack to 1 at each place, [B, 1, h, w]; None = nothing anywhere."""
+    covered = torch.zeros_like(x[:, :1])
+    for part in parts:
+        part.cover(covered)
+    rest = (1 - covered).clamp(min=0)
+    return rest if bool(rest.any()) else None
 
 
 def _fade(weight: Tensor, area: Area, height: int, width: int) -> None:
@@ -297,7 +357,17 @@ def _join(batch: Sequence[_Part], level: float) -> Call:
     areas = tuple(part.area for part in batch)
     height, width = batch[0].x.shape[-2:]
     conditions = tuple(part.condition for part in batch)
-    return Call(inputs, sides, first.control, level, areas, first.on_grid, (height, width), conditions=conditions)
+    return Call(
+        inputs,
+        sides,
+        first.control,
+        level,
+        areas,
+        first.on_grid,
+        (height, width),
+        conditions=conditions,
+        net=batch[0].net,
+    )
 
 
 def same_length(*contexts: Tensor) -> tuple[Tensor, ...]:

@@ -39,7 +39,7 @@ def sample_guided(
 
     space = model.latent
     mask, start = latent_image.get("noise_mask"), space.start_of(latent)
-    facts = RunFacts(tuple(latent.shape), start, drawn, mask, seed=noise.seed)
+    facts = RunFacts(tuple(latent.shape), start, drawn, mask, seed=noise.seed, first_sigma=float(sigmas.max()))
     with guider.hold(facts, ctx.weights, lambda done, size: ctx.check_cancelled(), ctx.note) as denoise:
         samples = run_sampler(
             sampler,

@@ -70,6 +70,20 @@ def test_a_part_of_the_run() -> None:
     assert not condition.counts_at(schedule.sigma_max)
 
 
+def test_of_two_parts_of_the_run_what_both_have_counts() -> None:
+    percent_to_sigma = MODEL.predicts.schedule.percent_to_sigma
+    condition = read(start_percent=0.25, end_percent=0.5, clip_start_percent=0.4, clip_end_percent=1.0)
+    assert condition.first_sigma == percent_to_sigma(0.4)
+    assert condition.last_sigma == percent_to_sigma(0.5)
+    assert not read(start_percent=0.5, clip_end_percent=0.25).counts_at(percent_to_sigma(0.4))
+
+
+def test_hooks_and_defaults_are_passed_on() -> None:
+    assert (read().weight_hooks, read().is_default) == (None, False)
+    condition = read(hooks="some", default=True)
+    assert (condition.weight_hooks, condition.is_default) == ("some", True)
+
+
 @pytest.mark.parametrize("entry", [7, [STATES], None])
 def test_what_is_no_entry_is_named(entry: Any) -> None:
     with pytest.raises(GraphError, match="negative, entry 1"):

@@ -197,3 +197,58 @@ def test_a_network_is_shown_scaled_latents_and_one_timestep_for_each() -> None:
     assert torch.allclose(clean, x - sigma)
     assert torch.allclose(shown[0][0], x / (sigma**2 + 1).sqrt())
     assert shown[0][1].tolist() == [700.0] * 3
+
+
+def test_conditions_with_other_networks_run_apart_and_those_of_one_follow_each_other() -> None:
+    recorder = Recorder()
+    sides = {
+        "positive": [text(3.0, weight_hooks="a"), text(5.0), text(1.0, tokens=256, weight_hooks="a")],
+        "negative": [text(1.0, weight_hooks="a")],
+    }
+    ask = condition_sides(recorder, sides, lambda hooks, level: hooks)
+    clean = ask(torch.zeros(1, 4, 2, 2), SIGMA, ["positive", "negative"])
+    assert [call.net for call in recorder.calls] == ["a", "a", None]
+    assert [call.sides for call in recorder.calls] == [("positive", "negative"), ("positive",), ("positive",)]
+    assert clean["positive"][0, 0, 0, 0] == 3
+
+
+def test_which_network_is_asked_may_depend_on_the_level() -> None:
+    recorder = Recorder()
+    ask = condition_sides(
+        recorder, {"positive": [text(1.0, weight_hooks=2.0), text(1.0)]}, lambda hooks, level: hooks == level
+    )
+    for level in (3.0, 2.0):
+        ask(torch.zeros(1, 4, 2, 2), torch.tensor(level), ["positive"])
+    assert [call.net for call in recorder.calls] == [False, True, False]
+
+
+def test_a_default_counts_where_the_others_leave_room() -> None:
+    mask = torch.zeros(1, 8, 8)
+    mask[:, :, 2:4], mask[:, :, 4:] = 0.5, 1
+    clean = guess(text(1.0, mask=mask), text(5.0, is_default=True, strength=0.2, mask=1 - mask))
+    assert clean[0].tolist() == [5, 5, 3, 3, 1, 1, 1, 1]
+
+
+def test_a_default_leaves_room_for_areas_and_may_have_one_itself() -> None:
+    area, own = Area(8, 4, 0, 0), Area(4, 8, 0, 0)
+    clean = guess(text(1.0, area=area, strength=3.0), text(5.0, is_default=True, area=own), text(2.0, is_default=True))
+    assert clean[0, 5:].tolist() == [3.5] * 3  # both defaults
+    assert clean[5, 5:].tolist() == [2] * 3
+    assert clean[0, :3].tolist() == clean[5, :3].tolist() == [1] * 3
+
+
+def test_a_default_is_not_evaluated_where_the_others_cover_all_at_that_level() -> None:
+    recorder = Recorder()
+    sides = {"positive": [text(1.0, first_sigma=2.0), text(5.0, is_default=True)], "negative": [text(0.0)]}
+    ask = condition_sides(recorder, sides)
+    early, late = (
+        ask(torch.zeros(1, 4, 2, 2), torch.tensor(level), ["positive", "negative"])["positive"] for level in (3.0, 1.0)
+    )
+    assert (early.unique().item(), late.unique().item()) == (5, 1)
+    assert [len(call.sides) for call in recorder.calls] == [2, 2]
+
+
+def test_a_default_of_one_side_leaves_the_other_alone() -> None:
+    sides = {"positive": [text(1.0), text(5.0, is_default=True)], "negative": [text(3.0, is_default=True)]}
+    clean = condition_sides(Recorder(), sides)(torch.zeros(1, 4, 2, 2), SIGMA, ["positive", "negative"])
+    assert (clean["positive"].unique().item(), clean["negative"].unique().item()) == (1, 3)
