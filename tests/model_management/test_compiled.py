@@ -9,17 +9,17 @@ import torch
 from torch import Tensor, nn
 
 from heddle.graph.errors import GraphError
+from heddle.networks.flux import Flux, FluxConfig
 from heddle.networks.ops import TRAINABLE
 from heddle.networks.residuals import Residuals
 from heddle.networks.unet import UNet, UNetConfig
 from model_management.compiled import CompiledCalls, compiled_calls
 from model_management.weight_patches import share_weights
 
-#: Small, since tracing takes long; with two levels, sizes inside depend on those outside.
+#: As small as a UNet with an attention can be: tracing takes long.
 TINY = UNetConfig(
-    widths=(32, 32), blocks=(1, 1), depths=(1, 0), up_depths=((0, 0), (0, 0)), middle_depth=None, context_width=16,
-    time_width=32,
-)  # fmt: skip
+    widths=(32,), blocks=(1,), depths=(1,), up_depths=((0, 0),), middle_depth=None, context_width=16, time_width=32
+)
 
 
 class Counting:
@@ -69,11 +69,23 @@ def test_code_is_made_once_for_the_first_size_once_for_all_others_and_never_for_
 def test_residuals_of_a_control_net_go_into_the_code() -> None:
     net, calls = drawn_net(0), CompiledCalls(Counting())
     given = inputs(2, 4, 4)
-    skips = tuple(torch.randn(2, 32, size, size) for size in (4, 4, 2, 2))
-    control = Residuals(skips, torch.randn(2, 32, 2, 2))
+    skips = (torch.randn(2, 32, 4, 4), torch.randn(2, 32, 4, 4))
+    control = Residuals(skips, torch.randn(2, 32, 4, 4))
     got = calls(net, *given, control=control)
     torch.testing.assert_close(got, net(*given, control=control), rtol=1e-4, atol=1e-5)
     assert not torch.allclose(got, net(*given), atol=1e-3)
+
+
+@torch.inference_mode()
+def test_a_transformer_that_keeps_what_follows_from_shapes_is_compiled_once() -> None:
+    backend = Counting()
+    calls = CompiledCalls(backend)
+    torch.manual_seed(0)
+    net = Flux(FluxConfig(64, 32, 48, double_blocks=1, single_blocks=0, context_width=16, vector_width=24), TRAINABLE)
+    for _ in range(3):
+        given = (torch.randn(2, 16, 4, 6), torch.rand(2), torch.randn(2, 5, 16), torch.randn(2, 24), torch.ones(2))
+        torch.testing.assert_close(calls(net, *given), net(*given), rtol=1e-4, atol=1e-5)
+    assert backend.asked == 1
 
 
 def test_nets_of_one_structure_have_one_set_of_code() -> None:
