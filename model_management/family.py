@@ -132,6 +132,7 @@ class RunFacts:
     mask: of the latent, where it has one: [B, H, W] or [B, 1, H, W], 1 = drawn anew.
     side: the input that the conditioning came in by: "positive", "negative" ...
     seed: of the run's noise.
+    sigmas: the levels of the run; of one that takes some of the steps of another, all of that one's. None = not known.
     first_sigma: the highest level of the run.
     """
 
@@ -141,6 +142,7 @@ class RunFacts:
     mask: Tensor | None = None
     side: str = ""
     seed: int = 0
+    sigmas: Tensor | None = None
     first_sigma: float = math.inf
 
 

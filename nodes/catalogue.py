@@ -5,6 +5,7 @@ from __future__ import annotations
 from heddle.graph.declare import declared_in
 from heddle.graph.registry import Registry
 from nodes.conditioning import (
+    a1111,
     combining,
     control,
     pictures,
@@ -23,6 +24,7 @@ from nodes.hooks import conditionings, creating, keyframes
 from nodes.image import files, scale
 from nodes.latent import autoencoder, empty, masking, operations, seeds, tiles
 from nodes.latent import scale as latent_scale
+from nodes.loaders import a1111 as a1111_networks
 from nodes.loaders import adapters, checkpoints, ip_adapter, parts
 from nodes.loaders import control as control_nets
 from nodes.loaders import vision as vision_encoders
@@ -41,6 +43,7 @@ from nodes.sampling import (
     guiders,
     ksampler,
     model_sampling,
+    noise,
     reuse,
     samplers,
     schedulers,
@@ -50,9 +53,10 @@ from nodes.sampling import (
 MODULES = (
     *(checkpoints, parts, adapters, control_nets, vision_encoders, ip_adapter),
     *(texts, sdxl_texts, transformer_texts, combining, places, pictures, references, upscaling, control, vision, spans),
+    *(a1111, a1111_networks),
     *(creating, clip_hooks, keyframes, conditionings),
     *(ksampler, custom, samplers, schedulers, sigmas, guiders, guidance, attention_guidance, model_sampling),
-    reuse,
+    *(noise, reuse),
     *(unet_patches, attention_patches, image_patches, token_places, running),
     *(empty, masking, autoencoder, tiles, latent_scale, operations, seeds),
     devices,

@@ -7,6 +7,7 @@ headers of AuraFlow 0.1 to 0.3 (Fal).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate, layer_norm, silu
 
 from heddle.graph.errors import ShapeError
+from heddle.networks.hooks import NO_HOOKS, BlockKind, BlockPlace, Hooks
 from heddle.networks.modulation import Modulation, moved, split_modulations
 from heddle.networks.ops import Ops
 from heddle.networks.unet import embed_timesteps
@@ -60,6 +62,11 @@ class AuraFlowConfig:
     def heads(self) -> int:
         return self.width // HEAD_WIDTH
 
+    @property
+    def block_counts(self) -> Mapping[BlockKind, int]:
+        """Of each kind of block, see `BlockPlace`."""
+        return {"double": self.double_blocks, "single": self.single_blocks}
+
 
 class Embedder(nn.Module):
     """Two layers, from a time spread over some numbers to the net's width."""
@@ -94,19 +101,21 @@ class Attention(nn.Module):
         streams: rows with layers of their own, `w1...` and `w2...`.
     """
 
-    def __init__(self, config: AuraFlowConfig, streams: int, ops: Ops) -> None:
+    def __init__(self, config: AuraFlowConfig, streams: int, place: BlockPlace, ops: Ops) -> None:
         super().__init__()
+        self.place = place
         self.heads = config.heads
         for number in range(1, streams + 1):
             for letter in "qkvo":
                 self.add_module(f"w{number}{letter}", ops.Linear(config.width, config.width, bias=False))
 
-    def forward(self, *streams: Tensor) -> list[Tensor]:
-        """What each row [B, T, width] gathers from all of them."""
+    def forward(self, *streams: Tensor, hooks: Hooks, text_length: int) -> list[Tensor]:
+        """What each row [B, T, width] gathers from all of them, whose first `text_length` tokens are the text's."""
         parts = [self._split(number, x) for number, x in enumerate(streams, start=1)]
         q, k, v = (_joined(list(each)) for each in zip(*parts, strict=True))
-        gathered = attend(q, k, v, self.heads).split([x.shape[1] for x in streams], dim=1)
-        return [self._layer(f"w{number}o")(each) for number, each in enumerate(gathered, start=1)]
+        gathered = hooks.change_seen(self.place, q, attend(q, k, v, self.heads), self.heads, text_length)
+        rows = gathered.split([x.shape[1] for x in streams], dim=1)
+        return [self._layer(f"w{number}o")(each) for number, each in enumerate(rows, start=1)]
 
     def _split(self, number: int, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         q, k, v = (self._layer(f"w{number}{letter}")(x) for letter in "qkv")
@@ -130,32 +139,33 @@ class Moves(nn.Sequential):
 class DoubleBlock(nn.Module):
     """Text and picture attend together, each with weights of its own."""
 
-    def __init__(self, config: AuraFlowConfig, ops: Ops) -> None:
+    def __init__(self, config: AuraFlowConfig, number: int, ops: Ops) -> None:
         super().__init__()
         self.modC = Moves(config, 6, ops)
         self.modX = Moves(config, 6, ops)
-        self.attn = Attention(config, 2, ops)
+        self.attn = Attention(config, 2, BlockPlace("double", number), ops)
         self.mlpC = Mlp(config, ops)
         self.mlpX = Mlp(config, ops)
 
-    def forward(self, text: Tensor, image: Tensor, time: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, text: Tensor, image: Tensor, time: Tensor, hooks: Hooks = NO_HOOKS) -> tuple[Tensor, Tensor]:
         text_moves, moves = split_modulations(self.modC(time), 2), split_modulations(self.modX(time), 2)
-        text_seen, seen = self.attn(_begin(text, text_moves), _begin(image, moves))
+        begun = _begin(text, text_moves), _begin(image, moves)
+        text_seen, seen = self.attn(*begun, hooks=hooks, text_length=text.shape[1])
         return _finish(text, text_seen, text_moves, self.mlpC), _finish(image, seen, moves, self.mlpX)
 
 
 class SingleBlock(nn.Module):
     """Text and picture are one row."""
 
-    def __init__(self, config: AuraFlowConfig, ops: Ops) -> None:
+    def __init__(self, config: AuraFlowConfig, number: int, ops: Ops) -> None:
         super().__init__()
         self.modCX = Moves(config, 6, ops)
-        self.attn = Attention(config, 1, ops)
+        self.attn = Attention(config, 1, BlockPlace("single", number), ops)
         self.mlp = Mlp(config, ops)
 
-    def forward(self, x: Tensor, time: Tensor) -> Tensor:
+    def forward(self, x: Tensor, time: Tensor, hooks: Hooks = NO_HOOKS, text_length: int = 0) -> Tensor:
         moves = split_modulations(self.modCX(time), 2)
-        (seen,) = self.attn(_begin(x, moves))
+        (seen,) = self.attn(_begin(x, moves), hooks=hooks, text_length=text_length)
         return _finish(x, seen, moves, self.mlp)
 
 
@@ -170,29 +180,32 @@ class AuraFlow(nn.Module):
         self.init_x_linear = ops.Linear(SIDE * SIDE * config.in_channels, config.width)
         self.positional_encoding = nn.Parameter(torch.zeros(1, config.places**2, config.width))
         self.register_tokens = nn.Parameter(torch.zeros(1, config.registers, config.width))
-        self.double_layers = nn.ModuleList(DoubleBlock(config, ops) for _ in range(config.double_blocks))
-        self.single_layers = nn.ModuleList(SingleBlock(config, ops) for _ in range(config.single_blocks))
+        self.double_layers = nn.ModuleList(DoubleBlock(config, each, ops) for each in range(config.double_blocks))
+        self.single_layers = nn.ModuleList(SingleBlock(config, each, ops) for each in range(config.single_blocks))
         self.modF = Moves(config, 2, ops)
         self.final_linear = ops.Linear(config.width, SIDE * SIDE * config.out_channels, bias=False)
 
-    def forward(self, x: Tensor, timesteps: Tensor, context: Tensor) -> Tensor:
+    def forward(self, x: Tensor, timesteps: Tensor, context: Tensor, *, hooks: Hooks = NO_HOOKS) -> Tensor:
         """One call of the net.
 
         Args:
             x: [B, in_channels, h, w], any h and w.
             timesteps: [B], 0..1.
             context: [B, T, context_width], the encoded text.
+            hooks: who steps in.
         Returns: [B, out_channels, h, w].
         """
         height, width = x.shape[2:]
         time = self.t_embedder(embed_timesteps(TIME_UNITS * timesteps, FREQUENCIES).to(x.dtype))
         image = self.init_x_linear(cut_patches(x, SIDE)) + self._places(-(-height // SIDE), -(-width // SIDE))
         text = torch.cat([self.register_tokens.expand(len(x), -1, -1), self.cond_seq_linear(context)], dim=1)
-        for block in self.double_layers:
-            text, image = block(text, image, time)
+        for number, block in enumerate(self.double_layers):
+            if not hooks.skips("double", number):
+                text, image = block(text, image, time, hooks)
         joined = torch.cat([text, image], dim=1)
-        for block in self.single_layers:
-            joined = block(joined, time)
+        for number, block in enumerate(self.single_layers):
+            if not hooks.skips("single", number):
+                joined = block(joined, time, hooks, text.shape[1])
         shift, scale = self.modF(time)[:, None].chunk(2, dim=-1)
         tokens = self.final_linear(moved(joined[:, text.shape[1] :], shift, scale))
         return join_patches(tokens, height, width, SIDE, channels_last=True)

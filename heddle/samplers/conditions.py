@@ -21,6 +21,9 @@ from heddle.samplers.predictions import Prediction
 #: An area without a mask fades in over this many cells from each of its inner borders, over fewer where it is small.
 FADE_CELLS = 8
 
+#: The side that guidance leads away from, see `Condition.gain`.
+BASE = "negative"
+
 #: Contexts of different length are brought to one length by repeating them, as long as none grows more than so often:
 #: beyond that the longer sequence costs more than a second call.
 MOST_REPEATS = 4
@@ -61,6 +64,8 @@ class Condition:
     strength: weight beside the other conditions of its side.
     mask: [1 or B, h, w] at the latent's size, times its strength; None = all of it.
     first_sigma, last_sigma: it counts at the levels between them, both included.
+    gain: how many times the way from the negative's guess to its own counts, in place of once; the negative's own
+        conditions have none. Where there is no negative, it is a factor on its weight.
     may_repeat_text: "context" may be repeated to the length of another that it shares a call with.
     control: whatever is asked for residuals before the network runs; conditions with different ones run apart.
     weight_hooks: whatever says which network is to be asked, see `NetOf`.
@@ -75,6 +80,7 @@ class Condition:
     first_sigma: float = math.inf
     last_sigma: float = 0.0
     control: Any = None
+    gain: float = 1.0
     weight_hooks: Any = None
     is_default: bool = False
     on_grid: frozenset[str] = frozenset({"concat"})
@@ -85,7 +91,8 @@ class Condition:
 
     def under(self, other: Condition) -> Condition:
         """Another condition's place and time, with what this one shows."""
-        return replace(other, inputs=self.inputs, on_grid=self.on_grid, may_repeat_text=self.may_repeat_text)
+        own = {"gain": self.gain, "on_grid": self.on_grid, "may_repeat_text": self.may_repeat_text}
+        return replace(other, inputs=self.inputs, **own)
 
 
 @dataclass(frozen=True, eq=False)
@@ -208,20 +215,37 @@ def condition_sides(
 
     def guess(x: Tensor, sigma: Tensor, names: Sequence[str], /, change: ChangeCall | None = None) -> dict[str, Tensor]:
         level = float(sigma)
-        parts = [part for name in names for part in parts_of(name, x, level)]
+        gained = _gained(whole, names, level)
+        asked = [*names, BASE] if gained and BASE in whole and BASE not in names else names
+        parts = [part for name in asked for part in parts_of(name, x, level)]
         nets = list(dict.fromkeys(part.net for part in parts))
         parts.sort(key=lambda part: nets.index(part.net))
-        sums = {name: torch.zeros_like(x) for name in names}
-        weights = {name: torch.zeros_like(x[:, :1]) for name in names}
+        sums = {name: torch.zeros_like(x) for name in asked}
+        weights = {name: torch.zeros_like(x[:, :1]) for name in asked}
+        gains = {name: torch.zeros_like(x[:, :1]) for name in gained}
         for batch in _batches(parts):
             call = _join(batch, level)
             call = call if change is None else change(call)
             latents = torch.cat([part.latent for part in batch])
             for part, clean in zip(batch, denoise(latents, sigma, call).chunk(len(batch)), strict=True):
-                part.put(clean, sums[part.side], weights[part.side])
-        return {name: sums[name] / weights[name].where(weights[name] > 0, 1.0) for name in names}
+                part.put(clean, sums[part.side], weights[part.side], gains.get(part.side))
+        guesses = {name: sums[name] / weights[name].where(weights[name] > 0, 1.0) for name in asked}
+        for name in gained:
+            if BASE in guesses:
+                gain = (gains[name] / weights[name]).where(weights[name] > 0, 1.0)
+                guesses[name] = guesses[name] + guesses[BASE] * (1 - gain)
+            else:
+                guesses[name] = sums[name] / gains[name].where(gains[name] != 0, 1.0)
+        return {name: guesses[name] for name in names}
 
     return guess
+
+
+def _gained(sides: Mapping[str, Sequence[Condition]], names: Sequence[str], level: float) -> list[str]:
+    """The sides on which a condition's way counts another number of times than once."""
+    return [
+        name for name in names if name != BASE and any(one.gain != 1 and one.counts_at(level) for one in sides[name])
+    ]
 
 
 class ChangeCall(Protocol):
@@ -268,10 +292,14 @@ class _Part:
         """Add what it counts to [B, 1, h, w] of the whole latent."""
         self._cut(weights).add_(self.weight(self.latent))
 
-    def put(self, clean: Tensor, into: Tensor, weights: Tensor) -> None:
+    def put(self, clean: Tensor, into: Tensor, weights: Tensor, gains: Tensor | None) -> None:
+        """Add its guess, and what it counts; `gains` where those of its side count another number of times."""
         weight = self.weight(clean)
-        self._cut(into).add_(clean * weight)
+        counted = weight if gains is None else weight * self.condition.gain
+        self._cut(into).add_(clean * counted)
         self._cut(weights).add_(weight)
+        if gains is not None:
+            self._cut(gains).add_(counted)
 
     def runs_with(self, other: _Part) -> bool:
         """Both fit into one call."""

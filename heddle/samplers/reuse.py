@@ -96,23 +96,26 @@ def _difference(one: Tensor, other: Tensor) -> float:
 def reuse_outputs(network: Network, reuse: Reuse) -> Network:
     """The network with what it adds to its input, kept for each condition, used again (EasyCache).
 
-    The condition that comes first in the run decides; the others' calls at the same level follow, where something is
-    kept for all of their parts.
+    The condition that comes first decides; the others' calls at the same level follow, where something is kept for all
+    of their parts. Where it does not count any more, the next one decides, after steps that it learns from.
     """
     kept: dict[tuple[object, str], Tensor] = {}
     meter = _Meter(reuse)
     leading: object = None
+    led_level: float | None = None
     skipped_level: float | None = None
 
     def run(x: Tensor, timesteps: Tensor, call: Call, /) -> Tensor:
-        nonlocal leading, skipped_level
+        nonlocal meter, leading, led_level, skipped_level
         if not call.conditions or reuse.has_ended(call.level):
             return network(x, timesteps, call)
         keys = [(condition, call.kind) for condition in call.conditions]
         inputs = x.chunk(len(keys))
         own = None
         if reuse.may_begin(call.level) and not call.kind:
-            leading = call.conditions[0] if leading is None else leading
+            if call.level != led_level and leading not in call.conditions:
+                leading, meter = call.conditions[0], _Meter(reuse)
+            led_level = call.level
             own = call.conditions.index(leading) if leading in call.conditions else None
         is_kept = all(key in kept and kept[key].shape == part.shape for key, part in zip(keys, inputs, strict=True))
         if own is not None:

@@ -17,10 +17,18 @@ from nodes.sampling.watching import StepWatch
 
 
 def sample_guided(
-    guider: Guider, sampler: Sampler, sigmas: Tensor, latent_image: Latent, noise: Noise, ctx: Context
+    guider: Guider,
+    sampler: Sampler,
+    sigmas: Tensor,
+    latent_image: Latent,
+    noise: Noise,
+    ctx: Context,
+    whole_sigmas: Tensor | None = None,
 ) -> tuple[Latent, Latent]:
     """Take a latent down these levels.
 
+    Args:
+        whole_sigmas: those of the run that this one takes some steps of; None = it is whole.
     Returns: the result, and the clean guess of its last step (the result itself where there was no step).
     """
     model = guider.model
@@ -39,7 +47,8 @@ def sample_guided(
 
     space = model.latent
     mask, start = latent_image.get("noise_mask"), space.start_of(latent)
-    facts = RunFacts(tuple(latent.shape), start, drawn, mask, seed=noise.seed, first_sigma=float(sigmas.max()))
+    highest, whole = float(sigmas.max()), sigmas if whole_sigmas is None else whole_sigmas
+    facts = RunFacts(tuple(latent.shape), start, drawn, mask, seed=noise.seed, first_sigma=highest, sigmas=whole)
     with guider.hold(facts, ctx.weights, lambda done, size: ctx.check_cancelled(), ctx.note) as denoise:
         samples = run_sampler(
             sampler,

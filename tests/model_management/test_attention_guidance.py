@@ -112,6 +112,8 @@ def test_parts_of_a_call_are_guided_from_the_negative_of_their_own_area() -> Non
     pair = Call({}, ("positive", "negative"), areas=(None, None))
     torch.testing.assert_close(found[0], guided(x[[0, 3]], pair)[0])
     torch.testing.assert_close(found[1], guided(x[[1, 2]], pair)[0])
+    two_negatives = Call({}, ("positive", "negative", "negative"), areas=(None, None, None))
+    torch.testing.assert_close(guided(x[:3], two_negatives)[0], guided(x[:2], pair)[0])  # the first of them
     assert guided(x[:2], Call({}, ("positive",) * 2, areas=(None, None))) is not None  # nothing to lead away from
 
 

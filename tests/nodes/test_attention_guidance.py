@@ -12,6 +12,7 @@ from torch import Tensor
 from heddle.graph.errors import GraphError, HeddleError
 from heddle.networks.unet import UNetConfig
 from heddle.samplers.catalogue import SAMPLERS, SCHEDULERS
+from heddle.samplers.noise import ScaledSteps, StartNoise, step_noise
 from model_management.checkpoint import OpenedCheckpoint, open_checkpoint
 from model_management.families.known import FAMILIES
 from model_management.handles import Model
@@ -244,5 +245,18 @@ def test_scaled_noise_is_what_a_run_begins_with_and_what_its_steps_add(opened, c
     none = add_noise(twice, no_noise(), level, latent)["samples"]
     torch.testing.assert_close(none, latent["samples"])
     torch.testing.assert_close(sample(scale_noise(model, 1.0), ctx), sample(model, ctx))
-    one, two = (sample(each, ctx, sampler="euler_ancestral") for each in (model, twice))
-    assert not torch.allclose(one, two, atol=1e-3)
+    guiders = [cfg_guider(each, text(model, 1), text(model, 2), 3.0) for each in (model, twice)]
+    run = (SAMPLERS["euler_ancestral"], levels(model), EMPTY, ctx)
+    wanted, _ = sample_custom_advanced(Doubled(7), guiders[0], *run)
+    found, _ = sample_custom_advanced(random_noise(7), guiders[1], *run)
+    torch.testing.assert_close(found["samples"], wanted["samples"])
+
+
+class Doubled(StartNoise):
+    """Noise that is twice as large by itself."""
+
+    def generate_noise(self, latent: Any) -> Tensor:
+        return super().generate_noise(latent) * 2
+
+    def step_noise(self, latent: Any) -> ScaledSteps:
+        return ScaledSteps(step_noise(self.seed), 2.0)

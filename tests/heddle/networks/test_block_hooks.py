@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from heddle.networks.auraflow import AuraFlow, AuraFlowConfig
 from heddle.networks.chroma import Chroma, ChromaConfig
 from heddle.networks.flux import Flux, FluxConfig
 from heddle.networks.hooks import NO_HOOKS, BlockPlace, Hooks
@@ -20,6 +21,7 @@ NETS: dict[str, Callable[[], Any]] = {
     "chroma": lambda: Chroma(
         ChromaConfig(64, 32, 48, 2, 3, 24, in_channels=4, out_channels=4, asking_width=40, asking_layers=2), TRAINABLE
     ),
+    "auraflow": lambda: AuraFlow(AuraFlowConfig(256, 48, 2, 3, 24, places=6, registers=3), TRAINABLE),
     "mmdit": lambda: Mmdit(MmditConfig(64, 48, (False, True, False), 24, 12, 8, in_channels=4), TRAINABLE),
 }
 TEXT_LENGTH = 5
@@ -36,7 +38,7 @@ def made(name: str) -> Any:
 def run(net: nn.Module, hooks: Hooks = NO_HOOKS) -> Tensor:
     torch.manual_seed(1)
     given = {"x": torch.randn(1, 4, 4, 6), "timesteps": torch.rand(1) / 20, "context": torch.randn(1, TEXT_LENGTH, 24)}
-    if not isinstance(net, Chroma):
+    if not isinstance(net, (Chroma, AuraFlow)):
         given["vector"] = torch.randn(1, 12)
     with torch.no_grad():
         return net(**given, hooks=hooks)
@@ -48,7 +50,9 @@ def test_every_block_is_asked_with_its_place(name: str) -> None:
 
     def note(place: BlockPlace, q: Tensor, seen: Tensor, heads: int) -> Tensor:
         places.append(place)
-        assert q.shape == seen.shape == (1, 6, 64) and 64 % heads == 0  # the picture's tokens alone
+        assert (
+            q.shape == seen.shape == (1, 6, net.config.width) and q.shape[-1] % heads == 0
+        )  # the picture's tokens alone
         return seen
 
     net = made(name)
@@ -62,14 +66,14 @@ def test_every_block_is_asked_with_its_place(name: str) -> None:
 @pytest.mark.parametrize("name", NETS)
 def test_a_skipped_block_is_as_if_it_were_not_there(name: str) -> None:
     net = made(name)
-    lists = {"double": "joint_blocks" if name == "mmdit" else "double_blocks", "single": "single_blocks"}
+    names = {"mmdit": "joint_blocks", "auraflow": "{}_layers"}
     whole = run(net)
     for kind, count in net.config.block_counts.items():
         for number in range(count):
             found = run(net, Hooks(skipped=(BlockPlace(kind, number),)))
             assert not torch.allclose(found, whole, atol=1e-5)
             shorter = made(name)
-            blocks = getattr(shorter, lists[kind])
+            blocks = getattr(shorter, names.get(name, "{}_blocks").format(kind))
             if name == "chroma":  # whose blocks are moved by vectors of their number
                 blocks[number] = Idle(kind, number)
             else:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
@@ -197,6 +199,36 @@ def test_a_network_is_shown_scaled_latents_and_one_timestep_for_each() -> None:
     assert torch.allclose(clean, x - sigma)
     assert torch.allclose(shown[0][0], x / (sigma**2 + 1).sqrt())
     assert shown[0][1].tolist() == [700.0] * 3
+
+
+def test_a_gain_says_how_often_the_way_from_the_negative_counts() -> None:
+    def denoise(x: Tensor, sigma: Tensor, call: Call, /) -> Tensor:
+        return torch.zeros_like(x) + call.inputs["context"][:, :1, :1, None]
+
+    def one(value: float, **more: Any) -> Condition:
+        return Condition({"context": torch.full((1, 1, 1), value)}, **more)
+
+    x, sigma = torch.zeros(1, 4, 8, 8), torch.tensor(1.0)
+    sides = {"positive": [one(5.0, gain=4.0), one(7.0, gain=-1.0)], "negative": [one(3.0, gain=9.0)]}
+    asked: list[tuple[str, ...]] = []
+
+    def noted(x: Tensor, sigma: Tensor, call: Call, /) -> Tensor:
+        asked.append(call.sides)
+        return denoise(x, sigma, call)
+
+    found = condition_sides(noted, sides)(x, sigma, ["positive"])
+    # As if two entries with the weights 2 and -0.5: 3 + 2 (5 - 3) - 0.5 (7 - 3).
+    assert list(found) == ["positive"] and found["positive"].eq(5).all()
+    assert asked == [("positive", "positive", "negative")]
+
+    left = torch.zeros(1, 8, 8)
+    left[..., :4] = 1
+    masked = {**sides, "positive": [one(5.0, gain=2.0, mask=left)]}
+    found = condition_sides(denoise, masked)(x, sigma, ["positive", "negative"])["positive"]
+    assert found[..., :4].eq(7).all() and found[..., 4:].eq(0).all()
+
+    alone = condition_sides(denoise, {"positive": sides["positive"]})(x, sigma, ["positive"])["positive"]
+    torch.testing.assert_close(alone, torch.full_like(x, (4 * 5 - 7) / 3))
 
 
 def test_conditions_with_other_networks_run_apart_and_those_of_one_follow_each_other() -> None:

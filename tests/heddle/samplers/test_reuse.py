@@ -98,6 +98,17 @@ def test_a_condition_that_was_never_computed_is_not_left_out() -> None:
     assert first_late in [level for level, _ in net.calls]
 
 
+def test_a_condition_that_takes_the_place_of_another_decides_from_then_on() -> None:
+    net, change = Net(), float(SIGMAS[10])
+    early = Condition(condition(1).inputs, last_sigma=change + 1e-3)
+    later = Condition(condition(2).inputs, first_sigma=change)
+    walk(reuse_outputs(net, Reuse(3.0, *EVERYWHERE)), {"positive": [early, later]}, SIGMAS[:-1])
+    called = [level for level, _ in net.calls]
+    assert called[:2] == SIGMAS[:2].tolist() and called[-2:] != SIGMAS[-3:-1].tolist()
+    assert SIGMAS[10:12].tolist() == [level for level in called if level <= change][:2]
+    assert len(called) < 8
+
+
 def test_calls_of_another_kind_keep_their_own_outputs() -> None:
     one, said = condition(1), []
 

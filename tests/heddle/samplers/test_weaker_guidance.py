@@ -140,3 +140,12 @@ def test_the_negative_is_asked_for_also_without_guidance_and_nothing_is_done_whe
     clean, guesses = self_guided(None)
     assert len(guesses.asked) == 1
     torch.testing.assert_close(clean, plain())
+
+
+def test_where_a_call_is_left_out_what_was_seen_last_counts() -> None:
+    guesses = Guesses()
+    guesses.looked = torch.full((1, 8), 2.0)
+    denoise = cfg(guesses, 3.0, PREDICTION, [self_attention_guidance(watch, 0.5, 2.0)])
+    first = denoise(X, SIGMA)
+    guesses.looked = None
+    torch.testing.assert_close(denoise(X, SIGMA), first)
