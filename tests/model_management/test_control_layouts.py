@@ -233,7 +233,7 @@ def test_a_net_of_the_family_in_another_size_is_refused(tmp_path: Path, flux: Mo
 
 def test_strangers_are_refused_by_what_they_are(tmp_path: Path, checkpoint: Path):
     lora = {"lora_unet_x.lora_down.weight": torch.zeros(2, 3), "lora_unet_x.lora_up.weight": torch.zeros(3, 2)}
-    with pytest.raises(WeightsError, match="no control net known here: .* looks like a LoRA"):
+    with pytest.raises(WeightsError, match=r"no control net known here: .* looks like a LoRA"):
         open_control_net(written(tmp_path / "lora.safetensors", lora))
     with pytest.raises(WeightsError, match="it looks like a full checkpoint or a diffusion model"):
         open_control_net(checkpoint)
