@@ -25,7 +25,7 @@ from heddle.networks.unet import embed_timesteps
 from heddle.numerics.attention import attend
 from heddle.numerics.joint_mask import fit_to_call
 from heddle.numerics.patches import cut_patches, join_patches
-from heddle.numerics.rope import grid_places, rotate, turns
+from heddle.numerics.rope import AS_TRAINED, PlaceScaling, grid_places, rotate, turns
 
 SIDE = 2  # cells of a patch, each way
 FREQUENCIES = 256  # numbers that a timestep or guidance is spread over
@@ -299,6 +299,7 @@ class Flux(nn.Module):
         guidance: Tensor | None = None,
         attention_mask: Tensor | None = None,
         *,
+        scaling: PlaceScaling = AS_TRAINED,
         hooks: Hooks = NO_HOOKS,
         control: Residuals | None = None,
         **references: Tensor,
@@ -313,6 +314,7 @@ class Flux(nn.Module):
             guidance: [B]; None leaves it out. A net that knows none takes no notice of it.
             attention_mask: [B, T + cells, T + cells], added where tokens look at each other, see
                 `heddle.numerics.joint_mask.fit_to_call`.
+            scaling: of the places that the tokens are told.
             hooks: who steps in.
             control: what control nets add.
             references: latents [B, in_channels, h', w'] that the picture is to follow (Kontext), each of its own size;
@@ -328,7 +330,7 @@ class Flux(nn.Module):
         latents = (x, *references.values())
         image = self.img_in(torch.cat([cut_patches(latent, SIDE) for latent in latents], dim=1))
         grids = tuple((latent.shape[2], latent.shape[3]) for latent in latents)
-        turn = self.sequence_turns(text.shape[1], grids, self.config.axes, x.device)
+        turn = self.sequence_turns(text.shape[1], grids, self.config.axes, x.device, scaling)
         length = text.shape[1]
         own = -(-x.shape[2] // SIDE) * -(-x.shape[3] // SIDE)
         mask = None if attention_mask is None else fit_to_call(attention_mask, length, own, image.shape[1] - own)
@@ -345,7 +347,11 @@ class Flux(nn.Module):
 
 
 def sequence_turns(
-    text_length: int, grids: Sequence[tuple[int, int]], axes: Sequence[int], device: torch.device
+    text_length: int,
+    grids: Sequence[tuple[int, int]],
+    axes: Sequence[int],
+    device: torch.device,
+    scaling: PlaceScaling = AS_TRAINED,
 ) -> Tensor:
     """How the tokens are turned: text stands at place 0, the picture at its rows and columns, references beside it.
 
@@ -354,6 +360,7 @@ def sequence_turns(
 
     Args:
         grids: height and width in cells of the picture, then of each reference.
+        scaling: of the places of picture and references.
     Returns: [text + patches, sum(axes) / 2, 2].
     """
     places = [torch.zeros(text_length, 3, device=device)]
@@ -367,5 +374,5 @@ def sequence_turns(
                 top = tall
             tall, wide = max(tall, height + top), max(wide, width + left)
         first = (min(number, 1), -(-top // SIDE), -(-left // SIDE))
-        places.append(grid_places(-(-height // SIDE), -(-width // SIDE), first, device))
+        places.append(grid_places(-(-height // SIDE), -(-width // SIDE), first, device, scaling))
     return turns(torch.cat(places), axes)
