@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from heddle.graph.errors import FileProblem, GraphError
+from heddle.graph.errors import FileProblem, GraphError, WeightsError
 from heddle.networks.clip_text import EncodedText
 from heddle.prompts.vocabularies import PieceTokenizer
 from model_management.checkpoint import OpenedCheckpoint, open_checkpoint
@@ -131,7 +131,7 @@ def test_lumina_reads_published_words_before_the_prompt_by_the_checkpoints_own_t
 
 
 def test_a_checkpoint_without_encoders_says_so(opened, ctx) -> None:
-    with pytest.raises(GraphError, match="holds no text encoder; load"):
+    with pytest.raises(WeightsError, match=r"does not hold the text encoders .*; load them with TripleCLIPLoader"):
         encode_prompt("a cat", opened["bare"].clip, ctx)
 
 
