@@ -3,8 +3,9 @@
 An entry is `[states, more]`. Of `more`, read here: "area" (height, width, top, left in cells, or ("percentage", ...) in
 shares of the picture), "strength", "mask" with "mask_strength" and "set_area_to_bounds", "start_percent",
 "end_percent" (the part of the run that it counts in), "clip_start_percent", "clip_end_percent" (the part that its text
-was encoded for), "step_span" (first step, the one after the last, all steps), "gain", "hooks", "default". Everything
-else is the family's, see `Family.read_entry`.
+was encoded for), "step_span" (first step, the one after the last, all steps), "gain", "hooks", "default";
+"cross_attn_controlnet" and "pooled_output_controlnet", a text that only control nets read. Everything else is the
+family's, see `Family.read_entry`.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ from model_management.handles import Model
 #: A mask's bounding box is at least so many cells high and wide: smaller pieces say nothing to a network.
 LEAST_BOUNDS = 8
 
+#: What stands before the names of inputs that control nets read in the place of the network's.
+FOR_CONTROLS = "control_"
+
 
 def conditions_for(model: Model, conditioning: Sequence[Any], run: RunFacts, name: str) -> list[Condition]:
     """The conditions of one side.
@@ -33,7 +37,7 @@ def conditions_for(model: Model, conditioning: Sequence[Any], run: RunFacts, nam
         name: of the input that it came in by, for messages.
     Raises: GraphError or ShapeError, if an entry is none.
     """
-    facts = replace(run, side=name)
+    facts = replace(run, side=name, in_channels=model.config.in_channels)
     return [_condition(model, entry, facts, f"{name}, entry {number}") for number, entry in enumerate(conditioning)]
 
 
@@ -57,7 +61,7 @@ def _condition(model: Model, entry: Any, run: RunFacts, place: str) -> Condition
     first_sigma = percent_to_sigma(max(starts)) if starts else math.inf
     last_sigma = percent_to_sigma(min(ends)) if ends else 0.0
     return Condition(
-        inputs=model.family.read_entry(states, more, run),
+        inputs={**model.family.read_entry(states, more, run), **_for_controls(model, more, run)},
         area=_area(more, grid, height, width),
         strength=more.get("strength", 1.0),
         mask=grid,
@@ -69,6 +73,15 @@ def _condition(model: Model, entry: Any, run: RunFacts, place: str) -> Condition
         gain=more.get("gain", 1.0),
         may_repeat_text=model.family.may_repeat_text,
     )
+
+
+def _for_controls(model: Model, more: Mapping[str, Any], run: RunFacts) -> dict[str, Tensor]:
+    """The same inputs as the network's, of a text that only control nets read; none where there is no such text."""
+    if more.get("control") is None or "cross_attn_controlnet" not in more:
+        return {}
+    shown = {**more, "pooled_output": more["pooled_output_controlnet"]}
+    inputs = model.family.read_entry(more["cross_attn_controlnet"], shown, run)
+    return {FOR_CONTROLS + name: inputs[name] for name in ("context", "vector") if name in inputs}
 
 
 def _levels_of_steps(span: tuple[int, int, int], model: Model, run: RunFacts) -> tuple[float, float]:

@@ -50,8 +50,8 @@ KNOWN_LAYOUTS = (
     KnownLayout("Stable unCLIP", (has(f"{UNET}label_emb.0.0.weight"), columns(UNET_TEXT, 1024))),
     KnownLayout(
         "a ControlNet",
-        (either(*map(has_prefix, ("control_model.", "zero_convs.", "controlnet_cond_embedding."))),),
-        "put it into the controlnet folder and load it with ControlNetLoader",
+        (either(*map(has_prefix, ("control_model.", "zero_convs.", "controlnet_")), has("lora_controlnet")),),
+        "put it into the controlnet folder and load it with ControlNetLoader, beside a checkpoint",
     ),
     KnownLayout(
         "a checkpoint with a UNet of Stable Diffusion's kind",
@@ -84,7 +84,7 @@ KNOWN_LAYOUTS = (
     KnownLayout(
         "a LoRA or another small change to a model",
         (has_ending(*ADAPTER_ENDINGS),),
-        "put it into the loras folder and load it with LoraLoader",
+        "put it into the loras folder and load it with LoraLoader, beside a checkpoint",
     ),
     KnownLayout(
         "a textual inversion",

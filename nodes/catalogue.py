@@ -33,6 +33,7 @@ from nodes.merging import models_by_part, saving
 from nodes.merging import texts as merged_texts
 from nodes.patches import attention as attention_patches
 from nodes.patches import images as image_patches
+from nodes.patches import places as token_places
 from nodes.patches import running
 from nodes.patches import unet as unet_patches
 from nodes.sampling import (
@@ -56,7 +57,7 @@ MODULES = (
     *(creating, clip_hooks, keyframes, conditionings),
     *(ksampler, custom, samplers, schedulers, sigmas, guiders, guidance, attention_guidance, model_sampling),
     *(noise, reuse),
-    *(unet_patches, attention_patches, image_patches, running),
+    *(unet_patches, attention_patches, image_patches, token_places, running),
     *(empty, masking, autoencoder, tiles, latent_scale, operations, seeds),
     devices,
     *(merged_models, merged_texts, models_by_part, saving),

@@ -27,6 +27,7 @@ from heddle.networks.once_per_shape import OncePerShape
 from heddle.networks.ops import Ops
 from heddle.networks.unet import embed_timesteps
 from heddle.numerics.patches import cut_patches, join_patches
+from heddle.numerics.rope import AS_TRAINED, PlaceScaling
 
 #: How many vectors the small net was trained to give: three for each of 38 single blocks, twelve for each of 19 double
 #: ones, and two for the last layer. A net with fewer blocks uses the first ones of each kind, and the last two.
@@ -119,6 +120,7 @@ class Chroma(nn.Module):
         context: Tensor,
         guidance: Tensor | None = None,
         *,
+        scaling: PlaceScaling = AS_TRAINED,
         hooks: Hooks = NO_HOOKS,
     ) -> Tensor:
         """One call of the net.
@@ -128,13 +130,14 @@ class Chroma(nn.Module):
             timesteps: [B], 0..1.
             context: [B, T, context_width], the encoded text.
             guidance: [B], 0 where none is given, as it was trained.
+            scaling: of the places that the tokens are told.
             hooks: who steps in.
         Returns: [B, out_channels, h, w].
         """
         guidance = torch.zeros_like(timesteps) if guidance is None else guidance
         vectors = self._vectors(timesteps, guidance, x)
         text, image = self.txt_in(context), self.img_in(cut_patches(x, SIDE))
-        turn = self.sequence_turns(text.shape[1], ((x.shape[2], x.shape[3]),), self.config.axes, x.device)
+        turn = self.sequence_turns(text.shape[1], ((x.shape[2], x.shape[3]),), self.config.axes, x.device, scaling)
         singles, doubles = 3 * self.config.single_blocks, 6 * self.config.double_blocks
         for number, block in enumerate(self.double_blocks):
             if hooks.skips("double", number):

@@ -20,10 +20,11 @@ from heddle.networks.hooks import NO_HOOKS, BlockKind, BlockPlace, Hooks
 from heddle.networks.modulation import Modulation, moved, normed, split_modulations
 from heddle.networks.once_per_shape import OncePerShape
 from heddle.networks.ops import Ops
+from heddle.networks.residuals import Residuals, add_to_tokens
 from heddle.networks.unet import embed_timesteps
 from heddle.numerics.attention import attend
 from heddle.numerics.patches import cut_patches, join_patches
-from heddle.numerics.rope import grid_places, rotate, turns
+from heddle.numerics.rope import AS_TRAINED, PlaceScaling, grid_places, rotate, turns
 
 SIDE = 2  # cells of a patch, each way
 FREQUENCIES = 256  # numbers that a timestep or guidance is spread over
@@ -273,7 +274,9 @@ class Flux(nn.Module):
         vector: Tensor,
         guidance: Tensor | None = None,
         *,
+        scaling: PlaceScaling = AS_TRAINED,
         hooks: Hooks = NO_HOOKS,
+        control: Residuals | None = None,
         **references: Tensor,
     ) -> Tensor:
         """One call of the net.
@@ -284,7 +287,9 @@ class Flux(nn.Module):
             context: [B, T, context_width], the encoded text.
             vector: [B, vector_width], the pooled text.
             guidance: [B]; None leaves it out. A net that knows none takes no notice of it.
+            scaling: of the places that the tokens are told.
             hooks: who steps in.
+            control: what control nets add.
             references: latents [B, in_channels, h', w'] that the picture is to follow (Kontext), each of its own size;
                 in the order in which they are given, by whatever names.
         Returns: [B, out_channels, h, w].
@@ -298,21 +303,27 @@ class Flux(nn.Module):
         latents = (x, *references.values())
         image = self.img_in(torch.cat([cut_patches(latent, SIDE) for latent in latents], dim=1))
         grids = tuple((latent.shape[2], latent.shape[3]) for latent in latents)
-        turn = self.sequence_turns(text.shape[1], grids, self.config.axes, x.device)
+        turn = self.sequence_turns(text.shape[1], grids, self.config.axes, x.device, scaling)
         for number, block in enumerate(self.double_blocks):
             if not hooks.skips("double", number):
                 image, text = block(image, text, time, turn, hooks)
+            image = image if control is None else add_to_tokens(image, control.blocks, number)
         length = text.shape[1]
         joined = torch.cat([text, image], dim=1)
         for number, block in enumerate(self.single_blocks):
             if not hooks.skips("single", number):
                 joined = block(joined, time, turn, hooks, length)
+            joined = joined if control is None else add_to_tokens(joined, control.single_blocks, number, length)
         own = -(-x.shape[2] // SIDE) * -(-x.shape[3] // SIDE)
         return join_patches(self.final_layer(joined[:, length : length + own], time), x.shape[2], x.shape[3], side=SIDE)
 
 
 def sequence_turns(
-    text_length: int, grids: Sequence[tuple[int, int]], axes: Sequence[int], device: torch.device
+    text_length: int,
+    grids: Sequence[tuple[int, int]],
+    axes: Sequence[int],
+    device: torch.device,
+    scaling: PlaceScaling = AS_TRAINED,
 ) -> Tensor:
     """How the tokens are turned: text stands at place 0, the picture at its rows and columns, references beside it.
 
@@ -321,6 +332,7 @@ def sequence_turns(
 
     Args:
         grids: height and width in cells of the picture, then of each reference.
+        scaling: of the places of picture and references.
     Returns: [text + patches, sum(axes) / 2, 2].
     """
     places = [torch.zeros(text_length, 3, device=device)]
@@ -334,5 +346,5 @@ def sequence_turns(
                 top = tall
             tall, wide = max(tall, height + top), max(wide, width + left)
         first = (min(number, 1), -(-top // SIDE), -(-left // SIDE))
-        places.append(grid_places(-(-height // SIDE), -(-width // SIDE), first, device))
+        places.append(grid_places(-(-height // SIDE), -(-width // SIDE), first, device, scaling))
     return turns(torch.cat(places), axes)

@@ -23,7 +23,7 @@ from heddle.networks.ops import Ops
 from heddle.networks.unet import embed_timesteps
 from heddle.numerics.attention import attend, share_heads
 from heddle.numerics.patches import cut_patches, join_patches
-from heddle.numerics.rope import grid_places, rotate, turns
+from heddle.numerics.rope import AS_TRAINED, PlaceScaling, grid_places, rotate, turns
 
 FREQUENCIES = 256  # numbers that a time is spread over
 AXES = 3  # a token's number in the text, a patch's row and column
@@ -218,7 +218,15 @@ class Lumina(nn.Module):
         self.final_layer = FinalLayer(config, ops)
         self.sequence_turns = OncePerShape(sequence_turns)
 
-    def forward(self, x: Tensor, timesteps: Tensor, context: Tensor, *, hooks: Hooks = NO_HOOKS) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        timesteps: Tensor,
+        context: Tensor,
+        *,
+        hooks: Hooks = NO_HOOKS,
+        scaling: PlaceScaling = AS_TRAINED,
+    ) -> Tensor:
         """One call of the net.
 
         Args:
@@ -227,13 +235,15 @@ class Lumina(nn.Module):
                 from noise to picture: both are turned round here.
             context: [B, T, context_width], the encoded text.
             hooks: who steps in.
+            scaling: of the rows and columns that the picture's tokens are told.
         Returns: [B, out_channels, h, w].
         """
         height, width = x.shape[2:]
         time = silu(self.t_embedder(embed_timesteps(1 - timesteps, FREQUENCIES).to(x.dtype)))
         text, image = self.cap_embedder(context), self.x_embedder(cut_patches(x, SIDE, channels_last=True))
         length = text.shape[1]
-        turn = self.sequence_turns(length, -(-height // SIDE), -(-width // SIDE), self.config.axes, x.device)
+        grid = (-(-height // SIDE), -(-width // SIDE))
+        turn = self.sequence_turns(length, grid, self.config.axes, x.device, scaling)
         for block in self.context_refiner:
             text = block(text, turn[:length])
         for block in self.noise_refiner:
@@ -245,12 +255,22 @@ class Lumina(nn.Module):
         return -join_patches(self.final_layer(joined[:, length:], time), height, width, SIDE, channels_last=True)
 
 
-def sequence_turns(text_length: int, rows: int, columns: int, axes: tuple[int, ...], device: torch.device) -> Tensor:
+def sequence_turns(
+    text_length: int,
+    grid: tuple[int, int],
+    axes: tuple[int, ...],
+    device: torch.device,
+    scaling: PlaceScaling = AS_TRAINED,
+) -> Tensor:
     """How the tokens are turned: text by its number, the picture by the number that comes next, its row and its column.
 
+    Args:
+        grid: rows and columns of the picture's patches.
+        scaling: of rows and columns; where the picture stands behind the text is not changed.
     Returns: [text_length + rows * columns, sum(axes) / 2, 2].
     """
     text = torch.zeros(text_length, AXES, device=device)
     text[:, 0] = torch.arange(text_length, device=device)
-    picture = grid_places(rows, columns, (text_length, 0, 0), device)
+    picture = grid_places(*grid, device=device, scaling=scaling)
+    picture[:, 0] = text_length
     return turns(torch.cat([text, picture]), axes)

@@ -21,7 +21,8 @@ LATENT = torch.zeros(2, 4, 16, 24)
 RUN = RunFacts(tuple(LATENT.shape), LATENT, LATENT)
 FAMILY: Any = SimpleNamespace(read_entry=text_alone, may_repeat_text=True)
 NOTHING: Any = None
-MODEL = Model(NOTHING, FAMILY, NOTHING, Epsilon(scaled_linear(0.00085, 0.012)))
+CONFIG: Any = SimpleNamespace(in_channels=4)
+MODEL = Model(NOTHING, FAMILY, CONFIG, Epsilon(scaled_linear(0.00085, 0.012)))
 STATES = torch.zeros(1, 77, 8)
 
 

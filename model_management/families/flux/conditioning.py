@@ -33,11 +33,15 @@ def text_and_guidance(states: Tensor, more: Mapping[str, Any], run: RunFacts) ->
 
 
 def with_references(states: Tensor, more: Mapping[str, Any], run: RunFacts) -> dict[str, Tensor]:
-    """Of dev, schnell and Kontext: also any number of reference latents, each of its own size."""
+    """Of dev, schnell and Kontext: also any number of reference latents, each of its own size.
+
+    An adapter may have widened the network so that it is shown a picture beside its latent, as Canny and Depth are.
+    """
     references = {
         f"reference_{number}": LATENT.inward(latent) for number, latent in enumerate(more.get("reference_latents", ()))
     }
-    return {**text_and_guidance(states, more, run), **references}
+    read = with_picture if run.in_channels == 2 * LATENT.channels else text_and_guidance
+    return {**read(states, more, run), **references}
 
 
 def with_picture(states: Tensor, more: Mapping[str, Any], run: RunFacts) -> dict[str, Tensor]:

@@ -2,7 +2,7 @@ import math
 
 import torch
 
-from heddle.numerics.rope import grid_places, rotate, rotate_halves, turns
+from heddle.numerics.rope import PlaceScaling, grid_places, rotate, rotate_halves, turns
 
 
 def test_each_pair_turns_by_its_own_share_of_the_place():
@@ -66,3 +66,10 @@ def test_pairs_may_lie_half_a_head_apart():
     wanted = rotate(beside, by).unflatten(-1, (4, 2)).transpose(-1, -2).flatten(-2)
     torch.testing.assert_close(rotate_halves(x, by), wanted)
     assert rotate_halves(x.bfloat16(), by).dtype == torch.bfloat16
+
+
+def test_places_are_stretched_and_moved_axis_by_axis():
+    scaling = PlaceScaling((5.0, 0.5, 2.0), (0.25, 1.0, -1.0))
+    assert grid_places(2, 3, (1, 10, 20), scaling=scaling).tolist() == [
+        [5.25, 6, 39], [5.25, 6, 41], [5.25, 6, 43], [5.25, 6.5, 39], [5.25, 6.5, 41], [5.25, 6.5, 43]
+    ]  # fmt: skip
