@@ -38,8 +38,7 @@ def conditions_for(model: Model, conditioning: Sequence[Any], run: RunFacts, nam
         name: of the input that it came in by, for messages.
     Raises: GraphError or ShapeError, if an entry is none.
     """
-    config = model.config
-    facts = replace(run, side=name, in_channels=config.in_channels, config=config, header=model.stored.header)
+    facts = replace(run, side=name, config=model.config, header=model.stored.header)
     return [_condition(model, entry, facts, f"{name}, entry {number}") for number, entry in enumerate(conditioning)]
 
 

@@ -151,10 +151,9 @@ class RunFacts:
     mask: of the latent, where it has one: [B, H, W] or [B, 1, H, W], 1 = drawn anew.
     side: the input that the conditioning came in by: "positive", "negative" ...
     seed: of the run's noise.
-    in_channels: that the network takes, of the latent and of what is joined to it; 0 where nobody asks.
     sigmas: the levels of the run; of one that takes some of the steps of another, all of that one's. None = not known.
     first_sigma: the highest level of the run.
-    config, header: sizes of the network, and of the file that it lies in.
+    config, header: sizes of the network, and of the file that it lies in; None where nobody asks.
     note: takes a line for the person who runs it.
     """
 
@@ -164,7 +163,6 @@ class RunFacts:
     mask: Tensor | None = None
     side: str = ""
     seed: int = 0
-    in_channels: int = 0
     sigmas: Tensor | None = None
     first_sigma: float = math.inf
     config: Any = None

@@ -71,7 +71,8 @@ def with_references(states: Tensor, more: Mapping[str, Any], run: RunFacts) -> d
     references = {
         f"reference_{number}": LATENT.inward(latent) for number, latent in enumerate(more.get("reference_latents", ()))
     }
-    read = with_picture if run.in_channels == 2 * LATENT.channels else text_and_guidance
+    is_widened = run.config is not None and run.config.in_channels == 2 * LATENT.channels
+    read = with_picture if is_widened else text_and_guidance
     return {**read(states, more, run), **references}
 
 
