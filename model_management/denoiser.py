@@ -11,6 +11,7 @@ from torch.nn import Module
 
 from heddle.graph.errors import ShapeError
 from heddle.networks.hooks import NO_HOOKS, Hooks
+from heddle.numerics.once_per_tensor import OncePerTensor
 from heddle.samplers.conditions import Call, ConditionedDenoiser, denoiser_of
 from model_management.control_run import AskControls, no_controls
 from model_management.handles import Model
@@ -32,9 +33,13 @@ def denoiser_for(model: Model, net: Module, ask_controls: AskControls = no_contr
     config = model.config
     weight = next(net.parameters())
     hooks_at = hooks_of(model)
+    moved: OncePerTensor[Tensor] = OncePerTensor()
+
+    def beside(tensor: Tensor) -> Tensor:
+        return moved((tensor,), lambda: tensor.to(weight))
 
     def network(x: Tensor, timesteps: Tensor, call: Call, /) -> Tensor:
-        inputs: dict[str, Any] = {name: tensor.to(weight) for name, tensor in call.inputs.items()}
+        inputs: dict[str, Any] = {name: beside(tensor) for name, tensor in call.inputs.items()}
         concat = inputs.pop("concat", None)
         own = x.shape[1]
         whole = x.to(weight) if concat is None else torch.cat([x.to(weight), concat], dim=1)

@@ -8,9 +8,9 @@ position, the mean of the guesses under those of its conditions that reach there
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import torch
 from torch import Tensor
@@ -165,14 +165,20 @@ def _partner(area: Area, side: Sequence[Condition]) -> Condition | None:
 def condition_sides(denoise: ConditionedDenoiser, sides: Mapping[str, Sequence[Condition]]) -> SideGuesses:
     """A function that gives the clean guess of each named side, see `SideGuesses`."""
     whole = with_partners(sides)
+    known: _Known = {}
 
     def guess(x: Tensor, sigma: Tensor, names: Sequence[str], /, change: ChangeCall | None = None) -> dict[str, Tensor]:
         level = float(sigma)
-        parts = [_Part(name, condition, x) for name in names for condition in whole[name] if condition.counts_at(level)]
+        parts = [
+            _Part(name, condition, x, known)
+            for name in names
+            for condition in whole[name]
+            if condition.counts_at(level)
+        ]
         sums = {name: torch.zeros_like(x) for name in names}
         weights = {name: torch.zeros_like(x[:, :1]) for name in names}
         for batch in _batches(parts):
-            call = _join(batch, level)
+            call = _join(batch, level, known)
             call = call if change is None else change(call)
             latents = torch.cat([part.latent for part in batch])
             for part, clean in zip(batch, denoise(latents, sigma, call).chunk(len(batch)), strict=True):
@@ -197,6 +203,11 @@ class SideGuesses(Protocol):
         ...
 
 
+#: What a run's conditions give the network beside the latent, by conditions and latent: the same tensors in every step,
+#: so that nothing is copied to the device twice, and what follows from a text need not be worked out twice.
+_Known: TypeAlias = dict[tuple[Hashable, ...], dict[str, Tensor]]
+
+
 @dataclass(eq=False)
 class _Part:
     """One condition's share of a guess: the piece of the latent that it is about, and how much it counts there."""
@@ -204,6 +215,7 @@ class _Part:
     side: str
     condition: Condition
     x: Tensor
+    known: _Known
     latent: Tensor = field(init=False)
     inputs: dict[str, Tensor] = field(init=False)
     area: Area | None = field(init=False)
@@ -212,10 +224,14 @@ class _Part:
         area = self.condition.area
         self.area = None if area is None else area.within(*self.x.shape[-2:])
         self.latent = self._cut(self.x)
-        self.inputs = {}
-        for name, tensor in self.condition.inputs.items():
-            item = fit_batch(tensor, len(self.x)).to(self.x.device)
-            self.inputs[name] = self._cut(item) if name in self.condition.on_grid else item
+        key = (self.x.shape, self.x.device, self.condition)
+        if key not in self.known:
+            self.known[key] = {name: self._input(name) for name in self.condition.inputs}
+        self.inputs = self.known[key]
+
+    def _input(self, name: str) -> Tensor:
+        item = fit_batch(self.condition.inputs[name], len(self.x)).to(self.x.device)
+        return self._cut(item) if name in self.condition.on_grid else item
 
     def put(self, clean: Tensor, into: Tensor, weights: Tensor) -> None:
         weight = self._weight(clean)
@@ -283,16 +299,18 @@ def _batches(parts: Sequence[_Part]) -> list[list[_Part]]:
     return batches
 
 
-def _join(batch: Sequence[_Part], level: float) -> Call:
-    inputs: dict[str, Tensor] = {}
-    for name in batch[0].inputs:
-        tensors = [part.inputs[name] for part in batch]
-        inputs[name] = torch.cat(same_length(*tensors) if name == "context" else tensors)
+def _join(batch: Sequence[_Part], level: float, known: _Known) -> Call:
+    first, x = batch[0].condition, batch[0].x
+    key = (x.shape, x.device, "joined", *(part.condition for part in batch))
+    if key not in known:
+        known[key] = {}
+        for name in batch[0].inputs:
+            tensors = [part.inputs[name] for part in batch]
+            known[key][name] = torch.cat(same_length(*tensors) if name == "context" else tensors)
     sides = tuple(part.side for part in batch for _ in range(len(part.latent)))
-    first = batch[0].condition
     areas = tuple(part.area for part in batch)
-    height, width = batch[0].x.shape[-2:]
-    return Call(inputs, sides, first.control, level, areas, first.on_grid, (height, width))
+    height, width = x.shape[-2:]
+    return Call(known[key], sides, first.control, level, areas, first.on_grid, (height, width))
 
 
 def same_length(*contexts: Tensor) -> tuple[Tensor, ...]:
