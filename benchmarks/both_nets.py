@@ -8,11 +8,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from heddle.networks.clip_text import ClipText, ClipTextConfig
 from heddle.networks.ops import PLAIN
 from heddle.networks.unet import UNet, UNetConfig
 from heddle.networks.vae import Autoencoder, VaeConfig
@@ -32,6 +34,7 @@ SDXL = UNetConfig(
     vector_width=2816,
 )
 VAE = VaeConfig((128, 256, 512, 512), blocks=2)
+TEXT = ClipTextConfig(width=768, layers=12, mlp_width=3072)
 
 #: What diffusers asks for beside its defaults, which are those of Stable Diffusion 1.
 _THEIR_SD15: dict[str, Any] = {"cross_attention_dim": 768}
@@ -84,6 +87,30 @@ def vae_pair(device: torch.device, dtype: torch.dtype) -> Pair:
     return Pair(ours.eval(), theirs.eval())
 
 
+def text_pair(device: torch.device, dtype: torch.dtype) -> Pair:
+    """CLIP-L as diffusers has it, from transformers."""
+    import_diffusers()
+    from transformers import CLIPTextConfig, CLIPTextModel  # only this figure needs it
+
+    config = CLIPTextConfig(
+        vocab_size=49408,
+        hidden_size=768,
+        intermediate_size=3072,
+        num_hidden_layers=12,
+        num_attention_heads=12,
+        eos_token_id=49407,
+    )
+    with torch.device("meta"):
+        ours = ClipText(TEXT, PLAIN)
+        theirs = CLIPTextModel(config)
+    fill(ours, device, dtype)
+    names = {name: name for name in ours.state_dict()}
+    if not any(name.startswith("text_model.") for name in theirs.state_dict()):  # since version 5
+        names = {name: name.removeprefix("text_model.") for name in names}
+    give_weights(ours, theirs, names)
+    return Pair(ours.eval(), theirs.eval())
+
+
 def import_diffusers() -> Any:
     # A torchvision that does not fit the build of torch fails when transformers looks for it; these nets need neither.
     sys.modules.setdefault("torchvision", None)  # pyright: ignore[reportArgumentType]  # Python's own mark of absence
@@ -112,13 +139,16 @@ def give_weights(ours: nn.Module, theirs: nn.Module, names: Mapping[str, str]) -
     wanted = theirs.state_dict()
     given: dict[str, Tensor] = {}
     for name, tensor in ours.state_dict().items():
-        theirs_name = names[name]
-        given[theirs_name] = tensor.view(wanted[theirs_name].shape)  # a convolution of one pixel may be a matrix there
+        other = names[name]
+        if other in wanted:
+            given[other] = tensor.view(wanted[other].shape)  # a convolution of one pixel may be a matrix there
     theirs.load_state_dict(given, assign=True)
+    for module in theirs.modules():
+        for name, buffer in module.named_buffers(recurse=False):
+            if buffer.is_meta:  # numbered positions, which are in no file
+                setattr(module, name, torch.arange(buffer.numel(), dtype=buffer.dtype).view(buffer.shape))
 
 
 def _header(net: nn.Module) -> Header:
-    from pathlib import Path
-
     entries = {name: TensorEntry("F32", tuple(tensor.shape), 0, 0) for name, tensor in net.state_dict().items()}
     return Header(Stamp(Path("none"), 0, 0), entries, {})

@@ -53,7 +53,7 @@ class VaeConfig:
         return 2 ** (len(self.widths) - 1)
 
 
-def norm(channels: int, ops: Ops) -> nn.Module:
+def norm(channels: int, ops: Ops) -> nn.GroupNorm:
     return ops.GroupNorm(NORM_GROUPS, channels, eps=1e-6)
 
 
@@ -83,20 +83,21 @@ class ResBlock(AddingBlock):
         return self.nin_shortcut(x) + self.conv2(self.silu(self.norm2(h)))
 
     def _in_strips(self, x: Tensor) -> Tensor:
-        """The same in the memory of two pictures: what the shortcut gives takes the place of x, if it fits there."""
-        out_channels = self.conv2.out_channels
-        h = like(x, out_channels)
-        short = x if out_channels <= x.shape[1] else like(x, out_channels)
+        """The same in the memory of two pictures: what the shortcut gives takes the place of x where it fits there."""
+        channels = self.conv2.out_channels
+        is_kept = isinstance(self.nin_shortcut, nn.Identity)
+        h, short = like(x, channels), x if channels <= x.shape[1] else like(x, channels)
         for rows, seen in activated(x, self.norm1):
             h[:, :, rows] = convolve(seen, self.conv1)
-            short[:, :out_channels, rows] = self.nin_shortcut(x[:, :, rows])
-        short = short[:, :out_channels]
+            if not is_kept:
+                short[:, :channels, rows] = self.nin_shortcut(x[:, :, rows])
+        short = short[:, :channels]
         for rows, seen in activated(h, self.norm2):
             short[:, :, rows] += convolve(seen, self.conv2)
         return short
 
 
-def last_layers(x: Tensor, norm: nn.Module, silu: nn.Module, conv: nn.Conv2d) -> Tensor:
+def last_layers(x: Tensor, norm: nn.GroupNorm, silu: nn.Module, conv: nn.Conv2d) -> Tensor:
     """What both halves end with."""
     if not can_strip(x, norm):
         return conv(silu(norm(x)))

@@ -16,28 +16,29 @@ from torch.nn import functional
 
 from heddle.numerics.winograd import conv3x3, conv3x3_of_doubled
 
-#: Below so many rows a product has nothing to do but to read its weights, whichever way it goes.
-FEWEST_ROWS = 8
+#: Smaller products are over before it matters who computes them. Rows of x and numbers of the weight.
+FEWEST_ROWS, FEWEST_NUMBERS = 8, 1 << 17
 
-#: Of a convolution's outputs in one picture. Below the first it is a matrix product, from the second on fewer
-#: multiplications are worth transforming the kernels anew each time.
-PRODUCT_CELLS, WINOGRAD_CELLS = 64, 128
-#: A doubled picture saves three quarters.
-DOUBLED_CELLS = 16
-#: Convolutions of fewer channels, which are the first and the last of a net, spend their time elsewhere.
-FEWEST_CHANNELS = 64
+#: From so many channels on, or half as many in a large picture, fewer multiplications are worth their transforms; and
+#: from so many outputs in one picture on, they are worth transforming the kernels anew each time.
+WIDE, LARGE_CELLS = 192, 4096
+WINOGRAD_CELLS = 128
+#: A doubled picture saves three quarters: cells times channels.
+DOUBLED_NUMBERS = 8192
+#: Of so few outputs a convolution does little but read its kernels; a matrix product does that best, if they are many.
+FEW_CELLS, MANY_CHANNELS = 16, 512
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """x [..., in] times weight [out, in], transposed, plus bias [out]: [..., out]."""
-    if has_rows(x) and is_plain(x, weight):
+    if is_large(x, weight) and is_plain(x, weight):
         return product(x, weight, bias)
     return functional.linear(x, weight, bias)
 
 
 def gated_gelu(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """Of a linear layer's outputs the first half times the Gaussian gate of the second: [..., out / 2]."""
-    if has_rows(x) and is_plain(x, weight):
+    if is_large(x, weight) and is_plain(x, weight):
         values, gates = weight.chunk(2)
         of_values, of_gates = (None, None) if bias is None else bias.chunk(2)
         gate = one_dnn()._linear_pointwise(x, gates, of_gates, "gelu", [], "none")
@@ -50,18 +51,20 @@ def conv2d(
     x: Tensor, weight: Tensor, bias: Tensor | None, stride: tuple[int, int] = (1, 1), padding: tuple[int, int] = (0, 0)
 ) -> Tensor:
     """x [B, in, h, w] convolved with weight [out, in, kh, kw]: [B, out, h', w'], channels last or first."""
-    if min(weight.shape[:2]) < FEWEST_CHANNELS or not is_plain(x, weight):
+    if not is_plain(x, weight):
         return functional.conv2d(x, weight, bias, stride, padding)
-    kernel = tuple(weight.shape[2:])
-    if kernel == (1, 1) and stride == (1, 1) and padding == (0, 0):
-        return product(x.permute(0, 2, 3, 1), weight.flatten(1), bias).permute(0, 3, 1, 2)
-    cells = 1
+    kernel, channels, cells = tuple(weight.shape[2:]), min(weight.shape[:2]), 1
     for size, side, step, pad in zip(x.shape[2:], kernel, stride, padding, strict=True):
         cells *= (size + 2 * pad - side) // step + 1
-    if cells <= PRODUCT_CELLS:
+    if cells <= FEW_CELLS and channels >= MANY_CHANNELS:
         return _as_product(x, weight, bias, stride, padding)
-    if kernel == (3, 3) and stride == (1, 1) and padding in ((1, 1), (0, 1)) and cells >= WINOGRAD_CELLS:
-        return conv3x3(x, weight, bias, product, border=padding[0])
+    if channels >= WIDE or (2 * channels >= WIDE and cells >= LARGE_CELLS):
+        if kernel == (1, 1) and stride == (1, 1) and padding == (0, 0):
+            return product(x.permute(0, 2, 3, 1), weight.flatten(1), bias).permute(0, 3, 1, 2)
+        if kernel == (3, 3) and stride == (1, 1) and padding in ((1, 1), (0, 1)) and cells >= WINOGRAD_CELLS:
+            return conv3x3(x, weight, bias, product, border=padding[0])
+        if cells < WINOGRAD_CELLS:
+            x = x.contiguous()  # or the kernels would be brought into another order first, and there are many
     return functional.conv2d(x, weight, bias, stride, padding)
 
 
@@ -70,8 +73,8 @@ def conv2d_of_doubled(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
 
     The border is of zeros, one cell wide.
     """
-    cells = x.shape[2] * x.shape[3]
-    if cells >= DOUBLED_CELLS and min(weight.shape[:2]) >= FEWEST_CHANNELS and is_plain(x, weight):
+    numbers = x.shape[2] * x.shape[3] * min(weight.shape[:2])
+    if numbers >= DOUBLED_NUMBERS and is_plain(x, weight):
         return conv3x3_of_doubled(x, weight, bias, product)
     doubled = functional.interpolate(x, scale_factor=2.0, mode="nearest")
     return conv2d(doubled, weight, bias, padding=(1, 1))
@@ -87,8 +90,8 @@ def is_plain(x: Tensor, weight: Tensor) -> bool:
     )
 
 
-def has_rows(x: Tensor) -> bool:
-    return x.numel() >= FEWEST_ROWS * x.shape[-1]
+def is_large(x: Tensor, weight: Tensor) -> bool:
+    return x.numel() >= FEWEST_ROWS * x.shape[-1] and weight.numel() >= FEWEST_NUMBERS
 
 
 def product(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:

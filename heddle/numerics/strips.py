@@ -19,9 +19,10 @@ STRIP_BYTES = 16 << 20
 
 
 def can_strip(x: Tensor, *norms: nn.Module) -> bool:
-    """Nobody wants gradients, float32 leaves no rounding between norm and gate, and the norms are what they seem."""
+    """It is large, float32 (no rounding between norm and gate), without gradients, and the norms are what they seem."""
     return (
         x.dtype is torch.float32
+        and x.nbytes > STRIP_BYTES
         and not torch.is_grad_enabled()
         and all(isinstance(norm, nn.GroupNorm) and _is_untouched(norm) for norm in norms)
     )
@@ -46,7 +47,7 @@ def activated(x: Tensor, norm: nn.GroupNorm) -> Iterator[tuple[slice, Tensor]]:
         last = min(top + rows + 1, height)
         seen = silu(torch.addcmul(summand, x[:, :, first:last], factor), inplace=True)
         parts = [pad(seen[:, :, :0], (0, 0, 1, 0)) if carried is None else carried, seen]
-        if last == height:
+        if top + rows == height:
             parts.append(pad(seen[:, :, :0], (0, 0, 1, 0)))
         strip = torch.cat(parts, dim=2)
         carried = strip[:, :, -2:].clone(memory_format=torch.channels_last)

@@ -87,9 +87,7 @@ def conv3x3_of_doubled(x: Tensor, weight: Tensor, bias: Tensor | None, product: 
     return _convolve(x, weight, bias, product, _DOUBLED, 1)
 
 
-def _convolve(
-    x: Tensor, weight: Tensor, bias: Tensor | None, product: Product, way: _Transform, border: int
-) -> Tensor:
+def _convolve(x: Tensor, weight: Tensor, bias: Tensor | None, product: Product, way: _Transform, border: int) -> Tensor:
     """[B, out, two for each tile, two for each tile]."""
     cells = x.permute(0, 2, 3, 1)
     batch, height, width, channels = cells.shape
