@@ -28,6 +28,10 @@ Sampler: TypeAlias = Annotated[Any, Wire("SAMPLER")]
 Noise: TypeAlias = Annotated[Any, Wire("NOISE")]
 #: `model_management.guider.Guider`: a model, what it is guided by, and how.
 Guider: TypeAlias = Annotated[Any, Wire("GUIDER")]
+#: A function from a latent's tensor to another of its shape, called as `operation(latent)`.
+LatentOperation: TypeAlias = Annotated[Any, Wire("LATENT_OPERATION")]
+#: (start, end) of a part of a run, each 0..1.
+TimestepsRange: TypeAlias = Annotated[tuple[float, float], Wire("TIMESTEPS_RANGE")]
 #: Handles of `model_management.handles`: a copy is cheap and shares the weights.
 Model: TypeAlias = Annotated[Any, Wire("MODEL")]
 Clip: TypeAlias = Annotated[Any, Wire("CLIP")]
@@ -37,3 +41,9 @@ ControlNet: TypeAlias = Annotated[Any, Wire("CONTROL_NET")]
 #: `model_management.vision.ClipVision`, and what it reads off images (`ClipVisionOutput`).
 ClipVision: TypeAlias = Annotated[Any, Wire("CLIP_VISION")]
 ClipVisionOutput: TypeAlias = Annotated[Any, Wire("CLIP_VISION_OUTPUT")]
+#: `model_management.weight_hooks.WeightHooks`: changes of weights that act where a conditioning carries them.
+Hooks: TypeAlias = Annotated[Any, Wire("HOOKS")]
+#: `heddle.samplers.keyframes.Keyframes`.
+HookKeyframes: TypeAlias = Annotated[Any, Wire("HOOK_KEYFRAMES")]
+#: `model_management.ip_adapter_files.IpAdapter`. Not the wire of that name that packs have, which carries theirs.
+IpAdapter: TypeAlias = Annotated[Any, Wire("HEDDLE_IP_ADAPTER")]

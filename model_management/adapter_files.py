@@ -129,27 +129,50 @@ def put_adapter(
     name = file.header.path.name
     used: set[str] = set()
     if model is not None:
-        source = _match(file, network_layers(model.stored.shapes), model.stored, used)
+        source = match_model(file, model, used)
         if source is not None and model_strength:
             model = model.with_patch(name, WeightPatch(source, model_strength))
     if clip is not None:
-        stored = {_word(encoder.part.name): encoder for encoder in clip.encoders}
-        layers = text_layers({word: encoder.stored.shapes for word, encoder in stored.items()})
-        patches: dict[str, WeightPatch] = {}
-        for word, encoder in stored.items():
-            own = {layer: target for layer, (reached, target) in layers.items() if reached == word}
-            source = _match(file, own, encoder.stored, used)
-            if source is not None and clip_strength:
-                patches[encoder.part.name] = WeightPatch(source, clip_strength)
-        clip = clip.with_patch(name, patches)
+        sources = match_clip(file, clip, used)
+        if clip_strength:
+            patches = {encoder: WeightPatch(source, clip_strength) for encoder, source in sources.items()}
+            clip = clip.with_patch(name, patches)
+    return Adapted(model, clip, report_match(file, used))
+
+
+def report_match(file: AdapterFile, used: Collection[str]) -> MatchReport:
+    """What is to be said of a file of which these keys are used. Raises: WeightsError, if there are none."""
+    name = file.header.path.name
     if not used:
         raise WeightsError(
             f"{name} fits nothing of this model: it holds {describe_names(file.header)}; choose an adapter that was "
             "made for the model's family",
             file=file.header.path,
         )
-    unmatched = tuple(key for key in file.header.tensors if key not in used)
-    return Adapted(model, clip, MatchReport(name, len(used), unmatched))
+    return MatchReport(name, len(used), tuple(key for key in file.header.tensors if key not in used))
+
+
+def match_model(file: AdapterFile, model: Model, used: set[str]) -> AdapterSource | None:
+    """What of the file changes a model's network, None = nothing.
+
+    Args:
+        used: the keys that do are added to it.
+    Raises: WeightsError, if a part fits by its name and not by its shape.
+    """
+    return _match(file, network_layers(model.stored.shapes), model.stored, used)
+
+
+def match_clip(file: AdapterFile, clip: Clip, used: set[str]) -> dict[str, AdapterSource]:
+    """The same for text encoders, by their names; those that nothing changes are left out."""
+    stored = {_word(encoder.part.name): encoder for encoder in clip.encoders}
+    layers = text_layers({word: encoder.stored.shapes for word, encoder in stored.items()})
+    sources: dict[str, AdapterSource] = {}
+    for word, encoder in stored.items():
+        own = {layer: target for layer, (reached, target) in layers.items() if reached == word}
+        source = _match(file, own, encoder.stored, used)
+        if source is not None:
+            sources[encoder.part.name] = source
+    return sources
 
 
 def _word(encoder: str) -> str:

@@ -2,7 +2,9 @@
 
 An entry is `[states, more]`. Of `more`, read here: "area" (height, width, top, left in cells, or ("percentage", ...) in
 shares of the picture), "strength", "mask" with "mask_strength" and "set_area_to_bounds", "start_percent",
-"end_percent". Everything else is the family's, see `Family.read_entry`.
+"end_percent" (the part of the run that it counts in), "clip_start_percent", "clip_end_percent" (the part that its text
+was encoded for), "step_span" (first step, the one after the last, all steps), "gain", "hooks", "default". Everything
+else is the family's, see `Family.read_entry`.
 """
 
 from __future__ import annotations
@@ -48,16 +50,40 @@ def _condition(model: Model, entry: Any, run: RunFacts, place: str) -> Condition
     if mask is not None:
         grid = fit_mask(mask, run.latent)[:, 0] * more.get("mask_strength", 1.0)
     percent_to_sigma = model.predicts.schedule.percent_to_sigma
+    highest, lowest = _levels_of_steps(more["step_span"], model, run) if "step_span" in more else (math.inf, 0.0)
+    starts, ends = (
+        [more[key] for key in (f"{what}_percent", f"clip_{what}_percent") if key in more] for what in ("start", "end")
+    )
+    first_sigma = percent_to_sigma(max(starts)) if starts else math.inf
+    last_sigma = percent_to_sigma(min(ends)) if ends else 0.0
     return Condition(
         inputs=model.family.read_entry(states, more, run),
         area=_area(more, grid, height, width),
         strength=more.get("strength", 1.0),
         mask=grid,
-        first_sigma=percent_to_sigma(more["start_percent"]) if "start_percent" in more else math.inf,
-        last_sigma=percent_to_sigma(more["end_percent"]) if "end_percent" in more else 0.0,
+        first_sigma=min(first_sigma, highest),
+        last_sigma=max(last_sigma, lowest),
         control=more.get("control"),
+        weight_hooks=more.get("hooks"),
+        is_default=bool(more.get("default")),
+        gain=more.get("gain", 1.0),
         may_repeat_text=model.family.may_repeat_text,
     )
+
+
+def _levels_of_steps(span: tuple[int, int, int], model: Model, run: RunFacts) -> tuple[float, float]:
+    """The highest and the lowest level of some steps.
+
+    They are counted along the run's levels if it has as many steps as the span says, else as shares of its time.
+    """
+    first, end, steps = span
+    if run.sigmas is not None and len(run.sigmas) == steps + 1:
+        levels = run.sigmas.tolist()
+    else:
+        levels = [model.predicts.schedule.percent_to_sigma(step / steps) for step in range(steps + 1)]
+    # What is asked at the level where the next span begins belongs to that one.
+    lowest = 0.0 if end >= steps else math.nextafter(levels[end], math.inf)
+    return math.inf if first <= 0 else levels[first], lowest
 
 
 def _area(more: Mapping[str, Any], grid: Tensor | None, height: int, width: int) -> Area | None:

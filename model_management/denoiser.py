@@ -12,13 +12,15 @@ from torch.nn import Module
 from heddle.graph.errors import ShapeError
 from heddle.networks.hooks import NO_HOOKS, Hooks
 from heddle.numerics.once_per_tensor import OncePerTensor
-from heddle.samplers.conditions import Call, ConditionedDenoiser, denoiser_of
-from model_management.control_run import AskControls, no_controls
+from heddle.samplers.conditions import Call, ConditionedDenoiser, Network, denoiser_of
+from model_management.control_run import AskControls, Note, no_controls
 from model_management.handles import Model
-from model_management.patches import AttentionInputPatch, AttentionPatch, HooksPatch
+from model_management.patches import AttentionInputPatch, AttentionPatch, HooksPatch, NetworkPatch
 
 
-def denoiser_for(model: Model, net: Module, ask_controls: AskControls = no_controls) -> ConditionedDenoiser:
+def denoiser_for(
+    model: Model, net: Module, ask_controls: AskControls = no_controls, note: Note = lambda text: None
+) -> ConditionedDenoiser:
     """The clean guess of a model's net, read as the model says.
 
     Latents may lie anywhere and in any dtype, the guess comes back where and as they were; the net runs in its own.
@@ -27,6 +29,7 @@ def denoiser_for(model: Model, net: Module, ask_controls: AskControls = no_contr
     Args:
         net: what `weights.hold(model)` gives.
         ask_controls: gives what control nets add to a call.
+        note: told what those who stand around the network have to say.
     Returns: `(x [N, C, h, w], sigma 0-d, call) -> clean [N, C, h, w]`, in the network's units. It raises ShapeError
         for latents or texts that were made for another family.
     """
@@ -36,7 +39,7 @@ def denoiser_for(model: Model, net: Module, ask_controls: AskControls = no_contr
     moved: OncePerTensor[Tensor] = OncePerTensor()
 
     def beside(tensor: Tensor) -> Tensor:
-        return moved((tensor,), lambda: tensor.to(weight))
+        return moved((tensor,), lambda: _beside(tensor, weight))
 
     def network(x: Tensor, timesteps: Tensor, call: Call, /) -> Tensor:
         inputs: dict[str, Any] = {name: beside(tensor) for name, tensor in call.inputs.items()}
@@ -75,7 +78,15 @@ def denoiser_for(model: Model, net: Module, ask_controls: AskControls = no_contr
             inputs["hooks"] = hooks
         return net(whole, timesteps.to(weight.device), **inputs).to(x)
 
-    return denoiser_of(network, model.predicts)
+    whole: Network = network
+    for patch in model.patches_of(NetworkPatch):
+        whole = patch.begin(whole, model.predicts, note)
+    return denoiser_of(whole, model.predicts)
+
+
+def _beside(tensor: Tensor, weight: Tensor) -> Tensor:
+    """A call's input where the weights are, numbers of kinds (whole ones) in their own dtype."""
+    return tensor.to(weight) if tensor.is_floating_point() else tensor.to(weight.device)
 
 
 def hooks_of(model: Model) -> Callable[[Call], Hooks]:

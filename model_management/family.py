@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -68,10 +69,14 @@ class NetPart:
 
 @dataclass(frozen=True)
 class RowReading:
-    """layout: what stands around a prompt's tokens. vocabulary: the table that they are numbered by."""
+    """layout: what stands around a prompt's tokens. vocabulary: the table that they are numbered by.
+
+    hides_padding: what fills the row up is not looked at by the encoder, and its states are zeros.
+    """
 
     layout: SequenceLayout
     vocabulary: Vocabulary
+    hides_padding: bool = False
 
 
 @dataclass(frozen=True)
@@ -126,6 +131,9 @@ class RunFacts:
     shape: of the latent, [B, C, h, w]. latent: in the network's units, noise: of unit variance, both in that shape.
     mask: of the latent, where it has one: [B, H, W] or [B, 1, H, W], 1 = drawn anew.
     side: the input that the conditioning came in by: "positive", "negative" ...
+    seed: of the run's noise.
+    sigmas: the levels of the run; of one that takes some of the steps of another, all of that one's. None = not known.
+    first_sigma: the highest level of the run.
     """
 
     shape: tuple[int, ...]
@@ -133,7 +141,13 @@ class RunFacts:
     noise: Tensor
     mask: Tensor | None = None
     side: str = ""
+    seed: int = 0
+    sigmas: Tensor | None = None
+    first_sigma: float = math.inf
 
+
+#: A family's text encoders are told from all others by themselves, whatever word is chosen where they are loaded.
+ANY_TYPE = "*"
 
 #: From one entry of a conditioning, its states [B, T, D] and what belongs to them by name, to what the network takes
 #: beside latent and time, by its keyword.
@@ -167,7 +181,7 @@ class Family:
     may_repeat_text: a text and its repetition say the same to the network. Not where text and picture share one
         attention: there a text that is said twice weighs twice.
     join: what it reads of several text encoders.
-    text_type: the word of the nodes that load text encoders alone for the families that read these.
+    text_type: the word of the nodes that load text encoders alone for the families that read these, or `ANY_TYPE`.
     """
 
     name: str

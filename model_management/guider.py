@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from torch import Tensor
+from torch.nn import Module
 
-from heddle.samplers.conditions import ChangeCall, SideGuesses, condition_sides
+from heddle.samplers.conditions import ChangeCall, ConditionedDenoiser, SideGuesses, condition_sides
 from heddle.samplers.guiders import BeginChange
 from heddle.samplers.keeping import MaskAtLevel
 from heddle.samplers.predictions import Prediction
@@ -20,7 +21,8 @@ from model_management.control_run import Note, hold_controls
 from model_management.denoiser import denoiser_for
 from model_management.family import RunFacts
 from model_management.handles import Model
-from model_management.patches import GuidancePatch, MaskPatch
+from model_management.hooked_nets import hold_nets
+from model_management.patches import DenoiserPatch, GuidancePatch, MaskPatch
 from model_management.stored_net import OnPart, ignore_parts
 from model_management.weights import Weights
 
@@ -47,6 +49,10 @@ class Guider:
         patches = self.model.patches_of(MaskPatch)
         return patches[-1].at if patches else None
 
+    def model_of(self, side: str) -> Model:
+        """The one that guesses for a side."""
+        return self.other_models.get(side, self.model)
+
     @contextmanager
     def hold(
         self, run: RunFacts, weights: Weights, on_part: OnPart = ignore_parts, note: Note = lambda text: None
@@ -57,28 +63,32 @@ class Guider:
             note: told what was brought to another size.
         Raises: GraphError or ShapeError for conditionings that are none, and what `Weights.hold` raises.
         """
+        guidance = self.model.patches_of(GuidancePatch)
+        sides = {name: side for patch in guidance for name, side in patch.sides.items()} | dict(self.sides)
         conditions = {
-            name: conditions_for(self.other_models.get(name, self.model), side, run, name)
-            for name, side in shared_controls(self.sides).items()
+            name: conditions_for(self.model_of(name), side, run, name) for name, side in shared_controls(sides).items()
         }
-        controlled = [
-            (self.other_models.get(name, self.model), one)
-            for name, side in conditions.items()
-            for one in side
-            if one.control is not None
-        ]
+        shown = [(self.model_of(name), one) for name, side in conditions.items() for one in side]
+        controlled = [(model, one) for model, one in shown if one.control is not None]
         with ExitStack() as stack:
             ask = stack.enter_context(hold_controls(controlled, run.shape, weights, note, on_part))
+
+            def make(changed: Model, net: Module) -> ConditionedDenoiser:
+                return denoiser_for(changed, net, ask, note)
+
             guesses: dict[int, SideGuesses] = {}
             for model in (self.model, *self.other_models.values()):
                 if id(model) not in guesses:
-                    net = stack.enter_context(weights.hold(model, on_part=on_part))
-                    guesses[id(model)] = condition_sides(denoiser_for(model, net, ask), conditions)
+                    own = [one for each, one in shown if each is model]
+                    nets = stack.enter_context(hold_nets(model, own, run.first_sigma, weights, make, note, on_part))
+                    guesses[id(model)] = condition_sides(nets, conditions, nets.net_of)
             guess = guesses[id(self.model)]
             if self.other_models:
                 guess = _by_side(guess, {name: guesses[id(model)] for name, model in self.other_models.items()})
-            changes = [patch.begin for patch in self.model.patches_of(GuidancePatch)]
-            yield self.make(guess, self.model.predicts, changes)
+            denoise = self.make(guess, self.model.predicts, [patch.begin for patch in guidance])
+            for patch in self.model.patches_of(DenoiserPatch):
+                denoise = patch.begin(denoise, self.model.predicts, note)
+            yield denoise
 
 
 def _by_side(guess: SideGuesses, others: Mapping[str, SideGuesses]) -> SideGuesses:

@@ -15,6 +15,7 @@ from heddle.networks.small_vae import SmallVaeConfig
 from heddle.networks.t5 import T5Config
 from heddle.networks.vae import VaeConfig
 from heddle.samplers.predictions import Prediction
+from model_management.clip_hooks import NO_CLIP_HOOKS, ClipHooks
 from model_management.family import Family, JoinTexts, LatentSpace, TextPart, only_text
 from model_management.stored_net import StoredNet
 from model_management.weight_patches import WeightPatch
@@ -65,6 +66,10 @@ class Model:
         """A copy without what was put in under this name."""
         return replace(self, patches=tuple(each for each in self.patches if each[0] != name))
 
+    def placed(self, *, on_cpu: bool) -> Model:
+        """A copy whose net runs on the CPU, or where the ledger's device is."""
+        return replace(self, stored=replace(self.stored, on_cpu=on_cpu))
+
     def patches_of(self, kind: type[T]) -> list[T]:
         """What was put in of one kind, in order."""
         return [patch for _name, patch in self.patches if isinstance(patch, kind)]
@@ -101,10 +106,12 @@ class Clip:
     """Text encoders, and how what they say becomes one conditioning. A checkpoint may come without any.
 
     join: what a network reads of all of them.
+    hooks: changes of the encoders' weights that each text is encoded under, see `hooked_clip.py`.
     """
 
     encoders: tuple[TextEncoder, ...]
     join: JoinTexts = only_text
+    hooks: ClipHooks = NO_CLIP_HOOKS
 
     def encoder(self, name: str) -> TextEncoder | None:
         """The one of this name ("l", "g", "h"), if it is there."""
@@ -131,6 +138,11 @@ class Clip:
                 for each in self.encoders
             ),
         )
+
+    def placed(self, *, on_cpu: bool) -> Clip:
+        """A copy whose encoders run on the CPU, or where the ledger's device is."""
+        encoders = (replace(each, stored=replace(each.stored, on_cpu=on_cpu)) for each in self.encoders)
+        return replace(self, encoders=tuple(encoders))
 
     def with_last_layer(self, last_layer: int) -> Clip:
         """A copy whose encoders stop at another layer, -1 = the last, -2 = the one before it.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from model_management.signs import Sign, columns, either, has, has_ending, has_prefix, lacks, shaped
+from model_management.signs import Sign, columns, either, has, has_ending, has_prefix, lacks
 
 UNET = "model.diffusion_model."
 UNET_IN = f"{UNET}input_blocks.0.0.weight"
@@ -50,7 +50,6 @@ def network(title: str, *keys: str, next_step: str = NOT_YET) -> KnownLayout:
 KNOWN_LAYOUTS = (
     KnownLayout("Playground 2.5", (has("edm_mean"),)),
     KnownLayout("Stable unCLIP", (has(f"{UNET}label_emb.0.0.weight"), columns(UNET_TEXT, 1024))),
-    KnownLayout("the Stable Diffusion 4x upscaler", (has(f"{UNET}label_emb.weight"), shaped(UNET_IN, None, 7, 3, 3))),
     KnownLayout(
         "a UNet of Stable Diffusion's kind with a text encoder in a place not known here",
         (has(UNET_IN, VAE_IN), lacks(*TOKENS)),
@@ -91,7 +90,7 @@ KNOWN_LAYOUTS = (
         "vector_in.in_layer.weight",
         next_step=LOOSE,
     ),
-    network("AuraFlow", "double_layers.0.attn.w1q.weight"),
+    network("the network of AuraFlow alone", "double_layers.0.attn.w1q.weight", next_step=LOOSE),
     network("Lumina Image 2", "cap_embedder.1.weight", "noise_refiner.0.attention.qkv.weight"),
     network("LTX-Video", "patchify_proj.weight", "adaln_single.linear.weight"),
     network("Qwen-Image", "txt_norm.weight", "transformer_blocks.0.attn.add_k_proj.weight"),

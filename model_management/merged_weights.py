@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 
 from torch import Tensor
 
-from heddle.adapters.changes import Change
+from heddle.adapters.changes import Change, Difference
 from heddle.adapters.merging import Added, Mixed, Subtracted
 from heddle.graph.errors import WeightsError
 from model_management.handles import Clip, Model, TextEncoder
@@ -76,6 +76,47 @@ class OtherNet:
     def _share(self, name: str) -> float:
         fitting = [entry for entry in self.shares if name.startswith(entry[0])]
         return max(fitting, key=lambda entry: len(entry[0]))[1] if fitting else self.shares[0][1]
+
+
+@dataclass(frozen=True)
+class NetDifference:
+    """What another net has over the one that is changed, as both lie in their files: W + s·(V - W0).
+
+    Weights of other shapes are left alone.
+    """
+
+    other: StoredNet
+    own: StoredNet
+
+    @property
+    def key(self) -> Hashable:
+        return ("difference", self.other.key, self.own.key)
+
+    @property
+    def weights(self) -> Collection[str]:
+        return self._weights
+
+    @cached_property
+    def _weights(self) -> Collection[str]:
+        return {name for name, shape in self.own.shapes.items() if self.other.shapes.get(name) == shape}
+
+    @contextmanager
+    def open(self) -> Iterator[ChangeWeight]:
+        with self.other.open() as read, self.own.open() as read_own:
+
+            def change_weight(name: str, weight: Tensor, strength: float, /) -> Tensor:
+                theirs, mine = (each(name).to(weight.device).float() for each in (read, read_own))
+                changed = Difference(theirs - mine).apply(weight, strength)
+                refuse_unless_finite(changed, weight, self.other.header.path.name, self.other.key_of(name))
+                return changed
+
+            yield change_weight
+
+
+def net_difference(other: StoredNet, own: StoredNet) -> NetDifference:
+    """Raises: WeightsError, if the two are no nets of one family and size."""
+    _see_that_they_fit(own, other)
+    return NetDifference(other, own)
 
 
 def merge_models(

@@ -19,12 +19,14 @@ def unet_config(header: Header, prefix: str) -> UNetConfig:
     """The UNet below `prefix`: its blocks are walked; a `op` among the input blocks ends a level.
 
     How attention is split into heads stands in no shape. Nets with linear projections, which came with Stable
-    Diffusion 2, have heads of one width; older ones have eight of them, however wide.
+    Diffusion 2, have heads of one width; older ones have eight of them, however wide, and so has the upscaler, which
+    tells kinds of pictures apart by a number.
 
     Raises: WeightsError, if a tensor is missing that a size is read from.
     """
     widths: list[int] = []
     down: list[list[int]] = []
+    numbers: list[list[int]] = []  # of the stages of each level
     starts_level = True
     for index in count(1):
         stage = f"{prefix}input_blocks.{index}."
@@ -36,7 +38,9 @@ def unet_config(header: Header, prefix: str) -> UNetConfig:
         if starts_level:
             widths.append(header.shape(f"{stage}0.in_layers.2.weight")[0])
             down.append([])
+            numbers.append([])
             starts_level = False
+        numbers[-1].append(index)
         down[-1].append(count_numbered(header, f"{stage}1.transformer_blocks."))
     up: list[list[int]] = []
     index = 0
@@ -51,7 +55,8 @@ def unet_config(header: Header, prefix: str) -> UNetConfig:
     transformer = _first_transformer(header, prefix)
     is_linear = len(header.shape(f"{transformer}proj_in.weight")) == 2
     is_even = all(set(above) <= set(below) and len(set(below)) == 1 for below, above in zip(down, up, strict=True))
-    vector = f"{prefix}label_emb.0.0.weight"
+    vector, labels = f"{prefix}label_emb.0.0.weight", f"{prefix}label_emb.weight"
+    text_only = tuple(_reads_text_first(header, f"{prefix}input_blocks.", stages) for stages in numbers)
     return UNetConfig(
         widths=tuple(widths),
         blocks=tuple(len(level) for level in down),
@@ -62,10 +67,26 @@ def unet_config(header: Header, prefix: str) -> UNetConfig:
         in_channels=header.shape(f"{prefix}input_blocks.0.0.weight")[1],
         out_channels=header.shape(f"{prefix}out.2.weight")[0] if f"{prefix}out.2.weight" in header else 4,
         time_width=header.shape(f"{prefix}time_embed.0.weight")[0],
-        head_width=HEAD_WIDTH if is_linear else None,
+        head_width=HEAD_WIDTH if is_linear and labels not in header else None,
         linear_projections=is_linear,
         vector_width=header.shape(vector)[1] if vector in header else 0,
+        labels=header.shape(labels)[0] if labels in header else 0,
+        text_only=text_only if any(text_only) else (),
     )
+
+
+def _reads_text_first(header: Header, prefix: str, stages: list[int]) -> bool:
+    """Whether the transformer blocks of these stages look at the text where others look at themselves.
+
+    Seen by the width that their first attention's keys are made of; where a level is as wide as the text, it is taken
+    to look at itself, as the published net does.
+    """
+    for stage in stages:
+        block = f"{prefix}{stage}.1.transformer_blocks.0.attn1."
+        if f"{block}to_k.weight" in header:
+            inner, read = header.shape(f"{block}to_k.weight")
+            return inner != read
+    return False
 
 
 def _depths(blocks: list[int]) -> Depths:

@@ -2,20 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from heddle.networks.hooks import ChangeInputs, Hooks, ReplaceAttention
-from heddle.samplers.conditions import Call
+from heddle.samplers.conditions import Call, Network
 from heddle.samplers.guiders import BeginChange
 from heddle.samplers.keeping import MaskAtLevel
+from heddle.samplers.predictions import Prediction
+from heddle.samplers.sampler import Denoiser
+from model_management.control_run import Note
 
 
 @dataclass(frozen=True)
 class GuidancePatch:
-    """Alters how the guesses for positive and negative become one."""
+    """Alters how the guesses for positive and negative become one.
+
+    sides: conditionings, by name, that it asks for beside those of the guider.
+    """
 
     begin: BeginChange
+    sides: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class NetworkPatch:
+    """Stands around the network, its control nets included, for one run of a model that predicts so."""
+
+    begin: Callable[[Network, Prediction, Note], Network]
+
+
+@dataclass(frozen=True)
+class DenoiserPatch:
+    """Stands around the guided denoiser for one run of a model that predicts so."""
+
+    begin: Callable[[Denoiser, Prediction, Note], Denoiser]
+
+
+@dataclass(frozen=True)
+class NoisePatch:
+    """All noise of a run has this deviation instead of 1."""
+
+    scale: float
 
 
 @dataclass(frozen=True)
@@ -48,3 +77,8 @@ class HooksPatch:
     """
 
     at: Callable[[Call], Hooks]
+
+
+def with_hooks(call: Call, hooks: Hooks) -> Call:
+    """The call into which these step, before those that do already."""
+    return replace(call, hooks=hooks if call.hooks is None else hooks + call.hooks)

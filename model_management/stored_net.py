@@ -38,6 +38,7 @@ class StoredNet:
 
     role: "network", "text" or "vae"; the ledger chooses by it which dtype to compute in.
     dtype: what its weights are kept and computed in; None = as the ledger chooses.
+    on_cpu: it lies and runs on the CPU, wherever the others do.
     """
 
     role: str
@@ -45,6 +46,7 @@ class StoredNet:
     part: NetPart
     config: Any
     dtype: torch.dtype | None = field(default=None, kw_only=True)
+    on_cpu: bool = field(default=False, kw_only=True)
 
     @property
     def key(self) -> tuple[object, ...]:

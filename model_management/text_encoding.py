@@ -13,6 +13,7 @@ from heddle.networks.clip_text import ClipText, EncodedText
 from heddle.networks.t5 import T5
 from heddle.numerics.emphasis import Emphasis
 from heddle.prompts.embeddings import EmbeddingRow
+from heddle.prompts.sequences import SequenceLayout
 from heddle.prompts.tokenizer import END
 from model_management.handles import Clip, TextEncoder
 from model_management.weights import Weights
@@ -126,4 +127,14 @@ def _encode(encoder: TextEncoder, net: ClipText | T5, words: list[list[int | Ten
         for column, word in enumerate(chunk):
             if isinstance(word, Tensor):
                 vectors[row, column] = word.to(place)
+    if isinstance(net, T5) and encoder.part.row is not None and encoder.part.row.hides_padding:
+        allowed = _up_to_end(tokens, encoder.part.row.layout)
+        text = net(tokens, layer=encoder.last_layer, with_norm=encoder.part.with_norm, vectors=vectors, allowed=allowed)
+        return EncodedText(text.states * allowed[..., None], text.pooled)
     return net(tokens, layer=encoder.last_layer, with_norm=encoder.part.with_norm, vectors=vectors)
+
+
+def _up_to_end(tokens: Tensor, layout: SequenceLayout) -> Tensor:
+    """[B, T], bool: each row's tokens up to its first end."""
+    ends = tokens == layout.end
+    return ends.cumsum(dim=1) - ends.int() == 0

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from heddle.graph.errors import GraphError, WeightsError
 from model_management.checkpoint import text_encoder
-from model_management.family import Family, TextPart, describe_names
+from model_management.family import ANY_TYPE, Family, TextPart, describe_names
 from model_management.handles import Clip
 from model_management.header import Header, read_header
 from model_management.net_sizes import clip_text_config, open_clip_text_config
@@ -20,7 +20,7 @@ from model_management.transformer_sizes import t5_config
 NAMES = {768: "l", 1024: "h", 1280: "g"}
 #: Stable Diffusion 2 reads OpenCLIP-H's second last layer, so files of diffusers leave its last one out.
 LAYERS_WITHOUT_LAST = {"h": 23}
-T5_NAMES = {4096: "t5xxl"}
+T5_NAMES = {4096: "t5xxl", 2048: "pile_t5xl"}
 
 
 class TextLayout(NamedTuple):
@@ -104,7 +104,7 @@ def _readable(family: Family) -> str:
 
 def _reader_of(names: set[str], type: str, families: Sequence[Family]) -> Family:
     of_type = [family for family in families if family.text_type == type]
-    for family in of_type:
+    for family in (*of_type, *(family for family in families if family.text_type == ANY_TYPE)):
         needed = {part.name for part in family.text if not part.may_lack}
         if needed <= names <= {part.name for part in family.text}:
             return family

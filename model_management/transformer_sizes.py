@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from heddle.networks.auraflow import SIDE as AURAFLOW_SIDE
+from heddle.networks.auraflow import AuraFlowConfig
 from heddle.networks.chroma import ChromaConfig
 from heddle.networks.flux import SIDE, FluxConfig
 from heddle.networks.mmdit import MmditConfig
@@ -44,6 +46,22 @@ def chroma_config(header: Header, prefix: str) -> ChromaConfig:
         out_channels=header.shape(f"{prefix}final_layer.linear.weight")[0] // SIDE**2,
         asking_width=header.shape(f"{asking}in_proj.weight")[0],
         asking_layers=header.numbered(f"{asking}layers."),
+    )
+
+
+def auraflow_config(header: Header, prefix: str) -> AuraFlowConfig:
+    """The AuraFlow transformer below `prefix`."""
+    width, patch_in = header.shape(f"{prefix}init_x_linear.weight")
+    return AuraFlowConfig(
+        width=width,
+        mlp_width=header.shape(f"{prefix}double_layers.0.mlpX.c_fc1.weight")[0],
+        double_blocks=header.numbered(f"{prefix}double_layers."),
+        single_blocks=header.numbered(f"{prefix}single_layers."),
+        context_width=header.shape(f"{prefix}cond_seq_linear.weight")[1],
+        places=math.isqrt(header.shape(f"{prefix}positional_encoding")[1]),
+        registers=header.shape(f"{prefix}register_tokens")[1],
+        in_channels=patch_in // AURAFLOW_SIDE**2,
+        out_channels=header.shape(f"{prefix}final_linear.weight")[0] // AURAFLOW_SIDE**2,
     )
 
 

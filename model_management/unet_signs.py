@@ -24,3 +24,8 @@ def plain_unet(channels: int, *, is_linear: bool) -> tuple[Sign, ...]:
 def vector_unet(channels: int) -> tuple[Sign, ...]:
     """A UNet of so many input channels that takes a text and a vector."""
     return (shaped(_FIRST, None, channels, 3, 3), some_shaped(".1.proj_in.weight", None, None), has(_VECTOR))
+
+
+def numbered_unet(channels: int) -> tuple[Sign, ...]:
+    """A UNet of so many input channels that takes a text and the number of a kind."""
+    return (shaped(_FIRST, None, channels, 3, 3), some_shaped(".1.proj_in.weight", None, None), has(_NUMBER))

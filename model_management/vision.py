@@ -124,7 +124,11 @@ def encode_for_vision(
     clip_vision: ClipVision, image: Tensor, weights: Weights, *, is_cropped: bool
 ) -> ClipVisionOutput:
     """What a vision encoder reads off images [B, H, W, C], 0..1; see `prepare`. On the CPU, float32."""
-    pixels = prepare(image, clip_vision.config, is_cropped=is_cropped)
+    return encode_pixels(clip_vision, prepare(image, clip_vision.config, is_cropped=is_cropped), weights)
+
+
+def encode_pixels(clip_vision: ClipVision, pixels: Tensor, weights: Weights) -> ClipVisionOutput:
+    """What a vision encoder reads off pixels that `prepare` gives. On the CPU, float32."""
     with weights.hold(clip_vision) as net:
         encoded = net(pixels.to(next(net.parameters())))
     last, penultimate, whole = (each.float().cpu() for each in encoded)

@@ -65,6 +65,8 @@ class Weights:
         self._working_out = threading.RLock()
         self._books = threading.Lock()  # held for moments, so that a report never waits for a disk
         self._loading = threading.Lock()  # held while weights come in: one file is read at a time, and never twice
+        # Of nets that are to stay off the device. What they take there does not count against its limit.
+        self._on_cpu = None if device.type == "cpu" else Weights(torch.device("cpu"))
 
     @property
     def resident_bytes(self) -> int:
@@ -83,19 +85,26 @@ class Weights:
 
     @property
     def resident_files(self) -> set[Path]:
-        """The files of which something is on the device."""
+        """The files of which something is on the device, or on the CPU beside it."""
+        beside = set() if self._on_cpu is None else self._on_cpu.resident_files
         with self._books:
-            return {resident.stored.header.path for resident in self._residents.values()}
+            return beside | {resident.stored.header.path for resident in self._residents.values()}
 
     @contextmanager
     def hold(self, handle: Handle, working_bytes: int = 0, on_part: OnPart = ignore_parts) -> Iterator[Any]:
         """The handle's net with its weights in place, which stay there at least until the block ends.
+
+        The place is the device, or the CPU for a net that is to be there.
 
         Args:
             working_bytes: memory that running the net will take beside its weights.
             on_part: told how far loading is; may raise, which leaves nothing behind.
         Raises: OutOfMemory, if weights that are held leave no room; WeightsError, if the file cannot be read.
         """
+        if handle.stored.on_cpu and self._on_cpu is not None:
+            with self._on_cpu.hold(handle, working_bytes, on_part) as net:
+                yield net
+            return
         with self._loading:
             resident = self._take(handle.stored, handle.weight_patches, working_bytes, on_part)
         try:
@@ -123,7 +132,7 @@ class Weights:
         with self._loading:
             freed = self._release(lambda: True)
         give_back()
-        return freed
+        return freed if self._on_cpu is None else freed + self._on_cpu.release_all()
 
     def compute_dtype(self, stored: StoredNet) -> torch.dtype:
         """What a net's weights are kept and computed in.

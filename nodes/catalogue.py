@@ -5,36 +5,60 @@ from __future__ import annotations
 from heddle.graph.declare import declared_in
 from heddle.graph.registry import Registry
 from nodes.conditioning import (
+    a1111,
     combining,
     control,
     pictures,
     places,
     references,
     sdxl_texts,
+    spans,
     texts,
     transformer_texts,
+    upscaling,
     vision,
 )
+from nodes.devices import choosing as devices
+from nodes.hooks import clips as clip_hooks
+from nodes.hooks import conditionings, creating, keyframes
 from nodes.image import files, scale
-from nodes.latent import autoencoder, empty, masking, tiles
+from nodes.latent import autoencoder, empty, masking, operations, seeds, tiles
 from nodes.latent import scale as latent_scale
-from nodes.loaders import adapters, checkpoints, parts
+from nodes.loaders import a1111 as a1111_networks
+from nodes.loaders import adapters, checkpoints, ip_adapter, parts
 from nodes.loaders import control as control_nets
 from nodes.loaders import vision as vision_encoders
 from nodes.merging import models as merged_models
 from nodes.merging import models_by_part, saving
 from nodes.merging import texts as merged_texts
 from nodes.patches import attention as attention_patches
+from nodes.patches import images as image_patches
 from nodes.patches import running
 from nodes.patches import unet as unet_patches
-from nodes.sampling import custom, guidance, guiders, ksampler, model_sampling, samplers, schedulers, sigmas
+from nodes.sampling import (
+    attention_guidance,
+    custom,
+    guidance,
+    guiders,
+    ksampler,
+    model_sampling,
+    noise,
+    reuse,
+    samplers,
+    schedulers,
+    sigmas,
+)
 
 MODULES = (
-    *(checkpoints, parts, adapters, control_nets, vision_encoders),
-    *(texts, sdxl_texts, transformer_texts, combining, places, pictures, references, control, vision),
-    *(ksampler, custom, samplers, schedulers, sigmas, guiders, guidance, model_sampling),
-    *(unet_patches, attention_patches, running),
-    *(empty, masking, autoencoder, tiles, latent_scale),
+    *(checkpoints, parts, adapters, control_nets, vision_encoders, ip_adapter),
+    *(texts, sdxl_texts, transformer_texts, combining, places, pictures, references, upscaling, control, vision, spans),
+    *(a1111, a1111_networks),
+    *(creating, clip_hooks, keyframes, conditionings),
+    *(ksampler, custom, samplers, schedulers, sigmas, guiders, guidance, attention_guidance, model_sampling),
+    *(noise, reuse),
+    *(unet_patches, attention_patches, image_patches, running),
+    *(empty, masking, autoencoder, tiles, latent_scale, operations, seeds),
+    devices,
     *(merged_models, merged_texts, models_by_part, saving),
     *(files, scale),
 )

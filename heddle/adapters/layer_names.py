@@ -49,6 +49,11 @@ def text_layers(encoders: Mapping[str, Iterable[str]]) -> dict[str, tuple[str, T
     return layers
 
 
+def is_of_text(layer: str) -> bool:
+    """Whether a name in a file can only be a text encoder's."""
+    return layer.startswith(("lora_te", "text_encoder", "lora_prior_te_"))
+
+
 def _text_starts(encoder: str, place: int, *, is_alone: bool) -> Iterator[str]:
     yield f"text_encoders.{encoder}.transformer."
     yield f"lora_te{place}_"

@@ -21,6 +21,7 @@ from heddle.networks.flux import (
     SingleBlock,
     sequence_turns,
 )
+from heddle.networks.hooks import NO_HOOKS, Hooks
 from heddle.networks.modulation import Modulation, moved, normed
 from heddle.networks.once_per_shape import OncePerShape
 from heddle.networks.ops import Ops
@@ -74,15 +75,18 @@ class MovedDoubleBlock(DoubleBlock):
         image_moves: tuple[Modulation, ...],
         text_moves: tuple[Modulation, ...],
         turn: Tensor,
+        hooks: Hooks = NO_HOOKS,
     ) -> tuple[Tensor, Tensor]:
-        return self.run(image, text, image_moves, text_moves, turn)
+        return self.run(image, text, image_moves, text_moves, turn, hooks)
 
 
 class MovedSingleBlock(SingleBlock):
     """Moved by what it is given."""
 
-    def forward(self, x: Tensor, moves: Modulation, turn: Tensor) -> Tensor:
-        return self.run(x, moves, turn)
+    def forward(
+        self, x: Tensor, moves: Modulation, turn: Tensor, hooks: Hooks = NO_HOOKS, text_length: int = 0
+    ) -> Tensor:
+        return self.run(x, moves, turn, hooks, text_length)
 
 
 class FinalLayer(nn.Module):
@@ -102,13 +106,21 @@ class Chroma(nn.Module):
         self.img_in = ops.Linear(SIDE * SIDE * config.in_channels, config.width)
         self.txt_in = ops.Linear(config.context_width, config.width)
         self.distilled_guidance_layer = Asked(config, ops)
-        self.double_blocks = nn.ModuleList(MovedDoubleBlock(config, ops) for _ in range(config.double_blocks))
-        self.single_blocks = nn.ModuleList(MovedSingleBlock(config, ops) for _ in range(config.single_blocks))
+        self.double_blocks = nn.ModuleList(MovedDoubleBlock(config, ops, each) for each in range(config.double_blocks))
+        self.single_blocks = nn.ModuleList(MovedSingleBlock(config, ops, each) for each in range(config.single_blocks))
         self.final_layer = FinalLayer(config, ops)
         self.sequence_turns = OncePerShape(sequence_turns)
         self.numbers = OncePerShape(_numbers)
 
-    def forward(self, x: Tensor, timesteps: Tensor, context: Tensor, guidance: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        timesteps: Tensor,
+        context: Tensor,
+        guidance: Tensor | None = None,
+        *,
+        hooks: Hooks = NO_HOOKS,
+    ) -> Tensor:
         """One call of the net.
 
         Args:
@@ -116,6 +128,7 @@ class Chroma(nn.Module):
             timesteps: [B], 0..1.
             context: [B, T, context_width], the encoded text.
             guidance: [B], 0 where none is given, as it was trained.
+            hooks: who steps in.
         Returns: [B, out_channels, h, w].
         """
         guidance = torch.zeros_like(timesteps) if guidance is None else guidance
@@ -124,12 +137,15 @@ class Chroma(nn.Module):
         turn = self.sequence_turns(text.shape[1], ((x.shape[2], x.shape[3]),), self.config.axes, x.device)
         singles, doubles = 3 * self.config.single_blocks, 6 * self.config.double_blocks
         for number, block in enumerate(self.double_blocks):
+            if hooks.skips("double", number):
+                continue
             image_at = singles + 6 * number
-            image, text = block(image, text, _two(vectors, image_at), _two(vectors, image_at + doubles), turn)
+            image, text = block(image, text, _two(vectors, image_at), _two(vectors, image_at + doubles), turn, hooks)
         length = text.shape[1]
         joined = torch.cat([text, image], dim=1)
         for number, block in enumerate(self.single_blocks):
-            joined = block(joined, _one(vectors, 3 * number), turn)
+            if not hooks.skips("single", number):
+                joined = block(joined, _one(vectors, 3 * number), turn, hooks, length)
         shift, scale = vectors[:, -2:-1], vectors[:, -1:]
         tokens = self.final_layer.linear(moved(normed(joined[:, length:]), shift, scale))
         return join_patches(tokens, x.shape[2], x.shape[3], side=SIDE)

@@ -8,7 +8,7 @@ the double blocks; Dehghani et al. 2023, arXiv:2302.05442, for the single ones (
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn.functional import gelu, rms_norm, silu
 
 from heddle.graph.errors import ShapeError
+from heddle.networks.hooks import NO_HOOKS, BlockKind, BlockPlace, Hooks
 from heddle.networks.modulation import Modulation, moved, normed, split_modulations
 from heddle.networks.once_per_shape import OncePerShape
 from heddle.networks.ops import Ops
@@ -63,6 +64,11 @@ class FluxConfig:
     @property
     def heads(self) -> int:
         return self.width // self.head_width
+
+    @property
+    def block_counts(self) -> Mapping[BlockKind, int]:
+        """Of each kind of block, see `BlockPlace`."""
+        return {"double": self.double_blocks, "single": self.single_blocks}
 
     @property
     def axes(self) -> tuple[int, int, int]:
@@ -129,8 +135,9 @@ def mlp(config: FluxConfig, ops: Ops) -> nn.Sequential:
 class DoubleBlock(nn.Module):
     """Text and picture attend together, each with weights of its own. How they are moved comes from outside."""
 
-    def __init__(self, config: FluxConfig, ops: Ops) -> None:
+    def __init__(self, config: FluxConfig, ops: Ops, number: int = 0) -> None:
         super().__init__()
+        self.place = BlockPlace("double", number)
         self.config = config
         self.img_attn = SelfAttention(config, ops)
         self.img_mlp = mlp(config, ops)
@@ -144,6 +151,7 @@ class DoubleBlock(nn.Module):
         image_moves: tuple[Modulation, ...],
         text_moves: tuple[Modulation, ...],
         turn: Tensor,
+        hooks: Hooks = NO_HOOKS,
     ) -> tuple[Tensor, Tensor]:
         """image [B, N, D], text [B, T, D], two modulations for each (attention, MLP); turn: text first."""
         head_width, length = self.config.head_width, text.shape[1]
@@ -151,8 +159,9 @@ class DoubleBlock(nn.Module):
         for x, layers, (own, _later) in ((text, self.txt_attn, text_moves), (image, self.img_attn, image_moves)):
             parts.append(layers.norm(layers.qkv(moved(normed(x), own.shift, own.scale)), head_width))
         q, k, v = (torch.cat(pair, dim=1) for pair in zip(*parts, strict=True))
-        q, k = rotate(q, turn), rotate(k, turn)
-        seen = attend(q.flatten(2), k.flatten(2), v.flatten(2), self.config.heads)
+        q, k = rotate(q, turn).flatten(2), rotate(k, turn).flatten(2)
+        seen = attend(q, k, v.flatten(2), self.config.heads)
+        seen = hooks.change_seen(self.place, q, seen, self.config.heads, length)
 
         text = text + text_moves[0].gate * self.txt_attn.proj(seen[:, :length])
         image = image + image_moves[0].gate * self.img_attn.proj(seen[:, length:])
@@ -166,20 +175,24 @@ class DoubleBlock(nn.Module):
 class SingleBlock(nn.Module):
     """One sequence, attention and MLP beside each other. How it is moved comes from outside."""
 
-    def __init__(self, config: FluxConfig, ops: Ops) -> None:
+    def __init__(self, config: FluxConfig, ops: Ops, number: int = 0) -> None:
         super().__init__()
+        self.place = BlockPlace("single", number)
         self.config = config
         self.linear1 = ops.Linear(config.width, 3 * config.width + config.mlp_width)
         self.linear2 = ops.Linear(config.width + config.mlp_width, config.width)
         self.norm = QueryKeyNorm(config.head_width)
 
-    def run(self, x: Tensor, moves: Modulation, turn: Tensor) -> Tensor:
+    def run(self, x: Tensor, moves: Modulation, turn: Tensor, hooks: Hooks = NO_HOOKS, text_length: int = 0) -> Tensor:
+        """x [B, T + N, D], of which the first `text_length` tokens are the text's."""
         config = self.config
         qkv, inner = self.linear1(moved(normed(x), moves.shift, moves.scale)).split(
             [3 * config.width, config.mlp_width], dim=-1
         )
         q, k, v = self.norm(qkv, config.head_width)
-        seen = attend(rotate(q, turn).flatten(2), rotate(k, turn).flatten(2), v.flatten(2), config.heads)
+        q, k = rotate(q, turn).flatten(2), rotate(k, turn).flatten(2)
+        seen = attend(q, k, v.flatten(2), config.heads)
+        seen = hooks.change_seen(self.place, q, seen, config.heads, text_length)
         return x + moves.gate * self.linear2(torch.cat([seen, gelu(inner, approximate="tanh")], dim=-1))
 
 
@@ -199,25 +212,27 @@ class Moves(nn.Module):
 class TimedDoubleBlock(DoubleBlock):
     """Moved by layers of its own."""
 
-    def __init__(self, config: FluxConfig, ops: Ops) -> None:
-        super().__init__(config, ops)
+    def __init__(self, config: FluxConfig, ops: Ops, number: int = 0) -> None:
+        super().__init__(config, ops, number)
         self.img_mod = Moves(config.width, 2, ops)
         self.txt_mod = Moves(config.width, 2, ops)
 
-    def forward(self, image: Tensor, text: Tensor, time: Tensor, turn: Tensor) -> tuple[Tensor, Tensor]:
-        return self.run(image, text, self.img_mod(time), self.txt_mod(time), turn)
+    def forward(
+        self, image: Tensor, text: Tensor, time: Tensor, turn: Tensor, hooks: Hooks = NO_HOOKS
+    ) -> tuple[Tensor, Tensor]:
+        return self.run(image, text, self.img_mod(time), self.txt_mod(time), turn, hooks)
 
 
 class TimedSingleBlock(SingleBlock):
     """Moved by a layer of its own."""
 
-    def __init__(self, config: FluxConfig, ops: Ops) -> None:
-        super().__init__(config, ops)
+    def __init__(self, config: FluxConfig, ops: Ops, number: int = 0) -> None:
+        super().__init__(config, ops, number)
         self.modulation = Moves(config.width, 1, ops)
 
-    def forward(self, x: Tensor, time: Tensor, turn: Tensor) -> Tensor:
+    def forward(self, x: Tensor, time: Tensor, turn: Tensor, hooks: Hooks = NO_HOOKS, text_length: int = 0) -> Tensor:
         (moves,) = self.modulation(time)
-        return self.run(x, moves, turn)
+        return self.run(x, moves, turn, hooks, text_length)
 
 
 class FinalLayer(nn.Module):
@@ -245,8 +260,8 @@ class Flux(nn.Module):
         if config.has_guidance:
             self.guidance_in = Embedder(FREQUENCIES, config.width, ops)
         self.txt_in = ops.Linear(config.context_width, config.width)
-        self.double_blocks = nn.ModuleList(TimedDoubleBlock(config, ops) for _ in range(config.double_blocks))
-        self.single_blocks = nn.ModuleList(TimedSingleBlock(config, ops) for _ in range(config.single_blocks))
+        self.double_blocks = nn.ModuleList(TimedDoubleBlock(config, ops, each) for each in range(config.double_blocks))
+        self.single_blocks = nn.ModuleList(TimedSingleBlock(config, ops, each) for each in range(config.single_blocks))
         self.final_layer = FinalLayer(config, ops)
         self.sequence_turns = OncePerShape(sequence_turns)
 
@@ -257,6 +272,8 @@ class Flux(nn.Module):
         context: Tensor,
         vector: Tensor,
         guidance: Tensor | None = None,
+        *,
+        hooks: Hooks = NO_HOOKS,
         **references: Tensor,
     ) -> Tensor:
         """One call of the net.
@@ -267,6 +284,7 @@ class Flux(nn.Module):
             context: [B, T, context_width], the encoded text.
             vector: [B, vector_width], the pooled text.
             guidance: [B]; None leaves it out. A net that knows none takes no notice of it.
+            hooks: who steps in.
             references: latents [B, in_channels, h', w'] that the picture is to follow (Kontext), each of its own size;
                 in the order in which they are given, by whatever names.
         Returns: [B, out_channels, h, w].
@@ -281,12 +299,14 @@ class Flux(nn.Module):
         image = self.img_in(torch.cat([cut_patches(latent, SIDE) for latent in latents], dim=1))
         grids = tuple((latent.shape[2], latent.shape[3]) for latent in latents)
         turn = self.sequence_turns(text.shape[1], grids, self.config.axes, x.device)
-        for block in self.double_blocks:
-            image, text = block(image, text, time, turn)
+        for number, block in enumerate(self.double_blocks):
+            if not hooks.skips("double", number):
+                image, text = block(image, text, time, turn, hooks)
         length = text.shape[1]
         joined = torch.cat([text, image], dim=1)
-        for block in self.single_blocks:
-            joined = block(joined, time, turn)
+        for number, block in enumerate(self.single_blocks):
+            if not hooks.skips("single", number):
+                joined = block(joined, time, turn, hooks, length)
         own = -(-x.shape[2] // SIDE) * -(-x.shape[3] // SIDE)
         return join_patches(self.final_layer(joined[:, length : length + own], time), x.shape[2], x.shape[3], side=SIDE)
 

@@ -11,11 +11,13 @@ from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from typing import Literal, TypeAlias
 
+import torch
 from torch import Tensor
 
 from heddle.numerics.attention import attend
 
 Side: TypeAlias = Literal["input", "middle", "output"]
+BlockKind: TypeAlias = Literal["double", "single"]
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,18 @@ class AttentionPlace:
     grid: tuple[int, int] = field(default=(0, 0), compare=False)
 
 
+@dataclass(frozen=True)
+class BlockPlace:
+    """One block of a diffusion transformer.
+
+    kind: text and picture have weights of their own ("double"), or are one sequence ("single").
+    number: among those of its kind.
+    """
+
+    kind: BlockKind
+    number: int
+
+
 #: `(place, x, keys_of, values_of) -> the same three, changed`, [B, T, width] each, before they are projected.
 ChangeInputs: TypeAlias = Callable[[AttentionPlace, Tensor, Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]
 
@@ -74,6 +88,10 @@ ChangeFeatures: TypeAlias = Callable[[StagePlace, Tensor], Tensor]
 #: `(place, x, skip) -> both, changed`, [B, C, h, w] and [B, C', h, w] of one size at last.
 ChangeJoined: TypeAlias = Callable[[StagePlace, Tensor, Tensor], tuple[Tensor, Tensor]]
 
+#: `(place, q, seen, heads) -> seen, changed`: of the picture's tokens alone, both [B, N, width], what they ask and what
+#: they have gathered from text and picture, before it is projected.
+ChangeSeen: TypeAlias = Callable[[BlockPlace, Tensor, Tensor, int], Tensor]
+
 
 @dataclass(frozen=True)
 class Hooks:
@@ -84,6 +102,8 @@ class Hooks:
     entering: what goes into a stage; on the way down its skip has been taken by then, on the way up it is joined.
     leaving: what comes out of a stage, on the way down before it is kept as a skip.
     joining: what comes up and the skip, residuals of control nets included, before a stage of the way up gets both.
+    skipped: blocks of a diffusion transformer that are left out: what goes in comes out.
+    seen: at each of its blocks' joint attentions.
     """
 
     inputs: tuple[ChangeInputs, ...] = ()
@@ -94,6 +114,8 @@ class Hooks:
     entering: tuple[ChangeFeatures, ...] = ()
     leaving: tuple[ChangeFeatures, ...] = ()
     joining: tuple[ChangeJoined, ...] = ()
+    skipped: tuple[BlockPlace, ...] = ()
+    seen: tuple[ChangeSeen, ...] = ()
 
     def __add__(self, other: Hooks) -> Hooks:
         """Both, the other ones after these."""
@@ -140,6 +162,18 @@ class Hooks:
         for change in self.joining:
             x, skip = change(place, x, skip)
         return x, skip
+
+    def skips(self, kind: BlockKind, number: int) -> bool:
+        return bool(self.skipped) and BlockPlace(kind, number) in self.skipped
+
+    def change_seen(self, place: BlockPlace, q: Tensor, seen: Tensor, heads: int, text_length: int = 0) -> Tensor:
+        """What all tokens have gathered, text first, changed for the picture's."""
+        if not self.seen:
+            return seen
+        text, picture = seen[:, :text_length], seen[:, text_length:]
+        for change in self.seen:
+            picture = change(place, q[:, text_length:], picture, heads)
+        return torch.cat([text, picture], dim=1) if text_length else picture
 
 
 NO_HOOKS = Hooks()

@@ -6,6 +6,7 @@ the published headers and inference code (norms of queries and keys, a second at
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import gelu, silu
 
 from heddle.graph.errors import ShapeError
+from heddle.networks.hooks import NO_HOOKS, BlockKind, BlockPlace, Hooks
 from heddle.networks.modulation import Modulation, moved, normed, split_modulations
 from heddle.networks.ops import Ops
 from heddle.networks.unet import embed_timesteps
@@ -60,6 +62,11 @@ class MmditConfig:
     @property
     def blocks(self) -> int:
         return len(self.second_attention)
+
+    @property
+    def block_counts(self) -> Mapping[BlockKind, int]:
+        """Of each kind of block, see `BlockPlace`."""
+        return {"double": self.blocks}
 
 
 class Embedder(nn.Module):
@@ -166,11 +173,12 @@ class JointBlock(nn.Module):
     def __init__(self, config: MmditConfig, number: int, ops: Ops) -> None:
         super().__init__()
         self.heads = config.heads
+        self.place = BlockPlace("double", number)
         is_last = number == config.blocks - 1
         self.context_block = LastTextBlock(config, ops) if is_last else StreamBlock(config, ops)
         self.x_block = StreamBlock(config, ops, second_attention=config.second_attention[number])
 
-    def forward(self, x: Tensor, text: Tensor, time: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, text: Tensor, time: Tensor, hooks: Hooks = NO_HOOKS) -> tuple[Tensor, Tensor]:
         text_block, block = self.context_block, self.x_block
         text_moves = text_block.moves(time)
         text_q, text_k, text_v = text_block.attn.split(moved(normed(text), text_moves[0].shift, text_moves[0].scale))
@@ -181,8 +189,10 @@ class JointBlock(nn.Module):
         if len(moves) == 3:
             second = attend(*block.attn2.split(moved(own, moves[2].shift, moves[2].scale)), self.heads)
         if isinstance(text_block, LastTextBlock):  # nobody asks any more what the text sees
-            return block.finish(x, attend(q, k, v, self.heads), second, moves), text
-        seen = attend(torch.cat([text_q, q], dim=1), k, v, self.heads)
+            seen = hooks.change_seen(self.place, q, attend(q, k, v, self.heads), self.heads)
+            return block.finish(x, seen, second, moves), text
+        q = torch.cat([text_q, q], dim=1)
+        seen = hooks.change_seen(self.place, q, attend(q, k, v, self.heads), self.heads, text.shape[1])
         seen_by_text, seen = seen.tensor_split([text.shape[1]], dim=1)
         return block.finish(x, seen, second, moves), text_block.finish(text, seen_by_text, None, text_moves)
 
@@ -214,7 +224,9 @@ class Mmdit(nn.Module):
         self.joint_blocks = nn.ModuleList(JointBlock(config, number, ops) for number in range(config.blocks))
         self.final_layer = FinalLayer(config, ops)
 
-    def forward(self, x: Tensor, timesteps: Tensor, context: Tensor, vector: Tensor) -> Tensor:
+    def forward(
+        self, x: Tensor, timesteps: Tensor, context: Tensor, vector: Tensor, *, hooks: Hooks = NO_HOOKS
+    ) -> Tensor:
         """One call of the net.
 
         Args:
@@ -222,6 +234,7 @@ class Mmdit(nn.Module):
             timesteps: [B], 0..1000.
             context: [B, T, context_width], the encoded text.
             vector: [B, vector_width], the pooled text.
+            hooks: who steps in.
         Returns: [B, out_channels, h, w].
         Raises: ShapeError, if the latent is larger than the table of places.
         """
@@ -230,8 +243,9 @@ class Mmdit(nn.Module):
         time = silu(time)  # what every block begins with
         text = self.context_embedder(context)
         tokens = self.x_embedder(x) + self._places(-(-height // self.config.side), -(-width // self.config.side))
-        for block in self.joint_blocks:
-            tokens, text = block(tokens, text, time)
+        for number, block in enumerate(self.joint_blocks):
+            if not hooks.skips("double", number):
+                tokens, text = block(tokens, text, time, hooks)
         side = self.config.side
         return join_patches(self.final_layer(tokens, time), height, width, side, channels_last=True)
 

@@ -44,6 +44,8 @@ class UNetConfig:
         None = no middle.
     head_width: of attention; None = `heads` heads on every level, however wide.
     vector_width: of what a picture's vector conditioning has (its pooled text, its size ...), 0 = the net takes none.
+    labels: how many kinds of picture the net tells apart by a number, 0 = none.
+    text_only: for each level, whether its transformer blocks look at the text twice and not at the picture; () = none.
     """
 
     widths: tuple[int, ...]
@@ -59,6 +61,8 @@ class UNetConfig:
     linear_projections: bool = False  # of the spatial transformers; convolutions of one pixel otherwise
     up_depths: tuple[Depths, ...] | None = None
     vector_width: int = 0
+    labels: int = 0
+    text_only: tuple[bool, ...] = ()
 
     def __post_init__(self) -> None:
         if not len(self.widths) == len(self.blocks) == len(self.depths) > 0:
@@ -94,6 +98,9 @@ class UNetConfig:
             return _each(self.up_depths[level], self.blocks[level] + 1)
         down = self.depths_down(level)
         return (*down, down[-1])
+
+    def reads_itself(self, level: int) -> bool:
+        return not (self.text_only and self.text_only[level])
 
     @property
     def stages_down(self) -> int:
@@ -204,12 +211,17 @@ class FeedForward(nn.Module):
 
 
 class TransformerBlock(nn.Module):
-    """The picture looks at itself, then at the text, then each position at what it has."""
+    """The picture looks at itself, then at the text, then each position at what it has.
 
-    def __init__(self, width: int, context_width: int, heads: int, ops: Ops) -> None:
+    Args:
+        reads_itself: false = it looks at the text the first time, too.
+    """
+
+    def __init__(self, width: int, context_width: int, heads: int, ops: Ops, *, reads_itself: bool = True) -> None:
         super().__init__()
+        self.reads_itself = reads_itself
         self.norm1 = ops.LayerNorm(width)
-        self.attn1 = CrossAttention(width, width, heads, ops)
+        self.attn1 = CrossAttention(width, width if reads_itself else context_width, heads, ops)
         self.norm2 = ops.LayerNorm(width)
         self.attn2 = CrossAttention(width, context_width, heads, ops)
         self.norm3 = ops.LayerNorm(width)
@@ -217,7 +229,7 @@ class TransformerBlock(nn.Module):
 
     def forward(self, x: Tensor, context: Tensor, hooks: Hooks = NO_HOOKS, grid: tuple[int, int] = (0, 0)) -> Tensor:
         own = self.norm1(x)
-        x = x + self.attn1(own, own, hooks, grid)
+        x = x + self.attn1(own, own if self.reads_itself else context, hooks, grid)
         if hooks.between and self.attn2.place is not None:
             x = hooks.change_between(on_grid(self.attn2.place, grid), x)
         x = x + self.attn2(self.norm2(x), context, hooks, grid)
@@ -227,13 +239,14 @@ class TransformerBlock(nn.Module):
 class SpatialTransformer(AddingBlock):
     """Transformer blocks over the pixels of one level, added to what comes in."""
 
-    def __init__(self, channels: int, depth: int, config: UNetConfig, ops: Ops) -> None:
+    def __init__(self, channels: int, depth: int, config: UNetConfig, ops: Ops, *, reads_itself: bool = True) -> None:
         super().__init__()
         self.is_linear = config.linear_projections
         self.norm = ops.GroupNorm(NORM_GROUPS, channels, eps=1e-6)
         self.proj_in = self._projection(channels, ops)
         self.transformer_blocks = nn.ModuleList(
-            TransformerBlock(channels, config.context_width, config.heads_of(channels), ops) for _ in range(depth)
+            TransformerBlock(channels, config.context_width, config.heads_of(channels), ops, reads_itself=reads_itself)
+            for _ in range(depth)
         )
         self.proj_out = self._projection(channels, ops)
 
@@ -324,13 +337,15 @@ class UNet(nn.Module):
                     ops.Linear(config.time_width, config.time_width),
                 )
             )
+        if config.labels:
+            self.label_emb = ops.Embedding(config.labels, config.time_width)
         self.input_blocks = nn.ModuleList([Stage(ops.Conv2d(config.in_channels, first, 3, padding=1))])
         self.output_blocks = nn.ModuleList()
         channels, skips = first, [first]
 
         for level, width in enumerate(config.widths):
             for depth in config.depths_down(level):
-                self.input_blocks.append(self._stage(channels, width, depth, ops))
+                self.input_blocks.append(self._stage(channels, level, depth, ops))
                 channels = width
                 skips.append(channels)
             if level + 1 < len(config.widths):
@@ -341,7 +356,7 @@ class UNet(nn.Module):
 
         for level, width in reversed(list(enumerate(config.widths))):
             for block, depth in enumerate(config.depths_up(level)):
-                stage = self._stage(channels + skips.pop(), width, depth, ops)
+                stage = self._stage(channels + skips.pop(), level, depth, ops)
                 channels = width
                 if level > 0 and block == config.blocks[level]:
                     stage.append(Upsample(channels, ops))
@@ -353,15 +368,18 @@ class UNet(nn.Module):
             ops.Conv2d(channels, config.out_channels, 3, padding=1),
         )
         for name, module in self.named_modules():
-            if isinstance(module, CrossAttention):
-                module.place = place_named(name)
+            if isinstance(module, TransformerBlock):
+                module.attn2.place = place_named(f"{name}.attn2")
+                if module.reads_itself:
+                    module.attn1.place = place_named(f"{name}.attn1")
             elif isinstance(module, Stage):
                 module.place = stage_named(name)
 
-    def _stage(self, in_channels: int, out_channels: int, depth: int, ops: Ops) -> Stage:
-        stage = Stage(ResBlock(in_channels, out_channels, self.config.time_width, ops))
+    def _stage(self, in_channels: int, level: int, depth: int, ops: Ops) -> Stage:
+        width, reads_itself = self.config.widths[level], self.config.reads_itself(level)
+        stage = Stage(ResBlock(in_channels, width, self.config.time_width, ops))
         if depth:
-            stage.append(SpatialTransformer(out_channels, depth, self.config, ops))
+            stage.append(SpatialTransformer(width, depth, self.config, ops, reads_itself=reads_itself))
         return stage
 
     def _middle(self, channels: int, ops: Ops) -> Stage:
@@ -383,6 +401,7 @@ class UNet(nn.Module):
         context: Tensor,
         vector: Tensor | None = None,
         *,
+        label: Tensor | None = None,
         control: Residuals | None = None,
         hooks: Hooks = NO_HOOKS,
     ) -> Tensor:
@@ -393,6 +412,7 @@ class UNet(nn.Module):
             timesteps: [B], in the units of the training, 0..999 for Stable Diffusion.
             context: [B, T, context_width], the encoded text.
             vector: [B, vector_width], for nets that take one.
+            label: [B], the number of a kind, for nets that tell kinds apart.
             control: what control nets add.
             hooks: who steps in.
         Returns: [B, out_channels, h, w].
@@ -400,6 +420,8 @@ class UNet(nn.Module):
         time = self.time_embed(embed_timesteps(timesteps, self.config.widths[0]).to(x.dtype))
         if self.config.vector_width:
             time = time + self.label_emb(vector)
+        if label is not None:
+            time = time + self.label_emb(label)
         skips: list[Tensor] = []
         for stage in self.input_blocks:
             x = stage(x, time, context, x.shape[2:], hooks)

@@ -84,6 +84,11 @@ class EmbeddingFinder:
             raise known
         return known
 
+    @property
+    def names(self) -> list[str]:
+        """Names that files go by, without their endings; those that lie nearer to the top first."""
+        return [name for name, path in self._paths.items() if not name.endswith(path.suffix)]
+
     def near(self, name: str) -> list[str]:
         """The few names that are most like one that is not there, without their endings; of each file the nearest."""
         names = {each.removesuffix(path.suffix).lower(): (each, path) for each, path in self._paths.items()}

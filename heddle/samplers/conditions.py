@@ -8,7 +8,7 @@ position, the mean of the guesses under those of its conditions that reach there
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeAlias
 
@@ -20,6 +20,9 @@ from heddle.samplers.predictions import Prediction
 
 #: An area without a mask fades in over this many cells from each of its inner borders, over fewer where it is small.
 FADE_CELLS = 8
+
+#: The side that guidance leads away from, see `Condition.gain`.
+BASE = "negative"
 
 #: Contexts of different length are brought to one length by repeating them, as long as none grows more than so often:
 #: beyond that the longer sequence costs more than a second call.
@@ -61,8 +64,13 @@ class Condition:
     strength: weight beside the other conditions of its side.
     mask: [1 or B, h, w] at the latent's size, times its strength; None = all of it.
     first_sigma, last_sigma: it counts at the levels between them, both included.
+    gain: how many times the way from the negative's guess to its own counts, in place of once; the negative's own
+        conditions have none. Where there is no negative, it is a factor on its weight.
     may_repeat_text: "context" may be repeated to the length of another that it shares a call with.
     control: whatever is asked for residuals before the network runs; conditions with different ones run apart.
+    weight_hooks: whatever says which network is to be asked, see `NetOf`.
+    is_default: it counts where the others of its side leave room: as much as their weights lack to 1, whatever its own
+        strength and mask.
     """
 
     inputs: Mapping[str, Tensor]
@@ -72,6 +80,9 @@ class Condition:
     first_sigma: float = math.inf
     last_sigma: float = 0.0
     control: Any = None
+    gain: float = 1.0
+    weight_hooks: Any = None
+    is_default: bool = False
     on_grid: frozenset[str] = frozenset({"concat"})
     may_repeat_text: bool = True
 
@@ -80,7 +91,8 @@ class Condition:
 
     def under(self, other: Condition) -> Condition:
         """Another condition's place and time, with what this one shows."""
-        return replace(other, inputs=self.inputs, on_grid=self.on_grid, may_repeat_text=self.may_repeat_text)
+        own = {"gain": self.gain, "on_grid": self.on_grid, "may_repeat_text": self.may_repeat_text}
+        return replace(other, inputs=self.inputs, **own)
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,6 +108,9 @@ class Call:
     on_grid: the inputs that lie on the latent's grid.
     whole: height and width of the whole latent, in cells.
     hooks: who steps in while the network runs this call, as the network knows them; None = nobody.
+    conditions: of each part, the condition that it is made under.
+    kind: tells calls that are made beside the plain ones, and differ from them, apart.
+    net: which of a run's networks is asked, see `NetOf`.
     """
 
     inputs: Mapping[str, Tensor]
@@ -106,12 +121,25 @@ class Call:
     on_grid: frozenset[str] = frozenset({"concat"})
     whole: tuple[int, int] = (0, 0)
     hooks: Any = None
+    conditions: tuple[Condition, ...] = ()
+    kind: str = ""
+    net: Hashable = None
 
     @property
     def size(self) -> tuple[int, int]:
         """Height and width of what the network is given, in cells: the same for all parts of a call."""
         area = next(iter(self.areas), None)
         return self.whole if area is None else (area.height, area.width)
+
+
+#: From what a condition carries as its weight hooks, and a level, to a key that names one of the networks of a run.
+#: Conditions with equal keys share a call, and calls of one network follow each other.
+NetOf: TypeAlias = Callable[[Any, float], Hashable]
+
+
+def only_net(weight_hooks: Any, level: float) -> Hashable:
+    """For runs with one network."""
+    return None
 
 
 class ConditionedDenoiser(Protocol):
@@ -162,30 +190,65 @@ def _partner(area: Area, side: Sequence[Condition]) -> Condition | None:
     return min(cut, key=lambda one: one.area.height * one.area.width if one.area else 0) if cut else covering[0]
 
 
-def condition_sides(denoise: ConditionedDenoiser, sides: Mapping[str, Sequence[Condition]]) -> SideGuesses:
-    """A function that gives the clean guess of each named side, see `SideGuesses`."""
+def condition_sides(
+    denoise: ConditionedDenoiser, sides: Mapping[str, Sequence[Condition]], net_of: NetOf = only_net
+) -> SideGuesses:
+    """A function that gives the clean guess of each named side, see `SideGuesses`.
+
+    Args:
+        denoise: asks the network that a call names.
+    """
     whole = with_partners(sides)
     known: _Known = {}
+    left_over: dict[Hashable, Tensor | None] = {}  # the same at each level where the same conditions count
+
+    def parts_of(name: str, x: Tensor, level: float) -> list[_Part]:
+        counting = [condition for condition in whole[name] if condition.counts_at(level)]
+        own = [_Part(name, one, x, known, net_of(one.weight_hooks, level)) for one in counting if not one.is_default]
+        if len(own) == len(counting):
+            return own
+        key = (name, *counting, x.shape)
+        if key not in left_over:
+            left_over[key] = _left_over(own, x)
+        if (rest := left_over[key]) is None:
+            return own
+        return own + [
+            _Part(name, one, x, known, net_of(one.weight_hooks, level), rest) for one in counting if one.is_default
+        ]
 
     def guess(x: Tensor, sigma: Tensor, names: Sequence[str], /, change: ChangeCall | None = None) -> dict[str, Tensor]:
         level = float(sigma)
-        parts = [
-            _Part(name, condition, x, known)
-            for name in names
-            for condition in whole[name]
-            if condition.counts_at(level)
-        ]
-        sums = {name: torch.zeros_like(x) for name in names}
-        weights = {name: torch.zeros_like(x[:, :1]) for name in names}
+        gained = _gained(whole, names, level)
+        asked = [*names, BASE] if gained and BASE in whole and BASE not in names else names
+        parts = [part for name in asked for part in parts_of(name, x, level)]
+        nets = list(dict.fromkeys(part.net for part in parts))
+        parts.sort(key=lambda part: nets.index(part.net))
+        sums = {name: torch.zeros_like(x) for name in asked}
+        weights = {name: torch.zeros_like(x[:, :1]) for name in asked}
+        gains = {name: torch.zeros_like(x[:, :1]) for name in gained}
         for batch in _batches(parts):
             call = _join(batch, level, known)
             call = call if change is None else change(call)
             latents = torch.cat([part.latent for part in batch])
             for part, clean in zip(batch, denoise(latents, sigma, call).chunk(len(batch)), strict=True):
-                part.put(clean, sums[part.side], weights[part.side])
-        return {name: sums[name] / weights[name].where(weights[name] > 0, 1.0) for name in names}
+                part.put(clean, sums[part.side], weights[part.side], gains.get(part.side))
+        guesses = {name: sums[name] / weights[name].where(weights[name] > 0, 1.0) for name in asked}
+        for name in gained:
+            if BASE in guesses:
+                gain = (gains[name] / weights[name]).where(weights[name] > 0, 1.0)
+                guesses[name] = guesses[name] + guesses[BASE] * (1 - gain)
+            else:
+                guesses[name] = sums[name] / gains[name].where(gains[name] != 0, 1.0)
+        return {name: guesses[name] for name in names}
 
     return guess
+
+
+def _gained(sides: Mapping[str, Sequence[Condition]], names: Sequence[str], level: float) -> list[str]:
+    """The sides on which a condition's way counts another number of times than once."""
+    return [
+        name for name in names if name != BASE and any(one.gain != 1 and one.counts_at(level) for one in sides[name])
+    ]
 
 
 class ChangeCall(Protocol):
@@ -210,12 +273,17 @@ _Known: TypeAlias = dict[tuple[Hashable, ...], dict[str, Tensor]]
 
 @dataclass(eq=False)
 class _Part:
-    """One condition's share of a guess: the piece of the latent that it is about, and how much it counts there."""
+    """One condition's share of a guess: the piece of the latent that it is about, and how much it counts there.
+
+    rest: how much it counts where the others of its side leave room, [B, 1, h, w].
+    """
 
     side: str
     condition: Condition
     x: Tensor
     known: _Known
+    net: Hashable
+    rest: Tensor | None = None
     latent: Tensor = field(init=False)
     inputs: dict[str, Tensor] = field(init=False)
     area: Area | None = field(init=False)
@@ -233,16 +301,25 @@ class _Part:
         item = fit_batch(self.condition.inputs[name], len(self.x)).to(self.x.device)
         return self._cut(item) if name in self.condition.on_grid else item
 
-    def put(self, clean: Tensor, into: Tensor, weights: Tensor) -> None:
-        weight = self._weight(clean)
-        self._cut(into).add_(clean * weight)
+    def cover(self, weights: Tensor) -> None:
+        """Add what it counts to [B, 1, h, w] of the whole latent."""
+        self._cut(weights).add_(self.weight(self.latent))
+
+    def put(self, clean: Tensor, into: Tensor, weights: Tensor, gains: Tensor | None) -> None:
+        """Add its guess, and what it counts; `gains` where those of its side count another number of times."""
+        weight = self.weight(clean)
+        counted = weight if gains is None else weight * self.condition.gain
+        self._cut(into).add_(clean * counted)
         self._cut(weights).add_(weight)
+        if gains is not None:
+            self._cut(gains).add_(counted)
 
     def runs_with(self, other: _Part) -> bool:
         """Both fit into one call."""
         mine, others = self.inputs, other.inputs
         return (
             self.latent.shape == other.latent.shape
+            and self.net == other.net
             and self.condition.control is other.condition.control
             and mine.keys() == others.keys()
             and all(self._fits(mine[name], others[name], name) for name in mine)
@@ -256,7 +333,10 @@ class _Part:
     def _cut(self, tensor: Tensor) -> Tensor:
         return tensor if self.area is None else self.area.cut(tensor)
 
-    def _weight(self, clean: Tensor) -> Tensor:
+    def weight(self, clean: Tensor) -> Tensor:
+        """How much its guess counts, [1 or B, 1, h, w] of its piece."""
+        if self.rest is not None:
+            return self._cut(self.rest)
         strength = clean.new_full((1, 1, *clean.shape[-2:]), self.condition.strength)
         if self.condition.mask is not None:
             mask = fit_batch(self.condition.mask, len(clean)).to(clean)[:, None]
@@ -264,6 +344,15 @@ class _Part:
         if self.area is not None:
             _fade(strength, self.area, *self.x.shape[-2:])
         return strength
+
+
+def _left_over(parts: Sequence[_Part], x: Tensor) -> Tensor | None:
+    """What the weights of a side's conditions lack to 1 at each place, [B, 1, h, w]; None = nothing anywhere."""
+    covered = torch.zeros_like(x[:, :1])
+    for part in parts:
+        part.cover(covered)
+    rest = (1 - covered).clamp(min=0)
+    return rest if bool(rest.any()) else None
 
 
 def _fade(weight: Tensor, area: Area, height: int, width: int) -> None:
@@ -310,7 +399,18 @@ def _join(batch: Sequence[_Part], level: float, known: _Known) -> Call:
     sides = tuple(part.side for part in batch for _ in range(len(part.latent)))
     areas = tuple(part.area for part in batch)
     height, width = x.shape[-2:]
-    return Call(known[key], sides, first.control, level, areas, first.on_grid, (height, width))
+    conditions = tuple(part.condition for part in batch)
+    return Call(
+        known[key],
+        sides,
+        first.control,
+        level,
+        areas,
+        first.on_grid,
+        (height, width),
+        conditions=conditions,
+        net=batch[0].net,
+    )
 
 
 def same_length(*contexts: Tensor) -> tuple[Tensor, ...]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from heddle.numerics import frequencies
-from heddle.samplers.guiders import BeginChange, GuidanceChange, GuidedStep, towards
+from heddle.samplers.guiders import BeginChange, GuidanceChange, GuidedStep, away_across, towards
 
 EVERY_PICTURE = (1, 2, 3)  # the axes of one picture: channels, height, width
 
@@ -209,3 +210,52 @@ def renorm_cfg(below: float, limit: float) -> BeginChange:
         return guided * (wanted * limit / found.clamp(min=1e-12)).clamp(max=1)
 
     return lambda: GuidanceChange(mix=mix)
+
+
+def rescale_score(k: float, sigma: float) -> BeginChange:
+    """The score of the picture's distribution at another temperature (TSR).
+
+    Source: Xu et al. 2025, arXiv:2510.01184: the score is multiplied by (snr * sigma^2 + 1) / (snr * sigma^2 / k + 1),
+    which is exact for pictures drawn from a Gaussian of deviation sigma.
+
+    Args:
+        k: the temperature's inverse; below 1 more varied and detailed, above 1 smoother, 1 changes nothing.
+        sigma: larger ones let it begin earlier.
+    """
+
+    def after(step: GuidedStep, clean: Tensor) -> Tensor:
+        share = 1 - step.sigma if step.prediction.is_flow else torch.ones_like(step.sigma)
+        variance = (share * sigma) ** 2
+        noise = step.sigma**2
+        factor = (variance + noise) / (variance / k + noise)
+        # Where nothing of the picture is left the factor is 1, and x says nothing about the picture.
+        held = step.x / share.where(share > 0, 1.0)
+        return held + (clean - held) * factor if bool(share > 0) else clean
+
+    return lambda: GuidanceChange(after=after)
+
+
+def operate(operation: Callable[[Tensor], Tensor]) -> BeginChange:
+    """Something done to the way from the negative to the positive; to the positive where there is no negative."""
+
+    def before(step: GuidedStep) -> GuidedStep:
+        if step.negative is None:
+            return replace(step, positive=operation(step.positive))
+        return replace(step, positive=step.negative + operation(step.positive - step.negative))
+
+    return lambda: GuidanceChange(before=before)
+
+
+def perp_neg(negative_scale: float, empty: str) -> BeginChange:
+    """Away from only that part of the negative which the positive does not have, see `guiders.perp_neg`.
+
+    Args:
+        empty: name of the side that asks for nothing.
+    """
+
+    def mix(step: GuidedStep) -> Tensor:
+        if step.negative is None:
+            return towards(step)
+        return away_across(step.positive, step.negative, step.said[empty], step.scale, negative_scale)
+
+    return lambda: GuidanceChange(mix=mix, needs_negative=True, sides=(empty,))

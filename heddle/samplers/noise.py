@@ -137,11 +137,26 @@ def step_noise(seed: int) -> SeededSteps:
 
 
 @dataclass(frozen=True)
+class ScaledSteps:
+    """Others' noise times a number."""
+
+    steps: StepNoise
+    factor: float
+
+    def source(self, kind: NoiseKind, like: Tensor, sigmas: Tensor) -> NoiseSource:
+        drawn = self.steps.source(kind, like, sigmas)
+        return lambda sigma, sigma_next, like=None, /: drawn(sigma, sigma_next, like) * self.factor
+
+    def over_kept(self, like: Tensor) -> Tensor:
+        return self.steps.over_kept(like) * self.factor
+
+
+@dataclass(frozen=True)
 class StartNoise:
     """What a run begins with, along NOISE wires: noise from a seed, or none.
 
     Packs call `generate_noise` with a latent's dict and read `seed`, which also says where noise between the steps
-    comes from.
+    comes from, unless there is a `step_noise` that says it.
     """
 
     seed: int

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from heddle.graph.errors import HeddleError, ShapeError
 from heddle.samplers.noise import StepNoise, brownian_noise, initial_noise, step_noise
-from heddle.samplers.noise_a1111 import CpuStream, ImageNoise, MakeStream
+from heddle.samplers.noise_a1111 import CpuStream, ImageNoise, MakeStream, Variation, slerp
 from heddle.samplers.philox import Philox
 from heddle.samplers.sampler import NoiseKind, NoiseSource
 
@@ -33,7 +33,16 @@ class RunNoise(NamedTuple):
 
 
 def run_noise(
-    source: str, seed: int, like: Tensor, *, batch_index: Sequence[int] | None = None, each_alone: bool = False
+    source: str,
+    seed: int,
+    like: Tensor,
+    *,
+    batch_index: Sequence[int] | None = None,
+    each_alone: bool = False,
+    variation_seed: int = 0,
+    variation_strength: float = 0.0,
+    made_at_px: tuple[int, int] | None = None,
+    step_seed_delta: int = 0,
 ) -> RunNoise:
     """The noise of a run over a batch of latents.
 
@@ -43,7 +52,11 @@ def run_noise(
         batch_index: the number of each image, 0, 1, 2 ... where it is None.
         each_alone: image number n has at each moment the noise that it would have alone, with the seed + n. A1111's
             sources always do so; in the default way a batch is one draw, so its images depend on each other's number.
-    Raises: HeddleError, for another source; ShapeError, if `batch_index` is not as long as the batch.
+        variation_seed, variation_strength: another noise that is mixed into what the run begins with, 0 = nothing of
+            it, 1 = it alone. Its seed, too, grows by 1 from image to image where each is as if alone.
+        made_at_px, step_seed_delta: see `ImageNoise`; the former is A1111's sources' only.
+    Raises: HeddleError, for another source, or one that does not know the size of another picture; ShapeError, if
+        `batch_index` is not as long as the batch.
     """
     numbers = range(like.shape[0]) if batch_index is None else batch_index
     if len(numbers) != like.shape[0]:
@@ -53,14 +66,69 @@ def run_noise(
             got=len(numbers),
         )
     seeds = [seed + number for number in numbers]
+    variation_seeds = [variation_seed + number for number in numbers]
     if source == DEFAULT:
-        if not each_alone:
-            return RunNoise(initial_noise(seed, like.shape, batch_index), step_noise(seed))
-        return _joined([run_noise(DEFAULT, one, like[:1]) for one in seeds])
+        if made_at_px and min(made_at_px) > 0:
+            raise HeddleError(
+                f"the noise of a picture of another size is known to the sources {', '.join(STREAMS)} only; choose one "
+                "of them, or give no such size"
+            )
+        if each_alone:
+            alone = zip(seeds, variation_seeds, strict=True)
+            more = {"variation_strength": variation_strength, "step_seed_delta": step_seed_delta}
+            return _joined([run_noise(DEFAULT, one, like[:1], variation_seed=other, **more) for one, other in alone])
+        first = initial_noise(seed, like.shape, batch_index)
+        if variation_strength:
+            other = initial_noise(variation_seed, like.shape, batch_index)
+            first = slerp(first.flatten(1), other.flatten(1), variation_strength).reshape(first.shape)
+        return RunNoise(first, step_noise(seed + step_seed_delta))
     if source not in STREAMS:
         raise HeddleError(f"there is no noise source {source!r}; choose one of {', '.join(NOISE_SOURCES)}")
-    noise = ImageNoise(STREAMS[source], like.shape[1:], seeds)
-    return RunNoise(noise.first(), _ImageSteps(noise, seeds))
+    noise = ImageNoise(
+        STREAMS[source],
+        like.shape[1:],
+        seeds,
+        variation=Variation(variation_seeds, variation_strength),
+        made_at_px=made_at_px,
+        step_seed_delta=step_seed_delta,
+    )
+    return RunNoise(noise.first(), _ImageSteps(noise, [each + step_seed_delta for each in seeds]))
+
+
+@dataclass(frozen=True)
+class SourcedNoise:
+    """What a run begins with and what its steps add, along NOISE wires, see `run_noise`.
+
+    Packs call `generate_noise` with a latent's dict and read `seed`, as of any other noise.
+    """
+
+    source: str
+    seed: int
+    each_alone: bool = False
+    variation_seed: int = 0
+    variation_strength: float = 0.0
+    made_at_px: tuple[int, int] | None = None
+    step_seed_delta: int = 0
+
+    def generate_noise(self, latent: Mapping[str, Any]) -> Tensor:
+        """[B, C, h, w], of unit variance."""
+        return self._drawn(latent).first
+
+    def step_noise(self, latent: Mapping[str, Any]) -> StepNoise:
+        return self._drawn(latent).steps
+
+    def _drawn(self, latent: Mapping[str, Any]) -> RunNoise:
+        return run_noise(
+            self.source,
+            self.seed,
+            latent["samples"],
+            batch_index=latent.get("batch_index"),
+            each_alone=self.each_alone,
+            variation_seed=self.variation_seed,
+            variation_strength=self.variation_strength,
+            made_at_px=self.made_at_px,
+            step_seed_delta=self.step_seed_delta,
+        )
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "style_models": Kind(("style_models",)),
         "gligen": Kind(("gligen",)),
         "photomaker": Kind(("photomaker",)),
+        "ipadapter": Kind(("ipadapter",)),
         "model_patches": Kind(("model_patches",)),
         "upscale_models": Kind(("upscale_models",)),
         "latent_upscale_models": Kind(("latent_upscale_models",)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from model_management.families.auraflow.family import AURAFLOW
 from model_management.families.chroma.family import CHROMA
 from model_management.families.flux.family import FLUX
 from model_management.families.flux_control.family import FLUX_CONTROL
@@ -12,6 +13,7 @@ from model_management.families.sd15_edit.family import SD15_EDIT
 from model_management.families.sd15_inpainting.family import SD15_INPAINTING
 from model_management.families.sd21.family import SD21
 from model_management.families.sd21_inpainting.family import SD21_INPAINTING
+from model_management.families.sd_upscaler.family import SD_UPSCALER
 from model_management.families.sdxl.family import SDXL
 from model_management.families.sdxl_edit.family import SDXL_EDIT
 from model_management.families.sdxl_inpainting.family import SDXL_INPAINTING
@@ -24,6 +26,7 @@ FAMILIES: tuple[Family, ...] = (
     SD15_EDIT,
     SD21,
     SD21_INPAINTING,
+    SD_UPSCALER,
     SDXL,
     SDXL_INPAINTING,
     SDXL_EDIT,
@@ -33,4 +36,5 @@ FAMILIES: tuple[Family, ...] = (
     FLUX_FILL,
     FLUX_CONTROL,
     CHROMA,
+    AURAFLOW,
 )

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from heddle.graph.context import Context
 from heddle.graph.declare import Number, Text, node
 from heddle.wires import Clip, Conditioning
+from model_management.hooked_clip import clips_for_encoding
 from model_management.prompt_tokens import tokenize_for
 from model_management.text_encoding import encode_text
 
@@ -15,13 +16,17 @@ from model_management.text_encoding import encode_text
 def encode_texts(clip: Any, texts: str | Mapping[str, str | None], ctx: Context, **more: Any) -> Conditioning:
     """A conditioning of one text, or of one for each of the clip's encoders by its name; `more` goes into it.
 
-    None for an encoder leaves it out, see `tokenize_for`.
+    None for an encoder leaves it out, see `tokenize_for`. A clip whose hooks change in the course of a run gives an
+    entry for each part of it.
     """
     tokens = tokenize_for(clip, texts, ctx.folders.models("embeddings"), ctx.folders.models("tokenizers"))
     for line in tokens.notes:
         ctx.note(line)
-    states, pooled = encode_text(clip, tokens.chunks, ctx.weights, lambda done, total: ctx.check_cancelled())
-    return [[states, {"pooled_output": pooled, **more}]]
+    entries = []
+    for hooked, carried in clips_for_encoding(clip):
+        states, pooled = encode_text(hooked, tokens.chunks, ctx.weights, lambda done, total: ctx.check_cancelled())
+        entries.append([states, {"pooled_output": pooled, **more, **carried}])
+    return entries
 
 
 @node("CLIPTextEncode", category="model/conditioning", name="CLIP Text Encode (Prompt)", search=("prompt", "text"))

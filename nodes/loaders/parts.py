@@ -20,9 +20,7 @@ _TYPES_OF_TWO = (
     "sdxl", "sd3", "flux", "hunyuan_video", "hidream", "hunyuan_image", "hunyuan_video_15", "kandinsky5",
     "kandinsky5_image", "ltxv", "newbie", "ace",
 )  # fmt: skip
-_DEVICE = Choice(
-    "default", "cpu", advanced=True, tip="Where the encoder runs: encoders run where the worker's models do."
-)
+_DEVICE = Choice("default", "cpu", advanced=True, tip="Where it runs: where the other models do, or on the CPU.")
 _ONE_OF_SEVERAL = More({"multiselect": False})
 _TYPE_TIP = "The family of models that reads the encoded text."
 
@@ -86,6 +84,5 @@ def load_three_text_encoders(
 
 
 def _open(names: tuple[str, ...], type: str, device: str | None, ctx: Context) -> Clip:
-    if device == "cpu" and ctx.weights.device.type != "cpu":
-        ctx.note(f"the encoder runs on {ctx.weights.device}, where the other models are, and not on the CPU")
-    return open_text_encoders([ctx.folders.find("text_encoders", name) for name in names], type, FAMILIES)
+    clip = open_text_encoders([ctx.folders.find("text_encoders", name) for name in names], type, FAMILIES)
+    return clip.placed(on_cpu=True) if device == "cpu" else clip

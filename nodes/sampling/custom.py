@@ -9,7 +9,7 @@ from heddle.graph.declare import Flag, Number, node
 from heddle.samplers.noise import StartNoise
 from heddle.wires import Conditioning, Guider, Latent, Model, Noise, Sampler, Sigmas
 from nodes.sampling.guiders import Cfg, guide_by_cfg
-from nodes.sampling.run import sample_guided
+from nodes.sampling.run import sample_guided, start_noise
 
 NoiseSeed = Annotated[
     int, Number(default=0, low=0, high=2**64 - 1, control=True, tip="Another number gives another picture.")
@@ -73,7 +73,7 @@ def add_noise(model: Model, noise: Noise, sigmas: Sigmas, latent_image: Latent) 
     latent = latent_image["samples"]
     if len(sigmas) == 0:
         return latent_image
-    drawn = noise.generate_noise(latent_image).to(latent)
+    drawn = start_noise(model, noise, latent_image).to(latent)
     space, prediction = model.latent, model.predicts
     # A single level is one to go to from a clean latent.
     amount = (sigmas[0] - sigmas[-1]).abs() if len(sigmas) > 1 else sigmas[0]

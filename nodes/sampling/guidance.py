@@ -7,7 +7,7 @@ from typing import Annotated
 from heddle.graph.declare import Flag, More, Number, node
 from heddle.samplers import guidance_changes
 from heddle.samplers.keeping import differential
-from heddle.wires import Model
+from heddle.wires import Conditioning, Model
 from model_management.patches import GuidancePatch, MaskPatch
 
 
@@ -112,6 +112,49 @@ def scale_epsilon(
 ) -> Model:
     """Remove a little less noise in each step, against errors that a network makes on its own results."""
     return model.with_patch("Epsilon Scaling", GuidancePatch(guidance_changes.scale_epsilon(scaling_factor)))
+
+
+@node(
+    "TemporalScoreRescaling", category="model/patch/unet", name="TSR - Temporal Score Rescaling",
+    outputs=("patched_model",), search=("tsr", "temperature"),
+)  # fmt: skip
+def rescale_score(
+    model: Model,
+    tsr_k: Annotated[
+        float,
+        Number(
+            default=0.95, low=0.01, high=100.0, step=0.001, advanced=True,
+            tip="Below 1 gives more detail and variety, above 1 smoother pictures; 1 is off.",
+        ),
+        More({"display": "number"}),
+    ],
+    tsr_sigma: Annotated[
+        float,
+        Number(
+            default=1.0, low=0.01, high=100.0, step=0.001, advanced=True, tip="Larger numbers let it begin earlier."
+        ),
+        More({"display": "number"}),
+    ],
+) -> Model:  # fmt: skip
+    """Draw from the model as if at another temperature: more detailed, or smoother."""
+    return model.with_patch("TemporalScoreRescaling", GuidancePatch(guidance_changes.rescale_score(tsr_k, tsr_sigma)))
+
+
+@node(
+    "PerpNeg", category="experimental", name="Perp-Neg (DEPRECATED by Perp-Neg Guider)", experimental=True,
+    deprecated=True,
+)  # fmt: skip
+def perp_neg(
+    model: Model,
+    empty_conditioning: Conditioning,
+    neg_scale: Annotated[
+        float, Number(default=1.0, low=0.0, high=100.0, step=0.01, advanced=True, tip="How strongly to keep away.")
+    ],
+) -> Model:
+    """Keep away from what the negative shows and the positive does not ask for; wants an empty text as well."""
+    side = "empty of PerpNeg"
+    change = guidance_changes.perp_neg(neg_scale, side)
+    return model.with_patch("PerpNeg", GuidancePatch(change, {side: empty_conditioning}))
 
 
 @node("FreSca", category="experimental", name="FreSca", experimental=True)

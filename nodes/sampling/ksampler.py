@@ -113,4 +113,4 @@ def sample_part(
     whole = sigmas_for(SCHEDULERS[scheduler], schedule, steps, denoise, skip_last_level=sampler.skips_last_level)
     sigmas = part_of(whole, first, last, to_clean)
     guider = guide_by_cfg(model, positive, negative, cfg)
-    return sample_guided(guider, sampler, sigmas, latent_image, StartNoise(seed, noised), ctx)[0]
+    return sample_guided(guider, sampler, sigmas, latent_image, StartNoise(seed, noised), ctx, whole)[0]

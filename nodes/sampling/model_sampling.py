@@ -31,6 +31,7 @@ from heddle.samplers.predictions import (
     Velocity,
 )
 from heddle.wires import Model
+from model_management.patches import NoisePatch
 
 #: An LCM knows every twentieth of a thousand timesteps. Source: Luo et al. 2023, arXiv:2310.04378, section 4.3.
 LCM_STRIDE = 20
@@ -171,6 +172,17 @@ def shift_flux(
     """Move Flux's noise levels by as much as a picture of this size wants."""
     mu = flux_mu(width, height, base_shift=base_shift, max_shift=max_shift)
     return replace(model, predicts=Flow(FluxSchedule(mu)))
+
+
+@node("ModelNoiseScale", category="model/patch", name="ModelNoiseScale")
+def scale_noise(
+    model: Model,
+    noise_scale: Annotated[
+        float, Number(default=1.0, low=0.0, high=64.0, step=0.01, tip="Deviation of the noise that it was trained on.")
+    ],
+) -> Model:
+    """Sample with larger or smaller noise, for models that were trained so: all noise of a run is multiplied."""
+    return model.with_patch("ModelNoiseScale", NoisePatch(noise_scale))
 
 
 def _check_levels(sigma_min: float, sigma_max: float) -> None:

@@ -6,20 +6,29 @@ from torch import Tensor
 
 from heddle.graph.context import Context
 from heddle.samplers.fitting import fit_channels
-from heddle.samplers.noise import StartNoise, step_noise
+from heddle.samplers.noise import ScaledSteps, StepNoise, step_noise
 from heddle.samplers.run import run_sampler
 from heddle.samplers.sampler import Sampler
-from heddle.wires import Latent
+from heddle.wires import Latent, Model, Noise
 from model_management.family import RunFacts
 from model_management.guider import Guider
+from model_management.patches import NoisePatch
 from nodes.sampling.watching import StepWatch
 
 
 def sample_guided(
-    guider: Guider, sampler: Sampler, sigmas: Tensor, latent_image: Latent, noise: StartNoise, ctx: Context
+    guider: Guider,
+    sampler: Sampler,
+    sigmas: Tensor,
+    latent_image: Latent,
+    noise: Noise,
+    ctx: Context,
+    whole_sigmas: Tensor | None = None,
 ) -> tuple[Latent, Latent]:
     """Take a latent down these levels.
 
+    Args:
+        whole_sigmas: those of the run that this one takes some steps of; None = it is whole.
     Returns: the result, and the clean guess of its last step (the result itself where there was no step).
     """
     model = guider.model
@@ -27,7 +36,7 @@ def sample_guided(
         return latent_image, latent_image
     latent = fit_channels(latent_image["samples"], model.latent.channels)
     latent_image = {**latent_image, "samples": latent}
-    drawn = noise.generate_noise(latent_image)
+    drawn = start_noise(model, noise, latent_image)
     watch = StepWatch(ctx, model, max(len(sigmas) - 1, 0))
     last_guess: Tensor | None = None
 
@@ -37,7 +46,9 @@ def sample_guided(
         watch(step, x, clean)
 
     space = model.latent
-    facts = RunFacts(tuple(latent.shape), space.start_of(latent), drawn, latent_image.get("noise_mask"))
+    mask, start = latent_image.get("noise_mask"), space.start_of(latent)
+    highest, whole = float(sigmas.max()), sigmas if whole_sigmas is None else whole_sigmas
+    facts = RunFacts(tuple(latent.shape), start, drawn, mask, seed=noise.seed, first_sigma=highest, sigmas=whole)
     with guider.hold(facts, ctx.weights, lambda done, size: ctx.check_cancelled(), ctx.note) as denoise:
         samples = run_sampler(
             sampler,
@@ -46,8 +57,8 @@ def sample_guided(
             sigmas,
             latent,
             drawn,
-            step_noise=step_noise(noise.seed),
-            mask=latent_image.get("noise_mask"),
+            step_noise=_step_noise(model, noise, latent_image),
+            mask=mask,
             mask_at=guider.mask_at,
             scale=space.scale,
             shift=space.shift,
@@ -57,3 +68,22 @@ def sample_guided(
         ctx.note("the result holds numbers that are not finite; try another sampler, scheduler or a lower cfg")
     guess = samples if last_guess is None else space.outward(last_guess).to(samples)
     return {**latent_image, "samples": samples}, {**latent_image, "samples": guess}
+
+
+def start_noise(model: Model, noise: Noise, latent_image: Latent) -> Tensor:
+    """What a run begins with, as large as the model wants it."""
+    drawn = noise.generate_noise(latent_image)
+    scale = _noise_scale(model)
+    return drawn if scale == 1 else drawn * scale
+
+
+def _step_noise(model: Model, noise: Noise, latent_image: Latent) -> StepNoise:
+    own = getattr(noise, "step_noise", None)  # packs' noise has a seed only
+    steps = step_noise(noise.seed) if own is None else own(latent_image)
+    scale = _noise_scale(model)
+    return steps if scale == 1 else ScaledSteps(steps, scale)
+
+
+def _noise_scale(model: Model) -> float:
+    patches = model.patches_of(NoisePatch)
+    return patches[-1].scale if patches else 1.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -70,6 +71,20 @@ def test_a_part_of_the_run() -> None:
     assert not condition.counts_at(schedule.sigma_max)
 
 
+def test_of_two_parts_of_the_run_what_both_have_counts() -> None:
+    percent_to_sigma = MODEL.predicts.schedule.percent_to_sigma
+    condition = read(start_percent=0.25, end_percent=0.5, clip_start_percent=0.4, clip_end_percent=1.0)
+    assert condition.first_sigma == percent_to_sigma(0.4)
+    assert condition.last_sigma == percent_to_sigma(0.5)
+    assert not read(start_percent=0.5, clip_end_percent=0.25).counts_at(percent_to_sigma(0.4))
+
+
+def test_hooks_and_defaults_are_passed_on() -> None:
+    assert (read().weight_hooks, read().is_default) == (None, False)
+    condition = read(hooks="some", default=True)
+    assert (condition.weight_hooks, condition.is_default) == ("some", True)
+
+
 @pytest.mark.parametrize("entry", [7, [STATES], None])
 def test_what_is_no_entry_is_named(entry: Any) -> None:
     with pytest.raises(GraphError, match="negative, entry 1"):
@@ -79,3 +94,23 @@ def test_what_is_no_entry_is_named(entry: Any) -> None:
 def test_states_of_another_shape_are_refused() -> None:
     with pytest.raises(ShapeError, match=r"positive, entry 0: shape \[77, 8\]"):
         conditions_for(MODEL, [[STATES[0], {}]], RUN, "positive")
+
+
+def test_steps_are_counted_along_the_runs_own_levels_or_along_its_time() -> None:
+    levels = torch.tensor([10.0, 6.0, 3.0, 1.0, 0.0])
+    entry = [STATES, {"step_span": (1, 3, 4)}]
+    (condition,) = conditions_for(MODEL, [entry], replace(RUN, sigmas=levels), "positive")
+    assert [condition.counts_at(level) for level in levels.tolist()] == [False, True, True, False, False]
+    schedule = MODEL.predicts.schedule
+    for sigmas in (None, levels[1:]):
+        (condition,) = conditions_for(MODEL, [entry], replace(RUN, sigmas=sigmas), "positive")
+        shares = [schedule.percent_to_sigma(each) for each in (0.2, 0.25, 0.5, 0.74, 0.75)]
+        assert [condition.counts_at(level) for level in shares] == [False, True, True, True, False]
+
+
+def test_a_span_of_steps_and_one_of_time_count_together() -> None:
+    condition = read(step_span=(0, 2, 4), start_percent=0.3, end_percent=0.9)
+    percent_to_sigma = MODEL.predicts.schedule.percent_to_sigma
+    found = [condition.counts_at(percent_to_sigma(each)) for each in (0.2, 0.4, 0.6, 0.95)]
+    assert found == [False, True, False, False]
+    assert read(step_span=(2, 4, 4)).counts_at(0.0) and read(step_span=(0, 2, 4)).counts_at(1e9)

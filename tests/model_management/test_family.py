@@ -115,8 +115,8 @@ def test_distilled_widths_of_sdxl_are_read_from_the_file(sizes, wanted):
 
 
 def test_a_network_of_no_family_is_refused():
-    with pytest.raises(WeightsError, match=r"looks like AuraFlow, not like a diffusion model of a family"):
-        recognise_network(header_of(PUBLISHED["auraflow_1_1"]), FAMILIES)
+    with pytest.raises(WeightsError, match=r"looks like Lumina Image 2, not like a diffusion model of a family"):
+        recognise_network(header_of(PUBLISHED["lumina2_1"]), FAMILIES)
 
 
 def test_a_small_model_of_the_layout_is_known_with_its_sizes(checkpoint):

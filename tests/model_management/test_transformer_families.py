@@ -16,6 +16,7 @@ from model_management import text_files
 from model_management.checkpoint import open_checkpoint, open_network, open_vae
 from model_management.conditioning import conditions_for
 from model_management.denoiser import denoiser_for
+from model_management.families.auraflow.family import AURAFLOW
 from model_management.families.chroma.family import CHROMA
 from model_management.families.flux.conditioning import text_and_guidance, with_masked_picture, with_picture
 from model_management.families.flux.family import FLUX
@@ -41,7 +42,9 @@ def cpu() -> Weights:
     return Weights(torch.device("cpu"))
 
 
-@pytest.mark.parametrize(("layout", "family"), [("flux_1_1", FLUX), ("sd3_2", SD3), ("chroma_1_1", CHROMA)])
+@pytest.mark.parametrize(
+    ("layout", "family"), [("flux_1_1", FLUX), ("sd3_2", SD3), ("chroma_1_1", CHROMA), ("auraflow_1_1", AURAFLOW)]
+)
 def test_published_networks_are_known_alone_and_refused_as_checkpoints(layout: str, family) -> None:
     assert recognise_network(header_of(PUBLISHED[layout]), FAMILIES) == (family, "")
     with pytest.raises(WeightsError, match=r"alone, not like a checkpoint .*; put it into the diffusion_models folder"):
@@ -108,6 +111,27 @@ def test_a_weighted_word_of_t5_moves_away_from_the_empty_prompt(tmp_path: Path) 
     wanted = text.clone()
     wanted[1] = empty[1] + (text[1] - empty[1]) * 1.5
     torch.testing.assert_close(found[0], wanted)
+
+
+def test_auraflow_opens_whole_and_hides_from_its_encoder_what_fills_a_text_up(tmp_path: Path) -> None:
+    path = tiny.write_checkpoint(tmp_path / "m.safetensors", tiny_transformers.auraflow_tensors())
+    opened = open_checkpoint(path, FAMILIES)
+    assert opened.model.family is AURAFLOW and opened.model.config == tiny_transformers.AURAFLOW
+    assert opened.model.predicts.schedule == FlowSchedule(shift=1.73, multiplier=1.0)
+    (encoder,) = opened.clip.encoders
+    row = [(token, 1.0) for token in (9, 4, 2, 1, 1, 1)]  # 2 ends the text, 1 fills up
+    found = encode_text(opened.clip, {"pile_t5xl": [row]}, cpu()).states
+    with cpu().hold(encoder) as t5, torch.no_grad():
+        torch.testing.assert_close(found[:, :3], t5(torch.tensor([[9, 4, 2]])).states)
+    assert found.shape == (1, 6, 48) and not found[:, 3:].any()
+
+
+@pytest.mark.parametrize("type", ["stable_diffusion", "lumina2"])
+def test_auraflows_encoder_is_known_whatever_type_is_chosen(tmp_path: Path, monkeypatch, type: str) -> None:
+    monkeypatch.setattr(text_files, "T5_NAMES", {48: "pile_t5xl"})
+    t5 = tiny.write_checkpoint(tmp_path / "t5.safetensors", tiny_transformers.t5_tensors())
+    (encoder,) = open_text_encoders([t5], type, FAMILIES).encoders
+    assert encoder.part.row == AURAFLOW.text[0].row
 
 
 def encoded(length: int, width: int, pooled: int) -> EncodedText:

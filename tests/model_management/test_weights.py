@@ -230,3 +230,25 @@ def test_the_files_of_resident_nets_are_known(checkpoint, opened):
         assert weights.resident_files == {checkpoint}
     weights.release_all()
     assert weights.resident_files == set()
+
+
+def test_a_net_that_is_to_be_on_the_cpu_is_there_wherever_the_others_are(opened):
+    weights = Weights(torch.device("meta"), limit_bytes=size_of(opened.model))
+    placed = opened.clip.placed(on_cpu=True).encoders[0]
+    with weights.hold(opened.model) as net, weights.hold(placed) as beside:
+        assert next(net.parameters()).device.type == "meta"
+        assert next(beside.parameters()).device.type == "cpu"
+        assert weights.resident_bytes == 2 * opened.model.stored.numel  # in half precision, and nothing else
+        assert weights.resident_files == {opened.model.stored.header.path}
+    assert weights.release_all() == 2 * opened.model.stored.numel + size_of(placed)
+    with weights.hold(placed):
+        assert weights.resident_bytes == 0
+        assert weights.resident_files == {opened.model.stored.header.path}
+    with weights.hold(opened.clip.placed(on_cpu=True).placed(on_cpu=False).encoders[0]) as net:
+        assert next(net.parameters()).device.type == "meta"
+
+
+def test_on_the_cpu_all_nets_are_in_one_ledger(opened):
+    weights = Weights(CPU)
+    with weights.hold(opened.model) as net, weights.hold(opened.model.placed(on_cpu=True)) as again:
+        assert net is again

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from heddle.networks.auraflow import AuraFlow, AuraFlowConfig
 from heddle.networks.flux import Flux, FluxConfig
 from heddle.networks.mmdit import Mmdit, MmditConfig
 from heddle.networks.ops import TRAINABLE
@@ -21,6 +22,8 @@ FLUX = FluxConfig(
     64, 32, 48, double_blocks=1, single_blocks=1, context_width=T5_TINY.width, vector_width=tiny.TEXT.width
 )
 SD3 = MmditConfig(64, 48, (False, False), context_width=4096, vector_width=2 * tiny.TEXT.width, places=8)
+AURAFLOW = AuraFlowConfig(256, 48, 1, 1, context_width=T5_TINY.width, places=4)
+AURAFLOW_VAE = VaeConfig((32, 32, 32, 32), blocks=1)
 
 NET = "model.diffusion_model."
 TEXT_L, TEXT_G, TEXT_T5 = (f"text_encoders.{name}.transformer." for name in ("clip_l", "clip_g", "t5xxl"))
@@ -53,6 +56,14 @@ def flux_tensors(config: FluxConfig = FLUX) -> dict[str, Tensor]:
         **drawn(Autoencoder(VAE, TRAINABLE), "vae.", 2),
         **clip_tensors(TEXT_L),
         **t5_tensors(TEXT_T5),
+    }
+
+
+def auraflow_tensors() -> dict[str, Tensor]:
+    return {
+        **drawn(AuraFlow(AURAFLOW, TRAINABLE), NET, 1),
+        **drawn(Autoencoder(AURAFLOW_VAE, TRAINABLE), "vae.", 2),
+        **t5_tensors("text_encoders.pile_t5xl.transformer."),
     }
 
 

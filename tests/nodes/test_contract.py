@@ -18,13 +18,16 @@ from nodes.catalogue import built_in
 CONTRACT: dict[str, Any] = json.loads((Path(__file__).parents[1] / "data" / "core_nodes.json").read_text())
 RECORDS = {id: record_of(spec) for id, spec in built_in().items()}
 
+#: Nodes of our own. Their ids begin with the name of the house, so that no pack's node of that kind is replaced.
+OWN = {id for id in RECORDS if id.startswith("Heddle")}
+
 
 def without_tip(entry: Any) -> list[Any]:
     kind, options = (*entry, {})[:2]
     return [kind, {key: value for key, value in options.items() if key != "tooltip"}]
 
 
-@pytest.mark.parametrize("id", RECORDS)
+@pytest.mark.parametrize("id", [id for id in RECORDS if id not in OWN])
 def test_a_node_has_the_inputs_outputs_and_defaults_that_workflows_rely_on(id: str) -> None:
     wanted, found = CONTRACT[id], RECORDS[id]
     assert found["category"] == wanted["category"]
@@ -49,8 +52,8 @@ def test_a_node_has_the_inputs_outputs_and_defaults_that_workflows_rely_on(id: s
             assert options == wanted_options, name
 
 
-def test_every_node_is_in_the_contract() -> None:
-    assert set(RECORDS) - set(CONTRACT) == set()
+def test_every_node_is_in_the_contract_or_our_own() -> None:
+    assert set(RECORDS) - set(CONTRACT) == OWN
 
 
 @pytest.mark.parametrize("id", RECORDS)

@@ -13,7 +13,7 @@ from tests.golden.checks import NotCovered
 from tests.golden.notation import read_slice
 
 _NUMBER = r"[\d.]+"
-_AREA = re.compile(rf"(\w+) in area w(\d+) h(\d+) x(\d+) y(\d+)(?: strength ({_NUMBER}))?")
+_AREA = re.compile(rf"(\w+) in (?:area )?w(\d+) h(\d+) x(\d+) y(\d+)(?: strength ({_NUMBER}))?")
 _SPAN = re.compile(rf"(\w+) in ({_NUMBER})\.\.({_NUMBER})")
 _EVERYWHERE = re.compile(r"(\w+) everywhere")
 _AVERAGE = re.compile(rf"ConditioningAverage\(to (\w+), from (\w+), ({_NUMBER})\)")

@@ -28,6 +28,7 @@ from tests.nodes.fake_context import FakeContext
 _SAMPLED = {"seed", "steps", "cfg", "sampler", "scheduler", "denoise", "latent", "clip"}
 _SAMPLED |= {"positive", "negative", "node", "noise_mask"}
 _SAMPLED |= {"lora", "strength_model", "strength_clip"}
+_PATCHED = {"model_patch", "patch_args"}
 _CONTROLLED = {"controlnet", "strength", "start_percent", "end_percent"}
 
 
@@ -61,6 +62,10 @@ class _Chain:
             strengths = {name: inputs[name] for name in ("strength_model", "strength_clip")}
             name = inputs["lora"].removeprefix("loras/")
             model, clip = self.call("LoraLoader", model=model, clip=clip, lora_name=name, **strengths)
+        if (patch := inputs.get("model_patch")) is not None:
+            if patch not in self.registry:
+                raise NotCovered(f"model_patch: {patch}")
+            model = self.call(patch, model=model, **inputs.get("patch_args", {}))[0]
         if "clip" in inputs:
             skip = re.fullmatch(r"CLIPSetLastLayer (-\d+)", inputs["clip"])
             if skip is None:
@@ -189,7 +194,7 @@ def _form_of(inputs: Mapping[str, Any]) -> Any:
     if {"from", "method", "width", "height", "crop"} == set(inputs):
         return _upscaled
     if "sampler" in inputs:
-        if unknown := set(inputs) - _SAMPLED - _CONTROLLED:
+        if unknown := set(inputs) - _SAMPLED - _CONTROLLED - _PATCHED:
             raise NotCovered(f"input {', '.join(sorted(unknown))}")
         if inputs["sampler"] not in SAMPLERS or inputs["scheduler"] not in SCHEDULERS:
             raise NotCovered(f"{inputs['sampler']} with {inputs['scheduler']}")

@@ -38,4 +38,4 @@ def check(case: Case, workshop: Workshop) -> Iterator[Check]:
     yield from tensor_checks(case, workshop.golden, "output", output, rtol=0, atol=atol, relative_to_max=True)
 
 
-TRANSFORMERS = Kind(names=("d_flux_*", "d_sd3*", "d_chroma_*"), but_not=("d_flux_ae",), check=check)
+TRANSFORMERS = Kind(names=("d_flux_*", "d_sd3*", "d_chroma_*", "d_auraflow_*"), but_not=("d_flux_ae",), check=check)

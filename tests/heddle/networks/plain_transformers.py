@@ -253,3 +253,55 @@ def distance_kind(ahead: int, kinds: int) -> int:
         return side + far
     span = math.floor(math.log(far / (half // 2)) / math.log(128 / (half // 2)) * (half - half // 2))
     return side + min(half - 1, half // 2 + span)
+
+
+def auraflow(state: State, x, timesteps, context):
+    def whole(values):
+        return (values - values.mean(-1, keepdim=True)) / (values.var(-1, keepdim=True, unbiased=False) + 1e-5) ** 0.5
+
+    def layer(name: str, values):
+        return values @ state[f"{name}.weight"].T
+
+    def heads(name: str, letter: str, values):
+        return heads_of(layer(f"{name}.attn.{letter}", values), 256)
+
+    def mlp(name: str, values):
+        return layer(f"{name}.c_proj", swish(layer(f"{name}.c_fc1", values)) * layer(f"{name}.c_fc2", values))
+
+    def finish(row, seen, moves, name: str):
+        after = whole(row + moves[2] * seen)
+        return row + moves[5] * mlp(name, after * (1 + moves[4]) + moves[3])
+
+    b, _, h, w = x.shape
+    time = waves(1000 * timesteps).float()
+    time = linear(state, "t_embedder.mlp.2", swish(linear(state, "t_embedder.mlp.0", time)))[:, None]
+    size = math.isqrt(state["positional_encoding"].shape[1])
+    table = state["positional_encoding"].reshape(size, size, -1)
+    rows, columns = math.ceil(h / 2), math.ceil(w / 2)
+    if (wanted := max(rows, columns)) > size:
+        table = torch.nn.functional.interpolate(table.permute(2, 0, 1)[None], (wanted, wanted), mode="bilinear")[0]
+        table, size = table.permute(1, 2, 0), wanted
+    top, left = (size - rows) // 2, (size - columns) // 2
+    image = linear(state, "init_x_linear", patch_numbers(x, 2))
+    image = image + table[top : top + rows, left : left + columns].reshape(rows * columns, -1)
+    text = torch.cat([state["register_tokens"].repeat(b, 1, 1), layer("cond_seq_linear", context)], 1)
+    length = text.shape[1]
+
+    for number in range(count(state, "double_layers.")):
+        name = f"double_layers.{number}"
+        of_text, of_image = (layer(f"{name}.mod{letter}.1", swish(time)).chunk(6, -1) for letter in "CX")
+        c = whole(text) * (1 + of_text[1]) + of_text[0]
+        i = whole(image) * (1 + of_image[1]) + of_image[0]
+        q, k, v = (torch.cat([heads(name, f"w1{each}", c), heads(name, f"w2{each}", i)], 1) for each in "qkv")
+        seen = look(whole(q), whole(k), v, 1 / 16)
+        text = finish(text, layer(f"{name}.attn.w1o", seen[:, :length]), of_text, f"{name}.mlpC")
+        image = finish(image, layer(f"{name}.attn.w2o", seen[:, length:]), of_image, f"{name}.mlpX")
+    row = torch.cat([text, image], 1)
+    for number in range(count(state, "single_layers.")):
+        name = f"single_layers.{number}"
+        moves = layer(f"{name}.modCX.1", swish(time)).chunk(6, -1)
+        own = whole(row) * (1 + moves[1]) + moves[0]
+        q, k, v = (heads(name, f"w1{each}", own) for each in "qkv")
+        row = finish(row, layer(f"{name}.attn.w1o", look(whole(q), whole(k), v, 1 / 16)), moves, f"{name}.mlp")
+    shift, scale = layer("modF.1", swish(time)).chunk(2, -1)
+    return picture(layer("final_linear", row[:, length:] * (1 + scale) + shift), h, w, 2, channels_last=True)

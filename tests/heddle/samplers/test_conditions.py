@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
@@ -208,3 +210,88 @@ def test_what_does_not_change_is_the_same_tensor_in_every_step() -> None:
     assert contexts[0] is contexts[1] is not contexts[2] is contexts[3]
     sides(torch.rand(2, 4, 2, 2), SIGMA, ["positive", "negative"])
     assert recorder.contexts[-1] == (6, 77, 8)
+
+
+def test_a_gain_says_how_often_the_way_from_the_negative_counts() -> None:
+    def denoise(x: Tensor, sigma: Tensor, call: Call, /) -> Tensor:
+        return torch.zeros_like(x) + call.inputs["context"][:, :1, :1, None]
+
+    def one(value: float, **more: Any) -> Condition:
+        return Condition({"context": torch.full((1, 1, 1), value)}, **more)
+
+    x, sigma = torch.zeros(1, 4, 8, 8), torch.tensor(1.0)
+    sides = {"positive": [one(5.0, gain=4.0), one(7.0, gain=-1.0)], "negative": [one(3.0, gain=9.0)]}
+    asked: list[tuple[str, ...]] = []
+
+    def noted(x: Tensor, sigma: Tensor, call: Call, /) -> Tensor:
+        asked.append(call.sides)
+        return denoise(x, sigma, call)
+
+    found = condition_sides(noted, sides)(x, sigma, ["positive"])
+    # As if two entries with the weights 2 and -0.5: 3 + 2 (5 - 3) - 0.5 (7 - 3).
+    assert list(found) == ["positive"] and found["positive"].eq(5).all()
+    assert asked == [("positive", "positive", "negative")]
+
+    left = torch.zeros(1, 8, 8)
+    left[..., :4] = 1
+    masked = {**sides, "positive": [one(5.0, gain=2.0, mask=left)]}
+    found = condition_sides(denoise, masked)(x, sigma, ["positive", "negative"])["positive"]
+    assert found[..., :4].eq(7).all() and found[..., 4:].eq(0).all()
+
+    alone = condition_sides(denoise, {"positive": sides["positive"]})(x, sigma, ["positive"])["positive"]
+    torch.testing.assert_close(alone, torch.full_like(x, (4 * 5 - 7) / 3))
+
+
+def test_conditions_with_other_networks_run_apart_and_those_of_one_follow_each_other() -> None:
+    recorder = Recorder()
+    sides = {
+        "positive": [text(3.0, weight_hooks="a"), text(5.0), text(1.0, tokens=256, weight_hooks="a")],
+        "negative": [text(1.0, weight_hooks="a")],
+    }
+    ask = condition_sides(recorder, sides, lambda hooks, level: hooks)
+    clean = ask(torch.zeros(1, 4, 2, 2), SIGMA, ["positive", "negative"])
+    assert [call.net for call in recorder.calls] == ["a", "a", None]
+    assert [call.sides for call in recorder.calls] == [("positive", "negative"), ("positive",), ("positive",)]
+    assert clean["positive"][0, 0, 0, 0] == 3
+
+
+def test_which_network_is_asked_may_depend_on_the_level() -> None:
+    recorder = Recorder()
+    ask = condition_sides(
+        recorder, {"positive": [text(1.0, weight_hooks=2.0), text(1.0)]}, lambda hooks, level: hooks == level
+    )
+    for level in (3.0, 2.0):
+        ask(torch.zeros(1, 4, 2, 2), torch.tensor(level), ["positive"])
+    assert [call.net for call in recorder.calls] == [False, True, False]
+
+
+def test_a_default_counts_where_the_others_leave_room() -> None:
+    mask = torch.zeros(1, 8, 8)
+    mask[:, :, 2:4], mask[:, :, 4:] = 0.5, 1
+    clean = guess(text(1.0, mask=mask), text(5.0, is_default=True, strength=0.2, mask=1 - mask))
+    assert clean[0].tolist() == [5, 5, 3, 3, 1, 1, 1, 1]
+
+
+def test_a_default_leaves_room_for_areas_and_may_have_one_itself() -> None:
+    area, own = Area(8, 4, 0, 0), Area(4, 8, 0, 0)
+    clean = guess(text(1.0, area=area, strength=3.0), text(5.0, is_default=True, area=own), text(2.0, is_default=True))
+    assert clean[0, 5:].tolist() == [3.5] * 3  # both defaults
+    assert clean[5, 5:].tolist() == [2] * 3
+    assert clean[0, :3].tolist() == clean[5, :3].tolist() == [1] * 3
+
+
+def test_a_default_is_not_evaluated_where_the_others_cover_all_at_that_level() -> None:
+    recorder = Recorder()
+    sides = {"positive": [text(1.0, first_sigma=2.0), text(5.0, is_default=True)], "negative": [text(0.0)]}
+    ask = condition_sides(recorder, sides)
+    early, late = (
+        ask(torch.zeros(1, 4, 2, 2), torch.tensor(level), ["positive", "negative"])["positive"] for level in (3.0, 1.0)
+    )
+    assert (early.unique().item(), late.unique().item()) == (5, 1)
+    assert [len(call.sides) for call in recorder.calls] == [2, 2]
+
+
+def test_a_default_of_one_side_leaves_the_other_alone() -> None:
+    sides = {"positive": [text(1.0), text(5.0, is_default=True)], "negative": [text(3.0, is_default=True)]}
+    clean = condition_sides(Recorder(), sides)(torch.zeros(1, 4, 2, 2), SIGMA, ["positive", "negative"])
+    assert (clean["positive"].unique().item(), clean["negative"].unique().item()) == (1, 3)

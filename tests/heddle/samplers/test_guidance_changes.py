@@ -9,14 +9,14 @@ import torch
 from torch import Tensor
 
 from heddle.samplers import guidance_changes as changes
-from heddle.samplers.guiders import BeginChange, cfg
-from heddle.samplers.noise_schedules import scaled_linear
-from heddle.samplers.predictions import Epsilon
+from heddle.samplers.guiders import BeginChange, cfg, perp_neg
+from heddle.samplers.noise_schedules import FlowSchedule, scaled_linear
+from heddle.samplers.predictions import Epsilon, Flow
 
 PREDICTION = Epsilon(scaled_linear(0.00085, 0.012))
 SIGMA = torch.tensor(2.0)
 SHAPE = (2, 4, 8, 8)
-X, POSITIVE, NEGATIVE = torch.randn(3, *SHAPE, generator=torch.Generator().manual_seed(3)).unbind()
+X, POSITIVE, NEGATIVE, EMPTY = torch.randn(4, *SHAPE, generator=torch.Generator().manual_seed(3)).unbind()
 
 EVERY = [
     changes.rescale_cfg(0.7),
@@ -30,11 +30,14 @@ EVERY = [
     changes.scale_frequencies(0.8, 1.5, 3),
     changes.override_cfg(3.0, 9.0, 1.0),
     changes.renorm_cfg(100.0, 1.0),
+    changes.rescale_score(0.9, 1.0),
+    changes.operate(lambda latent: latent * 0.5),
+    changes.perp_neg(1.0, "empty"),
 ]
 
 
 def guesses(x: Tensor, sigma: Tensor, names: Sequence[str], /, change=None) -> dict[str, Tensor]:
-    return {name: {"positive": POSITIVE, "negative": NEGATIVE}[name] for name in names}
+    return {name: {"positive": POSITIVE, "negative": NEGATIVE, "empty": EMPTY}[name] for name in names}
 
 
 def guided(change: BeginChange | None, scale: float = 5.0, sigma: Tensor = SIGMA) -> Tensor:
@@ -140,3 +143,37 @@ def test_positive_biased_guidance_lies_between_guidance_and_the_positive_alone()
     share = ((clean - leap) * (plain - leap)).sum() / (plain - leap).square().sum()
     assert 0 <= float(share) <= 1
     torch.testing.assert_close(clean, leap + (plain - leap) * share, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("prediction", [PREDICTION, Flow(FlowSchedule(3.0))], ids=["added", "flow"])
+@pytest.mark.parametrize("k", [0.5, 1.0, 2.0])
+def test_a_rescaled_score_is_that_of_a_gaussian_at_another_temperature(prediction, k: float) -> None:
+    """For pictures from N(0, v) the clean guess is x a v / (a^2 v + sigma^2), a the picture's share."""
+    v, sigma = 1.7, torch.tensor(0.6)
+    share = 1 - sigma if prediction.is_flow else torch.tensor(1.0)
+
+    def clean(v: float) -> Tensor:
+        return X * share * v / (share**2 * v + sigma**2)
+
+    def guess(x: Tensor, sigma: Tensor, names: Sequence[str], /, change=None) -> dict[str, Tensor]:
+        return dict.fromkeys(names, clean(v))
+
+    found = cfg(guess, 1.0, prediction, [changes.rescale_score(k, v**0.5)])(X, sigma)
+    torch.testing.assert_close(found, clean(v / k))
+
+
+def test_a_flow_that_holds_no_picture_yet_has_no_temperature() -> None:
+    denoise = cfg(guesses, 5.0, Flow(FlowSchedule(3.0)), [changes.rescale_score(0.5, 1.0)])
+    torch.testing.assert_close(denoise(X, torch.tensor(1.0)), guided(None))
+
+
+def test_an_operation_is_done_to_the_way_from_the_negative_or_to_the_positive_alone() -> None:
+    half = changes.operate(lambda latent: latent * 0.5)
+    torch.testing.assert_close(guided(half, scale=4.0), guided(None, scale=2.0))
+    torch.testing.assert_close(guided(half, scale=1.0), POSITIVE * 0.5)
+
+
+@pytest.mark.parametrize("scale", [1.0, 5.0])
+def test_the_patch_of_perp_neg_guides_as_the_guider_does(scale: float) -> None:
+    wanted = perp_neg(guesses, scale, 0.7, PREDICTION)(X, SIGMA)
+    torch.testing.assert_close(guided(changes.perp_neg(0.7, "empty"), scale=scale), wanted)

@@ -20,6 +20,7 @@ const LOADERS = {
   upscale_models: [["UpscaleModelLoader", "model_name"]],
   latent_upscale_models: [["LatentUpscaleModelLoader", "model_name"]],
   hypernetworks: [["HypernetworkLoader", "hypernetwork_name"]],
+  ipadapter: [["HeddleIPAdapterLoader", "ip_adapter_name"]],
   gligen: [["GLIGENLoader", "gligen_name"]],
   photomaker: [["PhotoMakerLoader", "photomaker_model_name"]],
   diffusers: [["DiffusersLoader", "model_path"]],

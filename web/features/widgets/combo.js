@@ -193,6 +193,7 @@ const MODEL_INPUTS = new Map(Object.entries({
   ckpt_name: "checkpoints", lora_name: "loras", vae_name: "vae", unet_name: "diffusion_models", clip_name: "text_encoders", clip_name1: "text_encoders",
   clip_name2: "text_encoders", clip_name3: "text_encoders", control_net_name: "controlnet", style_model_name: "style_models", gligen_name: "gligen",
   hypernetwork_name: "hypernetworks", upscale_model: "upscale_models", photomaker_model_name: "photomaker", text_encoder: "text_encoders",
+  ip_adapter_name: "ipadapter",
 }));
 const MODEL_NODES = new Map(Object.entries({ UpscaleModelLoader: "upscale_models", CLIPVisionLoader: "clip_vision", LatentUpscaleModelLoader: "latent_upscale_models" }));
 

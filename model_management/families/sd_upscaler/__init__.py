@@ -1,0 +1,1 @@
+"""The Stable Diffusion 4x upscaler."""

@@ -1,0 +1,1 @@
+"""Nodes of the menu "advanced/multigpu": where nets run."""
