@@ -222,7 +222,7 @@ def _try(part: Part, header: Header, net: StoredNet) -> None:
     """Carry the change out on shapes alone. Raises: WeightsError, if it is incomplete or made for another shape."""
     with torch.device("meta"):
         stored = {
-            word: torch.empty(header.shape(key), dtype=DTYPES[header.tensors[key].dtype])
+            word: torch.empty(header.shape(key), dtype=DTYPES.get(header.tensors[key].dtype))
             for word, key in part.keys.items()
         }
         weight = torch.empty(net.shapes[part.target.weight])

@@ -9,13 +9,26 @@ from typing import Any, NamedTuple
 
 from heddle.graph.errors import HeddleError, WeightsError
 from heddle.networks.vae import Autoencoder
+from heddle.samplers.predictions import Epsilon, Velocity
 from model_management import diffusers_unet, diffusers_vae
-from model_management.family import Family, NetPart, TextPart, describe_names, recognise, recognise_network
+from model_management.absent import AbsentClip, AbsentVae
+from model_management.averages import PREFIX as AVERAGES
+from model_management.averages import averages_of
+from model_management.family import (
+    Family,
+    NetPart,
+    TextPart,
+    describe_names,
+    has_its_texts,
+    recognise,
+    recognise_network,
+)
 from model_management.handles import Clip, Model, TextEncoder, Vae
 from model_management.header import Header, read_header
 from model_management.net_sizes import vae_config
 from model_management.places import Place
 from model_management.stored_net import StoredNet
+from model_management.training_config import TrainingConfig, config_beside
 
 #: What a VAE's names begin with: nothing in a file of its own, the checkpoint's prefix in one that was cut out of it.
 VAE_PREFIXES = ("", "first_stage_model.", "vae.")
@@ -26,26 +39,70 @@ class OpenedCheckpoint(NamedTuple):
     clip: Clip
     vae: Vae
 
+    @property
+    def nets(self) -> list[StoredNet]:
+        """Those that are there."""
+        texts = () if isinstance(self.clip, AbsentClip) else self.clip.encoders
+        vaes = () if isinstance(self.vae, AbsentVae) else (self.vae,)
+        return [each.stored for each in (self.model, *texts, *vaes)]
 
-def open_checkpoint(path: Path | str, families: Sequence[Family]) -> OpenedCheckpoint:
-    """The handles of a full checkpoint.
 
-    Raises: WeightsError, if the file is missing, damaged, of no family among these, or lacks a tensor.
+def open_checkpoint(
+    path: Path | str,
+    families: Sequence[Family],
+    config: TrainingConfig | None = None,
+    *,
+    with_averages: bool = False,
+) -> OpenedCheckpoint:
+    """The handles of a checkpoint. Text encoders and VAE that the file does not hold raise when they are used.
+
+    Args:
+        config: what is known of the model's training, before all that the file says, and what lies beside it.
+        with_averages: the network has the averages of its training as weights. A configuration may ask for that, too:
+            then only where there are any.
+    Raises: WeightsError, if the file is missing, damaged, holds no network of a family among these, or lacks a tensor;
+        or if averages are wanted, and it has none.
     """
     header = read_header(path)
-    family = recognise(header, families)
-    network = stored_net("network", header, family.network)
-    stored_vae = stored_net("vae", header, family.vae)
-    vae = Vae(stored_vae, stored_vae.config)
-    return OpenedCheckpoint(
-        model_of(network, family, vae),
-        Clip(tuple(text_encoder(header, part) for part in family.text if _is_there(header, part)), family.join),
-        vae,
-    )
+    beside = config_beside(header)
+    if diffusers_unet.is_diffusers_unet(header):
+        model = _open_diffusers(header, families)
+        return OpenedCheckpoint(model, AbsentClip(header.path, len(model.family.text)), AbsentVae(header.path))
+    family, prefix = recognise(header, families)
+    part = replace(family.network, prefix=prefix)
+    if with_averages or (config or beside).uses_averages:
+        averages = averages_of(part, header)
+        if averages is None and with_averages:
+            raise WeightsError(
+                f"{header.path.name} holds no averages of its weights (EMA): names that begin with "
+                f"{AVERAGES} are wanted; load it with CheckpointLoaderSimple",
+                file=header.path,
+            )
+        part = averages or part
+    clip, vae = _clip_of(header, family), _vae_of(header, family)
+    model = model_of(stored_net("network", header, part), family, None if isinstance(vae, AbsentVae) else vae)
+    latent_scale = (config or beside).latent_scale
+    if latent_scale is not None:
+        model = replace(model, own_latent=replace(model.latent, scale=latent_scale))
+    # What lies beside the file the family has asked itself.
+    if config is not None and config.predicts is not None and isinstance(model.predicts, Epsilon):
+        kind = Velocity if config.predicts == "v" else Epsilon
+        model = replace(model, predicts=kind(model.predicts.schedule))
+    return OpenedCheckpoint(model, clip, vae)
 
 
-def _is_there(header: Header, part: TextPart) -> bool:
-    return not part.may_lack or header.has_prefix(part.prefix)
+def _clip_of(header: Header, family: Family) -> Clip:
+    there = [part for part in family.text if header.has_prefix(part.prefix)]
+    if not there or not has_its_texts(header, family):
+        return AbsentClip(header.path, len(family.text))
+    return Clip(tuple(text_encoder(header, part) for part in there), family.join)
+
+
+def _vae_of(header: Header, family: Family) -> Vae:
+    if f"{family.vae.prefix}decoder.conv_in.weight" not in header:
+        return AbsentVae(header.path)
+    stored = stored_net("vae", header, family.vae)
+    return Vae(stored, stored.config)
 
 
 def open_network(path: Path | str, families: Sequence[Family]) -> Model:
@@ -90,7 +147,7 @@ def _named(header: Header, names: Mapping[str, str]) -> Header:
 def model_of(network: StoredNet, family: Family, vae: Vae | None = None) -> Model:
     """The handle of a family's network, which predicts what its file says."""
     predicts = family.told_prediction(network.header, network.key_of) or family.predicts
-    return Model(network, family, network.config, predicts, vae)
+    return Model(network, family, network.config, predicts, vae, own_latent=family.told_latent(network.header))
 
 
 def text_encoder(header: Header, part: TextPart) -> TextEncoder:

@@ -16,7 +16,10 @@ from model_management.text_files import open_text_encoders
 
 #: What the file of a net is called, the best first.
 _STEMS = ("diffusion_pytorch_model", "model", "pytorch_model")
-_ENDINGS = (".safetensors", ".fp16.safetensors", ".bin", ".fp16.bin")
+_ENDINGS = (
+    *(".safetensors", ".safetensors.index.json", ".fp16.safetensors", ".fp16.safetensors.index.json"),
+    *(".bin", ".bin.index.json", ".fp16.bin", ".fp16.bin.index.json"),
+)
 
 _TEXT_FOLDERS = ("text_encoder", "text_encoder_2")
 
@@ -27,6 +30,12 @@ def open_diffusers_folder(folder: Path, families: Sequence[Family]) -> OpenedChe
     Raises: WeightsError, if a part is missing, damaged or of no family among these; GraphError, if the text encoders
         are not those that the family reads.
     """
+    if (folder / "transformer").is_dir() and not (folder / "unet").is_dir():
+        raise WeightsError(
+            f"{folder} holds a transformer in place of a UNet, which is not read in this layout; load the model's "
+            "files in its authors' layout with UNETLoader, DualCLIPLoader and VAELoader",
+            file=folder,
+        )
     model = open_network(find_weights(folder / "unet"), families)
     if _scheduler(folder).get("prediction_type") == "v_prediction":
         model = replace(model, predicts=Velocity(model.predicts.schedule))
@@ -37,14 +46,14 @@ def open_diffusers_folder(folder: Path, families: Sequence[Family]) -> OpenedChe
 
 
 def find_weights(folder: Path) -> Path:
-    """The file with a net's weights. Raises: WeightsError, if there is none."""
+    """The file with a net's weights, or the index of several. Raises: WeightsError, if there is none."""
     for stem in _STEMS:
         for ending in _ENDINGS:
             if (path := folder / f"{stem}{ending}").is_file():
                 return path
     raise WeightsError(
-        f"{folder} holds no weights: {_STEMS[0]}.safetensors or {_STEMS[1]}.safetensors is wanted, whole and not in "
-        "shards; download the folder again, or choose the model's single-file checkpoint",
+        f"{folder} holds no weights: {_STEMS[0]}.safetensors or {_STEMS[1]}.safetensors is wanted, or the index of "
+        "such in several files; download the folder again, or choose the model's single-file checkpoint",
         file=folder,
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -19,7 +19,7 @@ from heddle.prompts.tokenizer import END
 from heddle.prompts.vocabularies import Vocabulary
 from heddle.samplers.predictions import Prediction
 from model_management.header import Header
-from model_management.known_layouts import KNOWN_LAYOUTS, LOOSE
+from model_management.known_layouts import KNOWN_LAYOUTS, KnownLayout
 from model_management.places import Place, as_named
 from model_management.signs import Sign, holds
 
@@ -28,6 +28,7 @@ from model_management.signs import Sign, holds
 class LatentSpace:
     """The latents that a family's network works on: (VAE latent - shift) * scale.
 
+    means, spreads: of each channel, taken off and divided by beside that; none where all channels are alike.
     colours: how they show as a picture, for autoencoders of the sizes `published_vae`; None where that is not known.
     small_vae: the name of the small autoencoder that makes and reads them, for previews.
     """
@@ -35,21 +36,37 @@ class LatentSpace:
     channels: int
     scale: float
     shift: float = 0.0
+    means: tuple[float, ...] = ()
+    spreads: tuple[float, ...] = ()
     colours: LatentColours | None = None
     published_vae: Any = None
     small_vae: str | None = None
 
+    @property
+    def offset(self) -> float | Tensor:
+        """What is taken off a VAE's latent; for channels that differ [C, 1, 1]."""
+        return torch.tensor(self.means)[:, None, None] + self.shift if self.means else self.shift
+
+    @property
+    def factor(self) -> float | Tensor:
+        """What the rest is multiplied by, in the same way."""
+        return self.scale / torch.tensor(self.spreads)[:, None, None] if self.spreads else self.scale
+
     def inward(self, latent: Tensor) -> Tensor:
         """A VAE's latent in the network's units."""
-        return (latent - self.shift) * self.scale
+        return (latent - _beside(self.offset, latent)) * _beside(self.factor, latent)
 
     def outward(self, latent: Tensor) -> Tensor:
         """The network's latent in the VAE's units."""
-        return latent / self.scale + self.shift
+        return latent / _beside(self.factor, latent) + _beside(self.offset, latent)
 
     def start_of(self, latent: Tensor) -> Tensor:
         """What a run starts from, in the network's units: an empty latent stands for "no picture", 0 there as well."""
         return self.inward(latent) if bool(latent.any()) else latent
+
+
+def _beside(number: float | Tensor, latent: Tensor) -> float | Tensor:
+    return number.to(latent) if isinstance(number, Tensor) else number
 
 
 @dataclass(frozen=True)
@@ -168,14 +185,24 @@ def as_published(header: Header, key_of: Callable[[str], str]) -> Prediction | N
     return None
 
 
+#: From a file to the latents that it says its network works on; None = the family's.
+TellLatent = Callable[[Header], LatentSpace | None]
+
+
+def familys_own(header: Header) -> LatentSpace | None:
+    """For families whose networks all work on the same latents."""
+    return None
+
+
 @dataclass(frozen=True)
 class Family:
     """One family of models: everything that its files have in common and do not say themselves.
 
-    signs: all of them hold for a full checkpoint of this family, and for no file of another.
+    signs: all of them hold for a checkpoint of this family with its text encoders, and for no file of another.
     network_signs: the same for the network alone, asked of its names without a prefix.
     predicts: what the network's output means, with the noise schedule of its training.
     told_prediction: the same where a file says otherwise, by a tensor, its metadata or what lies beside it.
+    told_latent: its latents where a file says its own.
     native_px: side of the pictures that the published model was trained on.
     read_entry: what of a conditioning the network takes.
     may_repeat_text: a text and its repetition say the same to the network. Not where text and picture share one
@@ -198,21 +225,34 @@ class Family:
     text_type: str = ""
     network_signs: tuple[Sign, ...] = ()
     told_prediction: TellPrediction = as_published
+    told_latent: TellLatent = familys_own
 
 
-#: What a network's names begin with: nothing in most files of its own, a checkpoint's prefix in those cut out of one.
-NETWORK_PREFIXES = ("model.diffusion_model.", "")
+#: What a network's names begin with: a checkpoint's prefix, what trainers write, or nothing.
+NETWORK_PREFIXES = ("model.diffusion_model.", "diffusion_model.", "model.", "net.", "")
 
 
-def recognise(header: Header, families: Sequence[Family]) -> Family:
-    """The one family whose signs the file shows.
+def recognise(header: Header, families: Sequence[Family]) -> tuple[Family, str]:
+    """The one family whose checkpoint the file is, and the prefix behind which its network lies.
+
+    A file that has not all of the text encoders is told by its network.
 
     Raises: WeightsError, if none fits (saying what the file looks like, where that is known) or more than one.
     """
     fitting = [family for family in families if holds(family.signs, header)]
-    if not fitting:
-        _refuse(header, families, "checkpoint", "choose a full checkpoint of one of them")
-    return _only(fitting, header)
+    if fitting:
+        family = _only(fitting, header)
+        return family, family.network.prefix
+    for prefix, fitting in _networks(header, families):
+        apart = [each for each in fitting if prefix != each.network.prefix or not has_its_texts(header, each)]
+        if apart:
+            return _only(apart, header), prefix
+    _refuse(header, families, "checkpoint", "choose a checkpoint of one of them")
+
+
+def has_its_texts(header: Header, family: Family) -> bool:
+    """Whether a checkpoint has all text encoders that those of the family have."""
+    return all(part.may_lack or header.has_prefix(part.prefix) for part in family.text)
 
 
 def recognise_network(header: Header, families: Sequence[Family]) -> tuple[Family, str]:
@@ -220,13 +260,19 @@ def recognise_network(header: Header, families: Sequence[Family]) -> tuple[Famil
 
     Raises: WeightsError, as `recognise`.
     """
+    for prefix, fitting in _networks(header, families):
+        return _only(fitting, header), prefix
+    _refuse(header, families, "diffusion model", "choose a file that holds one")
+
+
+def _networks(header: Header, families: Sequence[Family]) -> Iterator[tuple[str, list[Family]]]:
+    """The prefixes behind which a network of these families lies, with those families."""
     for prefix in NETWORK_PREFIXES:
         if header.has_prefix(prefix):
             inner = header.below(prefix)
             fitting = [family for family in families if family.network_signs and holds(family.network_signs, inner)]
             if fitting:
-                return _only(fitting, header), prefix
-    _refuse(header, families, "diffusion model", "choose a file that holds one")
+                yield prefix, fitting
 
 
 def _only(fitting: Sequence[Family], header: Header) -> Family:
@@ -241,20 +287,26 @@ def _only(fitting: Sequence[Family], header: Header) -> Family:
 def _refuse(header: Header, families: Sequence[Family], wanted: str, next_step: str) -> NoReturn:
     file = header.path.name
     known = ", ".join(family.name for family in families)
-    for layout in KNOWN_LAYOUTS:
-        if holds(layout.signs, header):
-            step = next_step if wanted != "checkpoint" and layout.next_step == LOOSE else layout.next_step
-            raise WeightsError(
-                f"{file} looks like {layout.title}, not like a {wanted} of a family that runs here ({known}); {step}",
-                file=header.path,
-            )
+    layout = _known_layout(header)
+    if layout is not None:
+        raise WeightsError(
+            f"{file} looks like {layout.title}, not like a {wanted} of a family that runs here ({known}); "
+            f"{layout.next_step or next_step}",
+            file=header.path,
+        )
     raise WeightsError(
         f"{file} is no {wanted} of a family that runs here ({known}): it holds {describe_names(header)}; {next_step}",
         file=header.path,
     )
 
 
+def _known_layout(header: Header) -> KnownLayout | None:
+    return next((layout for layout in KNOWN_LAYOUTS if holds(layout.signs, header)), None)
+
+
 def describe_names(header: Header, most: int = 4) -> str:
     """A few words on what a file holds, for messages: `1,131 tensors, such as a.b.weight, c.d.bias`."""
     keys: Iterable[str] = sorted(header.tensors)[:: max(1, len(header.tensors) // most)]
-    return f"{len(header.tensors):,} tensors, such as {', '.join(list(keys)[:most])}"
+    named = f"{len(header.tensors):,} tensors, such as {', '.join(list(keys)[:most])}"
+    layout = _known_layout(header)
+    return named if layout is None else f"{named}, and looks like {layout.title}"

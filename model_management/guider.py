@@ -22,8 +22,9 @@ from model_management.denoiser import denoiser_for
 from model_management.family import RunFacts
 from model_management.handles import Model
 from model_management.hooked_nets import hold_nets
+from model_management.mask_remarks import remarks_on_masks
 from model_management.patches import DenoiserPatch, GuidancePatch, MaskPatch
-from model_management.stored_net import OnPart, ignore_parts
+from model_management.stored_net import OnPart, StoredNet, ignore_parts
 from model_management.weights import Weights
 
 #: Makes a denoiser of the guesses for a guider's sides; the kinds are in `heddle.samplers.guiders`.
@@ -44,6 +45,19 @@ class Guider:
     other_models: Mapping[str, Model] = field(default_factory=dict)
 
     @property
+    def nets(self) -> list[StoredNet]:
+        """All that run: the models', then those of controls, each once."""
+        controls = [
+            each.net.stored
+            for side in self.sides.values()
+            for _states, more in side
+            if (control := more.get("control")) is not None
+            for each in control.chain()
+        ]
+        models = [self.model.stored, *(other.stored for other in self.other_models.values())]
+        return list({net.key: net for net in (*models, *controls)}.values())
+
+    @property
     def mask_at(self) -> MaskAtLevel | None:
         """How a mask changes from level to level; the last patch counts."""
         patches = self.model.patches_of(MaskPatch)
@@ -60,7 +74,7 @@ class Guider:
         """The guided denoiser of one run, with all weights that it needs in place until the block ends.
 
         Args:
-            note: told what was brought to another size.
+            note: told what was brought to another size, and which masks are empty.
         Raises: GraphError or ShapeError for conditionings that are none, and what `Weights.hold` raises.
         """
         guidance = self.model.patches_of(GuidancePatch)
@@ -70,6 +84,8 @@ class Guider:
         }
         shown = [(self.model_of(name), one) for name, side in conditions.items() for one in side]
         controlled = [(model, one) for model, one in shown if one.control is not None]
+        for line in remarks_on_masks(self.sides, run):
+            note(line)
         with ExitStack() as stack:
             ask = stack.enter_context(hold_controls(controlled, run.shape, weights, note, on_part))
 

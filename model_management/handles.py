@@ -45,6 +45,7 @@ class Model:
     predicts: what its output means, with the noise schedule; a copy may carry another one.
     vae: the autoencoder of its own file, whose latents it was trained on; None where the file has none.
     patches: what was put into this copy, by name and in order; kinds in `patches.py`.
+    own_latent: the latents that it works on, where they are not its family's.
     """
 
     stored: StoredNet
@@ -53,10 +54,11 @@ class Model:
     predicts: Prediction
     vae: Vae | None = None
     patches: tuple[tuple[str, object], ...] = ()
+    own_latent: LatentSpace | None = None
 
     @property
     def latent(self) -> LatentSpace:
-        return self.family.latent
+        return self.own_latent or self.family.latent
 
     def with_patch(self, name: str, patch: object) -> Model:
         """A copy with one thing more put in, after what is in it."""
@@ -103,7 +105,7 @@ class TextEncoder:
 
 @dataclass(frozen=True)
 class Clip:
-    """Text encoders, and how what they say becomes one conditioning. A checkpoint may come without any.
+    """Text encoders, and how what they say becomes one conditioning.
 
     join: what a network reads of all of them.
     hooks: changes of the encoders' weights that each text is encoded under, see `hooked_clip.py`.

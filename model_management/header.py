@@ -9,20 +9,25 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from heddle.graph.errors import WeightsError
+from heddle.prompts.gguf_file import MAGIC
+from model_management.gguf_header import read_gguf_header
+from model_management.scaled_tensors import with_scales
+from model_management.sharded_header import INDEX, index_beside, read_sharded_header
 from model_management.stored_tensors import BITS, Header, Stamp, TensorEntry, refuse, stamp_of
 from model_management.torch_file import is_torch_file
 from model_management.torch_header import read_torch_header
 
 LARGEST_HEADER_BYTES = 100_000_000  # the format's own limit
+LARGEST_NOTE_BYTES = 1 << 20  # of what a tensor says in words
 LENGTH_BYTES = 8
 
 # The first bytes of files that are met under a model's name, what they are, and what to do then.
 STRANGERS = (
-    (b"GGUF", "a GGUF file", "get the model's .safetensors file instead"),
     (b"version https://git-lfs", "a git-lfs pointer, not the file itself", "run `git lfs pull`, or download the file"),
     (b"\x1f\x8b", "a gzip file", "unpack it first"),
     (b"7z\xbc\xaf", "a 7-zip file", "unpack it first"),
@@ -33,18 +38,26 @@ STRANGERS = (
 
 
 def read_header(path: Path | str) -> Header:
-    """Read and check the header of a safetensors file or one of torch.save (.ckpt, .pt, .pth, .bin).
+    """Read and check the header of a file: safetensors, torch.save (.ckpt, .pt, .pth, .bin) or GGUF.
 
-    No weight is read, and nothing of the file is executed.
+    No weight is read, and nothing of the file is executed. Where weights lie in several files, their index or any of
+    them stands for all.
 
     Raises: WeightsError, for a file that is missing, cut short, damaged or something else.
     """
-    stamp = stamp_of(Path(path))
+    path = Path(path)
+    index = path if path.name.endswith(INDEX) else index_beside(path)
+    return _read_one(stamp_of(path)) if index is None else read_sharded_header(index, _read_one)
+
+
+def _read_one(stamp: Stamp) -> Header:
     try:
         with stamp.path.open("rb") as file:
             start = file.read(64)
             if is_torch_file(start):
-                return read_torch_header(stamp)
+                return _scaled(read_torch_header(stamp), file, 0)
+            if start.startswith(MAGIC) and start[LENGTH_BYTES : LENGTH_BYTES + 1] != b"{":
+                return read_gguf_header(stamp)
             _refuse_strangers(stamp, start)
             length = int.from_bytes(start[:LENGTH_BYTES], "little")
             if length > LARGEST_HEADER_BYTES:
@@ -52,12 +65,21 @@ def read_header(path: Path | str) -> Header:
             if LENGTH_BYTES + length > stamp.size_bytes:
                 refuse(stamp, f"cut short: its header alone is {length:,} bytes, the file {stamp.size_bytes:,}")
             file.seek(LENGTH_BYTES)
-            text = file.read(length)
+            tensors, metadata = _parse(stamp, file.read(length))
+            _check_places(stamp, tensors, stamp.size_bytes - LENGTH_BYTES - length)
+            return _scaled(Header(stamp, tensors, metadata), file, LENGTH_BYTES + length)
     except OSError as problem:
-        raise WeightsError(f"{path} cannot be read: {problem.strerror or problem}", file=path) from problem
-    tensors, metadata = _parse(stamp, text)
-    _check_places(stamp, tensors, stamp.size_bytes - LENGTH_BYTES - length)
-    return Header(stamp, tensors, metadata)
+        raise WeightsError(f"{stamp.path} cannot be read: {problem.strerror or problem}", file=stamp.path) from problem
+
+
+def _scaled(header: Header, file: BinaryIO, begin: int) -> Header:
+    """The header with scales beside the weights that have one; `begin` is where entries are counted from."""
+
+    def read_bytes(entry: TensorEntry) -> bytes:
+        file.seek(begin + entry.begin)
+        return file.read(min(entry.end - entry.begin, LARGEST_NOTE_BYTES))
+
+    return replace(header, tensors=with_scales(header.stamp, header.tensors, header.metadata, read_bytes))
 
 
 def _refuse_strangers(stamp: Stamp, start: bytes) -> None:

@@ -18,6 +18,7 @@ from heddle.networks.small_vae import SmallVaeConfig
 from heddle.networks.vae import VaeConfig
 from heddle.numerics.shared_norms import norms_as_of
 from heddle.numerics.tiles import all_tiles, blend_tiles
+from model_management.finiteness import refuse_broken_weights
 from model_management.handles import Vae
 from model_management.weights import Weights
 
@@ -47,7 +48,7 @@ def encode_image(
     Args:
         image: [B, H, W, 3 or more], 0..1, H and W multiples of `vae.px_per_cell`. Channels after the third are dropped.
         on_part: told how many of the batch are done; may raise.
-        note: told if half precision was not enough.
+        note: told if half precision was not enough, or the result is not finite.
     Returns: [B, C, h, w] in the VAE's units, float32 on the CPU.
     Raises: ShapeError, if H or W is no multiple of `vae.px_per_cell`.
     """
@@ -72,7 +73,7 @@ def decode_latent(
     Args:
         latent: [B, C, h, w] in the VAE's units.
         on_part: told how many of the batch are done; may raise.
-        note: told if half precision was not enough.
+        note: told if half precision was not enough, or the result is not finite.
     Returns: [B, H, W, 3], 0..1, float32 on the CPU.
     Raises: ShapeError, if the latent has another number of channels than the VAE.
     """
@@ -254,12 +255,18 @@ def _image(pixels: Tensor) -> Tensor:
 
 
 def _exactly_if_needed(vae: Vae, weights: Weights, each_bytes: int, run: Callable[[Any], Tensor], note: Note) -> Tensor:
-    """What the net gives; where that is not finite in half precision, what the same net gives in float32."""
+    """What the net gives; where that is not finite in half precision, what the same net gives in float32.
+
+    Raises: WeightsError, if that is not finite since the net's weights are not.
+    """
     with weights.hold(vae, each_bytes) as net:
         made = run(net)
         is_half = next(net.parameters()).dtype.itemsize < torch.float32.itemsize
-    if not is_half or bool(made.isfinite().all()):
-        return made
-    note("in half precision the VAE gave numbers that are not finite; it ran again in float32")
-    with weights.hold(replace(vae, stored=replace(vae.stored, dtype=torch.float32)), each_bytes) as net:
-        return run(net)
+    if is_half and not bool(made.isfinite().all()):
+        note("in half precision the VAE gave numbers that are not finite; it ran again in float32")
+        with weights.hold(replace(vae, stored=replace(vae.stored, dtype=torch.float32)), each_bytes) as net:
+            made = run(net)
+    if not bool(made.isfinite().all()):
+        refuse_broken_weights([vae.stored])
+        note("the VAE gave numbers that are not finite: what came in holds such numbers, or far too large ones")
+    return made

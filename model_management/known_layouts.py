@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from model_management.signs import Sign, columns, either, has, has_ending, has_prefix, lacks
+from model_management.signs import Sign, columns, either, has, has_ending, has_prefix
 
 UNET = "model.diffusion_model."
 UNET_IN = f"{UNET}input_blocks.0.0.weight"
@@ -28,83 +28,62 @@ ADAPTER_ENDINGS = (
     *(".hada_w1_a", ".lokr_w1", ".lokr_w1_a", ".oft_blocks"),
 )
 
-NOT_YET = "this family is not supported yet: choose a Stable Diffusion 1, 2 or XL checkpoint"
-LOOSE = "put it into the diffusion_models folder and load it with UNETLoader, beside text encoders and a VAE"
-ELSEWHERE = "it belongs beside a full checkpoint, not in its place"
+TEXT = "put it into the text_encoders folder and load it with CLIPLoader or DualCLIPLoader"
+ELSEWHERE = "it belongs beside a model, not in its place"
 
 
 @dataclass(frozen=True)
 class KnownLayout:
-    """title: what people call it, with its article. next_step: what one can do."""
+    """title: what people call it, with its article. next_step: what one can do, if it is no family that runs."""
 
     title: str
     signs: tuple[Sign, ...]
-    next_step: str = NOT_YET
+    next_step: str = ""
 
 
-def network(title: str, *keys: str, next_step: str = NOT_YET) -> KnownLayout:
+def network(title: str, *keys: str) -> KnownLayout:
     """A diffusion network, told by names below the usual prefix or without one."""
-    return KnownLayout(title, (either(has(*keys), has(*(UNET + key for key in keys))),), next_step)
+    return KnownLayout(title, (either(has(*keys), has(*(UNET + key for key in keys))),))
 
 
 KNOWN_LAYOUTS = (
-    KnownLayout("Playground 2.5", (has("edm_mean"),)),
     KnownLayout("Stable unCLIP", (has(f"{UNET}label_emb.0.0.weight"), columns(UNET_TEXT, 1024))),
     KnownLayout(
-        "a UNet of Stable Diffusion's kind with a text encoder in a place not known here",
-        (has(UNET_IN, VAE_IN), lacks(*TOKENS)),
-        "choose a checkpoint in the original single-file layout",
+        "a ControlNet",
+        (either(*map(has_prefix, ("control_model.", "zero_convs.", "controlnet_cond_embedding."))),),
+        "put it into the controlnet folder and load it with ControlNetLoader",
     ),
     KnownLayout(
-        "a checkpoint without its VAE",
-        (has(UNET_IN), either(*map(has, TOKENS)), lacks(VAE_IN)),
-        "choose the version with the VAE inside",
+        "a checkpoint with a UNet of Stable Diffusion's kind",
+        (has(UNET_IN), either(*map(has, TOKENS))),
+        "its UNet and its text encoder do not belong together, or are of sizes not known here: choose another",
     ),
-    KnownLayout(
-        "a UNet beside a text encoder of another width",
-        (has(UNET_IN, VAE_IN), either(*map(has, TOKENS))),
-        "the two do not belong together: choose another checkpoint",
-    ),
-    KnownLayout("a UNet without text encoder or VAE", (either(has(UNET_IN), has("input_blocks.0.0.weight")),), LOOSE),
+    KnownLayout("a UNet of Stable Diffusion's kind", (either(has(UNET_IN), has("input_blocks.0.0.weight")),)),
     KnownLayout(
         "a UNet in diffusers' layout",
         (has("conv_in.weight"), has_prefix("down_blocks."), has_prefix("up_blocks.")),
-        LOOSE,
     ),
-    network(
-        "the network of Stable Diffusion 3 or 3.5 alone",
-        "joint_blocks.0.x_block.attn.qkv.weight",
-        "context_embedder.weight",
-        next_step=LOOSE,
+    KnownLayout(
+        "a transformer in diffusers' layout",
+        (has("transformer_blocks.0.attn.add_k_proj.weight", "context_embedder.weight"),),
+        "choose the file in its authors' layout",
     ),
+    network("a network of Stable Diffusion 3's layout", "joint_blocks.0.x_block.attn.qkv.weight"),
     network("HunyuanVideo", "double_blocks.0.img_attn_qkv.weight", "txt_in.c_embedder.linear_1.weight"),
     network(
-        "the network of Chroma alone",
-        "double_blocks.0.img_attn.qkv.weight",
-        "distilled_guidance_layer.in_proj.weight",
-        next_step=LOOSE,
+        "a network of Chroma's layout", "double_blocks.0.img_attn.qkv.weight", "distilled_guidance_layer.in_proj.weight"
     ),
-    network(
-        "the network of FLUX.1 alone",
-        "double_blocks.0.img_attn.qkv.weight",
-        "vector_in.in_layer.weight",
-        next_step=LOOSE,
-    ),
-    network("the network of AuraFlow alone", "double_layers.0.attn.w1q.weight", next_step=LOOSE),
+    network("a network of FLUX.1's layout", "double_blocks.0.img_attn.qkv.weight", "vector_in.in_layer.weight"),
+    network("a network of AuraFlow's layout", "double_layers.0.attn.w1q.weight"),
     network("Lumina Image 2", "cap_embedder.1.weight", "noise_refiner.0.attention.qkv.weight"),
     network("LTX-Video", "patchify_proj.weight", "adaln_single.linear.weight"),
     network("Qwen-Image", "txt_norm.weight", "transformer_blocks.0.attn.add_k_proj.weight"),
     network("Wan video", "patch_embedding.weight", "text_embedding.0.weight", "head.modulation"),
     network("PixArt", "y_embedder.y_embedding", "t_block.1.weight"),
     KnownLayout(
-        "a ControlNet",
-        (either(has_prefix("control_model."), has_prefix("controlnet_cond_embedding.")),),
-        "ControlNets are not supported yet; they go beside a checkpoint, not in its place",
-    ),
-    KnownLayout(
         "a LoRA or another small change to a model",
         (has_ending(*ADAPTER_ENDINGS),),
-        "LoRAs are not supported yet; they go beside a checkpoint, not in its place",
+        "put it into the loras folder and load it with LoraLoader",
     ),
     KnownLayout(
         "a textual inversion",
@@ -114,15 +93,17 @@ KNOWN_LAYOUTS = (
     KnownLayout(
         "a VAE alone",
         (either(has("decoder.conv_in.weight"), has(VAE_IN)),),
-        "put it into the vae folder and load it with VAELoader, beside a full checkpoint",
+        "put it into the vae folder and load it with VAELoader",
     ),
     KnownLayout("a tiny autoencoder's decoder (TAESD)", (has("1.weight", "3.conv.0.weight", "19.weight"),), ELSEWHERE),
     KnownLayout("a tiny autoencoder's encoder (TAESD)", (has("0.weight", "1.conv.0.weight", "14.weight"),), ELSEWHERE),
-    KnownLayout("a CLIP vision encoder", (has("vision_model.embeddings.patch_embedding.weight"),), ELSEWHERE),
-    KnownLayout("a CLIP text encoder alone", (has("text_model.embeddings.token_embedding.weight"),), ELSEWHERE),
     KnownLayout(
-        "a T5 text encoder", (has("shared.weight", "encoder.block.0.layer.0.SelfAttention.q.weight"),), ELSEWHERE
+        "a CLIP vision encoder",
+        (has("vision_model.embeddings.patch_embedding.weight"),),
+        "put it into the clip_vision folder and load it with CLIPVisionLoader",
     ),
+    KnownLayout("a CLIP text encoder alone", (has("text_model.embeddings.token_embedding.weight"),), TEXT),
+    KnownLayout("a T5 text encoder", (has("shared.weight", "encoder.block.0.layer.0.SelfAttention.q.weight"),), TEXT),
     KnownLayout("a language model", (has("model.embed_tokens.weight"), has_prefix("model.layers.0.")), ELSEWHERE),
     KnownLayout(
         "an ESRGAN upscaler",

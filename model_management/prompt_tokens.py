@@ -45,14 +45,9 @@ def tokenize_for(
         texts: one for all encoders, or one for each by its name; None has no chunks of its own.
         embedding_folders: where textual inversions lie.
         tokenizer_folders: where the tables of encoders other than CLIP's lie, see `vocabularies.py`.
-    Raises: GraphError, if a text is too long, or the clip holds no encoder; FileProblem, if a tokenizer is missing.
+    Raises: GraphError, if a text is too long; WeightsError, if the checkpoint has no encoder; FileProblem, if a
+        tokenizer is missing.
     """
-    if not clip.encoders:
-        raise GraphError(
-            "the checkpoint holds no text encoder; load its text encoders from files of their own, or choose a "
-            "checkpoint that has them inside",
-            input_name="clip",
-        )
     tables = list(tokenizer_folders)
     folders = list(embedding_folders)
     chunks: dict[str, list[list[Token]]] = {}

@@ -10,6 +10,7 @@ import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import TypeAlias
 
 import torch
@@ -20,6 +21,7 @@ from model_management.family import TextPart
 from model_management.handles import Clip, Model, Vae
 from model_management.places import Place, as_named
 from model_management.stored_net import FLOATING, StoredNet
+from model_management.stored_tensors import TensorEntry
 from model_management.weight_patches import WeightPatch, open_patches
 
 _ALIGNED = 8  # readers map the weights, and want them to begin at a multiple of this
@@ -47,7 +49,7 @@ class SavedPart:
             place = self.place(name)
             key = self.prefix + place.key
             names = (*entries[key][1], name) if key in entries else (name,)
-            entries[key] = (key, names, self.stored.entry(name).dtype, place.whole_shape(shape))
+            entries[key] = (key, names, _saved_dtype(self.stored.entry(name)), place.whole_shape(shape))
         return list(entries.values())
 
     def tensors(self, entries: Sequence[_Entry]) -> Iterator[Tensor]:
@@ -61,6 +63,11 @@ class SavedPart:
                     is_changed = any(name in patch.source.weights for patch in self.patches)
                     self.place(name).put(whole, change(name, stored) if is_changed else stored)
                 yield whole
+
+
+def _saved_dtype(entry: TensorEntry) -> str:
+    """What a tensor came in; halves for numbers that only make sense with a scale beside them."""
+    return entry.dtype if entry.dtype in FLOATING and entry.scale is None else "F16"
 
 
 def checkpoint_parts(model: Model, clip: Clip, vae: Vae) -> list[SavedPart]:
@@ -100,15 +107,25 @@ def _named(parts: Sequence[TextPart]) -> str:
     return " and ".join(part.name for part in parts)
 
 
-def net_pieces(parts: Sequence[SavedPart], metadata: Mapping[str, str]) -> Iterator[bytes]:
+def net_pieces(
+    parts: Sequence[SavedPart], metadata: Mapping[str, str], marks: Mapping[str, Tensor] = {}
+) -> Iterator[bytes]:
     """The bytes of a file with these nets, made one tensor at a time.
 
+    Args:
+        marks: small tensors, float32, which say something of the nets. They come first: behind weights in halves they
+            might begin where numbers of four bytes cannot.
     Raises: WeightsError, while they are made, if a file that weights come from cannot be read.
     """
     entries = [part.entries() for part in parts]
     tensors = (tensor for part, own in zip(parts, entries, strict=True) for tensor in part.tensors(own))
     return safetensors_pieces(
-        [(key, dtype, shape) for own in entries for key, _, dtype, shape in own], tensors, metadata
+        [
+            *((name, "F32", tuple(mark.shape)) for name, mark in marks.items()),
+            *((key, dtype, shape) for own in entries for key, _, dtype, shape in own),
+        ],
+        chain(marks.values(), tensors),
+        metadata,
     )
 
 
@@ -140,4 +157,4 @@ def _header(entries: Iterable[tuple[str, str, tuple[int, ...]]], metadata: Mappi
 
 
 def _bytes_of(tensor: Tensor) -> bytes:
-    return tensor.contiguous().view(torch.uint8).numpy().tobytes() if tensor.numel() else b""
+    return tensor.contiguous().view(-1).view(torch.uint8).numpy().tobytes() if tensor.numel() else b""

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from heddle.graph.errors import WeightsError
 from heddle.networks.ops import PLAIN
+from heddle.numerics.number_blocks import BLOCK_KINDS
 from model_management.family import NetPart
 from model_management.stored_tensors import Header, TensorEntry
 from model_management.tensor_reading import DTYPES, open_tensors
@@ -24,6 +25,7 @@ from model_management.tensor_reading import DTYPES, open_tensors
 OnPart: TypeAlias = Callable[[int, int], None]
 
 FLOATING = {name: DTYPES[name] for name in ("F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2")}
+_WIDE = {name: dtype for name, dtype in FLOATING.items() if dtype.itemsize > 1}
 
 READING_THREADS = min(4, os.cpu_count() or 1)
 
@@ -51,7 +53,7 @@ class StoredNet:
     @property
     def key(self) -> tuple[object, ...]:
         """Equal for nets with equal weights, also where a file was opened twice."""
-        return (self.header.stamp, self.part.prefix, self.dtype)
+        return (self.header.stamps, self.part.prefix, self.dtype)
 
     @cached_property
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -66,13 +68,13 @@ class StoredNet:
         return sum(math.prod(shape) for shape in self.shapes.values())
 
     @property
-    def file_dtype(self) -> torch.dtype:
-        """The dtype that most of the net's weights have in the file."""
+    def file_dtype(self) -> torch.dtype | None:
+        """The dtype that most of the net's weights have in the file; None, if they are stored in fewer than 16 bits."""
         counts: dict[str, int] = {}
         for name, shape in self.shapes.items():
             dtype = self.entry(name).dtype
             counts[dtype] = counts.get(dtype, 0) + math.prod(shape)
-        return FLOATING[max(counts, key=lambda dtype: counts[dtype])]
+        return _WIDE.get(max(counts, key=lambda dtype: counts[dtype]))
 
     def key_of(self, name: str) -> str:
         """What the file calls the tensor in which the net's lies."""
@@ -99,10 +101,10 @@ class StoredNet:
                     key=key,
                 )
             dtype = self.entry(name).dtype
-            if dtype not in FLOATING:
+            if dtype not in FLOATING and dtype not in BLOCK_KINDS:
                 raise WeightsError(
-                    f"{file.name}: {key} is stored as {dtype}, but weights of type "
-                    f"{', '.join(FLOATING)} are wanted; quantised files are not supported yet: choose the fp16 one",
+                    f"{file.name}: {key} is stored as {dtype}, but weights of type {', '.join(FLOATING)} or in a GGUF "
+                    "file's blocks are wanted: choose another file",
                     file=file,
                     key=key,
                 )

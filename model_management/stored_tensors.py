@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
-from typing import Literal, NoReturn
+from typing import Literal, NamedTuple, NoReturn
 
 from heddle.graph.errors import WeightsError
 
@@ -25,6 +25,7 @@ class TensorEntry:
         begin, end: its bytes, in a safetensors file counted from the end of the header, elsewhere from the start.
         strides: how many numbers lie between neighbours of each dimension; None = one after the other.
         held: its bytes themselves, where they do not lie in the file as they are.
+        scale: what all its numbers, or all of one row, are to be multiplied by.
     """
 
     dtype: str
@@ -33,6 +34,14 @@ class TensorEntry:
     end: int
     strides: tuple[int, ...] | None = None
     held: bytes | None = None
+    scale: NamedEntry | None = None
+
+
+class NamedEntry(NamedTuple):
+    """A tensor and the name that it has in its file."""
+
+    name: str
+    entry: TensorEntry
 
 
 @dataclass(frozen=True)
@@ -50,13 +59,20 @@ class Header:
 
     Attributes:
         file_names: of those tensors that go by another name here than in the file, the name there.
+        shards: the files that hold the tensors, where the stamp is that of their index.
     """
 
     stamp: Stamp
     tensors: Mapping[str, TensorEntry]
     metadata: Mapping[str, str]
-    kind: Literal["safetensors", "torch"] = "safetensors"
+    kind: Literal["safetensors", "torch", "gguf"] = "safetensors"
     file_names: Mapping[str, str] = field(default_factory=dict)
+    shards: tuple[Header, ...] = ()
+
+    @property
+    def stamps(self) -> tuple[Stamp, ...]:
+        """Those of all its files."""
+        return (self.stamp, *(shard.stamp for shard in self.shards))
 
     @property
     def path(self) -> Path:

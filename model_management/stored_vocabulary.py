@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from heddle.prompts.gguf_table import read_gguf_tokenizer
 from heddle.prompts.vocabularies import PieceTokenizer
 from heddle.prompts.words import Tokenizer
 from model_management.stored_tensors import Header
@@ -12,10 +13,12 @@ LARGEST_MODEL_BYTES = 100_000_000
 
 
 def stored_tokenizer(header: Header, prefix: str = "") -> Tokenizer | None:
-    """The tokenizer below `prefix`, None if there is none.
+    """The tokenizer below `prefix`, or in a GGUF file's tables; None if there is none.
 
     Raises: WeightsError, if the file cannot be read; FileProblem, if what lies there is no tokenizer.
     """
+    if header.kind == "gguf":
+        return read_gguf_tokenizer(header.path)
     key = f"{prefix}{_MODEL}"
     entry = header.tensors.get(key)
     if entry is None or entry.dtype not in ("U8", "I8") or entry.end - entry.begin > LARGEST_MODEL_BYTES:

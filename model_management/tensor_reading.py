@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 import mmap
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,8 +17,9 @@ import torch
 from torch import Tensor
 
 from heddle.graph.errors import WeightsError
+from heddle.numerics.number_blocks import BLOCK_KINDS, widen_blocks
 from model_management.pickled import INERT
-from model_management.stored_tensors import Header, TensorEntry, refuse, stamp_of
+from model_management.stored_tensors import Header, NamedEntry, TensorEntry, refuse, stamp_of
 from model_management.torch_file import TorchFile, read_torch_file
 from model_management.torch_header import is_tensor, tensor_entry
 from model_management.torch_pickle import HeldArray, Letters, StorageRef
@@ -71,11 +72,17 @@ def open_tensors(header: Header) -> Iterator[OpenTensors]:
     from safetensors import SafetensorError, safe_open  # naming and checking files works without it
 
     try:
-        if header.kind == "torch":
-            yield _Mapped(header.tensors, _map(header.path))
-        else:
+        if header.shards:
+            with ExitStack() as stack:
+                opened = [(shard, stack.enter_context(open_tensors(shard))) for shard in header.shards]
+                places = {name: tensors for shard, tensors in opened for name in shard.tensors}
+                yield _Joined(places, header.file_names)
+        elif header.kind == "safetensors":
             with safe_open(header.path, framework="pt") as tensors:
-                yield _Renamed(tensors, header.file_names) if header.file_names else tensors
+                yield _Opened(header, lambda stored: tensors.get_tensor(stored.name))
+        else:
+            mapped = _map(header.path)
+            yield _Opened(header, lambda stored: _tensor(mapped, stored.entry))
     except (OSError, SafetensorError) as problem:
         raise WeightsError(f"{header.path.name} cannot be read: {problem}", file=header.path) from problem
 
@@ -94,20 +101,35 @@ def read_torch_content(path: Path) -> Any:
         raise WeightsError(f"{path.name} cannot be read: {problem}", file=path) from problem
 
 
-class _Renamed:
-    def __init__(self, tensors: OpenTensors, file_names: Mapping[str, str]) -> None:
-        self._tensors, self._file_names = tensors, file_names
+class _Opened:
+    """Reads what is stored as other numbers than it stands for, too."""
+
+    def __init__(self, header: Header, read: Callable[[NamedEntry], Tensor]) -> None:
+        self._header, self._read = header, read
 
     def get_tensor(self, name: str, /) -> Tensor:
-        return self._tensors.get_tensor(self._file_names.get(name, name))
+        entry = self._header.tensors[name]
+        stored = self._read(NamedEntry(self._header.file_names.get(name, name), entry))
+        if stored.dtype != (dtype := DTYPES.get(entry.dtype, torch.float32)):
+            stored = stored.view(dtype)  # the file calls them bytes
+        return stored if entry.scale is None else _scaled(stored, self._read(entry.scale))
 
 
-class _Mapped:
-    def __init__(self, entries: Mapping[str, TensorEntry], mapped: mmap.mmap) -> None:
-        self._entries, self._mapped = entries, mapped
+class _Joined:
+    """Tensors of several files."""
+
+    def __init__(self, places: Mapping[str, OpenTensors], file_names: Mapping[str, str]) -> None:
+        self._places, self._file_names = places, file_names
 
     def get_tensor(self, name: str, /) -> Tensor:
-        return _tensor(self._mapped, self._entries[name])
+        name = self._file_names.get(name, name)
+        return self._places[name].get_tensor(name)
+
+
+def _scaled(stored: Tensor, scale: Tensor) -> Tensor:
+    """float32: stored times the scale, one number or one for each row."""
+    scale = scale.float()
+    return stored.float() * (scale.reshape(-1, *[1] * (stored.ndim - 1)) if scale.numel() > 1 else scale.reshape(()))
 
 
 class _Content:
@@ -146,14 +168,14 @@ def _map(path: Path) -> mmap.mmap:
 
 
 def _tensor(mapped: mmap.mmap, entry: TensorEntry) -> Tensor:
-    dtype = DTYPES[entry.dtype]
+    dtype = DTYPES.get(entry.dtype, torch.float32)
     if entry.begin == entry.end:
         return torch.empty(entry.shape, dtype=dtype)
     if entry.held is not None:
         raw = torch.frombuffer(bytearray(entry.held), dtype=torch.uint8)
     else:
         raw = torch.frombuffer(mapped, dtype=torch.uint8, count=entry.end - entry.begin, offset=entry.begin)
-        if entry.begin % dtype.itemsize:
+        if entry.begin % dtype.itemsize and entry.dtype in DTYPES:
             raw = raw.clone()  # numbers of several bytes must lie at a multiple of their size
-    numbers = raw.view(dtype)
+    numbers = widen_blocks(entry.dtype, raw) if entry.dtype in BLOCK_KINDS else raw.view(dtype)
     return numbers.view(entry.shape) if entry.strides is None else numbers.as_strided(entry.shape, entry.strides)

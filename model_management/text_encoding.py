@@ -15,6 +15,7 @@ from heddle.numerics.emphasis import Emphasis
 from heddle.prompts.embeddings import EmbeddingRow
 from heddle.prompts.sequences import SequenceLayout
 from heddle.prompts.tokenizer import END
+from model_management.finiteness import refuse_unless_encoded
 from model_management.handles import Clip, TextEncoder
 from model_management.weights import Weights
 
@@ -44,7 +45,8 @@ def encode_text(
         on_part: told how many of how many texts are done, the empty ones counted.
         emphasis: weighs each chunk in another way, such as one of A1111's.
     Returns: states [1, T, D], all chunks in a row; pooled [1, D], of the first chunk. Both float32 on the CPU.
-    Raises: ShapeError, if a learned word has another width than the encoder, or the chunks are too long for it.
+    Raises: ShapeError, if a learned word has another width than the encoder, or the chunks are too long for it;
+        WeightsError or GraphError, if what the encoder says is not finite.
     """
     batches = {
         each.part.name: _Batch(each, chunks[each.part.name], emphasis)
@@ -82,6 +84,7 @@ class _Batch:
                 on_part(min(start + TEXTS_AT_ONCE, len(self.words)))
         states = torch.cat([part.states for part in parts]).float().cpu()
         pooled = parts[0].pooled[:1].float().cpu()
+        refuse_unless_encoded(states, self.encoder.stored, "the text")
         if self.emphasis is not None:
             weighed = zip(states.split(1), self.factors[..., 0].split(1), strict=True)
             states = torch.cat([self.emphasis(state, factor) for state, factor in weighed])

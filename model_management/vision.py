@@ -15,6 +15,7 @@ from heddle.networks.clip_vision import ClipVision as ClipVisionNet
 from heddle.networks.clip_vision import ClipVisionConfig
 from model_management.checkpoint import stored_net
 from model_management.family import NetPart, describe_names
+from model_management.finiteness import refuse_unless_encoded
 from model_management.header import Header, read_header
 from model_management.net_sizes import count_numbered
 from model_management.places import in_open_clip_vision
@@ -123,15 +124,19 @@ def _config(
 def encode_for_vision(
     clip_vision: ClipVision, image: Tensor, weights: Weights, *, is_cropped: bool
 ) -> ClipVisionOutput:
-    """What a vision encoder reads off images [B, H, W, C], 0..1; see `prepare`. On the CPU, float32."""
+    """What a vision encoder reads off images [B, H, W, C], 0..1; see `prepare` and `encode_pixels`."""
     return encode_pixels(clip_vision, prepare(image, clip_vision.config, is_cropped=is_cropped), weights)
 
 
 def encode_pixels(clip_vision: ClipVision, pixels: Tensor, weights: Weights) -> ClipVisionOutput:
-    """What a vision encoder reads off pixels that `prepare` gives. On the CPU, float32."""
+    """What a vision encoder reads off pixels that `prepare` gives. On the CPU, float32.
+
+    Raises: WeightsError or GraphError, if it is not finite.
+    """
     with weights.hold(clip_vision) as net:
         encoded = net(pixels.to(next(net.parameters())))
     last, penultimate, whole = (each.float().cpu() for each in encoded)
+    refuse_unless_encoded(last, clip_vision.stored, "the image")
     return ClipVisionOutput(last, penultimate, whole)
 
 

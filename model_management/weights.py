@@ -138,8 +138,9 @@ class Weights:
         """What a net's weights are kept and computed in.
 
         Float32 on a CPU, which has no fast halves. Elsewhere the large network in half precision, in the kind it was
-        published in; text encoders in float32, since they are small and run once; VAEs in bfloat16, since in float16
-        activations of published ones overflow. All that unless the handle asks for one.
+        published in, or, where the file is narrower than that, in bfloat16, in which nothing overflows; text encoders
+        in float32, since they are small and run once; VAEs in bfloat16, since in float16 activations of published ones
+        overflow. All that unless the handle asks for one.
         """
         if stored.dtype is not None:
             return stored.dtype
@@ -151,7 +152,7 @@ class Weights:
             return torch.bfloat16 if self._has_bfloat16 else torch.float32
         if stored.file_dtype is torch.bfloat16:
             return torch.bfloat16 if self._has_bfloat16 else torch.float32
-        return torch.float16
+        return torch.bfloat16 if stored.file_dtype is None and self._has_bfloat16 else torch.float16
 
     def _take(self, stored: StoredNet, patches: Sequence[WeightPatch], working_bytes: int, on_part: OnPart) -> Resident:
         key = _key(stored, patches)

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any, Literal, TypeAlias
+import torch
+from torch import Tensor
 
-import yaml
-
-from heddle.graph.errors import WeightsError
+from heddle.samplers.noise_schedules import ContinuousEdm
+from heddle.samplers.predictions import Epsilon, Prediction, Velocity
+from model_management.family import LatentSpace
 from model_management.header import Header
+from model_management.training_config import Predicted, config_beside, read_prediction
 
-#: In a file's metadata. Source: the Stability AI model metadata standard (modelspec 1.0).
+#: In a file's metadata. Source: the Stability AI model metadata standard (modelspec 1.0); what other engines save.
 _METADATA = "modelspec.prediction_type"
+_METADATA_TOO = "modelspec.predict_key"
 
 #: Tensors that mark, as an agreement between those who publish models, what the network predicts.
 V_MARK = "v_pred"
 ZERO_SNR_MARK = "ztsnr"
 
-LARGEST_YAML_BYTES = 1 << 20
+#: Models that were trained on v and EDM's levels (CosXL) have the first and the last of them as tensors.
+LEVELS_TOP, LEVELS_END = "edm_vpred.sigma_max", "edm_vpred.sigma_min"
+EDM_END = 0.002  # Karras et al. 2022, arXiv:2206.00364, table 1
 
-Predicted: TypeAlias = Literal["v", "eps"]
+#: Of the latents, by channel, where a model has its own (Playground 2.5).
+MEANS, SPREADS = "edm_mean", "edm_std"
+
+_NEAR_PURE_NOISE = 1000.0  # a last level beyond this: the table was moved there, others end at 15
 
 
 def written_prediction(header: Header) -> Predicted | None:
@@ -29,31 +36,25 @@ def written_prediction(header: Header) -> Predicted | None:
     """
     if V_MARK in header:
         return "v"
-    beside = header.path.with_suffix(".yaml")
-    return _read(header.metadata.get(_METADATA, "")) or (prediction_in(beside) if beside.is_file() else None)
+    for key in (_METADATA, _METADATA_TOO):
+        if (said := read_prediction(header.metadata.get(key))) is not None:
+            return said
+    return config_beside(header).predicts
 
 
-def prediction_in(path: Path) -> Predicted | None:
-    """What a training configuration says, at `model.params.parameterization`.
-
-    Raises: WeightsError, if the file cannot be read.
-    """
-    try:
-        if path.stat().st_size > LARGEST_YAML_BYTES:
-            raise ValueError("it is far too large for a configuration")
-        content = yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError, yaml.YAMLError) as problem:
-        raise WeightsError(
-            f"{path.name}, which says how a model is to be used, cannot be read: {problem}; mend it, or take it away",
-            file=path,
-        ) from problem
-    for name in ("model", "params", "parameterization"):
-        content = content.get(name) if isinstance(content, dict) else None
-    return _read(content)
+def marks_of(predicts: Prediction, latent: LatentSpace) -> dict[str, Tensor]:
+    """The tensors that say in a file what a network predicts, and of which latents; none where that is epsilon."""
+    if latent.means:
+        return {MEANS: torch.tensor(latent.means), SPREADS: torch.tensor(latent.spreads)}
+    if not isinstance(predicts, Velocity):
+        return {}
+    schedule = predicts.schedule
+    if isinstance(schedule, ContinuousEdm):
+        return {LEVELS_TOP: torch.tensor(schedule.sigma_max), LEVELS_END: torch.tensor(schedule.sigma_min)}
+    ends_in_noise = schedule.sigma_max > _NEAR_PURE_NOISE
+    return {mark: torch.zeros(0) for mark in (V_MARK, *([ZERO_SNR_MARK] if ends_in_noise else []))}
 
 
-def _read(word: Any) -> Predicted | None:
-    word = word.lower() if isinstance(word, str) else ""
-    if word in ("v", "v_prediction"):
-        return "v"
-    return "eps" if word in ("eps", "epsilon") else None
+def prediction_texts(predicts: Prediction) -> dict[str, str]:
+    """The same for a file's metadata: epsilon has no tensor that says it."""
+    return {_METADATA: "epsilon"} if type(predicts) is Epsilon else {}

@@ -26,8 +26,8 @@ def run_sampler(
     step_noise: StepNoise | None = None,
     mask: Tensor | None = None,
     mask_at: MaskAtLevel | None = None,
-    scale: float = 1.0,
-    shift: float = 0.0,
+    scale: float | Tensor = 1.0,
+    shift: float | Tensor = 0.0,
     on_step: OnStep = silent,
 ) -> Tensor:
     """Noise the latent to the first level, sample down to the last, and hand the result back.
@@ -39,7 +39,7 @@ def run_sampler(
         noise: of unit variance, in the latent's shape; zeros for a run that goes on where another stopped.
         step_noise: for samplers that add noise on their way, see `heddle.samplers.noise`.
         mask: 1 where the latent may change; any size, resized here. mask_at: makes each level's own of it.
-        scale, shift: the network's latent is (VAE latent - shift) * scale.
+        scale, shift: the network's latent is (VAE latent - shift) * scale; on the latent's device.
     Returns: [B, C, h, w] in the VAE's units, on the latent's device, of its type; inside, float32 is computed with.
     """
     if len(sigmas) == 0:

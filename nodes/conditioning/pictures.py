@@ -8,11 +8,11 @@ import torch
 
 from heddle.graph.context import Context
 from heddle.graph.declare import Flag, Wire, node
-from heddle.numerics.inpainting import hide, mask_like
+from heddle.numerics.inpainting import hide
 from heddle.wires import Conditioning, Image, Latent, Mask, Vae
 from model_management.image_coding import encode_image
 from nodes.conditioning.places import with_options
-from nodes.image.cells import crop_to_cells, middle
+from nodes.image.cells import crop_to_cells, fit_mask_to
 
 
 @node(
@@ -35,7 +35,7 @@ def for_inpainting(
     What exceeds a multiple of the latent's cells (8 pixels) is cut evenly at the sides, of the mask too.
     """
     whole = crop_to_cells(pixels, vae.px_per_cell, ctx)
-    fitted = middle(mask_like(mask, pixels), *whole.shape[1:3])
+    fitted = fit_mask_to(pixels, mask, whole, ctx)
     hidden = encode_image(vae, hide(whole, fitted), ctx.weights, ctx.progress)
     latent: Latent = {"samples": encode_image(vae, whole, ctx.weights, ctx.progress)}
     if noise_mask:

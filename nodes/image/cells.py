@@ -6,6 +6,7 @@ from torch import Tensor
 
 from heddle.graph.context import Context
 from heddle.graph.errors import ShapeError
+from heddle.numerics.inpainting import mask_like
 
 
 def crop_to_cells(pixels: Tensor, cell_px: int, ctx: Context) -> Tensor:
@@ -25,6 +26,16 @@ def crop_to_cells(pixels: Tensor, cell_px: int, ctx: Context) -> Tensor:
     if (new_height, new_width) != (height, width):
         ctx.note(f"{width} x {height} is no multiple of {cell_px}; cut at the sides to {new_width} x {new_height}")
     return middle(pixels.movedim(-1, 1), new_height, new_width).movedim(1, -1)
+
+
+def fit_mask_to(pixels: Tensor, mask: Tensor, whole: Tensor, ctx: Context) -> Tensor:
+    """A mask of any size as [B, 1, h, w] for images that `crop_to_cells` cut to `whole`; says if it was resized."""
+    (height, width), (rows, columns) = mask.shape[-2:], pixels.shape[1:3]
+    if (height, width) != (rows, columns):
+        ctx.note(f"the mask of {width} x {height} is resized to the image's {columns} x {rows}")
+    if not bool(mask.any()):
+        ctx.note("the mask is empty, so nothing of the image is drawn anew")
+    return middle(mask_like(mask, pixels), *whole.shape[1:3])
 
 
 def middle(tensor: Tensor, height: int, width: int) -> Tensor:

@@ -6,10 +6,10 @@ from typing import Annotated
 
 from heddle.graph.context import Context
 from heddle.graph.declare import Number, Wire, node
-from heddle.numerics.inpainting import grow, hide, mask_like
+from heddle.numerics.inpainting import grow, hide
 from heddle.wires import Image, Latent, Mask, Vae
 from model_management.image_coding import decode_latent, encode_image
-from nodes.image.cells import crop_to_cells, middle
+from nodes.image.cells import crop_to_cells, fit_mask_to
 
 
 @node("VAEDecode", category="model/latent", name="VAE Decode", search=("image", "picture", "latent to image"))
@@ -50,6 +50,6 @@ def encode_for_inpainting(
     What exceeds a multiple of the latent's cells (8 pixels) is cut evenly at the sides, of the mask too.
     """
     whole = crop_to_cells(pixels, vae.px_per_cell, ctx)
-    fitted = middle(mask_like(mask, pixels), *whole.shape[1:3])
+    fitted = fit_mask_to(pixels, mask, whole, ctx)
     latent = encode_image(vae, hide(whole, fitted), ctx.weights, ctx.progress, ctx.note)
     return {"samples": latent, "noise_mask": grow(fitted, grow_mask_by).round()}

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated
 
 from heddle.graph.context import Context
 from heddle.graph.declare import Files, node
-from heddle.samplers.predictions import Epsilon, Velocity
 from heddle.wires import Clip, Model, Vae
-from model_management.checkpoint import open_checkpoint, open_vae
+from model_management.checkpoint import OpenedCheckpoint, open_checkpoint, open_vae
 from model_management.diffusers_folder import open_diffusers_folder
 from model_management.families.known import FAMILIES
+from model_management.match_report import note_unmatched
 from model_management.small_vae import LATENTS, open_small_vae
-from model_management.written_predictions import prediction_in
+from model_management.training_config import read_config
 
 
 @node("CheckpointLoaderSimple", category="model/loaders", name="Load Checkpoint", search=("model", "safetensors"))
@@ -25,7 +24,7 @@ def load_checkpoint(
 
     Only the file's header is read here; weights are brought in when a node first needs them.
     """
-    return open_checkpoint(ctx.folders.find("checkpoints", ckpt_name), FAMILIES)
+    return _told(open_checkpoint(ctx.folders.find("checkpoints", ckpt_name), FAMILIES), ctx)
 
 
 @node(
@@ -37,15 +36,32 @@ def load_checkpoint_with_config(
     ckpt_name: Annotated[str, Files("checkpoints", tip="A checkpoint file that holds model, text encoder and VAE.")],
     ctx: Context,
 ) -> tuple[Model, Clip, Vae]:
-    """Open a checkpoint whose configuration says what its network predicts; all else the file says itself."""
-    opened = open_checkpoint(ctx.folders.find("checkpoints", ckpt_name), FAMILIES)
-    model, schedule = opened.model, opened.model.predicts.schedule
-    match prediction_in(ctx.folders.find("configs", config_name)):
-        case "v":
-            model = replace(model, predicts=Velocity(schedule))
-        case "eps":
-            model = replace(model, predicts=Epsilon(schedule))
-    return model, opened.clip, opened.vae
+    """Open a checkpoint whose configuration says what its network predicts, how its latents are scaled, and whether
+    the averages of its training are used; all else the file says itself.
+    """
+    config = read_config(ctx.folders.find("configs", config_name))
+    return _told(open_checkpoint(ctx.folders.find("checkpoints", ckpt_name), FAMILIES, config), ctx)
+
+
+@node(
+    "HeddleCheckpointLoaderAverages", category="model/loaders", name="Load Checkpoint (EMA weights)",
+    search=("ema", "average", "model"),
+)  # fmt: skip
+def load_averages(
+    ckpt_name: Annotated[str, Files("checkpoints", tip="A checkpoint file that holds averages of its weights too.")],
+    ctx: Context,
+) -> tuple[Model, Clip, Vae]:
+    """Open a checkpoint with the averages of its training (EMA) in place of the weights that it ended with.
+
+    Training code keeps them beside the weights (model_ema.*); a file without them is refused.
+    """
+    return open_checkpoint(ctx.folders.find("checkpoints", ckpt_name), FAMILIES, with_averages=True)
+
+
+def _told(opened: OpenedCheckpoint, ctx: Context) -> OpenedCheckpoint:
+    """The same; what of its file no net takes is noted."""
+    note_unmatched(opened.nets, ctx.note, is_whole=True)
+    return opened
 
 
 @node(
@@ -68,4 +84,6 @@ def load_vae(
     """Open an autoencoder that lies in a file of its own, or a small one by its name, such as taesd."""
     if vae_name in LATENTS:
         return open_small_vae(vae_name, ctx.folders)
-    return open_vae(ctx.folders.find("vae", vae_name))
+    vae = open_vae(ctx.folders.find("vae", vae_name))
+    note_unmatched([vae.stored], ctx.note)
+    return vae

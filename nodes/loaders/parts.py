@@ -9,6 +9,7 @@ from heddle.graph.declare import Choice, Files, More, node
 from heddle.wires import Clip, Model
 from model_management.checkpoint import open_network
 from model_management.families.known import FAMILIES
+from model_management.match_report import note_unmatched
 from model_management.text_files import open_text_encoders
 
 _TYPES = (
@@ -44,7 +45,9 @@ def load_network(
     """Open a diffusion model that lies in a file of its own, beside text encoders and a VAE from other files."""
     if weight_dtype != "default":
         ctx.note(f"weights are not kept as {weight_dtype}: they are kept in the type that they are computed in")
-    return open_network(ctx.folders.find("diffusion_models", unet_name), FAMILIES)
+    model = open_network(ctx.folders.find("diffusion_models", unet_name), FAMILIES)
+    note_unmatched([model.stored], ctx.note)
+    return model
 
 
 @node("CLIPLoader", category="model/loaders", name="Load CLIP", search=("text encoder",))
@@ -85,4 +88,6 @@ def load_three_text_encoders(
 
 def _open(names: tuple[str, ...], type: str, device: str | None, ctx: Context) -> Clip:
     clip = open_text_encoders([ctx.folders.find("text_encoders", name) for name in names], type, FAMILIES)
+    for encoder in clip.encoders:
+        note_unmatched([encoder.stored], ctx.note)
     return clip.placed(on_cpu=True) if device == "cpu" else clip

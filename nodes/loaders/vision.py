@@ -7,6 +7,7 @@ from typing import Annotated
 from heddle.graph.context import Context
 from heddle.graph.declare import Files, node
 from heddle.wires import ClipVision
+from model_management.match_report import note_unmatched
 from model_management.vision import open_clip_vision
 
 
@@ -16,4 +17,6 @@ def load_clip_vision(
     ctx: Context,
 ) -> ClipVision:
     """Open a vision encoder, which reads what an image shows."""
-    return open_clip_vision(ctx.folders.find("clip_vision", clip_name))
+    vision = open_clip_vision(ctx.folders.find("clip_vision", clip_name))
+    note_unmatched([vision.stored], ctx.note)
+    return vision

@@ -22,6 +22,7 @@ from model_management.saving import (
     text_parts,
     vae_part,
 )
+from model_management.written_predictions import marks_of, prediction_texts
 
 CATEGORY = "model/merging"
 
@@ -47,7 +48,7 @@ def save_checkpoint(
 
     Adapters and merges are worked into the weights. Each weight keeps the number type of the file that it came from.
     """
-    return _write({"": checkpoint_parts(model, clip, vae)}, filename_prefix, prompt, extra_pnginfo, ctx)
+    return _write({"": checkpoint_parts(model, clip, vae)}, filename_prefix, prompt, extra_pnginfo, ctx, model)
 
 
 @node("ModelSave", category=CATEGORY, effects=True, search=("save", "export"))
@@ -60,7 +61,7 @@ def save_model(
     ctx: Context,
 ) -> Shown:
     """Write a diffusion model alone, without text encoders and autoencoder."""
-    return _write({"": [model_part(model)]}, filename_prefix, prompt, extra_pnginfo, ctx)
+    return _write({"": [model_part(model)]}, filename_prefix, prompt, extra_pnginfo, ctx, model)
 
 
 @node("CLIPSave", category=CATEGORY, effects=True, search=("save", "export", "text encoder"))
@@ -119,11 +120,21 @@ def save_lora(
     return Shown((), {"files": [_write_file(pieces, filename_prefix, ctx)]})
 
 
-def _write(files: Mapping[str, Sequence[SavedPart]], prefix: str, prompt: Any, extra: Any, ctx: Context) -> Shown:
-    """One file for each of these; the key is put behind the prefix."""
+def _write(
+    files: Mapping[str, Sequence[SavedPart]],
+    prefix: str,
+    prompt: Any,
+    extra: Any,
+    ctx: Context,
+    model: Any = None,
+) -> Shown:
+    """One file for each of these; the key is put behind the prefix. What a model among them predicts is said in it."""
+    texts, marks = remaking_texts(prompt, extra), {}
+    if model is not None:
+        texts, marks = {**texts, **prediction_texts(model.predicts)}, marks_of(model.predicts, model.latent)
     written = []
     for ending, parts in files.items():
-        written.append(_write_file(net_pieces(parts, remaking_texts(prompt, extra)), prefix + ending, ctx))
+        written.append(_write_file(net_pieces(parts, texts, marks), prefix + ending, ctx))
     return Shown((), {"files": written})
 
 

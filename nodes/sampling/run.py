@@ -11,6 +11,7 @@ from heddle.samplers.run import run_sampler
 from heddle.samplers.sampler import Sampler
 from heddle.wires import Latent, Model, Noise
 from model_management.family import RunFacts
+from model_management.finiteness import refuse_broken_weights
 from model_management.guider import Guider
 from model_management.patches import NoisePatch
 from nodes.sampling.watching import StepWatch
@@ -30,6 +31,7 @@ def sample_guided(
     Args:
         whole_sigmas: those of the run that this one takes some steps of; None = it is whole.
     Returns: the result, and the clean guess of its last step (the result itself where there was no step).
+    Raises: WeightsError, if the result is not finite since weights are not.
     """
     model = guider.model
     if len(sigmas) == 0:
@@ -60,11 +62,12 @@ def sample_guided(
             step_noise=_step_noise(model, noise, latent_image),
             mask=mask,
             mask_at=guider.mask_at,
-            scale=space.scale,
-            shift=space.shift,
+            scale=space.factor,
+            shift=space.offset,
             on_step=on_step,
         )
     if not bool(samples.isfinite().all()):
+        refuse_broken_weights(guider.nets)
         ctx.note("the result holds numbers that are not finite; try another sampler, scheduler or a lower cfg")
     guess = samples if last_guess is None else space.outward(last_guess).to(samples)
     return {**latent_image, "samples": samples}, {**latent_image, "samples": guess}

@@ -15,6 +15,7 @@ from model_management.diffusers_vae import names_in_diffusers
 from model_management.weights import Weights
 from tests.model_management import tiny
 from tests.model_management.test_family import PUBLISHED, header_of
+from tests.oracles import diffusers
 
 CONFIG = VaeConfig(widths=(32, 64, 64), blocks=2)
 NEW = {"q": "to_q", "k": "to_k", "v": "to_v", "proj_out": "to_out.0"}
@@ -61,3 +62,15 @@ def test_every_name_of_the_published_autoencoder_comes_back() -> None:
     assert names["decoder.up.3.upsample.conv.weight"] == "decoder.up_blocks.0.upsamplers.0.conv.weight"
     assert names["decoder.mid.attn_1.proj_out.bias"] == "decoder.mid_block.attentions.0.to_out.0.bias"
     assert names["encoder.down.2.downsample.conv.weight"] == "encoder.down_blocks.2.downsamplers.0.conv.weight"
+
+
+def test_a_vae_that_diffusers_wrote_computes_what_it_does_there(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    kinds = {"down_block_types": ("DownEncoderBlock2D",) * 2, "up_block_types": ("UpDecoderBlock2D",) * 2}
+    net = diffusers().AutoencoderKL(block_out_channels=(32, 64), latent_channels=4, **kinds).eval()
+    vae = open_vae(tiny.write_checkpoint(tmp_path / "v.safetensors", dict(net.state_dict())))
+    pixels, latent = torch.rand(1, 3, 16, 24) * 2 - 1, torch.randn(1, 4, 8, 12)
+    with torch.inference_mode(), Weights(torch.device("cpu")).hold(vae) as own:
+        torch.testing.assert_close(own.decode(latent), net.decode(latent).sample, rtol=1e-4, atol=1e-4)
+        expected = net.encode(pixels).latent_dist.parameters[:, :4]
+        torch.testing.assert_close(own.encode(pixels)[:, :4], expected, rtol=1e-4, atol=1e-4)

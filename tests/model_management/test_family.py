@@ -18,7 +18,7 @@ from model_management.families.sd15_inpainting.family import SD15_INPAINTING
 from model_management.families.sd21.family import SD21
 from model_management.families.sdxl.family import SDXL
 from model_management.families.sdxl_refiner.family import SDXL_REFINER
-from model_management.family import recognise, recognise_network
+from model_management.family import has_its_texts, recognise, recognise_network
 from model_management.header import Header, Stamp, TensorEntry, read_header
 from model_management.known_layouts import KNOWN_LAYOUTS
 from model_management.net_sizes import clip_text_config, unet_config, vae_config
@@ -61,8 +61,8 @@ CHECKPOINTS = [
 @pytest.mark.parametrize(("layout", "wanted", "unet", "texts"), CHECKPOINTS)
 def test_a_published_checkpoint_is_known_with_its_sizes(layout, wanted, unet, texts):
     header = header_of(PUBLISHED[layout])
-    family = recognise(header, FAMILIES)
-    assert family is wanted
+    family, prefix = recognise(header, FAMILIES)
+    assert (family, prefix) == (wanted, "model.diffusion_model.")
     assert family.network.config(header, family.network.prefix) == unet
     assert family.vae.config(header, family.vae.prefix) == SD_VAE
     assert [part.config(header, part.prefix) for part in family.text] == texts
@@ -121,7 +121,7 @@ def test_a_network_of_no_family_is_refused():
 
 def test_a_small_model_of_the_layout_is_known_with_its_sizes(checkpoint):
     header = read_header(checkpoint)
-    assert recognise(header, FAMILIES) is SD15
+    assert recognise(header, FAMILIES)[0] is SD15
     assert unet_config(header, tiny.PREFIXES["unet"]) == tiny.UNET
     assert vae_config(header, tiny.PREFIXES["vae"]) == tiny.VAE
     assert clip_text_config(header, tiny.PREFIXES["text"]) == tiny.TEXT
@@ -150,10 +150,6 @@ def test_sizes_are_read_from_any_unet(width, config):
 @pytest.mark.parametrize(
     ("layout", "title"),
     [
-        ("sd3_2", "Stable Diffusion 3"),
-        ("flux_1_1", "FLUX.1"),
-        ("chroma_1_1", "Chroma"),
-        ("auraflow_1_1", "AuraFlow"),
         ("hunyuan_video_1_1", "HunyuanVideo"),
         ("lumina2_1", "Lumina"),
         ("ltxv_1", "LTX"),
@@ -174,6 +170,13 @@ def test_other_published_layouts_are_refused_by_name(layout, title):
         recognise(header_of(PUBLISHED[layout]), FAMILIES)
 
 
+def test_transformers_by_diffusers_names_are_refused_by_name():
+    shapes = {"transformer_blocks.0.attn.add_k_proj.weight": [64, 64], "context_embedder.weight": [64, 4096]}
+    for look in (recognise, recognise_network):
+        with pytest.raises(WeightsError, match=r"looks like a transformer in diffusers' layout, .*authors' layout"):
+            look(header_of(shapes), FAMILIES)
+
+
 def test_adapters_are_refused_by_name():
     shapes = {
         "lora_unet_x.lora_down.weight": [4, 320],
@@ -192,23 +195,39 @@ def test_something_else_is_described_by_some_of_its_names():
 def test_a_unet_that_reads_another_width_than_the_text_encoder_writes_is_not_sd15():
     shapes = dict(PUBLISHED["sd15"])
     shapes["model.diffusion_model.middle_block.1.transformer_blocks.0.attn2.to_k.weight"] = [1280, 1024]
-    with pytest.raises(WeightsError, match="looks like a UNet beside a text encoder of another width"):
+    with pytest.raises(WeightsError, match="its UNet and its text encoder do not belong together"):
         recognise(header_of(shapes), FAMILIES)
 
 
-@pytest.mark.parametrize(
-    ("left_out", "title"),
-    [
-        (("first_stage_model.",), "a checkpoint without its VAE"),
-        (("cond_stage_model.",), "a UNet of Stable Diffusion's kind with a text encoder in a place not known here"),
-        (("first_stage_model.", "cond_stage_model."), "a UNet without text encoder or VAE"),
-        (("model.diffusion_model.", "cond_stage_model."), "a VAE alone"),
-    ],
-)
-def test_a_part_of_a_checkpoint_is_refused_as_what_it_is(left_out, title):
-    shapes = {key: shape for key, shape in PUBLISHED["sd15"].items() if not key.startswith(left_out)}
-    with pytest.raises(WeightsError, match=f"looks like {title}, "):
+@pytest.mark.parametrize("prefix", ["model.diffusion_model.", "diffusion_model.", "model.", "net.", ""])
+@pytest.mark.parametrize(("layout", "wanted", "unet", "texts"), CHECKPOINTS)
+def test_a_checkpoint_without_text_encoders_is_told_by_its_network(layout, wanted, unet, texts, prefix):
+    inner = header_of(PUBLISHED[layout]).below("model.diffusion_model.").tensors
+    header = header_of({prefix + key: list(entry.shape) for key, entry in inner.items()})
+    assert recognise(header, FAMILIES) == recognise_network(header, FAMILIES) == (wanted, prefix)
+
+
+def test_a_text_encoder_that_another_network_reads_does_not_count():
+    shapes = {
+        **{key: each for key, each in PUBLISHED["sd21_v"].items() if not key.startswith("cond_stage_model.")},
+        **{key: each for key, each in PUBLISHED["sd15"].items() if key.startswith("cond_stage_model.")},
+    }
+    header = header_of(shapes)
+    assert recognise(header, FAMILIES)[0] is SD21 and not has_its_texts(header, SD21)
+
+
+def test_a_part_of_a_checkpoint_is_refused_as_what_it_is():
+    shapes = {key: shape for key, shape in PUBLISHED["sd15"].items() if key.startswith("first_stage_model.")}
+    with pytest.raises(WeightsError, match=r"looks like a VAE alone, .* load it with VAELoader"):
         recognise(header_of(shapes), FAMILIES)
+
+
+@pytest.mark.parametrize("prefix", ["control_model.", ""])
+def test_a_control_net_is_no_network(prefix):
+    shapes = {prefix + key.removeprefix("control_model."): shape for key, shape in PUBLISHED["sd15_controlnet"].items()}
+    for look in (recognise, recognise_network):
+        with pytest.raises(WeightsError, match=r"looks like a ControlNet, .* load it with ControlNetLoader"):
+            look(header_of(shapes), FAMILIES)
 
 
 def test_families_that_both_fit_are_an_error_of_ours_and_said_so(checkpoint):
@@ -216,5 +235,6 @@ def test_families_that_both_fit_are_an_error_of_ours_and_said_so(checkpoint):
         recognise(read_header(checkpoint), (*FAMILIES, SD15))
 
 
-def test_each_known_layout_says_what_to_do():
-    assert all(layout.next_step and layout.signs for layout in KNOWN_LAYOUTS)
+def test_each_known_layout_has_a_title_and_signs():
+    for layout in KNOWN_LAYOUTS:
+        assert layout.title and layout.signs and not layout.next_step.endswith(".")

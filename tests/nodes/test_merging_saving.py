@@ -12,13 +12,16 @@ from safetensors.torch import load_file, save_file
 
 from heddle.graph.errors import Cancelled, GraphError, WeightsError
 from heddle.graph.results import Shown
+from heddle.samplers.noise_schedules import ContinuousEdm, scaled_linear
+from heddle.samplers.predictions import Epsilon, Velocity
 from model_management.adapter_files import open_adapter, put_adapter
 from model_management.checkpoint import OpenedCheckpoint, open_checkpoint, open_network, open_vae
 from model_management.families.known import FAMILIES
+from model_management.families.sd21.family import TELLING
 from model_management.merged_weights import merge_clips, merge_models
 from model_management.weights import Weights
 from nodes.merging.saving import save_checkpoint, save_clip, save_lora, save_model, save_vae
-from tests.model_management import tiny
+from tests.model_management import tiny, tiny_xl
 from tests.nodes.fake_context import FakeContext
 
 LAYER = "model.diffusion_model.middle_block.1.proj_in.weight"
@@ -43,7 +46,44 @@ def test_a_saved_checkpoint_is_the_one_that_was_opened(opened: OpenedCheckpoint,
     assert want.keys() - got.keys() == {"cond_stage_model.transformer.text_model.embeddings.position_ids"}
     assert all(torch.equal(tensor, want[name]) and tensor.dtype == want[name].dtype for name, tensor in got.items())
     with safe_open(path, "pt") as file:
-        assert file.metadata() == {"prompt": json.dumps({"1": 2}), "workflow": "{}"}
+        told = {"modelspec.prediction_type": "epsilon"}
+        assert file.metadata() == {"prompt": json.dumps({"1": 2}), "workflow": "{}", **told}
+
+
+EDM = Velocity(ContinuousEdm(0.01, 120.0))
+V, V_TO_NOISE = (Velocity(scaled_linear(0.00085, 0.012, zero_terminal_snr=each)) for each in (False, True))
+
+
+@pytest.mark.parametrize(
+    ("family", "predicts"),
+    [
+        *(("sdxl", each) for each in (Epsilon(V.schedule), V, V_TO_NOISE, EDM)),
+        ("sd21", Epsilon(V.schedule)),
+        ("sd21", V),
+    ],
+)
+def test_what_a_saved_model_predicts_is_said_in_its_file(tmp_path: Path, predicts: Epsilon, family: str) -> None:
+    content = {**tiny_xl.tensors_of(family)}
+    if family == "sd21":  # weights that show the other of the two
+        spread = 0.01 if type(predicts) is Velocity else 0.5
+        content[tiny_xl.UNET + TELLING] = torch.randn(4096, generator=torch.manual_seed(1)) * spread
+    opened = open_checkpoint(tiny.write_checkpoint(tmp_path / "m.safetensors", content), FAMILIES)
+    model = replace(opened.model, predicts=predicts)
+    path = path_of(save_checkpoint(model, opened.clip, opened.vae, ctx=FakeContext(tmp_path)), tmp_path)
+    again = open_checkpoint(path, FAMILIES).model.predicts
+    assert type(again) is type(predicts)
+    for end in ("sigma_min", "sigma_max"):
+        assert getattr(again.schedule, end) == pytest.approx(getattr(predicts.schedule, end))
+
+
+def test_playgrounds_latents_are_said_in_a_saved_file(tmp_path: Path) -> None:
+    marks = {"edm_mean": torch.tensor([1.0, 2, 3, 4]), "edm_std": torch.tensor([5.0, 6, 7, 8])}
+    content = {**tiny_xl.tensors_of("sdxl"), **marks}
+    opened = open_checkpoint(tiny.write_checkpoint(tmp_path / "m.safetensors", content), FAMILIES)
+    path = path_of(save_checkpoint(*opened, ctx=FakeContext(tmp_path)), tmp_path)
+    assert open_checkpoint(path, FAMILIES).model.latent == opened.model.latent
+    with safe_open(path, "pt") as file:
+        assert torch.equal(file.get_tensor("edm_std"), marks["edm_std"])
 
 
 def test_what_was_put_in_is_worked_in(opened: OpenedCheckpoint, tmp_path: Path) -> None:

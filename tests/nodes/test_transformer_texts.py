@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from heddle.graph.errors import FileProblem, GraphError
+from heddle.graph.errors import FileProblem, GraphError, WeightsError
 from heddle.networks.clip_text import EncodedText
 from model_management.checkpoint import OpenedCheckpoint, open_checkpoint
 from model_management.families.known import FAMILIES
@@ -93,7 +93,7 @@ def test_an_empty_text_of_sd3_is_nothing_or_an_empty_prompt(opened, ctx, clip_l,
 
 
 def test_a_checkpoint_without_encoders_says_so(opened, ctx) -> None:
-    with pytest.raises(GraphError, match="holds no text encoder; load"):
+    with pytest.raises(WeightsError, match=r"does not hold the text encoders .*; load them with TripleCLIPLoader"):
         encode_prompt("a cat", opened["bare"].clip, ctx)
 
 

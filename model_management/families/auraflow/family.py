@@ -26,7 +26,7 @@ NETWORK = (has("double_layers.0.attn.w1q.weight", "cond_seq_linear.weight", "pos
 
 AURAFLOW = Family(
     name="auraflow",
-    signs=(below(NET, *NETWORK), has(f"{VAE}decoder.conv_in.weight", f"{TEXT}shared.weight")),
+    signs=(below(NET, *NETWORK), has(f"{TEXT}shared.weight")),
     network_signs=NETWORK,
     network=NetPart(prefix=NET, config=auraflow_config, build=AuraFlow),
     text=(TextPart(TEXT, t5_config, T5, name="pile_t5xl", row=RowReading(PILE_T5_XL, PILE_T5, hides_padding=True)),),

@@ -39,7 +39,7 @@ def text_and_guidance(states: Tensor, more: Mapping[str, Any], run: RunFacts) ->
 
 CHROMA = Family(
     name="chroma",
-    signs=(below(NET, *NETWORK), has(f"{VAE}decoder.conv_in.weight", f"{TEXT_T5}shared.weight")),
+    signs=(below(NET, *NETWORK), has(f"{TEXT_T5}shared.weight")),
     network_signs=NETWORK,
     network=NetPart(prefix=NET, config=chroma_config, build=Chroma),
     text=(TextPart(TEXT_T5, t5_config, T5, name="t5xxl", row=RowReading(AS_LONG_AS_IT_IS, T5_VOCABULARY)),),

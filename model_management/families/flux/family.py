@@ -39,10 +39,10 @@ def flux_net(channels: int) -> tuple[Sign, ...]:
 
 
 def in_full(network: tuple[Sign, ...]) -> tuple[Sign, ...]:
-    """A checkpoint with such a network, its text encoders and its VAE."""
+    """A checkpoint with such a network and its text encoders."""
     return (
         below(NET, *network),
-        has(f"{VAE}decoder.conv_in.weight", f"{TEXT_T5}shared.weight", f"{TEXT_L}text_model.final_layer_norm.weight"),
+        has(f"{TEXT_T5}shared.weight", f"{TEXT_L}text_model.final_layer_norm.weight"),
     )
 
 

@@ -12,7 +12,7 @@ import torch
 
 from heddle.networks.clip_text import ClipText
 from heddle.samplers.predictions import Prediction, Velocity
-from model_management.families.sd15.family import SD15, UNET, WITH_VAE
+from model_management.families.sd15.family import SD15, UNET
 from model_management.family import TextPart
 from model_management.header import Header
 from model_management.net_sizes import open_clip_text_config
@@ -50,7 +50,7 @@ def told_prediction(header: Header, key_of: Callable[[str], str]) -> Prediction 
 SD21 = replace(
     SD15,
     name="sd21",
-    signs=(below(UNET, *NETWORK), READS_OWN_TEXT, WITH_VAE),
+    signs=(below(UNET, *NETWORK), READS_OWN_TEXT),
     network_signs=NETWORK,
     text=(TextPart(TEXT, open_clip_text_config, ClipText, in_open_clip, name="h", pad=0, layer=-2),),
     told_prediction=told_prediction,

@@ -30,7 +30,7 @@ NETWORK = (has("joint_blocks.0.x_block.attn.qkv.weight", "x_embedder.proj.weight
 
 SD3 = Family(
     name="sd3",
-    signs=(below(NET, *NETWORK), has(f"{VAE}decoder.conv_in.weight")),
+    signs=(below(NET, *NETWORK),),
     network_signs=NETWORK,
     network=NetPart(prefix=NET, config=mmdit_config, build=Mmdit),
     text=(

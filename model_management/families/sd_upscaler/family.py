@@ -10,7 +10,7 @@ from dataclasses import replace
 from heddle.networks.vae import VaeConfig
 from heddle.numerics.latent_rgb import LatentColours
 from heddle.samplers.predictions import Velocity
-from model_management.families.sd15.family import UNET, WITH_VAE
+from model_management.families.sd15.family import UNET
 from model_management.families.sd21.family import READS_OWN_TEXT, SD21
 from model_management.families.sd_upscaler.low_picture import SCHEDULE, text_and_low_picture
 from model_management.family import LatentSpace, as_published
@@ -22,7 +22,7 @@ NETWORK = numbered_unet(7)
 SD_UPSCALER = replace(
     SD21,
     name="sd_upscaler",
-    signs=(below(UNET, *NETWORK), READS_OWN_TEXT, WITH_VAE),
+    signs=(below(UNET, *NETWORK), READS_OWN_TEXT),
     network_signs=NETWORK,
     latent=LatentSpace(
         channels=4,

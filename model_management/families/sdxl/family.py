@@ -13,22 +13,29 @@ from heddle.networks.unet import UNet
 from heddle.networks.vae import Autoencoder
 from heddle.samplers.noise_schedules import ContinuousEdm, scaled_linear
 from heddle.samplers.predictions import Epsilon, Prediction, Velocity
+from model_management.families.sdxl import playground
 from model_management.families.sdxl.conditioning import base_inputs
 from model_management.family import Family, LatentSpace, NetPart, TextPart, side_by_side
 from model_management.header import Header
 from model_management.net_sizes import clip_text_config, open_clip_text_config, unet_config, vae_config
 from model_management.places import in_open_clip
-from model_management.signs import below, has, joined_columns, lacks, some_shaped
+from model_management.signs import below, joined_columns, some_shaped
 from model_management.tensor_reading import open_tensors
 from model_management.unet_signs import vector_unet
-from model_management.written_predictions import ZERO_SNR_MARK, written_prediction
+from model_management.written_predictions import (
+    EDM_END,
+    LEVELS_END,
+    LEVELS_TOP,
+    MEANS,
+    ZERO_SNR_MARK,
+    written_prediction,
+)
 
 UNET = "model.diffusion_model."
 VAE = "first_stage_model."
 TEXT_L = "conditioner.embedders.0.transformer."
 TEXT_G = "conditioner.embedders.1.model."
 READS_TEXT = ".attn2.to_k.weight"
-WITH_VAE = has(f"{VAE}decoder.conv_in.weight")
 
 # The network reads what the file's own text encoders write, however wide: 768 + 1280 in the published model.
 READS_OWN_TEXT = joined_columns(
@@ -36,18 +43,13 @@ READS_OWN_TEXT = joined_columns(
 )
 READS_PUBLISHED_TEXT = some_shaped(READS_TEXT, None, 2048)
 
-#: Models that were trained on EDM's levels (CosXL) have the first and the last of them as tensors.
-LEVELS_TOP, LEVELS_END = "edm_vpred.sigma_max", "edm_vpred.sigma_min"
-
-#: Playground 2.5 has this layout too, but its own latents and noise levels, and says so by this tensor.
-OTHER_LEVELS = "edm_mean"
-EDM_END = 0.002  # Karras et al. 2022, arXiv:2206.00364, table 1
-
 NETWORK = vector_unet(4)
 
 
 def told_prediction(header: Header, key_of: Callable[[str], str]) -> Prediction | None:
     """Epsilon, unless the file says v; then also whether its levels end in pure noise, or are EDM's."""
+    if MEANS in header:
+        return playground.PREDICTS
     if LEVELS_TOP in header:
         with open_tensors(header) as tensors:
             top = float(tensors.get_tensor(LEVELS_TOP))
@@ -63,10 +65,8 @@ SDXL = Family(
     signs=(
         below(UNET, *NETWORK),
         READS_OWN_TEXT,
-        WITH_VAE,
-        lacks(OTHER_LEVELS),
     ),
-    network_signs=(*NETWORK, READS_PUBLISHED_TEXT, lacks(OTHER_LEVELS)),
+    network_signs=(*NETWORK, READS_PUBLISHED_TEXT),
     network=NetPart(prefix=UNET, config=unet_config, build=UNet),
     text=(
         TextPart(TEXT_L, clip_text_config, ClipText, name="l", layer=-2, with_norm=False),
@@ -82,6 +82,7 @@ SDXL = Family(
     ),
     predicts=Epsilon(scaled_linear(0.00085, 0.012, steps=1000)),
     told_prediction=told_prediction,
+    told_latent=playground.told_latent,
     native_px=1024,
     read_entry=base_inputs,
 )

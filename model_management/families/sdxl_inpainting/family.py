@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from model_management.concat_inputs import both, mask_and_picture
 from model_management.families.sdxl.conditioning import base_inputs
-from model_management.families.sdxl.family import READS_OWN_TEXT, READS_PUBLISHED_TEXT, SDXL, UNET, WITH_VAE
+from model_management.families.sdxl.family import READS_OWN_TEXT, READS_PUBLISHED_TEXT, SDXL, UNET
 from model_management.signs import below
 from model_management.unet_signs import vector_unet
 
@@ -18,7 +18,7 @@ NETWORK = vector_unet(9)
 SDXL_INPAINTING = replace(
     SDXL,
     name="sdxl_inpainting",
-    signs=(below(UNET, *NETWORK), READS_OWN_TEXT, WITH_VAE),
+    signs=(below(UNET, *NETWORK), READS_OWN_TEXT),
     network_signs=(*NETWORK, READS_PUBLISHED_TEXT),
     read_entry=both(base_inputs, mask_and_picture(SDXL.latent.scale)),
 )

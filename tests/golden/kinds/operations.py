@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 
 from heddle.graph.results import Shown
+from model_management.families.known import FAMILIES
+from model_management.families.sdxl import playground
 from nodes.catalogue import built_in
 from tests.golden.checks import Check, NotCovered, tolerance
 from tests.golden.kinds.kind import Kind
@@ -17,9 +19,19 @@ from tests.golden.sets import Case
 from tests.golden.workshop import Workshop
 from tests.nodes.fake_context import FakeContext
 
+#: What the sets call the latents of a family, and its name here.
+FORMATS = {"SD15": "sd15", "SDXL": "sdxl", "SD3": "sd3", "Flux": "flux"}
+SPACES = {
+    "SDXL_Playground_2_5": playground.LATENT,
+    **{word: family.latent for word, name in FORMATS.items() for family in FAMILIES if family.name == name},
+}
+
 
 def check(case: Case, workshop: Workshop) -> Iterator[Check]:
     inputs = dict(case.inputs)
+    if "format" in inputs:
+        yield from _check_format(case, workshop)
+        return
     node_id = inputs.pop("node", None)
     registry = built_in()
     if node_id not in registry:
@@ -40,6 +52,14 @@ def check(case: Case, workshop: Workshop) -> Iterator[Check]:
         got = outputs[int(place[1])]
         got = got["samples"] if isinstance(got, dict) else got
         yield Check(name, got, workshop.golden.tensors()[key], 0.0, case.values.get("atol", _atol(workshop, inputs)))
+
+
+def _check_format(case: Case, workshop: Workshop) -> Iterator[Check]:
+    if (space := SPACES.get(case.inputs["format"])) is None:
+        raise NotCovered(f"latents {case.inputs['format']}")
+    latent = workshop.tensor(case.inputs["x"])
+    for way, turn in (("process_in", space.inward), ("process_out", space.outward)):
+        yield Check(way, turn(latent), workshop.golden.tensors()[case.tensors[way]], 0.0, _atol(workshop, {}))
 
 
 def _value(given: Any) -> Any:

@@ -3,6 +3,7 @@
 import io
 import json
 import struct
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ TEXTS = [
     "a cat, a cat, a cat on the wooden boat",
     "under seven bridges the quiet river runs to the sea",
 ] * 5
+GGUF_ALIGNMENT = 32
 SENTENCES = ["a photo of a cat", "the  old   river", " ", "boats\ndrift", "naïve 猫 ﬁsh", "", "bridge bridge,bridge"]
 
 
@@ -72,8 +74,14 @@ def trained_byte_pairs(folder: Path) -> Tokenizer:
     return table
 
 
-def write_gguf(path: Path, entries: dict[str, Any], version: int = 3) -> Path:
-    """A GGUF file without tensors."""
+def write_gguf(
+    path: Path,
+    entries: dict[str, Any],
+    version: int = 3,
+    tensors: Mapping[str, tuple[int, tuple[int, ...], bytes]] | None = None,
+) -> Path:
+    """A GGUF file. tensors: by name, ggml's number for their kind, their shape, their bytes."""
+    tensors = tensors or {}
 
     def text(value: str) -> bytes:
         return struct.pack("<Q", len(value.encode())) + value.encode()
@@ -93,7 +101,12 @@ def write_gguf(path: Path, entries: dict[str, Any], version: int = 3) -> Path:
         return struct.pack(f"<IIQ{len(content)}{code}", 9, number, len(content), *content)
 
     body = b"".join(text(name) + value(content) for name, content in entries.items())
-    path.write_bytes(b"GGUF" + struct.pack("<IQQ", version, 0, len(entries)) + body)
+    data = b""
+    for name, (kind, shape, content) in tensors.items():
+        body += text(name) + struct.pack(f"<I{len(shape)}QIQ", len(shape), *shape[::-1], kind, len(data))
+        data += content + bytes(-len(content) % GGUF_ALIGNMENT)
+    start = b"GGUF" + struct.pack("<IQQ", version, len(tensors), len(entries)) + body
+    path.write_bytes(start + bytes(-len(start) % GGUF_ALIGNMENT) + data if tensors else start)
     return path
 
 

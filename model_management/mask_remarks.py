@@ -1,0 +1,32 @@
+"""What a person should know of the masks of a run: that one is empty, or is stretched to fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from torch import Tensor
+
+from model_management.family import RunFacts
+
+
+def remarks_on_masks(sides: Mapping[str, Sequence[Any]], run: RunFacts) -> Iterator[str]:
+    """Lines about the run's own mask and those of its conditionings, by the names of their sides."""
+    if run.mask is not None:
+        yield from remarks_on("the latent's mask", run.mask, run.shape, "sampling changes nothing")
+    for name, side in sides.items():
+        for _states, more in side:
+            if more.get("mask") is not None:
+                yield from remarks_on(f"{name}: the mask", more["mask"], run.shape, "the text counts nowhere")
+
+
+def remarks_on(what: str, mask: Tensor, shape: Sequence[int], if_empty: str) -> Iterator[str]:
+    """Lines about one mask [..., H, W] that is brought to the last two sizes of `shape`.
+
+    A mask has another scale than a latent; only another proportion is told, by more than a cell.
+    """
+    (height, width), (rows, columns) = mask.shape[-2:], shape[-2:]
+    if not bool(mask.any()):
+        yield f"{what} is empty, so {if_empty}"
+    if abs(height * columns - width * rows) >= max(height, width):
+        yield f"{what} of {width} x {height} is stretched to the proportions of the latent, {columns} x {rows} cells"

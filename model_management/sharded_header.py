@@ -1,0 +1,68 @@
+"""One header for weights that lie in several files, listed in an index beside them as diffusers and transformers write.
+
+The index is JSON: below `weight_map`, each tensor's name and the name of the file, in the same folder, that holds it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+from heddle.graph.errors import WeightsError
+from model_management.stored_tensors import Header, Stamp, TensorEntry, refuse, stamp_of
+
+INDEX = ".index.json"
+_LARGEST_BYTES = 100_000_000
+_MOST_SHARDS = 1000
+_SHARD = re.compile(r"(?P<stem>.+)-\d{5}-of-\d{5}(?P<ending>\.\w+)")
+
+
+def index_beside(path: Path) -> Path | None:
+    """The index that a file belongs to by its name, NAME-00001-of-00003.safetensors; None if there is none."""
+    found = _SHARD.fullmatch(path.name)
+    index = path.with_name(f"{found['stem']}{found['ending']}{INDEX}") if found else None
+    return index if index is not None and index.is_file() else None
+
+
+def read_sharded_header(index: Path, read_header: Callable[[Stamp], Header]) -> Header:
+    """The header of all files of an index.
+
+    Args:
+        index: as a person names it: it may be a link, and the files lie beside the link.
+        read_header: reads the header of one file.
+    Raises: WeightsError, if the index or one of its files is missing or damaged, or a file lacks a tensor.
+    """
+    stamp = stamp_of(index)
+    places = _read_index(stamp)
+    shards: dict[str, Header] = {}
+    for name in sorted(set(places.values())):
+        if PurePosixPath(name).name != name or PureWindowsPath(name).name != name:
+            refuse(stamp, f"damaged: it names {name[:200]!r}, which is no file beside it")
+        if not (path := index.with_name(name)).is_file():
+            raise WeightsError(
+                f"{index.name} names {name}, which is not beside it; download the folder again", file=path
+            )
+        shards[name] = read_header(stamp_of(path))
+    tensors: dict[str, TensorEntry] = {}
+    for key, name in places.items():
+        shards[name].shape(key)  # which raises where there is none
+        tensors[key] = shards[name].tensors[key]
+    metadata = {word: text for shard in shards.values() for word, text in shard.metadata.items()}
+    return Header(stamp, tensors, metadata, shards=tuple(shards.values()))
+
+
+def _read_index(stamp: Stamp) -> dict[str, str]:
+    if stamp.size_bytes > _LARGEST_BYTES:
+        refuse(stamp, f"damaged: an index of {stamp.size_bytes:,} bytes is none")
+    try:
+        content = json.loads(stamp.path.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        content = None
+    places = content.get("weight_map") if isinstance(content, dict) else None
+    if not isinstance(places, dict) or not places or not all(isinstance(name, str) for name in places.values()):
+        refuse(stamp, "damaged: no index with a weight_map from tensors to files")
+    if len(set(places.values())) > _MOST_SHARDS:
+        refuse(stamp, f"damaged: it names more than {_MOST_SHARDS:,} files")
+    return places
