@@ -149,8 +149,11 @@ class RunFacts:
     mask: of the latent, where it has one: [B, H, W] or [B, 1, H, W], 1 = drawn anew.
     side: the input that the conditioning came in by: "positive", "negative" ...
     seed: of the run's noise.
+    in_channels: that the network takes, of the latent and of what is joined to it; 0 where nobody asks.
     sigmas: the levels of the run; of one that takes some of the steps of another, all of that one's. None = not known.
     first_sigma: the highest level of the run.
+    config, header: sizes of the network, and of the file that it lies in.
+    note: takes a line for the person who runs it.
     """
 
     shape: tuple[int, ...]
@@ -159,8 +162,12 @@ class RunFacts:
     mask: Tensor | None = None
     side: str = ""
     seed: int = 0
+    in_channels: int = 0
     sigmas: Tensor | None = None
     first_sigma: float = math.inf
+    config: Any = None
+    header: Header | None = None
+    note: Callable[[str], None] = lambda text: None
 
 
 #: A family's text encoders are told from all others by themselves, whatever word is chosen where they are loaded.
@@ -205,6 +212,7 @@ class Family:
     told_latent: its latents where a file says its own.
     native_px: side of the pictures that the published model was trained on.
     read_entry: what of a conditioning the network takes.
+    shown_pictures: of that, also what a vision encoder read off pictures.
     may_repeat_text: a text and its repetition say the same to the network. Not where text and picture share one
         attention: there a text that is said twice weighs twice.
     join: what it reads of several text encoders.
@@ -220,6 +228,7 @@ class Family:
     predicts: Prediction
     native_px: int
     read_entry: ReadEntry = text_alone
+    shown_pictures: bool = False
     may_repeat_text: bool = True
     join: JoinTexts = only_text
     text_type: str = ""

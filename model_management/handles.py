@@ -62,11 +62,11 @@ class Model:
 
     def with_patch(self, name: str, patch: object) -> Model:
         """A copy with one thing more put in, after what is in it."""
-        return replace(self, patches=(*self.patches, (name, patch)))
+        return self._with_patches((*self.patches, (name, patch)))
 
     def without_patch(self, name: str) -> Model:
         """A copy without what was put in under this name."""
-        return replace(self, patches=tuple(each for each in self.patches if each[0] != name))
+        return self._with_patches(tuple(each for each in self.patches if each[0] != name))
 
     def placed(self, *, on_cpu: bool) -> Model:
         """A copy whose net runs on the CPU, or where the ledger's device is."""
@@ -80,6 +80,13 @@ class Model:
     def weight_patches(self) -> tuple[WeightPatch, ...]:
         """What changes the weights of the net, in order."""
         return tuple(self.patches_of(WeightPatch))
+
+    def _with_patches(self, patches: tuple[tuple[str, object], ...]) -> Model:
+        changed = replace(self, patches=patches)
+        before, after = (
+            [patch.config for patch in model.weight_patches if patch.config is not None] for model in (self, changed)
+        )
+        return replace(changed, config=(after or [self.stored.config])[-1]) if before or after else changed
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from heddle.graph.errors import GraphError
@@ -76,6 +76,23 @@ def tokenize_for(
         own = chunks[encoder.part.name]
         own.extend(_empty_chunk(encoder) for _ in range(longest - len(own)))
     return ClipTokens(chunks, list(notes))
+
+
+#: Encoders of T5's kind, by their names in this ecosystem.
+T5_KIN = ("t5xxl", "pile_t5xl", "t5base", "mt5xl", "umt5xxl")
+
+
+def with_t5_padding(clip: Clip, padding: int, at_least: int) -> Clip:
+    """A copy whose encoders of T5's kind read rows of at least so many tokens, with at least so much padding."""
+
+    def changed(encoder: TextEncoder) -> TextEncoder:
+        row = encoder.part.row
+        if row is None or encoder.part.name not in T5_KIN:
+            return encoder
+        layout = replace(row.layout, padding=padding, at_least=at_least)
+        return replace(encoder, part=replace(encoder.part, row=replace(row, layout=layout)))
+
+    return replace(clip, encoders=tuple(map(changed, clip.encoders)))
 
 
 def _tokenized(encoder: TextEncoder, text: str, embeddings: list[Path], tables: list[Path]) -> TokenizedPrompt:

@@ -16,7 +16,7 @@ from model_management.header import Header
 def flux_config(header: Header, prefix: str) -> FluxConfig:
     """The FLUX.1 transformer below `prefix`."""
     width, patch_in = header.shape(f"{prefix}img_in.weight")
-    block = f"{prefix}double_blocks.0."
+    block, out = f"{prefix}double_blocks.0.", f"{prefix}final_layer.linear.weight"
     return FluxConfig(
         width=width,
         head_width=header.shape(f"{block}img_attn.norm.query_norm.scale")[0],
@@ -26,7 +26,7 @@ def flux_config(header: Header, prefix: str) -> FluxConfig:
         context_width=header.shape(f"{prefix}txt_in.weight")[1],
         vector_width=header.shape(f"{prefix}vector_in.in_layer.weight")[1],
         in_channels=patch_in // SIDE**2,
-        out_channels=header.shape(f"{prefix}final_layer.linear.weight")[0] // SIDE**2,
+        out_channels=(header.shape(out)[0] if out in header else patch_in) // SIDE**2,  # a control net has none
         has_guidance=f"{prefix}guidance_in.in_layer.weight" in header,
     )
 

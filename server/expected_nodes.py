@@ -78,7 +78,5 @@ EXPECTED = {
         _absent(
             "UpscaleModelLoader", "Load Upscale Model", {"model_name": _files("upscale_models")}, ["UPSCALE_MODEL"]
         ),
-        _absent("StyleModelLoader", "Load Style Model", {"style_model_name": _files("style_models")}, ["STYLE_MODEL"]),
-        _absent("GLIGENLoader", "Load GLIGEN Model", {"gligen_name": _files("gligen")}, ["GLIGEN"]),
     )
 }

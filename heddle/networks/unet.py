@@ -19,7 +19,7 @@ from torch.nn.functional import interpolate
 from heddle.graph.errors import ShapeError
 from heddle.networks.hooks import NO_HOOKS, AttentionPlace, Hooks, StagePlace, on_grid, place_named, stage_named
 from heddle.networks.ops import AddingBlock, Ops
-from heddle.networks.residuals import Residuals
+from heddle.networks.residuals import Residuals, add_part
 from heddle.numerics.attention import attend
 from heddle.numerics.layers import conv2d_of_doubled, gated_gelu
 from heddle.numerics.once_per_tensor import OncePerTensor
@@ -413,7 +413,7 @@ class UNet(nn.Module):
             context: [B, T, context_width], the encoded text.
             vector: [B, vector_width], for nets that take one.
             label: [B], the number of a kind, for nets that tell kinds apart.
-            control: what control nets add.
+            control: what control nets and adapters add.
             hooks: who steps in.
         Returns: [B, out_channels, h, w].
         """
@@ -423,8 +423,9 @@ class UNet(nn.Module):
         if label is not None:
             time = time + self.label_emb(label)
         skips: list[Tensor] = []
-        for stage in self.input_blocks:
+        for number, stage in enumerate(self.input_blocks):
             x = stage(x, time, context, x.shape[2:], hooks)
+            x = x if control is None else add_part(x, control.inside, number)
             skips.append(x)
         x = self.middle_block(x, time, context, x.shape[2:], hooks)
         if control is not None:

@@ -81,11 +81,12 @@ def conv2d_of_doubled(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
 
 
 def is_plain(x: Tensor, weight: Tensor) -> bool:
-    """Both are float32 on a CPU for which there is oneDNN, and nobody wants gradients."""
+    """Both are float32 on a CPU for which there is oneDNN, and nobody wants gradients or compiles this."""
     return (
         x.dtype is torch.float32 is weight.dtype
         and x.device.type == "cpu" == weight.device.type
         and not torch.is_grad_enabled()
+        and not torch.compiler.is_compiling()
         and one_dnn() is not None
     )
 

@@ -17,6 +17,7 @@ class SequenceLayout:
         end: the token behind the text; None = none.
         pad: what fills the row up.
         at_least: tokens in a row, the end counted.
+        padding: at least so many behind the end, however long the text.
         before, after: text around the prompt, as the model was trained to read it.
         weighted: the model's prompts know weights; else parentheses are text.
     """
@@ -24,6 +25,7 @@ class SequenceLayout:
     pad: int
     end: int | None = None
     at_least: int = 1
+    padding: int = 0
     before: str = ""
     after: str = ""
     weighted: bool = True
@@ -68,5 +70,5 @@ def tokenize_sequence(
     if len(row) > room:
         notes.append(f"the prompt has {len(row)} tokens, but {room} fit: the rest was left out")
     row = row[:room] + end
-    fill = [Token(layout.pad, 1.0, 0)] * (layout.at_least - len(row))
+    fill = [Token(layout.pad, 1.0, 0)] * max(layout.padding, layout.at_least - len(row))
     return TokenizedPrompt([row + fill], notes)

@@ -68,6 +68,7 @@ class Condition:
         conditions have none. Where there is no negative, it is a factor on its weight.
     may_repeat_text: "context" may be repeated to the length of another that it shares a call with.
     control: whatever is asked for residuals before the network runs; conditions with different ones run apart.
+    boxes: whatever says which texts stand in which boxes, for who steps into the network; different ones run apart.
     weight_hooks: whatever says which network is to be asked, see `NetOf`.
     is_default: it counts where the others of its side leave room: as much as their weights lack to 1, whatever its own
         strength and mask.
@@ -80,6 +81,7 @@ class Condition:
     first_sigma: float = math.inf
     last_sigma: float = 0.0
     control: Any = None
+    boxes: Any = None
     gain: float = 1.0
     weight_hooks: Any = None
     is_default: bool = False
@@ -321,6 +323,7 @@ class _Part:
             self.latent.shape == other.latent.shape
             and self.net == other.net
             and self.condition.control is other.condition.control
+            and self.condition.boxes is other.condition.boxes
             and mine.keys() == others.keys()
             and all(self._fits(mine[name], others[name], name) for name in mine)
         )

@@ -13,6 +13,7 @@ from model_management.families.sd15_edit.family import SD15_EDIT
 from model_management.families.sd15_inpainting.family import SD15_INPAINTING
 from model_management.families.sd21.family import SD21
 from model_management.families.sd21_inpainting.family import SD21_INPAINTING
+from model_management.families.sd21_unclip.family import SD21_UNCLIP
 from model_management.families.sd_upscaler.family import SD_UPSCALER
 from model_management.families.sdxl.family import SDXL
 from model_management.families.sdxl_edit.family import SDXL_EDIT
@@ -26,6 +27,7 @@ FAMILIES: tuple[Family, ...] = (
     SD15_EDIT,
     SD21,
     SD21_INPAINTING,
+    SD21_UNCLIP,
     SD_UPSCALER,
     SDXL,
     SDXL_INPAINTING,

@@ -9,6 +9,7 @@ from heddle.graph.context import Context
 from heddle.graph.declare import Choice, More, Number, Text, node
 from heddle.graph.errors import GraphError
 from heddle.wires import Clip, Conditioning
+from model_management.prompt_tokens import with_t5_padding
 from nodes.conditioning.places import with_options
 from nodes.conditioning.texts import encode_texts
 
@@ -71,6 +72,23 @@ def encode_sd3(
     if empty_padding == "none":
         texts = {name: text or None for name, text in texts.items()}
     return encode_texts(clip, texts, ctx)
+
+
+@node(
+    "T5TokenizerOptions", category="model/conditioning", name="T5 Tokenizer Options", experimental=True,
+    search=("padding", "chroma"),
+)  # fmt: skip
+def set_t5_padding(
+    clip: Clip,
+    min_padding: Annotated[
+        int, Number(default=0, low=0, high=10000, step=1, tip="Padding behind a prompt, however long it is.")
+    ],
+    min_length: Annotated[
+        int, Number(default=0, low=0, high=10000, step=1, tip="Shorter prompts are padded to so many tokens.")
+    ],
+) -> Clip:
+    """Say how far prompts are padded for T5, in place of what the model's family is used to."""
+    return with_t5_padding(clip, min_padding, min_length)
 
 
 def _see_that_all_read(clip: Clip, texts: Mapping[str, str | None], family: str) -> None:

@@ -180,6 +180,23 @@ def test_a_text_without_a_pooled_vector_is_refused(family) -> None:
         family.read_entry(STATES, {}, RUN)
 
 
+@pytest.mark.parametrize("read", [text_and_guidance, CHROMA.read_entry])
+def test_an_attention_mask_of_several_cells_comes_at_the_runs_size(read) -> None:
+    """The latent's 4 x 6 cells are 2 x 3 tokens; a mask of one cell fits any picture, so it stays."""
+    whole = torch.zeros(1, 5 + 1, 5 + 1).half()
+    assert read(STATES, MORE | {"attention_mask": whole}, RUN)["attention_mask"].shape == (1, 6, 6)
+    fitting = torch.randn(1, 5 + 6, 5 + 6)
+    said = MORE | {"attention_mask": fitting, "attention_mask_img_shape": (2, 3)}
+    assert torch.equal(read(STATES, said, RUN)["attention_mask"], fitting)
+    coarse = torch.zeros(5 + 2, 5 + 2, dtype=torch.bool)
+    coarse[:, :5] = True
+    said = MORE | {"attention_mask": coarse, "attention_mask_img_shape": (2, 1)}
+    fine = read(STATES, said, RUN)["attention_mask"]
+    assert fine.shape == (1, 11, 11)
+    assert fine[..., :5].eq(0).all() and fine[..., 5:].eq(-torch.inf).all()
+    assert "attention_mask" not in read(STATES, MORE, RUN)
+
+
 def test_references_come_in_the_networks_units_and_their_own_size() -> None:
     latents = [torch.randn(1, 16, 8, 2), torch.randn(1, 16, 4, 4)]
     inputs = FLUX.read_entry(STATES, {**MORE, "reference_latents": latents}, RUN)

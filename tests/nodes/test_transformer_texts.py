@@ -13,10 +13,17 @@ from heddle.graph.errors import FileProblem, GraphError, WeightsError
 from heddle.networks.clip_text import EncodedText
 from model_management.checkpoint import OpenedCheckpoint, open_checkpoint
 from model_management.families.known import FAMILIES
+from model_management.prompt_tokens import tokenize_for
 from model_management.weights import Weights
 from nodes.conditioning.references import add_reference, scale_for_kontext
 from nodes.conditioning.texts import encode_prompt
-from nodes.conditioning.transformer_texts import encode_flux, encode_sd3, leave_out_guidance, set_guidance
+from nodes.conditioning.transformer_texts import (
+    encode_flux,
+    encode_sd3,
+    leave_out_guidance,
+    set_guidance,
+    set_t5_padding,
+)
 from nodes.latent.empty import make_empty_latent, make_empty_sd3_latent
 from nodes.sampling.ksampler import ksampler
 from tests.model_management import tiny, tiny_transformers
@@ -64,6 +71,20 @@ def test_one_prompt_is_read_by_all_encoders(opened, ctx) -> None:
 def test_a_text_beyond_256_tokens_makes_t5s_row_longer(opened, ctx) -> None:
     ((states, _more),) = encode_flux(opened["flux"].clip, "", "a" * 300, 3.5, ctx)
     assert states.shape == (1, 301, 48)
+
+
+@pytest.mark.parametrize(("padding", "length", "wanted"), [(0, 0, 4), (1, 0, 5), (2, 5, 6), (1, 7, 7), (0, 300, 300)])
+def test_t5s_row_is_padded_as_far_as_is_said(opened, ctx, padding: int, length: int, wanted: int) -> None:
+    clip = opened["flux"].clip
+    said = set_t5_padding(clip, padding, length)
+    row = [token.token for token in tokenize_for(said, "cat", (), ctx.folders.models("tokenizers")).chunks["t5xxl"][0]]
+    assert len(row) == wanted and row[3] == 1 and not any(row[4:])
+    ((states, _more),) = encode_prompt("(cat:1.5)", said, ctx)
+    assert states.shape == (1, wanted, 48)
+    ((usual, same),) = encode_prompt("cat", clip, ctx)
+    assert usual.shape == (1, 256, 48) and torch.equal(
+        same["pooled_output"], encode_prompt("cat", said, ctx)[0][1]["pooled_output"]
+    )
 
 
 def test_without_a_tokenizer_the_file_that_is_wanted_is_named(opened, tmp_path: Path) -> None:

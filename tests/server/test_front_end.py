@@ -417,7 +417,7 @@ async def test_a_front_end_is_told_of_the_loaders_that_it_takes_for_granted(tmp_
     async with front_desk(tmp_path, settings={"front_end": built}, page=built, page_is_ours=False) as desk:
         await desk.ready()
         told = await desk.json("/object_info")
-        assert {"Count", "LoraLoader", "GLIGENLoader"} <= set(told) and not told["Count"].get("deprecated")
+        assert {"Count", "LoraLoader", "UpscaleModelLoader"} <= set(told) and not told["Count"].get("deprecated")
         assert told["LoraLoader"]["deprecated"] is True
         assert told["LoraLoader"]["input"]["required"]["lora_name"][0] == ["ink.safetensors"]
         assert await desk.json("/object_info/LoraLoader") == {}

@@ -90,6 +90,13 @@ def test_conditions_with_different_inputs_run_apart() -> None:
     assert len(recorder.calls) == 2
 
 
+def test_conditions_share_a_call_with_those_that_have_the_same_boxes() -> None:
+    recorder, boxes, other = Recorder(), object(), object()
+    guess(text(3.0, boxes=boxes), text(1.0), text(2.0, boxes=other), text(4.0, boxes=boxes), recorder=recorder)
+    shown = [[condition.boxes for condition in call.conditions] for call in recorder.calls]
+    assert shown == [[boxes, boxes], [None], [other]]
+
+
 def test_a_repeated_context_means_the_same_to_attention() -> None:
     query, key = torch.randn(2, 1, 5, 8, generator=torch.Generator().manual_seed(0)).unbind()
     (longer, _) = same_length(key, torch.zeros(1, 15, 8))
