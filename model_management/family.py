@@ -88,12 +88,14 @@ class NetPart:
 class RowReading:
     """layout: what stands around a prompt's tokens. vocabulary: the table that they are numbered by.
 
-    hides_padding: what fills the row up is not looked at by the encoder, and its states are zeros.
+    hides_padding: what fills the row up is not looked at by the encoder.
+    zeros_padding: and its states are zeros.
     """
 
     layout: SequenceLayout
     vocabulary: Vocabulary
     hides_padding: bool = False
+    zeros_padding: bool = False
 
 
 @dataclass(frozen=True)
@@ -170,9 +172,6 @@ class RunFacts:
     note: Callable[[str], None] = lambda text: None
 
 
-#: A family's text encoders are told from all others by themselves, whatever word is chosen where they are loaded.
-ANY_TYPE = "*"
-
 #: From one entry of a conditioning, its states [B, T, D] and what belongs to them by name, to what the network takes
 #: beside latent and time, by its keyword.
 ReadEntry = Callable[[Tensor, Mapping[str, Any], RunFacts], dict[str, Tensor]]
@@ -216,7 +215,8 @@ class Family:
     may_repeat_text: a text and its repetition say the same to the network. Not where text and picture share one
         attention: there a text that is said twice weighs twice.
     join: what it reads of several text encoders.
-    text_type: the word of the nodes that load text encoders alone for the families that read these, or `ANY_TYPE`.
+    text_type: the word of the nodes that load text encoders alone for the families that read these.
+    any_text_type: its text encoders are told from all others by themselves, whatever word is chosen there.
     """
 
     name: str
@@ -232,6 +232,7 @@ class Family:
     may_repeat_text: bool = True
     join: JoinTexts = only_text
     text_type: str = ""
+    any_text_type: bool = False
     network_signs: tuple[Sign, ...] = ()
     told_prediction: TellPrediction = as_published
     told_latent: TellLatent = familys_own

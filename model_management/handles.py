@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
 from heddle.graph.errors import GraphError
+from heddle.networks.causal_text import CausalTextConfig
 from heddle.networks.clip_text import ClipTextConfig
 from heddle.networks.small_vae import SmallVaeConfig
 from heddle.networks.t5 import T5Config
@@ -91,7 +92,7 @@ class Model:
 
 @dataclass(frozen=True)
 class TextEncoder:
-    """One text encoder of a `Clip`. Held, it gives a `ClipText` or a `T5`.
+    """One text encoder of a `Clip`. Held, it gives a `ClipText`, a `T5` or a `CausalText`.
 
     part: which encoder it is, and how it is used where nobody says otherwise.
     last_layer: the layer whose output is used, -1 = the last.
@@ -100,7 +101,7 @@ class TextEncoder:
 
     stored: StoredNet
     part: TextPart
-    config: ClipTextConfig | T5Config
+    config: ClipTextConfig | T5Config | CausalTextConfig
     last_layer: int
     patches: tuple[tuple[str, WeightPatch], ...] = ()
 

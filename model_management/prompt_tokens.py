@@ -15,7 +15,7 @@ from heddle.prompts.vocabularies import find_tokenizer
 from heddle.prompts.words import Tokenizer
 from model_management.embedding_files import read_embedding_file
 from model_management.handles import Clip, TextEncoder
-from model_management.stored_vocabulary import stored_tokenizer
+from model_management.stored_vocabulary import places_around, stored_tokenizer
 
 #: Prompts that people write have one to four chunks of 75 tokens. Each more makes every step slower, and a text of
 #: hundreds is a file pasted by mistake.
@@ -103,7 +103,8 @@ def _tokenized(encoder: TextEncoder, text: str, embeddings: list[Path], tables: 
     header, prefix = encoder.stored.header, encoder.stored.part.prefix
 
     def stored() -> Tokenizer | None:
-        return stored_tokenizer(header, prefix) or stored_tokenizer(header, prefix.removesuffix("transformer."))
+        found = (stored_tokenizer(header, place) for place in (prefix, *places_around(prefix)))
+        return next((tokenizer for tokenizer in found if tokenizer is not None), None)
 
     tokenizer = find_tokenizer(part.row.vocabulary, tables, stored=stored)
     find = EmbeddingFinder(embeddings, read_embedding_file, key=part.name, width=width)

@@ -53,3 +53,15 @@ def attend(q: Tensor, k: Tensor, v: Tensor, heads: int, mask: Tensor | None = No
     q, k, v = (rearrange(each, "b t (heads d) -> b heads t d", heads=heads) for each in (q, k, v))
     kernel = torch_attention if torch.compiler.is_compiling() else _kernel.get()
     return rearrange(kernel(q, k, v, mask), "b heads t d -> b t (heads d)")
+
+
+def share_heads(x: Tensor, heads: int) -> Tensor:
+    """Keys or values of fewer heads, so that each serves as many neighbouring heads of queries.
+
+    Args:
+        x: [B, S, shared, d], where shared divides heads.
+    Returns: [B, S, heads, d]; x itself where there are as many.
+    Source: Ainslie et al. 2023, arXiv:2305.13245, section 2.2.
+    """
+    shared = x.shape[2]
+    return x if shared == heads else x.repeat_interleave(heads // shared, dim=2)

@@ -83,3 +83,13 @@ def rotate(x: Tensor, by: Tensor) -> Tensor:
     first, second = x.unflatten(-1, (-1, 2)).unbind(-1)
     turned = torch.stack([first * cosine - second * sine, first * sine + second * cosine], dim=-1)
     return turned.flatten(-2).to(x.dtype)
+
+
+def rotate_halves(x: Tensor, by: Tensor) -> Tensor:
+    """Turn the pairs (0, d / 2), (1, d / 2 + 1) ... of every head, as language models have them.
+
+    Args and returns: as `rotate`.
+    """
+    cosine, sine = by[..., None, :, :].unbind(-1)
+    first, second = x.chunk(2, dim=-1)
+    return torch.cat([first * cosine - second * sine, first * sine + second * cosine], dim=-1).to(x.dtype)

@@ -7,6 +7,7 @@ from model_management.families.chroma.family import CHROMA
 from model_management.families.flux.family import FLUX
 from model_management.families.flux_control.family import FLUX_CONTROL
 from model_management.families.flux_fill.family import FLUX_FILL
+from model_management.families.lumina2.family import LUMINA2
 from model_management.families.sd3.family import SD3
 from model_management.families.sd15.family import SD15
 from model_management.families.sd15_edit.family import SD15_EDIT
@@ -39,4 +40,5 @@ FAMILIES: tuple[Family, ...] = (
     FLUX_CONTROL,
     CHROMA,
     AURAFLOW,
+    LUMINA2,
 )

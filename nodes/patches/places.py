@@ -7,6 +7,7 @@ from typing import Annotated
 from heddle.graph.declare import Number, node
 from heddle.graph.errors import GraphError
 from heddle.networks.flux import FluxConfig
+from heddle.networks.lumina import LuminaConfig
 from heddle.numerics.rope import PlaceScaling
 from heddle.wires import Model
 from model_management.patches import PlacesPatch
@@ -34,7 +35,7 @@ def scale_places(
 
     Smaller steps let it take a picture larger than those of its training for one of them.
     """
-    if not isinstance(model.config, FluxConfig):
+    if not isinstance(model.config, (FluxConfig, LuminaConfig)):
         raise GraphError(
             f"ScaleROPE changes rotary positions, but the network of {model.family.name} "
             f"({model.stored.header.path.name}) has none; leave the node out, or use a model that has them",

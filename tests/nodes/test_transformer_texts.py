@@ -11,6 +11,7 @@ import torch
 
 from heddle.graph.errors import FileProblem, GraphError, WeightsError
 from heddle.networks.clip_text import EncodedText
+from heddle.prompts.vocabularies import PieceTokenizer
 from model_management.checkpoint import OpenedCheckpoint, open_checkpoint
 from model_management.families.known import FAMILIES
 from model_management.prompt_tokens import tokenize_for
@@ -19,6 +20,7 @@ from nodes.conditioning.references import add_reference, scale_for_kontext
 from nodes.conditioning.texts import encode_prompt
 from nodes.conditioning.transformer_texts import (
     encode_flux,
+    encode_lumina2,
     encode_sd3,
     leave_out_guidance,
     set_guidance,
@@ -26,6 +28,7 @@ from nodes.conditioning.transformer_texts import (
 )
 from nodes.latent.empty import make_empty_latent, make_empty_sd3_latent
 from nodes.sampling.ksampler import ksampler
+from tests.heddle.prompts.tables import processor, trained_pieces
 from tests.model_management import tiny, tiny_transformers
 from tests.nodes.fake_context import FakeContext
 
@@ -33,9 +36,11 @@ from tests.nodes.fake_context import FakeContext
 @pytest.fixture(scope="module")
 def opened(tmp_path_factory: pytest.TempPathFactory) -> dict[str, OpenedCheckpoint]:
     folder = tmp_path_factory.mktemp("m")
+    pieces = torch.frombuffer(bytearray(trained_pieces("unigram")), dtype=torch.uint8)
     contents = {
         "flux": tiny_transformers.flux_tensors(),
         "sd3": tiny_transformers.sd3_tensors("l", "g"),
+        "lumina2": {**tiny_transformers.lumina_tensors(), "text_encoders.spiece_model": pieces},
         "bare": tiny_transformers.sd3_tensors(),
     }
     return {
@@ -113,6 +118,34 @@ def test_an_empty_text_of_sd3_is_nothing_or_an_empty_prompt(opened, ctx, clip_l,
     assert heard == wanted
 
 
+@pytest.mark.parametrize(
+    ("system_prompt", "begins", "ends"),
+    [
+        ("superior", "You are an assistant designed to generate superior images with", "prompts or user prompts."),
+        ("alignment", "You are an assistant designed to generate high-quality images with", "on textual prompts."),
+    ],
+)
+def test_lumina_reads_published_words_before_the_prompt_by_the_checkpoints_own_table(
+    system_prompt: str, begins: str, ends: str, opened, ctx, monkeypatch
+) -> None:
+    read: list[str] = []
+    encode_pieces = PieceTokenizer.encode
+
+    def encode(self: PieceTokenizer, text: str, /) -> list[int]:
+        read.append(text)
+        return encode_pieces(self, text)
+
+    monkeypatch.setattr(PieceTokenizer, "encode", encode)
+    clip = opened["lumina2"].clip
+    ((states, _more),) = encode_lumina2(system_prompt, "a cat", clip, ctx)
+    (text,) = read
+    assert text.startswith(begins) and text.endswith(f"{ends} <Prompt Start> a cat")
+    tokens = processor(trained_pieces("unigram")).EncodeAsIds(text)
+    assert states.shape == (1, 1 + len(tokens), 48)  # one stands before the text
+    ((wanted, _more),) = encode_prompt(text, clip, ctx)
+    torch.testing.assert_close(states, wanted)
+
+
 def test_a_checkpoint_without_encoders_says_so(opened, ctx) -> None:
     with pytest.raises(WeightsError, match=r"does not hold the text encoders .*; load them with TripleCLIPLoader"):
         encode_prompt("a cat", opened["bare"].clip, ctx)
@@ -152,7 +185,7 @@ def test_an_empty_latent_of_sixteen_channels() -> None:
     assert "517 x 258" in ctx.notes[0]
 
 
-@pytest.mark.parametrize("name", ["flux", "sd3"])
+@pytest.mark.parametrize("name", ["flux", "sd3", "lumina2"])
 def test_a_run_from_an_empty_latent_of_either_kind_gives_the_same(name: str, opened, ctx) -> None:
     model = opened[name].model
     width = model.config.context_width
