@@ -14,6 +14,7 @@ from torch.nn import Module
 from heddle.graph.errors import ShapeError
 from heddle.networks.hooks import NO_HOOKS, Hooks
 from heddle.numerics.attention import attending_by
+from heddle.numerics.once_per_tensor import OncePerTensor
 from heddle.samplers.conditions import Call, ConditionedDenoiser, Network, denoiser_of
 from model_management.compiled import CompilePatch, compiled_calls
 from model_management.conditioning import FOR_CONTROLS
@@ -50,10 +51,14 @@ def denoiser_for(
     kernel = next(iter(reversed(model.patches_of(KernelPatch))), None)
     places = next(iter(reversed(model.patches_of(PlacesPatch))), None)
     compiling = next(iter(reversed(model.patches_of(CompilePatch))), None)
+    moved: OncePerTensor[Tensor] = OncePerTensor()
+
+    def beside(tensor: Tensor) -> Tensor:
+        return moved((tensor,), lambda: _beside(tensor, weight))
 
     def network(x: Tensor, timesteps: Tensor, call: Call, /) -> Tensor:
         inputs: dict[str, Any] = {
-            name: _beside(tensor, weight) for name, tensor in call.inputs.items() if not name.startswith(FOR_CONTROLS)
+            name: beside(tensor) for name, tensor in call.inputs.items() if not name.startswith(FOR_CONTROLS)
         }
         concat = inputs.pop("concat", None)
         own = x.shape[1]

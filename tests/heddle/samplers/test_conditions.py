@@ -208,6 +208,17 @@ def test_a_network_is_shown_scaled_latents_and_one_timestep_for_each() -> None:
     assert shown[0][1].tolist() == [700.0] * 3
 
 
+def test_what_does_not_change_is_the_same_tensor_in_every_step() -> None:
+    recorder = Recorder()
+    sides = condition_sides(recorder, {"positive": [text(3.0), text(2.0, last_sigma=1.5)], "negative": [text(1.0)]})
+    for sigma in (2.0, 1.6, 1.0, 0.5):
+        sides(torch.rand(1, 4, 2, 2), torch.tensor(sigma), ["positive", "negative"])
+    contexts = [call.inputs["context"] for call in recorder.calls]
+    assert contexts[0] is contexts[1] is not contexts[2] is contexts[3]
+    sides(torch.rand(2, 4, 2, 2), SIGMA, ["positive", "negative"])
+    assert recorder.contexts[-1] == (6, 77, 8)
+
+
 def test_a_gain_says_how_often_the_way_from_the_negative_counts() -> None:
     def denoise(x: Tensor, sigma: Tensor, call: Call, /) -> Tensor:
         return torch.zeros_like(x) + call.inputs["context"][:, :1, :1, None]
