@@ -156,7 +156,7 @@ def measure_net_load(place: Place, runs: int) -> Measurement:
     )
 
 
-HOW_TO_INSTALL = "install what requirements-benchmarks.txt lists"
+HOW_TO_INSTALL = "install what requirements-dev.txt lists"
 
 
 def _see_room(name: str) -> None:

@@ -148,7 +148,7 @@ def test_nets_without_diffusers_are_not_measured_and_say_what_to_install(
 ) -> None:
     monkeypatch.setattr(net_speed, "find_spec", lambda name: None)
     for figure in net_speed.NET_FIGURES:
-        with pytest.raises(CannotMeasure, match="requirements-benchmarks"):
+        with pytest.raises(CannotMeasure, match="requirements-dev"):
             figure.measure(Place(scratch=tmp_path, cache=tmp_path), 5)
 
 
