@@ -225,7 +225,14 @@ def test_what_grows_cannot_be_masked() -> None:
         )  # fmt: skip
 
 
-@pytest.mark.parametrize("levels", [[1.0, 0.0, 0.5, 0.0], [0.0, 1.0], [1.0, -1.0, 0.0], [1.0, float("nan"), 0.0]])
+@pytest.mark.parametrize("levels", [[1.0, 0.0, 0.5, 0.0], [0.0, 1.0], [1.0, -1.0, 0.0]])
 def test_levels_that_nothing_leads_on_from_are_refused(levels: list[float]) -> None:
     with pytest.raises(HeddleError, match="only the last one may be"):
         SAMPLERS["euler"](perfect_denoiser, torch.ones(1), torch.tensor(levels))
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+@pytest.mark.parametrize("level", [float("nan"), float("inf")])
+def test_levels_that_are_no_numbers_are_refused(name: str, level: float) -> None:
+    with pytest.raises(HeddleError, match=r"sigmas: .* a level that is no finite number"):
+        SAMPLERS[name](perfect_denoiser, torch.ones(1), torch.tensor([level, 1.0, 0.0]))
