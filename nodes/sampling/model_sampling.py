@@ -32,6 +32,8 @@ from heddle.samplers.predictions import (
     Velocity,
 )
 from heddle.wires import Model
+from model_management.families.sdxl.playground import LATENT as PLAYGROUND_LATENT
+from model_management.family import LatentSpace
 from model_management.patches import NoisePatch
 
 #: An LCM knows every twentieth of a thousand timesteps. Source: Luo et al. 2023, arXiv:2310.04378, section 4.3.
@@ -107,13 +109,7 @@ def continuous_edm(
         case "cosmos_rflow":
             predicts = CosmosRectified(CosmosFlow(sigma_min, sigma_max))
         case _:
-            raise GraphError(
-                f"sampling: {sampling} also scales each channel of the latent in its own way, which is not supported "
-                "yet; choose another",
-                input_name="sampling",
-                found=sampling,
-                wanted="v_prediction, edm, eps or cosmos_rflow",
-            )
+            model, predicts = replace(model, own_latent=_as_playground(model)), Edm(schedule, EDM_DATA)
     return _taken_as(predicts, model, ctx)
 
 
@@ -202,6 +198,18 @@ def _taken_as(predicts: Prediction, model: Model, ctx: Context) -> Model:
             "one was trained so; if not, leave the node out"
         )
     return replace(model, predicts=predicts)
+
+
+def _as_playground(model: Model) -> LatentSpace:
+    if model.latent.channels != PLAYGROUND_LATENT.channels:
+        raise GraphError(
+            f"sampling: edm_playground_v2.5 is for models with the latents of Stable Diffusion XL, but "
+            f"{model.family.name}'s have {model.latent.channels} channels; choose another",
+            input_name="sampling",
+            found=model.family.name,
+            wanted="a model with the latents of Stable Diffusion XL",
+        )
+    return PLAYGROUND_LATENT
 
 
 def _flow(shift: float, multiplier: float) -> Flow:

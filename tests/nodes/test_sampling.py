@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -161,8 +162,18 @@ def test_noise_is_added_as_a_run_would_begin(opened: OpenedCheckpoint) -> None:
 def test_numbers_that_make_no_levels_are_refused(opened: OpenedCheckpoint, ctx: Any) -> None:
     with pytest.raises(GraphError, match=r"sigma_min is 5.0 and sigma_max 1.0"):
         continuous_edm(opened.model, "eps", 1.0, 5.0, ctx)
-    with pytest.raises(GraphError, match="scales each channel"):
-        continuous_edm(opened.model, "edm_playground_v2.5", 120.0, 0.002, ctx)
+
+
+def test_playgrounds_way_is_edm_on_latents_of_its_own(opened: OpenedCheckpoint, ctx: Any) -> None:
+    playground = continuous_edm(opened.model, "edm_playground_v2.5", 120.0, 0.002, ctx)
+    as_edm = continuous_edm(opened.model, "edm", 120.0, 0.002, ctx)
+    drawn = [sample(model, ctx, text(1)) for model in (playground, as_edm)]
+    inward = [model.latent.inward(latent) for model, latent in zip((playground, as_edm), drawn, strict=True)]
+    torch.testing.assert_close(*inward)
+    assert not torch.allclose(*drawn, atol=1e-2)
+    other = replace(opened.model, own_latent=replace(opened.model.latent, channels=16))
+    with pytest.raises(GraphError, match="sd15's have 16 channels; choose another"):
+        continuous_edm(other, "edm_playground_v2.5", 120.0, 0.002, ctx)
 
 
 @pytest.mark.parametrize("shift", [shift_sd3, shift_aura_flow])
