@@ -119,8 +119,9 @@ def positive_meets_negative() -> BeginChange:
         ) -> dict[str, Tensor]:
             if "negative" not in names:
                 raise HeddleError(
-                    "NAGuidance leads away from a negative, but this guider has none; use KSampler or CFG Guider, also "
-                    "with a cfg of 1"
+                    "NAGuidance leads away from a negative in the positive's own call, but this guider has none there; "
+                    "use KSampler or CFG Guider, also with a cfg of 1, and leave out what runs the negative apart, "
+                    "such as SkipLayerGuidanceDiTSimple"
                 )
             met: list[set[str]] = []
 
