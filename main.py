@@ -90,6 +90,7 @@ def build_worker(settings: Settings, about_to_load: Callable[[str], None] = lamb
     from execution.protection import Protection
     from execution.worker import Worker
     from heddle.media.claims import Claims
+    from heddle.numerics.attention_kernels import kernel_named
     from heddle.numerics.seals import copy_of, memory_of, seal_of
     from heddle.numerics.sizes import bytes_of
     from heddle.numerics.stored_values import read_value, to_bytes
@@ -114,7 +115,7 @@ def build_worker(settings: Settings, about_to_load: Callable[[str], None] = lamb
         folders=folders,
         weights=weights,
         fingerprint=fingerprints.of,
-        guard=node_guard,
+        guard=partial(node_guard, kernel_named(settings.attention)),
         cache=ResultCache(cache_bytes, bytes_of, settings.cache_results),
         disk=DiskCache(
             folders.user / "results",

@@ -18,6 +18,7 @@ from benchmarks.checkpoint import measure_load, measure_memory
 from benchmarks.figures import Calibration, CannotMeasure, Figure, Place, calibrate, median_of
 from benchmarks.gallery import measure_outputs_page
 from benchmarks.graphs import GRAPH_FIGURES
+from benchmarks.net_speed import NET_FIGURES
 from benchmarks.object_info import measure_object_info, measure_object_info_of_packs
 from benchmarks.page import PAGE_FIGURES
 from benchmarks.page_gestures import GESTURE_FIGURES
@@ -59,6 +60,7 @@ FIGURES = (
     Figure("events", "front desk's CPU, chain of 1,000 nodes", "ms", 50.0, measure_events),
     Figure("checkpoint_load", "SD 1.5 to its first step / plain read", "x", 1.3, measure_load),
     Figure("checkpoint_memory", "peak anonymous memory over weights", "GB", 1.0, measure_memory),
+    *NET_FIGURES,
     *GRAPH_FIGURES,
     *WATCHING_FIGURES,
     Figure("check", "1,000 nodes in a chain, checked", "ms", 15.0, measure_check),

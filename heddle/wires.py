@@ -41,6 +41,12 @@ ControlNet: TypeAlias = Annotated[Any, Wire("CONTROL_NET")]
 #: `model_management.vision.ClipVision`, and what it reads off images (`ClipVisionOutput`).
 ClipVision: TypeAlias = Annotated[Any, Wire("CLIP_VISION")]
 ClipVisionOutput: TypeAlias = Annotated[Any, Wire("CLIP_VISION_OUTPUT")]
+#: `model_management.style_models.StyleModel`.
+StyleModel: TypeAlias = Annotated[Any, Wire("STYLE_MODEL")]
+#: `model_management.gligen.Gligen`.
+Gligen: TypeAlias = Annotated[Any, Wire("GLIGEN")]
+#: `model_management.photomaker.PhotoMaker`.
+PhotoMaker: TypeAlias = Annotated[Any, Wire("PHOTOMAKER")]
 #: `model_management.weight_hooks.WeightHooks`: changes of weights that act where a conditioning carries them.
 Hooks: TypeAlias = Annotated[Any, Wire("HOOKS")]
 #: `heddle.samplers.keyframes.Keyframes`.

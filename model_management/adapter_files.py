@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -25,6 +25,7 @@ from model_management.tensor_reading import DTYPES, open_tensors
 from model_management.weight_patches import ChangeWeight, WeightPatch, refuse_unless_finite
 
 _OF_BIASES = ("diff_b", "b_norm")
+FLUX_FIRST_LAYER = "img_in.weight"
 MOST_SHOWN = 5  # keys in a report
 _SHAPE = "reshape_weight"  # the one part that is no weight: it says a shape
 
@@ -131,7 +132,7 @@ def put_adapter(
     if model is not None:
         source = match_model(file, model, used)
         if source is not None and model_strength:
-            model = model.with_patch(name, WeightPatch(source, model_strength))
+            model = model.with_patch(name, WeightPatch(source, model_strength, _new_sizes(source, model.stored)))
     if clip is not None:
         sources = match_clip(file, clip, used)
         if clip_strength:
@@ -192,7 +193,8 @@ def _match(file: AdapterFile, layers: Mapping[str, Target], net: StoredNet, used
         of_weight = {word: key for word, key in words.items() if word not in _OF_BIASES and word != _SHAPE}
         of_bias = {word: key for word, key in words.items() if word in _OF_BIASES}
         bias = Target(target.bias, target.rows, target.is_swapped)
-        for part in (Part(layer, target, of_weight, shapes.get(layer)), Part(layer, bias, of_bias)):
+        shape = shapes.get(layer) or _unsaid_shape(file, words, target, net)
+        for part in (Part(layer, target, of_weight, shape), Part(layer, bias, of_bias)):
             weight = part.target.weight
             if not part.keys or weight not in net.shapes:
                 continue
@@ -253,3 +255,26 @@ def _widened_shapes(file: AdapterFile) -> dict[str, tuple[int, ...]]:
         return {}
     with open_tensors(file.header) as tensors:
         return {layer: tuple(int(n) for n in tensors.get_tensor(key).flatten()) for layer, key in keys.items()}
+
+
+def _unsaid_shape(
+    file: AdapterFile, words: Mapping[str, str], target: Target, net: StoredNet
+) -> tuple[int, ...] | None:
+    """The first layer's shape with an adapter of FLUX.1 that shows it a picture too, in files that do not say it."""
+    have = net.shapes.get(target.weight, ())
+    if target.weight != FLUX_FIRST_LAYER or not {"up", "down"} <= words.keys():
+        return None
+    rows, columns = file.header.shape(words["up"])[:1], file.header.shape(words["down"])[1:]
+    return (*rows, *columns) if rows == have[:1] and len(columns) == 1 and columns > have[1:] else None
+
+
+def _new_sizes(source: AdapterSource, net: StoredNet) -> Any:
+    """The config of a net whose weights an adapter widens; None for one that it leaves as wide as it is."""
+    shapes = {name: part.shape for name, parts in source.parts.items() for part in parts if part.shape is not None}
+    if all(net.shapes[name] == shape for name, shape in shapes.items()):
+        return None
+    tensors = {
+        net.key_of(name): replace(net.entry(name), shape=net.part.place(name).whole_shape(shape))
+        for name, shape in shapes.items()
+    }
+    return net.part.config(replace(net.header, tensors={**net.header.tensors, **tensors}), net.part.prefix)

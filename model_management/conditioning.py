@@ -3,8 +3,9 @@
 An entry is `[states, more]`. Of `more`, read here: "area" (height, width, top, left in cells, or ("percentage", ...) in
 shares of the picture), "strength", "mask" with "mask_strength" and "set_area_to_bounds", "start_percent",
 "end_percent" (the part of the run that it counts in), "clip_start_percent", "clip_end_percent" (the part that its text
-was encoded for), "step_span" (first step, the one after the last, all steps), "gain", "hooks", "default". Everything
-else is the family's, see `Family.read_entry`.
+was encoded for), "step_span" (first step, the one after the last, all steps), "gain", "control", "gligen", "hooks",
+"default"; "cross_attn_controlnet" and "pooled_output_controlnet", a text that only control nets read. Everything else
+is the family's, see `Family.read_entry`.
 """
 
 from __future__ import annotations
@@ -21,9 +22,13 @@ from heddle.samplers.conditions import Area, Condition
 from heddle.samplers.fitting import fit_mask
 from model_management.family import RunFacts
 from model_management.handles import Model
+from model_management.picture_vectors import SHOWN
 
 #: A mask's bounding box is at least so many cells high and wide: smaller pieces say nothing to a network.
 LEAST_BOUNDS = 8
+
+#: What stands before the names of inputs that control nets read in the place of the network's.
+FOR_CONTROLS = "control_"
 
 
 def conditions_for(model: Model, conditioning: Sequence[Any], run: RunFacts, name: str) -> list[Condition]:
@@ -33,7 +38,7 @@ def conditions_for(model: Model, conditioning: Sequence[Any], run: RunFacts, nam
         name: of the input that it came in by, for messages.
     Raises: GraphError or ShapeError, if an entry is none.
     """
-    facts = replace(run, side=name)
+    facts = replace(run, side=name, config=model.config, header=model.stored.header)
     return [_condition(model, entry, facts, f"{name}, entry {number}") for number, entry in enumerate(conditioning)]
 
 
@@ -44,6 +49,8 @@ def _condition(model: Model, entry: Any, run: RunFacts, place: str) -> Condition
         raise GraphError(f"{place}: a text with its options is wanted, found {type(entry).__name__}") from None
     if states.ndim != 3:
         raise ShapeError(f"{place}: shape {list(states.shape)}, wanted [B, T, D]", wanted="[B, T, D]", got=states.shape)
+    if SHOWN in more and not model.family.shown_pictures:
+        run.note(f"{place}: the images of unCLIPConditioning have no effect, since {model.family.name} is shown none")
     height, width = run.shape[-2:]
     mask = more.get("mask")
     grid = None
@@ -57,18 +64,28 @@ def _condition(model: Model, entry: Any, run: RunFacts, place: str) -> Condition
     first_sigma = percent_to_sigma(max(starts)) if starts else math.inf
     last_sigma = percent_to_sigma(min(ends)) if ends else 0.0
     return Condition(
-        inputs=model.family.read_entry(states, more, run),
+        inputs={**model.family.read_entry(states, more, run), **_for_controls(model, more, run)},
         area=_area(more, grid, height, width),
         strength=more.get("strength", 1.0),
         mask=grid,
         first_sigma=min(first_sigma, highest),
         last_sigma=max(last_sigma, lowest),
         control=more.get("control"),
+        boxes=more.get("gligen"),
         weight_hooks=more.get("hooks"),
         is_default=bool(more.get("default")),
         gain=more.get("gain", 1.0),
         may_repeat_text=model.family.may_repeat_text,
     )
+
+
+def _for_controls(model: Model, more: Mapping[str, Any], run: RunFacts) -> dict[str, Tensor]:
+    """The same inputs as the network's, of a text that only control nets read; none where there is no such text."""
+    if more.get("control") is None or "cross_attn_controlnet" not in more:
+        return {}
+    shown = {**more, "pooled_output": more["pooled_output_controlnet"]}
+    inputs = model.family.read_entry(more["cross_attn_controlnet"], shown, run)
+    return {FOR_CONTROLS + name: inputs[name] for name in ("context", "vector") if name in inputs}
 
 
 def _levels_of_steps(span: tuple[int, int, int], model: Model, run: RunFacts) -> tuple[float, float]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
 import torch
@@ -11,10 +13,21 @@ from torch.nn import Module
 
 from heddle.graph.errors import ShapeError
 from heddle.networks.hooks import NO_HOOKS, Hooks
+from heddle.numerics.attention import attending_by
+from heddle.numerics.once_per_tensor import OncePerTensor
 from heddle.samplers.conditions import Call, ConditionedDenoiser, Network, denoiser_of
+from model_management.compiled import CompilePatch, compiled_calls
+from model_management.conditioning import FOR_CONTROLS
 from model_management.control_run import AskControls, Note, no_controls
 from model_management.handles import Model
-from model_management.patches import AttentionInputPatch, AttentionPatch, HooksPatch, NetworkPatch
+from model_management.patches import (
+    AttentionInputPatch,
+    AttentionPatch,
+    HooksPatch,
+    KernelPatch,
+    NetworkPatch,
+    PlacesPatch,
+)
 
 
 def denoiser_for(
@@ -35,9 +48,18 @@ def denoiser_for(
     config = model.config
     weight = next(net.parameters())
     hooks_at = hooks_of(model)
+    kernel = next(iter(reversed(model.patches_of(KernelPatch))), None)
+    places = next(iter(reversed(model.patches_of(PlacesPatch))), None)
+    compiling = next(iter(reversed(model.patches_of(CompilePatch))), None)
+    moved: OncePerTensor[Tensor] = OncePerTensor()
+
+    def beside(tensor: Tensor) -> Tensor:
+        return moved((tensor,), lambda: _beside(tensor, weight))
 
     def network(x: Tensor, timesteps: Tensor, call: Call, /) -> Tensor:
-        inputs: dict[str, Any] = {name: _beside(tensor, weight) for name, tensor in call.inputs.items()}
+        inputs: dict[str, Any] = {
+            name: beside(tensor) for name, tensor in call.inputs.items() if not name.startswith(FOR_CONTROLS)
+        }
         concat = inputs.pop("concat", None)
         own = x.shape[1]
         whole = x.to(weight) if concat is None else torch.cat([x.to(weight), concat], dim=1)
@@ -71,7 +93,13 @@ def denoiser_for(
         hooks = hooks_at(call)
         if hooks != NO_HOOKS:
             inputs["hooks"] = hooks
-        return net(whole, timesteps.to(weight.device), **inputs).to(x)
+        if places is not None:
+            inputs["scaling"] = places.scaling
+        run = net
+        if compiling is not None and hooks == NO_HOOKS:  # hooks are made anew for each call, and so would be the code
+            run = partial(compiled_calls(type(net), config, compiling.backend), net)
+        with nullcontext() if kernel is None else attending_by(kernel.kernel):
+            return run(whole, timesteps.to(weight.device), **inputs).to(x)
 
     whole: Network = network
     for patch in model.patches_of(NetworkPatch):

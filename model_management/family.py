@@ -88,12 +88,14 @@ class NetPart:
 class RowReading:
     """layout: what stands around a prompt's tokens. vocabulary: the table that they are numbered by.
 
-    hides_padding: what fills the row up is not looked at by the encoder, and its states are zeros.
+    hides_padding: what fills the row up is not looked at by the encoder.
+    zeros_padding: and its states are zeros.
     """
 
     layout: SequenceLayout
     vocabulary: Vocabulary
     hides_padding: bool = False
+    zeros_padding: bool = False
 
 
 @dataclass(frozen=True)
@@ -151,6 +153,8 @@ class RunFacts:
     seed: of the run's noise.
     sigmas: the levels of the run; of one that takes some of the steps of another, all of that one's. None = not known.
     first_sigma: the highest level of the run.
+    config, header: sizes of the network, and of the file that it lies in; None where nobody asks.
+    note: takes a line for the person who runs it.
     """
 
     shape: tuple[int, ...]
@@ -161,10 +165,10 @@ class RunFacts:
     seed: int = 0
     sigmas: Tensor | None = None
     first_sigma: float = math.inf
+    config: Any = None
+    header: Header | None = None
+    note: Callable[[str], None] = lambda text: None
 
-
-#: A family's text encoders are told from all others by themselves, whatever word is chosen where they are loaded.
-ANY_TYPE = "*"
 
 #: From one entry of a conditioning, its states [B, T, D] and what belongs to them by name, to what the network takes
 #: beside latent and time, by its keyword.
@@ -205,10 +209,12 @@ class Family:
     told_latent: its latents where a file says its own.
     native_px: side of the pictures that the published model was trained on.
     read_entry: what of a conditioning the network takes.
+    shown_pictures: of that, also what a vision encoder read off pictures.
     may_repeat_text: a text and its repetition say the same to the network. Not where text and picture share one
         attention: there a text that is said twice weighs twice.
     join: what it reads of several text encoders.
-    text_type: the word of the nodes that load text encoders alone for the families that read these, or `ANY_TYPE`.
+    text_type: the word of the nodes that load text encoders alone for the families that read these.
+    any_text_type: its text encoders are told from all others by themselves, whatever word is chosen there.
     """
 
     name: str
@@ -220,9 +226,11 @@ class Family:
     predicts: Prediction
     native_px: int
     read_entry: ReadEntry = text_alone
+    shown_pictures: bool = False
     may_repeat_text: bool = True
     join: JoinTexts = only_text
     text_type: str = ""
+    any_text_type: bool = False
     network_signs: tuple[Sign, ...] = ()
     told_prediction: TellPrediction = as_published
     told_latent: TellLatent = familys_own

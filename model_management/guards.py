@@ -1,4 +1,4 @@
-"""What a node runs under: no gradients, and an out-of-memory that says what was asked and what was free."""
+"""What a node runs under: no gradients, one kernel of attention, and errors that say what memory was asked and free."""
 
 from __future__ import annotations
 
@@ -9,23 +9,29 @@ import psutil
 import torch
 
 from heddle.graph.errors import OutOfMemory
+from heddle.numerics.attention import AttentionKernel, attending_by, torch_attention
 
 _UNITS = {"bytes": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
 
 
 class node_guard:
-    """Run a node without recording gradients.
+    """Run a node without recording gradients, with attention by one kernel where a model asks for no other.
 
     Raises: OutOfMemory, in place of the various errors by which torch and Python say so.
     """
 
-    __slots__ = ("_mode",)
+    __slots__ = ("_attention", "_mode")
+
+    def __init__(self, kernel: AttentionKernel = torch_attention) -> None:
+        self._attention = attending_by(kernel)
 
     def __enter__(self) -> None:
         self._mode = torch.inference_mode()
         self._mode.__enter__()
+        self._attention.__enter__()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
+        self._attention.__exit__(None, None, None)
         self._mode.__exit__(kind, error, trace)
         if error is None:
             return

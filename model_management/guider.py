@@ -20,6 +20,7 @@ from model_management.control import shared_controls
 from model_management.control_run import Note, hold_controls
 from model_management.denoiser import denoiser_for
 from model_management.family import RunFacts
+from model_management.gligen_run import hold_boxes, shared_boxes
 from model_management.handles import Model
 from model_management.hooked_nets import hold_nets
 from model_management.mask_remarks import remarks_on_areas, remarks_on_masks
@@ -80,17 +81,18 @@ class Guider:
         guidance = self.model.patches_of(GuidancePatch)
         sides = {name: side for patch in guidance for name, side in patch.sides.items()} | dict(self.sides)
         conditions = {
-            name: conditions_for(self.model_of(name), side, run, name) for name, side in shared_controls(sides).items()
+            name: conditions_for(self.model_of(name), side, run, name)
+            for name, side in shared_boxes(shared_controls(sides)).items()
         }
         shown = [(self.model_of(name), one) for name, side in conditions.items() for one in side]
-        controlled = [(model, one) for model, one in shown if one.control is not None]
         for line in (*remarks_on_masks(self.sides, run), *remarks_on_areas(conditions, run)):
             note(line)
         with ExitStack() as stack:
-            ask = stack.enter_context(hold_controls(controlled, run.shape, weights, note, on_part))
+            ask = stack.enter_context(hold_controls(shown, run.shape, weights, note, on_part))
+            boxes = stack.enter_context(hold_boxes(shown, run.shape, weights, on_part))
 
             def make(changed: Model, net: Module) -> ConditionedDenoiser:
-                return denoiser_for(changed, net, ask, note)
+                return denoiser_for(changed if boxes is None else changed.with_patch("gligen", boxes), net, ask, note)
 
             guesses: dict[int, SideGuesses] = {}
             for model in (self.model, *self.other_models.values()):

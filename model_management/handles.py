@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
 from heddle.graph.errors import GraphError
+from heddle.networks.causal_text import CausalTextConfig
 from heddle.networks.clip_text import ClipTextConfig
 from heddle.networks.small_vae import SmallVaeConfig
 from heddle.networks.t5 import T5Config
@@ -62,11 +63,11 @@ class Model:
 
     def with_patch(self, name: str, patch: object) -> Model:
         """A copy with one thing more put in, after what is in it."""
-        return replace(self, patches=(*self.patches, (name, patch)))
+        return self._with_patches((*self.patches, (name, patch)))
 
     def without_patch(self, name: str) -> Model:
         """A copy without what was put in under this name."""
-        return replace(self, patches=tuple(each for each in self.patches if each[0] != name))
+        return self._with_patches(tuple(each for each in self.patches if each[0] != name))
 
     def placed(self, *, on_cpu: bool) -> Model:
         """A copy whose net runs on the CPU, or where the ledger's device is."""
@@ -81,10 +82,17 @@ class Model:
         """What changes the weights of the net, in order."""
         return tuple(self.patches_of(WeightPatch))
 
+    def _with_patches(self, patches: tuple[tuple[str, object], ...]) -> Model:
+        changed = replace(self, patches=patches)
+        before, after = (
+            [patch.config for patch in model.weight_patches if patch.config is not None] for model in (self, changed)
+        )
+        return replace(changed, config=(after or [self.stored.config])[-1]) if before or after else changed
+
 
 @dataclass(frozen=True)
 class TextEncoder:
-    """One text encoder of a `Clip`. Held, it gives a `ClipText` or a `T5`.
+    """One text encoder of a `Clip`. Held, it gives a `ClipText`, a `T5` or a `CausalText`.
 
     part: which encoder it is, and how it is used where nobody says otherwise.
     last_layer: the layer whose output is used, -1 = the last.
@@ -93,7 +101,7 @@ class TextEncoder:
 
     stored: StoredNet
     part: TextPart
-    config: ClipTextConfig | T5Config
+    config: ClipTextConfig | T5Config | CausalTextConfig
     last_layer: int
     patches: tuple[tuple[str, WeightPatch], ...] = ()
 

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from model_management.signs import Sign, columns, either, has, has_ending, has_prefix
+from model_management.signs import Sign, either, has, has_ending, has_prefix
 
 UNET = "model.diffusion_model."
 UNET_IN = f"{UNET}input_blocks.0.0.weight"
-UNET_TEXT = f"{UNET}middle_block.1.transformer_blocks.0.attn2.to_k.weight"
 # The tokens of the text encoders of Stable Diffusion 1, 2, XL and its refiner.
 TOKENS = (
     "cond_stage_model.transformer.text_model.embeddings.token_embedding.weight",
@@ -47,11 +46,10 @@ def network(title: str, *keys: str) -> KnownLayout:
 
 
 KNOWN_LAYOUTS = (
-    KnownLayout("Stable unCLIP", (has(f"{UNET}label_emb.0.0.weight"), columns(UNET_TEXT, 1024))),
     KnownLayout(
         "a ControlNet",
-        (either(*map(has_prefix, ("control_model.", "zero_convs.", "controlnet_cond_embedding."))),),
-        "put it into the controlnet folder and load it with ControlNetLoader",
+        (either(*map(has_prefix, ("control_model.", "zero_convs.", "controlnet_")), has("lora_controlnet")),),
+        "put it into the controlnet folder and load it with ControlNetLoader, beside a checkpoint",
     ),
     KnownLayout(
         "a checkpoint with a UNet of Stable Diffusion's kind",
@@ -75,7 +73,8 @@ KNOWN_LAYOUTS = (
     ),
     network("a network of FLUX.1's layout", "double_blocks.0.img_attn.qkv.weight", "vector_in.in_layer.weight"),
     network("a network of AuraFlow's layout", "double_layers.0.attn.w1q.weight"),
-    network("Lumina Image 2", "cap_embedder.1.weight", "noise_refiner.0.attention.qkv.weight"),
+    network("a network of Lumina Image 2's layout", "cap_embedder.1.weight", "layers.0.adaLN_modulation.1.weight"),
+    network("Z-Image", "cap_embedder.1.weight", "noise_refiner.0.attention.qkv.weight"),
     network("LTX-Video", "patchify_proj.weight", "adaln_single.linear.weight"),
     network("Qwen-Image", "txt_norm.weight", "transformer_blocks.0.attn.add_k_proj.weight"),
     network("Wan video", "patch_embedding.weight", "text_embedding.0.weight", "head.modulation"),
@@ -83,7 +82,7 @@ KNOWN_LAYOUTS = (
     KnownLayout(
         "a LoRA or another small change to a model",
         (has_ending(*ADAPTER_ENDINGS),),
-        "put it into the loras folder and load it with LoraLoader",
+        "put it into the loras folder and load it with LoraLoader, beside a checkpoint",
     ),
     KnownLayout(
         "a textual inversion",

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from itertools import count, takewhile
+from itertools import count
 
 from heddle.networks.clip_text import ClipTextConfig
-from heddle.networks.control import ControlNetConfig
 from heddle.networks.unet import Depths, UNetConfig
 from heddle.networks.vae import VaeConfig
 from model_management.header import Header
@@ -98,17 +97,6 @@ def _first_transformer(header: Header, prefix: str) -> str:
     ending = ".transformer_blocks.0.attn2.to_k.weight"
     found = (key for key in header.tensors if key.startswith(prefix) and key.endswith(ending))
     return next(found, f"{prefix}middle_block.1{ending}").removesuffix(ending.removeprefix("."))
-
-
-def control_config(header: Header, prefix: str) -> ControlNetConfig:
-    """The control net below `prefix`: the UNet that it copies, and the layers that read the hint."""
-    layers = (f"{prefix}input_hint_block.{number}.weight" for number in count(0, 2))
-    *shapes, _last = [header.shape(name) for name in takewhile(header.__contains__, layers)]
-    return ControlNetConfig(
-        unet=unet_config(header, prefix),
-        hint_channels=header.shape(f"{prefix}input_hint_block.0.weight")[1],
-        hint_widths=tuple(shape[0] for shape in shapes),
-    )
 
 
 def vae_config(header: Header, prefix: str) -> VaeConfig:

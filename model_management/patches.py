@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from heddle.networks.hooks import ChangeInputs, Hooks, ReplaceAttention
+from heddle.numerics.attention import AttentionKernel
+from heddle.numerics.rope import PlaceScaling
 from heddle.samplers.conditions import Call, Network
 from heddle.samplers.guiders import BeginChange
 from heddle.samplers.keeping import MaskAtLevel
@@ -77,6 +79,21 @@ class HooksPatch:
     """
 
     at: Callable[[Call], Hooks]
+
+
+@dataclass(frozen=True)
+class KernelPatch:
+    """Computes the net's attention; the last one counts. name: by which it was chosen."""
+
+    kernel: AttentionKernel
+    name: str
+
+
+@dataclass(frozen=True)
+class PlacesPatch:
+    """Changes the places that a transformer's tokens are told; the last one counts."""
+
+    scaling: PlaceScaling
 
 
 def with_hooks(call: Call, hooks: Hooks) -> Call:

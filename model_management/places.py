@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 
@@ -15,6 +17,7 @@ class Place:
     share, shares: of the rows of the file's tensor it is this one of so many equal shares, counted from 0.
     is_turned: the file has it with rows and columns exchanged.
     is_flat: the file has the matrix of a linear layer where the net has a convolution of one pixel.
+    rest: names of further tensors there, whose rows follow in the net's.
     """
 
     key: str
@@ -22,9 +25,14 @@ class Place:
     shares: int = 1
     is_turned: bool = False
     is_flat: bool = False
+    rest: tuple[str, ...] = ()
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        return (self.key, *self.rest)
 
     def whole_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """The shape that the file's tensor has when the net's own has this one."""
+        """The shape that the file's tensor, or all of them together, have when the net's own has this one."""
         turned = shape[::-1] if self.is_turned else shape[:2] if self.is_flat else shape
         return (turned[0] * self.shares, *turned[1:]) if self.shares > 1 else turned
 
@@ -34,6 +42,12 @@ class Place:
         if self.is_flat:
             return part[:, :, None, None]
         return part.t() if self.is_turned else part
+
+    def read(self, get: Callable[[str], Tensor], prefix: str) -> Tensor:
+        """The net's tensor; `get` gives one of the file's by its name."""
+        if not self.rest:
+            return self.taken(get(prefix + self.key))
+        return torch.cat([get(prefix + key) for key in self.keys])
 
     def put(self, whole: Tensor, part: Tensor) -> None:
         """Write the net's tensor to where it lies in the file's."""
@@ -73,6 +87,7 @@ _OPEN_CLIP_VISION = {
     "vision_model.post_layernorm.bias": "ln_post.bias",
 }
 _VISION_LAYERS = "vision_model.encoder.layers."
+_STYLE_LAYERS = "transformer_layes.layers."
 
 
 def in_open_clip(name: str) -> Place:
@@ -89,10 +104,17 @@ def in_open_clip_vision(name: str) -> Place:
     return _layer(name, _VISION_LAYERS) if name.startswith(_VISION_LAYERS) else Place(_OPEN_CLIP_VISION[name])
 
 
-def _layer(name: str, layers: str) -> Place:
+def in_style_adapter(name: str) -> Place:
+    """The style adapter, whose layers are written as OpenCLIP's are."""
+    if name == "proj.weight":
+        return Place("proj", is_turned=True)
+    return _layer(name, _STYLE_LAYERS, "transformer_layes.") if name.startswith(_STYLE_LAYERS) else Place(name)
+
+
+def _layer(name: str, layers: str, theirs: str = "transformer.resblocks.") -> Place:
     number, _, inner = name.removeprefix(layers).partition(".")
     module, _, kind = inner.rpartition(".")
-    layer = f"transformer.resblocks.{number}"
+    layer = f"{theirs}{number}"
     if module.startswith("self_attn.") and (last := module.removeprefix("self_attn.")) in _QKV:
         return Place(f"{layer}.attn.in_proj_{kind}", _QKV.index(last), len(_QKV))
     return Place(f"{layer}.{_OPEN_CLIP_LAYER[module]}.{kind}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from heddle.graph.errors import GraphError
@@ -15,7 +15,7 @@ from heddle.prompts.vocabularies import find_tokenizer
 from heddle.prompts.words import Tokenizer
 from model_management.embedding_files import read_embedding_file
 from model_management.handles import Clip, TextEncoder
-from model_management.stored_vocabulary import stored_tokenizer
+from model_management.stored_vocabulary import places_around, stored_tokenizer
 
 #: Prompts that people write have one to four chunks of 75 tokens. Each more makes every step slower, and a text of
 #: hundreds is a file pasted by mistake.
@@ -78,6 +78,23 @@ def tokenize_for(
     return ClipTokens(chunks, list(notes))
 
 
+#: Encoders of T5's kind, by their names in this ecosystem.
+T5_KIN = ("t5xxl", "pile_t5xl", "t5base", "mt5xl", "umt5xxl")
+
+
+def with_t5_padding(clip: Clip, padding: int, at_least: int) -> Clip:
+    """A copy whose encoders of T5's kind read rows of at least so many tokens, with at least so much padding."""
+
+    def changed(encoder: TextEncoder) -> TextEncoder:
+        row = encoder.part.row
+        if row is None or encoder.part.name not in T5_KIN:
+            return encoder
+        layout = replace(row.layout, padding=padding, at_least=at_least)
+        return replace(encoder, part=replace(encoder.part, row=replace(row, layout=layout)))
+
+    return replace(clip, encoders=tuple(map(changed, clip.encoders)))
+
+
 def _tokenized(encoder: TextEncoder, text: str, embeddings: list[Path], tables: list[Path]) -> TokenizedPrompt:
     part, width = encoder.part, encoder.config.width
     if part.row is None:
@@ -86,7 +103,8 @@ def _tokenized(encoder: TextEncoder, text: str, embeddings: list[Path], tables: 
     header, prefix = encoder.stored.header, encoder.stored.part.prefix
 
     def stored() -> Tokenizer | None:
-        return stored_tokenizer(header, prefix) or stored_tokenizer(header, prefix.removesuffix("transformer."))
+        found = (stored_tokenizer(header, place) for place in (prefix, *places_around(prefix)))
+        return next((tokenizer for tokenizer in found if tokenizer is not None), None)
 
     tokenizer = find_tokenizer(part.row.vocabulary, tables, stored=stored)
     find = EmbeddingFinder(embeddings, read_embedding_file, key=part.name, width=width)

@@ -58,15 +58,6 @@ def _fits(shape: tuple[int, ...], dims: tuple[int | None, ...]) -> bool:
     return len(shape) == len(dims) and all(wanted in (None, size) for wanted, size in zip(dims, shape, strict=True))
 
 
-def columns(key: str, count: int) -> Sign:
-    """The tensor is there and its second dimension has this size."""
-
-    def check(header: Header) -> bool:
-        return key in header and header.tensors[key].shape[1:2] == (count,)
-
-    return check
-
-
 def joined_columns(ending: str, *others: str) -> Sign:
     """Tensors whose names end so have as many columns as all the others together: they take what those give."""
 

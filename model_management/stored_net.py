@@ -52,8 +52,8 @@ class StoredNet:
 
     @property
     def key(self) -> tuple[object, ...]:
-        """Equal for nets with equal weights, also where a file was opened twice."""
-        return (self.header.stamps, self.part.prefix, self.dtype)
+        """Equal for equal nets with equal weights, also where a file was opened twice."""
+        return (self.header.stamps, self.part.prefix, self.part.build, self.dtype)
 
     @cached_property
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -80,6 +80,11 @@ class StoredNet:
         """What the file calls the tensor in which the net's lies."""
         return self.part.prefix + self.part.place(name).key
 
+    @property
+    def used_keys(self) -> set[str]:
+        """The file's names of all tensors that the net takes from it."""
+        return {self.part.prefix + key for name in self.shapes for key in self.part.place(name).keys}
+
     def entry(self, name: str) -> TensorEntry:
         return self.header.tensors[self.key_of(name)]
 
@@ -92,7 +97,7 @@ class StoredNet:
         file = self.header.path
         for name, shape in self.shapes.items():
             key, wanted = self.key_of(name), self.part.place(name).whole_shape(shape)
-            found = self.header.shape(key)
+            found = self._found_shape(name)
             if found != wanted:
                 raise WeightsError(
                     f"{file.name}: {key} has shape {list(found)}, but the net that its other tensors describe wants "
@@ -108,6 +113,14 @@ class StoredNet:
                     file=file,
                     key=key,
                 )
+
+    def _found_shape(self, name: str) -> tuple[int, ...]:
+        """Of what the file has for a tensor of the net. Raises: WeightsError, if it is not there."""
+        first, *rest = (self.header.shape(self.part.prefix + key) for key in self.part.place(name).keys)
+        odd = next((shape for shape in rest if shape[1:] != first[1:]), None)
+        if not rest or odd is not None:
+            return odd or first
+        return (sum(shape[0] for shape in (first, *rest)), *first[1:])
 
     def build(self) -> nn.Module:
         """The net on the meta device: its shape without its weights."""
@@ -143,7 +156,7 @@ class StoredNet:
         Raises: WeightsError, if the file has changed since its header was read, or cannot be read.
         """
         with open_tensors(self.header) as tensors:
-            yield lambda name: self.part.place(name).taken(tensors.get_tensor(self.key_of(name)))
+            yield lambda name: self.part.place(name).read(tensors.get_tensor, self.part.prefix)
 
     def _read(self, names: Sequence[str], device: torch.device, dtype: torch.dtype) -> Iterator[tuple[str, Tensor]]:
         """Copies of the named tensors, in that order, a few of them made at once."""

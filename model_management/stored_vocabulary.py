@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from heddle.prompts.gguf_table import read_gguf_tokenizer
 from heddle.prompts.vocabularies import PieceTokenizer
 from heddle.prompts.words import Tokenizer
@@ -10,6 +12,14 @@ from model_management.tensor_reading import open_tensors
 
 _MODEL = "spiece_model"  # a SentencePiece model file's bytes as a tensor
 LARGEST_MODEL_BYTES = 100_000_000
+
+
+def places_around(prefix: str) -> Iterator[str]:
+    """What is left of a prefix when its last name is taken off, then the next: `a.b.` gives `a.` and the empty one."""
+    while prefix:
+        prefix = prefix.removesuffix(".").rpartition(".")[0]
+        prefix += "." if prefix else ""
+        yield prefix
 
 
 def stored_tokenizer(header: Header, prefix: str = "") -> Tokenizer | None:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from heddle.graph.errors import GraphError, ShapeError
+from heddle.networks.causal_text import CausalText
 from heddle.networks.clip_text import ClipText, EncodedText
 from heddle.networks.t5 import T5
 from heddle.numerics.emphasis import Emphasis
@@ -120,14 +121,14 @@ def _empty_chunk(encoder: TextEncoder, length: int) -> list[int | Tensor]:
     row = encoder.part.row
     if row is not None:
         layout = row.layout
-        ends = [] if layout.end is None else [layout.end]
-        return [*ends, *[layout.pad] * (length - len(ends))]
+        around = [each for each in (layout.start, layout.end) if each is not None]
+        return [*around, *[layout.pad] * (length - len(around))]
     end = encoder.config.vocabulary - 1
     pad = end if encoder.part.pad == END else encoder.part.pad  # a smaller vocabulary has its own end
     return [end - 1, end, *[pad] * (length - 2)]
 
 
-def _encode(encoder: TextEncoder, net: ClipText | T5, words: list[list[int | Tensor]]) -> EncodedText:
+def _encode(encoder: TextEncoder, net: ClipText | T5 | CausalText, words: list[list[int | Tensor]]) -> EncodedText:
     place = next(net.parameters())
     # A learned word has no number; 0 stands in, which ends no text.
     numbers = [[word if isinstance(word, int) else 0 for word in chunk] for chunk in words]
@@ -137,14 +138,16 @@ def _encode(encoder: TextEncoder, net: ClipText | T5, words: list[list[int | Ten
         for column, word in enumerate(chunk):
             if isinstance(word, Tensor):
                 vectors[row, column] = word.to(place)
-    if isinstance(net, T5) and encoder.part.row is not None and encoder.part.row.hides_padding:
-        allowed = _up_to_end(tokens, encoder.part.row.layout)
-        text = net(tokens, layer=encoder.last_layer, with_norm=encoder.part.with_norm, vectors=vectors, allowed=allowed)
-        return EncodedText(text.states * allowed[..., None], text.pooled)
-    return net(tokens, layer=encoder.last_layer, with_norm=encoder.part.with_norm, vectors=vectors)
+    part, row = encoder.part, encoder.part.row
+    if isinstance(net, ClipText) or row is None or not row.hides_padding:
+        return net(tokens, layer=encoder.last_layer, with_norm=part.with_norm, vectors=vectors)
+    allowed = torch.tensor([_is_text(chunk, row.layout) for chunk in words], device=place.device)
+    text = net(tokens, layer=encoder.last_layer, with_norm=part.with_norm, vectors=vectors, allowed=allowed)
+    return EncodedText(text.states * allowed[..., None], text.pooled) if row.zeros_padding else text
 
 
-def _up_to_end(tokens: Tensor, layout: SequenceLayout) -> Tensor:
-    """[B, T], bool: each row's tokens up to its first end."""
-    ends = tokens == layout.end
-    return ends.cumsum(dim=1) - ends.int() == 0
+def _is_text(chunk: list[int | Tensor], layout: SequenceLayout) -> list[bool]:
+    """Of each token of a row, whether it is the text's: those up to the first end, or before the first padding."""
+    last = layout.pad if layout.end is None else layout.end
+    length = next((at for at, word in enumerate(chunk) if isinstance(word, int) and word == last), len(chunk))
+    return [at < length or (at == length and layout.end is not None) for at in range(len(chunk))]

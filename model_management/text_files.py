@@ -5,22 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from heddle.graph.errors import GraphError, WeightsError
 from model_management.checkpoint import text_encoder
-from model_management.family import ANY_TYPE, Family, TextPart, describe_names
+from model_management.family import Family, TextPart, describe_names
 from model_management.handles import Clip
 from model_management.header import Header, read_header
 from model_management.net_sizes import clip_text_config, open_clip_text_config
 from model_management.places import Place, as_named, in_open_clip
-from model_management.transformer_sizes import t5_config
+from model_management.transformer_sizes import gemma2_config, t5_config
 
 #: By the width of their tokens, which published encoders of one kind differ in.
 NAMES = {768: "l", 1024: "h", 1280: "g"}
 #: Stable Diffusion 2 reads OpenCLIP-H's second last layer, so files of diffusers leave its last one out.
 LAYERS_WITHOUT_LAST = {"h": 23}
 T5_NAMES = {4096: "t5xxl", 2048: "pile_t5xl"}
+GEMMA_NAMES = {2304: "gemma2_2b"}
 
 
 class TextLayout(NamedTuple):
@@ -29,17 +30,18 @@ class TextLayout(NamedTuple):
     tokens: str
     config: Callable[[Header, str], Any]
     place: Callable[[str], Place]
-    is_t5: bool = False
+    kind: Literal["clip", "t5", "gemma"] = "clip"
 
     @property
     def names(self) -> dict[int, str]:
-        return T5_NAMES if self.is_t5 else NAMES
+        return {"clip": NAMES, "t5": T5_NAMES, "gemma": GEMMA_NAMES}[self.kind]
 
 
 LAYOUTS = (
     TextLayout("text_model.embeddings.token_embedding.weight", clip_text_config, as_named),
     TextLayout("token_embedding.weight", open_clip_text_config, in_open_clip),
-    TextLayout("shared.weight", t5_config, as_named, is_t5=True),
+    TextLayout("shared.weight", t5_config, as_named, "t5"),
+    TextLayout("model.embed_tokens.weight", gemma2_config, as_named, "gemma"),
 )
 
 
@@ -92,7 +94,7 @@ def find_text_encoder(path: Path | str) -> tuple[Header, TextLayout, str, str]:
             return header, layout, layout.names[width], key.removesuffix(layout.tokens)
     raise WeightsError(
         f"{header.path.name} holds no text encoder known here: it holds {describe_names(header)}; "
-        "choose a file with CLIP-L, OpenCLIP-H, OpenCLIP-bigG or T5",
+        "choose a file with CLIP-L, OpenCLIP-H, OpenCLIP-bigG, T5 or Gemma 2",
         file=header.path,
     )
 
@@ -104,7 +106,7 @@ def _readable(family: Family) -> str:
 
 def _reader_of(names: set[str], type: str, families: Sequence[Family]) -> Family:
     of_type = [family for family in families if family.text_type == type]
-    for family in (*of_type, *(family for family in families if family.text_type == ANY_TYPE)):
+    for family in (*of_type, *(family for family in families if family.any_text_type)):
         needed = {part.name for part in family.text if not part.may_lack}
         if needed <= names <= {part.name for part in family.text}:
             return family

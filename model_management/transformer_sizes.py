@@ -6,17 +6,23 @@ import math
 
 from heddle.networks.auraflow import SIDE as AURAFLOW_SIDE
 from heddle.networks.auraflow import AuraFlowConfig
+from heddle.networks.causal_text import CausalTextConfig
 from heddle.networks.chroma import ChromaConfig
 from heddle.networks.flux import SIDE, FluxConfig
+from heddle.networks.lumina import SIDE as LUMINA_SIDE
+from heddle.networks.lumina import LuminaConfig
 from heddle.networks.mmdit import MmditConfig
 from heddle.networks.t5 import T5Config
 from model_management.header import Header
+
+#: A head's width is told by no tensor of Gemma 2.
+GEMMA_2_HEAD = 256
 
 
 def flux_config(header: Header, prefix: str) -> FluxConfig:
     """The FLUX.1 transformer below `prefix`."""
     width, patch_in = header.shape(f"{prefix}img_in.weight")
-    block = f"{prefix}double_blocks.0."
+    block, out = f"{prefix}double_blocks.0.", f"{prefix}final_layer.linear.weight"
     return FluxConfig(
         width=width,
         head_width=header.shape(f"{block}img_attn.norm.query_norm.scale")[0],
@@ -26,7 +32,7 @@ def flux_config(header: Header, prefix: str) -> FluxConfig:
         context_width=header.shape(f"{prefix}txt_in.weight")[1],
         vector_width=header.shape(f"{prefix}vector_in.in_layer.weight")[1],
         in_channels=patch_in // SIDE**2,
-        out_channels=header.shape(f"{prefix}final_layer.linear.weight")[0] // SIDE**2,
+        out_channels=(header.shape(out)[0] if out in header else patch_in) // SIDE**2,  # a control net has none
         has_guidance=f"{prefix}guidance_in.in_layer.weight" in header,
     )
 
@@ -65,6 +71,27 @@ def auraflow_config(header: Header, prefix: str) -> AuraFlowConfig:
     )
 
 
+def lumina_config(header: Header, prefix: str) -> LuminaConfig:
+    """The Lumina Image 2 transformer below `prefix`."""
+    width, patch_in = header.shape(f"{prefix}x_embedder.weight")
+    first = f"{prefix}layers.0."
+    head_width = header.shape(f"{first}attention.q_norm.weight")[0]
+    heads = header.shape(f"{first}attention.out.weight")[1] // head_width
+    return LuminaConfig(
+        width=width,
+        head_width=head_width,
+        heads=heads,
+        kv_heads=(header.shape(f"{first}attention.qkv.weight")[0] // head_width - heads) // 2,
+        mlp_width=header.shape(f"{first}feed_forward.w1.weight")[0],
+        refiners=header.numbered(f"{prefix}noise_refiner."),
+        layers=header.numbered(f"{prefix}layers."),
+        context_width=header.shape(f"{prefix}cap_embedder.1.weight")[1],
+        time_width=header.shape(f"{prefix}t_embedder.mlp.0.weight")[0],
+        in_channels=patch_in // LUMINA_SIDE**2,
+        out_channels=header.shape(f"{prefix}final_layer.linear.weight")[0] // LUMINA_SIDE**2,
+    )
+
+
 def mmdit_config(header: Header, prefix: str) -> MmditConfig:
     """The Stable Diffusion 3 transformer below `prefix`."""
     width, in_channels, side, _side = header.shape(f"{prefix}x_embedder.proj.weight")
@@ -100,4 +127,21 @@ def t5_config(header: Header, prefix: str) -> T5Config:
         buckets=buckets,
         has_gate=f"{mlp}wi_0.weight" in header,
         bias_in_each_layer=f"{blocks}1.layer.0.SelfAttention.relative_attention_bias.weight" in header,
+    )
+
+
+def gemma2_config(header: Header, prefix: str) -> CausalTextConfig:
+    """The Gemma 2 language model below `prefix`."""
+    vocabulary, width = header.shape(f"{prefix}model.embed_tokens.weight")
+    first = f"{prefix}model.layers.0."
+    return CausalTextConfig(
+        width=width,
+        layers=header.numbered(f"{prefix}model.layers."),
+        heads=header.shape(f"{first}self_attn.q_proj.weight")[0] // GEMMA_2_HEAD,
+        kv_heads=header.shape(f"{first}self_attn.k_proj.weight")[0] // GEMMA_2_HEAD,
+        head_width=GEMMA_2_HEAD,
+        mlp_width=header.shape(f"{first}mlp.gate_proj.weight")[0],
+        vocabulary=vocabulary,
+        activation="gelu",
+        is_gemma=True,
     )

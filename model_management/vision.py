@@ -33,6 +33,13 @@ MOST_HEADS = 16
 HEAD_WIDTH = 64
 OPEN_AI_WIDTH = 1024  # of the widest net with OpenAI's quick gate
 
+#: Pictures are as large as their patches; but those of SigLIP with 27 patches of 14 pixels on a side have 384 pixels.
+SIZES_PX = {(27, 14): 384}
+
+
+#: Where OpenCLIP's layout has it: a file of its own, an unCLIP checkpoint.
+OPEN_CLIP_PREFIXES = ("visual.", "embedder.model.visual.")
+
 
 @dataclass(frozen=True)
 class ClipVision:
@@ -59,21 +66,23 @@ class ClipVisionOutput:
 
 
 def open_clip_vision(path: Path | str) -> ClipVision:
-    """The handle of a vision encoder, in the layout of transformers or of OpenCLIP.
+    """The handle of a vision encoder, in the layout of transformers or of OpenCLIP, or the one in an unCLIP checkpoint.
 
     Raises: WeightsError, if the file is missing, damaged, or no vision encoder.
     """
     header = read_header(path)
     if "vision_model.embeddings.patch_embedding.weight" in header:
         part = NetPart("", clip_vision_config, ClipVisionNet)
-    elif "visual.conv1.weight" in header:
-        part = NetPart("visual.", open_clip_vision_config, ClipVisionNet, place=in_open_clip_vision)
     else:
-        raise WeightsError(
-            f"{header.path.name} holds no vision encoder known here: vision_model.embeddings.patch_embedding.weight or "
-            f"visual.conv1.weight is wanted, but found were {describe_names(header)}; choose another file",
-            file=header.path,
-        )
+        prefix = next((prefix for prefix in OPEN_CLIP_PREFIXES if f"{prefix}conv1.weight" in header), None)
+        if prefix is None:
+            raise WeightsError(
+                f"{header.path.name} holds no vision encoder known here: "
+                "vision_model.embeddings.patch_embedding.weight or visual.conv1.weight is wanted, "
+                f"but found were {describe_names(header)}; choose another file",
+                file=header.path,
+            )
+        part = NetPart(prefix, open_clip_vision_config, ClipVisionNet, place=in_open_clip_vision)
     stored = stored_net("vision", header, part)
     return ClipVision(stored, stored.config)
 
@@ -108,13 +117,14 @@ def _config(
     patch: tuple[int, ...], positions: int, layers: int, mlp_width: int, projection_width: int, is_siglip: bool
 ) -> ClipVisionConfig:
     width, _colours, patch_px, _ = patch
+    side = math.isqrt(positions - (not is_siglip))
     return ClipVisionConfig(
         width=width,
         layers=layers,
         mlp_width=mlp_width,
         heads=max(1, min(width // HEAD_WIDTH, MOST_HEADS)),
         patch_px=patch_px,
-        image_px=math.isqrt(positions - (not is_siglip)) * patch_px,
+        image_px=SIZES_PX.get((side, patch_px), side * patch_px),
         quick_gate=not is_siglip and width <= OPEN_AI_WIDTH,
         projection_width=projection_width,
         is_siglip=is_siglip,

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -43,10 +43,14 @@ class WeightSource(Protocol):
 
 @dataclass(frozen=True)
 class WeightPatch:
-    """Changes the weights of the net that a handle gives. Put in with `with_patch`."""
+    """Changes the weights of the net that a handle gives. Put in with `with_patch`.
+
+    config: the net's sizes with it, where it changes those; None = it does not.
+    """
 
     source: WeightSource
     strength: float = 1.0
+    config: Any = None
 
     @property
     def key(self) -> Hashable:

@@ -6,13 +6,16 @@ from heddle.graph.declare import declared_in
 from heddle.graph.registry import Registry
 from nodes.conditioning import (
     a1111,
+    boxes,
     combining,
     control,
+    photomaker,
     pictures,
     places,
     references,
     sdxl_texts,
     spans,
+    styles,
     texts,
     transformer_texts,
     upscaling,
@@ -25,14 +28,17 @@ from nodes.image import files, scale
 from nodes.latent import autoencoder, empty, masking, operations, seeds, tiles
 from nodes.latent import scale as latent_scale
 from nodes.loaders import a1111 as a1111_networks
-from nodes.loaders import adapters, checkpoints, ip_adapter, parts
+from nodes.loaders import adapters, checkpoints, gligen, ip_adapter, parts
 from nodes.loaders import control as control_nets
+from nodes.loaders import photomaker as photomaker_models
+from nodes.loaders import styles as style_models
 from nodes.loaders import vision as vision_encoders
 from nodes.merging import models as merged_models
 from nodes.merging import models_by_part, saving
 from nodes.merging import texts as merged_texts
 from nodes.patches import attention as attention_patches
 from nodes.patches import images as image_patches
+from nodes.patches import places as token_places
 from nodes.patches import running
 from nodes.patches import unet as unet_patches
 from nodes.sampling import (
@@ -50,13 +56,15 @@ from nodes.sampling import (
 )
 
 MODULES = (
-    *(checkpoints, parts, adapters, control_nets, vision_encoders, ip_adapter),
+    *(checkpoints, parts, adapters, control_nets, vision_encoders, ip_adapter, style_models, gligen),
+    photomaker_models,
     *(texts, sdxl_texts, transformer_texts, combining, places, pictures, references, upscaling, control, vision, spans),
+    *(styles, boxes, photomaker),
     *(a1111, a1111_networks),
     *(creating, clip_hooks, keyframes, conditionings),
     *(ksampler, custom, samplers, schedulers, sigmas, guiders, guidance, attention_guidance, model_sampling),
     *(noise, reuse),
-    *(unet_patches, attention_patches, image_patches, running),
+    *(unet_patches, attention_patches, image_patches, token_places, running),
     *(empty, masking, autoencoder, tiles, latent_scale, operations, seeds),
     devices,
     *(merged_models, merged_texts, models_by_part, saving),

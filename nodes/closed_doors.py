@@ -63,10 +63,9 @@ NAMES = {
         ),
         "latent_preview": "Latent2RGBPreviewer LatentPreviewer TAESDPreviewerImpl preview_to_image",
         "nodes": (
-            "EmptyImage GLIGENLoader GLIGENTextBoxApply ImageBatch ImageInvert ImagePadForOutpaint "
+            "EmptyImage ImageBatch ImageInvert ImagePadForOutpaint "
             "ImageScaleBy LatentBlend LatentComposite LatentCrop LatentFlip LatentFromBatch LatentRotate "
-            "LoadImageMask LoadImageOutput LoadLatent RepeatLatentBatch SaveLatent StyleModelApply "
-            "StyleModelLoader unCLIPCheckpointLoader unCLIPConditioning"
+            "LoadImageMask LoadImageOutput LoadLatent RepeatLatentBatch SaveLatent"
         ),
     }.items()
 }

@@ -134,7 +134,7 @@ def __getattr__(name: str) -> Any:
         from nodes import classic_classes  # brings torch
 
         return classic_classes.common_ksampler
-    if name[0].isupper():
+    if name[0].isupper() or name.startswith("unCLIP"):
         from nodes import classic_classes  # brings torch
 
         if name in classic_classes.own_nodes():

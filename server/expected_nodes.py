@@ -10,9 +10,6 @@ from __future__ import annotations
 
 from typing import Any
 
-_STRENGTH = ["FLOAT", {"default": 1.0, "min": -100.0, "max": 100.0, "step": 0.01}]
-_PRECISIONS = ["default", "fp8_e4m3fn", "fp8_e4m3fn_fast", "fp8_e5m2"]
-
 
 def _files(kind: str) -> list[Any]:
     return ["COMBO", {"options": {"files": kind}}]
@@ -51,34 +48,7 @@ EXPECTED = {
             ["MODEL", "CLIP_VISION", "VAE"],
         ),
         _absent(
-            "LoraLoader",
-            "Load LoRA",
-            {
-                "model": ["MODEL"],
-                "clip": ["CLIP"],
-                "lora_name": _files("loras"),
-                "strength_model": _STRENGTH,
-                "strength_clip": _STRENGTH,
-            },
-            ["MODEL", "CLIP"],
-        ),
-        _absent(
-            "LoraLoaderModelOnly",
-            "Load LoRA, Model Only",
-            {"model": ["MODEL"], "lora_name": _files("loras"), "strength_model": _STRENGTH},
-            ["MODEL"],
-        ),
-        _absent(
-            "UNETLoader",
-            "Load Diffusion Model",
-            {"unet_name": _files("diffusion_models"), "weight_dtype": ["COMBO", {"options": _PRECISIONS}]},
-            ["MODEL"],
-        ),
-        _absent("ControlNetLoader", "Load ControlNet", {"control_net_name": _files("controlnet")}, ["CONTROL_NET"]),
-        _absent(
             "UpscaleModelLoader", "Load Upscale Model", {"model_name": _files("upscale_models")}, ["UPSCALE_MODEL"]
         ),
-        _absent("StyleModelLoader", "Load Style Model", {"style_model_name": _files("style_models")}, ["STYLE_MODEL"]),
-        _absent("GLIGENLoader", "Load GLIGEN Model", {"gligen_name": _files("gligen")}, ["GLIGEN"]),
     )
 }

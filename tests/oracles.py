@@ -13,3 +13,11 @@ def diffusers() -> ModuleType:
     import diffusers
 
     return diffusers
+
+
+def transformers() -> ModuleType:
+    """The package transformers, some of whose nets import torchvision. Its import takes seconds as well."""
+    import_torchvision()
+    import transformers
+
+    return transformers

@@ -18,8 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from PIL import Image
 
+from heddle.numerics.attention import attend
 from heddle.settings.command_line import parse
 from heddle.settings.options import HOUSE
 from main import build_worker, main
@@ -403,6 +405,13 @@ def test_a_terminal_is_shown_no_previews_and_a_server_as_many_as_asked_for() -> 
     assert house("--preview-size", "300") == ("auto", 300)
     assert house("--preview-method", "none")[0] == "none"
     assert house("--preview-method", "taesd")[0] == "taesd"
+
+
+def test_an_option_says_by_which_kernel_nodes_compute_attention(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("heddle.numerics.attention_kernels._OWN", {"split attention": lambda q, k, v, mask: q * 0})
+    q = torch.ones(1, 2, 4)
+    with build_worker(parse(["--cpu", "--use-split-cross-attention"])).house.guard():
+        assert attend(q, q, q, 2).eq(0).all()
 
 
 def test_a_worker_that_cannot_go_on_ends_though_a_pack_left_a_thread_behind() -> None:

@@ -19,6 +19,7 @@ _ENDINGS: tuple[tuple[str, str], ...] = (
     (r"\.lora_mid\.weight", "mid"),
     (r"(?:_lora|\.lora|\.lora_linear_layer)\.up\.weight", "up"),
     (r"(?:_lora|\.lora|\.lora_linear_layer)\.down\.weight", "down"),
+    (r"\.lora_B(?:\.\w+)?\.bias", "diff_b"),
     (r"\.lora_B(?:(?:\.\w+)?\.weight)?", "up"),
     (r"\.lora_A(?:(?:\.\w+)?\.weight)?", "down"),
     (r"\.lora_magnitude_vector(?:(?:\.\w+)?\.weight)?", "magnitude"),
@@ -26,6 +27,8 @@ _ENDINGS: tuple[tuple[str, str], ...] = (
     # LyCORIS
     (r"\.(?:hada_w[12]_[ab]|hada_t[12]|lokr_w[12]|lokr_w[12]_[ab]|lokr_t2|oft_blocks)", ""),
     (r"\.[ab][12]\.weight", ""),
+    # Black Forest Labs' adapters for FLUX.1, which have norms of queries and keys whole, by the network's own names
+    (r"(?<=_norm\.scale)", "set_weight"),
 )
 _WORDS = {"dora_scale": "magnitude"}
 _ANY_ENDING = "|".join(f"(?P<e{number}>{ending})" for number, (ending, _word) in enumerate(_ENDINGS))

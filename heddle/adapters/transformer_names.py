@@ -107,6 +107,28 @@ _AURAFLOW_SINGLE = {
     "ff.linear_2": "mlp.c_fc2",
     "ff.out_projection": "mlp.c_proj",
 }
+_LUMINA = {
+    "x_embedder": "x_embedder",
+    "time_caption_embed.timestep_embedder.linear_1": "t_embedder.mlp.0",
+    "time_caption_embed.timestep_embedder.linear_2": "t_embedder.mlp.2",
+    "time_caption_embed.caption_embedder.0": "cap_embedder.0",
+    "time_caption_embed.caption_embedder.1": "cap_embedder.1",
+    "norm_out.linear_1": "final_layer.adaLN_modulation.1",
+    "norm_out.linear_2": "final_layer.linear",
+}
+_LUMINA_BLOCK = {
+    "attn.to_out.0": "attention.out",
+    "attn.norm_q": "attention.q_norm",
+    "attn.norm_k": "attention.k_norm",
+    "feed_forward.linear_1": "feed_forward.w1",
+    "feed_forward.linear_2": "feed_forward.w2",
+    "feed_forward.linear_3": "feed_forward.w3",
+    "norm2": "attention_norm2",
+    "ffn_norm1": "ffn_norm1",
+    "ffn_norm2": "ffn_norm2",
+}
+_LUMINA_TEXT_BLOCK = {**_LUMINA_BLOCK, "norm1": "attention_norm1"}
+_LUMINA_MOVED_BLOCK = {**_LUMINA_BLOCK, "norm1.norm": "attention_norm1", "norm1.linear": "adaLN_modulation.1"}
 # Hunyuan's published files against the names that its nets have here; both have the same layers.
 _HUNYUAN = (
     (r"_attn\.qkv$", "_attn_qkv"),
@@ -148,6 +170,8 @@ def diffusers_targets(shapes: Shapes) -> Iterator[tuple[str, Target]]:
             yield from _fused(f"{there}attn2.to_", "", f"{here}x_block.attn2.qkv.weight", width)
     elif "double_blocks.0.img_attn.qkv.weight" in shapes:
         yield from _flux(shapes)
+    elif "layers.0.adaLN_modulation.1.weight" in shapes and "cap_embedder.1.weight" in shapes:
+        yield from _lumina(shapes)
 
 
 def _flux(shapes: Shapes) -> Iterator[tuple[str, Target]]:
@@ -165,6 +189,20 @@ def _flux(shapes: Shapes) -> Iterator[tuple[str, Target]]:
         width, rows = shapes[f"{here}linear2.weight"][0], shapes[f"{here}linear1.weight"][0]
         yield from _fused(f"{there}attn.to_", "", f"{here}linear1.weight", width)
         yield f"{there}proj_mlp", Target(f"{here}linear1.weight", (3 * width, rows))
+
+
+def _lumina(shapes: Shapes) -> Iterator[tuple[str, Target]]:
+    yield from _plain(_LUMINA)
+    parts = {"context_refiner": _LUMINA_TEXT_BLOCK, "noise_refiner": _LUMINA_MOVED_BLOCK, "layers": _LUMINA_MOVED_BLOCK}
+    for stack, names in parts.items():
+        yield from _in_blocks(stack, stack, shapes, names)
+        for block in _blocks(stack, shapes):
+            fused, out = f"{stack}.{block}.attention.qkv.weight", f"{stack}.{block}.attention.out.weight"
+            rows, queries = shapes[fused][0], shapes[out][1]
+            shared = (rows - queries) // 2  # keys and values have fewer heads
+            ends = {"q": (0, queries), "k": (queries, queries + shared), "v": (queries + shared, rows)}
+            for word, between in ends.items():
+                yield f"{stack}.{block}.attn.to_{word}", Target(fused, between)
 
 
 def own_variants(shapes: Shapes) -> Iterator[tuple[str, Target]]:

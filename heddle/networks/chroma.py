@@ -26,7 +26,9 @@ from heddle.networks.modulation import Modulation, moved, normed
 from heddle.networks.once_per_shape import OncePerShape
 from heddle.networks.ops import Ops
 from heddle.networks.unet import embed_timesteps
+from heddle.numerics.joint_mask import fit_to_call
 from heddle.numerics.patches import cut_patches, join_patches
+from heddle.numerics.rope import AS_TRAINED, PlaceScaling
 
 #: How many vectors the small net was trained to give: three for each of 38 single blocks, twelve for each of 19 double
 #: ones, and two for the last layer. A net with fewer blocks uses the first ones of each kind, and the last two.
@@ -76,17 +78,24 @@ class MovedDoubleBlock(DoubleBlock):
         text_moves: tuple[Modulation, ...],
         turn: Tensor,
         hooks: Hooks = NO_HOOKS,
+        mask: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
-        return self.run(image, text, image_moves, text_moves, turn, hooks)
+        return self.run(image, text, image_moves, text_moves, turn, hooks, mask)
 
 
 class MovedSingleBlock(SingleBlock):
     """Moved by what it is given."""
 
     def forward(
-        self, x: Tensor, moves: Modulation, turn: Tensor, hooks: Hooks = NO_HOOKS, text_length: int = 0
+        self,
+        x: Tensor,
+        moves: Modulation,
+        turn: Tensor,
+        hooks: Hooks = NO_HOOKS,
+        text_length: int = 0,
+        mask: Tensor | None = None,
     ) -> Tensor:
-        return self.run(x, moves, turn, hooks, text_length)
+        return self.run(x, moves, turn, hooks, text_length, mask)
 
 
 class FinalLayer(nn.Module):
@@ -118,7 +127,9 @@ class Chroma(nn.Module):
         timesteps: Tensor,
         context: Tensor,
         guidance: Tensor | None = None,
+        attention_mask: Tensor | None = None,
         *,
+        scaling: PlaceScaling = AS_TRAINED,
         hooks: Hooks = NO_HOOKS,
     ) -> Tensor:
         """One call of the net.
@@ -128,24 +139,28 @@ class Chroma(nn.Module):
             timesteps: [B], 0..1.
             context: [B, T, context_width], the encoded text.
             guidance: [B], 0 where none is given, as it was trained.
+            attention_mask: as FLUX.1's.
+            scaling: of the places that the tokens are told.
             hooks: who steps in.
         Returns: [B, out_channels, h, w].
         """
         guidance = torch.zeros_like(timesteps) if guidance is None else guidance
         vectors = self._vectors(timesteps, guidance, x)
         text, image = self.txt_in(context), self.img_in(cut_patches(x, SIDE))
-        turn = self.sequence_turns(text.shape[1], ((x.shape[2], x.shape[3]),), self.config.axes, x.device)
+        turn = self.sequence_turns(text.shape[1], ((x.shape[2], x.shape[3]),), self.config.axes, x.device, scaling)
+        length = text.shape[1]
+        mask = None if attention_mask is None else fit_to_call(attention_mask, length, image.shape[1])
         singles, doubles = 3 * self.config.single_blocks, 6 * self.config.double_blocks
         for number, block in enumerate(self.double_blocks):
             if hooks.skips("double", number):
                 continue
             image_at = singles + 6 * number
-            image, text = block(image, text, _two(vectors, image_at), _two(vectors, image_at + doubles), turn, hooks)
-        length = text.shape[1]
+            moves = _two(vectors, image_at), _two(vectors, image_at + doubles)
+            image, text = block(image, text, *moves, turn, hooks, mask)
         joined = torch.cat([text, image], dim=1)
         for number, block in enumerate(self.single_blocks):
             if not hooks.skips("single", number):
-                joined = block(joined, _one(vectors, 3 * number), turn, hooks, length)
+                joined = block(joined, _one(vectors, 3 * number), turn, hooks, length, mask)
         shift, scale = vectors[:, -2:-1], vectors[:, -1:]
         tokens = self.final_layer.linear(moved(normed(joined[:, length:]), shift, scale))
         return join_patches(tokens, x.shape[2], x.shape[3], side=SIDE)

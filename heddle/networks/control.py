@@ -31,7 +31,7 @@ class ControlNetConfig:
     @property
     def px_per_cell(self) -> int:
         """Side in pixels of the square of a hint that one latent position stands for."""
-        return 2 ** sum(before != after for before, after in pairwise(self.hint_widths))
+        return px_per_cell(self.hint_widths)
 
     @property
     def skip_widths(self) -> list[int]:
@@ -59,33 +59,55 @@ class ControlNet(nn.Module):
         last = config.unet.widths[-1]
         self.middle_block_out = nn.Sequential(ops.Conv2d(last, last, 1))
 
-    def read_hint(self, hint: Tensor) -> Tensor:
+    def read_hint(self, hint: Tensor) -> tuple[Tensor]:
         """What `forward` takes as `guide`; the same at every step of a run.
 
         Args:
             hint: [B, hint_channels, H, W], 0..1; H and W multiples of `config.px_per_cell`.
         Returns: [B, widths[0], h, w].
         """
-        return self.input_hint_block(hint)
+        return (self.input_hint_block(hint),)
 
     def forward(
-        self, x: Tensor, timesteps: Tensor, context: Tensor, vector: Tensor | None = None, *, guide: Tensor
+        self,
+        x: Tensor,
+        timesteps: Tensor,
+        context: Tensor,
+        vector: Tensor | None = None,
+        *,
+        guide: tuple[Tensor],
+        kind: int | None = None,
     ) -> Residuals:
         """One call of the net.
 
         Args:
             x, timesteps, context, vector: as the UNet itself is given them.
             guide: [1 or B, widths[0], h, w], from `read_hint`.
+            kind: what the hint shows, for nets that know several kinds; None leaves it to the net.
         """
         time = self.time_embed(embed_timesteps(timesteps, self.config.unet.widths[0]).to(x.dtype))
         if self.config.unet.vector_width:
             time = time + self.label_emb(vector)
+        time = self.told(time, kind)
         skips: list[Tensor] = []
         for stage, out in zip(self.input_blocks, self.zero_convs, strict=True):
             x = stage(x, time, context, x.shape[2:])
-            x = x if skips else x + guide
+            x = x if skips else self.guided(x, guide[0], kind)
             skips.append(out(x))
         return Residuals(tuple(skips), self.middle_block_out(self.middle_block(x, time, context, x.shape[2:])))
+
+    def told(self, time: Tensor, kind: int | None) -> Tensor:
+        """The time's vector [B, D], of a net that knows several kinds of hints moved by the kind."""
+        return time
+
+    def guided(self, x: Tensor, guide: Tensor, kind: int | None) -> Tensor:
+        """What the first block gives, with the guide added."""
+        return x + guide
+
+
+def px_per_cell(hint_widths: tuple[int, ...]) -> int:
+    """See `ControlNetConfig`."""
+    return 2 ** sum(before != after for before, after in pairwise(hint_widths))
 
 
 def _hint_reader(config: ControlNetConfig, ops: Ops) -> nn.Sequential:

@@ -20,10 +20,12 @@ from heddle.networks.hooks import NO_HOOKS, BlockKind, BlockPlace, Hooks
 from heddle.networks.modulation import Modulation, moved, normed, split_modulations
 from heddle.networks.once_per_shape import OncePerShape
 from heddle.networks.ops import Ops
+from heddle.networks.residuals import Residuals, add_to_tokens
 from heddle.networks.unet import embed_timesteps
 from heddle.numerics.attention import attend
+from heddle.numerics.joint_mask import fit_to_call
 from heddle.numerics.patches import cut_patches, join_patches
-from heddle.numerics.rope import grid_places, rotate, turns
+from heddle.numerics.rope import AS_TRAINED, PlaceScaling, grid_places, rotate, turns
 
 SIDE = 2  # cells of a patch, each way
 FREQUENCIES = 256  # numbers that a timestep or guidance is spread over
@@ -152,15 +154,16 @@ class DoubleBlock(nn.Module):
         text_moves: tuple[Modulation, ...],
         turn: Tensor,
         hooks: Hooks = NO_HOOKS,
+        mask: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """image [B, N, D], text [B, T, D], two modulations for each (attention, MLP); turn: text first."""
+        """image [B, N, D], text [B, T, D], two modulations for each (attention, MLP); turn, mask: text first."""
         head_width, length = self.config.head_width, text.shape[1]
         parts = []
         for x, layers, (own, _later) in ((text, self.txt_attn, text_moves), (image, self.img_attn, image_moves)):
             parts.append(layers.norm(layers.qkv(moved(normed(x), own.shift, own.scale)), head_width))
         q, k, v = (torch.cat(pair, dim=1) for pair in zip(*parts, strict=True))
         q, k = rotate(q, turn).flatten(2), rotate(k, turn).flatten(2)
-        seen = attend(q, k, v.flatten(2), self.config.heads)
+        seen = attend(q, k, v.flatten(2), self.config.heads, mask)
         seen = hooks.change_seen(self.place, q, seen, self.config.heads, length)
 
         text = text + text_moves[0].gate * self.txt_attn.proj(seen[:, :length])
@@ -183,7 +186,15 @@ class SingleBlock(nn.Module):
         self.linear2 = ops.Linear(config.width + config.mlp_width, config.width)
         self.norm = QueryKeyNorm(config.head_width)
 
-    def run(self, x: Tensor, moves: Modulation, turn: Tensor, hooks: Hooks = NO_HOOKS, text_length: int = 0) -> Tensor:
+    def run(
+        self,
+        x: Tensor,
+        moves: Modulation,
+        turn: Tensor,
+        hooks: Hooks = NO_HOOKS,
+        text_length: int = 0,
+        mask: Tensor | None = None,
+    ) -> Tensor:
         """x [B, T + N, D], of which the first `text_length` tokens are the text's."""
         config = self.config
         qkv, inner = self.linear1(moved(normed(x), moves.shift, moves.scale)).split(
@@ -191,7 +202,7 @@ class SingleBlock(nn.Module):
         )
         q, k, v = self.norm(qkv, config.head_width)
         q, k = rotate(q, turn).flatten(2), rotate(k, turn).flatten(2)
-        seen = attend(q, k, v.flatten(2), config.heads)
+        seen = attend(q, k, v.flatten(2), config.heads, mask)
         seen = hooks.change_seen(self.place, q, seen, config.heads, text_length)
         return x + moves.gate * self.linear2(torch.cat([seen, gelu(inner, approximate="tanh")], dim=-1))
 
@@ -218,9 +229,15 @@ class TimedDoubleBlock(DoubleBlock):
         self.txt_mod = Moves(config.width, 2, ops)
 
     def forward(
-        self, image: Tensor, text: Tensor, time: Tensor, turn: Tensor, hooks: Hooks = NO_HOOKS
+        self,
+        image: Tensor,
+        text: Tensor,
+        time: Tensor,
+        turn: Tensor,
+        hooks: Hooks = NO_HOOKS,
+        mask: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
-        return self.run(image, text, self.img_mod(time), self.txt_mod(time), turn, hooks)
+        return self.run(image, text, self.img_mod(time), self.txt_mod(time), turn, hooks, mask)
 
 
 class TimedSingleBlock(SingleBlock):
@@ -230,9 +247,17 @@ class TimedSingleBlock(SingleBlock):
         super().__init__(config, ops, number)
         self.modulation = Moves(config.width, 1, ops)
 
-    def forward(self, x: Tensor, time: Tensor, turn: Tensor, hooks: Hooks = NO_HOOKS, text_length: int = 0) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        time: Tensor,
+        turn: Tensor,
+        hooks: Hooks = NO_HOOKS,
+        text_length: int = 0,
+        mask: Tensor | None = None,
+    ) -> Tensor:
         (moves,) = self.modulation(time)
-        return self.run(x, moves, turn, hooks, text_length)
+        return self.run(x, moves, turn, hooks, text_length, mask)
 
 
 class FinalLayer(nn.Module):
@@ -272,8 +297,11 @@ class Flux(nn.Module):
         context: Tensor,
         vector: Tensor,
         guidance: Tensor | None = None,
+        attention_mask: Tensor | None = None,
         *,
+        scaling: PlaceScaling = AS_TRAINED,
         hooks: Hooks = NO_HOOKS,
+        control: Residuals | None = None,
         **references: Tensor,
     ) -> Tensor:
         """One call of the net.
@@ -284,7 +312,11 @@ class Flux(nn.Module):
             context: [B, T, context_width], the encoded text.
             vector: [B, vector_width], the pooled text.
             guidance: [B]; None leaves it out. A net that knows none takes no notice of it.
+            attention_mask: [B, T + cells, T + cells], added where tokens look at each other, see
+                `heddle.numerics.joint_mask.fit_to_call`.
+            scaling: of the places that the tokens are told.
             hooks: who steps in.
+            control: what control nets add.
             references: latents [B, in_channels, h', w'] that the picture is to follow (Kontext), each of its own size;
                 in the order in which they are given, by whatever names.
         Returns: [B, out_channels, h, w].
@@ -298,21 +330,28 @@ class Flux(nn.Module):
         latents = (x, *references.values())
         image = self.img_in(torch.cat([cut_patches(latent, SIDE) for latent in latents], dim=1))
         grids = tuple((latent.shape[2], latent.shape[3]) for latent in latents)
-        turn = self.sequence_turns(text.shape[1], grids, self.config.axes, x.device)
+        turn = self.sequence_turns(text.shape[1], grids, self.config.axes, x.device, scaling)
+        length = text.shape[1]
+        own = -(-x.shape[2] // SIDE) * -(-x.shape[3] // SIDE)
+        mask = None if attention_mask is None else fit_to_call(attention_mask, length, own, image.shape[1] - own)
         for number, block in enumerate(self.double_blocks):
             if not hooks.skips("double", number):
-                image, text = block(image, text, time, turn, hooks)
-        length = text.shape[1]
+                image, text = block(image, text, time, turn, hooks, mask)
+            image = image if control is None else add_to_tokens(image, control.blocks, number)
         joined = torch.cat([text, image], dim=1)
         for number, block in enumerate(self.single_blocks):
             if not hooks.skips("single", number):
-                joined = block(joined, time, turn, hooks, length)
-        own = -(-x.shape[2] // SIDE) * -(-x.shape[3] // SIDE)
+                joined = block(joined, time, turn, hooks, length, mask)
+            joined = joined if control is None else add_to_tokens(joined, control.single_blocks, number, length)
         return join_patches(self.final_layer(joined[:, length : length + own], time), x.shape[2], x.shape[3], side=SIDE)
 
 
 def sequence_turns(
-    text_length: int, grids: Sequence[tuple[int, int]], axes: Sequence[int], device: torch.device
+    text_length: int,
+    grids: Sequence[tuple[int, int]],
+    axes: Sequence[int],
+    device: torch.device,
+    scaling: PlaceScaling = AS_TRAINED,
 ) -> Tensor:
     """How the tokens are turned: text stands at place 0, the picture at its rows and columns, references beside it.
 
@@ -321,6 +360,7 @@ def sequence_turns(
 
     Args:
         grids: height and width in cells of the picture, then of each reference.
+        scaling: of the places of picture and references.
     Returns: [text + patches, sum(axes) / 2, 2].
     """
     places = [torch.zeros(text_length, 3, device=device)]
@@ -334,5 +374,5 @@ def sequence_turns(
                 top = tall
             tall, wide = max(tall, height + top), max(wide, width + left)
         first = (min(number, 1), -(-top // SIDE), -(-left // SIDE))
-        places.append(grid_places(-(-height // SIDE), -(-width // SIDE), first, device))
+        places.append(grid_places(-(-height // SIDE), -(-width // SIDE), first, device, scaling))
     return turns(torch.cat(places), axes)

@@ -6,6 +6,7 @@ the published headers and inference code (norms of queries and keys, a second at
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ from heddle.graph.errors import ShapeError
 from heddle.networks.hooks import NO_HOOKS, BlockKind, BlockPlace, Hooks
 from heddle.networks.modulation import Modulation, moved, normed, split_modulations
 from heddle.networks.ops import Ops
+from heddle.networks.residuals import Residuals, add_part
 from heddle.networks.unet import embed_timesteps
 from heddle.numerics.attention import attend
 from heddle.numerics.patches import fill_patches, join_patches
@@ -168,13 +170,16 @@ class LastTextBlock(nn.Module):
 
 
 class JointBlock(nn.Module):
-    """Text and picture attend together."""
+    """Text and picture attend together.
 
-    def __init__(self, config: MmditConfig, number: int, ops: Ops) -> None:
+    Args:
+        is_last: nothing looks at the text behind it.
+    """
+
+    def __init__(self, config: MmditConfig, number: int, ops: Ops, *, is_last: bool) -> None:
         super().__init__()
         self.heads = config.heads
         self.place = BlockPlace("double", number)
-        is_last = number == config.blocks - 1
         self.context_block = LastTextBlock(config, ops) if is_last else StreamBlock(config, ops)
         self.x_block = StreamBlock(config, ops, second_attention=config.second_attention[number])
 
@@ -221,11 +226,20 @@ class Mmdit(nn.Module):
         self.y_embedder = Embedder(config.vector_width, config.width, ops)
         self.context_embedder = ops.Linear(config.context_width, config.width)
         self.pos_embed = nn.Parameter(torch.zeros(1, config.places**2, config.width))
-        self.joint_blocks = nn.ModuleList(JointBlock(config, number, ops) for number in range(config.blocks))
+        self.joint_blocks = nn.ModuleList(
+            JointBlock(config, number, ops, is_last=number == config.blocks - 1) for number in range(config.blocks)
+        )
         self.final_layer = FinalLayer(config, ops)
 
     def forward(
-        self, x: Tensor, timesteps: Tensor, context: Tensor, vector: Tensor, *, hooks: Hooks = NO_HOOKS
+        self,
+        x: Tensor,
+        timesteps: Tensor,
+        context: Tensor,
+        vector: Tensor,
+        *,
+        hooks: Hooks = NO_HOOKS,
+        control: Residuals | None = None,
     ) -> Tensor:
         """One call of the net.
 
@@ -235,31 +249,40 @@ class Mmdit(nn.Module):
             context: [B, T, context_width], the encoded text.
             vector: [B, vector_width], the pooled text.
             hooks: who steps in.
+            control: what control nets add.
         Returns: [B, out_channels, h, w].
         Raises: ShapeError, if the latent is larger than the table of places.
         """
-        height, width = x.shape[2:]
         time = self.t_embedder(embed_timesteps(timesteps, FREQUENCIES).to(x.dtype)) + self.y_embedder(vector)
         time = silu(time)  # what every block begins with
         text = self.context_embedder(context)
-        tokens = self.x_embedder(x) + self._places(-(-height // self.config.side), -(-width // self.config.side))
+        tokens = placed_tokens(self.x_embedder, self.pos_embed, x)
         for number, block in enumerate(self.joint_blocks):
             if not hooks.skips("double", number):
                 tokens, text = block(tokens, text, time, hooks)
-        side = self.config.side
-        return join_patches(self.final_layer(tokens, time), height, width, side, channels_last=True)
+            tokens = tokens if control is None else add_part(tokens, control.blocks, number)
+        return join_patches(
+            self.final_layer(tokens, time), x.shape[2], x.shape[3], self.config.side, channels_last=True
+        )
 
-    def _places(self, rows: int, columns: int) -> Tensor:
-        """The middle of the table of places, [1, rows * columns, width]."""
-        size = self.config.places
-        if rows > size or columns > size:
-            cells = size * self.config.side
-            raise ShapeError(
-                f"a latent of {columns * self.config.side} x {rows * self.config.side} cells is too large: this model "
-                f"knows places for {cells} x {cells}; make a smaller picture",
-                wanted=f"up to {cells} x {cells}",
-                got=(rows * self.config.side, columns * self.config.side),
-            )
-        top, left = (size - rows) // 2, (size - columns) // 2
-        table = self.pos_embed.unflatten(1, (size, size))
-        return table[:, top : top + rows, left : left + columns].flatten(1, 2)
+
+def placed_tokens(embedder: PatchEmbedder, places: Tensor, x: Tensor) -> Tensor:
+    """The tokens of a latent [B, C, h, w], told their places: [B, T, width].
+
+    Args:
+        places: [1, n * n, width], a square table of which a smaller latent takes the middle.
+    Raises: ShapeError, if the latent is larger than the table.
+    """
+    side, size = embedder.side, math.isqrt(places.shape[1])
+    rows, columns = -(-x.shape[2] // side), -(-x.shape[3] // side)
+    if rows > size or columns > size:
+        cells = size * side
+        raise ShapeError(
+            f"a latent of {columns * side} x {rows * side} cells is too large: this model "
+            f"knows places for {cells} x {cells}; make a smaller picture",
+            wanted=f"up to {cells} x {cells}",
+            got=(rows * side, columns * side),
+        )
+    top, left = (size - rows) // 2, (size - columns) // 2
+    table = places.unflatten(1, (size, size))
+    return embedder(x) + table[:, top : top + rows, left : left + columns].flatten(1, 2)

@@ -22,6 +22,8 @@ class OncePerShape(Generic[P, T]):
         self._kept: OrderedDict[Hashable, T] = OrderedDict()
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T:
+        if torch.compiler.is_compiling():  # shapes are symbols there, and what is kept would be one more thing to guard
+            return self._work_out(*args, **kwargs)
         key = (args, tuple(sorted(kwargs.items())))
         if key not in self._kept:
             # A tensor made in inference mode could not be used in a training step later.

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from torch import nn
+from torch import Tensor, nn
+
+from heddle.numerics import layers
 
 EMBEDDING_STD = 0.02  # of fresh token and position vectors: Radford et al. 2021, arXiv:2103.00020, public code
 
@@ -29,11 +31,16 @@ class _Unfilled:
 
 
 class _UnfilledLinear(_Unfilled, nn.Linear):
-    pass
+    def forward(self, input: Tensor) -> Tensor:
+        return layers.linear(input, self.weight, self.bias)
 
 
 class _UnfilledConv2d(_Unfilled, nn.Conv2d):
-    pass
+    def forward(self, input: Tensor) -> Tensor:
+        if self.groups > 1 or self.dilation != (1, 1) or self.padding_mode != "zeros" or isinstance(self.padding, str):
+            return super().forward(input)
+        stride, padding = (self.stride[0], self.stride[1]), (self.padding[0], self.padding[1])
+        return layers.conv2d(input, self.weight, self.bias, stride, padding)
 
 
 class _UnfilledGroupNorm(_Unfilled, nn.GroupNorm):

@@ -14,13 +14,15 @@ from typing import TypeAlias
 import torch
 from einops import rearrange
 from torch import Tensor, nn
-from torch.nn.functional import gelu, interpolate
+from torch.nn.functional import interpolate
 
 from heddle.graph.errors import ShapeError
 from heddle.networks.hooks import NO_HOOKS, AttentionPlace, Hooks, StagePlace, on_grid, place_named, stage_named
 from heddle.networks.ops import AddingBlock, Ops
-from heddle.networks.residuals import Residuals
+from heddle.networks.residuals import Residuals, add_part
 from heddle.numerics.attention import attend
+from heddle.numerics.layers import conv2d_of_doubled, gated_gelu
+from heddle.numerics.once_per_tensor import OncePerTensor
 
 NORM_GROUPS = 32
 MAX_PERIOD = 10000.0
@@ -165,17 +167,25 @@ class CrossAttention(nn.Module):
         self.to_k = ops.Linear(context_width, width, bias=False)
         self.to_v = ops.Linear(context_width, width, bias=False)
         self.to_out = nn.Sequential(ops.Linear(width, width), nn.Identity())
+        self.known: OncePerTensor[Tensor] = OncePerTensor()
 
     def forward(self, x: Tensor, context: Tensor, hooks: Hooks = NO_HOOKS, grid: tuple[int, int] = (0, 0)) -> Tensor:
         if self.place is None or hooks is NO_HOOKS:
-            return self.to_out(attend(self.to_q(x), self.to_k(context), self.to_v(context), self.heads))
+            return self.to_out(attend(self.to_q(x), *self._project(x, context, context), self.heads))
         place = on_grid(self.place, grid)
 
         def run(x: Tensor, keys_of: Tensor, values_of: Tensor) -> Tensor:
-            q, k, v = self.to_q(x), self.to_k(keys_of), self.to_v(values_of)
+            q, (k, v) = self.to_q(x), self._project(x, keys_of, values_of)
             return self.to_out(hooks.attend(place, q, k, v, self.heads))
 
         return hooks.attention(place, x, context, run)
+
+    def _project(self, x: Tensor, keys_of: Tensor, values_of: Tensor) -> tuple[Tensor, Tensor]:
+        """Keys and values. Those of a text are the same in every step."""
+        if keys_of is x or values_of is x:
+            return self.to_k(keys_of), self.to_v(values_of)
+        k = self.known((keys_of, self.to_k.weight), lambda: self.to_k(keys_of))
+        return k, self.known((values_of, self.to_v.weight), lambda: self.to_v(values_of))
 
 
 class GatedGelu(nn.Module):
@@ -186,8 +196,7 @@ class GatedGelu(nn.Module):
         self.proj = ops.Linear(in_width, 2 * out_width)
 
     def forward(self, x: Tensor) -> Tensor:
-        value, gate = self.proj(x).chunk(2, dim=-1)
-        return value * gelu(gate)
+        return gated_gelu(x, self.proj.weight, self.proj.bias)
 
 
 class FeedForward(nn.Module):
@@ -282,6 +291,8 @@ class Upsample(nn.Module):
         self.conv = ops.Conv2d(channels, channels, 3, padding=1)
 
     def forward(self, x: Tensor, size: torch.Size) -> Tensor:
+        if size == (2 * x.shape[2], 2 * x.shape[3]):
+            return conv2d_of_doubled(x, self.conv.weight, self.conv.bias)
         return self.conv(interpolate(x, size=size, mode="nearest"))
 
 
@@ -402,7 +413,7 @@ class UNet(nn.Module):
             context: [B, T, context_width], the encoded text.
             vector: [B, vector_width], for nets that take one.
             label: [B], the number of a kind, for nets that tell kinds apart.
-            control: what control nets add.
+            control: what control nets and adapters add.
             hooks: who steps in.
         Returns: [B, out_channels, h, w].
         """
@@ -412,8 +423,9 @@ class UNet(nn.Module):
         if label is not None:
             time = time + self.label_emb(label)
         skips: list[Tensor] = []
-        for stage in self.input_blocks:
+        for number, stage in enumerate(self.input_blocks):
             x = stage(x, time, context, x.shape[2:], hooks)
+            x = x if control is None else add_part(x, control.inside, number)
             skips.append(x)
         x = self.middle_block(x, time, context, x.shape[2:], hooks)
         if control is not None:

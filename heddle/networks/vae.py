@@ -11,11 +11,13 @@ from dataclasses import dataclass
 
 from einops import rearrange
 from torch import Tensor, nn
-from torch.nn.functional import interpolate, pad
+from torch.nn.functional import pad
 
 from heddle.graph.errors import ShapeError
 from heddle.networks.ops import AddingBlock, Ops
 from heddle.numerics.attention import attend
+from heddle.numerics.layers import conv2d_of_doubled
+from heddle.numerics.strips import activated, can_strip, convolve, like
 
 NORM_GROUPS = 32
 
@@ -51,7 +53,7 @@ class VaeConfig:
         return 2 ** (len(self.widths) - 1)
 
 
-def norm(channels: int, ops: Ops) -> nn.Module:
+def norm(channels: int, ops: Ops) -> nn.GroupNorm:
     return ops.GroupNorm(NORM_GROUPS, channels, eps=1e-6)
 
 
@@ -74,8 +76,35 @@ class ResBlock(AddingBlock):
         return self.conv2
 
     def forward(self, x: Tensor) -> Tensor:
+        """x may be written to."""
+        if can_strip(x, self.norm1, self.norm2):
+            return self._in_strips(x)
         h = self.conv1(self.silu(self.norm1(x)))
         return self.nin_shortcut(x) + self.conv2(self.silu(self.norm2(h)))
+
+    def _in_strips(self, x: Tensor) -> Tensor:
+        """The same in the memory of two pictures: what the shortcut gives takes the place of x where it fits there."""
+        channels = self.conv2.out_channels
+        is_kept = isinstance(self.nin_shortcut, nn.Identity)
+        h, short = like(x, channels), x if channels <= x.shape[1] else like(x, channels)
+        for rows, seen in activated(x, self.norm1):
+            h[:, :, rows] = convolve(seen, self.conv1)
+            if not is_kept:
+                short[:, :channels, rows] = self.nin_shortcut(x[:, :, rows])
+        short = short[:, :channels]
+        for rows, seen in activated(h, self.norm2):
+            short[:, :, rows] += convolve(seen, self.conv2)
+        return short
+
+
+def last_layers(x: Tensor, norm: nn.GroupNorm, silu: nn.Module, conv: nn.Conv2d) -> Tensor:
+    """What both halves end with."""
+    if not can_strip(x, norm):
+        return conv(silu(norm(x)))
+    made = like(x, conv.out_channels)
+    for rows, seen in activated(x, norm):
+        made[:, :, rows] = convolve(seen, conv)
+    return made
 
 
 class AttentionBlock(AddingBlock):
@@ -131,7 +160,7 @@ class Upsample(nn.Module):
         self.conv = ops.Conv2d(channels, channels, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.conv(interpolate(x, scale_factor=2.0, mode="nearest"))
+        return conv2d_of_doubled(x, self.conv.weight, self.conv.bias)
 
 
 class DownLevel(nn.Module):
@@ -184,7 +213,7 @@ class Encoder(nn.Module):
         x = self.conv_in(x)
         for level in self.down:
             x = level(x)
-        return self.conv_out(self.silu(self.norm_out(self.mid(x))))
+        return last_layers(self.mid(x), self.norm_out, self.silu, self.conv_out)
 
 
 class Decoder(nn.Module):
@@ -207,7 +236,7 @@ class Decoder(nn.Module):
         x = self.mid(self.conv_in(z))
         for level in reversed(self.up):  # the file counts the levels from the finest
             x = level(x)
-        return self.conv_out(self.silu(self.norm_out(x)))
+        return last_layers(x, self.norm_out, self.silu, self.conv_out)
 
 
 class Autoencoder(nn.Module):

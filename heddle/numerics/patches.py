@@ -19,17 +19,18 @@ def fill_patches(x: Tensor, side: int) -> Tensor:
     return pad(x, missing, mode="circular") if any(missing) else x
 
 
-def cut_patches(x: Tensor, side: int) -> Tensor:
-    """[B, C, h, w] -> [B, T, C * side * side], row by row; incomplete patches are filled, see `fill_patches`."""
-    return rearrange(fill_patches(x, side), "b c (h p) (w q) -> b (h w) (c p q)", p=side, q=side)
-
-
-def join_patches(tokens: Tensor, height: int, width: int, side: int, *, channels_last: bool = False) -> Tensor:
-    """What `cut_patches` cut: [B, T, C * side * side] -> [B, C, height, width].
+def cut_patches(x: Tensor, side: int, *, channels_last: bool = False) -> Tensor:
+    """[B, C, h, w] -> [B, T, C * side * side], row by row; incomplete patches are filled, see `fill_patches`.
 
     Args:
         channels_last: a token's numbers are ordered row, column, channel, and not channel, row, column.
     """
+    order = "(p q c)" if channels_last else "(c p q)"
+    return rearrange(fill_patches(x, side), f"b c (h p) (w q) -> b (h w) {order}", p=side, q=side)
+
+
+def join_patches(tokens: Tensor, height: int, width: int, side: int, *, channels_last: bool = False) -> Tensor:
+    """What `cut_patches` cut: [B, T, C * side * side] -> [B, C, height, width]."""
     rows = -(-height // side)
     order = "(p q c)" if channels_last else "(c p q)"
     x = rearrange(tokens, f"b (h w) {order} -> b c (h p) (w q)", h=rows, p=side, q=side)

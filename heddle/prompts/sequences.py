@@ -14,16 +14,19 @@ class SequenceLayout:
     """What stands around a text's tokens.
 
     Attributes:
-        end: the token behind the text; None = none.
+        start, end: the tokens before and behind the text; None = none.
         pad: what fills the row up.
-        at_least: tokens in a row, the end counted.
+        at_least: tokens in a row, start and end counted.
+        padding: at least so many behind the end, however long the text.
         before, after: text around the prompt, as the model was trained to read it.
         weighted: the model's prompts know weights; else parentheses are text.
     """
 
     pad: int
+    start: int | None = None
     end: int | None = None
     at_least: int = 1
+    padding: int = 0
     before: str = ""
     after: str = ""
     weighted: bool = True
@@ -34,6 +37,8 @@ T5_XXL = SequenceLayout(pad=0, end=1, at_least=256)
 T5_XXL_77 = SequenceLayout(pad=0, end=1, at_least=77)
 PILE_T5_XL = SequenceLayout(pad=1, end=2, at_least=256)
 """For AuraFlow. The numbers of pad and end are those of its tokenizer file."""
+GEMMA_2 = SequenceLayout(pad=0, start=2)
+"""For Lumina Image 2. The numbers are those of its tokenizer file."""
 QWEN_IMAGE = SequenceLayout(
     pad=151643,
     before="<|im_start|>system\nDescribe the image by detailing the color, shape, size, texture, quantity, text, "
@@ -62,11 +67,11 @@ def tokenize_sequence(
     segments = segments_of(f"{layout.before}{text}{layout.after}", layout.weighted)
     words = enumerate(read_words(segments, tokenizer, find_embedding, report), start=1)
     row = [Token(token, word.weight, number) for number, word in words for token in word.tokens]
-    end = [] if layout.end is None else [Token(layout.end, 1.0, 0)]
+    start, end = ([] if each is None else [Token(each, 1.0, 0)] for each in (layout.start, layout.end))
     notes = report.notes()
-    room = len(row) if at_most is None else max(0, at_most - len(end))
+    room = len(row) if at_most is None else max(0, at_most - len(start) - len(end))
     if len(row) > room:
         notes.append(f"the prompt has {len(row)} tokens, but {room} fit: the rest was left out")
-    row = row[:room] + end
-    fill = [Token(layout.pad, 1.0, 0)] * (layout.at_least - len(row))
+    row = start + row[:room] + end
+    fill = [Token(layout.pad, 1.0, 0)] * max(layout.padding, layout.at_least - len(row))
     return TokenizedPrompt([row + fill], notes)

@@ -60,6 +60,7 @@ _QWEN_WORDS = (
 )
 T5 = Vocabulary("t5", "T5 (SD3, Flux, PixArt)")
 PILE_T5 = Vocabulary("pile_t5", "Pile-T5 (AuraFlow)")
+GEMMA_2 = Vocabulary("gemma2", "Gemma 2 (Lumina Image 2)")
 QWEN_2_5 = Vocabulary(
     "qwen25",
     "Qwen2.5 (Qwen-Image)",

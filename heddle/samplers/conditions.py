@@ -68,6 +68,7 @@ class Condition:
         conditions have none. Where there is no negative, it is a factor on its weight.
     may_repeat_text: "context" may be repeated to the length of another that it shares a call with.
     control: whatever is asked for residuals before the network runs; conditions with different ones run apart.
+    boxes: whatever says which texts stand in which boxes, for who steps into the network; different ones run apart.
     weight_hooks: whatever says which network is to be asked, see `NetOf`.
     is_default: it counts where the others of its side leave room: as much as their weights lack to 1, whatever its own
         strength and mask.
@@ -80,6 +81,7 @@ class Condition:
     first_sigma: float = math.inf
     last_sigma: float = 0.0
     control: Any = None
+    boxes: Any = None
     gain: float = 1.0
     weight_hooks: Any = None
     is_default: bool = False
@@ -205,11 +207,12 @@ def condition_sides(
     """
     whole = with_partners(sides)
     gaps = None if note is None else _Gaps(note)
+    known: _Known = {}
     left_over: dict[Hashable, Tensor | None] = {}  # the same at each level where the same conditions count
 
     def parts_of(name: str, x: Tensor, level: float) -> list[_Part]:
         counting = [condition for condition in whole[name] if condition.counts_at(level)]
-        own = [_Part(name, one, x, net_of(one.weight_hooks, level)) for one in counting if not one.is_default]
+        own = [_Part(name, one, x, known, net_of(one.weight_hooks, level)) for one in counting if not one.is_default]
         if len(own) == len(counting):
             return own
         key = (name, *counting, x.shape)
@@ -217,7 +220,9 @@ def condition_sides(
             left_over[key] = _left_over(own, x)
         if (rest := left_over[key]) is None:
             return own
-        return own + [_Part(name, one, x, net_of(one.weight_hooks, level), rest) for one in counting if one.is_default]
+        return own + [
+            _Part(name, one, x, known, net_of(one.weight_hooks, level), rest) for one in counting if one.is_default
+        ]
 
     def guess(x: Tensor, sigma: Tensor, names: Sequence[str], /, change: ChangeCall | None = None) -> dict[str, Tensor]:
         level = float(sigma)
@@ -230,7 +235,7 @@ def condition_sides(
         weights = {name: torch.zeros_like(x[:, :1]) for name in asked}
         gains = {name: torch.zeros_like(x[:, :1]) for name in gained}
         for batch in _batches(parts):
-            call = _join(batch, level)
+            call = _join(batch, level, known)
             call = call if change is None else change(call)
             latents = torch.cat([part.latent for part in batch])
             for part, clean in zip(batch, denoise(latents, sigma, call).chunk(len(batch)), strict=True):
@@ -272,6 +277,11 @@ class SideGuesses(Protocol):
         ...
 
 
+#: What a run's conditions give the network beside the latent, by conditions and latent: the same tensors in every step,
+#: so that nothing is copied to the device twice, and what follows from a text need not be worked out twice.
+_Known: TypeAlias = dict[tuple[Hashable, ...], dict[str, Tensor]]
+
+
 @dataclass(eq=False)
 class _Part:
     """One condition's share of a guess: the piece of the latent that it is about, and how much it counts there.
@@ -282,6 +292,7 @@ class _Part:
     side: str
     condition: Condition
     x: Tensor
+    known: _Known
     net: Hashable
     rest: Tensor | None = None
     latent: Tensor = field(init=False)
@@ -292,10 +303,14 @@ class _Part:
         area = self.condition.area
         self.area = None if area is None else area.within(*self.x.shape[-2:])
         self.latent = self._cut(self.x)
-        self.inputs = {}
-        for name, tensor in self.condition.inputs.items():
-            item = fit_batch(tensor, len(self.x)).to(self.x.device)
-            self.inputs[name] = self._cut(item) if name in self.condition.on_grid else item
+        key = (self.x.shape, self.x.device, self.condition)
+        if key not in self.known:
+            self.known[key] = {name: self._input(name) for name in self.condition.inputs}
+        self.inputs = self.known[key]
+
+    def _input(self, name: str) -> Tensor:
+        item = fit_batch(self.condition.inputs[name], len(self.x)).to(self.x.device)
+        return self._cut(item) if name in self.condition.on_grid else item
 
     @property
     def counts_everywhere(self) -> bool:
@@ -321,6 +336,7 @@ class _Part:
             self.latent.shape == other.latent.shape
             and self.net == other.net
             and self.condition.control is other.condition.control
+            and self.condition.boxes is other.condition.boxes
             and mine.keys() == others.keys()
             and all(self._fits(mine[name], others[name], name) for name in mine)
         )
@@ -420,18 +436,20 @@ def _batches(parts: Sequence[_Part]) -> list[list[_Part]]:
     return batches
 
 
-def _join(batch: Sequence[_Part], level: float) -> Call:
-    inputs: dict[str, Tensor] = {}
-    for name in batch[0].inputs:
-        tensors = [part.inputs[name] for part in batch]
-        inputs[name] = torch.cat(same_length(*tensors) if name == "context" else tensors)
+def _join(batch: Sequence[_Part], level: float, known: _Known) -> Call:
+    first, x = batch[0].condition, batch[0].x
+    key = (x.shape, x.device, "joined", *(part.condition for part in batch))
+    if key not in known:
+        known[key] = {}
+        for name in batch[0].inputs:
+            tensors = [part.inputs[name] for part in batch]
+            known[key][name] = torch.cat(same_length(*tensors) if name == "context" else tensors)
     sides = tuple(part.side for part in batch for _ in range(len(part.latent)))
-    first = batch[0].condition
     areas = tuple(part.area for part in batch)
-    height, width = batch[0].x.shape[-2:]
+    height, width = x.shape[-2:]
     conditions = tuple(part.condition for part in batch)
     return Call(
-        inputs,
+        known[key],
         sides,
         first.control,
         level,

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 _MEMORY = "Heddle measures the memory that is free and decides by itself"
 _PRECISION = "the number format follows the model file and the device"
 _BROWSER = "Heddle never opens a browser; the address is in the first lines it prints"
-_ATTENTION = "attention is torch's own, which goes by the device"
+_ATTENTION = "what is computed more exactly in attention goes by the kernel"
 _TUNING = "Heddle has no such short cut"
 _SERVICES = "Heddle has no nodes of outside services"
 
@@ -26,9 +26,7 @@ LEFT_OUT = {
     **dict.fromkeys(("--fp8_e4m3fn-text-enc", "--fp8_e5m2-text-enc", "--fp16-text-enc"), _PRECISION),
     **dict.fromkeys(("--fp32-text-enc", "--bf16-text-enc", "--force-channels-last"), _PRECISION),
     **dict.fromkeys(("--auto-launch", "--disable-auto-launch", "--windows-standalone-build", "--autolaunch"), _BROWSER),
-    **dict.fromkeys(("--use-split-cross-attention", "--use-quad-cross-attention"), _ATTENTION),
-    **dict.fromkeys(("--use-pytorch-cross-attention", "--use-sage-attention", "--use-flash-attention"), _ATTENTION),
-    **dict.fromkeys(("--disable-xformers", "--xformers"), _ATTENTION),
+    "--disable-xformers": "xformers is used only where --xformers or a model asks for it",
     **dict.fromkeys(("--force-upcast-attention", "--dont-upcast-attention"), _ATTENTION),
     **dict.fromkeys(("--fast", "--deterministic", "--supports-fp8-compute", "--disable-triton-backend"), _TUNING),
     **dict.fromkeys(("--disable-api-nodes", "--comfy-api-base"), _SERVICES),

@@ -12,6 +12,7 @@ from heddle.graph.errors import SettingsError
 from heddle.settings import values
 from heddle.settings.brought_along import REFUSED, leave_out
 from heddle.settings.options import (
+    ATTENTION_FLAGS,
     COMMANDS,
     DISK_CACHE_WORTH_S,
     DURABILITIES,
@@ -123,6 +124,11 @@ def shared_options() -> _Parser:
     work.add_argument(
         "--cache-size", metavar="SIZE", help="memory for results kept between runs, e.g. 2GB; default 1GB"
     )
+    attends = work.add_mutually_exclusive_group()
+    for option, flag in ATTENTION_FLAGS.items():
+        attends.add_argument(
+            option, dest="attention", action="store_const", const=option, help=f"compute attention by {flag.words}"
+        )
     kept = work.add_mutually_exclusive_group()
     kept.add_argument("--cache-classic", action="store_true", help="keep results up to --cache-size; the default")
     kept.add_argument("--cache-lru", type=int, metavar="N", help="keep the last N results that were used")
@@ -275,6 +281,7 @@ def _settings(
             values.existing_file(text, "--extra-model-paths-config") for text in found.extra_model_paths_config or ()
         ),
         cpu=found.cpu,
+        attention=values.attention_kernel(found.attention),
         log_level=values.checked_level(found.verbose),
         cache_bytes=values.cache_bytes(found),
         cache_results=values.cache_results(found),

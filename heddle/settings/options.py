@@ -37,6 +37,32 @@ COMMANDS = {
     "train-demo": "train the demo model",
 }
 
+ATTENTION = "pytorch attention"
+
+
+@dataclass(frozen=True)
+class AttentionFlag:
+    """An option that chooses how attention is computed.
+
+    kernel: one of `heddle.numerics.attention_kernels.KERNELS`. package: what it needs, by the name that one installs,
+        and the name of its module.
+    """
+
+    kernel: str
+    words: str
+    package: str = ""
+    module: str = ""
+
+
+ATTENTION_FLAGS = {
+    "--use-pytorch-cross-attention": AttentionFlag(ATTENTION, "torch's own kernels, the default"),
+    "--use-quad-cross-attention": AttentionFlag("sub-quadratic attention", "parts of queries and keys: least memory"),
+    "--use-split-cross-attention": AttentionFlag("split attention", "parts of the queries: less memory"),
+    "--use-sage-attention": AttentionFlag("sage attention", "sageattention", "sageattention", "sageattention"),
+    "--use-flash-attention": AttentionFlag("flash attention", "flash-attn", "flash-attn", "flash_attn"),
+    "--xformers": AttentionFlag("xformers attention", "xformers", "xformers", "xformers"),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -60,6 +86,7 @@ class Settings:
     user_directory: Path | None = None
     extra_model_paths: tuple[Path, ...] = ()
     cpu: bool = False
+    attention: str = ATTENTION  # the kernel that computes it where a model asks for no other
     log_level: str = "INFO"
     cache_bytes: int = CACHE_BYTES
     cache_results: int | None = None  # at most so many results, whatever their size up to cache_bytes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import importlib.util
 import math
 import os
 import re
@@ -13,9 +14,33 @@ from pathlib import Path
 from typing import TypeVar
 
 from heddle.graph.errors import SettingsError
-from heddle.settings.options import CACHE_BYTES, DISK_CACHE_BYTES, LEVELS, MOST_WORKERS, UPLOAD_BYTES
+from heddle.settings.options import (
+    ATTENTION,
+    ATTENTION_FLAGS,
+    CACHE_BYTES,
+    DISK_CACHE_BYTES,
+    LEVELS,
+    MOST_WORKERS,
+    UPLOAD_BYTES,
+)
 
 Number = TypeVar("Number", int, float)
+
+
+def attention_kernel(option: str | None) -> str:
+    """The kernel that an option chooses.
+
+    Raises: SettingsError, if it is one of a package that is not installed: a worker could not start.
+    """
+    if option is None:
+        return ATTENTION
+    chosen = ATTENTION_FLAGS[option]
+    if chosen.package and importlib.util.find_spec(chosen.module) is None:
+        raise SettingsError(
+            f"{option}: the package {chosen.package} is not installed; pip install {chosen.package}, or leave the "
+            "option out: torch's own attention is fast on most devices"
+        )
+    return chosen.kernel
 
 
 def read_change(text: str, names: Collection[str]) -> tuple[str, str, str]:

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 from heddle.graph.context import Context
-from heddle.graph.declare import Number, Text, node
+from heddle.graph.declare import Number, Text, Wire, node
 from heddle.wires import Clip, Conditioning
 from model_management.hooked_clip import clips_for_encoding
 from model_management.prompt_tokens import tokenize_for
 from model_management.text_encoding import encode_text
+from nodes.conditioning.places import with_options
 
 
 def encode_texts(clip: Any, texts: str | Mapping[str, str | None], ctx: Context, **more: Any) -> Conditioning:
@@ -40,6 +41,21 @@ def encode_prompt(
     (words:1.2) weighs words, `embedding:name` puts in a textual inversion from the embeddings folder.
     """
     return encode_texts(clip, text, ctx)
+
+
+@node(
+    "CLIPTextEncodeControlnet", category="model/conditioning", name="CLIP Text Encode (Controlnet)", experimental=True,
+    search=("prompt", "text", "control"),
+)  # fmt: skip
+def encode_for_controls(
+    clip: Clip,
+    conditioning: Annotated[Conditioning, Wire("CONDITIONING", tip="What the model itself is shown.")],
+    text: Annotated[str, Text(multiline=True, dynamic=True, tip="What control nets read in the place of the prompt.")],
+    ctx: Context,
+) -> Conditioning:
+    """Give a conditioning's control nets a text of their own; the model goes on reading what it has."""
+    ((states, more),) = encode_texts(clip, text, ctx)
+    return with_options(conditioning, cross_attn_controlnet=states, pooled_output_controlnet=more["pooled_output"])
 
 
 @node("CLIPSetLastLayer", category="model/conditioning", name="CLIP Set Last Layer", search=("clip skip",))

@@ -1,4 +1,4 @@
-"""Prompts for Stable Diffusion 3 and FLUX.1, with a text for each of their encoders, and the strength of guidance."""
+"""Prompts for diffusion transformers: a text for each encoder, the strength of guidance, what Lumina reads before."""
 
 from __future__ import annotations
 
@@ -9,10 +9,20 @@ from heddle.graph.context import Context
 from heddle.graph.declare import Choice, More, Number, Text, node
 from heddle.graph.errors import GraphError
 from heddle.wires import Clip, Conditioning
+from model_management.prompt_tokens import with_t5_padding
 from nodes.conditioning.places import with_options
 from nodes.conditioning.texts import encode_texts
 
 FLUX = "model/conditioning/flux"
+
+#: What Lumina Image 2's published code puts before every prompt: two descriptions of who answers it, of its training.
+SYSTEM_PROMPTS = {
+    "superior": "You are an assistant designed to generate superior images with the superior degree of image-text "
+    "alignment based on textual prompts or user prompts.",
+    "alignment": "You are an assistant designed to generate high-quality images with the highest degree of image-text "
+    "alignment based on textual prompts.",
+}
+PROMPT_START = " <Prompt Start> "
 
 TextL = Annotated[str, Text(multiline=True, dynamic=True, tip="The prompt for CLIP-L.")]
 TextG = Annotated[str, Text(multiline=True, dynamic=True, tip="The prompt for OpenCLIP-bigG.")]
@@ -71,6 +81,45 @@ def encode_sd3(
     if empty_padding == "none":
         texts = {name: text or None for name, text in texts.items()}
     return encode_texts(clip, texts, ctx)
+
+
+@node(
+    "T5TokenizerOptions", category="model/conditioning", name="T5 Tokenizer Options", experimental=True,
+    search=("padding", "chroma"),
+)  # fmt: skip
+def set_t5_padding(
+    clip: Clip,
+    min_padding: Annotated[
+        int, Number(default=0, low=0, high=10000, step=1, tip="Padding behind a prompt, however long it is.")
+    ],
+    min_length: Annotated[
+        int, Number(default=0, low=0, high=10000, step=1, tip="Shorter prompts are padded to so many tokens.")
+    ],
+) -> Clip:
+    """Say how far prompts are padded for T5, in place of what the model's family is used to."""
+    return with_t5_padding(clip, min_padding, min_length)
+
+
+@node(
+    "CLIPTextEncodeLumina2", category="model/conditioning/lumina", name="CLIP Text Encode (Lumina 2)",
+    search=("prompt", "text", "gemma", "system"),
+)  # fmt: skip
+def encode_lumina2(
+    system_prompt: Annotated[
+        str,
+        Choice(
+            *SYSTEM_PROMPTS,
+            tip="The words before the prompt that the model was trained with: 'superior' asks for beauty and for "
+            "closeness to the text, 'alignment' above all for closeness to the text.",
+        ),
+        More({"multiselect": False}),
+    ],
+    user_prompt: Annotated[str, Text(multiline=True, dynamic=True, tip="The prompt.")],
+    clip: Clip,
+    ctx: Context,
+) -> Conditioning:
+    """Turn a prompt into what steers the sampling, behind the words that Lumina Image 2 was trained to read first."""
+    return encode_texts(clip, f"{SYSTEM_PROMPTS[system_prompt]}{PROMPT_START}{user_prompt}", ctx)
 
 
 def _see_that_all_read(clip: Clip, texts: Mapping[str, str | None], family: str) -> None:

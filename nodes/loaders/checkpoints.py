@@ -6,13 +6,14 @@ from typing import Annotated
 
 from heddle.graph.context import Context
 from heddle.graph.declare import Files, node
-from heddle.wires import Clip, Model, Vae
+from heddle.wires import Clip, ClipVision, Model, Vae
 from model_management.checkpoint import OpenedCheckpoint, open_checkpoint, open_vae
 from model_management.diffusers_folder import open_diffusers_folder
 from model_management.families.known import FAMILIES
 from model_management.match_report import note_unmatched
 from model_management.small_vae import LATENTS, open_small_vae
 from model_management.training_config import read_config
+from model_management.vision import open_clip_vision
 
 
 @node("CheckpointLoaderSimple", category="model/loaders", name="Load Checkpoint", search=("model", "safetensors"))
@@ -25,6 +26,18 @@ def load_checkpoint(
     Only the file's header is read here; weights are brought in when a node first needs them.
     """
     return _told(open_checkpoint(ctx.folders.find("checkpoints", ckpt_name), FAMILIES), ctx)
+
+
+@node("unCLIPCheckpointLoader", category="model/loaders", name="Load unCLIP Checkpoint", search=("image", "vision"))
+def load_unclip_checkpoint(
+    ckpt_name: Annotated[str, Files("checkpoints", tip="An unCLIP checkpoint, which also holds a vision encoder.")],
+    ctx: Context,
+) -> tuple[Model, Clip, Vae, ClipVision]:
+    """Open a checkpoint that draws after pictures: with the encoder that reads them as it was trained to be shown."""
+    path = ctx.folders.find("checkpoints", ckpt_name)
+    opened, vision = open_checkpoint(path, FAMILIES), open_clip_vision(path)
+    note_unmatched([*opened.nets, vision.stored], ctx.note, is_whole=True)
+    return opened.model, opened.clip, opened.vae, vision
 
 
 @node(

@@ -58,7 +58,10 @@ def load_text_encoder(
     device: Annotated[str, _DEVICE] | None = None,
     ctx: Context,
 ) -> Clip:
-    """Open a text encoder that lies in a file of its own: CLIP-L, OpenCLIP-H or bigG, or T5-XXL, told by its width."""
+    """Open a text encoder that lies in a file of its own: CLIP-L, OpenCLIP-H or bigG, T5-XXL, Pile-T5-XL or Gemma 2.
+
+    Which one it is, is told by its names and its width.
+    """
     return _open((clip_name,), type, device, ctx)
 
 

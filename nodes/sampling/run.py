@@ -52,7 +52,13 @@ def sample_guided(
     space = model.latent
     mask, start = latent_image.get("noise_mask"), space.start_of(latent)
     highest, whole = float(sigmas.max()), sigmas if whole_sigmas is None else whole_sigmas
-    facts = RunFacts(tuple(latent.shape), start, drawn, mask, seed=noise.seed, first_sigma=highest, sigmas=whole)
+    facts = RunFacts(
+        *(tuple(latent.shape), start, drawn, mask),
+        seed=noise.seed,
+        first_sigma=highest,
+        sigmas=whole,
+        note=ctx.note,
+    )
     with guider.hold(facts, ctx.weights, lambda done, size: ctx.check_cancelled(), ctx.note) as denoise:
         samples = run_sampler(
             sampler,

@@ -6,8 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
 import benchmarks.__main__ as command
+from benchmarks import both_nets, net_race, net_speed
 from benchmarks.checking import CATALOGUE, SHAPES
 from benchmarks.checkpoint import published_layout
 from benchmarks.figures import CannotMeasure, Figure, Measurement, Place, calibrate
@@ -18,6 +20,8 @@ from benchmarks.unit_workflows import units
 from execution.check import check_prompt
 from execution.convert import to_prompt
 from heddle.graph.registry import Registry
+from model_management.families.sd15 import family as sd15
+from tests.model_management.test_family import SD1_UNET, SDXL_UNET
 
 
 def fixed(place: Place, runs: int) -> Measurement:
@@ -137,3 +141,47 @@ def test_every_unit_becomes_the_graph_of_the_shipped_workflow() -> None:
         assert len(linked) == 9 and {source for source, _ in linked} <= unit.keys()
         assert unit[str(first)]["inputs"] == {"ckpt_name": DEMO_CHECKPOINT}
         assert unit[str(first + 4)]["inputs"]["steps"] == 4
+
+
+def test_nets_without_diffusers_are_not_measured_and_say_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(net_speed, "find_spec", lambda name: None)
+    for figure in net_speed.NET_FIGURES:
+        with pytest.raises(CannotMeasure, match="requirements-dev"):
+            figure.measure(Place(scratch=tmp_path, cache=tmp_path), 5)
+
+
+def test_a_race_is_the_ratio_of_each_round_with_processor_seconds_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raced = {
+        "ours_s": [1.0, 2.0, 3.0], "theirs_s": [2.0, 2.0, 2.0], "ours_cpu_s": [1.0, 1.0, 1.0],
+        "theirs_cpu_s": [4.0, 2.0, 4.0], "processor": "a", "threads": 2, "difference": 1e-6, "matrix_rate": 1.0,
+        "share": 0.5,
+    }  # fmt: skip
+    asked: list[tuple[str, ...]] = []
+    monkeypatch.setattr(net_speed, "_see_room", lambda name: None)
+    monkeypatch.setattr(net_speed, "_run", lambda *words: asked.append(words) or raced)
+    monkeypatch.setattr(net_speed, "_others", lambda name: [("cuda", "float16")])
+    measured = net_speed.measure_race("unet_sdxl")(Place(scratch=tmp_path, cache=tmp_path), 3)
+    assert measured.values == (0.5, 1.0, 1.5)
+    assert (measured.notes["ratio"], measured.notes["cpu_ratio"]) == (1.0, 0.25)
+    assert measured.notes["cuda_float16"]["ratio"] == 1.0
+    assert [words[3:] for words in asked] == [("cpu", "float32"), ("cuda", "float16")]
+
+
+def test_the_nets_raced_are_those_of_the_published_checkpoints() -> None:
+    layout = published_layout()
+    assert both_nets.SD15 == SD1_UNET
+    assert both_nets.SDXL == SDXL_UNET
+    assert layout[f"{sd15.VAE}decoder.conv_in.weight"][0] == both_nets.VAE.widths[-1]
+
+
+def test_counted_operations_are_those_of_the_formula() -> None:
+    a, b = torch.empty(3, 4, device="meta"), torch.empty(4, 5, device="meta")
+    assert net_race.count_operations(lambda: a @ b) == 2 * 3 * 4 * 5
+
+
+def test_the_processor_has_a_name() -> None:
+    assert net_race.processor_name(torch.device("cpu"))

@@ -66,9 +66,9 @@ def test_a_module_can_be_imported_and_its_names_be_named() -> None:
 
 
 def test_names_of_open_doors_too() -> None:
-    assert "GLIGENLoader" in NAMES["nodes"]
+    assert "LoadLatent" in NAMES["nodes"]
     assert NAMES["nodes"] & set(built_in()) == set(), "nodes that are there by now"
-    for name in ("comfy.samplers.CFGGuider", "comfy.model_management.load_models_gpu", "nodes.GLIGENLoader"):
+    for name in ("comfy.samplers.CFGGuider", "comfy.model_management.load_models_gpu", "nodes.LoadLatent"):
         module, _, last = name.rpartition(".")
         with pytest.raises(ClosedDoor, match=name):
             getattr(sys.modules[module], last)()
@@ -115,7 +115,7 @@ class Text:
     def go(self, a): return (a,)
 class Needs(Text):
     def go(self, a): return (comfy.sd.load_checkpoint(a),)
-class Built(nodes.GLIGENLoader):
+class Built(nodes.LoadLatent):
     pass
 NODE_CLASS_MAPPINGS = {"Text": Text, "Needs": Needs, "Built": Built}
 """
@@ -131,8 +131,7 @@ def test_a_pack_is_there_with_all_nodes_but_those_built_on_nothing(
     assert list(registry) == ["Text", "Needs"]
     (failure,) = pack.failures
     assert failure.message == (
-        "pack most: node Built: its class is built on nodes.GLIGENLoader, "
-        "and there is nothing behind that name here yet"
+        "pack most: node Built: its class is built on nodes.LoadLatent, and there is nothing behind that name here yet"
     )
     call = registry["Needs"].call
     assert call is not None

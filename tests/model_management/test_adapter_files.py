@@ -8,11 +8,18 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from heddle.graph.errors import WeightsError
+from heddle.networks.flux import Flux
+from heddle.networks.ops import TRAINABLE
+from heddle.samplers.conditions import Call
 from model_management.adapter_files import open_adapter, put_adapter
-from model_management.checkpoint import OpenedCheckpoint, open_checkpoint
+from model_management.checkpoint import OpenedCheckpoint, open_checkpoint, open_network
+from model_management.conditioning import conditions_for
+from model_management.denoiser import denoiser_for
 from model_management.families.known import FAMILIES
+from model_management.family import RunFacts
 from model_management.weights import Weights
 from tests.model_management import tiny
+from tests.model_management.tiny_transformers import FLUX, NET, drawn
 
 CPU = torch.device("cpu")
 LAYER = "input_blocks.1.1.transformer_blocks.0.attn1.to_q.weight"
@@ -228,3 +235,40 @@ def test_the_changed_net_computes_with_its_weights(opened: OpenedCheckpoint, tmp
     with torch.inference_mode(), Weights(CPU).hold(model) as net, Weights(CPU).hold(other.model) as wanted:
         torch.testing.assert_close(net(*given), wanted(*given))
     assert set(load_file(tmp_path / "style.safetensors")) == set(UNET_PART)
+
+
+@pytest.mark.parametrize("is_said", [True, False])
+def test_an_adapter_that_shows_flux_a_picture_widens_its_first_layer(tmp_path: Path, is_said: bool) -> None:
+    """As Black Forest Labs publish them (bare names, biases of B, norms whole), and where the file says the shape."""
+    save_file(drawn(Flux(FLUX, TRAINABLE), NET), tmp_path / "flux.safetensors")
+    model = open_network(tmp_path / "flux.safetensors", FAMILIES)
+    norm = "single_blocks.0.norm.key_norm.scale"
+    tensors = {
+        "img_in.lora_A.weight": randn(1, 2, 128),
+        "img_in.lora_B.weight": randn(2, 64, 2),
+        "img_in.lora_B.bias": randn(3, 64),
+        norm: randn(4, 32),
+    }
+    if is_said:
+        tensors["img_in.reshape_weight"] = torch.tensor([64, 128])
+    wide, _, report = put_adapter(open_adapter(write(tmp_path, tensors)), model, None, 0.5)
+    assert wide is not None and report.unmatched == ()
+    assert (wide.config.in_channels, wide.without_patch("style.safetensors").config.in_channels) == (32, 16)
+    weights = Weights(CPU)
+    with weights.hold(model) as plain, weights.hold(wide) as net:
+        wanted = torch.cat([plain.img_in.weight, torch.zeros(64, 64)], dim=1)
+        wanted = wanted + 0.5 * tensors["img_in.lora_B.weight"] @ tensors["img_in.lora_A.weight"]
+        torch.testing.assert_close(net.img_in.weight, wanted)
+        torch.testing.assert_close(net.img_in.bias, plain.img_in.bias + 0.5 * tensors["img_in.lora_B.bias"])
+        assert torch.equal(net.get_parameter(norm), tensors[norm])
+    picture = randn(5, 1, 16, 8, 8)
+    text, pooled = randn(6, 1, 3, FLUX.context_width), randn(7, 1, FLUX.vector_width)
+    blank = torch.zeros(1, 16, 8, 8)
+
+    def guess(**more: Tensor) -> Tensor:
+        entry = [text, {"pooled_output": pooled, **more}]
+        (one,) = conditions_for(wide, [entry], RunFacts((1, 16, 8, 8), blank, blank), "positive")
+        with weights.hold(wide) as net, torch.no_grad():
+            return denoiser_for(wide, net)(blank + 1, torch.tensor(0.5), Call(one.inputs))
+
+    assert (guess(concat_latent_image=picture) - guess()).abs().max() > 1e-3

@@ -19,9 +19,10 @@ from model_management.handles import Model
 
 LATENT = torch.zeros(2, 4, 16, 24)
 RUN = RunFacts(tuple(LATENT.shape), LATENT, LATENT)
-FAMILY: Any = SimpleNamespace(read_entry=text_alone, may_repeat_text=True)
-NOTHING: Any = None
-MODEL = Model(NOTHING, FAMILY, NOTHING, Epsilon(scaled_linear(0.00085, 0.012)))
+FAMILY: Any = SimpleNamespace(name="sd15", read_entry=text_alone, may_repeat_text=True, shown_pictures=False)
+STORED: Any = SimpleNamespace(header=None)
+CONFIG: Any = SimpleNamespace(in_channels=4)
+MODEL = Model(STORED, FAMILY, CONFIG, Epsilon(scaled_linear(0.00085, 0.012)))
 STATES = torch.zeros(1, 77, 8)
 
 

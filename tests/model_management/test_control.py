@@ -225,7 +225,9 @@ def test_a_hint_of_another_size_is_resized_and_told(net, model):
 def test_a_net_of_another_family_is_refused(net, model):
     wide = replace(model, config=UNetConfig(**{**vars(tiny.UNET), "context_width": 2048}))
     control = Control(net, HINT)
-    with pytest.raises(GraphError, match=r"lines\.safetensors is made for networks with context width 64.*2048"):
+    with pytest.raises(
+        GraphError, match=r"lines\.safetensors is made for a UNet of its own sizes \(context width 64\).*sd15.*2048"
+    ):
         asked(wide, control, call_of(control))
 
 

@@ -115,8 +115,8 @@ def test_distilled_widths_of_sdxl_are_read_from_the_file(sizes, wanted):
 
 
 def test_a_network_of_no_family_is_refused():
-    with pytest.raises(WeightsError, match=r"looks like Lumina Image 2, not like a diffusion model of a family"):
-        recognise_network(header_of(PUBLISHED["lumina2_1"]), FAMILIES)
+    with pytest.raises(WeightsError, match=r"looks like LTX-Video, not like a diffusion model of a family"):
+        recognise_network(header_of(PUBLISHED["ltxv_1"]), FAMILIES)
 
 
 def test_a_small_model_of_the_layout_is_known_with_its_sizes(checkpoint):
@@ -151,7 +151,6 @@ def test_sizes_are_read_from_any_unet(width, config):
     ("layout", "title"),
     [
         ("hunyuan_video_1_1", "HunyuanVideo"),
-        ("lumina2_1", "Lumina"),
         ("ltxv_1", "LTX"),
         ("qwen_image_1", "Qwen-Image"),
         ("wan_1", "Wan"),

@@ -19,11 +19,20 @@ from heddle.training.drawing import draw_crowd, draw_many
 from model_management.checkpoint import OpenedCheckpoint, open_checkpoint
 from model_management.families.known import FAMILIES
 from model_management.families.sd15.family import SD15
+from model_management.family import Family
 from model_management.handles import Model
 from model_management.image_coding import decode_latent, encode_image
 from model_management.latent_preview import colours_of
+from model_management.net_sizes import vae_config
 from model_management.weights import Weights
 from tests.model_management import tiny
+from tests.model_management.test_family import PUBLISHED, header_of
+
+PUBLISHED_VAES = {
+    "sd15": ("sd15", "first_stage_model."),
+    "sdxl": ("sdxl_base", "first_stage_model."),
+    "flux": ("flux_ae", ""),
+}
 
 DEMO = Path(__file__).parents[2] / "models" / "checkpoints" / "heddle-demo.safetensors"
 COLOURS = {"red": (1, 0, 0), "green": (0, 1, 0), "blue": (0, 0, 1), "white": (1, 1, 1), "black": (0, 0, 0)}
@@ -141,3 +150,17 @@ def test_the_same_file_gives_the_same_colours_in_another_house(checkpoint: Path)
         colours = colours_found(open_checkpoint(checkpoint, FAMILIES).model, Weights(torch.device("cpu")))
         found.append(torch.tensor((*colours.factors, colours.bias)))
     torch.testing.assert_close(*found)
+
+
+@pytest.mark.parametrize("name", PUBLISHED_VAES)
+def test_published_colours_hold_for_the_published_autoencoder(name: str) -> None:
+    layout, prefix = PUBLISHED_VAES[name]
+    (space,) = (family.latent for family in FAMILIES if family.name == name)
+    assert space.published_vae == vae_config(header_of(PUBLISHED[layout]), prefix)
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+def test_every_family_has_colours_for_each_channel_of_its_latents(family: Family) -> None:
+    colours = family.latent.colours
+    assert colours is not None and family.latent.published_vae.latent_channels == family.latent.channels
+    latent_to_pixels(torch.randn(1, family.latent.channels, 4, 4), colours)

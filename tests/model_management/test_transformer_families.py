@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from heddle.graph.errors import GraphError
+from heddle.graph.errors import GraphError, WeightsError
 from heddle.networks.clip_text import EncodedText
 from heddle.samplers.conditions import Call, condition_sides
 from heddle.samplers.noise_schedules import FlowSchedule, FluxSchedule
@@ -23,6 +23,7 @@ from model_management.families.flux.family import FLUX
 from model_management.families.flux_control.family import FLUX_CONTROL
 from model_management.families.flux_fill.family import FLUX_FILL
 from model_management.families.known import FAMILIES
+from model_management.families.lumina2.family import LUMINA2
 from model_management.families.sd3.conditioning import texts_in_a_row
 from model_management.families.sd3.family import SD3
 from model_management.family import RunFacts, recognise, recognise_network
@@ -43,7 +44,14 @@ def cpu() -> Weights:
 
 
 @pytest.mark.parametrize(
-    ("layout", "family"), [("flux_1_1", FLUX), ("sd3_2", SD3), ("chroma_1_1", CHROMA), ("auraflow_1_1", AURAFLOW)]
+    ("layout", "family"),
+    [
+        ("flux_1_1", FLUX),
+        ("sd3_2", SD3),
+        ("chroma_1_1", CHROMA),
+        ("auraflow_1_1", AURAFLOW),
+        ("lumina2_1", LUMINA2),
+    ],
 )
 def test_published_networks_are_known_alone_and_as_checkpoints_without_the_rest(layout: str, family) -> None:
     header = header_of(PUBLISHED[layout])
@@ -133,6 +141,61 @@ def test_auraflows_encoder_is_known_whatever_type_is_chosen(tmp_path: Path, monk
     assert encoder.part.row == AURAFLOW.text[0].row
 
 
+def test_z_image_which_is_spelt_almost_like_lumina_is_refused_by_name() -> None:
+    shapes = {
+        name.replace("adaLN_modulation.1.", "adaLN_modulation.0."): s for name, s in PUBLISHED["lumina2_1"].items()
+    }
+    with pytest.raises(WeightsError, match="looks like Z-Image, not like"):
+        recognise_network(header_of(shapes), FAMILIES)
+
+
+def test_lumina_opens_whole_and_reads_gemmas_second_last_layer(tmp_path: Path) -> None:
+    path = tiny.write_checkpoint(tmp_path / "m.safetensors", tiny_transformers.lumina_tensors())
+    opened = open_checkpoint(path, FAMILIES)
+    assert opened.model.family is LUMINA2 and opened.model.config == tiny_transformers.LUMINA
+    assert opened.model.predicts.schedule == FlowSchedule(shift=6.0, multiplier=1.0)
+    assert (opened.model.latent.scale, opened.model.latent.shift) == (0.3611, 0.1159)
+    (encoder,) = opened.clip.encoders
+    assert encoder.config == tiny_transformers.GEMMA_2
+    row = [(2, 1.0), (9, 1.0), (4, 1.0)]
+    found = encode_text(opened.clip, {"gemma2_2b": [row]}, cpu()).states
+    with cpu().hold(encoder) as gemma, torch.no_grad():
+        wanted = gemma(torch.tensor([[2, 9, 4]]), layer=-2, with_norm=False).states
+    torch.testing.assert_close(found, wanted)
+
+
+def test_a_weighted_word_of_gemma_moves_away_from_an_empty_prompt_that_sees_no_padding(tmp_path: Path) -> None:
+    path = tiny.write_checkpoint(tmp_path / "m.safetensors", tiny_transformers.lumina_tensors())
+    (encoder,) = (clip := open_checkpoint(path, FAMILIES).clip).encoders
+    vector = torch.full((48,), 0.2)  # a learned word, which is no padding
+    row = [(2, 1.0), (vector, 1.0), (9, 1.5), (0, 1.0)]
+    found = encode_text(clip, {"gemma2_2b": [row]}, cpu()).states
+    with cpu().hold(encoder) as gemma, torch.no_grad():
+        tokens = torch.tensor([[2, 0, 9, 0], [2, 0, 0, 0]])
+        vectors = gemma.embed(tokens)
+        vectors[0, 1] = vector
+        allowed = torch.tensor([[True, True, True, False], [True, False, False, False]])
+        text, empty = gemma(tokens, layer=-2, with_norm=False, vectors=vectors, allowed=allowed).states
+    wanted = text.clone()
+    wanted[2] = empty[2] + (text[2] - empty[2]) * 1.5
+    torch.testing.assert_close(found[0], wanted)
+    assert empty[2].any()
+
+
+@pytest.mark.parametrize("type", ["stable_diffusion", "lumina2"])
+def test_luminas_encoder_is_known_whatever_type_is_chosen(tmp_path: Path, monkeypatch, type: str) -> None:
+    monkeypatch.setattr(text_files, "GEMMA_NAMES", {48: "gemma2_2b"})
+    gemma = tiny.write_checkpoint(tmp_path / "gemma.safetensors", tiny_transformers.gemma2_tensors())
+    (encoder,) = open_text_encoders([gemma], type, FAMILIES).encoders
+    assert (encoder.part.row, encoder.last_layer, encoder.part.with_norm) == (LUMINA2.text[0].row, -2, False)
+
+
+def test_other_language_models_are_refused_by_their_width(tmp_path: Path) -> None:
+    gemma = tiny.write_checkpoint(tmp_path / "gemma.safetensors", tiny_transformers.gemma2_tensors())
+    with pytest.raises(WeightsError, match=r"embed_tokens\.weight is 48 wide; .* gemma2_2b \(2304\) wide"):
+        open_text_encoders([gemma], "lumina2", FAMILIES)
+
+
 def encoded(length: int, width: int, pooled: int) -> EncodedText:
     return EncodedText(torch.randn(1, length, width), torch.randn(1, pooled))
 
@@ -178,6 +241,23 @@ def test_chroma_is_told_a_guidance_of_nothing_and_no_pooled_text() -> None:
 def test_a_text_without_a_pooled_vector_is_refused(family) -> None:
     with pytest.raises(GraphError, match="no pooled text"):
         family.read_entry(STATES, {}, RUN)
+
+
+@pytest.mark.parametrize("read", [text_and_guidance, CHROMA.read_entry])
+def test_an_attention_mask_of_several_cells_comes_at_the_runs_size(read) -> None:
+    """The latent's 4 x 6 cells are 2 x 3 tokens; a mask of one cell fits any picture, so it stays."""
+    whole = torch.zeros(1, 5 + 1, 5 + 1).half()
+    assert read(STATES, MORE | {"attention_mask": whole}, RUN)["attention_mask"].shape == (1, 6, 6)
+    fitting = torch.randn(1, 5 + 6, 5 + 6)
+    said = MORE | {"attention_mask": fitting, "attention_mask_img_shape": (2, 3)}
+    assert torch.equal(read(STATES, said, RUN)["attention_mask"], fitting)
+    coarse = torch.zeros(5 + 2, 5 + 2, dtype=torch.bool)
+    coarse[:, :5] = True
+    said = MORE | {"attention_mask": coarse, "attention_mask_img_shape": (2, 1)}
+    fine = read(STATES, said, RUN)["attention_mask"]
+    assert fine.shape == (1, 11, 11)
+    assert fine[..., :5].eq(0).all() and fine[..., 5:].eq(-torch.inf).all()
+    assert "attention_mask" not in read(STATES, MORE, RUN)
 
 
 def test_references_come_in_the_networks_units_and_their_own_size() -> None:

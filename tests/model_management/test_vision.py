@@ -78,6 +78,14 @@ def test_heads_and_gate_follow_the_published_widths(tmp_path: Path, width: int, 
     assert open_clip_vision(written(tmp_path / "w.safetensors", tensors_of(config))).config == config
 
 
+def test_siglip_is_shown_384_pixels_of_which_its_patches_leave_6(tmp_path: Path) -> None:
+    config = ClipVisionConfig(64, 1, 8, 1, patch_px=14, image_px=384, is_siglip=True)
+    opened = open_clip_vision(written(tmp_path / "s.safetensors", tensors_of(config)))
+    assert opened.config == config and opened.config.positions == 729
+    output = encode(opened, torch.rand(1, 400, 500, 3), "center", FakeContext(weights=Weights(CPU)))
+    assert output.last_hidden_state.shape == (1, 729, 64)
+
+
 def test_what_is_no_vision_encoder_is_refused(checkpoint: Path) -> None:
     with pytest.raises(WeightsError, match=r"no vision encoder known here.*first_stage_model"):
         open_clip_vision(checkpoint)

@@ -1,4 +1,4 @@
-"""Checkpoints of Stable Diffusion 3's and FLUX.1's layouts, small enough to write in a test."""
+"""Checkpoints of diffusion transformers' layouts, small enough to write in a test."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from heddle.networks.auraflow import AuraFlow, AuraFlowConfig
+from heddle.networks.causal_text import CausalText, CausalTextConfig
 from heddle.networks.flux import Flux, FluxConfig
+from heddle.networks.lumina import Lumina, LuminaConfig
 from heddle.networks.mmdit import Mmdit, MmditConfig
 from heddle.networks.ops import TRAINABLE
 from heddle.networks.t5 import T5, T5Config
@@ -23,6 +25,8 @@ FLUX = FluxConfig(
 )
 SD3 = MmditConfig(64, 48, (False, False), context_width=4096, vector_width=2 * tiny.TEXT.width, places=8)
 AURAFLOW = AuraFlowConfig(256, 48, 1, 1, context_width=T5_TINY.width, places=4)
+GEMMA_2 = CausalTextConfig(48, 3, 2, 1, 256, 40, vocabulary=60, activation="gelu", is_gemma=True)
+LUMINA = LuminaConfig(48, 12, 4, 2, 40, 1, 2, context_width=GEMMA_2.width, time_width=32)
 AURAFLOW_VAE = VaeConfig((32, 32, 32, 32), blocks=1)
 
 NET = "model.diffusion_model."
@@ -64,6 +68,18 @@ def auraflow_tensors() -> dict[str, Tensor]:
         **drawn(AuraFlow(AURAFLOW, TRAINABLE), NET, 1),
         **drawn(Autoencoder(AURAFLOW_VAE, TRAINABLE), "vae.", 2),
         **t5_tensors("text_encoders.pile_t5xl.transformer."),
+    }
+
+
+def gemma2_tensors(prefix: str = "") -> dict[str, Tensor]:
+    return drawn(CausalText(GEMMA_2, TRAINABLE), prefix, 4)
+
+
+def lumina_tensors() -> dict[str, Tensor]:
+    return {
+        **drawn(Lumina(LUMINA, TRAINABLE), NET, 1),
+        **drawn(Autoencoder(VAE, TRAINABLE), "vae.", 2),
+        **gemma2_tensors("text_encoders.gemma2_2b.transformer."),
     }
 
 

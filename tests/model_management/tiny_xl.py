@@ -26,10 +26,12 @@ UNETS = {
     ),
 }  # fmt: skip
 UNETS["sd21_inpainting"] = replace(UNETS["sd21"], in_channels=9)
+UNETS["sd21_unclip"] = replace(UNETS["sd21"], vector_width=2 * PROJECTED)
 
 OPEN_CLIP = {
     "sd21": "cond_stage_model.model.",
     "sd21_inpainting": "cond_stage_model.model.",
+    "sd21_unclip": "cond_stage_model.model.",
     "sdxl": "conditioner.embedders.1.model.",
     "sdxl_refiner": "conditioner.embedders.0.model.",
 }
@@ -64,11 +66,15 @@ def open_clip_tensors(width: int = G_WIDTH, vocabulary: int = VOCABULARY, positi
     return {name: tensor.half() for name, tensor in tensors.items()}
 
 
+def unet_tensors(config: UNetConfig) -> dict[str, Tensor]:
+    return {name: each.half() for name, each in UNet(config, TRAINABLE).state_dict().items()}
+
+
 def tensors_of(family: str, vocabulary: int = VOCABULARY, positions: int = POSITIONS) -> dict[str, Tensor]:
     """A whole checkpoint of one of `UNETS`."""
     torch.manual_seed(1)
     tensors = {name: tensor for name, tensor in tiny.tiny_tensors().items() if name.startswith("first_stage_model.")}
-    tensors |= {UNET + name: each.half() for name, each in UNet(UNETS[family], TRAINABLE).state_dict().items()}
+    tensors |= {UNET + name: each for name, each in unet_tensors(UNETS[family]).items()}
     encoder = open_clip_tensors(vocabulary=vocabulary, positions=positions)
     tensors |= {OPEN_CLIP[family] + name: each for name, each in encoder.items()}
     if family == "sdxl":

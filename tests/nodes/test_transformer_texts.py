@@ -11,14 +11,24 @@ import torch
 
 from heddle.graph.errors import FileProblem, GraphError, WeightsError
 from heddle.networks.clip_text import EncodedText
+from heddle.prompts.vocabularies import PieceTokenizer
 from model_management.checkpoint import OpenedCheckpoint, open_checkpoint
 from model_management.families.known import FAMILIES
+from model_management.prompt_tokens import tokenize_for
 from model_management.weights import Weights
 from nodes.conditioning.references import add_reference, scale_for_kontext
 from nodes.conditioning.texts import encode_prompt
-from nodes.conditioning.transformer_texts import encode_flux, encode_sd3, leave_out_guidance, set_guidance
+from nodes.conditioning.transformer_texts import (
+    encode_flux,
+    encode_lumina2,
+    encode_sd3,
+    leave_out_guidance,
+    set_guidance,
+    set_t5_padding,
+)
 from nodes.latent.empty import make_empty_latent, make_empty_sd3_latent
 from nodes.sampling.ksampler import ksampler
+from tests.heddle.prompts.tables import processor, trained_pieces
 from tests.model_management import tiny, tiny_transformers
 from tests.nodes.fake_context import FakeContext
 
@@ -26,9 +36,11 @@ from tests.nodes.fake_context import FakeContext
 @pytest.fixture(scope="module")
 def opened(tmp_path_factory: pytest.TempPathFactory) -> dict[str, OpenedCheckpoint]:
     folder = tmp_path_factory.mktemp("m")
+    pieces = torch.frombuffer(bytearray(trained_pieces("unigram")), dtype=torch.uint8)
     contents = {
         "flux": tiny_transformers.flux_tensors(),
         "sd3": tiny_transformers.sd3_tensors("l", "g"),
+        "lumina2": {**tiny_transformers.lumina_tensors(), "text_encoders.spiece_model": pieces},
         "bare": tiny_transformers.sd3_tensors(),
     }
     return {
@@ -66,6 +78,20 @@ def test_a_text_beyond_256_tokens_makes_t5s_row_longer(opened, ctx) -> None:
     assert states.shape == (1, 301, 48)
 
 
+@pytest.mark.parametrize(("padding", "length", "wanted"), [(0, 0, 4), (1, 0, 5), (2, 5, 6), (1, 7, 7), (0, 300, 300)])
+def test_t5s_row_is_padded_as_far_as_is_said(opened, ctx, padding: int, length: int, wanted: int) -> None:
+    clip = opened["flux"].clip
+    said = set_t5_padding(clip, padding, length)
+    row = [token.token for token in tokenize_for(said, "cat", (), ctx.folders.models("tokenizers")).chunks["t5xxl"][0]]
+    assert len(row) == wanted and row[3] == 1 and not any(row[4:])
+    ((states, _more),) = encode_prompt("(cat:1.5)", said, ctx)
+    assert states.shape == (1, wanted, 48)
+    ((usual, same),) = encode_prompt("cat", clip, ctx)
+    assert usual.shape == (1, 256, 48) and torch.equal(
+        same["pooled_output"], encode_prompt("cat", said, ctx)[0][1]["pooled_output"]
+    )
+
+
 def test_without_a_tokenizer_the_file_that_is_wanted_is_named(opened, tmp_path: Path) -> None:
     ctx = FakeContext(tmp_path, weights=Weights(torch.device("cpu")))
     with pytest.raises(FileProblem, match=r"tokenizer of T5 .* put tokenizer\.json .*tokenizers/t5"):
@@ -90,6 +116,34 @@ def test_an_empty_text_of_sd3_is_nothing_or_an_empty_prompt(opened, ctx, clip_l,
 
     encode_sd3(replace(opened["sd3"].clip, join=listen), clip_l, clip_g, "", padding, ctx)
     assert heard == wanted
+
+
+@pytest.mark.parametrize(
+    ("system_prompt", "begins", "ends"),
+    [
+        ("superior", "You are an assistant designed to generate superior images with", "prompts or user prompts."),
+        ("alignment", "You are an assistant designed to generate high-quality images with", "on textual prompts."),
+    ],
+)
+def test_lumina_reads_published_words_before_the_prompt_by_the_checkpoints_own_table(
+    system_prompt: str, begins: str, ends: str, opened, ctx, monkeypatch
+) -> None:
+    read: list[str] = []
+    encode_pieces = PieceTokenizer.encode
+
+    def encode(self: PieceTokenizer, text: str, /) -> list[int]:
+        read.append(text)
+        return encode_pieces(self, text)
+
+    monkeypatch.setattr(PieceTokenizer, "encode", encode)
+    clip = opened["lumina2"].clip
+    ((states, _more),) = encode_lumina2(system_prompt, "a cat", clip, ctx)
+    (text,) = read
+    assert text.startswith(begins) and text.endswith(f"{ends} <Prompt Start> a cat")
+    tokens = processor(trained_pieces("unigram")).EncodeAsIds(text)
+    assert states.shape == (1, 1 + len(tokens), 48)  # one stands before the text
+    ((wanted, _more),) = encode_prompt(text, clip, ctx)
+    torch.testing.assert_close(states, wanted)
 
 
 def test_a_checkpoint_without_encoders_says_so(opened, ctx) -> None:
@@ -131,7 +185,7 @@ def test_an_empty_latent_of_sixteen_channels() -> None:
     assert "517 x 258" in ctx.notes[0]
 
 
-@pytest.mark.parametrize("name", ["flux", "sd3"])
+@pytest.mark.parametrize("name", ["flux", "sd3", "lumina2"])
 def test_a_run_from_an_empty_latent_of_either_kind_gives_the_same(name: str, opened, ctx) -> None:
     model = opened[name].model
     width = model.config.context_width

@@ -98,12 +98,17 @@ def test_deep_shrink_makes_the_inner_stages_small_in_its_part_of_the_way(
     model = shrunk(opened.model, ctx, factor=2.0, part=(0.2, 0.6), after_skip=after_skip)
     schedule = opened.model.predicts.schedule
     sizes: dict[StagePlace, tuple[int, ...]] = {}
+    skips: dict[int, tuple[int, ...]] = {}
 
     def note(place: StagePlace, x: Tensor) -> Tensor:
         sizes[place] = tuple(x.shape[2:])
         return x
 
-    noting = Hooks(leaving=(note,))
+    def note_skip(place: StagePlace, x: Tensor, skip: Tensor) -> tuple[Tensor, Tensor]:
+        skips[place.stage] = tuple(skip.shape[2:])
+        return x, skip
+
+    noting = Hooks(leaving=(note,), joining=(note_skip,))
     with ctx.weights.hold(model) as net:
         for percent, inner in ((0.1, (6, 5)), (0.4, (3, 3)), (0.7, (6, 5))):
             level = torch.tensor(schedule.percent_to_sigma(percent))
@@ -114,6 +119,8 @@ def test_deep_shrink_makes_the_inner_stages_small_in_its_part_of_the_way(
             assert sizes[StagePlace("input", 2)] == inner
             assert sizes[StagePlace("middle", 0)] == inner
             assert sizes[StagePlace("output", 3)] == (12, 10)
+            whole = percent != 0.4 or after_skip
+            assert skips == {0: inner, 1: inner, 2: (12, 10) if whole else (6, 5), 3: (12, 10)}
 
 
 def test_a_block_that_the_net_does_not_have_shrinks_nothing_and_is_said(opened: OpenedCheckpoint, ctx: Any) -> None:

@@ -13,7 +13,7 @@ from heddle.prompts.vocabularies import PILE_T5
 from heddle.samplers.noise_schedules import FlowSchedule
 from heddle.samplers.predictions import Flow
 from model_management.families.sdxl.family import SDXL
-from model_management.family import ANY_TYPE, Family, NetPart, RowReading, TextPart
+from model_management.family import Family, NetPart, RowReading, TextPart
 from model_management.net_sizes import vae_config
 from model_management.signs import below, has
 from model_management.transformer_sizes import auraflow_config, t5_config
@@ -29,11 +29,19 @@ AURAFLOW = Family(
     signs=(below(NET, *NETWORK), has(f"{TEXT}shared.weight")),
     network_signs=NETWORK,
     network=NetPart(prefix=NET, config=auraflow_config, build=AuraFlow),
-    text=(TextPart(TEXT, t5_config, T5, name="pile_t5xl", row=RowReading(PILE_T5_XL, PILE_T5, hides_padding=True)),),
+    text=(
+        TextPart(
+            TEXT,
+            t5_config,
+            T5,
+            name="pile_t5xl",
+            row=RowReading(PILE_T5_XL, PILE_T5, hides_padding=True, zeros_padding=True),
+        ),
+    ),
     vae=NetPart(prefix=VAE, config=vae_config, build=Autoencoder),
     latent=SDXL.latent,
     predicts=Flow(FlowSchedule(shift=1.73, multiplier=1.0)),
     native_px=1024,
     may_repeat_text=False,
-    text_type=ANY_TYPE,
+    any_text_type=True,
 )

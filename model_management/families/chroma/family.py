@@ -18,6 +18,7 @@ from heddle.prompts.sequences import SequenceLayout
 from heddle.prompts.vocabularies import T5 as T5_VOCABULARY
 from heddle.samplers.noise_schedules import FluxSchedule
 from heddle.samplers.predictions import Flow
+from model_management.attention_masks import mask_inputs
 from model_management.families.flux.conditioning import LATENT
 from model_management.family import Family, NetPart, RowReading, RunFacts, TextPart
 from model_management.net_sizes import vae_config
@@ -34,7 +35,8 @@ AS_LONG_AS_IT_IS = SequenceLayout(pad=0, end=1)
 
 def text_and_guidance(states: Tensor, more: Mapping[str, Any], run: RunFacts) -> dict[str, Tensor]:
     """The text, and a guidance where one is said; the network was trained with 0."""
-    return {"context": states, "guidance": torch.tensor([float(more.get("guidance") or 0.0)])}
+    guidance = torch.tensor([float(more.get("guidance") or 0.0)])
+    return {"context": states, "guidance": guidance, **mask_inputs(more, run)}
 
 
 CHROMA = Family(

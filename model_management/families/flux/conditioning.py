@@ -2,6 +2,7 @@
 
 Of a conditioning's options, read here: "pooled_output", "guidance" (None = the network is told none),
 "reference_latents", "concat_latent_image" and "concat_mask"; latents are in the VAE's units, masks 1 = draw here.
+For an attention mask see `attention_masks.py`.
 """
 
 from __future__ import annotations
@@ -13,19 +14,49 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
+from heddle.networks.vae import VaeConfig
+from heddle.numerics.latent_rgb import LatentColours
 from heddle.numerics.resize import resize
 from heddle.samplers.fitting import fit_batch
+from model_management.attention_masks import mask_inputs
 from model_management.family import LatentSpace, RunFacts
 from model_management.pooled_text import pooled_of
 
-LATENT = LatentSpace(channels=16, scale=0.3611, shift=0.1159, small_vae="taef1")  # of the published VAE's configuration
+LATENT = LatentSpace(
+    channels=16,
+    scale=0.3611,  # with the shift, of the published VAE's configuration
+    shift=0.1159,
+    colours=LatentColours(  # as the node engines of this ecosystem publish them
+        (
+            (-0.0346, 0.0244, 0.0681),
+            (0.0034, 0.0210, 0.0687),
+            (0.0275, -0.0668, -0.0433),
+            (-0.0174, 0.0160, 0.0617),
+            (0.0859, 0.0721, 0.0329),
+            (0.0004, 0.0383, 0.0115),
+            (0.0405, 0.0861, 0.0915),
+            (-0.0236, -0.0185, -0.0259),
+            (-0.0245, 0.0250, 0.1180),
+            (0.1008, 0.0755, -0.0421),
+            (-0.0515, 0.0201, 0.0011),
+            (0.0428, -0.0012, -0.0036),
+            (0.0817, 0.0765, 0.0749),
+            (-0.1264, -0.0522, -0.1103),
+            (-0.0280, -0.0881, -0.0499),
+            (-0.1262, -0.0982, -0.0778),
+        ),
+        (-0.0329, -0.0718, -0.0851),
+    ),
+    published_vae=VaeConfig(widths=(128, 256, 512, 512), blocks=2, latent_channels=16, has_quant=False),
+    small_vae="taef1",
+)
 GUIDANCE = 3.5  # what the ecosystem takes where none is said
 PX_PER_CELL = 8
 
 
 def text_and_guidance(states: Tensor, more: Mapping[str, Any], run: RunFacts) -> dict[str, Tensor]:
     """Of all of them. Networks that know no guidance take no notice of it."""
-    inputs = {"context": states, "vector": pooled_of(more, "FLUX.1")}
+    inputs = {"context": states, "vector": pooled_of(more, "FLUX.1"), **mask_inputs(more, run)}
     guidance = more.get("guidance", GUIDANCE)
     if guidance is not None:
         inputs["guidance"] = torch.tensor([float(guidance)])
@@ -33,11 +64,16 @@ def text_and_guidance(states: Tensor, more: Mapping[str, Any], run: RunFacts) ->
 
 
 def with_references(states: Tensor, more: Mapping[str, Any], run: RunFacts) -> dict[str, Tensor]:
-    """Of dev, schnell and Kontext: also any number of reference latents, each of its own size."""
+    """Of dev, schnell and Kontext: also any number of reference latents, each of its own size.
+
+    An adapter may have widened the network so that it is shown a picture beside its latent, as Canny and Depth are.
+    """
     references = {
         f"reference_{number}": LATENT.inward(latent) for number, latent in enumerate(more.get("reference_latents", ()))
     }
-    return {**text_and_guidance(states, more, run), **references}
+    is_widened = run.config is not None and run.config.in_channels == 2 * LATENT.channels
+    read = with_picture if is_widened else text_and_guidance
+    return {**read(states, more, run), **references}
 
 
 def with_picture(states: Tensor, more: Mapping[str, Any], run: RunFacts) -> dict[str, Tensor]:

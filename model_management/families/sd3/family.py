@@ -9,7 +9,8 @@ from __future__ import annotations
 from heddle.networks.clip_text import ClipText, unprojected
 from heddle.networks.mmdit import Mmdit
 from heddle.networks.t5 import T5
-from heddle.networks.vae import Autoencoder
+from heddle.networks.vae import Autoencoder, VaeConfig
+from heddle.numerics.latent_rgb import LatentColours
 from heddle.prompts.sequences import T5_XXL_77
 from heddle.prompts.vocabularies import T5 as T5_VOCABULARY
 from heddle.samplers.noise_schedules import FlowSchedule
@@ -40,7 +41,34 @@ SD3 = Family(
     ),
     join=texts_in_a_row,
     vae=NetPart(prefix=VAE, config=vae_config, build=Autoencoder),
-    latent=LatentSpace(channels=16, scale=1.5305, shift=0.0609, small_vae="taesd3"),  # of its published VAE
+    latent=LatentSpace(
+        channels=16,
+        scale=1.5305,  # with the shift, of its published VAE's configuration
+        shift=0.0609,
+        colours=LatentColours(  # as the node engines of this ecosystem publish them
+            (
+                (-0.0922, -0.0175, 0.0749),
+                (0.0311, 0.0633, 0.0954),
+                (0.1994, 0.0927, 0.0458),
+                (0.0856, 0.0339, 0.0902),
+                (0.0587, 0.0272, -0.0496),
+                (-0.0006, 0.1104, 0.0309),
+                (0.0978, 0.0306, 0.0427),
+                (-0.0042, 0.1038, 0.1358),
+                (-0.0194, 0.0020, 0.0669),
+                (-0.0488, 0.0130, -0.0268),
+                (0.0922, 0.0988, 0.0951),
+                (-0.0278, 0.0524, -0.0542),
+                (0.0332, 0.0456, 0.0895),
+                (-0.0069, -0.0030, -0.0810),
+                (-0.0596, -0.0465, -0.0293),
+                (-0.1448, -0.1463, -0.1189),
+            ),
+            (0.2394, 0.2135, 0.1925),
+        ),
+        published_vae=VaeConfig(widths=(128, 256, 512, 512), blocks=2, latent_channels=16, has_quant=False),
+        small_vae="taesd3",
+    ),
     predicts=Flow(FlowSchedule(shift=3.0)),
     native_px=1024,
     read_entry=text_and_pooled,

@@ -1,5 +1,7 @@
 """The vector that Stable Diffusion XL's networks take: the pooled text, and sizes that a picture is to look as if of.
 
+Pictures, read by the vision half of the encoder that the pooled text is of (OpenCLIP-bigG), may stand in its place.
+
 Source: Podell et al. 2023, arXiv:2307.01952, section 2.2.
 """
 
@@ -11,9 +13,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from heddle.graph.errors import GraphError
 from heddle.networks.unet import embed_timesteps
 from model_management.family import RunFacts
+from model_management.picture_vectors import SHOWN, picture_vector
+from model_management.pooled_text import pooled_of
 
 #: Each number becomes so many cosines and sines.
 NUMBER_WIDTH = 256
@@ -32,14 +35,14 @@ def base_inputs(states: Tensor, more: Mapping[str, Any], run: RunFacts) -> dict[
         *(height, width, more.get("crop_h", 0), more.get("crop_w", 0)),
         *(more.get("target_height", height), more.get("target_width", width)),
     )
-    return {"context": states, "vector": vector_of(more, numbers)}
+    return {"context": states, "vector": vector_of(more, numbers, run)}
 
 
 def refiner_inputs(states: Tensor, more: Mapping[str, Any], run: RunFacts) -> dict[str, Tensor]:
     """Of the refiner: height, width, what was cut above and at the left, and an aesthetic score."""
     score = more.get("aesthetic_score", NEGATIVE_SCORE if run.side == "negative" else SCORE)
     numbers = (*_size(more, run), more.get("crop_h", 0), more.get("crop_w", 0), score)
-    return {"context": states, "vector": vector_of(more, numbers)}
+    return {"context": states, "vector": vector_of(more, numbers, run)}
 
 
 def _size(more: Mapping[str, Any], run: RunFacts) -> tuple[int, int]:
@@ -47,17 +50,16 @@ def _size(more: Mapping[str, Any], run: RunFacts) -> tuple[int, int]:
     return more.get("height", height), more.get("width", width)
 
 
-def vector_of(more: Mapping[str, Any], numbers: tuple[float, ...]) -> Tensor:
-    """[B, D + 256 for each number] from the pooled text [B, D].
+def vector_of(more: Mapping[str, Any], numbers: tuple[float, ...], run: RunFacts) -> Tensor:
+    """[B, D + 256 for each number] from the pooled text [B, D], or from pictures [1, D].
 
-    Raises: GraphError, if the conditioning has no pooled text.
+    Raises: GraphError, if the conditioning has neither.
     """
-    pooled = more.get("pooled_output")
-    if pooled is None:
-        raise GraphError(
-            "the conditioning has no pooled text, which Stable Diffusion XL wants; "
-            "encode the text with the CLIP of the model's own checkpoint",
-            wanted="pooled_output",
-        )
+    pictures = more.get(SHOWN)
+    if pictures:
+        width = run.config.vector_width - NUMBER_WIDTH * len(numbers)
+        pooled = picture_vector(pictures, width, run.seed, together=0.0)[:, :width]
+    else:
+        pooled = pooled_of(more, "Stable Diffusion XL")
     embedded = embed_timesteps(torch.tensor([float(number) for number in numbers]), NUMBER_WIDTH)
     return torch.cat([pooled, embedded.reshape(1, -1).to(pooled).expand(len(pooled), -1)], dim=-1)

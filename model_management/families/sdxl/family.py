@@ -10,7 +10,8 @@ from collections.abc import Callable
 
 from heddle.networks.clip_text import ClipText
 from heddle.networks.unet import UNet
-from heddle.networks.vae import Autoencoder
+from heddle.networks.vae import Autoencoder, VaeConfig
+from heddle.numerics.latent_rgb import LatentColours
 from heddle.samplers.noise_schedules import ContinuousEdm, scaled_linear
 from heddle.samplers.predictions import Epsilon, Prediction, Velocity
 from model_management.families.sdxl import playground
@@ -78,6 +79,16 @@ SDXL = Family(
     latent=LatentSpace(
         channels=4,
         scale=0.13025,  # 1 / std of the published VAE's latents
+        colours=LatentColours(  # as the node engines of this ecosystem publish them
+            (
+                (0.3651, 0.4232, 0.4341),
+                (-0.2533, -0.0042, 0.1068),
+                (0.1076, 0.1111, -0.0362),
+                (-0.3165, -0.2492, -0.2188),
+            ),
+            (0.1084, -0.0175, -0.0011),
+        ),
+        published_vae=VaeConfig(widths=(128, 256, 512, 512), blocks=2),
         small_vae="taesdxl",
     ),
     predicts=Epsilon(scaled_linear(0.00085, 0.012, steps=1000)),
@@ -85,4 +96,5 @@ SDXL = Family(
     told_latent=playground.told_latent,
     native_px=1024,
     read_entry=base_inputs,
+    shown_pictures=True,
 )

@@ -3,6 +3,7 @@
 from tests.golden.kinds.adapter_names import ADAPTER_NAMES
 from tests.golden.kinds.adapters import ADAPTERS
 from tests.golden.kinds.autoencoder import AUTOENCODER
+from tests.golden.kinds.causal_text import CAUSAL_TEXT
 from tests.golden.kinds.chains import CHAINS
 from tests.golden.kinds.control_nets import CONTROL_NETS
 from tests.golden.kinds.hypernetworks import HYPERNETWORKS
@@ -46,6 +47,7 @@ KINDS = (
     NOISE_A1111,
     TRANSFORMERS,
     T5_ENCODERS,
+    CAUSAL_TEXT,
     AUTOENCODER,
 )
 

@@ -26,16 +26,16 @@ def check(case: Case, workshop: Workshop) -> Iterator[Check]:
         stored = stored_net("text", read_header(workshop.checkpoint), NetPart("", t5_config, T5))
         workshop.kept["net"] = stored.load(torch.device("cpu"), torch.float32)
     tokens = torch.tensor(case.inputs["ids"])
-    output = workshop.kept["net"](tokens, allowed=_allowed(case.inputs["attention_mask"], tokens)).states
+    output = workshop.kept["net"](tokens, allowed=allowed_tokens(case.inputs["attention_mask"], tokens)).states
     atol = case.values.get("atol", tolerance(workshop.golden, "network outputs", "<=", 2e-4))
     yield from tensor_checks(case, workshop.golden, "output", output, rtol=0, atol=atol, relative_to_max=True)
 
 
-def _allowed(words: str, tokens: Tensor) -> Tensor | None:
-    """`none`, or `1 for the first N, 0 for the rest`."""
+def allowed_tokens(words: str, tokens: Tensor) -> Tensor | None:
+    """`none`, or `1 for the first N, 0 for the rest`, and perhaps a remark."""
     if words == "none":
         return None
-    first = re.fullmatch(r"1 for the first (\d+), 0 for the rest", words)
+    first = re.fullmatch(r"1 for the first (\d+), 0 for the rest(;.*)?", words)
     if first is None:
         raise NotCovered(f"the attention mask {words!r}")
     return (torch.arange(tokens.shape[1]) < int(first[1])).expand(tokens.shape)

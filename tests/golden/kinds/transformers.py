@@ -23,6 +23,8 @@ def check(case: Case, workshop: Workshop) -> Iterator[Check]:
     x = workshop.tensor(inputs.pop("x"))
     timesteps = torch.tensor([inputs.pop("timestep_given_to_the_network")]).expand(len(x))
     inputs.pop("sigma", None)
+    if (length := inputs.pop("num_tokens", None)) not in (None, workshop.tensor(inputs["context"]).shape[1]):
+        raise NotCovered(f"a text of which {length} tokens are looked at")
     unknown = inputs.keys() - WORDS.keys()
     if unknown or set(case.tensors) != {"output"}:
         raise NotCovered(f"inputs {sorted(unknown)}, outputs {sorted(case.tensors)}")
@@ -38,4 +40,6 @@ def check(case: Case, workshop: Workshop) -> Iterator[Check]:
     yield from tensor_checks(case, workshop.golden, "output", output, rtol=0, atol=atol, relative_to_max=True)
 
 
-TRANSFORMERS = Kind(names=("d_flux_*", "d_sd3*", "d_chroma_*", "d_auraflow_*"), but_not=("d_flux_ae",), check=check)
+TRANSFORMERS = Kind(
+    names=("d_flux_*", "d_sd3*", "d_chroma_*", "d_auraflow_*", "d_lumina2*"), but_not=("d_flux_ae",), check=check
+)

@@ -156,9 +156,15 @@ def test_every_way_of_writing_a_pair_is_read(up: str, down: str) -> None:
 
 
 def test_keys_of_no_known_ending_are_told_apart() -> None:
-    keys = sort_keys(["x.diff", "x.lora_B.bias", "bundle_emb.word.string_to_param.*", "x.to_q.weight"])
+    keys = sort_keys(["x.diff", "x.lora_A.bias", "bundle_emb.word.string_to_param.*", "x.to_q.weight"])
     assert list(keys.layers) == ["x"]
-    assert keys.strange == ["x.lora_B.bias", "bundle_emb.word.string_to_param.*", "x.to_q.weight"]
+    assert keys.strange == ["x.lora_A.bias", "bundle_emb.word.string_to_param.*", "x.to_q.weight"]
+
+
+def test_norms_that_are_whole_and_biases_beside_a_pair_are_read() -> None:
+    keys = sort_keys(["x.key_norm.scale", "x.lora_B.bias", "y.scale"])
+    assert keys.layers == {"x.key_norm.scale": {"set_weight": "x.key_norm.scale"}, "x": {"diff_b": "x.lora_B.bias"}}
+    assert keys.strange == ["y.scale"]
 
 
 def test_one_layer_in_two_ways_of_writing_is_refused() -> None:

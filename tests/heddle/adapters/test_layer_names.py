@@ -5,6 +5,7 @@ import torch
 
 from heddle.adapters.layer_names import network_layers, text_layers
 from heddle.adapters.targets import Target
+from heddle.networks.lumina import Lumina, LuminaConfig
 from heddle.networks.ops import PLAIN
 from heddle.networks.unet import UNet, UNetConfig
 
@@ -88,3 +89,23 @@ def test_text_encoders_are_counted_and_one_alone_needs_no_number() -> None:
     alone = text_layers({"clip_g": weights})
     assert alone[f"lora_te_{flat}"] == alone[f"lora_te2_{flat}"] == alone[f"lora_prior_te_{flat}"] == ("clip_g", target)
     assert f"lora_te2_{flat}" not in text_layers({"clip_l": weights})
+
+
+@pytest.mark.parametrize(
+    ("name", "weight", "rows"),
+    [
+        ("lora_unet_layers_1_attention_qkv", "layers.1.attention.qkv", None),
+        ("diffusion_model.layers.0.feed_forward.w2", "layers.0.feed_forward.w2", None),
+        ("transformer.layers.1.attn.to_q", "layers.1.attention.qkv", (0, 48)),
+        ("transformer.layers.1.attn.to_k", "layers.1.attention.qkv", (48, 72)),
+        ("transformer.layers.1.attn.to_v", "layers.1.attention.qkv", (72, 96)),
+        ("transformer.context_refiner.0.attn.to_out.0", "context_refiner.0.attention.out", None),
+        ("lora_transformer_noise_refiner_0_feed_forward_linear_3", "noise_refiner.0.feed_forward.w3", None),
+        ("transformer.layers.0.norm1.linear", "layers.0.adaLN_modulation.1", None),
+        ("transformer.time_caption_embed.caption_embedder.1", "cap_embedder.1", None),
+    ],
+)
+def test_lumina_has_its_own_names_and_diffusers(name: str, weight: str, rows: tuple[int, int] | None) -> None:
+    with torch.device("meta"):
+        net = Lumina(LuminaConfig(48, 12, 4, 2, 40, 1, 2, context_width=24, time_width=32), PLAIN)
+    assert network_layers(shapes_of(net))[name] == Target(f"{weight}.weight", rows)

@@ -13,6 +13,7 @@ from heddle.networks.auraflow import AuraFlow, AuraFlowConfig
 from heddle.networks.chroma import Chroma, ChromaConfig
 from heddle.networks.flux import Flux, FluxConfig
 from heddle.networks.hooks import NO_HOOKS, BlockPlace, Hooks
+from heddle.networks.lumina import Lumina, LuminaConfig
 from heddle.networks.mmdit import Mmdit, MmditConfig
 from heddle.networks.ops import TRAINABLE
 
@@ -22,6 +23,7 @@ NETS: dict[str, Callable[[], Any]] = {
         ChromaConfig(64, 32, 48, 2, 3, 24, in_channels=4, out_channels=4, asking_width=40, asking_layers=2), TRAINABLE
     ),
     "auraflow": lambda: AuraFlow(AuraFlowConfig(256, 48, 2, 3, 24, places=6, registers=3), TRAINABLE),
+    "lumina": lambda: Lumina(LuminaConfig(48, 12, 4, 2, 40, 1, 3, 24, 32, in_channels=4, out_channels=4), TRAINABLE),
     "mmdit": lambda: Mmdit(MmditConfig(64, 48, (False, True, False), 24, 12, 8, in_channels=4), TRAINABLE),
 }
 TEXT_LENGTH = 5
@@ -38,7 +40,7 @@ def made(name: str) -> Any:
 def run(net: nn.Module, hooks: Hooks = NO_HOOKS) -> Tensor:
     torch.manual_seed(1)
     given = {"x": torch.randn(1, 4, 4, 6), "timesteps": torch.rand(1) / 20, "context": torch.randn(1, TEXT_LENGTH, 24)}
-    if not isinstance(net, (Chroma, AuraFlow)):
+    if not isinstance(net, (Chroma, AuraFlow, Lumina)):
         given["vector"] = torch.randn(1, 12)
     with torch.no_grad():
         return net(**given, hooks=hooks)
@@ -66,7 +68,7 @@ def test_every_block_is_asked_with_its_place(name: str) -> None:
 @pytest.mark.parametrize("name", NETS)
 def test_a_skipped_block_is_as_if_it_were_not_there(name: str) -> None:
     net = made(name)
-    names = {"mmdit": "joint_blocks", "auraflow": "{}_layers"}
+    names = {"mmdit": "joint_blocks", "auraflow": "{}_layers", "lumina": "layers"}
     whole = run(net)
     for kind, count in net.config.block_counts.items():
         for number in range(count):

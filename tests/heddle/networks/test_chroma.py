@@ -64,3 +64,14 @@ def test_a_plain_net_on_the_meta_device_has_the_published_number_of_weights():
         net = Chroma(ChromaConfig(3072, 128, 12288, 19, 38, 4096), PLAIN)
     assert all(weight.is_meta for weight in net.parameters())
     assert sum(weight.numel() for weight in net.parameters()) == 8_899_983_424
+
+
+def test_what_a_mask_forbids_to_look_at_is_as_if_it_were_not_there(net):
+    given = inputs(4, 6)
+    longer = {**given, "context": torch.cat([given["context"], torch.randn(2, 1, 24)], 1)}
+    mask = torch.zeros(1, 7, 7)
+    mask[:, [0, 1, 2, 3, 4, 6], 5] = -torch.inf  # text and picture, not the token itself
+    with torch.no_grad():
+        wanted = net(**given)
+        torch.testing.assert_close(net(**longer, attention_mask=mask), wanted, rtol=1e-4, atol=1e-4)
+        assert not torch.allclose(net(**longer), wanted, atol=1e-2)

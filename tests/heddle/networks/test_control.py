@@ -7,7 +7,7 @@ from torch import Tensor
 
 from heddle.networks.control import ControlNet, ControlNetConfig
 from heddle.networks.ops import PLAIN, TRAINABLE
-from heddle.networks.residuals import Residuals
+from heddle.networks.residuals import Residuals, add_to_tokens, spread, take_turns
 from heddle.networks.unet import UNet, UNetConfig
 from tests.heddle.networks import plain
 
@@ -50,7 +50,7 @@ def test_it_gives_what_the_unets_own_blocks_give_with_the_guide_behind_the_first
     for block in (*unet.input_blocks, unet.middle_block):
         block.register_forward_hook(keeping(seen))
     unet(*inputs(vector_width))
-    added = net(*inputs(vector_width), guide=guide)
+    added = net(*inputs(vector_width), guide=(guide,))
     state = net.state_dict()
     assert len(added.skips) == len(seen) - 1 == 5
     for number, (got, block) in enumerate(zip(added.skips, seen, strict=False)):
@@ -67,7 +67,7 @@ def test_a_hint_is_halved_where_the_width_changes():
         x = plain.conv(net.state_dict(), f"input_hint_block.{2 * number}", x, stride)
         x = x if number == 5 else plain.swish(x)
     assert x.shape == (2, 32, 6, 5)
-    torch.testing.assert_close(net.read_hint(hint), x, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(net.read_hint(hint)[0], x, rtol=1e-4, atol=1e-5)
 
 
 @torch.no_grad()
@@ -96,9 +96,39 @@ def test_a_unet_adds_residuals_to_what_goes_across_and_to_its_middle():
 def test_residuals_are_added_scaled_and_pooled():
     one = Residuals((torch.arange(4.0).view(1, 1, 2, 2),), torch.ones(1, 1, 1, 1))
     total = one + one.scaled(2)
-    assert torch.equal(total.skips[0], 3 * one.skips[0])
-    assert torch.equal(total.middle, torch.full((1, 1, 1, 1), 3.0))
-    assert torch.equal(one.pooled().skips[0], torch.full((1, 1, 2, 2), 1.5))
+    torch.testing.assert_close(total.skips[0], torch.arange(0.0, 12, 3).view(1, 1, 2, 2))
+    torch.testing.assert_close(total.middle, torch.full((1, 1, 1, 1), 3.0))
+    torch.testing.assert_close(one.pooled().skips[0], torch.full((1, 1, 2, 2), 1.5))
+
+
+def test_residuals_that_lack_parts_are_added_to_those_that_have_them():
+    here, there = torch.ones(1), torch.full((1,), 2.0)
+    total = Residuals(inside=(None, here)) + Residuals(skips=(there,), inside=(None, there, there))
+    assert total.middle is None and total.inside[0] is None
+    assert [part.item() for part in (*total.skips, *total.inside[1:]) if part is not None] == [2, 3, 2]
+
+
+def test_what_is_added_to_tokens_reaches_those_that_it_is_for_and_leaves_the_given_ones_alone():
+    tokens, part = torch.zeros(1, 6, 2), torch.ones(1, 2, 2)
+    after = add_to_tokens(tokens, (None, part), 1, start=3)
+    assert after[0, :, 0].tolist() == [0, 0, 0, 1, 1, 0]
+    assert not tokens.any()
+    assert add_to_tokens(tokens, (None, part), 0) is tokens
+
+
+def test_where_a_hook_made_a_level_smaller_so_is_what_is_added_there():
+    skips, middle = Residuals((torch.ones(1, 1, 4, 6),), torch.ones(1, 1, 2, 3)).added_to(
+        [torch.zeros(1, 1, 2, 3)], torch.zeros(1, 1, 1, 2)
+    )
+    torch.testing.assert_close(skips[0], torch.ones(1, 1, 2, 3))
+    torch.testing.assert_close(middle, torch.ones(1, 1, 1, 2))
+
+
+def test_few_parts_are_spread_over_many_blocks():
+    one, other = torch.ones(1), torch.zeros(1)
+    assert [part is one for part in spread((one, other), 5)] == [True, True, True, False, False]
+    assert [part is one for part in take_turns((one, other), 5)] == [True, False, True, False, True]
+    assert spread((), 5) == ()
 
 
 def test_a_plain_net_of_the_published_sizes_has_their_number_of_weights():
@@ -113,4 +143,4 @@ def test_a_plain_net_of_the_published_sizes_has_their_number_of_weights():
 def test_one_guide_serves_a_whole_batch(batch: int):
     net, _unet = net_and_its_unet()
     guide = torch.randn(1, 32, 6, 5).expand(batch, -1, -1, -1)
-    torch.testing.assert_close(net(*inputs(), guide=guide).middle, net(*inputs(), guide=guide[:1]).middle)
+    torch.testing.assert_close(net(*inputs(), guide=(guide,)).middle, net(*inputs(), guide=(guide[:1],)).middle)

@@ -129,3 +129,17 @@ def test_a_plain_net_on_the_meta_device_has_the_published_number_of_weights():
 def test_widths_that_do_not_split_into_heads_are_refused(wrong):
     with pytest.raises(ShapeError, match="FluxConfig"):
         replace(TINY, **wrong)
+
+
+def test_what_a_mask_forbids_to_look_at_is_as_if_it_were_not_there():
+    net, given = seeded_flux(), inputs(5, 3)
+    token = torch.randn(2, 1, 24)
+    mask = torch.zeros(2, 7, 7)
+    mask[:, [0, 1, 2, 3, 4, 6], 5] = -torch.inf  # text and picture, not the token itself
+    longer = {**given, "context": torch.cat([given["context"], token], 1)}
+    with torch.no_grad():
+        wanted = net(**given)
+        assert not torch.allclose(net(**longer), wanted, atol=1e-2)
+        torch.testing.assert_close(net(**longer, attention_mask=mask), wanted, rtol=1e-4, atol=1e-4)
+        free = net(**longer, attention_mask=torch.zeros(2, 7, 7))
+        torch.testing.assert_close(free, net(**longer), rtol=1e-4, atol=1e-4)

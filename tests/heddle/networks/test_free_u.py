@@ -1,10 +1,12 @@
 """FreeU against its formulas."""
 
+import pytest
 import torch
 
 from heddle.networks.free_u import free_u
 from heddle.networks.hooks import StagePlace
 from heddle.numerics.frequencies import scale_frequencies
+from tests.oracles import diffusers
 
 PLACE = StagePlace("output", 0)
 
@@ -41,3 +43,14 @@ def test_a_flat_picture_has_no_structure() -> None:
     x = torch.ones(1, 8, 3, 3)
     got, _skip = free_u({8: (1.5, 1.0)}, by_structure=True)(PLACE, x, x)
     torch.testing.assert_close(got, x)
+
+
+@pytest.mark.parametrize("size", [(8, 8), (7, 10), (16, 12)])
+def test_diffusers_gives_the_same(size: tuple[int, int]) -> None:
+    diffusers()
+    from diffusers.utils.torch_utils import apply_freeu
+
+    for number, factors in enumerate(((1.3, 0.9), (1.4, 0.2))):
+        x, skip = torch.randn(2, 8, *size), torch.randn(2, 6, *size)
+        wanted = apply_freeu(number, x.clone(), skip.clone(), b1=1.3, s1=0.9, b2=1.4, s2=0.2)
+        torch.testing.assert_close(free_u({8: factors}, by_structure=False)(PLACE, x, skip), wanted)

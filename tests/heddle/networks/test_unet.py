@@ -4,6 +4,8 @@ import torch
 from heddle.graph.errors import ShapeError
 from heddle.networks.ops import PLAIN, TRAINABLE, quiet_start
 from heddle.networks.unet import UNet, UNetConfig, embed_timesteps
+from heddle.numerics import layers
+from model_management.weight_patches import share_weights
 from tests.heddle.networks import plain
 
 TINY = UNetConfig(widths=(32, 64), blocks=(1, 2), depths=(1, 2), middle_depth=1, context_width=48, time_width=96)
@@ -113,3 +115,58 @@ def test_timesteps_become_cosines_then_sines():
 def test_sizes_that_make_no_net_are_refused(wrong):
     with pytest.raises(ShapeError):
         UNetConfig(**{**vars(TINY), **wrong})
+
+
+def counted(net: UNet) -> list[str]:
+    """Names of the layers that project keys and values, each time that one runs."""
+    ran: list[str] = []
+    for name, layer in net.named_modules():
+        if name.endswith(("to_k", "to_v")):
+            layer.register_forward_hook(lambda _layer, _given, _made, name=name: ran.append(name))
+    return ran
+
+
+def test_keys_and_values_of_a_text_are_worked_out_once_for_all_steps():
+    net = seeded_unet()
+    ran = counted(net)
+    x, timesteps, context = inputs(8, 8)
+    with torch.inference_mode():
+        first = net(x, timesteps, context)
+        of_texts = [name for name in ran if "attn2" in name]
+        assert len(of_texts) == len(set(of_texts)) > 0
+        ran.clear()
+        assert torch.equal(net(x, timesteps, context), first)
+        assert ran
+        assert not [name for name in ran if "attn2" in name]
+        ran.clear()
+        assert not torch.equal(net(x, timesteps, context + 1), first)
+        assert [name for name in ran if "attn2" in name] == of_texts
+
+
+def test_a_net_with_other_weights_has_keys_and_values_of_its_own():
+    net = seeded_unet()
+    x, timesteps, context = inputs(8, 8)
+    with torch.inference_mode():
+        first = net(x, timesteps, context)
+        changed = share_weights(net)
+        for name, module in changed.named_modules():
+            if name.endswith("attn2.to_k"):
+                module._parameters["weight"] = torch.nn.Parameter(
+                    2 * module.get_parameter("weight"), requires_grad=False
+                )
+        found = changed(x, timesteps, context)
+        torch.testing.assert_close(found, plain.unet(changed.state_dict(), x, timesteps, context), rtol=1e-4, atol=1e-5)
+        assert torch.equal(net(x, timesteps, context), first)
+
+
+def test_wide_levels_compute_what_the_formulas_say_whichever_way_a_layer_goes(monkeypatch):
+    for name in ("WIDE", "MANY_CHANNELS", "FEWEST_NUMBERS", "DOUBLED_NUMBERS"):
+        monkeypatch.setattr(layers, name, 64)
+    config = UNetConfig((64, 64, 64), (1, 1, 1), (1, 1, 1), middle_depth=1, context_width=48, time_width=96)
+    torch.manual_seed(0)
+    net = UNet(config, PLAIN)
+    for parameter in net.parameters():
+        torch.nn.init.normal_(parameter, std=parameter[0].numel() ** -0.5)
+    arguments = inputs(16, 20)
+    with torch.inference_mode():
+        torch.testing.assert_close(net(*arguments), plain.unet(net.state_dict(), *arguments), rtol=1e-4, atol=1e-4)

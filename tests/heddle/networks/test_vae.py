@@ -4,6 +4,7 @@ import torch
 from heddle.graph.errors import ShapeError
 from heddle.networks.ops import TRAINABLE, quiet_start
 from heddle.networks.vae import Autoencoder, VaeConfig
+from heddle.numerics import strips
 from tests.heddle.networks import plain
 
 TINY = VaeConfig(widths=(32, 64, 64), blocks=2, latent_channels=3)
@@ -69,3 +70,15 @@ def test_a_quiet_start_makes_blocks_pass_on_what_comes_in(net):
 def test_widths_that_do_not_split_into_groups_are_refused():
     with pytest.raises(ShapeError, match="48 channels"):
         VaeConfig(widths=(32, 48), blocks=1)
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_large_pictures_in_strips_come_out_as_at_once(net, batch, monkeypatch):
+    monkeypatch.setattr(strips, "STRIP_BYTES", 1)
+    z, pixels = torch.randn(batch, 3, 7, 5), torch.rand(batch, 3, 28, 20) * 2 - 1
+    with torch.inference_mode():
+        for _ in range(2):  # what is written to is the net's own
+            torch.testing.assert_close(net.decode(z), plain.vae_decode(net.state_dict(), z), rtol=1e-4, atol=1e-5)
+            torch.testing.assert_close(
+                net.encode(pixels), plain.vae_encode(net.state_dict(), pixels), rtol=1e-4, atol=1e-5
+            )

@@ -1,6 +1,6 @@
 import torch
 
-from heddle.numerics.attention import attend
+from heddle.numerics.attention import attend, share_heads
 
 
 def draw(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -36,3 +36,9 @@ def test_a_mask_says_where_a_query_may_look():
 def test_a_sequence_and_its_repetition_give_the_same():
     q, k, v = draw(1, 4, 8), draw(1, 5, 8, seed=1), draw(1, 5, 8, seed=2)
     torch.testing.assert_close(attend(q, k, v, 2), attend(q, k.repeat(1, 2, 1), v.repeat(1, 2, 1), 2))
+
+
+def test_neighbouring_heads_share_keys():
+    x = torch.arange(2.0).reshape(1, 1, 2, 1)
+    assert share_heads(x, 6).flatten().tolist() == [0, 0, 0, 1, 1, 1]
+    assert share_heads(x, 2) is x

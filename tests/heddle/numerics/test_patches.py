@@ -23,6 +23,8 @@ def test_a_token_has_its_channels_one_after_the_other():
 def test_channels_may_come_last_in_a_token():
     tokens = torch.tensor([[[1.0, 10, 2, 20, 3, 30, 4, 40]]])
     assert join_patches(tokens, 2, 2, 2, channels_last=True)[0].tolist() == [[[1, 2], [3, 4]], [[10, 20], [30, 40]]]
+    x = draw(2, 3, 5, 4)
+    torch.testing.assert_close(join_patches(cut_patches(x, 2, channels_last=True), 5, 4, 2, channels_last=True), x)
 
 
 def test_incomplete_patches_are_filled_from_the_other_side():

@@ -2,7 +2,7 @@ import math
 
 import torch
 
-from heddle.numerics.rope import grid_places, rotate, turns
+from heddle.numerics.rope import PlaceScaling, grid_places, rotate, rotate_halves, turns
 
 
 def test_each_pair_turns_by_its_own_share_of_the_place():
@@ -56,4 +56,20 @@ def test_half_precision_is_turned_in_full_and_given_back_in_half():
 def test_a_grid_is_counted_row_by_row_from_its_first_place():
     assert grid_places(2, 3, (1, 10, 20)).tolist() == [
         [1, 10, 20], [1, 10, 21], [1, 10, 22], [1, 11, 20], [1, 11, 21], [1, 11, 22]
+    ]  # fmt: skip
+
+
+def test_pairs_may_lie_half_a_head_apart():
+    x = torch.randn(2, 3, 2, 8, generator=torch.Generator().manual_seed(2))
+    by = turns(torch.rand(3, 1) * 9, [8])
+    beside = x.unflatten(-1, (2, 4)).transpose(-1, -2).flatten(-2)
+    wanted = rotate(beside, by).unflatten(-1, (4, 2)).transpose(-1, -2).flatten(-2)
+    torch.testing.assert_close(rotate_halves(x, by), wanted)
+    assert rotate_halves(x.bfloat16(), by).dtype == torch.bfloat16
+
+
+def test_places_are_stretched_and_moved_axis_by_axis():
+    scaling = PlaceScaling((5.0, 0.5, 2.0), (0.25, 1.0, -1.0))
+    assert grid_places(2, 3, (1, 10, 20), scaling=scaling).tolist() == [
+        [5.25, 6, 39], [5.25, 6, 41], [5.25, 6, 43], [5.25, 6.5, 39], [5.25, 6.5, 41], [5.25, 6.5, 43]
     ]  # fmt: skip

@@ -5,7 +5,15 @@ from typing import Any
 import pytest
 
 from heddle.prompts.embeddings import Embedding, EmbeddingRow
-from heddle.prompts.sequences import PILE_T5_XL, QWEN_IMAGE, T5_XXL, T5_XXL_77, SequenceLayout, tokenize_sequence
+from heddle.prompts.sequences import (
+    GEMMA_2,
+    PILE_T5_XL,
+    QWEN_IMAGE,
+    T5_XXL,
+    T5_XXL_77,
+    SequenceLayout,
+    tokenize_sequence,
+)
 
 
 class Letters:
@@ -57,3 +65,9 @@ def test_a_template_stands_around_the_text_and_its_weights_are_text() -> None:
     assert letters.startswith("<|im_start|>system") and letters.endswith("<|im_start|>assistant")
     assert "user(cat:1.2)<|im_end|>" in letters
     assert {weight for _, weight, _ in row} == {1.0}
+
+
+def test_a_start_stands_before_the_text_which_need_not_end_or_be_filled_up() -> None:
+    assert row_of("(ab:1.5)", GEMMA_2) == [(2, 1.0, 0), (97, 1.5, 1), (98, 1.5, 1)]
+    assert row_of("", GEMMA_2) == [(2, 1.0, 0)]
+    assert row_of("abc", GEMMA_2, at_most=3) == [(2, 1.0, 0), (97, 1.0, 1), (98, 1.0, 1)]

@@ -90,6 +90,13 @@ def test_conditions_with_different_inputs_run_apart() -> None:
     assert len(recorder.calls) == 2
 
 
+def test_conditions_share_a_call_with_those_that_have_the_same_boxes() -> None:
+    recorder, boxes, other = Recorder(), object(), object()
+    guess(text(3.0, boxes=boxes), text(1.0), text(2.0, boxes=other), text(4.0, boxes=boxes), recorder=recorder)
+    shown = [[condition.boxes for condition in call.conditions] for call in recorder.calls]
+    assert shown == [[boxes, boxes], [None], [other]]
+
+
 def test_a_repeated_context_means_the_same_to_attention() -> None:
     query, key = torch.randn(2, 1, 5, 8, generator=torch.Generator().manual_seed(0)).unbind()
     (longer, _) = same_length(key, torch.zeros(1, 15, 8))
@@ -199,6 +206,17 @@ def test_a_network_is_shown_scaled_latents_and_one_timestep_for_each() -> None:
     assert torch.allclose(clean, x - sigma)
     assert torch.allclose(shown[0][0], x / (sigma**2 + 1).sqrt())
     assert shown[0][1].tolist() == [700.0] * 3
+
+
+def test_what_does_not_change_is_the_same_tensor_in_every_step() -> None:
+    recorder = Recorder()
+    sides = condition_sides(recorder, {"positive": [text(3.0), text(2.0, last_sigma=1.5)], "negative": [text(1.0)]})
+    for sigma in (2.0, 1.6, 1.0, 0.5):
+        sides(torch.rand(1, 4, 2, 2), torch.tensor(sigma), ["positive", "negative"])
+    contexts = [call.inputs["context"] for call in recorder.calls]
+    assert contexts[0] is contexts[1] is not contexts[2] is contexts[3]
+    sides(torch.rand(2, 4, 2, 2), SIGMA, ["positive", "negative"])
+    assert recorder.contexts[-1] == (6, 77, 8)
 
 
 def test_a_gain_says_how_often_the_way_from_the_negative_counts() -> None:

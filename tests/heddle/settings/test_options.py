@@ -328,3 +328,20 @@ def test_a_command_after_an_option_that_is_left_out_is_still_a_command():
     settings = parse(["--reserve-vram", "run", "w.json"])
     assert settings.command == "run"
     assert settings.left_out == ("--reserve-vram",)
+
+
+def test_attention_is_torchs_unless_an_option_chooses_another(monkeypatch: pytest.MonkeyPatch):
+    assert parse([]).attention == parse(["--use-pytorch-cross-attention"]).attention == "pytorch attention"
+    assert parse(["--use-quad-cross-attention", "run", "w.json"]).attention == "sub-quadratic attention"
+    assert parse(["--use-split-cross-attention"]).attention == "split attention"
+    assert parse(["--disable-xformers"]).attention == "pytorch attention"
+    with pytest.raises(SettingsError, match="not allowed with"):
+        parse(["--use-split-cross-attention", "--use-quad-cross-attention"])
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(
+        SettingsError, match="--use-flash-attention: the package flash-attn is not installed; pip install"
+    ):
+        parse(["--use-flash-attention"])
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: name)
+    assert parse(["--xformers"]).attention == "xformers attention"
+    assert parse(["--use-sage-attention"]).attention == "sage attention"

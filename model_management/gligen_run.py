@@ -1,0 +1,147 @@
+"""The texts in boxes of one run: GLIGEN models held beside the model, and their fusers put into the calls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from heddle.graph.errors import GraphError
+from heddle.networks.gligen import Gligen as GligenNet
+from heddle.networks.hooks import NO_HOOKS, AttentionPlace, Hooks, place_named
+from heddle.samplers.conditions import Area, Call, Condition
+from model_management.control import give_in_turn
+from model_management.gligen import Gligen
+from model_management.handles import Model
+from model_management.patches import HooksPatch
+from model_management.stored_net import OnPart, ignore_parts
+from model_management.weights import Weights
+
+MOST_BOXES = 30  # places for them that the published models were trained with
+KIND = "position"
+
+
+def shared_boxes(sides: Mapping[str, Sequence[Any]]) -> dict[str, Sequence[Any]]:
+    """The sides with the positive's boxes also on the others, so that guidance compares like with like.
+
+    Entries with an area neither give nor take any; see `give_in_turn`.
+    """
+    own = [more for _states, more in sides.get("positive", ()) if more.get("area") is None]
+    given = [more["gligen"] for more in own if more.get("gligen") is not None]
+    return {name: side if name == "positive" else give_in_turn(side, "gligen", given) for name, side in sides.items()}
+
+
+@contextmanager
+def hold_boxes(
+    conditions: Iterable[tuple[Model, Condition]],
+    shape: tuple[int, ...],
+    weights: Weights,
+    on_part: OnPart = ignore_parts,
+) -> Iterator[HooksPatch | None]:
+    """What steps into the calls of these conditions, with its weights in place until the block ends.
+
+    Args:
+        conditions: each with the model that is shown it.
+        shape: of the run's latent, [B, C, h, w].
+    Returns: what is to be put into the models, None where no condition has boxes.
+    Raises: GraphError, if what a condition carries is no boxes, too many, or ones for another network.
+    """
+    held: dict[int, _Held] = {}
+    with ExitStack() as stack:
+        for model, condition in conditions:
+            if condition.boxes is None:
+                continue
+            gligen, boxes = _read(condition.boxes)
+            check_fits(gligen, model)
+            if id(condition.boxes) not in held:
+                net = stack.enter_context(weights.hold(gligen, on_part=on_part))
+                held[id(condition.boxes)] = _Held(net, boxes, (shape[-2], shape[-1]))
+
+        def at(call: Call) -> Hooks:
+            boxes = next((one.boxes for one in call.conditions), None)  # the same in all of a call
+            return NO_HOOKS if boxes is None else Hooks(between=(held[id(boxes)].fuse_in(call),))
+
+        yield HooksPatch(at) if held else None
+
+
+def _read(value: Any) -> tuple[Gligen, Sequence[Any]]:
+    if not (isinstance(value, tuple) and len(value) == 3 and value[0] == KIND and isinstance(value[1], Gligen)):
+        raise GraphError(
+            f"the conditioning carries texts in boxes of the type {type(value).__name__}, which are not known here; "
+            "put them in with GLIGENTextBoxApply"
+        )
+    _kind, gligen, boxes = value
+    if len(boxes) > MOST_BOXES:
+        raise GraphError(
+            f"the conditioning has {len(boxes)} texts in boxes, but {MOST_BOXES} is the most that {gligen.name} reads; "
+            "take some out",
+            found=len(boxes),
+            wanted=MOST_BOXES,
+        )
+    return gligen, boxes
+
+
+def check_fits(gligen: Gligen, model: Model) -> None:
+    """Raises: GraphError, if the model's net has other blocks than the GLIGEN model was made for."""
+    wanted = {fuser.place: fuser.width for fuser in gligen.config.fusers}
+    found: dict[AttentionPlace, int] = {}
+    for name, shape in model.stored.shapes.items():
+        if name.endswith(".attn2.to_q.weight") and ".transformer_blocks." in name:
+            found[place_named(name.removesuffix(".to_q.weight"))] = shape[0]
+    if found != wanted:
+        raise GraphError(
+            f"the GLIGEN model {gligen.name} is made for networks with {_described(wanted)}, but the model "
+            f"({model.family.name}, {model.stored.header.path.name}) has {_described(found)}; "
+            "choose a GLIGEN model of its family",
+            found=len(found),
+            wanted=len(wanted),
+        )
+
+
+def _described(widths: dict[AttentionPlace, int]) -> str:
+    if not widths:
+        return "no blocks of this kind"
+    return f"{len(widths)} blocks of widths {', '.join(map(str, sorted(set(widths.values()))))}"
+
+
+@dataclass(eq=False)
+class _Held:
+    """The boxes of one entry in a run. `whole`: height and width of the latent, in cells."""
+
+    net: GligenNet
+    boxes: Sequence[Any]
+    whole: tuple[int, int]
+    tokens: dict[Area | None, Tensor] = field(default_factory=dict)
+
+    def fuse_in(self, call: Call) -> Any:
+        areas = call.areas or (None,)
+
+        def fuse(place: AttentionPlace, x: Tensor) -> Tensor:
+            each = len(x) // len(areas)
+            objects = torch.cat([self.objects(area).expand(each, -1, -1) for area in areas])
+            return self.net.fuse(place, x.to(objects), objects).to(x)
+
+        return fuse
+
+    def objects(self, area: Area | None) -> Tensor:
+        """[1, MOST_BOXES, context_width]: the tokens of all boxes, as they lie in a piece of the latent."""
+        if area not in self.tokens:
+            height, width = self.whole
+            piece = Area(height, width, 0, 0) if area is None else area
+            weight = self.net.position_net.null_positive_feature
+            texts = torch.cat([text for text, *_box in self.boxes]).to(weight)
+            places = [
+                (
+                    (left - piece.left) / piece.width,
+                    (top - piece.top) / piece.height,
+                    (left + wide - piece.left) / piece.width,
+                    (top + tall - piece.top) / piece.height,
+                )
+                for _text, tall, wide, top, left in self.boxes
+            ]
+            self.tokens[area] = self.net.position_net(texts, torch.tensor(places).to(weight), MOST_BOXES)
+        return self.tokens[area]
