@@ -58,8 +58,9 @@ class _Bench:
         factor = re.search(r"scale factor ([\d.]+)", str(self.inputs.get("latent")))
         space = LatentSpace(channels=4, scale=float(factor[1]) if factor else 1.0)
         family: Any = SimpleNamespace(name="classes", latent=space, read_entry=text_alone, may_repeat_text=True)
-        stored: Any = None
-        model: Any = Model(stored, family, stored, model_named("sd1_eps", self.workshop))
+        stored: Any = SimpleNamespace(header=None)
+        config: Any = None
+        model: Any = Model(stored, family, config, model_named("sd1_eps", self.workshop))
         if "model_patch" in self.inputs:
             model = self.call(self.inputs["model_patch"], model=model, **self.inputs.get("patch_args", {}))[0]
         if "DifferentialDiffusion" in self.inputs.get("node", ""):
