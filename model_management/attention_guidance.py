@@ -34,17 +34,27 @@ def skip_blocks(places: Sequence[BlockPlace]) -> ChangeCall:
 
 
 def watch_middle(call: Call, see: Callable[[Tensor], None], /) -> Call:
-    """The call in which the first self-attention in the middle tells where it looks, see `Watch`."""
+    """The call in which the first self-attention in the middle tells where it looks, see `Watch`.
+
+    Of looks at tokens that others put beside the picture's (a reference's, which come last) nothing is told.
+    """
+    own = 0
+
+    def count(place: AttentionPlace, x: Tensor, keys_of: Tensor, values_of: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        nonlocal own
+        own = x.shape[1] if place == WATCHED else own
+        return x, keys_of, values_of
 
     def attend(place: AttentionPlace, q: Tensor, k: Tensor, v: Tensor, heads: int) -> Tensor | None:
         if place != WATCHED or len(q) != len(call.sides):  # where something cuts it into tiles, nobody sees the whole
             return None
         q, k, v = (rearrange(each, "b t (heads d) -> b heads t d", heads=heads) for each in (q, k, v))
         looks = (q.float() @ k.float().mT / q.shape[-1] ** 0.5).softmax(-1)
-        see(looks.mean(1).sum(1))
+        at_own = looks[..., :own]
+        see((at_own / at_own.sum(-1, keepdim=True)).mean(1).sum(1))
         return rearrange(looks.to(v) @ v, "b heads t d -> b t (heads d)")
 
-    return with_hooks(call, Hooks(attentions=(attend,)))
+    return with_hooks(call, Hooks(inputs=(count,), attentions=(attend,)))
 
 
 def normalized_attention(scale: float, alpha: float, tau: float) -> HooksPatch:
@@ -109,8 +119,9 @@ def positive_meets_negative() -> BeginChange:
         ) -> dict[str, Tensor]:
             if "negative" not in names:
                 raise HeddleError(
-                    "NAGuidance leads away from a negative, but this guider has none; use KSampler or CFG Guider, also "
-                    "with a cfg of 1"
+                    "NAGuidance leads away from a negative in the positive's own call, but this guider has none there; "
+                    "use KSampler or CFG Guider, also with a cfg of 1, and leave out what runs the negative apart, "
+                    "such as SkipLayerGuidanceDiTSimple"
                 )
             met: list[set[str]] = []
 

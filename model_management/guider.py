@@ -23,7 +23,7 @@ from model_management.family import RunFacts
 from model_management.gligen_run import hold_boxes, shared_boxes
 from model_management.handles import Model
 from model_management.hooked_nets import hold_nets
-from model_management.mask_remarks import remarks_on_masks
+from model_management.mask_remarks import remarks_on_areas, remarks_on_masks
 from model_management.patches import DenoiserPatch, GuidancePatch, MaskPatch
 from model_management.stored_net import OnPart, StoredNet, ignore_parts
 from model_management.weights import Weights
@@ -75,7 +75,7 @@ class Guider:
         """The guided denoiser of one run, with all weights that it needs in place until the block ends.
 
         Args:
-            note: told what was brought to another size, and which masks are empty.
+            note: told what was brought to another size, which masks are empty, and where nothing steers the picture.
         Raises: GraphError or ShapeError for conditionings that are none, and what `Weights.hold` raises.
         """
         guidance = self.model.patches_of(GuidancePatch)
@@ -85,7 +85,7 @@ class Guider:
             for name, side in shared_boxes(shared_controls(sides)).items()
         }
         shown = [(self.model_of(name), one) for name, side in conditions.items() for one in side]
-        for line in remarks_on_masks(self.sides, run):
+        for line in (*remarks_on_masks(self.sides, run), *remarks_on_areas(conditions, run)):
             note(line)
         with ExitStack() as stack:
             ask = stack.enter_context(hold_controls(shown, run.shape, weights, note, on_part))
@@ -99,7 +99,7 @@ class Guider:
                 if id(model) not in guesses:
                     own = [one for each, one in shown if each is model]
                     nets = stack.enter_context(hold_nets(model, own, run.first_sigma, weights, make, note, on_part))
-                    guesses[id(model)] = condition_sides(nets, conditions, nets.net_of)
+                    guesses[id(model)] = condition_sides(nets, conditions, nets.net_of, note)
             guess = guesses[id(self.model)]
             if self.other_models:
                 guess = _by_side(guess, {name: guesses[id(model)] for name, model in self.other_models.items()})

@@ -219,7 +219,14 @@ def working_bytes(config: VaeConfig | SmallVaeConfig, height_px: int, width_px: 
 
 
 def _pixels(vae: Vae, image: Tensor) -> Tensor:
-    """[B, 3, H, W], -1..1. Raises: ShapeError, if H or W is no multiple of the VAE's cells."""
+    """[B, 3, H, W], -1..1. Raises: ShapeError, if H or W is no multiple of the VAE's cells, or channels are missing."""
+    if image.shape[-1] < vae.config.image_channels:
+        raise ShapeError(
+            f"an image has {image.shape[-1]} channels, but this VAE reads {vae.config.image_channels}; turn it into "
+            "one with colours, a mask with Convert Mask to Image",
+            wanted=vae.config.image_channels,
+            got=image.shape[-1],
+        )
     height, width = image.shape[1:3]
     if height % vae.px_per_cell or width % vae.px_per_cell:
         raise ShapeError(
@@ -232,7 +239,7 @@ def _pixels(vae: Vae, image: Tensor) -> Tensor:
 
 
 def _check_latent(vae: Vae, latent: Tensor) -> None:
-    if latent.ndim != 4 or latent.shape[1] != vae.latent_channels:
+    if latent.ndim != 4 or latent.shape[1] != vae.latent_channels or 0 in latent.shape[2:]:
         raise ShapeError(
             f"the latent has shape {list(latent.shape)}, but this VAE wants [B, {vae.latent_channels}, h, w]; "
             "decode it with the VAE of the model that made it",

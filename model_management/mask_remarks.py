@@ -1,4 +1,4 @@
-"""What a person should know of the masks of a run: that one is empty, or is stretched to fit."""
+"""What a person should know of the masks and areas of a run: that one is empty, stretched to fit, or lies outside."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
+from heddle.samplers.conditions import Condition
 from model_management.family import RunFacts
 
 
@@ -30,3 +31,15 @@ def remarks_on(what: str, mask: Tensor, shape: Sequence[int], if_empty: str) -> 
         yield f"{what} is empty, so {if_empty}"
     if abs(height * columns - width * rows) >= max(height, width):
         yield f"{what} of {width} x {height} is stretched to the proportions of the latent, {columns} x {rows} cells"
+
+
+def remarks_on_areas(sides: Mapping[str, Sequence[Condition]], run: RunFacts) -> Iterator[str]:
+    """Lines about areas that lie outside of the latent."""
+    rows, columns = run.shape[-2:]
+    for name, side in sides.items():
+        for area in (one.area for one in side if one.area is not None):
+            if area.top >= rows or area.left >= columns:
+                yield (
+                    f"{name}: an area begins {area.left} cells from the left and {area.top} from the top, outside of "
+                    f"the latent of {columns} x {rows} cells; the cells at its border are taken"
+                )

@@ -71,19 +71,21 @@ def _saved_dtype(entry: TensorEntry) -> str:
 
 
 def checkpoint_parts(model: Model, clip: Clip, vae: Vae) -> list[SavedPart]:
-    """What a full checkpoint of the model's family holds.
+    """What a full checkpoint of the model's family holds, without text encoders that there are files without.
 
     Raises: WeightsError, if the family has other text encoders than these.
     """
     family = model.family
+    places = {part.name: part for part in family.text}
+    names = {each.part.name for each in clip.encoders}
+    if not names <= set(places) or any(part.name not in names and not part.may_lack for part in family.text):
+        raise WeightsError(
+            f"a checkpoint of {family.name} holds the text encoders {_named(family.text)}, but these are "
+            f"{_named([each.part for each in clip.encoders])}; save each alone, or connect the model's own"
+        )
     parts = [model_part(model)]
-    for part in family.text:
-        encoder = clip.encoder(part.name)
-        if encoder is None or len(clip.encoders) != len(family.text):
-            raise WeightsError(
-                f"a checkpoint of {family.name} holds the text encoders {_named(family.text)}, but these are "
-                f"{_named([each.part for each in clip.encoders])}; save each alone, or connect the model's own"
-            )
+    for encoder in clip.encoders:
+        part = places[encoder.part.name]
         parts.append(SavedPart(encoder.stored, encoder.weight_patches, part.prefix, part.place))
     return [*parts, SavedPart(vae.stored, vae.weight_patches, family.vae.prefix, family.vae.place)]
 

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
-from heddle.graph.errors import ShapeError
+from heddle.graph.errors import GraphError, ShapeError
 from heddle.networks.causal_text import CausalText
 from heddle.networks.clip_text import ClipText, EncodedText
 from heddle.networks.t5 import T5
@@ -92,6 +92,13 @@ class _Batch:
         if self.is_compared:
             states, empty = states[:-1], states[-1:]
             states = torch.where(self.factors == 1, states, empty + (states - empty) * self.factors)
+        if not bool(states.isfinite().all()):
+            largest = float(self.factors.abs().max())
+            raise GraphError(
+                f"the text has a weight of {largest:.3g}, with which numbers are not finite any more; write a smaller "
+                "one, such as (word:1.3), or fewer parentheses, each of which multiplies by 1.1",
+                found=largest,
+            )
         return EncodedText(states.reshape(1, -1, self.encoder.config.width), pooled)
 
 

@@ -193,14 +193,20 @@ def _partner(area: Area, side: Sequence[Condition]) -> Condition | None:
 
 
 def condition_sides(
-    denoise: ConditionedDenoiser, sides: Mapping[str, Sequence[Condition]], net_of: NetOf = only_net
+    denoise: ConditionedDenoiser,
+    sides: Mapping[str, Sequence[Condition]],
+    net_of: NetOf = only_net,
+    note: Callable[[str], None] | None = None,
 ) -> SideGuesses:
     """A function that gives the clean guess of each named side, see `SideGuesses`.
 
     Args:
         denoise: asks the network that a call names.
+        note: told of sides that say nothing at some level or place, since a guess of 0 there is hardly what was meant.
+            To know, the device is waited for once as long as the same conditions count; without a note it is not.
     """
     whole = with_partners(sides)
+    gaps = None if note is None else _Gaps(note)
     known: _Known = {}
     left_over: dict[Hashable, Tensor | None] = {}  # the same at each level where the same conditions count
 
@@ -234,6 +240,9 @@ def condition_sides(
             latents = torch.cat([part.latent for part in batch])
             for part, clean in zip(batch, denoise(latents, sigma, call).chunk(len(batch)), strict=True):
                 part.put(clean, sums[part.side], weights[part.side], gains.get(part.side))
+        if gaps is not None:
+            for name in asked:
+                gaps.look(name, [part for part in parts if part.side == name], weights[name], level)
         guesses = {name: sums[name] / weights[name].where(weights[name] > 0, 1.0) for name in asked}
         for name in gained:
             if BASE in guesses:
@@ -303,6 +312,10 @@ class _Part:
         item = fit_batch(self.condition.inputs[name], len(self.x)).to(self.x.device)
         return self._cut(item) if name in self.condition.on_grid else item
 
+    @property
+    def counts_everywhere(self) -> bool:
+        return self.area is None and self.condition.mask is None and self.rest is None and self.condition.strength > 0
+
     def cover(self, weights: Tensor) -> None:
         """Add what it counts to [B, 1, h, w] of the whole latent."""
         self._cut(weights).add_(self.weight(self.latent))
@@ -347,6 +360,38 @@ class _Part:
         if self.area is not None:
             _fade(strength, self.area, *self.x.shape[-2:])
         return strength
+
+
+@dataclass(eq=False)
+class _Gaps:
+    """Tells once of each side where its conditions leave something out."""
+
+    note: Callable[[str], None]
+    looked_at: set[Hashable] = field(default_factory=set)
+    told: set[str] = field(default_factory=set)
+
+    def look(self, name: str, parts: Sequence[_Part], weights: Tensor, level: float) -> None:
+        """
+        Args:
+            parts: those of the side that count at the level. weights: what they count, [B, 1, h, w].
+        """
+        key = (name, *(part.condition for part in parts))
+        if name in self.told or key in self.looked_at or any(part.counts_everywhere for part in parts):
+            return
+        self.looked_at.add(key)
+        missing = float((weights <= 0).float().mean())
+        if not parts:
+            self.note(
+                f"{name}: none of its texts counts at noise level {level:.4g}, so nothing steers the picture there; "
+                "let one count in every part of the run"
+            )
+        elif missing:
+            self.note(
+                f"{name}: its texts leave {max(missing, 0.01):.0%} of the picture out, where nothing steers it; "
+                "combine them with a text for all of it"
+            )
+        if missing:
+            self.told.add(name)
 
 
 def _left_over(parts: Sequence[_Part], x: Tensor) -> Tensor | None:

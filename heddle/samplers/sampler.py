@@ -103,6 +103,12 @@ class Sampler:
         sigmas, on_step = _without_repeats(sigmas, keywords.pop("on_step", silent))
         if len(sigmas) < 2:
             return x
+        if not bool(sigmas.isfinite().all()):
+            shown = ", ".join(f"{sigma:.4g}" for sigma in sigmas.tolist()[:_FEW])
+            raise HeddleError(
+                f"sigmas: {shown} ...: a level that is no finite number can neither be begun at nor gone to; look at "
+                "the node that made the list, or at what shifts the model's levels"
+            )
         if not bool((sigmas[:-1] > 0).all()):
             shown = ", ".join(f"{sigma:.4g}" for sigma in sigmas.tolist()[:_FEW])
             raise HeddleError(

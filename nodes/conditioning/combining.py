@@ -9,6 +9,8 @@ from torch import Tensor
 
 from heddle.graph.context import Context
 from heddle.graph.declare import Number, node
+from heddle.graph.errors import GraphError, ShapeError
+from heddle.samplers.fitting import fit_batch
 from heddle.wires import Conditioning
 
 CATEGORY = "model/conditioning/transform"
@@ -23,8 +25,9 @@ def combine(conditioning_1: Conditioning, conditioning_2: Conditioning) -> Condi
 @node("ConditioningConcat", category=CATEGORY, name="Conditioning (Concat)", search=("append", "longer"))
 def concat(conditioning_to: Conditioning, conditioning_from: Conditioning, ctx: Context) -> Conditioning:
     """Append a text to others, as if it had been written behind them."""
-    first = _first(conditioning_from, "conditioning_from", ctx)
-    return [[torch.cat([states, first[0]], dim=1), dict(more)] for states, more in conditioning_to]
+    last, _more = _first(conditioning_from, ctx)
+    _see_that_they_fit(conditioning_to, last)
+    return [[torch.cat([states, fit_batch(last, len(states))], dim=1), dict(more)] for states, more in conditioning_to]
 
 
 @node("ConditioningAverage", category=CATEGORY, name="Conditioning (Average)", search=("blend", "mix", "interpolate"))
@@ -37,9 +40,10 @@ def average(
     ctx: Context,
 ) -> Conditioning:
     """Blend two texts into one that lies between them. A shorter second one is filled up with nothing."""
-    states_from, more_from = _first(conditioning_from, "conditioning_from", ctx)
+    states_from, more_from = _first(conditioning_from, ctx)
     share = conditioning_to_strength
     pooled_from = more_from.get("pooled_output")
+    _see_that_they_fit(conditioning_to, states_from, pooled_from)
     mixed = []
     for states, more in conditioning_to:
         pooled = more.get("pooled_output", pooled_from)
@@ -76,10 +80,30 @@ def _changed(more: dict, change) -> dict:
     return {key: change(more[key]) for key in ("pooled_output",) if more.get(key) is not None}
 
 
-def _first(conditioning: Conditioning, name: str, ctx: Context) -> list:
-    if len(conditioning) > 1:
-        ctx.note(f"{name} holds {len(conditioning)} texts, of which only the first is used")
-    return conditioning[0]
+def _first(conditioning_from: Conditioning, ctx: Context) -> list:
+    if not conditioning_from:
+        raise GraphError(
+            "conditioning_from: it holds no text; connect a node that encodes one",
+            input_name="conditioning_from",
+            found="none",
+            wanted="a text",
+        )
+    if len(conditioning_from) > 1:
+        ctx.note(f"conditioning_from holds {len(conditioning_from)} texts, of which only the first is used")
+    return conditioning_from[0]
+
+
+def _see_that_they_fit(conditioning_to: Conditioning, states: Tensor, pooled: Tensor | None = None) -> None:
+    """Raises: ShapeError, if a text or what was pooled of it has another width than those that it is to join."""
+    for states_to, more in conditioning_to:
+        for what, one, other in (("text", states_to, states), ("pooled text", more.get("pooled_output"), pooled)):
+            if one is not None and other is not None and one.shape[-1] != other.shape[-1]:
+                raise ShapeError(
+                    f"conditioning_from: its {what} is {other.shape[-1]} wide, but conditioning_to's {one.shape[-1]}; "
+                    "encode both with the CLIP of one model",
+                    wanted=one.shape[-1],
+                    got=other.shape[-1],
+                )
 
 
 def _as_long(states: Tensor, length: int) -> Tensor:

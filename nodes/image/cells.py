@@ -12,8 +12,14 @@ from heddle.numerics.inpainting import mask_like
 def crop_to_cells(pixels: Tensor, cell_px: int, ctx: Context) -> Tensor:
     """The middle of [B, H, W, C] with sides that are multiples of `cell_px`; says so if anything was cut.
 
-    Raises: ShapeError, if a side is shorter than a cell.
+    Raises: ShapeError, if a side is shorter than a cell, or these are no images.
     """
+    if pixels.ndim != 4:
+        raise ShapeError(
+            f"pixels: shape {list(pixels.shape)}, wanted is [B, H, W, C]; look at the node that made them",
+            wanted="[B, H, W, C]",
+            got=tuple(pixels.shape),
+        )
     height, width = pixels.shape[1:3]
     if min(height, width) < cell_px:
         raise ShapeError(

@@ -114,6 +114,10 @@ def save_lora(
     """Write the difference between two models as an adapter file, which Load LoRA adds to others of the family."""
     if model_diff is None and text_encoder_diff is None:
         raise GraphError("nothing to write: connect model_diff or text_encoder_diff", input_name="model_diff")
+    if model_diff is not None and not model_diff.weight_patches:
+        ctx.note("model_diff is a model as it was loaded, not a difference; connect ModelMergeSubtract")
+    if text_encoder_diff is not None and not any(each.weight_patches for each in text_encoder_diff.encoders):
+        ctx.note("text_encoder_diff is a CLIP as it was loaded, not a difference; connect CLIPMergeSubtract")
     texts = remaking_texts(prompt, extra_pnginfo)
     kind: Any = lora_type
     pieces = adapter_pieces(model_diff, text_encoder_diff, rank, kind, bias_diff, texts)

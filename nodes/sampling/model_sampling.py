@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Annotated
 
+from heddle.graph.context import Context
 from heddle.graph.declare import Choice, Flag, More, Number, node
 from heddle.graph.errors import GraphError
 from heddle.samplers.noise_schedules import (
@@ -31,6 +32,8 @@ from heddle.samplers.predictions import (
     Velocity,
 )
 from heddle.wires import Model
+from model_management.families.sdxl.playground import LATENT as PLAYGROUND_LATENT
+from model_management.family import LatentSpace
 from model_management.patches import NoisePatch
 
 #: An LCM knows every twentieth of a thousand timesteps. Source: Luo et al. 2023, arXiv:2310.04378, section 4.3.
@@ -66,11 +69,13 @@ def discrete(
             advanced=True,
         ),
     ] = False,
+    *,
+    ctx: Context,
 ) -> Model:
     """Say what a Stable Diffusion model predicts, for files that do not tell."""
     stride = LCM_STRIDE if sampling == "lcm" else 1
     schedule = scaled_linear(0.00085, 0.012, zero_terminal_snr=zsnr, stride=stride)
-    return replace(model, predicts=_DISCRETE[sampling](schedule))
+    return _taken_as(_DISCRETE[sampling](schedule), model, ctx)
 
 
 @node("ModelSamplingContinuousEDM", category="model/patch", name="ModelSamplingContinuousEDM")
@@ -89,6 +94,7 @@ def continuous_edm(
         More({"round": False}),
     ],
     sigma_min: SigmaMin,
+    ctx: Context,
 ) -> Model:  # fmt: skip
     """Sample over noise levels without steps between them, as models in EDM's manner were trained."""
     _check_levels(sigma_min, sigma_max)
@@ -103,14 +109,8 @@ def continuous_edm(
         case "cosmos_rflow":
             predicts = CosmosRectified(CosmosFlow(sigma_min, sigma_max))
         case _:
-            raise GraphError(
-                f"sampling: {sampling} also scales each channel of the latent in its own way, which is not supported "
-                "yet; choose another",
-                input_name="sampling",
-                found=sampling,
-                wanted="v_prediction, edm, eps or cosmos_rflow",
-            )
-    return replace(model, predicts=predicts)
+            model, predicts = replace(model, own_latent=_as_playground(model)), Edm(schedule, EDM_DATA)
+    return _taken_as(predicts, model, ctx)
 
 
 @node("ModelSamplingContinuousV", category="model/patch", name="ModelSamplingContinuousV")
@@ -127,10 +127,11 @@ def continuous_v(
         Number(default=0.03, low=0.0, high=1000.0, step=0.001, advanced=True, tip="The cleanest level."),
         More({"round": False}),
     ],
+    ctx: Context,
 ) -> Model:
     """Sample over noise levels whose time is the angle between picture and noise."""
     _check_levels(sigma_min, sigma_max)
-    return replace(model, predicts=Velocity(ContinuousV(sigma_min, sigma_max)))
+    return _taken_as(Velocity(ContinuousV(sigma_min, sigma_max)), model, ctx)
 
 
 @node("ModelSamplingSD3", category="model/patch/stable diffusion", name="ModelSamplingSD3", search=("shift",))
@@ -139,9 +140,10 @@ def shift_sd3(
     shift: Annotated[
         float, Number(default=3.0, low=0.0, high=100.0, step=0.01, tip="More for larger pictures: time at high noise.")
     ],
+    ctx: Context,
 ) -> Model:
     """Move the noise levels of a flow model towards the noisy end."""
-    return replace(model, predicts=Flow(FlowSchedule(shift, multiplier=1000.0)))
+    return _taken_as(_flow(shift, multiplier=1000.0), model, ctx)
 
 
 @node("ModelSamplingAuraFlow", category="model/patch", name="ModelSamplingAuraFlow", search=("shift",))
@@ -150,9 +152,10 @@ def shift_aura_flow(
     shift: Annotated[
         float, Number(default=1.73, low=0.0, high=100.0, step=0.01, tip="More for larger pictures: time at high noise.")
     ],
+    ctx: Context,
 ) -> Model:
     """Move the noise levels of a flow model towards the noisy end; its network is told levels from 0 to 1."""
-    return replace(model, predicts=Flow(FlowSchedule(shift, multiplier=1.0)))
+    return _taken_as(_flow(shift, multiplier=1.0), model, ctx)
 
 
 @node("ModelSamplingFlux", category="model/patch/flux", name="ModelSamplingFlux", search=("shift",))
@@ -168,10 +171,11 @@ def shift_flux(
     ],
     width: Annotated[int, Number(default=1024, low=16, high=16384, step=8, tip="Of the picture, in pixels.")],
     height: Annotated[int, Number(default=1024, low=16, high=16384, step=8, tip="Of the picture, in pixels.")],
+    ctx: Context,
 ) -> Model:
     """Move Flux's noise levels by as much as a picture of this size wants."""
     mu = flux_mu(width, height, base_shift=base_shift, max_shift=max_shift)
-    return replace(model, predicts=Flow(FluxSchedule(mu)))
+    return _taken_as(Flow(FluxSchedule(mu)), model, ctx)
 
 
 @node("ModelNoiseScale", category="model/patch", name="ModelNoiseScale")
@@ -183,6 +187,40 @@ def scale_noise(
 ) -> Model:
     """Sample with larger or smaller noise, for models that were trained so: all noise of a run is multiplied."""
     return model.with_patch("ModelNoiseScale", NoisePatch(noise_scale))
+
+
+def _taken_as(predicts: Prediction, model: Model, ctx: Context) -> Model:
+    """A copy that is read so. A flow for noise or noise for a flow is right for some finetunes, and told."""
+    if predicts.is_flow != model.predicts.is_flow:
+        own, other = ("a flow", "noise levels") if model.predicts.is_flow else ("noise levels", "a flow")
+        ctx.note(
+            f"{model.family.name} is known as a model of {own} and is now taken for one of {other}: right only if this "
+            "one was trained so; if not, leave the node out"
+        )
+    return replace(model, predicts=predicts)
+
+
+def _as_playground(model: Model) -> LatentSpace:
+    if model.latent.channels != PLAYGROUND_LATENT.channels:
+        raise GraphError(
+            f"sampling: edm_playground_v2.5 is for models with the latents of Stable Diffusion XL, but "
+            f"{model.family.name}'s have {model.latent.channels} channels; choose another",
+            input_name="sampling",
+            found=model.family.name,
+            wanted="a model with the latents of Stable Diffusion XL",
+        )
+    return PLAYGROUND_LATENT
+
+
+def _flow(shift: float, multiplier: float) -> Flow:
+    if shift <= 0:
+        raise GraphError(
+            f"shift: {shift} leaves no noise level above 0; 1 is no shift, more moves the levels to the noisy end",
+            input_name="shift",
+            found=shift,
+            wanted="above 0",
+        )
+    return Flow(FlowSchedule(shift, multiplier=multiplier))
 
 
 def _check_levels(sigma_min: float, sigma_max: float) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from heddle.graph.context import Context
+from heddle.graph.errors import ShapeError
 from heddle.samplers.fitting import fit_channels
 from heddle.samplers.noise import ScaledSteps, StepNoise, step_noise
 from heddle.samplers.run import run_sampler
@@ -31,12 +32,13 @@ def sample_guided(
     Args:
         whole_sigmas: those of the run that this one takes some steps of; None = it is whole.
     Returns: the result, and the clean guess of its last step (the result itself where there was no step).
-    Raises: WeightsError, if the result is not finite since weights are not.
+    Raises: ShapeError, for a latent that is none of a picture; WeightsError, if the result is not finite since weights
+        are not.
     """
     model = guider.model
     if len(sigmas) == 0:
         return latent_image, latent_image
-    latent = fit_channels(latent_image["samples"], model.latent.channels)
+    latent = fit_channels(_cells(latent_image["samples"], model), model.latent.channels)
     latent_image = {**latent_image, "samples": latent}
     drawn = start_noise(model, noise, latent_image)
     watch = StepWatch(ctx, model, max(len(sigmas) - 1, 0))
@@ -77,6 +79,18 @@ def sample_guided(
         ctx.note("the result holds numbers that are not finite; try another sampler, scheduler or a lower cfg")
     guess = samples if last_guess is None else space.outward(last_guess).to(samples)
     return {**latent_image, "samples": samples}, {**latent_image, "samples": guess}
+
+
+def _cells(latent: Tensor, model: Model) -> Tensor:
+    if latent.ndim != 4 or latent.numel() == 0:
+        wanted = f"[B, {model.latent.channels}, h, w]"
+        raise ShapeError(
+            f"latent_image: shape {list(latent.shape)}, but {model.family.name} wants {wanted} with at least one "
+            "latent of at least one cell; make it with Empty Latent Image or VAE Encode",
+            wanted=wanted,
+            got=tuple(latent.shape),
+        )
+    return latent
 
 
 def start_noise(model: Model, noise: Noise, latent_image: Latent) -> Tensor:

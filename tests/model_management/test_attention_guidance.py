@@ -23,6 +23,7 @@ from model_management.attention_guidance import (
     skip_blocks,
     watch_middle,
 )
+from model_management.patches import with_hooks
 
 CONFIG = UNetConfig(widths=(32, 64), blocks=(1, 1), depths=(1, 2), middle_depth=2, context_width=16, time_width=32)
 PREDICTION = Epsilon(scaled_linear(0.00085, 0.012))
@@ -60,6 +61,19 @@ def test_the_middle_is_watched_without_a_change_and_all_its_looks_go_somewhere(n
     assert looked.shape == (2, 4 * 5)
     torch.testing.assert_close(looked.sum(1), torch.full((2,), 20.0))
     assert looked.std() > 1e-3
+
+
+def test_looks_at_what_is_put_beside_the_picture_are_not_told(net: UNet) -> None:
+    seen: list[Tensor] = []
+
+    def beside(place: AttentionPlace, x: Tensor, keys_of: Tensor, values_of: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        return x, torch.cat([keys_of, keys_of.flip(1)], dim=1), torch.cat([values_of, values_of.flip(1)], dim=1)
+
+    call = Call({}, ("positive", "negative"))
+    run(net, with_hooks(watch_middle(call, seen.append), Hooks(inputs=(beside,))), height=7, width=10)
+    (looked,) = seen
+    assert looked.shape == (2, 4 * 5)
+    torch.testing.assert_close(looked.sum(1), torch.full((2,), 20.0))
 
 
 def test_hooks_of_a_call_come_before_those_that_it_has() -> None:

@@ -18,6 +18,7 @@ from model_management.families.known import FAMILIES
 from model_management.handles import Model
 from model_management.weights import Weights
 from nodes.catalogue import built_in
+from nodes.patches.images import reference_only
 from nodes.sampling.attention_guidance import (
     normalized_attention_guidance,
     perturbed_attention,
@@ -184,6 +185,19 @@ def test_every_change_of_guidance_combines_with_those_that_look_into_the_network
     assert spec.call is not None
     (changed,) = spec.call(model=model, **given)
     assert sample(changed, ctx, sampler=sampler).isfinite().all()
+
+
+@pytest.mark.parametrize("fidelity", [0.0, 0.5])
+def test_self_attention_guidance_goes_with_a_reference(fidelity: float, opened, ctx) -> None:
+    model, reference = opened["unet"].model, {"samples": torch.ones(1, 4, 8, 12)}
+    ways = [
+        reference_only(self_attention(model, 0.5, 2.0), reference, style_fidelity=fidelity),
+        self_attention(reference_only(model, reference, style_fidelity=fidelity), 0.5, 2.0),
+    ]
+    one, other = (sample(each, ctx) for each in ways)
+    assert one.isfinite().all()
+    assert torch.equal(one, other)
+    assert not torch.allclose(one, sample(reference_only(model, reference, style_fidelity=fidelity), ctx), atol=1e-3)
 
 
 @pytest.mark.parametrize("name", ["basic", "cfg", "dual", "nested", "perp"])

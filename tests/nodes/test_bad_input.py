@@ -14,13 +14,14 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from heddle.graph.errors import HeddleError, ShapeError, WeightsError
+from heddle.graph.errors import GraphError, HeddleError, ShapeError, WeightsError
 from heddle.networks.ops import TRAINABLE
 from heddle.networks.vae import Autoencoder, VaeConfig
 from model_management.checkpoint import OpenedCheckpoint
 from model_management.weights import Weights
+from nodes.conditioning.combining import combine
 from nodes.conditioning.pictures import for_inpainting
-from nodes.conditioning.places import set_mask
+from nodes.conditioning.places import set_area, set_mask
 from nodes.conditioning.texts import encode_prompt
 from nodes.latent.autoencoder import decode, encode, encode_for_inpainting
 from nodes.latent.empty import make_empty_latent
@@ -231,10 +232,28 @@ def test_an_empty_mask_is_told(ctx, opened) -> None:
         ctx.notes.clear()
         made = sample(opened.model, ctx, latent, set_mask(text(), torch.zeros(64, 64), 1.0, bounds))
         assert made.isfinite().all()
-        assert ctx.notes == ["positive: the mask is empty, so the text counts nowhere"]
+        empty, left_out = ctx.notes
+        assert empty == "positive: the mask is empty, so the text counts nowhere"
+        assert left_out.startswith("positive: its texts leave 100% of the picture out, where nothing steers it")
     ctx.notes.clear()
     encode_for_inpainting(torch.rand(1, 16, 16, 3), opened.vae, torch.zeros(16, 16), 6, ctx)
     assert ctx.notes == ["the mask is empty, so nothing of the image is drawn anew"]
+
+
+def test_an_area_outside_of_the_picture_is_told(ctx, opened) -> None:
+    latent = {"samples": torch.ones(1, 4, 8, 8)}
+    sample(opened.model, ctx, latent, combine(text(), set_area(text(), 64, 64, 128, 0, 1.0)))
+    (said,) = ctx.notes
+    assert said.startswith("positive: an area begins 16 cells from the left and 0 from the top, outside of the latent")
+    ctx.notes.clear()
+    sample(opened.model, ctx, latent, combine(text(), set_area(text(), 64, 64, 32, 0, 1.0)))
+    assert ctx.notes == []
+
+
+@pytest.mark.parametrize("prompt", ["(a:1e39)", "(" * 2000 + "a" + ")" * 2000])
+def test_a_weight_that_no_number_survives_is_refused(prompt: str, ctx, opened) -> None:
+    with pytest.raises(GraphError, match=r"the text has a weight of .* write a smaller one, such as \(word:1\.3\)"):
+        encode_prompt(prompt, opened.clip, ctx)
 
 
 def test_a_mask_of_another_size_is_resized_and_told(ctx, opened) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
+from heddle.graph.errors import GraphError, ShapeError
 from nodes.conditioning.combining import average, combine, concat, multiply, zero_out
 from nodes.conditioning.places import set_area, set_area_in_shares, set_mask, set_range, set_strength
 from tests.nodes.fake_context import FakeContext
@@ -44,6 +46,28 @@ def test_an_average_of_texts_of_which_one_has_no_pooled_output() -> None:
     assert float(average(bare, [entry(8.0)], 0.5, ctx)[0][1]["pooled_output"][0, 0]) == 8
     assert float(average([entry(4.0)], bare, 0.5, ctx)[0][1]["pooled_output"][0, 0]) == 4
     assert average(bare, bare, 0.5, ctx)[0][1] == {}
+
+
+@pytest.mark.parametrize("join", [concat, lambda to, other, ctx: average(to, other, 0.5, ctx)])
+def test_texts_of_other_models_are_not_joined(join) -> None:
+    wide = [[torch.ones(1, 77, 16), {}]]
+    with pytest.raises(ShapeError, match="its text is 16 wide, but conditioning_to's 8; encode both with the CLIP of"):
+        join([entry(1.0)], wide, FakeContext())
+    with pytest.raises(GraphError, match="conditioning_from: it holds no text"):
+        join([entry(1.0)], [], FakeContext())
+
+
+def test_what_was_pooled_by_other_models_is_not_averaged() -> None:
+    other = entry(1.0, pooled_output=torch.ones(1, 16))
+    with pytest.raises(ShapeError, match="its pooled text is 16 wide, but conditioning_to's 8"):
+        average([entry(1.0)], [other], 0.5, FakeContext())
+    assert concat([entry(1.0)], [other], FakeContext())[0][1]["pooled_output"].shape == (1, 8)
+
+
+def test_a_text_is_appended_to_each_of_a_batch() -> None:
+    joined = concat([[torch.zeros(2, 3, 8), {}]], [entry(1.0, tokens=4)], FakeContext())
+    assert joined[0][0].shape == (2, 7, 8)
+    assert joined[0][0][:, 3:].eq(1).all()
 
 
 def test_zeros_and_multiples_leave_what_they_were_made_from() -> None:

@@ -91,3 +91,15 @@ def test_the_declarations_are_those_that_workflows_rely_on():
     assert (decoder.outputs[0].type, encoder.outputs[0].type) == ("IMAGE", "LATENT")
     assert {decoder.category, encoder.category} == {"model/latent"}
     assert (decoder.display_name, encoder.display_name) == ("VAE Decode", "VAE Encode")
+
+
+def test_an_image_without_colours_or_without_a_batch_is_refused(vae: Vae, ctx: FakeContext):
+    with pytest.raises(ShapeError, match="an image has 1 channels, but this VAE reads 3"):
+        encode(torch.rand(1, 16, 16, 1), vae, ctx)
+    with pytest.raises(ShapeError, match=r"pixels: shape \[16, 16, 3\], wanted is \[B, H, W, C\]"):
+        encode(torch.rand(16, 16, 3), vae, ctx)
+
+
+def test_a_latent_without_cells_is_refused(vae: Vae, ctx: FakeContext):
+    with pytest.raises(ShapeError, match=r"the latent has shape \[1, 4, 0, 2\], but this VAE wants"):
+        decode({"samples": torch.zeros(1, 4, 0, 2)}, vae, ctx)

@@ -21,7 +21,7 @@ from model_management.families.sd21.family import TELLING
 from model_management.merged_weights import merge_clips, merge_models
 from model_management.weights import Weights
 from nodes.merging.saving import save_checkpoint, save_clip, save_lora, save_model, save_vae
-from tests.model_management import tiny, tiny_xl
+from tests.model_management import tiny, tiny_transformers, tiny_xl
 from tests.nodes.fake_context import FakeContext
 
 LAYER = "model.diffusion_model.middle_block.1.proj_in.weight"
@@ -122,6 +122,31 @@ def test_files_are_numbered(opened: OpenedCheckpoint, tmp_path: Path) -> None:
     ctx = FakeContext(tmp_path)
     names = [save_vae(opened.vae, "v", ctx=ctx).ui["files"][0]["filename"] for _ in range(2)]
     assert names == ["v_00001_.safetensors", "v_00002_.safetensors"]
+
+
+@pytest.mark.parametrize("encoders", [("l", "g"), ("g",)])
+def test_a_checkpoint_without_an_encoder_that_it_may_lack_is_saved_without_it(encoders, tmp_path: Path) -> None:
+    tensors = tiny_transformers.sd3_tensors(*encoders)
+    opened = open_checkpoint(tiny.write_checkpoint(tmp_path / "sd3.safetensors", tensors), FAMILIES)
+    shown = save_checkpoint(opened.model, opened.clip, opened.vae, "c", ctx=FakeContext(tmp_path))
+    got = load_file(path_of(shown, tmp_path))
+    unread = {name.rpartition(".transformer.")[2] for name in set(tensors) - set(got)}
+    assert unread <= {"text_model.embeddings.position_ids", "text_projection.weight"}
+    assert all(torch.equal(tensor, tensors[name]) for name, tensor in got.items())
+    clip: Any = open_checkpoint(path_of(shown, tmp_path), FAMILIES).clip
+    assert tuple(each.part.name for each in clip.encoders) == encoders
+
+
+def test_a_whole_model_in_a_differences_place_is_told(opened: OpenedCheckpoint, tmp_path: Path) -> None:
+    ctx = FakeContext(tmp_path)
+    save_lora("l", 2, "standard", True, model_diff=opened.model, text_encoder_diff=opened.clip, ctx=ctx)
+    assert [note.split(",")[0] for note in ctx.notes] == [
+        "model_diff is a model as it was loaded",
+        "text_encoder_diff is a CLIP as it was loaded",
+    ]
+    ctx.notes.clear()
+    save_lora("l", 2, "standard", True, model_diff=merge_models(opened.model, opened.model, "subtract"), ctx=ctx)
+    assert ctx.notes == []
 
 
 def test_other_text_encoders_than_the_familys_are_refused(opened: OpenedCheckpoint, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -21,7 +22,14 @@ from nodes.sampling.custom import add_noise, no_noise, random_noise, sample_cust
 from nodes.sampling.guidance import differential_diffusion, rescale
 from nodes.sampling.guiders import basic_guider, cfg_guider, dual_model_guider, override
 from nodes.sampling.ksampler import ksampler, ksampler_advanced
-from nodes.sampling.model_sampling import continuous_edm, discrete, shift_sd3
+from nodes.sampling.model_sampling import (
+    continuous_edm,
+    continuous_v,
+    discrete,
+    shift_aura_flow,
+    shift_flux,
+    shift_sd3,
+)
 from tests.nodes.fake_context import FakeContext
 from tests.tiny_checkpoint import write_tiny_checkpoint
 
@@ -151,16 +159,51 @@ def test_noise_is_added_as_a_run_would_begin(opened: OpenedCheckpoint) -> None:
     assert add_noise(opened.model, StartNoise(9), torch.zeros(0), latent) is latent
 
 
-def test_numbers_that_make_no_levels_are_refused(opened: OpenedCheckpoint) -> None:
+def test_numbers_that_make_no_levels_are_refused(opened: OpenedCheckpoint, ctx: Any) -> None:
     with pytest.raises(GraphError, match=r"sigma_min is 5.0 and sigma_max 1.0"):
-        continuous_edm(opened.model, "eps", 1.0, 5.0)
-    with pytest.raises(GraphError, match="scales each channel"):
-        continuous_edm(opened.model, "edm_playground_v2.5", 120.0, 0.002)
+        continuous_edm(opened.model, "eps", 1.0, 5.0, ctx)
+
+
+def test_playgrounds_way_is_edm_on_latents_of_its_own(opened: OpenedCheckpoint, ctx: Any) -> None:
+    playground = continuous_edm(opened.model, "edm_playground_v2.5", 120.0, 0.002, ctx)
+    as_edm = continuous_edm(opened.model, "edm", 120.0, 0.002, ctx)
+    drawn = [sample(model, ctx, text(1)) for model in (playground, as_edm)]
+    inward = [model.latent.inward(latent) for model, latent in zip((playground, as_edm), drawn, strict=True)]
+    torch.testing.assert_close(*inward)
+    assert not torch.allclose(*drawn, atol=1e-2)
+    other = replace(opened.model, own_latent=replace(opened.model.latent, channels=16))
+    with pytest.raises(GraphError, match="sd15's have 16 channels; choose another"):
+        continuous_edm(other, "edm_playground_v2.5", 120.0, 0.002, ctx)
+
+
+@pytest.mark.parametrize("shift", [shift_sd3, shift_aura_flow])
+def test_no_shift_is_one_and_not_zero(shift: Any, opened: OpenedCheckpoint, ctx: Any) -> None:
+    with pytest.raises(GraphError, match=r"shift: 0\.0 leaves no noise level above 0; 1 is no shift"):
+        shift(opened.model, 0.0, ctx)
+
+
+def test_a_flow_for_noise_and_noise_for_a_flow_are_told(opened: OpenedCheckpoint, ctx: Any) -> None:
+    flow = shift_sd3(opened.model, 3.0, ctx)
+    (said,) = ctx.notes
+    assert "sd15 is known as a model of noise levels and is now taken for one of a flow: right only if" in said
+    shift_flux(flow, 1.15, 0.5, 64, 64, ctx)
+    discrete(opened.model, "v_prediction", ctx=ctx)
+    assert len(ctx.notes) == 1
+    continuous_v(flow, "v_prediction", 500.0, 0.03, ctx)
+    assert "a model of a flow and is now taken for one of noise levels" in ctx.notes[1]
+
+
+@pytest.mark.parametrize("shape", [(4, 8, 8), (1, 4, 1, 8, 8), (0, 4, 8, 8), (1, 4, 0, 8)])
+def test_a_latent_that_is_none_of_a_picture_is_refused(shape: tuple[int, ...], opened: Any, ctx: Any) -> None:
+    with pytest.raises(ShapeError, match=r"latent_image: shape \[.*\], but sd15 wants \[B, 4, h, w\]"):
+        ksampler(
+            opened.model, 1, 1, 1.0, "euler", "normal", text(1), text(0), {"samples": torch.zeros(shape)}, 1.0, ctx
+        )
 
 
 def test_a_model_takes_on_another_meaning_of_its_output(opened: OpenedCheckpoint, ctx: Any) -> None:
     base = sample(opened.model, ctx, text(1))
-    for model in (discrete(opened.model, "v_prediction", True), shift_sd3(opened.model, 3.0)):
+    for model in (discrete(opened.model, "v_prediction", True, ctx=ctx), shift_sd3(opened.model, 3.0, ctx)):
         drawn = sample(model, ctx, text(1))
         assert drawn.isfinite().all()
         assert not torch.allclose(drawn, base, atol=1e-2)

@@ -89,6 +89,8 @@ def dpm_adaptive(
     """
     if order not in (2, 3):
         raise HeddleError(f"order: {order}, but dpm_adaptive compares orders 1 and 2, or 2 and 3")
+    if h_init <= 0:
+        raise HeddleError(f"h_init: {h_init}, but the first try of dpm_adaptive has a length; choose one above 0")
     start, end = _ends(sigmas)
     if start == end:
         return _to_clean(denoise, x, sigmas, on_step)
@@ -100,6 +102,8 @@ def dpm_adaptive(
         if here >= end - 1e-5:
             return x
         there = min(end, here + control.span)
+        if there == here:  # the controller shortened the step to nothing
+            break
         down, up = _split(here, there, end, eta)
         eps, clean = _eps(denoise, x, here, sigmas)
         step = _Stages(denoise, x, here, down, eps, sigmas)
@@ -116,7 +120,8 @@ def dpm_adaptive(
                 x = x + draw(noise, _level(here, sigmas), _level(there, sigmas)) * (up * s_noise)
             here, taken = there, taken + 1
     raise HeddleError(
-        f"dpm_adaptive: no end after {_MOST_TRIES} tries, the allowed error cannot be met; raise rtol or atol"
+        f"dpm_adaptive: no end after {_MOST_TRIES} tries or with the shortest step, the allowed error cannot be met; "
+        "raise rtol or atol, or set pcoeff, icoeff and dcoeff back"
     )
 
 

@@ -39,6 +39,8 @@ def dpmpp_sde(
 
     Here the fresh noise is an ancestral step's: a step goes to the level below from which eta's noise leads back up.
     """
+    if r <= 0:
+        raise HeddleError(f"r: {r}, but the second call of dpmpp_sde lies ahead of the first; choose one above 0")
     sigmas = mixing.below_one(sigmas)
     weight = 1 / (2 * r)
     for i, (sigma, sigma_next) in enumerate(pairwise(sigmas.tolist())):

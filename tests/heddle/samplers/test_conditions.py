@@ -302,3 +302,27 @@ def test_a_default_of_one_side_leaves_the_other_alone() -> None:
     sides = {"positive": [text(1.0), text(5.0, is_default=True)], "negative": [text(3.0, is_default=True)]}
     clean = condition_sides(Recorder(), sides)(torch.zeros(1, 4, 2, 2), SIGMA, ["positive", "negative"])
     assert (clean["positive"].unique().item(), clean["negative"].unique().item()) == (1, 3)
+
+
+def test_what_a_side_leaves_out_is_told_once() -> None:
+    told: list[str] = []
+    half = torch.ones(1, 8, 8)
+    half[..., 4:] = 0
+    sides = {
+        "positive": [text(3.0, mask=half)],
+        "negative": [text(1.0, last_sigma=1.0), text(2.0, first_sigma=1.0, last_sigma=0.5)],
+        "middle": [text(1.0, mask=torch.ones(1, 8, 8)), text(1.0, strength=0.0)],
+    }
+    guesses = condition_sides(Recorder(), sides, note=told.append)
+    for level in (2.0, 1.5, 0.7, 0.4, 0.3):
+        guesses(torch.zeros(1, 4, 8, 8), torch.tensor(level), list(sides))
+    first, second = told
+    assert first.startswith("positive: its texts leave 50% of the picture out")
+    assert second.startswith("negative: none of its texts counts at noise level 0.4")
+
+
+def test_a_text_of_no_strength_leaves_out_everything() -> None:
+    told: list[str] = []
+    guesses = condition_sides(Recorder(), {"positive": [text(3.0, strength=0.0)]}, note=told.append)
+    guesses(torch.zeros(1, 4, 8, 8), SIGMA, ["positive"])
+    assert "leave 100% of the picture out" in told[0]

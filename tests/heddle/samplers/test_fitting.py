@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from heddle.graph.errors import ShapeError
 from heddle.samplers.fitting import fit_batch, fit_channels, fit_mask
 
 
@@ -28,3 +29,14 @@ def test_a_mask_in_pixels_is_brought_to_the_latent_without_rounding(shape: tuple
     assert fitted.shape == (3, 1, 8, 6)
     assert 0 < float(fitted[0, 0, 0, 2]) < 1
     assert fitted[0, 0, 0, [0, 1, 3, 4, 5]].tolist() == [0, 0, 1, 1, 1]
+
+
+@pytest.mark.parametrize("shape", [(0, 8, 8), (1, 0, 0), (8,)])
+def test_a_mask_of_nothing_is_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ShapeError, match=r"the mask has shape .*, wanted is \[B, H, W\] with at least one mask"):
+        fit_mask(torch.zeros(shape), torch.zeros(1, 4, 8, 8))
+
+
+def test_an_empty_batch_is_refused() -> None:
+    with pytest.raises(ShapeError, match="an empty batch cannot be repeated to 2 items"):
+        fit_batch(torch.zeros(0, 3), 2)

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from heddle.graph.errors import Cancelled, HeddleError, ShapeError
 from heddle.samplers.catalogue import SAMPLERS, SCHEDULERS
+from heddle.samplers.mixing import MIXED
 from heddle.samplers.noise import initial_noise, step_noise
 from heddle.samplers.noise_schedules import FlowSchedule, scaled_linear
 from heddle.samplers.predictions import Epsilon, Flow, Prediction, Velocity
@@ -225,7 +226,34 @@ def test_what_grows_cannot_be_masked() -> None:
         )  # fmt: skip
 
 
-@pytest.mark.parametrize("levels", [[1.0, 0.0, 0.5, 0.0], [0.0, 1.0], [1.0, -1.0, 0.0], [1.0, float("nan"), 0.0]])
+@pytest.mark.parametrize("levels", [[1.0, 0.0, 0.5, 0.0], [0.0, 1.0], [1.0, -1.0, 0.0]])
 def test_levels_that_nothing_leads_on_from_are_refused(levels: list[float]) -> None:
     with pytest.raises(HeddleError, match="only the last one may be"):
         SAMPLERS["euler"](perfect_denoiser, torch.ones(1), torch.tensor(levels))
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+@pytest.mark.parametrize("level", [float("nan"), float("inf")])
+def test_levels_that_are_no_numbers_are_refused(name: str, level: float) -> None:
+    with pytest.raises(HeddleError, match=r"sigmas: .* a level that is no finite number"):
+        SAMPLERS[name](perfect_denoiser, torch.ones(1), torch.tensor([level, 1.0, 0.0]))
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "words"),
+    [
+        ("dpmpp_sde", {"r": 0.0}, "r: 0.0, but the second call of dpmpp_sde lies ahead"),
+        ("dpm_adaptive", {"h_init": 0.0}, "h_init: 0.0, but the first try of dpm_adaptive has a length"),
+        ("dpm_adaptive", {"dcoeff": 100.0}, "dpm_adaptive: no end .* set pcoeff, icoeff and dcoeff back"),
+        ("dpmpp_2s_ancestral", {"eta": 100.0}, "eta: 100.0 adds more noise than a step of dpmpp_2s_ancestral"),
+    ],
+)
+def test_options_that_no_step_can_be_taken_with_are_refused(name: str, options: dict[str, Any], words: str) -> None:
+    x = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(3))
+    sigmas = torch.tensor([0.9, 0.6, 0.3, 0.0])
+    made = SAMPLERS[name].with_options(**options)
+    keywords: dict[str, Any] = {"noise": step_noise(1).source(made.noise, x, sigmas)} if made.noise else {}
+    if made.asks_for_mixing:
+        keywords["mixing"] = MIXED
+    with pytest.raises(HeddleError, match=words):
+        made(lambda x, sigma: (x * 3).sin(), x, sigmas, **keywords)
