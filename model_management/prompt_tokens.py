@@ -12,10 +12,9 @@ from heddle.prompts.embeddings import EmbeddingFinder
 from heddle.prompts.sequences import tokenize_sequence
 from heddle.prompts.tokenizer import clip_tokenizer
 from heddle.prompts.vocabularies import find_tokenizer
-from heddle.prompts.words import Tokenizer
 from model_management.embedding_files import read_embedding_file
 from model_management.handles import Clip, TextEncoder
-from model_management.stored_vocabulary import places_around, stored_tokenizer
+from model_management.stored_vocabulary import stored_tokenizer
 
 #: Prompts that people write have one to four chunks of 75 tokens. Each more makes every step slower, and a text of
 #: hundreds is a file pasted by mistake.
@@ -101,12 +100,7 @@ def _tokenized(encoder: TextEncoder, text: str, embeddings: list[Path], tables: 
         find = EmbeddingFinder(embeddings, read_embedding_file, key=f"clip_{part.name}", width=width)
         return tokenize_prompt(text, clip_tokenizer(), pad=part.pad, find_embedding=find)
     header, prefix = encoder.stored.header, encoder.stored.part.prefix
-
-    def stored() -> Tokenizer | None:
-        found = (stored_tokenizer(header, place) for place in (prefix, *places_around(prefix)))
-        return next((tokenizer for tokenizer in found if tokenizer is not None), None)
-
-    tokenizer = find_tokenizer(part.row.vocabulary, tables, stored=stored)
+    tokenizer = find_tokenizer(part.row.vocabulary, tables, stored=lambda: stored_tokenizer(header, prefix))
     find = EmbeddingFinder(embeddings, read_embedding_file, key=part.name, width=width)
     return tokenize_sequence(text, tokenizer, part.row.layout, find_embedding=find)
 

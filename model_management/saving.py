@@ -18,10 +18,12 @@ from torch import Tensor
 
 from heddle.graph.errors import WeightsError
 from model_management.family import TextPart
-from model_management.handles import Clip, Model, Vae
+from model_management.handles import Clip, Model, TextEncoder, Vae
 from model_management.places import Place, as_named
 from model_management.stored_net import FLOATING, StoredNet
 from model_management.stored_tensors import TensorEntry
+from model_management.stored_vocabulary import MODEL, model_key, read_model
+from model_management.tensor_reading import DTYPES
 from model_management.weight_patches import WeightPatch, open_patches
 
 _ALIGNED = 8  # readers map the weights, and want them to begin at a multiple of this
@@ -35,12 +37,14 @@ class SavedPart:
     """A net to be written.
 
     prefix, place: how the file is to spell its tensors; it may have come in another spelling.
+    vocabulary: the name of the tokenizer that its file holds and that goes with it, "" = none.
     """
 
     stored: StoredNet
     patches: tuple[WeightPatch, ...]
     prefix: str
     place: Callable[[str], Place]
+    vocabulary: str = ""
 
     def entries(self) -> list[_Entry]:
         """Its tensors, with those that the file holds in one put together."""
@@ -86,7 +90,7 @@ def checkpoint_parts(model: Model, clip: Clip, vae: Vae) -> list[SavedPart]:
     parts = [model_part(model)]
     for encoder in clip.encoders:
         part = places[encoder.part.name]
-        parts.append(SavedPart(encoder.stored, encoder.weight_patches, part.prefix, part.place))
+        parts.append(_text_part(encoder, part.prefix, part.place))
     return [*parts, SavedPart(vae.stored, vae.weight_patches, family.vae.prefix, family.vae.place)]
 
 
@@ -97,7 +101,13 @@ def model_part(model: Model) -> SavedPart:
 
 def text_parts(clip: Clip) -> dict[str, SavedPart]:
     """The text encoders by name, as files of their own have them."""
-    return {each.part.name: SavedPart(each.stored, each.weight_patches, "", as_named) for each in clip.encoders}
+    return {each.part.name: _text_part(each, "", as_named) for each in clip.encoders}
+
+
+def _text_part(encoder: TextEncoder, prefix: str, place: Callable[[str], Place]) -> SavedPart:
+    stored = encoder.stored
+    key = None if encoder.part.row is None else model_key(stored.header, stored.part.prefix)
+    return SavedPart(stored, encoder.weight_patches, prefix, place, key or "")
 
 
 def vae_part(vae: Vae) -> SavedPart:
@@ -116,19 +126,25 @@ def net_pieces(
 
     Args:
         marks: small tensors, float32, which say something of the nets. They come first: behind weights in halves they
-            might begin where numbers of four bytes cannot.
+            might begin where numbers of four bytes cannot. Tokenizers are bytes and come last, for the same reason.
     Raises: WeightsError, while they are made, if a file that weights come from cannot be read.
     """
     entries = [part.entries() for part in parts]
     tensors = (tensor for part, own in zip(parts, entries, strict=True) for tensor in part.tensors(own))
+    with_vocabulary = [part for part in parts if part.vocabulary]
     return safetensors_pieces(
         [
             *((name, "F32", tuple(mark.shape)) for name, mark in marks.items()),
             *((key, dtype, shape) for own in entries for key, _, dtype, shape in own),
+            *((part.prefix + MODEL, "U8", part.stored.header.shape(part.vocabulary)) for part in with_vocabulary),
         ],
-        chain(marks.values(), tensors),
+        chain(marks.values(), tensors, (_vocabulary_of(part) for part in with_vocabulary)),
         metadata,
     )
+
+
+def _vocabulary_of(part: SavedPart) -> Tensor:
+    return read_model(part.stored.header, part.vocabulary).view(torch.uint8)
 
 
 def safetensors_pieces(
@@ -150,7 +166,7 @@ def _header(entries: Iterable[tuple[str, str, tuple[int, ...]]], metadata: Mappi
     table: dict[str, object] = {"__metadata__": dict(metadata)} if metadata else {}
     begin = 0
     for key, dtype, shape in entries:
-        end = begin + math.prod(shape) * FLOATING[dtype].itemsize
+        end = begin + math.prod(shape) * DTYPES[dtype].itemsize
         table[key] = {"dtype": dtype, "shape": list(shape), "data_offsets": [begin, end]}
         begin = end
     text = json.dumps(table, separators=(",", ":")).encode("ascii")

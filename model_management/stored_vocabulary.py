@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from torch import Tensor
+
 from heddle.prompts.gguf_table import read_gguf_tokenizer
 from heddle.prompts.vocabularies import PieceTokenizer
 from heddle.prompts.words import Tokenizer
-from model_management.stored_tensors import Header
+from model_management.stored_tensors import Header, TensorEntry
 from model_management.tensor_reading import open_tensors
 
-_MODEL = "spiece_model"  # a SentencePiece model file's bytes as a tensor
+MODEL = "spiece_model"  # a SentencePiece model file's bytes as a tensor
 LARGEST_MODEL_BYTES = 100_000_000
 
 
@@ -23,16 +25,28 @@ def places_around(prefix: str) -> Iterator[str]:
 
 
 def stored_tokenizer(header: Header, prefix: str = "") -> Tokenizer | None:
-    """The tokenizer below `prefix`, or in a GGUF file's tables; None if there is none.
+    """The tokenizer below `prefix` or at a place around it, or in a GGUF file's tables; None if there is none.
 
     Raises: WeightsError, if the file cannot be read; FileProblem, if what lies there is no tokenizer.
     """
     if header.kind == "gguf":
         return read_gguf_tokenizer(header.path)
-    key = f"{prefix}{_MODEL}"
-    entry = header.tensors.get(key)
-    if entry is None or entry.dtype not in ("U8", "I8") or entry.end - entry.begin > LARGEST_MODEL_BYTES:
+    if (key := model_key(header, prefix)) is None:
         return None
+    return PieceTokenizer(read_model(header, key).numpy().tobytes(), f"{key} of {header.path.name}")
+
+
+def model_key(header: Header, prefix: str) -> str | None:
+    """The name of the SentencePiece model below `prefix` or at a place around it."""
+    keys = (f"{place}{MODEL}" for place in (prefix, *places_around(prefix)))
+    return next((key for key in keys if _is_model(header.tensors.get(key))), None)
+
+
+def read_model(header: Header, key: str) -> Tensor:
+    """Its bytes, [n], whole numbers of 8 bits. Raises: WeightsError, if the file cannot be read."""
     with open_tensors(header) as tensors:
-        model = tensors.get_tensor(key).numpy().tobytes()
-    return PieceTokenizer(model, f"{key} of {header.path.name}")
+        return tensors.get_tensor(key)
+
+
+def _is_model(entry: TensorEntry | None) -> bool:
+    return entry is not None and entry.dtype in ("U8", "I8") and entry.end - entry.begin <= LARGEST_MODEL_BYTES

@@ -19,8 +19,10 @@ from model_management.checkpoint import OpenedCheckpoint, open_checkpoint, open_
 from model_management.families.known import FAMILIES
 from model_management.families.sd21.family import TELLING
 from model_management.merged_weights import merge_clips, merge_models
+from model_management.prompt_tokens import tokenize_for
 from model_management.weights import Weights
 from nodes.merging.saving import save_checkpoint, save_clip, save_lora, save_model, save_vae
+from tests.heddle.prompts.tables import trained_pieces
 from tests.model_management import tiny, tiny_transformers, tiny_xl
 from tests.nodes.fake_context import FakeContext
 
@@ -135,6 +137,19 @@ def test_a_checkpoint_without_an_encoder_that_it_may_lack_is_saved_without_it(en
     assert all(torch.equal(tensor, tensors[name]) for name, tensor in got.items())
     clip: Any = open_checkpoint(path_of(shown, tmp_path), FAMILIES).clip
     assert tuple(each.part.name for each in clip.encoders) == encoders
+
+
+@pytest.mark.parametrize("place", ["text_encoders.pile_t5xl.transformer.", "text_encoders.pile_t5xl.", ""])
+def test_a_tokenizer_among_the_weights_is_saved_with_its_encoder(place: str, tmp_path: Path) -> None:
+    pieces = torch.frombuffer(bytearray(trained_pieces("unigram")), dtype=torch.uint8)
+    tensors = {**tiny_transformers.auraflow_tensors(), f"{place}spiece_model": pieces}
+    opened = open_checkpoint(tiny.write_checkpoint(tmp_path / "aura.safetensors", tensors), FAMILIES)
+    ctx = FakeContext(tmp_path)
+    whole = path_of(save_checkpoint(opened.model, opened.clip, opened.vae, "c", ctx=ctx), tmp_path)
+    assert torch.equal(load_file(whole)["text_encoders.pile_t5xl.transformer.spiece_model"], pieces)
+    again: Any = open_checkpoint(whole, FAMILIES).clip
+    assert tokenize_for(again, "a cat", []) == tokenize_for(opened.clip, "a cat", [])
+    assert torch.equal(load_file(path_of(save_clip(opened.clip, ctx=ctx), tmp_path))["spiece_model"], pieces)
 
 
 def test_a_whole_model_in_a_differences_place_is_told(opened: OpenedCheckpoint, tmp_path: Path) -> None:
