@@ -9,12 +9,13 @@ from model_management.adapter_files import MatchReport
 from model_management.stored_net import StoredNet
 
 #: What published files hold beside weights: the tables and averages of the training, numbered positions, scales,
-#: tokenizers, marks, and the scale of CLIP's training.
+#: tokenizers, marks, the scale of CLIP's training, and its projection, which some families do without.
 _LEFTOVERS = re.compile(
     r"noise_augmentor\..*"
     r"|(?:.*_)?(?:betas|alphas_cumprod|alphas_cumprod_prev)|posterior_\w+|logvar|scale_factor|denoiser\.sigmas|model_ema\..*"
-    r"|(?:.*\.)?(?:position_ids|logit_scale|num_batches_tracked|scale_weight|scale_input|weight_scale|input_scale"
-    r"|comfy_quant|scaled_fp8|spiece_model|tekken_model|v_pred|ztsnr|edm_mean|edm_std)|edm_vpred\..*"
+    r"|(?:.*\.)?(?:position_ids|logit_scale|text_projection(?:\.weight)?|num_batches_tracked"
+    r"|scale_weight|scale_input|weight_scale|input_scale|comfy_quant|scaled_fp8"
+    r"|spiece_model|tekken_model|v_pred|ztsnr|edm_mean|edm_std)|edm_vpred\..*"
 )
 
 

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from model_management.checkpoint import open_vae, stored_net
+from model_management.checkpoint import open_checkpoint, open_vae, stored_net
 from model_management.families.known import FAMILIES
 from model_management.family import recognise
 from model_management.match_report import report_match
 from model_management.weights import Weights
 from nodes.loaders import checkpoints, parts
-from tests.model_management import tiny
+from tests.model_management import tiny, tiny_transformers
 from tests.model_management.test_family import CHECKPOINTS, PUBLISHED, header_of
 from tests.nodes.fake_context import FakeContext
 
@@ -23,6 +23,14 @@ def test_published_checkpoints_are_taken_whole(layout: str) -> None:
     header = header_of(PUBLISHED[layout])
     family, _ = recognise(header, FAMILIES)
     nets = [stored_net("any", header, part) for part in (family.network, family.vae, *family.text)]
+    assert report_match(nets, is_whole=True).unmatched == ()
+
+
+def test_a_projection_that_the_family_does_without_is_not_told(tmp_path: Path) -> None:
+    opened = open_checkpoint(
+        tiny.write_checkpoint(tmp_path / "m.safetensors", tiny_transformers.flux_tensors()), FAMILIES
+    )
+    nets = [opened.model.stored, opened.vae.stored, *(each.stored for each in opened.clip.encoders)]
     assert report_match(nets, is_whole=True).unmatched == ()
 
 
