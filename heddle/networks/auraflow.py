@@ -14,12 +14,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, layer_norm, silu
 
-from heddle.graph.errors import ShapeError
 from heddle.networks.hooks import NO_HOOKS, BlockKind, BlockPlace, Hooks
 from heddle.networks.modulation import Modulation, moved, split_modulations
 from heddle.networks.ops import Ops
 from heddle.networks.unet import embed_timesteps
-from heddle.numerics.attention import attend
+from heddle.numerics.attention import attend, check_heads
 from heddle.numerics.patches import cut_patches, join_patches
 
 HEAD_WIDTH = 256
@@ -50,13 +49,7 @@ class AuraFlowConfig:
     vector_width: int = 0
 
     def __post_init__(self) -> None:
-        if self.width % HEAD_WIDTH:
-            raise ShapeError(
-                f"AuraFlowConfig: a width of {self.width} cannot be split into heads of {HEAD_WIDTH}; "
-                f"use a multiple of {HEAD_WIDTH}",
-                wanted=f"a multiple of {HEAD_WIDTH}",
-                got=self.width,
-            )
+        check_heads("AuraFlowConfig", self.width, HEAD_WIDTH)
 
     @property
     def heads(self) -> int:

@@ -16,7 +16,7 @@ from torch.nn.functional import gelu
 
 from heddle.graph.errors import ShapeError
 from heddle.networks.ops import AddingBlock, Ops
-from heddle.numerics.attention import attend
+from heddle.numerics.attention import attend, check_heads
 
 HEAD_WIDTH = 64
 
@@ -63,13 +63,7 @@ class ClipTextConfig:
     projection_width: int = 0
 
     def __post_init__(self) -> None:
-        if self.width % HEAD_WIDTH:
-            raise ShapeError(
-                f"ClipTextConfig: a width of {self.width} cannot be split into heads of {HEAD_WIDTH}; "
-                f"use a multiple of {HEAD_WIDTH}",
-                wanted=f"a multiple of {HEAD_WIDTH}",
-                got=self.width,
-            )
+        check_heads("ClipTextConfig", self.width, HEAD_WIDTH)
 
     @property
     def heads(self) -> int:
@@ -93,6 +87,16 @@ class EncodedText(NamedTuple):
 
     states: Tensor
     pooled: Tensor
+
+
+def check_layer(layer: int, depth: int) -> None:
+    """Raises: ShapeError, if a text encoder of so many layers has no such one; -1 is its last."""
+    if not -depth <= layer <= -1:
+        raise ShapeError(
+            f"this text encoder has {depth} layers, so its layers are -1 to -{depth}; {layer} was asked for",
+            wanted=f"-{depth}..-1",
+            got=layer,
+        )
 
 
 class Embeddings(nn.Module):
@@ -214,12 +218,7 @@ class ClipText(nn.Module):
         Returns: the states of `layer`; pooled, the last layer's state where each text ends, normed and projected.
         """
         depth = self.config.layers
-        if not -depth <= layer <= -1:
-            raise ShapeError(
-                f"this text encoder has {depth} layers, so its layers are -1 to -{depth}; {layer} was asked for",
-                wanted=f"-{depth}..-1",
-                got=layer,
-            )
+        check_layer(layer, depth)
         if tokens.shape[1] > self.config.positions:
             raise ShapeError(
                 f"this text encoder reads {self.config.positions} tokens at once, {tokens.shape[1]} were given; "

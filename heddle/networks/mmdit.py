@@ -20,7 +20,7 @@ from heddle.networks.modulation import Modulation, moved, normed, split_modulati
 from heddle.networks.ops import Ops
 from heddle.networks.residuals import Residuals, add_part
 from heddle.networks.unet import embed_timesteps
-from heddle.numerics.attention import attend
+from heddle.numerics.attention import attend, check_heads
 from heddle.numerics.patches import fill_patches, join_patches
 
 HEAD_WIDTH = 64
@@ -49,13 +49,7 @@ class MmditConfig:
     has_qk_norm: bool = False
 
     def __post_init__(self) -> None:
-        if self.width % HEAD_WIDTH:
-            raise ShapeError(
-                f"MmditConfig: a width of {self.width} cannot be split into heads of {HEAD_WIDTH}; "
-                f"use a multiple of {HEAD_WIDTH}",
-                wanted=f"a multiple of {HEAD_WIDTH}",
-                got=self.width,
-            )
+        check_heads("MmditConfig", self.width, HEAD_WIDTH)
 
     @property
     def heads(self) -> int:

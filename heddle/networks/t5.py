@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn.functional import gelu, relu
 
 from heddle.graph.errors import ShapeError
-from heddle.networks.clip_text import EncodedText
+from heddle.networks.clip_text import EncodedText, check_layer
 from heddle.networks.once_per_shape import OncePerShape
 from heddle.networks.ops import Ops
 from heddle.numerics.attention import attend
@@ -208,12 +208,7 @@ class T5(nn.Module):
         Returns: the states of `layer`; pooled is empty, [B, 0], since no token stands for a whole text.
         """
         depth = self.config.layers
-        if not -depth <= layer <= -1:
-            raise ShapeError(
-                f"this text encoder has {depth} layers, so its layers are -1 to -{depth}; {layer} was asked for",
-                wanted=f"-{depth}..-1",
-                got=layer,
-            )
+        check_layer(layer, depth)
         x = self.embed(tokens) if vectors is None else vectors
         distances = Distances(self.buckets(x.shape[1], self.config.buckets, x.device), allowed)
         mask: Tensor | None = None

@@ -12,6 +12,8 @@ from einops import rearrange
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
+from heddle.graph.errors import ShapeError
+
 
 class AttentionKernel(Protocol):
     def __call__(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, /) -> Tensor:
@@ -65,3 +67,13 @@ def share_heads(x: Tensor, heads: int) -> Tensor:
     """
     shared = x.shape[2]
     return x if shared == heads else x.repeat_interleave(heads // shared, dim=2)
+
+
+def check_heads(kind: str, width: int, head_width: int) -> None:
+    """Raises: ShapeError, naming what kind of net it is, if its width cannot be split into such heads."""
+    if width % head_width:
+        raise ShapeError(
+            f"{kind}: a width of {width} cannot be split into heads of {head_width}; use a multiple of {head_width}",
+            wanted=f"a multiple of {head_width}",
+            got=width,
+        )
