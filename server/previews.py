@@ -53,40 +53,28 @@ def render_channel(path: Path, channel: str) -> bytes:
     from PIL import Image  # see above
 
     with opened(path) as picture:
-        picture = _upright(_eight_bit(picture))
         if channel == "rgb":
-            return _encoded(picture.convert("RGB"), "PNG", compress_level=QUICK)
-        opacity = picture.convert("RGBA").getchannel("A")
-        shown = Image.new("RGBA", picture.size)
-        shown.putalpha(opacity)
+            return _encoded(_upright(_eight_bit(picture)).convert("RGB"), "PNG", compress_level=QUICK)
+        from heddle.media.masked import alpha_of  # brings numpy and Pillow, see above
+        from heddle.media.values import in_depth
+
+        alpha = Image.fromarray(in_depth(alpha_of(picture, lambda: opened(path)), "uint8"))
+        shown = Image.new("RGBA", alpha.size)
+        shown.putalpha(alpha)
         return _encoded(shown, "PNG", compress_level=QUICK)
 
 
 def apply_mask(original: Path, mask: Path) -> None:
-    """Replace the file `mask` by the original picture, as PNG, with the mask's opacity.
+    """Replace the file `mask` by the original picture, as PNG in its own depth, with the mask's opacity.
 
     Raises: FileProblem, if either is no picture or their sizes differ.
     """
-    with opened(original) as unmasked, opened(mask, "the mask") as masking:
-        picture = _upright(_eight_bit(unmasked))  # as it was looked at while the mask was drawn
-        if picture.size != masking.size:
-            raise FileProblem(
-                say(
-                    "mask-size",
-                    "the mask is {mask} px, the picture {picture} px; draw the mask in the picture's size",
-                    mask=f"{masking.width}x{masking.height}",
-                    picture=f"{picture.width}x{picture.height}",
-                )
-            )
-        masked = picture.convert("RGBA")
-        masked.putalpha(masking.convert("RGBA").getchannel("A"))
-        from PIL.PngImagePlugin import PngInfo  # see above
+    from heddle.media.masked import alpha_of, masked_png  # brings numpy and Pillow, see above
 
-        told = PngInfo()
-        for key, value in getattr(unmasked, "text", {}).items():  # the workflow stays with the picture
-            told.add_text(key, value)
-    with mask.open("wb") as file:
-        masked.save(file, "PNG", pnginfo=told, compress_level=KEPT)
+    with opened(original) as unmasked, opened(mask, "the mask") as masking:
+        alpha = alpha_of(masking, lambda: opened(mask, "the mask"))
+        masked = masked_png(original, unmasked, lambda: opened(original), alpha, KEPT)
+    mask.write_bytes(masked)
 
 
 @contextmanager

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import io
 import json
+import struct
 import zlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from aiohttp import FormData
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from heddle.media.pictures import encode_png
 from server.keys import Limits
+from tests.heddle.media.carrier_files import png_chunk
+from tests.heddle.media.deep_files import random_deep, read_by_ffmpeg
 from tests.server.fake_worker import PNG
 from tests.server.front_desk import Desk, folders_at, front_desk
 
@@ -202,6 +207,45 @@ async def test_a_picture_that_would_fill_memory_is_not_decoded(desk: Desk) -> No
     async with desk.get("/view?filename=bomb.png&type=input&preview=webp") as response:
         assert response.status == 400
         assert "download" in (await response.json())["error"]["message"]
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+async def test_a_mask_on_sixteen_bits_leaves_all_of_them(desk: Desk, channels: int) -> None:
+    values = random_deep(6, 8, channels)
+    await upload(desk, encode_png(values, {"workflow": "{}"}), "deep.png")
+    alpha = np.random.default_rng(0).integers(0, 256, (6, 8), np.uint8)
+    sent = form(encode_png(np.dstack([np.zeros((6, 8, 3), np.uint8), alpha])), "mask.png")
+    sent.add_field("original_ref", json.dumps({"filename": "deep.png", "type": "input"}))
+    async with desk.post("/upload/mask", data=sent) as response:
+        assert response.status == 200, await response.text()
+        name = (await response.json())["name"]
+    made = (desk.parts.folders.input / name).read_bytes()
+    colours = values[:, :, : 1 if channels < 3 else 3]
+    np.testing.assert_array_equal(read_by_ffmpeg(made), np.dstack([colours, alpha.astype(np.uint16) * 257]))
+    assert Image.open(io.BytesIO(made)).info["workflow"] == "{}"
+    async with desk.get(f"/view?filename={name}&type=input&channel=a") as response:  # as the page opens it again
+        np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(await response.read())))[:, :, 3], alpha)
+
+
+async def test_a_colour_of_sixteen_bits_that_is_transparent_is_shown_so(desk: Desk) -> None:
+    values = random_deep(6, 8, 3)
+    key = png_chunk(b"tRNS", np.ascontiguousarray(values[2, 3], ">u2").tobytes())
+    await upload(desk, encode_png(values, chunks=key), "deep.png")
+    async with desk.get("/view?filename=deep.png&type=input&channel=a") as response:
+        alpha = np.asarray(Image.open(io.BytesIO(await response.read())))[:, :, 3]
+    assert alpha[2, 3] == 0 and (alpha == 255).sum() == alpha.size - 1
+
+
+async def test_a_picture_with_too_few_rows_gets_no_mask(desk: Desk) -> None:
+    png = encode_png(random_deep(6, 8, 4))
+    await upload(
+        desk, png[:8] + png_chunk(b"IHDR", struct.pack(">IIBBBBB", 8, 7, 16, 6, 0, 0, 0)) + png[33:], "lie.png"
+    )
+    sent = form(picture((8, 7), mode="RGBA"), "mask.png")
+    sent.add_field("original_ref", json.dumps({"filename": "lie.png", "type": "input"}))
+    async with desk.post("/upload/mask", data=sent) as response:
+        assert response.status == 400 and "rows are missing" in (await response.json())["error"]["message"]
+    assert [each.name for each in desk.parts.folders.input.iterdir()] == ["lie.png"]
 
 
 async def test_a_part_of_a_file_can_be_asked_for(desk: Desk) -> None:

@@ -1,0 +1,104 @@
+"""Pictures of 16 bits a value, written and read by FFmpeg or put together by hand: Pillow can do neither."""
+
+from __future__ import annotations
+
+import struct
+from fractions import Fraction
+from typing import Any, Literal
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+Deep = NDArray[np.uint16]
+
+_FORMATS = {1: "gray16", 2: "ya16", 3: "rgb48", 4: "rgba64"}  # FFmpeg's names, by channels
+
+
+def random_deep(height: int, width: int, channels: int, seed: int = 0) -> Deep:
+    return np.random.default_rng(seed).integers(0, 1 << 16, (height, width, channels), np.uint16)
+
+
+def png_by_ffmpeg(values: Deep, filtering: str = "mixed", *, is_interlaced: bool = False) -> bytes:
+    """A PNG of [H, W, C]; `filtering` is none, sub, up, avg, paeth or mixed."""
+    return _encoded("png", values, "be", {"pred": filtering} | ({"flags": "+ildct"} if is_interlaced else {}))
+
+
+def tiff_by_ffmpeg(values: Deep, compression: str) -> bytes:
+    """A TIFF of [H, W, 3 or 4]; `compression` is raw, packbits, lzw or deflate."""
+    return _encoded("tiff", values, "le", {"compression_algo": compression})
+
+
+def read_by_ffmpeg(png: bytes) -> Deep:
+    """[H, W, C] of a PNG."""
+    decoder: Any = av.CodecContext.create("png", "r")
+    (frame,) = [*decoder.decode(av.Packet(png)), *decoder.decode(None)]
+    channels = {f"{name}be": count for count, name in _FORMATS.items()}[frame.format.name]
+    rows = np.frombuffer(bytes(frame.planes[0]), np.uint8).reshape(frame.height, -1)
+    used = np.ascontiguousarray(rows[:, : frame.width * channels * 2])
+    return used.view(">u2").reshape(frame.height, frame.width, channels).astype(np.uint16)
+
+
+def _encoded(codec: str, values: Deep, order: str, options: dict[str, str]) -> bytes:
+    height, width, channels = values.shape
+    form = _FORMATS[channels] + order
+    encoder: Any = av.CodecContext.create(codec, "w")
+    encoder.width, encoder.height, encoder.pix_fmt, encoder.time_base = width, height, form, Fraction(1)
+    encoder.options = options
+    frame: Any = av.VideoFrame(width, height, form)
+    stored = np.zeros((height, frame.planes[0].line_size), np.uint8)
+    rows = np.ascontiguousarray(values, ">u2" if order == "be" else "<u2").view(np.uint8).reshape(height, -1)
+    stored[:, : rows.shape[1]] = rows
+    frame.planes[0].update(stored.tobytes())
+    return b"".join(bytes(packet) for packet in [*encoder.encode(frame), *encoder.encode(None)])
+
+
+def tiff_by_hand(
+    *pages: NDArray[Any], order: Literal["<", ">"] = "<", extra: int | None = None, planar: bool = False
+) -> bytes:
+    """A TIFF of one uncompressed strip a page (TIFF 6.0, section 2).
+
+    Args:
+        pages: [H, W, C] each.
+        order: "<" for II, ">" for MM.
+        extra: what the fourth value is: 0 nothing, 1 alpha times which the colours are stored, 2 alpha.
+        planar: channel after channel.
+    """
+    data = (b"II*\0" if order == "<" else b"MM\0*") + bytes(4)
+    link = 4  # where the place of the next directory is written
+    for page in pages:
+        height, width, channels = page.shape
+        pixels = np.moveaxis(page, 2, 0) if planar else page
+        strip = np.ascontiguousarray(pixels, page.dtype.newbyteorder(order)).tobytes()
+        kind = 3 if page.dtype.kind == "f" else 1
+        rows: list[tuple[int, str, list[int]]] = [
+            (256, "I", [width]),
+            (257, "I", [height]),
+            (258, "H", [8 * page.itemsize] * channels),
+            (259, "H", [1]),
+            (262, "H", [2 if channels > 2 else 1]),
+            (273, "I", []),  # where the strips begin, below
+            (277, "H", [channels]),
+            (278, "I", [height]),
+            (279, "I", [len(strip) // channels] * channels if planar else [len(strip)]),
+            (284, "H", [2 if planar else 1]),
+            *([(338, "H", [extra])] if extra is not None else []),
+            (339, "H", [kind] * channels),
+        ]
+        begin = len(data)
+        count = channels if planar else 1
+        rows = [(t, f, [begin + i * len(strip) // count for i in range(count)] if t == 273 else v) for t, f, v in rows]
+        data += strip
+        far, entries = b"", b""
+        directory = len(data) + len(data) % 2
+        after = directory + 2 + 12 * len(rows) + 4
+        for tag, form, numbers in rows:
+            packed = struct.pack(f"{order}{len(numbers)}{form}", *numbers)
+            place = packed.ljust(4, b"\0") if len(packed) <= 4 else struct.pack(f"{order}I", after + len(far))
+            far += packed if len(packed) > 4 else b""
+            entries += struct.pack(f"{order}HHI", tag, {"H": 3, "I": 4}[form], len(numbers)) + place
+        data = data[:link] + struct.pack(f"{order}I", directory) + data[link + 4 :]
+        data = data.ljust(directory, b"\0") + struct.pack(f"{order}H", len(rows)) + entries
+        link = len(data)
+        data += bytes(4) + far
+    return data
