@@ -198,6 +198,50 @@ async def test_previews_and_channels(desk: Desk) -> None:
             assert response.status == 400
 
 
+async def channel(desk: Desk, name: str, which: str) -> tuple[str, bytes]:
+    async with desk.get(f"/view?filename={name}&type=input&channel={which}&quick=true") as response:
+        assert response.status == 200, await response.text()
+        return response.content_type, await response.read()
+
+
+@pytest.mark.parametrize(
+    ("form", "mode"), [("PNG", "RGB"), ("PNG", "L"), ("PNG", "P"), ("JPEG", "RGB"), ("WEBP", "RGB")]
+)
+async def test_what_a_browser_shows_is_sent_as_it_is(desk: Desk, form: str, mode: str) -> None:
+    buffer = io.BytesIO()
+    Image.new("RGB", (8, 6), (200, 100, 50)).convert(mode).save(buffer, form)
+    await upload(desk, buffer.getvalue(), f"plain.{form.lower()}")
+    assert await channel(desk, f"plain.{form.lower()}", "rgb") == (f"image/{form.lower()}", buffer.getvalue())
+    assert await channel(desk, f"plain.{form.lower()}", "a") == ("application/octet-stream", b"")
+
+
+async def test_colours_under_what_is_transparent_and_the_opacity_are_sent_apart(desk: Desk) -> None:
+    values = np.zeros((6, 8, 4), np.uint8)
+    values[:, :, :3] = (200, 100, 50)
+    values[:, :, 3] = np.arange(48).reshape(6, 8)
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    buffer = io.BytesIO()
+    Image.fromarray(values).save(buffer, "PNG", exif=turned)
+    await upload(desk, buffer.getvalue(), "holes.png")
+    kind, colours = await channel(desk, "holes.png", "rgb")
+    shown = np.asarray(Image.open(io.BytesIO(colours)))
+    assert kind == "image/jpeg" and shown.shape == (8, 6, 3)
+    np.testing.assert_allclose(shown, np.broadcast_to([200, 100, 50], shown.shape), atol=3)
+    kind, opacity = await channel(desk, "holes.png", "a")
+    assert kind == "application/octet-stream"
+    np.testing.assert_array_equal(np.frombuffer(opacity, np.uint8).reshape(8, 6), np.rot90(values[:, :, 3], -1))
+
+
+@pytest.mark.parametrize(("mode", "form"), [("RGB", "TIFF"), ("CMYK", "JPEG"), ("RGB", "BMP")])
+async def test_what_browsers_do_not_show_or_not_rightly_becomes_a_jpeg(desk: Desk, mode: str, form: str) -> None:
+    buffer = io.BytesIO()
+    Image.new("RGB", (8, 6), (200, 100, 50)).convert(mode).save(buffer, form)
+    await upload(desk, buffer.getvalue(), "other.any")
+    kind, colours = await channel(desk, "other.any", "rgb")
+    assert kind == "image/jpeg" and Image.open(io.BytesIO(colours)).mode == "RGB"
+
+
 async def test_a_picture_that_would_fill_memory_is_not_decoded(desk: Desk) -> None:
     # 40,000 x 40,000 pixels in a header, no data behind it.
     bomb = bytearray(picture())
