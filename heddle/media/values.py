@@ -7,6 +7,7 @@ told to unpack them, so what is unpacked once more in the other order has the lo
 
 from __future__ import annotations
 
+import io
 import struct
 import sys
 import zlib
@@ -17,6 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
+
+from heddle.media.planes import has_deep_planes, planes_of
 
 DAMAGE = (
     OSError,
@@ -40,7 +43,7 @@ Again = Callable[[], AbstractContextManager[Image.Image]]
 _OTHER_ORDER = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}  # N: the machine's own
 _COLOURS = ("RGB", "RGBA", "RGBX", "RGBa")  # Pillow's names; X: a fourth value of no meaning, a: colours times alpha
 _GREY_AND_ALPHA = "LA;16B"
-_PLANES = 284  # TIFF's tag PlanarConfiguration
+_PLANES, _EXTRA = 284, 338  # tags of TIFF: how channels lie, and what a fourth one is
 
 
 def orientation_of(frame: Image.Image) -> int:
@@ -70,6 +73,10 @@ def deep_values(frame: Image.Image, again: Again) -> NDArray[Any] | None:
         values = np.clip(np.asarray(upright(frame)), 0, 65535).astype(np.uint16)[:, :, None]
     elif frame.mode == "F":
         return np.asarray(upright(frame))[:, :, None]
+    elif frame.format == "TIFF" and has_deep_planes(getattr(frame, "tag_v2", {})):
+        with again() as second:
+            second.seek(frame.tell())
+            values = _joined_planes(second)
     elif (packed := _packed_as(frame)) is not None:
         with again() as second:
             second.seek(frame.tell())
@@ -119,6 +126,19 @@ def _read_twice(first: Image.Image, second: Image.Image, packed: str) -> NDArray
     values <<= 8
     values |= np.asarray(upright(second))
     return _divided(values) if colours == "RGBa" else values
+
+
+def _joined_planes(frame: Any) -> NDArray[np.uint16]:
+    """[H, W, C] of a TIFF frame whose channels lie apart."""
+    planes: list[NDArray[Any]] = []
+    for data in planes_of(frame.tag_v2, ">" if frame.tag_v2.prefix == b"MM" else "<", frame.fp):
+        with Image.open(io.BytesIO(data), formats=["TIFF"]) as plane:
+            planes.append(np.asarray(upright(plane)))
+    values = np.stack(planes, axis=2).astype(np.uint16)
+    extra = frame.tag_v2.get(_EXTRA, (0,))[0]
+    if values.shape[2] == 4 and not extra:  # a fourth value of no meaning
+        return values[:, :, :3]
+    return _divided(values) if extra == 1 else values
 
 
 def _divided(values: NDArray[np.uint16]) -> NDArray[np.uint16]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import zlib
 from fractions import Fraction
 from typing import Any, Literal
 
@@ -54,41 +55,46 @@ def _encoded(codec: str, values: Deep, order: str, options: dict[str, str]) -> b
 
 
 def tiff_by_hand(
-    *pages: NDArray[Any], order: Literal["<", ">"] = "<", extra: int | None = None, planar: bool = False
+    *pages: NDArray[Any],
+    order: Literal["<", ">"] = "<",
+    extra: int | None = None,
+    planar: bool = False,
+    compress: bool = False,
 ) -> bytes:
-    """A TIFF of one uncompressed strip a page (TIFF 6.0, section 2).
+    """A TIFF of one strip a page, or one a channel (TIFF 6.0, section 2).
 
     Args:
         pages: [H, W, C] each.
         order: "<" for II, ">" for MM.
         extra: what the fourth value is: 0 nothing, 1 alpha times which the colours are stored, 2 alpha.
         planar: channel after channel.
+        compress: by Deflate.
     """
     data = (b"II*\0" if order == "<" else b"MM\0*") + bytes(4)
     link = 4  # where the place of the next directory is written
     for page in pages:
         height, width, channels = page.shape
         pixels = np.moveaxis(page, 2, 0) if planar else page
-        strip = np.ascontiguousarray(pixels, page.dtype.newbyteorder(order)).tobytes()
+        stored = np.ascontiguousarray(pixels, page.dtype.newbyteorder(order))
+        strips = [each.tobytes() for each in stored] if planar else [stored.tobytes()]
+        strips = [zlib.compress(strip) if compress else strip for strip in strips]
+        begins = [len(data) + sum(map(len, strips[:i])) for i in range(len(strips))]
         kind = 3 if page.dtype.kind == "f" else 1
         rows: list[tuple[int, str, list[int]]] = [
             (256, "I", [width]),
             (257, "I", [height]),
             (258, "H", [8 * page.itemsize] * channels),
-            (259, "H", [1]),
+            (259, "H", [8 if compress else 1]),
             (262, "H", [2 if channels > 2 else 1]),
-            (273, "I", []),  # where the strips begin, below
+            (273, "I", begins),
             (277, "H", [channels]),
             (278, "I", [height]),
-            (279, "I", [len(strip) // channels] * channels if planar else [len(strip)]),
+            (279, "I", [len(strip) for strip in strips]),
             (284, "H", [2 if planar else 1]),
             *([(338, "H", [extra])] if extra is not None else []),
             (339, "H", [kind] * channels),
         ]
-        begin = len(data)
-        count = channels if planar else 1
-        rows = [(t, f, [begin + i * len(strip) // count for i in range(count)] if t == 273 else v) for t, f, v in rows]
-        data += strip
+        data += b"".join(strips)
         far, entries = b"", b""
         directory = len(data) + len(data) % 2
         after = directory + 2 + 12 * len(rows) + 4

@@ -102,6 +102,7 @@ def kinds() -> dict[str, tuple[bytes, np.ndarray]]:
         "TIFF, 16 bits of grey": (tiff_by_hand(DEEP[1], order=">"), DEEP[1]),
         "TIFF, 16 bits of RGB": (tiff_by_ffmpeg(DEEP[3], "lzw"), DEEP[3]),
         "TIFF, 16 bits of RGBA": (tiff_by_hand(DEEP[4], extra=2), DEEP[4][:, :, :3]),
+        "TIFF, 16 bits of RGB, channels apart": (tiff_by_hand(DEEP[3], planar=True), DEEP[3]),
         "TIFF, several pages": (tiff_by_hand(DEEP[3], DEEP[3][::-1]), DEEP[3]),
         "TIFF, float": (tiff_by_hand(floats), np.rint(floats * 65535).astype(np.uint16)),
         "TIFF, 32 bits": (tiff_by_hand(DEEP[1].astype(np.uint32)), DEEP[1]),

@@ -149,6 +149,25 @@ class TestTiff:
         expect_values(read_picture(tiff_by_hand(values, order=order, extra=2)), values)
         expect_values(read_picture(tiff_by_hand(values, order=order, extra=0)), values[:, :, :3])
 
+    @pytest.mark.parametrize("order", ["<", ">"])
+    def test_channels_may_lie_apart(self, order: Literal["<", ">"]):
+        values = random_deep(5, 7, 4)
+        first, second = values[:, :, :3], random_deep(5, 7, 3, seed=1)
+        expect_values(read_picture(tiff_by_hand(first, order=order, planar=True)), first)
+        expect_values(read_picture(tiff_by_hand(values, order=order, planar=True, extra=2)), values)
+        expect_values(read_picture(tiff_by_hand(values, order=order, planar=True, extra=0)), first)
+        pages = read_picture(tiff_by_hand(first, second, order=order, planar=True))
+        np.testing.assert_array_equal(pages.frames, [first, second])
+        cut = tiff_by_hand(first, order=order, planar=True)
+        with pytest.raises(FileProblem, match="damaged"):
+            read_picture(cut.replace(struct.pack(f"{order}3I", 70, 70, 70), struct.pack(f"{order}3I", 70, 70, 7000)))
+
+    def test_packed_channels_may_lie_apart(self):
+        values = random_deep(5, 7, 3)
+        packed = tiff_by_hand(values, planar=True, compress=True)
+        assert len(packed) != len(tiff_by_hand(values, planar=True))
+        expect_values(read_picture(packed), values)
+
     def test_colours_stored_times_their_alpha_are_divided_by_it(self):
         values = random_deep(5, 7, 4)
         values[0, 0, 3], values[0, 1, 3] = 0, 65535
