@@ -102,8 +102,8 @@ def in_depth(values: NDArray[Any], dtype: Any) -> NDArray[Any]:
 
 def _packed_as(frame: Image.Image) -> str | None:
     """Pillow's name for how colours of 16 bits lie in the file; None of others."""
-    if frame.format not in ("PNG", "TIFF") or (frame.format == "PNG" and getattr(frame, "is_animated", False)):
-        return None  # frames of an animated PNG are laid over each other by Pillow, in 8 bits
+    if frame.format not in ("PNG", "TIFF") or (frame.format == "PNG" and frame.tell()):
+        return None  # later frames of an animated PNG are laid over each other by Pillow, in 8 bits
     if frame.format == "TIFF" and getattr(frame, "tag_v2", {}).get(_PLANES, 1) != 1:
         return None  # each channel by itself: there is no other order to ask for
     found = {_raw_mode(tile) for tile in getattr(frame, "tile", ())}

@@ -233,6 +233,14 @@ async def test_colours_under_what_is_transparent_and_the_opacity_are_sent_apart(
     np.testing.assert_array_equal(np.frombuffer(opacity, np.uint8).reshape(8, 6), np.rot90(values[:, :, 3], -1))
 
 
+async def test_a_palette_with_a_hole_is_sent_without_it(desk: Desk) -> None:
+    buffer = io.BytesIO()
+    Image.new("P", (8, 6), 0).save(buffer, "PNG", transparency=0)
+    await upload(desk, buffer.getvalue(), "hole.png")
+    assert (await channel(desk, "hole.png", "rgb"))[0] == "image/jpeg"
+    assert (await channel(desk, "hole.png", "a"))[1] == bytes(48)
+
+
 @pytest.mark.parametrize(("mode", "form"), [("RGB", "TIFF"), ("CMYK", "JPEG"), ("RGB", "BMP")])
 async def test_what_browsers_do_not_show_or_not_rightly_becomes_a_jpeg(desk: Desk, mode: str, form: str) -> None:
     buffer = io.BytesIO()

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any, Literal
 
 import av
 import numpy as np
 from numpy.typing import NDArray
+
+from tests.heddle.media.carrier_files import png_chunk
 
 Deep = NDArray[np.uint16]
 
@@ -52,6 +55,31 @@ def _encoded(codec: str, values: Deep, order: str, options: dict[str, str]) -> b
     stored[:, : rows.shape[1]] = rows
     frame.planes[0].update(stored.tobytes())
     return b"".join(bytes(packet) for packet in [*encoder.encode(frame), *encoder.encode(None)])
+
+
+def animated(*frames: Deep) -> bytes:
+    """An animated PNG, each frame in the place of the one before (PNG, third edition, 11.3.6)."""
+    height, width = frames[0].shape[:2]
+    stills = [png_by_ffmpeg(frame) for frame in frames]
+    parts = [stills[0][:33], png_chunk(b"acTL", struct.pack(">II", len(frames), 0))]
+    count = 0
+    for still in stills:
+        parts.append(png_chunk(b"fcTL", struct.pack(">IIIIIHHBB", count, width, height, 0, 0, 1, 9, 0, 0)))
+        count += 1
+        for data in _pixel_data(still):
+            is_first = still is stills[0]
+            parts.append(png_chunk(b"IDAT", data) if is_first else png_chunk(b"fdAT", struct.pack(">I", count) + data))
+            count += not is_first
+    return b"".join([*parts, png_chunk(b"IEND", b"")])
+
+
+def _pixel_data(png: bytes) -> Iterator[bytes]:
+    at = 8
+    while at < len(png):
+        length = int.from_bytes(png[at : at + 4], "big")
+        if png[at + 4 : at + 8] == b"IDAT":
+            yield png[at + 8 : at + 8 + length]
+        at += 12 + length
 
 
 def tiff_by_hand(

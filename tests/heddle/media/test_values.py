@@ -18,7 +18,14 @@ from heddle.graph.errors import FileProblem, ShapeError
 from heddle.media.pictures import Picture, encode_png, read_picture
 from heddle.media.values import in_depth
 from tests.heddle.media.carrier_files import png_chunk
-from tests.heddle.media.deep_files import png_by_ffmpeg, random_deep, read_by_ffmpeg, tiff_by_ffmpeg, tiff_by_hand
+from tests.heddle.media.deep_files import (
+    animated,
+    png_by_ffmpeg,
+    random_deep,
+    read_by_ffmpeg,
+    tiff_by_ffmpeg,
+    tiff_by_hand,
+)
 
 DEEP = hnp.arrays(np.uint16, st.tuples(st.integers(1, 9), st.integers(1, 9), st.sampled_from([1, 2, 3, 4])))
 
@@ -85,6 +92,13 @@ class TestPng:
         srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
         same = after_head(encode_png(values), png_chunk(b"iCCP", b"x\0\0" + zlib.compress(srgb)))
         expect_values(read_picture(same), values)
+
+    def test_an_animation_has_its_first_frame_in_all_bits_and_the_others_in_eight(self):
+        frames = [random_deep(6, 5, 4, seed) | np.array([0, 0, 0, 0xFFFF], np.uint16) for seed in (0, 1)]
+        picture = read_picture(animated(*frames))
+        assert picture.frames.dtype == np.uint16 and len(picture.frames) == 2
+        np.testing.assert_array_equal(picture.frames[0], frames[0][:, :, :3])
+        np.testing.assert_array_equal(picture.frames[1], (frames[1][:, :, :3] >> 8) * 257)
 
     @pytest.mark.parametrize("shape", [(0, 4, 3), (4, 0), (0, 0, 1)])
     @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
