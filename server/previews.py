@@ -102,8 +102,9 @@ def apply_mask(original: Path, mask: Path) -> None:
     """
     from heddle.media.masked import alpha_of, masked_png  # brings numpy and Pillow, see above
 
-    with opened(original) as unmasked, opened(mask, "the mask") as masking:
+    with opened(mask, "the mask") as masking:
         alpha = alpha_of(masking, lambda: opened(mask, "the mask"))
+    with opened(original) as unmasked:
         masked = masked_png(original, unmasked, lambda: opened(original), alpha, KEPT)
     mask.write_bytes(masked)
 
@@ -114,6 +115,8 @@ def opened(source: Path | io.BytesIO, name: str = "") -> Iterator[Image]:
     path = source if isinstance(source, Path) else None
     name = name or (path.name if path else "the picture inside the file")
     from PIL import Image, UnidentifiedImageError  # see above
+
+    from heddle.media.values import DAMAGE
 
     try:
         with Image.open(source, formats=_READ) as picture:
@@ -128,7 +131,7 @@ def opened(source: Path | io.BytesIO, name: str = "") -> Iterator[Image]:
         raise FileProblem(say("not-shown", words, name=name), path=path) from error
     except Image.DecompressionBombError as error:
         raise FileProblem(f"{name} has too many pixels to decode here; download the file", path=path) from error
-    except (SyntaxError, ValueError, OSError) as error:
+    except DAMAGE as error:
         why = error.strerror or error if isinstance(error, OSError) else error
         raise FileProblem(f"{name} cannot be read as a picture ({why}); download the file", path=path) from error
 

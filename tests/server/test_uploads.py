@@ -300,6 +300,17 @@ async def test_a_picture_with_too_few_rows_gets_no_mask(desk: Desk) -> None:
     assert [each.name for each in desk.parts.folders.input.iterdir()] == ["lie.png"]
 
 
+@pytest.mark.parametrize("pixels", [b"no such thing", zlib.compress(b"\0" * 99)[:-9], b""])
+async def test_a_picture_whose_pixels_are_damaged_gets_no_mask(desk: Desk, pixels: bytes) -> None:
+    png = encode_png(random_deep(6, 8, 4))
+    await upload(desk, png[:33] + png_chunk(b"IDAT", pixels) + png_chunk(b"IEND", b""), "damaged.png")
+    sent = form(picture((8, 6), mode="RGBA"), "mask.png")
+    sent.add_field("original_ref", json.dumps({"filename": "damaged.png", "type": "input"}))
+    async with desk.post("/upload/mask", data=sent) as response:
+        assert response.status == 400 and "damaged.png" in (await response.json())["error"]["message"]
+    assert [each.name for each in desk.parts.folders.input.iterdir()] == ["damaged.png"]
+
+
 async def test_a_part_of_a_file_can_be_asked_for(desk: Desk) -> None:
     await upload(desk, bytes(range(100)), "film.mp4")
     async with desk.get("/view?filename=film.mp4&type=input", headers={"Range": "bytes=10-19"}) as response:
@@ -335,9 +346,16 @@ async def test_deep_grey_is_shown_in_its_own_brightness(desk: Desk, wish: str) -
 
 async def test_no_message_tells_where_the_server_keeps_its_files(desk: Desk, tmp_path: Path) -> None:
     await upload(desk, b"no picture", "text.png")
-    sent = form(b"no mask", "mask.png")
+    sent = form(picture(), "mask.png")
     sent.add_field("original_ref", json.dumps({"filename": "text.png", "type": "input"}))
-    for asked in (desk.get("/view?filename=text.png&type=input&preview=webp"), desk.post("/upload/mask", data=sent)):
+    broken = form(b"no mask", "mask.png")
+    broken.add_field("original_ref", json.dumps({"filename": "text.png", "type": "input"}))
+    asks = (
+        desk.get("/view?filename=text.png&type=input&preview=webp"),
+        desk.post("/upload/mask", data=sent),
+        desk.post("/upload/mask", data=broken),
+    )
+    for asked in asks:
         async with asked as response:
             assert response.status == 400
             text = await response.text()
