@@ -71,7 +71,16 @@ def shown_as_it_is(path: Path) -> str | None:
     with opened(path) as picture:
         is_plain = picture.mode in ("1", "L", "P", "RGB", "I;16") and not picture.has_transparency_data
         is_known = picture.format in ("JPEG", "PNG", "WEBP") and not getattr(picture, "is_animated", False)
-        return picture.format.lower() if picture.format and is_plain and is_known else None
+        is_sure = is_plain and is_known and not _may_turn_elsewhere(picture)
+        return picture.format.lower() if picture.format and is_sure else None
+
+
+def _may_turn_elsewhere(picture: Image) -> bool:
+    """Whether browsers may turn a picture in another way than it is read. EXIF data in a JPEG they all follow."""
+    xmp = picture.info.get("xmp") or picture.info.get("XML:com.adobe.xmp") or b""
+    if b"tiff:Orientation" in (xmp.encode() if isinstance(xmp, str) else xmp):
+        return True
+    return picture.format != "JPEG" and ("exif" in picture.info or "Raw profile type exif" in picture.info)
 
 
 def render_colours(path: Path) -> bytes:

@@ -233,6 +233,32 @@ async def test_colours_under_what_is_transparent_and_the_opacity_are_sent_apart(
     np.testing.assert_array_equal(np.frombuffer(opacity, np.uint8).reshape(8, 6), np.rot90(values[:, :, 3], -1))
 
 
+@pytest.mark.parametrize(
+    ("form", "told", "is_as_it_is"),
+    [
+        ("JPEG", {"exif": 6}, True),
+        ("PNG", {"exif": 6}, False),
+        ("WEBP", {"exif": 6}, False),
+        ("JPEG", {"xmp": b'<r tiff:Orientation="6"/>'}, False),
+        ("JPEG", {"xmp": b"<r/>"}, True),
+    ],
+)
+async def test_a_turned_picture_is_sent_as_it_is_where_every_browser_turns_it(
+    desk: Desk, form: str, told: dict[str, Any], is_as_it_is: bool
+) -> None:
+    if "exif" in told:
+        exif = Image.Exif()
+        exif[0x0112] = told["exif"]
+        told = {"exif": exif}
+    buffer = io.BytesIO()
+    Image.new("RGB", (8, 6)).save(buffer, form, **told)
+    await upload(desk, buffer.getvalue(), "turned.any")
+    _, sent = await channel(desk, "turned.any", "rgb")
+    assert (sent == buffer.getvalue()) == is_as_it_is
+    if not is_as_it_is:
+        assert Image.open(io.BytesIO(sent)).size == (6, 8)
+
+
 async def test_a_palette_with_a_hole_is_sent_without_it(desk: Desk) -> None:
     buffer = io.BytesIO()
     Image.new("P", (8, 6), 0).save(buffer, "PNG", transparency=0)
