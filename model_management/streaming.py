@@ -27,6 +27,8 @@ from model_management.weight_sources import WeightSource
 
 T = TypeVar("T")
 
+#: A second run may keep what the first one worked out, and use other weights for it.
+RUNS_TO_SEE = 2
 #: Where little is to be there, so many of the largest weights may come in beside what stays.
 AHEAD = 2
 #: What the first run leaves free beside weights, as a share of the device.
@@ -64,6 +66,7 @@ class Neighbours(Protocol):
 class PlacedWeight:
     """A weight, and what of it is on the device.
 
+    prepared: its tensors in main memory, where the device reads them quicker.
     kept: its tensors there, while it stays. coming: on their way.
     is_chosen: it is to stay, once it is there.
     is_ready: it needs no widening, which would take `widened_bytes` more.
@@ -71,6 +74,7 @@ class PlacedWeight:
     """
 
     source: WeightSource
+    prepared: tuple[Tensor, ...] | None = None
     kept: tuple[Tensor, ...] | None = None
     coming: Arrival | None = None
     is_chosen: bool = False
@@ -146,7 +150,9 @@ class Streamed:
         self._known: list[Use] = []  # the run before
         self._seen: list[Use] = []  # this run
         self._cursor = 0
-        self._mark: Any = None
+        self._marks: list[Any] = []
+        self._runs_seen = 0
+        self._is_learning = False
         self._weights_then = self._beside_before = 0
         self._in_use: Tensor | None = None
         self._blocked_at = -1
@@ -163,7 +169,7 @@ class Streamed:
 
     def forget(self) -> None:
         """What earlier runs showed: the next one may be of another size."""
-        self._known = []
+        self._known, self._runs_seen = [], 0
 
     def bring_all(self, on_part: OnPart = ignore_parts) -> None:
         """Have all weights there to stay. Raises: torch.OutOfMemoryError, if there is no room."""
@@ -193,24 +199,24 @@ class Streamed:
                 self._end()
                 return made
             finally:
-                self._is_running, self._in_use = False, None
+                self._is_running, self._is_learning, self._in_use = False, False, None
             # Outside of the handler, whose traceback holds what was computed so far.
             self._give_way(asked)
 
     def lend(self, placed: PlacedWeight) -> Tensor:
         """The weight on the device, in the net's dtype."""
         with self._lock:
-            if self._is_running:
+            if self._is_learning:
                 self._measure()
-                self._in_use = None
                 self._seen.append(Use(self._numbers[placed], placed.nbytes, placed.widened_bytes, 0, 0.0))
+            self._in_use = None
             at = self._find(placed) if self._is_running else None
             tensors = placed.kept or self._take(placed)
             if at is not None:
                 self._send_ahead(at, 0 if placed.kept else placed.nbytes)
             weight = tensors[0] if placed.is_ready else placed.source.stored().widened(self._dtype, tensors)
             del tensors
-            if self._is_running:
+            if self._is_learning:
                 # It stays until the next is asked for, so that what is used beside weights can be told from them.
                 self._in_use = weight
                 own = self.books.device_bytes + (0 if placed.kept and placed.is_ready else weight.nbytes)
@@ -253,19 +259,31 @@ class Streamed:
                 layer.lent = {**(layer.lent or {}), name: self.loans[path]}
 
     def _begin(self) -> None:
-        self._seen, self._cursor, self._mark, self._is_running = [], 0, None, True
-        self._beside_before = self._beside_bytes()
+        self._seen, self._cursor, self._is_running = [], 0, True
+        if self._is_stale:
+            self._runs_seen, self._is_stale = 0, False
+        self._is_learning = self._runs_seen < RUNS_TO_SEE
+        if self._is_learning:
+            self._marks = []
+            self._beside_before = self._beside_bytes()
+            self.accelerator.peak_bytes()
         self._blocked_at = -1
 
     def _end(self) -> None:
         """Choose what stays, if this run showed something new."""
+        if not self._is_learning:
+            return
         with self._lock:
             self._measure()
             self._in_use = None
+            self._runs_seen += 1
+            spans = zip(self._marks, self._marks[1:], strict=False)
+            seconds = [self.accelerator.seconds(first, last) for first, last in spans]
+            self._seen = [replace(use, seconds=each) for use, each in zip(self._seen, seconds, strict=True)]
             # What the run keeps for the next, such as keys and values of a text, is there all through that one.
             kept = max(0, self._beside_bytes() - self._beside_before)
             self._seen = [replace(use, beside_bytes=use.beside_bytes + kept) for use in self._seen]
-            if is_same(self._seen, self._known) and not self._is_stale:
+            if is_same(self._seen, self._known):
                 more = [
                     replace(seen, beside_bytes=max(seen.beside_bytes, known.beside_bytes))
                     for seen, known in zip(self._seen, self._known, strict=True)
@@ -273,7 +291,7 @@ class Streamed:
                 if all(new.beside_bytes == old.beside_bytes for new, old in zip(more, self._known, strict=True)):
                     return
                 self._seen = more
-            self._known, self._is_stale = self._seen, False
+            self._known = self._seen
             total = self.accelerator.total_bytes() - self._neighbours.others_bytes(self)
             room = room_to_stay(self._known, total)
             room = room if self.most_bytes is None else min(room, self.most_bytes)
@@ -288,21 +306,20 @@ class Streamed:
         return self.accelerator.used_bytes() - self.books.device_bytes - self._neighbours.others_bytes(self)
 
     def _measure(self) -> None:
-        """Note what the use before took: in time, and beside weights."""
-        mark = self.accelerator.mark()
+        """Note what the use before took beside weights, and when it ended."""
         if self._seen:
             beside = max(0, self.accelerator.peak_bytes() - self._weights_then)
-            seconds = self.accelerator.seconds(self._mark, mark)
-            self._seen[-1] = replace(self._seen[-1], beside_bytes=beside, seconds=seconds)
-        self._mark = mark
+            self._seen[-1] = replace(self._seen[-1], beside_bytes=beside)
+        self._marks.append(self.accelerator.mark())
 
     def _find(self, placed: PlacedWeight) -> int | None:
-        """Which use of the run before this one is."""
+        """Which use of the run that was looked at this one is."""
         number = self._numbers[placed]
         for at in range(self._cursor, len(self._known)):
             if self._known[at].weight == number:
                 self._cursor = at + 1
                 return at
+        self._is_stale = True  # another order than it had
         return None
 
     def _take(self, placed: PlacedWeight) -> tuple[Tensor, ...]:
@@ -310,7 +327,7 @@ class Streamed:
         arrival = placed.coming
         if arrival is None:
             self._make_room(placed)
-            arrival = self.accelerator.bring(placed.source.stored().tensors)
+            arrival = self._bring(placed)
         self._drop(placed)
         tensors = arrival.take()
         if placed.is_chosen or (not self._known and self._is_first_choice(placed)):
@@ -318,6 +335,11 @@ class Streamed:
             placed.kept = tensors
             self.books.staying_bytes += placed.nbytes
         return tensors
+
+    def _bring(self, placed: PlacedWeight) -> Arrival:
+        if placed.prepared is None and not placed.is_chosen and self._known:
+            placed.prepared = self.accelerator.prepared(placed.source.stored().tensors)
+        return self.accelerator.bring(placed.prepared or placed.source.stored().tensors)
 
     def _is_first_choice(self, placed: PlacedWeight) -> bool:
         most = self.most_bytes
@@ -379,7 +401,7 @@ class Streamed:
                 self._blocked_at = needed_at
                 return
             try:
-                placed.coming = self.accelerator.bring(placed.source.stored().tensors)
+                placed.coming = self._bring(placed)
             except torch.OutOfMemoryError:
                 self._blocked_at = needed_at
                 return
@@ -392,7 +414,7 @@ class Streamed:
         Raises: OutOfMemory, if nothing is left that could leave.
         """
         with self._lock:
-            self._known = []
+            self.forget()
             self.runs_again += 1
             wanted = max(asked or 0, self.books.device_bytes // 2, 1)
             self.reserve_bytes = max(self.reserve_bytes, self._free_bytes() + wanted)

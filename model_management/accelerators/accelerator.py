@@ -30,6 +30,10 @@ class Accelerator(Protocol):
         """
         ...
 
+    def prepared(self, tensors: Sequence[Tensor]) -> tuple[Tensor, ...] | None:
+        """Copies in main memory which the device reads quicker, to be kept; None, if there are none or no room."""
+        ...
+
     def used_bytes(self) -> int:
         """What tensors of this process take there now."""
         ...

@@ -65,6 +65,9 @@ class PretendedAccelerator:
         self.brought_bytes += nbytes
         return _Arrival(self, copies, self.linked_s)
 
+    def prepared(self, tensors: Sequence[Tensor]) -> None:
+        return None
+
     def used_bytes(self) -> int:
         return self._used
 
