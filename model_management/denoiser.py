@@ -29,6 +29,7 @@ from model_management.patches import (
     NetworkPatch,
     PlacesPatch,
 )
+from model_management.running_out import told_as_out_of_memory
 
 
 def denoiser_for(
@@ -100,7 +101,7 @@ def denoiser_for(
         # Hooks are made anew for each call, and so would be the code.
         if compiling is not None and hooks == NO_HOOKS and have_in_place(net):
             run = partial(compiled_calls(type(net), config, compiling.backend), net)
-        with nullcontext() if kernel is None else attending_by(kernel.kernel):
+        with nullcontext() if kernel is None else attending_by(kernel.kernel), told_as_out_of_memory():
             return run_net(net, lambda: run(whole, timesteps.to(weight.device), **inputs)).to(x)
 
     whole: Network = network

@@ -7,7 +7,6 @@ from that follows what stays (`residency_plan.py`), and when the others may come
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -21,6 +20,7 @@ from heddle.networks.ops import lendable
 from model_management.accelerators.accelerator import Accelerator, Arrival
 from model_management.lent_net import stand_in
 from model_management.residency_plan import Use, choose_staying, is_same, room_to_stay
+from model_management.running_out import bytes_asked
 from model_management.stored_net import OnPart, ignore_parts
 from model_management.stored_weight import widened_bytes
 from model_management.weight_sources import WeightSource
@@ -428,12 +428,3 @@ class Streamed:
             asked=asked,
             free=free,
         )
-
-
-def bytes_asked(text: str) -> int | None:
-    """What an error of torch says that was asked for."""
-    found = re.search(r"allocate ([\d.]+) ?(bytes|[KMGT]iB)", text)
-    return int(float(found[1]) * _UNITS[found[2]]) if found else None
-
-
-_UNITS = {"bytes": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}

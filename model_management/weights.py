@@ -20,9 +20,10 @@ from model_management.allocator import give_back
 from model_management.host_lending import HostLoan
 from model_management.lent_net import build_lent, replace_weight, run_by, run_directly
 from model_management.read_ahead import read_ahead
+from model_management.running_out import bytes_asked
 from model_management.stored_net import OnPart, StoredNet, ignore_parts
 from model_management.stored_weight import widened_bytes
-from model_management.streaming import Streamed, bytes_asked
+from model_management.streaming import Streamed
 from model_management.weight_patches import WeightPatch, change_weights, changed_numel, share_weights
 from model_management.weight_sources import ChangedWeight, FileWeight, WeightSource, changed_sources, file_weights
 

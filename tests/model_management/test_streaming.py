@@ -16,6 +16,7 @@ from heddle.graph.errors import HeddleError, OutOfMemory
 from model_management.accelerators.pretended import PretendedAccelerator
 from model_management.checkpoint import OpenedCheckpoint, open_checkpoint
 from model_management.families.known import FAMILIES
+from model_management.image_coding import decode_latent, decode_tiled
 from model_management.weights import Keeps, Weights
 from tests.model_management import tiny
 
@@ -236,3 +237,21 @@ def work(weights: Weights, opened: OpenedCheckpoint, what: str) -> Tensor:
         x = x.repeat(1, 1, 2, 2) if what == "larger" else x
         with weights.hold(opened.model) as net:
             return net(x, time, context).clone()
+
+
+def test_pictures_for_which_there_is_no_room_are_decoded_a_few_at_a_time_then_in_tiles(opened: OpenedCheckpoint) -> None:
+    latents = torch.randn(4, 4, 32, 32, generator=torch.Generator().manual_seed(3))
+    roomy, _ = ledger(1 << 30)
+    notes: list[str] = []
+    with torch.inference_mode():
+        want = decode_latent(opened.vae, latents, roomy, note=notes.append)
+        in_tiles = decode_tiled(opened.vae, latents, roomy, 128, 16)
+        assert not notes
+        sizes, found = [60 << 20, 24 << 20], []
+        for size in sizes:
+            weights, accelerator = ledger(size)
+            found.append(decode_latent(opened.vae, latents, weights, note=notes.append))
+            assert accelerator.most_bytes <= size
+    torch.testing.assert_close(found[0], want, rtol=0, atol=1e-4)
+    torch.testing.assert_close(found[1], in_tiles, rtol=0, atol=1e-4)
+    assert [note[-10:] for note in notes] == ["128 pixels"], notes
