@@ -213,7 +213,7 @@ class Weights:
             return resident
         if patches:
             self._release_changed(stored)
-        if not stored.is_lendable or self.device.type == "meta":
+        if not stored.is_lendable or (self.accelerator is None and self.device.type != "cpu"):
             resident = self._load_whole(stored, patches, working_bytes, on_part)
         elif self.accelerator is not None:
             resident = self._stream(stored, patches, on_part)

@@ -239,7 +239,7 @@ def work(weights: Weights, opened: OpenedCheckpoint, what: str) -> Tensor:
             return net(x, time, context).clone()
 
 
-def test_pictures_for_which_there_is_no_room_are_decoded_a_few_at_a_time_then_in_tiles(opened: OpenedCheckpoint) -> None:
+def test_pictures_without_room_are_decoded_a_few_at_a_time_then_in_tiles(opened: OpenedCheckpoint) -> None:
     latents = torch.randn(4, 4, 32, 32, generator=torch.Generator().manual_seed(3))
     roomy, _ = ledger(1 << 30)
     notes: list[str] = []
