@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 from heddle.graph.errors import GraphError
@@ -97,6 +98,7 @@ class TextEncoder:
     part: which encoder it is, and how it is used where nobody says otherwise.
     last_layer: the layer whose output is used, -1 = the last.
     patches: what changes its weights, by name and in order.
+    tokenizer: the folder with the tokenizer that it came with; None where nobody knows of one.
     """
 
     stored: StoredNet
@@ -104,6 +106,7 @@ class TextEncoder:
     config: ClipTextConfig | T5Config | CausalTextConfig
     last_layer: int
     patches: tuple[tuple[str, WeightPatch], ...] = ()
+    tokenizer: Path | None = None
 
     @property
     def weight_patches(self) -> tuple[WeightPatch, ...]:
