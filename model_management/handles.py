@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+import torch
+
 from heddle.graph.errors import GraphError
 from heddle.networks.causal_text import CausalTextConfig
 from heddle.networks.clip_text import ClipTextConfig
@@ -73,6 +75,10 @@ class Model:
     def placed(self, *, on_cpu: bool) -> Model:
         """A copy whose net runs on the CPU, or where the ledger's device is."""
         return replace(self, stored=replace(self.stored, on_cpu=on_cpu))
+
+    def rounded(self, dtype: torch.dtype) -> Model:
+        """A copy whose weights are the nearest numbers of a narrower kind, before all that is put into it."""
+        return replace(self, stored=replace(self.stored, rounded_to=dtype))
 
     def patches_of(self, kind: type[T]) -> list[T]:
         """What was put in of one kind, in order."""

@@ -133,7 +133,9 @@ def save_trained_lora(
     lora: Annotated[LoraModel, Wire("LORA_MODEL", tip="An adapter that a node before this one has trained.")],
     prefix: Annotated[str, Text(tip=_TIP), More({"multiline": False})] = "loras/ComfyUI_trained_lora",
     *,
-    steps: Annotated[int | None, Number(tip="How long it was trained; the name says so. Nothing = it does not.")] = None,
+    steps: Annotated[
+        int | None, Number(tip="How long it was trained; the name says so. Nothing = it does not.")
+    ] = None,
     prompt: Prompt = None,
     extra_pnginfo: Extra = None,
     ctx: Context,

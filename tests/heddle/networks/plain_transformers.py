@@ -78,7 +78,15 @@ def count(state: State, prefix: str) -> int:
 
 
 def flux(
-    state: State, x, timesteps, context, vector, guidance=None, reference_places=(), references=(), are_clean: object = False
+    state: State,
+    x,
+    timesteps,
+    context,
+    vector,
+    guidance=None,
+    reference_places=(),
+    references=(),
+    are_clean: object = False,
 ):
     """reference_places: of each reference, the place of its first patch: number, row, column.
 
