@@ -269,6 +269,7 @@ def test_what_is_rounded_is_rounded_before_an_adapter_and_in_a_saved_file(tmp_pa
         tmp_path / "a.safetensors", {f"{name.removesuffix('weight')}diff": torch.ones(64, 64, 1, 1)}
     )
     adapted = put_adapter(open_adapter(adapter), model, None).model
+    assert adapted is not None
     with Weights(CPU).hold(adapted) as net:
         assert torch.equal(net.get_parameter(name), wanted[name] + 1)
 
