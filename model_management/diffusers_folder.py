@@ -17,9 +17,13 @@ from model_management.text_files import open_text_encoders
 
 #: What the file of a net is called, the best first.
 _STEMS = ("diffusion_pytorch_model", "model", "pytorch_model")
-_ENDINGS = (
-    *(".safetensors", ".safetensors.index.json", ".fp16.safetensors", ".fp16.safetensors.index.json"),
-    *(".bin", ".bin.index.json", ".fp16.bin", ".fp16.bin.index.json"),
+_ENDINGS = tuple(
+    name
+    for ending in (".safetensors", ".bin")
+    for name in (
+        *(ending, f"{ending}.index.json"),
+        *(f".fp16{ending}", f".fp16{ending}.index.json", f"{ending}.index.fp16.json"),
+    )
 )
 
 #: Of each text encoder and of its tokenizer.

@@ -68,14 +68,12 @@ def unet_numbers(case: str, control: nn.Module, network: nn.Module) -> tuple[dic
         kind = CASES[case].get("kind", 0)
         told = torch.zeros(2, 6)
         told[:, kind] = float("kind" in CASES[case])
+        asked = copy.deepcopy(control)
         if "kind" not in CASES[case]:
             # The library always wants a type. Where none is told, the part that knows types adds nothing to the hint.
-            own = copy.deepcopy(control.spatial_ch_projs)
-            nn.init.zeros_(control.spatial_ch_projs.weight)
-            nn.init.zeros_(control.spatial_ch_projs.bias)
-        made = control(x, times, context, [hint.expand(2, -1, -1, -1)], told, [kind], **more)
-        if "kind" not in CASES[case]:
-            control.spatial_ch_projs = own
+            for part in ("weight", "bias"):
+                asked.get_parameter(f"spatial_ch_projs.{part}").zero_()
+        made = asked(x, times, context, [hint.expand(2, -1, -1, -1)], told, [kind], **more)
     else:
         made = control(x, times, context, hint, **more)
     skips, middle = made.down_block_res_samples, made.mid_block_res_sample

@@ -127,6 +127,20 @@ def test_a_tokenizer_in_the_folder_is_its_text_encoders(tmp_path: Path, monkeypa
     assert [token.token for token in tokens[:3]] == [3, 4, 1]
 
 
+def test_the_index_of_a_variant_may_say_so_behind_the_word(folder: Path) -> None:
+    """As diffusers and transformers name it."""
+    path = folder / "unet" / "diffusion_pytorch_model.fp16.safetensors"
+    tensors = load_file(path)
+    path.unlink()
+    shard = folder / "unet" / "diffusion_pytorch_model.fp16-00001-of-00001.safetensors"
+    tiny.write_checkpoint(shard, tensors)
+    index = folder / "unet" / "diffusion_pytorch_model.safetensors.index.fp16.json"
+    index.write_text(json.dumps({"weight_map": dict.fromkeys(tensors, shard.name)}))
+    model = open_diffusers_folder(folder, FAMILIES).model
+    assert model.stored.header.path == index
+    assert open_network(shard, FAMILIES).stored.key == open_network(index, FAMILIES).stored.key == model.stored.key
+
+
 @pytest.mark.parametrize("ending", [".fp16.safetensors", ".safetensors"])
 def test_a_net_in_several_files_is_read_by_their_index(folder: Path, ending: str) -> None:
     weights = Weights(torch.device("cpu"))
