@@ -54,6 +54,12 @@ from nodes.sampling import (
     schedulers,
     sigmas,
 )
+from nodes.text import changing as text_changes
+from nodes.text import json_texts
+from nodes.text import lists as text_lists
+from nodes.text import patterns as text_patterns
+from nodes.text import saving as text_files
+from nodes.utilities import lists, logic, numbers, primitives, showing
 
 MODULES = (
     *(checkpoints, parts, adapters, control_nets, vision_encoders, ip_adapter, style_models, gligen),
@@ -69,6 +75,8 @@ MODULES = (
     devices,
     *(merged_models, merged_texts, models_by_part, saving),
     *(files, scale),
+    *(text_changes, text_patterns, json_texts, text_lists, text_files),
+    *(primitives, numbers, logic, lists, showing),
 )
 
 
