@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from heddle.graph.dynamic import inputs_of_choice, keys_of_choices
 from heddle.graph.object_info import record_of
 from nodes.catalogue import built_in
 
@@ -27,7 +28,14 @@ OWN = {id for id in RECORDS if id.startswith("Heddle")}
 
 def without_tip(entry: Any) -> list[Any]:
     kind, options = (*entry, {})[:2]
-    return [kind, {key: value for key, value in options.items() if key != "tooltip"}]
+    return [kind, without_tips(options)]
+
+
+def without_tips(value: Any) -> Any:
+    """Options as they were recorded; a choice has those of the inputs that it brings."""
+    if isinstance(value, dict):
+        return {key: without_tips(each) for key, each in value.items() if key != "tooltip"}
+    return [without_tips(each) for each in value] if isinstance(value, list) else value
 
 
 @pytest.mark.parametrize("id", [id for id in RECORDS if id not in OWN])
@@ -66,4 +74,8 @@ def test_every_node_is_in_the_contract_or_our_own() -> None:
 def test_every_node_explains_itself_and_every_value_that_a_person_sets_has_a_tip(id: str) -> None:
     spec = built_in()[id]
     assert len(spec.description) > 20
-    assert [each.name for each in spec.widgets if not each.options.get("tooltip")] == []
+    brought = [
+        each for combo in spec.inputs for choice in keys_of_choices(combo) for each in inputs_of_choice(combo, choice)
+    ]
+    settable = [*spec.widgets, *(each for each in brought if each.is_widget)]
+    assert [each.name for each in settable if not each.options.get("tooltip")] == []
