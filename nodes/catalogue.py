@@ -24,7 +24,17 @@ from nodes.conditioning import (
 from nodes.devices import choosing as devices
 from nodes.hooks import clips as clip_hooks
 from nodes.hooks import conditionings, creating, keyframes
-from nodes.image import files, scale
+from nodes.image import (
+    adjustments,
+    colour,
+    compositing,
+    files,
+    filters,
+    mask_files,
+    mask_shapes,
+    masks,
+    scale,
+)
 from nodes.latent import autoencoder, empty, masking, operations, seeds, tiles
 from nodes.latent import scale as latent_scale
 from nodes.loaders import a1111 as a1111_networks
@@ -69,6 +79,7 @@ MODULES = (
     devices,
     *(merged_models, merged_texts, models_by_part, saving),
     *(files, scale),
+    *(compositing, masks, mask_shapes, mask_files, colour, adjustments, filters),
 )
 
 

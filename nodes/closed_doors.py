@@ -63,9 +63,9 @@ NAMES = {
         ),
         "latent_preview": "Latent2RGBPreviewer LatentPreviewer TAESDPreviewerImpl preview_to_image",
         "nodes": (
-            "EmptyImage ImageBatch ImageInvert ImagePadForOutpaint "
+            "EmptyImage ImageBatch ImagePadForOutpaint "
             "ImageScaleBy LatentBlend LatentComposite LatentCrop LatentFlip LatentFromBatch LatentRotate "
-            "LoadImageMask LoadImageOutput LoadLatent RepeatLatentBatch SaveLatent"
+            "LoadImageOutput LoadLatent RepeatLatentBatch SaveLatent"
         ),
     }.items()
 }
