@@ -63,8 +63,7 @@ NAMES = {
         ),
         "latent_preview": "Latent2RGBPreviewer LatentPreviewer TAESDPreviewerImpl preview_to_image",
         "nodes": (
-            "EmptyImage ImageBatch ImageInvert ImagePadForOutpaint "
-            "ImageScaleBy LatentBlend LatentComposite LatentCrop LatentFlip LatentFromBatch LatentRotate "
+            "EmptyImage ImageInvert LatentBlend LatentComposite LatentCrop LatentFlip LatentFromBatch LatentRotate "
             "LoadImageMask LoadImageOutput LoadLatent RepeatLatentBatch SaveLatent"
         ),
     }.items()
