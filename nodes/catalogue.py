@@ -26,15 +26,21 @@ from nodes.hooks import clips as clip_hooks
 from nodes.hooks import conditionings, creating, keyframes
 from nodes.image import (
     adjustments,
+    batch,
     colour,
     compositing,
+    crop,
+    extend,
     files,
     filters,
     mask_files,
     mask_shapes,
     masks,
+    resize,
     scale,
+    turn,
 )
+from nodes.image import tiles as image_tiles
 from nodes.latent import autoencoder, empty, masking, operations, seeds, tiles
 from nodes.latent import scale as latent_scale
 from nodes.loaders import a1111 as a1111_networks
@@ -78,7 +84,7 @@ MODULES = (
     *(empty, masking, autoencoder, tiles, latent_scale, operations, seeds),
     devices,
     *(merged_models, merged_texts, models_by_part, saving),
-    *(files, scale),
+    *(files, scale, resize, crop, turn, extend, batch, image_tiles),
     *(compositing, masks, mask_shapes, mask_files, colour, adjustments, filters),
 )
 

@@ -86,6 +86,9 @@ METHODS = {
     "SaveImage": Method("save_images"),
     "PreviewImage": Method("save_images"),
     "ImageScale": Method("upscale"),
+    "ImageScaleBy": Method("upscale"),
+    "ImageBatch": Method("batch"),
+    "ImagePadForOutpaint": Method("expand_image"),
 }
 
 

@@ -63,8 +63,7 @@ NAMES = {
         ),
         "latent_preview": "Latent2RGBPreviewer LatentPreviewer TAESDPreviewerImpl preview_to_image",
         "nodes": (
-            "EmptyImage ImageBatch ImagePadForOutpaint "
-            "ImageScaleBy LatentBlend LatentComposite LatentCrop LatentFlip LatentFromBatch LatentRotate "
+            "EmptyImage LatentBlend LatentComposite LatentCrop LatentFlip LatentFromBatch LatentRotate "
             "LoadImageOutput LoadLatent RepeatLatentBatch SaveLatent"
         ),
     }.items()
