@@ -24,7 +24,23 @@ from nodes.conditioning import (
 from nodes.devices import choosing as devices
 from nodes.hooks import clips as clip_hooks
 from nodes.hooks import conditionings, creating, keyframes
-from nodes.image import files, scale
+from nodes.image import (
+    adjustments,
+    batch,
+    colour,
+    compositing,
+    crop,
+    extend,
+    files,
+    filters,
+    mask_files,
+    mask_shapes,
+    masks,
+    resize,
+    scale,
+    turn,
+)
+from nodes.image import tiles as image_tiles
 from nodes.latent import autoencoder, empty, masking, operations, seeds, tiles
 from nodes.latent import scale as latent_scale
 from nodes.loaders import a1111 as a1111_networks
@@ -74,7 +90,8 @@ MODULES = (
     *(empty, masking, autoencoder, tiles, latent_scale, operations, seeds),
     devices,
     *(merged_models, merged_texts, models_by_part, saving),
-    *(files, scale),
+    *(files, scale, resize, crop, turn, extend, batch, image_tiles),
+    *(compositing, masks, mask_shapes, mask_files, colour, adjustments, filters),
     *(text_changes, text_patterns, json_texts, text_lists, text_files),
     *(primitives, numbers, logic, lists, showing),
 )

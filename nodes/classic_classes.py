@@ -81,9 +81,14 @@ METHODS = {
     "VAEEncodeForInpaint": Method("encode", ("vae", "pixels", "mask")),
     "InpaintModelConditioning": Method("encode", ("positive", "negative", "pixels", "vae", "mask")),
     "LoadImage": Method("load_image"),
+    "LoadImageMask": Method("load_image"),
+    "ImageInvert": Method("invert"),
     "SaveImage": Method("save_images"),
     "PreviewImage": Method("save_images"),
     "ImageScale": Method("upscale"),
+    "ImageScaleBy": Method("upscale"),
+    "ImageBatch": Method("batch"),
+    "ImagePadForOutpaint": Method("expand_image"),
 }
 
 

@@ -63,9 +63,8 @@ NAMES = {
         ),
         "latent_preview": "Latent2RGBPreviewer LatentPreviewer TAESDPreviewerImpl preview_to_image",
         "nodes": (
-            "EmptyImage ImageBatch ImageInvert ImagePadForOutpaint "
-            "ImageScaleBy LatentBlend LatentComposite LatentCrop LatentFlip LatentFromBatch LatentRotate "
-            "LoadImageMask LoadImageOutput LoadLatent RepeatLatentBatch SaveLatent"
+            "EmptyImage LatentBlend LatentComposite LatentCrop LatentFlip LatentFromBatch LatentRotate "
+            "LoadImageOutput LoadLatent RepeatLatentBatch SaveLatent"
         ),
     }.items()
 }

@@ -274,6 +274,8 @@ def _read_one(name: str, annotation: Any) -> InputSpec:
 def _read_annotation(place: str, name: str, annotation: Any, section: Section) -> InputSpec:
     base, marks = _split(annotation)
     options: dict[str, Any] = {}
+    if get_origin(base) is list:  # of a node that takes lists
+        (base,) = get_args(base)
     type_name = _PLAIN.get(base, "")
     if get_origin(base) is Literal:
         type_name, options["options"] = "COMBO", list(get_args(base))
