@@ -63,7 +63,7 @@ NAMES = {
         ),
         "latent_preview": "Latent2RGBPreviewer LatentPreviewer TAESDPreviewerImpl preview_to_image",
         "nodes": (
-            "EmptyImage LatentBlend LatentComposite LatentCrop LatentFlip LatentFromBatch LatentRotate "
+            "LatentBlend LatentComposite LatentCrop LatentFlip LatentFromBatch LatentRotate "
             "LoadImageOutput LoadLatent RepeatLatentBatch SaveLatent"
         ),
     }.items()
