@@ -47,6 +47,16 @@ class TestTransfer:
         torch.testing.assert_close(moments(got)[1], moments(wanted)[1], rtol=0.01, atol=0.05)
         torch.testing.assert_close(moments(got)[0], moments(wanted)[0], atol=0.02, rtol=0)
 
+    def test_monge_kantorovich_moves_colours_no_further_than_it_must(self):
+        # A stretch along any axes is the least movement between what it leads from and to, so it is found again.
+        lab = to_lab(photo(1).double())
+        mean = lab.mean(dim=(0, 1, 2))
+        stretch = torch.tensor([[1.1, 0.1, -0.2], [0.1, 0.9, 0.1], [-0.2, 0.1, 1.2]], dtype=torch.float64)
+        wanted = from_lab((lab - mean) @ stretch + mean).float()
+        torch.testing.assert_close(
+            transfer(photo(1), wanted, "mkl_lab", "per_frame", 0, 1.0), wanted, atol=1e-4, rtol=0
+        )
+
     def test_a_histogram_becomes_that_of_the_reference(self):
         wanted = photo(2) ** 2
         got = transfer(photo(1), wanted, "histogram", "per_frame", 0, 1.0)

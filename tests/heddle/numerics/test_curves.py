@@ -18,9 +18,10 @@ def test_a_curve_goes_through_its_points_and_on_level_beyond_them(kind: type[Cur
     assert curve.interp(-3) == pytest.approx(0.1) and curve.interp(7) == pytest.approx(1.0)
 
 
-def test_no_piece_goes_beyond_its_two_points():
-    curve = MonotoneCubicCurve(POINTS)
-    for (x0, y0), (x1, y1) in itertools.pairwise(POINTS):
+@pytest.mark.parametrize("points", [POINTS, [(0.0, 0.0), (0.5, 0.05), (0.6, 0.9), (1.0, 1.0)]])
+def test_no_piece_goes_beyond_its_two_points(points: list[tuple[float, float]]):
+    curve = MonotoneCubicCurve(points)
+    for (x0, y0), (x1, y1) in itertools.pairwise(points):
         heights = curve.interp_array(np.linspace(x0, x1, 101))
         assert np.all(np.diff(heights) * np.sign(y1 - y0) >= -1e-12)
 
