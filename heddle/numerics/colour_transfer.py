@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 _LEVELS = 1 << 16  # that a histogram tells apart
+_TINY = 0.01  # of L*, a* and b*: a smaller spread is none that could be stretched
 _AT_ONCE = 1 << 16  # pixels: what is made of them on the way stays in the processor's own memory
 
 # sRGB's primaries in XYZ, and its white, D65. Source: IEC 61966-2-1.
@@ -115,9 +116,6 @@ def _monge_kantorovich(given: Sequence[Tensor], wanted: Sequence[Tensor]) -> Cha
     covariance, wanted_covariance = (each + _TINY**2 * torch.eye(3) for each in (covariance, wanted_covariance))
     root, undone = _power(covariance, 0.5), _power(covariance, -0.5)
     return _linear(undone @ _power(root @ wanted_covariance @ root, 0.5) @ undone, mean, wanted_mean)
-
-
-_TINY = 0.01  # of L*, a* and b*: a smaller spread is none that could be stretched
 
 
 def _power(matrix: Tensor, exponent: float) -> Tensor:
