@@ -24,12 +24,12 @@ from nodes.conditioning import (
 from nodes.devices import choosing as devices
 from nodes.hooks import clips as clip_hooks
 from nodes.hooks import conditionings, creating, keyframes
-from nodes.image import batch, crop, extend, files, resize, scale, turn
+from nodes.image import batch, crop, extend, files, resize, scale, turn, upscale
 from nodes.image import tiles as image_tiles
 from nodes.latent import autoencoder, empty, masking, operations, seeds, tiles
 from nodes.latent import scale as latent_scale
 from nodes.loaders import a1111 as a1111_networks
-from nodes.loaders import adapters, checkpoints, gligen, ip_adapter, parts
+from nodes.loaders import adapters, checkpoints, gligen, ip_adapter, parts, upscalers
 from nodes.loaders import control as control_nets
 from nodes.loaders import photomaker as photomaker_models
 from nodes.loaders import styles as style_models
@@ -58,7 +58,7 @@ from nodes.sampling import (
 
 MODULES = (
     *(checkpoints, parts, adapters, control_nets, vision_encoders, ip_adapter, style_models, gligen),
-    photomaker_models,
+    *(photomaker_models, upscalers),
     *(texts, sdxl_texts, transformer_texts, combining, places, pictures, references, upscaling, control, vision, spans),
     *(styles, boxes, photomaker),
     *(a1111, a1111_networks),
@@ -69,7 +69,7 @@ MODULES = (
     *(empty, masking, autoencoder, tiles, latent_scale, operations, seeds),
     devices,
     *(merged_models, merged_texts, models_by_part, saving),
-    *(files, scale, resize, crop, turn, extend, batch, image_tiles),
+    *(files, scale, resize, crop, turn, extend, batch, image_tiles, upscale),
 )
 
 
