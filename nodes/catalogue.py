@@ -41,7 +41,10 @@ from nodes.image import (
     turn,
 )
 from nodes.image import tiles as image_tiles
-from nodes.latent import autoencoder, empty, masking, operations, seeds, tiles
+from nodes.latent import arithmetic, autoencoder, empty, masking, operations, seeds, tiles, transform
+from nodes.latent import batch as latent_batches
+from nodes.latent import compositing as latent_compositing
+from nodes.latent import files as latent_files
 from nodes.latent import scale as latent_scale
 from nodes.loaders import a1111 as a1111_networks
 from nodes.loaders import adapters, checkpoints, gligen, ip_adapter, parts
@@ -88,6 +91,7 @@ MODULES = (
     *(noise, reuse),
     *(unet_patches, attention_patches, image_patches, token_places, running),
     *(empty, masking, autoencoder, tiles, latent_scale, operations, seeds),
+    *(latent_compositing, arithmetic, latent_batches, transform, latent_files),
     devices,
     *(merged_models, merged_texts, models_by_part, saving),
     *(files, scale, resize, crop, turn, extend, batch, image_tiles),

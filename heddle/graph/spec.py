@@ -100,6 +100,12 @@ class InputSpec:
         return options.get("files") if isinstance(options, Mapping) else None
 
     @property
+    def listed(self) -> str | None:
+        """What to ask for the names that it offers: its kind of file, and what of a folder (`input:latents`)."""
+        options = self.options.get("options")
+        return listing_of(options) if isinstance(options, Mapping) and "files" in options else None
+
+    @property
     def extra_choices(self) -> tuple[str, ...]:
         """Names that a COMBO of files offers besides the files."""
         options = self.options.get("options")
@@ -294,6 +300,11 @@ class NodeSpec:
         """Values that an upload button adds after the required widgets of a saved workflow."""
         combos = (spec for spec in self.inputs if spec.type == "COMBO")
         return sum(any(spec.options.get(key) for key in UPLOADS) for spec in combos)
+
+
+def listing_of(options: Mapping[str, Any]) -> str:
+    """What to ask for the names of a COMBO's files, from `{files, which?}`."""
+    return f"{options['files']}:{options['which']}" if options.get("which") else options["files"]
 
 
 @lru_cache(maxsize=4096)
