@@ -41,7 +41,7 @@ from nodes.image import (
     turn,
 )
 from nodes.image import tiles as image_tiles
-from nodes.latent import arithmetic, autoencoder, empty, masking, operations, seeds, tiles, transform
+from nodes.latent import arithmetic, autoencoder, empty, empty_by_family, masking, operations, seeds, tiles, transform
 from nodes.latent import batch as latent_batches
 from nodes.latent import compositing as latent_compositing
 from nodes.latent import files as latent_files
@@ -90,7 +90,7 @@ MODULES = (
     *(ksampler, custom, samplers, schedulers, sigmas, guiders, guidance, attention_guidance, model_sampling),
     *(noise, reuse),
     *(unet_patches, attention_patches, image_patches, token_places, running),
-    *(empty, masking, autoencoder, tiles, latent_scale, operations, seeds),
+    *(empty, empty_by_family, masking, autoencoder, tiles, latent_scale, operations, seeds),
     *(latent_compositing, arithmetic, latent_batches, transform, latent_files),
     devices,
     *(merged_models, merged_texts, models_by_part, saving),
