@@ -51,5 +51,7 @@ PhotoMaker: TypeAlias = Annotated[Any, Wire("PHOTOMAKER")]
 Hooks: TypeAlias = Annotated[Any, Wire("HOOKS")]
 #: `heddle.samplers.keyframes.Keyframes`.
 HookKeyframes: TypeAlias = Annotated[Any, Wire("HOOK_KEYFRAMES")]
+#: {name of a curve: its losses, one for each step}.
+LossMap: TypeAlias = Annotated[dict[str, list[float]], Wire("LOSS_MAP")]
 #: `model_management.ip_adapter_files.IpAdapter`. Not the wire of that name that packs have, which carries theirs.
 IpAdapter: TypeAlias = Annotated[Any, Wire("HEDDLE_IP_ADAPTER")]
