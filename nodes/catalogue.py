@@ -79,6 +79,7 @@ from nodes.text import lists as text_lists
 from nodes.text import patterns as text_patterns
 from nodes.text import saving as text_files
 from nodes.training import charts, datasets
+from nodes.training import lora as lora_training
 from nodes.utilities import lists, logic, numbers, primitives, showing
 
 MODULES = (
@@ -99,7 +100,7 @@ MODULES = (
     *(compositing, masks, mask_shapes, mask_files, colour, adjustments, filters),
     *(text_changes, text_patterns, json_texts, text_lists, text_files),
     *(primitives, numbers, logic, lists, showing),
-    *(datasets, charts),
+    *(datasets, lora_training, charts),
 )
 
 

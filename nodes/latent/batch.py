@@ -53,7 +53,7 @@ def repeat_batch(
 @node("RebatchLatents", category=CATEGORY, name="Rebatch Latents", takes_lists=True, search=("split", "chunk"))
 def split_batches(
     latents: Annotated[Any, Wire("LATENT", tip="A latent or a list of them, in batches of any size.")],
-    batch_size: Annotated[Any, Number(default=1, low=1, high=4096, tip="How many each batch has."), Wire("INT")],
+    batch_size: Annotated[list[int], Number(default=1, low=1, high=4096, tip="How many each batch has.")],
 ) -> Annotated[Any, Wire("LATENT", many=True)]:
     """Make a list of batches of one size, for which the nodes behind it run once each. It may save memory."""
     return (list(rebatch(latents, batch_size[0])),)

@@ -71,14 +71,12 @@ def save_dataset(
     latents: Latents,
     conditioning: Conditionings,
     folder_name: Annotated[
-        Any,
-        Wire("STRING"),
+        list[str],
         Text(tip="A folder in the output folder. Where there is one already, the new one gets a number."),
         More({"default": "training_dataset", "multiline": False}),
     ],
     shard_size: Annotated[
-        Any,
-        Wire("INT"),
+        list[int],
         Number(default=1000, low=1, high=100000, advanced=True, tip="How many pictures each file holds."),
     ],
     *,
