@@ -51,8 +51,6 @@ PhotoMaker: TypeAlias = Annotated[Any, Wire("PHOTOMAKER")]
 Hooks: TypeAlias = Annotated[Any, Wire("HOOKS")]
 #: `heddle.samplers.keyframes.Keyframes`.
 HookKeyframes: TypeAlias = Annotated[Any, Wire("HOOK_KEYFRAMES")]
-#: An adapter that is in no file yet: its tensors by the keys of one.
-LoraModel: TypeAlias = Annotated[dict[str, Tensor], Wire("LORA_MODEL")]
 #: {name of a curve: its losses, one for each step}.
 LossMap: TypeAlias = Annotated[dict[str, list[float]], Wire("LOSS_MAP")]
 #: `model_management.ip_adapter_files.IpAdapter`. Not the wire of that name that packs have, which carries theirs.

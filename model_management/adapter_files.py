@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -21,44 +20,22 @@ from model_management.family import describe_names
 from model_management.handles import Clip, Model
 from model_management.header import read_header
 from model_management.stored_net import StoredNet
-from model_management.stored_tensors import Header, Stamp, TensorEntry
-from model_management.tensor_reading import DTYPES, OpenTensors, open_tensors
+from model_management.stored_tensors import Header
+from model_management.tensor_reading import DTYPES, open_tensors
 from model_management.weight_patches import ChangeWeight, WeightPatch, refuse_unless_finite
 
 _OF_BIASES = ("diff_b", "b_norm")
 FLUX_FIRST_LAYER = "img_in.weight"
 MOST_SHOWN = 5  # keys in a report
-_DTYPE_NAMES = {dtype: name for name, dtype in DTYPES.items()}
 _SHAPE = "reshape_weight"  # the one part that is no weight: it says a shape
 
 
 @dataclass(frozen=True)
 class AdapterFile:
-    """An adapter file of which only the header was read, or an adapter that is in no file.
-
-    tensors: of one in no file, all that it holds.
-    """
+    """An adapter file of which only the header was read."""
 
     header: Header
     keys: AdapterKeys
-    tensors: Mapping[str, Tensor] | None = None
-
-    @contextmanager
-    def open(self) -> Iterator[OpenTensors]:
-        """Its tensors, readable until the block ends. Raises: WeightsError as `open_tensors`."""
-        if self.tensors is not None:
-            yield _Held(self.tensors)
-            return
-        with open_tensors(self.header) as tensors:
-            yield tensors
-
-
-@dataclass(frozen=True)
-class _Held:
-    tensors: Mapping[str, Tensor]
-
-    def get_tensor(self, name: str, /) -> Tensor:
-        return self.tensors[name]
 
 
 class Part(NamedTuple):
@@ -77,12 +54,8 @@ class Part(NamedTuple):
 class AdapterSource:
     """The parts of a file that change one net, by the weight that each changes."""
 
-    file: AdapterFile
+    header: Header
     parts: Mapping[str, tuple[Part, ...]]
-
-    @property
-    def header(self) -> Header:
-        return self.file.header
 
     @property
     def key(self) -> Hashable:
@@ -94,7 +67,7 @@ class AdapterSource:
 
     @contextmanager
     def open(self) -> Iterator[ChangeWeight]:
-        with self.file.open() as tensors:
+        with open_tensors(self.header) as tensors:
 
             def change_weight(name: str, weight: Tensor, strength: float, /) -> Tensor:
                 changed = weight
@@ -144,23 +117,6 @@ def open_adapter(path: Path | str) -> AdapterFile:
     except WeightsError as problem:
         raise WeightsError(f"{header.path.name}: {problem.message}", file=header.path, key=problem.key) from problem
     return AdapterFile(header, keys)
-
-
-def adapter_of(tensors: Mapping[str, Tensor], name: str) -> AdapterFile:
-    """An adapter that was made here and is in no file, such as a trained one.
-
-    Args:
-        tensors: by the keys of a file. name: for messages.
-    Raises: WeightsError, if it says one thing twice.
-    """
-    digest = hashlib.sha256()
-    entries = {}
-    for key, tensor in tensors.items():
-        digest.update(key.encode())
-        digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
-        entries[key] = TensorEntry(_DTYPE_NAMES[tensor.dtype], tuple(tensor.shape), 0, tensor.nbytes)
-    stamp = Stamp(Path(digest.hexdigest(), name), sum(tensor.nbytes for tensor in tensors.values()), 0)
-    return AdapterFile(Header(stamp, entries, {}), sort_keys(tensors), dict(tensors))
 
 
 def put_adapter(
@@ -255,7 +211,7 @@ def _match(file: AdapterFile, layers: Mapping[str, Target], net: StoredNet, used
                 tried.add(signature)
             parts[weight] = (*parts.get(weight, ()), part)
             used.update(part.keys.values(), [words[_SHAPE]] if _SHAPE in words else [])
-    return AdapterSource(file, parts) if parts else None
+    return AdapterSource(file.header, parts) if parts else None
 
 
 def _signature(part: Part, header: Header, net: StoredNet) -> Hashable:
@@ -297,7 +253,7 @@ def _widened_shapes(file: AdapterFile) -> dict[str, tuple[int, ...]]:
     keys = {layer: words[_SHAPE] for layer, words in file.keys.layers.items() if _SHAPE in words}
     if not keys:
         return {}
-    with file.open() as tensors:
+    with open_tensors(file.header) as tensors:
         return {layer: tuple(int(n) for n in tensors.get_tensor(key).flatten()) for layer, key in keys.items()}
 
 

@@ -28,6 +28,7 @@ from model_management.conditioning import conditions_for
 from model_management.denoiser import denoiser_for
 from model_management.family import RunFacts
 from model_management.handles import Model
+from model_management.tensor_reading import open_tensors
 from model_management.trained_net import free_of_inference, trainable_weights, trained_net
 from model_management.weights import Weights
 
@@ -175,7 +176,7 @@ def _parts_in(file: AdapterFile, model: Model) -> dict[str, dict[str, Tensor]]:
     report_match(file, used)
     found: dict[str, dict[str, Tensor]] = {}
     assert source is not None, "some keys are used"
-    with file.open() as tensors:
+    with open_tensors(file.header) as tensors:
         for weight, parts in source.parts.items():
             (part, *others) = parts
             if others or part.target.rows is not None or part.target.is_swapped or part.shape is not None:

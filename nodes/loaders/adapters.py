@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Annotated
 
 from heddle.graph.context import Context
-from heddle.graph.declare import Files, Flag, More, Number, node
-from heddle.wires import Clip, LoraModel, Model
-from model_management.adapter_files import adapter_of, open_adapter, put_adapter
+from heddle.graph.declare import Files, More, Number, node
+from heddle.wires import Clip, Model
+from model_management.adapter_files import open_adapter, put_adapter
 from model_management.hypernetwork_files import open_hypernetwork, put_hypernetwork
 
 LoraName = Annotated[str, Files("loras", tip="An adapter file: LoRA, LoHa, LoKr, OFT, GLoRA or a plain difference.")]
@@ -79,28 +79,6 @@ def load_lora_beside_model(
 ) -> Model:
     """The same as Load LoRA for the model alone, for workflows that have this node."""
     return load_lora_into_model(model, lora_name, strength_model, ctx=ctx)
-
-
-@node(
-    "LoraModelLoader", category="model/loaders", name="Load LoRA Model", outputs=("model",), experimental=True,
-    search=("trained",),
-)  # fmt: skip
-def load_trained_lora(
-    model: Model,
-    lora: LoraModel,
-    strength_model: Annotated[
-        float,
-        Number(default=1.0, low=-100, high=100, tip="How strongly the model is changed; 0 = not at all."),
-    ],
-    bypass: Annotated[bool, Flag(default=False, tip="For other engines. The result is the same.")],
-    ctx: Context,
-) -> Model:
-    """Put a LoRA into a model that was just trained and is in no file yet."""
-    if not strength_model:
-        return model
-    adapted = put_adapter(adapter_of(lora, "the trained LoRA"), model, None, strength_model)
-    ctx.note(str(adapted.report))
-    return adapted.model
 
 
 @node("HypernetworkLoader", category="model/loaders", name="Load Hypernetwork", search=("hypernetwork",))

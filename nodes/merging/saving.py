@@ -6,15 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
-from safetensors.torch import save
-
 from heddle.graph.context import Context
 from heddle.graph.declare import Choice, Flag, Hidden, More, Number, Text, Wire, node
 from heddle.graph.errors import GraphError
 from heddle.graph.results import Shown
 from heddle.media.output_names import plan_name
 from heddle.media.pictures import remaking_texts
-from heddle.wires import Clip, LoraModel, Model, Vae
+from heddle.wires import Clip, Model, Vae
 from model_management.adapter_saving import adapter_pieces
 from model_management.saving import (
     SavedPart,
@@ -124,24 +122,6 @@ def save_lora(
     kind: Any = lora_type
     pieces = adapter_pieces(model_diff, text_encoder_diff, rank, kind, bias_diff, texts)
     return Shown((), {"files": [_write_file(pieces, filename_prefix, ctx)]})
-
-
-@node("SaveLoRA", category=CATEGORY, name="Save LoRA Weights", effects=True, experimental=True, search=("export",))
-def save_trained_lora(
-    lora: Annotated[LoraModel, Wire("LORA_MODEL", tip="What Train LoRA made.")],
-    prefix: Annotated[str, Text(tip=_TIP), More({"default": "loras/ComfyUI_trained_lora", "multiline": False})],
-    *,
-    steps: Annotated[
-        int | None, Number(tip="How many steps it was trained for, which is written into the name.")
-    ] = None,
-    prompt: Prompt = None,
-    extra_pnginfo: Extra = None,
-    ctx: Context,
-) -> Shown:
-    """Write a trained LoRA into a file, which Load LoRA reads once it lies in the folder of LoRAs."""
-    data = save(dict(lora), remaking_texts(prompt, extra_pnginfo) or None)
-    name = prefix if steps is None else f"{prefix}_{steps}_steps"
-    return Shown((), {"files": [_write_file([data], name, ctx)]})
 
 
 def _write(
