@@ -28,6 +28,8 @@ from nodes.image import (
     adjustments,
     batch,
     colour,
+    colour_transfer,
+    comparing,
     compositing,
     crop,
     extend,
@@ -36,10 +38,13 @@ from nodes.image import (
     mask_files,
     mask_shapes,
     masks,
+    painter,
     resize,
     scale,
+    sizes,
     turn,
 )
+from nodes.image import boxes as image_boxes
 from nodes.image import tiles as image_tiles
 from nodes.latent import arithmetic, autoencoder, empty, empty_by_family, masking, operations, seeds, tiles, transform
 from nodes.latent import batch as latent_batches
@@ -74,13 +79,14 @@ from nodes.sampling import (
     sigmas,
 )
 from nodes.text import changing as text_changes
-from nodes.text import json_texts
+from nodes.text import json_texts, overlay
 from nodes.text import lists as text_lists
 from nodes.text import patterns as text_patterns
 from nodes.text import saving as text_files
 from nodes.training import charts, datasets
 from nodes.training import lora as lora_training
-from nodes.utilities import lists, logic, numbers, primitives, showing
+from nodes.utilities import boxes as drawn_boxes
+from nodes.utilities import lists, logic, numbers, primitives, showing, tones
 
 MODULES = (
     *(checkpoints, parts, adapters, control_nets, vision_encoders, ip_adapter, style_models, gligen),
@@ -97,9 +103,10 @@ MODULES = (
     devices,
     *(merged_models, merged_texts, models_by_part, saving),
     *(files, scale, resize, crop, turn, extend, batch, image_tiles),
-    *(compositing, masks, mask_shapes, mask_files, colour, adjustments, filters),
-    *(text_changes, text_patterns, json_texts, text_lists, text_files),
-    *(primitives, numbers, logic, lists, showing),
+    *(sizes, comparing, painter, image_boxes),
+    *(compositing, masks, mask_shapes, mask_files, colour, adjustments, filters, colour_transfer),
+    *(text_changes, text_patterns, json_texts, text_lists, text_files, overlay),
+    *(primitives, numbers, logic, lists, showing, tones, drawn_boxes),
     *(datasets, lora_training, charts),
 )
 

@@ -92,6 +92,7 @@ METHODS = {
     "LoadImage": Method("load_image"),
     "LoadImageMask": Method("load_image"),
     "ImageInvert": Method("invert"),
+    "EmptyImage": Method("generate"),
     "SaveImage": Method("save_images"),
     "PreviewImage": Method("save_images"),
     "ImageScale": Method("upscale"),

@@ -11,9 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from heddle.graph.errors import ShapeError
-from heddle.graph.said import say
 from heddle.numerics.batches import fit_batch, masks_of
+from heddle.numerics.colours import luma
+from heddle.numerics.image_batches import with_channels
 from heddle.numerics.resize import resize
 
 
@@ -54,17 +54,9 @@ def _overlap(at: int, length: int, whole: int) -> tuple[slice, slice]:
 
 
 def with_channels_of(source: Tensor, destination: Tensor) -> Tensor:
-    """Images [B, H, W, C] with as many channels as others: what is too much is left out, an alpha is opaque.
-
-    Raises: ShapeError, if neither does it.
-    """
-    wanted, found = destination.shape[-1], source.shape[-1]
-    if found >= wanted:
-        return source[..., :wanted]
-    if (found, wanted) != (3, 4):
-        words = "the image has {found} channels, the one that it is put onto has {wanted}; bring both to 3 or 4"
-        raise ShapeError(say("channels-differ", words, found=found, wanted=wanted), wanted=wanted, got=found)
-    return F.pad(source, (0, 1), value=1.0)
+    """Images [B, H, W, C] with as many channels as others: an alpha too much is left out, a missing one is opaque."""
+    wanted = destination.shape[-1]
+    return luma(source).unsqueeze(-1) if wanted == 1 else with_channels(source, wanted)[..., :wanted]
 
 
 def split_alpha(images: Tensor) -> tuple[Tensor, Tensor]:

@@ -87,11 +87,8 @@ def _dilate_by_diamond(mask: NDArray[np.float32], steps: int) -> NDArray[np.floa
 def _largest_along(values: NDArray[np.float32], side_px: int, axis: int) -> NDArray[np.float32]:
     from scipy.ndimage import maximum_filter1d  # importing scipy changes the filters of warnings
 
-    length = values.shape[axis]
-    before, after = side_px // 2, side_px - side_px // 2 - 1
     # A window past both ends sees no more than one that ends with them, and takes time.
-    before, after = min(before, length - 1), min(after, length - 1)
-    size = before + after + 1
+    size = min(side_px, 2 * values.shape[axis])
     result = np.empty_like(values)
-    maximum_filter1d(values, size, axis=axis, output=result, mode="constant", cval=-math.inf, origin=before - size // 2)
+    maximum_filter1d(values, size, axis=axis, output=result, mode="constant", cval=-math.inf)
     return result

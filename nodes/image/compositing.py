@@ -6,6 +6,7 @@ from typing import Annotated
 
 from heddle.graph.context import Context
 from heddle.graph.declare import Choice, Flag, More, Number, Wire, node
+from heddle.graph.said import say
 from heddle.numerics.batches import images_of
 from heddle.numerics.compositing import PORTER_DUFF, composite, join_alpha, paste, split_alpha, with_channels_of
 from heddle.wires import Image, Mask
@@ -39,10 +40,10 @@ def composite_masked(
     """
     onto = images_of(destination, "destination")
     put = with_channels_of(images_of(source, "source"), onto)
-    if x >= onto.shape[2] or y >= onto.shape[1]:
-        ctx.note(
-            f"({x}, {y}) lies outside of the destination's {onto.shape[2]} x {onto.shape[1]}, so nothing is put on"
-        )
+    height, width = onto.shape[1:3]
+    if x >= width or y >= height:
+        words = "({x}, {y}) lies outside of the destination's {width} x {height}, so nothing is put on"
+        ctx.note(say("paste-outside", words, x=x, y=y, width=width, height=height))
     return paste(onto.movedim(-1, 1), put.movedim(-1, 1), x, y, mask, resize_source).movedim(1, -1)
 
 

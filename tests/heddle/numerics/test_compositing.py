@@ -1,7 +1,6 @@
 import pytest
 import torch
 
-from heddle.graph.errors import ShapeError
 from heddle.numerics.compositing import PORTER_DUFF, composite, join_alpha, paste, split_alpha, with_channels_of
 
 
@@ -64,9 +63,10 @@ class TestChannels:
         assert torch.equal(with_channels_of(four, three), four[..., :3])
         assert torch.equal(with_channels_of(three, four), torch.cat([three, torch.ones(1, 2, 2, 1)], -1))
 
-    def test_other_differences_are_refused(self):
-        with pytest.raises(ShapeError, match="1 channels"):
-            with_channels_of(rand(1, 2, 2, 1), rand(1, 2, 2, 3))
+    def test_a_grey_image_has_its_brightness_in_each_colour_and_the_other_way_round(self):
+        grey, colour = rand(1, 2, 2, 1), rand(1, 2, 2, 4)
+        assert torch.equal(with_channels_of(grey, colour)[..., :3], grey.expand(1, 2, 2, 3))
+        torch.testing.assert_close(with_channels_of(grey.expand(1, 2, 2, 3), grey), grey)
 
     def test_splitting_and_joining_are_inverse(self):
         image = rand(2, 3, 4, 4)

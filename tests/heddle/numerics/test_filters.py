@@ -113,6 +113,11 @@ class TestCanny:
         assert canny(step, 1.5, 1.5)[0, :, 20:].sum() == 0
         assert canny(step[..., 20:], 0.2, 1.5).sum() == 0
 
+    def test_thresholds_the_wrong_way_round_leave_what_is_above_both(self):
+        step = torch.zeros(1, 20, 40)
+        step[:, 10:] = torch.linspace(1, 0.1, 40)
+        assert torch.equal(canny(step, 1.5, 0.2), canny(step, 1.5, 1.5))
+
     @pytest.mark.parametrize("size", [(1, 1), (1, 7), (2, 2), (3, 40)])
     def test_small_flat_and_broken_images_have_no_edges(self, size: tuple[int, int]):
         assert canny(torch.full((2, *size), 0.5), 0.1, 0.2).max() == 0
