@@ -62,10 +62,7 @@ NAMES = {
             "upscale_dit_mask"
         ),
         "latent_preview": "Latent2RGBPreviewer LatentPreviewer TAESDPreviewerImpl preview_to_image",
-        "nodes": (
-            "LatentBlend LatentComposite LatentCrop LatentFlip LatentFromBatch LatentRotate "
-            "LoadImageOutput LoadLatent RepeatLatentBatch SaveLatent"
-        ),
+        "nodes": "LoadImageOutput",
     }.items()
 }
 

@@ -85,13 +85,15 @@ class Choice:
 class Files:
     """One of the files of a kind ("checkpoints", "input", ...) or of the names in `also`.
 
-    `upload` ("image", "video", "audio") lets the person add a file from the node itself.
+    `upload` ("image", "video", "audio") lets the person add a file from the node itself. `which` says what of the
+    folders "input" and "output" is listed where it is not pictures: see `heddle.settings.kinds.PLACED`.
     """
 
     kind: str
     also: tuple[str, ...] = ()
     upload: str = ""
     tip: str = ""
+    which: str = ""
 
 
 @dataclass(frozen=True)
@@ -304,6 +306,8 @@ def _read_annotation(place: str, name: str, annotation: Any, section: Section) -
             case Files():
                 type_name = "COMBO"
                 options["options"] = {"files": mark.kind} | ({"also": list(mark.also)} if mark.also else {})
+                if mark.which:
+                    options["options"]["which"] = mark.which
                 if mark.upload:
                     options[f"{mark.upload}_upload"] = True
             case Flag():
