@@ -26,7 +26,7 @@ from tests.golden.workshop import Workshop
 from tests.nodes.fake_context import FakeContext
 
 #: What the sets call the latents of a family, and its name here.
-FORMATS = {"SD15": "sd15", "SDXL": "sdxl", "SD3": "sd3", "Flux": "flux"}
+FORMATS = {"SD15": "sd15", "SDXL": "sdxl", "SD_X4": "sd_upscaler", "SD3": "sd3", "Flux": "flux"}
 SPACES = {
     "SDXL_Playground_2_5": playground.LATENT,
     **{word: family.latent for word, name in FORMATS.items() for family in FAMILIES if family.name == name},
