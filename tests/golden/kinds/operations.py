@@ -21,6 +21,7 @@ from nodes.catalogue import built_in
 from tests.golden.checks import Check, NotCovered, tolerance
 from tests.golden.kinds.averages import check_average
 from tests.golden.kinds.kind import Kind
+from tests.golden.kinds.tiled_scales import check_tiles
 from tests.golden.sets import Case
 from tests.golden.workshop import Workshop
 from tests.nodes.fake_context import FakeContext
@@ -108,6 +109,7 @@ def _atol(workshop: Workshop, node_id: str = "", inputs: Mapping[str, Any] | Non
 SPECIAL: dict[str, Callable[[Case, Workshop], Iterator[Check]]] = {
     "format": _check_format,
     "ConditioningAverage": check_average,
+    "tile_x": check_tiles,
 }
 
 OPERATIONS = Kind(names=("g_*",), check=check)
