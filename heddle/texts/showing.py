@@ -15,7 +15,11 @@ def as_text(value: Any) -> str:
     try:
         return json.dumps(value, indent=4)
     except (TypeError, ValueError, RecursionError):  # something in it has no form in JSON
+        pass
+    try:
         return str(value)
+    except Exception:  # whatever a pack's own class raises
+        return f"a value of the kind {type(value).__name__}, which has no text"
 
 
 def as_json(value: Any, indent: int) -> str:

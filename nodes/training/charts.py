@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import Annotated, Any
 
 import numpy as np
@@ -33,5 +34,7 @@ def plot_loss(
     """Show the loss of a training, step by step, on a logarithmic axis. A line that falls has learned something."""
     curves = {name: [float(each) for each in losses] for name, losses in loss.items()}
     chart = torch.from_numpy(np.array(paint_curves(curves), dtype=np.float32) / 255)[None]
-    shown = write_images(chart, "temp", filename_prefix, remaking_texts(prompt, extra_pnginfo), PASSING_LEVEL, ctx)
+    # A beginning of its own for each run, so that a browser never shows an older chart of the same name.
+    prefix = f"{filename_prefix}_{secrets.token_hex(4)}"
+    shown = write_images(chart, "temp", prefix, remaking_texts(prompt, extra_pnginfo), PASSING_LEVEL, ctx)
     return Shown((), shown.ui)

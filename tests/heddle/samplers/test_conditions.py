@@ -195,7 +195,9 @@ def test_a_partner_is_sought_among_what_counts_at_the_level() -> None:
         assert clean["negative"].eq(wanted).all()
         # For the half and for all of it, and nothing that does not count any more.
         shown = sorted(
-            (side, float(each[0, 0])) for call in recorder.calls for side, each in zip(call.sides, call.inputs["context"])
+            (side, float(each[0, 0]))
+            for call in recorder.calls
+            for side, each in zip(call.sides, call.inputs["context"])
         )
         assert shown == [("negative", wanted), ("negative", wanted), ("positive", 9.0)]
 

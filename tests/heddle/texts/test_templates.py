@@ -62,6 +62,14 @@ def test_values_of_any_kind_have_a_text(value: Any, text: str) -> None:
     assert as_text(value) == text
 
 
+def test_a_value_that_cannot_say_what_it_is_is_named_by_its_kind() -> None:
+    class Mute:
+        def __str__(self) -> str:
+            raise RuntimeError
+
+    assert as_text(Mute()) == "a value of the kind Mute, which has no text"
+
+
 def test_json_keeps_letters_and_is_one_line_where_nothing_is_moved_in() -> None:
     assert as_json({"a": ["漢", 1]}, 0) == '{"a": ["漢", 1]}'
     assert as_json(["x"], 2) == '[\n  "x"\n]'
