@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from heddle.graph.errors import WeightsError
-from heddle.networks.ops import PLAIN
+from heddle.networks.ops import PLAIN, lendable
 from heddle.numerics.number_blocks import BLOCK_KINDS
 from model_management.family import NetPart
 from model_management.stored_tensors import Header, TensorEntry
@@ -70,6 +70,11 @@ class StoredNet:
         # A tensor that is not on the meta device has its content from the net itself (numbered positions).
         state = self.build().state_dict()
         return {name: tuple(tensor.shape) for name, tensor in state.items() if tensor.is_meta}
+
+    @cached_property
+    def lent_names(self) -> frozenset[str]:
+        """Those of them that belong to layers which can be lent their weights."""
+        return frozenset(path for path, _layer, _name in lendable(self.build()))
 
     @cached_property
     def numel(self) -> int:
