@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -97,10 +96,11 @@ def test_a_network_with_adapters_computes_what_diffusers_computes(
     case: cases.Case, suffix: str, models: dict[str, Model], weights: Weights, tmp_path: Path
 ) -> None:
     model = models[case.family]
-    for kind, seed in case.adapters:
+    for number, (kind, seed) in enumerate(case.adapters):
         opened = adapter(tmp_path, kind, case.family, seed, suffix)
         positive, negative = cases.images(case, kind)
-        model = put_ip_adapter(opened, model, positive, negative, weights, weight=case.weight)
+        mask = case.mask(number)
+        model = put_ip_adapter(opened, model, positive, negative, weights, weight=case.weight, mask=mask)
     found = output(model, weights, call_of(model))
     torch.testing.assert_close(found, cases.wanted(case), rtol=0, atol=1e-5)
     plain = output(models[case.family], weights, call_of(model))
@@ -146,10 +146,9 @@ def test_a_network_in_half_precision_is_given_its_own_dtype(
         adapter(tmp_path), models["sd15"], seen("base"), seen("base"), weights, mask=torch.ones(1, 64, 64)
     )
     x, call = torch.randn(2, 4, 8, 8, generator=torch.manual_seed(1)), call_of(put)
-    with torch.inference_mode(), weights.hold(put) as net:
-        wanted, found = (
-            denoiser_for(put, each)(x, torch.tensor(LEVEL), call) for each in (net, deepcopy(net).bfloat16())
-        )
+    narrow = replace(put, stored=replace(put.stored, dtype=torch.bfloat16))
+    with torch.inference_mode(), weights.hold(put) as net, weights.hold(narrow) as other:
+        wanted, found = (denoiser_for(put, each)(x, torch.tensor(LEVEL), call) for each in (net, other))
     torch.testing.assert_close(found, wanted, rtol=0.05, atol=0.05)
 
 
