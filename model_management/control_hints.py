@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from heddle.graph.errors import GraphError
+from heddle.graph.said import say
 from heddle.numerics.resize import resize
 from heddle.samplers.conditions import Area
 from heddle.samplers.fitting import fit_batch
@@ -58,7 +59,12 @@ def _channels(control: Control, count: int) -> Tensor:
         return hint[:, :PLAIN_CHANNELS].mean(1, keepdim=True)
     if hint.shape[1] < count:
         raise GraphError(
-            f"the control net {control.net.name} wants an image of {count} channels, but this one has {hint.shape[1]}",
+            say(
+                "the control net {net} wants an image of {count} channels, but this one has {found}",
+                net=control.net.name,
+                count=count,
+                found=hint.shape[1],
+            ),
             found=hint.shape[1],
             wanted=count,
         )
@@ -83,8 +89,14 @@ def _latent(
     assert vae is not None
     if vae.latent_channels != space.channels:
         raise GraphError(
-            f"vae: its latents have {vae.latent_channels} channels, but the control net {control.net.name} looks at "
-            f"those of {control.net.kind.made_for}, with {space.channels}; connect the model's VAE",
+            say(
+                "vae: its latents have {channels} channels, but the control net {net} looks at those of "
+                "{made_for}, with {wanted}; connect the model's VAE",
+                channels=vae.latent_channels,
+                net=control.net.name,
+                made_for=control.net.kind.made_for,
+                wanted=space.channels,
+            ),
             input_name="vae",
             found=vae.latent_channels,
             wanted=space.channels,

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from heddle.graph.errors import ShapeError
+from heddle.graph.said import say
 from heddle.networks.small_vae import SmallVaeConfig
 from heddle.networks.vae import VaeConfig
 from heddle.numerics.shared_norms import norms_as_of
@@ -222,16 +223,25 @@ def _pixels(vae: Vae, image: Tensor) -> Tensor:
     """[B, 3, H, W], -1..1. Raises: ShapeError, if H or W is no multiple of the VAE's cells, or channels are missing."""
     if image.shape[-1] < vae.config.image_channels:
         raise ShapeError(
-            f"an image has {image.shape[-1]} channels, but this VAE reads {vae.config.image_channels}; turn it into "
-            "one with colours, a mask with Convert Mask to Image",
+            say(
+                "an image has {channels} channels, but this VAE reads {wanted}; turn it into one with "
+                "colours, a mask with Convert Mask to Image",
+                channels=image.shape[-1],
+                wanted=vae.config.image_channels,
+            ),
             wanted=vae.config.image_channels,
             got=image.shape[-1],
         )
     height, width = image.shape[1:3]
     if height % vae.px_per_cell or width % vae.px_per_cell:
         raise ShapeError(
-            f"an image of {width} x {height} pixels cannot be encoded: width and height are to be multiples of "
-            f"{vae.px_per_cell}; crop or resize it first",
+            say(
+                "an image of {width} x {height} pixels cannot be encoded: width and height are to be "
+                "multiples of {cell_px}; crop or resize it first",
+                width=width,
+                height=height,
+                cell_px=vae.px_per_cell,
+            ),
             wanted=f"multiples of {vae.px_per_cell}",
             got=(height, width),
         )
@@ -241,8 +251,12 @@ def _pixels(vae: Vae, image: Tensor) -> Tensor:
 def _check_latent(vae: Vae, latent: Tensor) -> None:
     if latent.ndim != 4 or latent.shape[1] != vae.latent_channels or 0 in latent.shape[2:]:
         raise ShapeError(
-            f"the latent has shape {list(latent.shape)}, but this VAE wants [B, {vae.latent_channels}, h, w]; "
-            "decode it with the VAE of the model that made it",
+            say(
+                "the latent has shape {shape}, but this VAE wants [B, {channels}, h, w]; decode it with "
+                "the VAE of the model that made it",
+                shape=list(latent.shape),
+                channels=vae.latent_channels,
+            ),
             wanted=vae.latent_channels,
             got=tuple(latent.shape),
         )

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from heddle.adapters.layer_names import is_of_text
 from heddle.graph.errors import GraphError
+from heddle.graph.said import say
 from heddle.samplers.keyframes import NO_KEYFRAMES, Keyframes
 from model_management.adapter_files import AdapterFile, match_clip, match_model, report_match
 from model_management.checkpoint import OpenedCheckpoint
@@ -178,7 +179,10 @@ def hooks_in(carried: object) -> WeightHooks:
         return NO_HOOKS
     if not isinstance(carried, WeightHooks):
         raise GraphError(
-            f"the conditioning carries hooks of the type {type(carried).__name__}, which is not known here; "
-            "make hooks with the nodes of the menu advanced/hooks"
+            say(
+                "the conditioning carries hooks of the type {kind}, which is not known here; make hooks "
+                "with the nodes of the menu advanced/hooks",
+                kind=type(carried).__name__,
+            )
         )
     return carried

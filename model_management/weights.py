@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from heddle.graph.errors import OutOfMemory
+from heddle.graph.said import say
 from model_management.allocator import give_back
 from model_management.stored_net import OnPart, StoredNet, ignore_parts
 from model_management.weight_patches import WeightPatch, change_weights, changed_numel, share_weights
@@ -222,8 +223,13 @@ class Weights:
             used = sum(resident.size_bytes for resident in self._residents.values())
         if needed and used + needed > limit:
             raise OutOfMemory(
-                f"the weights take {needed / 1e6:,.0f} MB, but of the {limit / 1e6:,.0f} MB for weights "
-                f"{max(0, limit - used) / 1e6:,.0f} MB are free; use a smaller model or raise the limit",
+                say(
+                    "the weights take {needed:,.0f} MB, but of the {limit:,.0f} MB for weights "
+                    "{free:,.0f} MB are free; use a smaller model or raise the limit",
+                    needed=needed / 1000000.0,
+                    limit=limit / 1000000.0,
+                    free=max(0, limit - used) / 1000000.0,
+                ),
                 asked=needed,
                 free=max(0, limit - used),
             )

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from heddle.graph.errors import ShapeError
+from heddle.graph.said import say
 
 
 def fit_batch(tensor: Tensor, size: int) -> Tensor:
@@ -18,7 +19,9 @@ def fit_batch(tensor: Tensor, size: int) -> Tensor:
     if tensor.shape[0] == size:
         return tensor
     if tensor.shape[0] == 0:
-        raise ShapeError(f"an empty batch cannot be repeated to {size} items; give at least one", wanted=size, got=0)
+        raise ShapeError(
+            say("an empty batch cannot be repeated to {size} items; give at least one", size=size), wanted=size, got=0
+        )
     times = math.ceil(size / tensor.shape[0])
     return tensor.repeat(times, *[1] * (tensor.ndim - 1))[:size]
 
@@ -42,8 +45,11 @@ def as_batch(mask: Tensor) -> Tensor:
     """A mask [H, W], [B, H, W] or [B, 1, H, W] as [B, 1, H, W]. Raises: ShapeError, if there is nothing in it."""
     if mask.ndim < 2 or mask.numel() == 0:
         raise ShapeError(
-            f"the mask has shape {list(mask.shape)}, wanted is [B, H, W] with at least one mask of at least one pixel; "
-            "look at the node that made it",
+            say(
+                "the mask has shape {shape}, wanted is [B, H, W] with at least one mask of at least one "
+                "pixel; look at the node that made it",
+                shape=list(mask.shape),
+            ),
             wanted="[B, H, W]",
             got=tuple(mask.shape),
         )

@@ -8,6 +8,7 @@ import torch
 
 from heddle.graph.context import Context
 from heddle.graph.declare import Number, node
+from heddle.graph.said import say
 from heddle.wires import Latent
 
 _CHANNELS = 4  # of Stable Diffusion 1, 2 and XL
@@ -49,7 +50,13 @@ def _empty(width_px: int, height_px: int, batch: int, channels: int, ctx: Contex
     columns, rows = width_px // _PX_PER_CELL, height_px // _PX_PER_CELL
     if (columns * _PX_PER_CELL, rows * _PX_PER_CELL) != (width_px, height_px):
         ctx.note(
-            f"{width_px} x {height_px} is no multiple of {_PX_PER_CELL}; "
-            f"rounded down to {columns * _PX_PER_CELL} x {rows * _PX_PER_CELL}"
+            say(
+                "{width_px} x {height_px} is no multiple of {px_per_cell}; rounded down to {new_width} x {new_height}",
+                width_px=width_px,
+                height_px=height_px,
+                px_per_cell=_PX_PER_CELL,
+                new_width=columns * _PX_PER_CELL,
+                new_height=rows * _PX_PER_CELL,
+            )
         )
     return {"samples": torch.zeros(batch, channels, rows, columns)}

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from heddle.graph.context import Context
 from heddle.graph.declare import Choice, Files, More, node
+from heddle.graph.said import say
 from heddle.wires import Clip, Model
 from model_management.checkpoint import open_network
 from model_management.families.known import FAMILIES
@@ -44,7 +45,12 @@ def load_network(
 ) -> Model:
     """Open a diffusion model that lies in a file of its own, beside text encoders and a VAE from other files."""
     if weight_dtype != "default":
-        ctx.note(f"weights are not kept as {weight_dtype}: they are kept in the type that they are computed in")
+        ctx.note(
+            say(
+                "weights are not kept as {weight_dtype}: they are kept in the type that they are computed in",
+                weight_dtype=weight_dtype,
+            )
+        )
     model = open_network(ctx.folders.find("diffusion_models", unet_name), FAMILIES)
     note_unmatched([model.stored], ctx.note)
     return model

@@ -38,7 +38,7 @@ LONGEST_TEXT = 200
 SIDES_PX = (256, 512)
 QUALITY = 80
 DAY_MS = 86_400_000
-WORDS = {"video": "video", "audio": "sound"}
+WORDS = {"video": say("video"), "audio": say("sound")}
 _PLAYED = ("frame_rate", "video_codec", "audio_codec", "sample_rate", "channels")
 
 _PLACE = one_of(*PLACES)
@@ -111,7 +111,9 @@ async def get_metadata(request: web.Request) -> web.Response:
     if kind in ("video", "audio"):
         (found,) = await probe([path])
         if found is None:
-            told["notes"].append(f"{path.name} cannot be read as a {WORDS[kind]}; download the file")
+            told["notes"].append(
+                say("{file} cannot be read as a {kind}; download the file", file=path.name, kind=WORDS[kind])
+            )
         else:
             told |= {name: getattr(found, name) for name in _PLAYED}
             look = Look(found.width, found.height, found.duration_s, told["has_workflow"])
@@ -132,7 +134,7 @@ async def use_as_input(request: web.Request) -> web.Response:
     target = folders.resolve("input", wish.folder, clean_filename(path.name))
     if target.is_dir():
         words = "{name!r} is a folder there; choose another folder"
-        raise FileProblem(say("is-folder", words, name=target.name), path=target)
+        raise FileProblem(say(words, name=target.name), path=target)
 
     with unfinished(folders.input) as draft:
         await asyncio.to_thread(shutil.copyfile, path, draft)

@@ -239,12 +239,13 @@ class Explained(BaseModel):
 
 
 class LogLine(BaseModel):
-    """A line about a job."""
+    """A line about a job; `said` is what its text was made of, where that is known."""
 
     at_ms: int | None
     node_id: str | None
     level: str
     text: str
+    said: dict[str, Any] | None = None
 
 
 class Logs(BaseModel):
