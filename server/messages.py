@@ -200,7 +200,8 @@ class Logs(TextMessage):
     """Lines of the log, for clients that asked for them."""
 
     type: ClassVar[str] = "logs"
-    entries: list[dict[str, str]]  # {"t": ISO time, "m": text, "level", "source"}, of packs also "pack"
+    #: {"t": ISO time, "m": text, "level", "source"}, of packs also "pack", and where it is known "said".
+    entries: list[dict[str, Any]]
     size: dict[str, int] = field(default_factory=lambda: {"cols": 120, "rows": 40})
 
     def plain(self) -> Logs:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from heddle.graph.errors import FileProblem, HeddleError
-from heddle.graph.said import say
+from heddle.graph.said import said_in, say
 from heddle.settings.folders import Folders
 from server import model_files
 from server.outputs.scratch import open_scratch
@@ -66,6 +66,7 @@ class Hash:
             "sha256": self.sha256,
             "autov2": None if self.sha256 is None else self.sha256[:SHORT_HASH],
             "reason": self.reason,
+            **said_in(self.reason),
         }
 
 

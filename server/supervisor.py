@@ -72,7 +72,8 @@ class Supervisor:
         self._question_numbers = itertools.count(1)
         self._reports = Reports(store, clients, self._tasks, self._stop)
         self.packs = PackDoor(catalogue)
-        self.hear: Callable[[str, str], None] = lambda worker, line: None  # what workers print; set by the app
+        #: What workers print, and what it was made of; set by the app.
+        self.hear: Callable[[str, str, dict[str, Any] | None], None] = lambda worker, line, said: None
         clients.catch_up = self._catch_up
         store.line_changed = self.wake
 
@@ -537,7 +538,8 @@ class Supervisor:
                 if worker is self._workers[0]:
                     self.packs.take(message)
             case "printed":
-                self.hear(worker.name, str(message.get("text", "")))
+                said = message.get("said")
+                self.hear(worker.name, str(message.get("text", "")), said if isinstance(said, dict) else None)
             case other:
                 log.debug("%s sent a message of unknown type %r", worker.name, other)
 

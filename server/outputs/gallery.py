@@ -184,7 +184,8 @@ class Gallery:
                     if isinstance(problem, Absent):
                         absent.append(each)
                 except (OSError, ValueError) as error:  # said without the path of our folders
-                    kept.append((each, f"the disk refused: {getattr(error, 'strerror', None) or 'not a name'}"))
+                    why = getattr(error, "strerror", None) or say("not a name")
+                    kept.append((each, say("the disk refused: {why}", why=why)))
 
         async with self._removing:
             await asyncio.to_thread(remove, list(files))

@@ -13,9 +13,10 @@ from urllib.parse import quote, urlencode
 from aiohttp import web
 
 from heddle.graph.errors import FileProblem
-from heddle.graph.said import say
+from heddle.graph.said import said_in, say
 from server.files import clean_filename, put_in_place, unfinished
 from server.keys import FOLDERS, GALLERY, STORE, UPLOADING
+from server.opening import told_notes
 from server.outputs import KINDS, PLACES, SHOWN, Cursor, Entry, Wish, key_of, kind_of
 from server.outputs.headers import look_at, read_metadata
 from server.outputs.index import Look
@@ -121,7 +122,7 @@ async def get_metadata(request: web.Request) -> web.Response:
             entry = replace(entry, look=look)
     for name in ("width", "height"):
         told[name] = getattr(entry.look, name) if told[name] is None else told[name]
-    return await answer_json({**_told(entry), **told})
+    return await answer_json({**_told(entry), **told, **told_notes(told["notes"])})
 
 
 @routes.post("/heddle/outputs/use-as-input")
@@ -155,7 +156,7 @@ async def delete_outputs(request: web.Request) -> web.Response:
     gone, kept, trash_id = await request.app[GALLERY].delete(files, forever=wish.forever)
     answer = {
         "deleted": [each.told() for each in gone],
-        "failed": [{**each.told(), "reason": reason} for each, reason in kept],
+        "failed": [{**each.told(), "reason": reason, **said_in(reason)} for each, reason in kept],
         "trash": trash_id,
     }
     return await answer_json(answer)

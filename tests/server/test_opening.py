@@ -154,10 +154,7 @@ async def test_a_refusal_tells_what_its_sentence_was_made_of(desk: Desk) -> None
     await desk.ready()
     answer = await desk.client.post("/heddle/open", data=b'{"some": "thing"}')
     error = (await answer.json())["error"]
-    assert (answer.status, error["extra_info"]["said"]) == (
-        400,
-        {"words": error["message"], "values": {}},
-    )
+    assert (answer.status, error["extra_info"]["said"]["words"]) == (400, error["details"])
     answer = await desk.client.get("/heddle/files/workflows/none.json")
     error = (await answer.json())["error"]
     assert (error["type"], error["message"]) == ("not_found", "there is no workflow 'none.json'")

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import pytest
 
+from heddle.graph.logged import words_of
 from heddle.graph.said import BETWEEN
 from tests.web.page_server import HOUSE
 
@@ -20,6 +21,9 @@ KINDS = sorted(LOCALES.glob("server.*.json"))
 SENTENCES = sorted(LOCALES.glob("said.*.json"))
 NOTES = sorted(LOCALES.glob("notes.*.json"))
 PLACE = re.compile(r"\{(\w+)\}")
+
+#: What is logged in these is shown in the page's console; what is logged for those who look for faults is not.
+LOGGED = {"info", "warning", "error", "exception", "critical"}
 
 #: Errors whose words people read who never see a page: the command line's, and answers to programs.
 NOT_SHOWN = {"SettingsError", "Refused", "Cancelled"}
@@ -38,7 +42,7 @@ class Sentence(NamedTuple):
 
 @pytest.fixture(scope="module")
 def sources() -> list[Source]:
-    paths = (path for room in ROOMS for path in sorted((HOUSE / room).rglob("*.py")))
+    paths = [HOUSE / "main.py", *(path for room in ROOMS for path in sorted((HOUSE / room).rglob("*.py")))]
     return [Source(path.relative_to(HOUSE), ast.parse(path.read_text(encoding="utf-8"))) for path in paths]
 
 
@@ -56,6 +60,22 @@ def _said(sources: list[Source]) -> Iterator[Sentence]:
                 for text in words:
                     named = set(re.findall(r"\{(\w+)", text)) if None in given else set[str]()  # `**told`
                     yield Sentence(place, text, {word for word in given if word is not None} | named)
+
+
+def _logged(sources: list[Source]) -> Iterator[Sentence]:
+    """Each line of the log."""
+    for path, tree in sources:
+        for call, _ in _calls(tree):
+            if isinstance(called := call.func, ast.Attribute) and called.attr in LOGGED and _is_a_log(called.value):
+                place, form = f"{path}:{call.lineno}", call.args[0]
+                assert isinstance(form, ast.Constant), f"{place}: log a form and its values, log.info('... %s', value)"
+                words = words_of(form.value)
+                yield Sentence(place, words, set(re.findall(r"\{(\d+)\}", words)))
+
+
+def _is_a_log(node: ast.expr) -> bool:
+    name = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+    return name.strip("_") == "log"
 
 
 def _takes_in_say(line: ast.stmt) -> bool:
@@ -142,7 +162,7 @@ def _tells_people(called: ast.expr, errors: set[str]) -> bool:
 @pytest.mark.parametrize("path", SENTENCES, ids=lambda path: path.name)
 def test_every_sentence_has_its_words_with_values_that_there_are(path: Path, sources: list[Source]) -> None:
     told: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
-    said = [*_said(sources), *(Sentence("heddle/graph/said.py", words, set()) for words in BETWEEN)]
+    said = [*_said(sources), *_logged(sources), *(Sentence("heddle/graph/said.py", words, set()) for words in BETWEEN)]
     lacking = sorted({f"{each.place}: {each.words}" for each in said if not told.get(each.words)})
     assert lacking == [], f"sentences that {path.name} does not have"
     assert sorted(set(told) - {each.words for each in said}) == [], "words for sentences that nobody says"
