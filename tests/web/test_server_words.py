@@ -68,7 +68,9 @@ def _logged(sources: list[Source]) -> Iterator[Sentence]:
         for call, _ in _calls(tree):
             if isinstance(called := call.func, ast.Attribute) and called.attr in LOGGED and _is_a_log(called.value):
                 place, form = f"{path}:{call.lineno}", call.args[0]
-                assert isinstance(form, ast.Constant), f"{place}: log a form and its values, log.info('... %s', value)"
+                assert isinstance(form, ast.Constant) and isinstance(form.value, str), (
+                    f"{place}: log a form and its values, log.info('... %s', value)"
+                )
                 words = words_of(form.value)
                 yield Sentence(place, words, set(re.findall(r"\{(\d+)\}", words)))
 
