@@ -318,7 +318,8 @@ class _Checker:
             record = self.records[node_id]
             source = source_of(record, error.found)
             facts = place_of(record) | {"missing_file": {"name": carried(error.found), **error.file, **source}}
-            words += f"; it comes from {source['url']}" if "url" in source else ""
+            if "url" in source:
+                words = say("{words}; it comes from {url}", words=words, url=source["url"])
         self._blame_input(node_id, spec, wanted, error.kind, error.found, words, **facts)
         if error.file is not None:
             self.missing_files.append(self.problems[node_id].errors[-1])
@@ -354,7 +355,7 @@ class _Checker:
                 continue
             if value is _ABSENT:
                 if wanted.section == "required":
-                    step = "give it a value" if wanted.is_widget else "connect it"
+                    step = say("give it a value") if wanted.is_widget else say("connect it")
                     words = say("nothing given, wanted {type}; {step}", type=wanted.type, step=step)
                     self._blame_input(node_id, spec, wanted, "required_input_missing", None, words)
                 continue

@@ -32,6 +32,7 @@ NOT_SHOWN = {"SettingsError", "Refused", "Cancelled"}
 class Source(NamedTuple):
     path: Path
     tree: ast.Module
+    calls: list[tuple[ast.Call, ast.AST]]
 
 
 class Sentence(NamedTuple):
@@ -43,15 +44,14 @@ class Sentence(NamedTuple):
 @pytest.fixture(scope="module")
 def sources() -> list[Source]:
     paths = [HOUSE / "main.py", *(path for room in ROOMS for path in sorted((HOUSE / room).rglob("*.py")))]
-    return [Source(path.relative_to(HOUSE), ast.parse(path.read_text(encoding="utf-8"))) for path in paths]
+    trees = ((path.relative_to(HOUSE), ast.parse(path.read_text(encoding="utf-8"))) for path in paths)
+    return [Source(path, tree, _calls(tree)) for path, tree in trees]
 
 
 def _said(sources: list[Source]) -> Iterator[Sentence]:
     """Each sentence that the house says, with the values that it puts in."""
-    for path, tree in sources:
-        if not any(map(_takes_in_say, tree.body)):
-            continue
-        for call, scope in _calls(tree):
+    for path, tree, calls in sources:
+        for call, scope in calls if any(map(_takes_in_say, tree.body)) else ():
             if isinstance(call.func, ast.Name) and call.func.id == "say":
                 place = f"{path}:{call.lineno}"
                 words = list(_texts(call.args[0], scope, call.lineno))
@@ -64,8 +64,8 @@ def _said(sources: list[Source]) -> Iterator[Sentence]:
 
 def _logged(sources: list[Source]) -> Iterator[Sentence]:
     """Each line of the log."""
-    for path, tree in sources:
-        for call, _ in _calls(tree):
+    for path, _, calls in sources:
+        for call, _ in calls:
             if isinstance(called := call.func, ast.Attribute) and called.attr in LOGGED and _is_a_log(called.value):
                 place, form = f"{path}:{call.lineno}", call.args[0]
                 assert isinstance(form, ast.Constant) and isinstance(form.value, str), (
@@ -84,13 +84,17 @@ def _takes_in_say(line: ast.stmt) -> bool:
     return isinstance(line, ast.ImportFrom) and line.module == "heddle.graph.said"
 
 
-def _calls(tree: ast.AST, scope: ast.AST | None = None) -> Iterator[tuple[ast.Call, ast.AST]]:
+def _calls(tree: ast.Module) -> list[tuple[ast.Call, ast.AST]]:
     """The calls in a file, each with the function that it stands in."""
-    scope = scope or tree
-    for node in ast.iter_child_nodes(tree):
+    found: list[tuple[ast.Call, ast.AST]] = []
+    waiting: list[tuple[ast.AST, ast.AST]] = [(tree, tree)]
+    while waiting:
+        node, scope = waiting.pop()
         if isinstance(node, ast.Call):
-            yield node, scope
-        yield from _calls(node, node if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) else scope)
+            found.append((node, scope))
+        inner = node if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) else scope
+        waiting += [(each, inner) for each in ast.iter_child_nodes(node)]
+    return found
 
 
 def _texts(node: ast.expr, scope: ast.AST, line: int) -> Iterator[str]:
@@ -121,7 +125,7 @@ def _errors(sources: list[Source]) -> set[str]:
     """The names of the classes of errors that tell people something."""
     bases = {
         each.name: {base.id for base in each.bases if isinstance(base, ast.Name)}
-        for _, tree in sources
+        for _, tree, _ in sources
         for each in ast.walk(tree)
         if isinstance(each, ast.ClassDef)
     }
@@ -148,11 +152,11 @@ def test_what_people_read_of_errors_and_notes_is_said(sources: list[Source]) -> 
     assert {"GraphError", "WeightsError", "ShapeError", "FileProblem", "OutOfMemory"} <= errors
     plain = [
         f"{path}:{call.lineno}: {ast.unparse(call.args[0])[:100]}"
-        for path, tree in sources
-        for call, scope in _calls(tree)
+        for path, _, calls in sources
+        for call, scope in calls
         if call.args and _tells_people(call.func, errors) and _is_plain(call.args[0], scope, call.lineno)
     ]
-    assert plain == [], 'put the words of errors and notes into say("...{value}...", value=...)'
+    assert not plain, "\n".join(('put the words of errors and notes into say("...{value}...", value=...):', *plain))
 
 
 def _tells_people(called: ast.expr, errors: set[str]) -> bool:
@@ -166,8 +170,9 @@ def test_every_sentence_has_its_words_with_values_that_there_are(path: Path, sou
     told: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
     said = [*_said(sources), *_logged(sources), *(Sentence("heddle/graph/said.py", words, set()) for words in BETWEEN)]
     lacking = sorted({f"{each.place}: {each.words}" for each in said if not told.get(each.words)})
-    assert lacking == [], f"sentences that {path.name} does not have"
-    assert sorted(set(told) - {each.words for each in said}) == [], "words for sentences that nobody says"
+    assert not lacking, "\n".join((f"{path.name} lacks", *lacking))
+    unsaid = sorted(set(told) - {each.words for each in said})
+    assert not unsaid, "\n".join((f"{path.name} has words for what nobody says", *unsaid))
     strange = [
         f"{each.words}: {place}"
         for each in said
@@ -181,8 +186,8 @@ def test_every_sentence_has_its_words_with_values_that_there_are(path: Path, sou
 @pytest.mark.parametrize("path", KINDS, ids=lambda path: path.name)
 def test_words_for_kinds_of_errors_are_for_kinds_that_there_are(path: Path, sources: list[Source]) -> None:
     told: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
-    kinds = {each.value for _, tree in sources for each in ast.walk(tree) if isinstance(each, ast.Constant)}
-    kinds |= {each.name for _, tree in sources for each in ast.walk(tree) if isinstance(each, ast.ClassDef)}
+    kinds = {each.value for _, tree, _ in sources for each in ast.walk(tree) if isinstance(each, ast.Constant)}
+    kinds |= {each.name for _, tree, _ in sources for each in ast.walk(tree) if isinstance(each, ast.ClassDef)}
     assert {name.partition(".")[0] for name in told} == {"failed", "refused"}
     assert [name for name in told if name.partition(".")[2] not in kinds] == []
     assert [name for name in told if set(PLACE.findall(told[name])) - {"words"}] == []
