@@ -78,7 +78,7 @@ def convert(
             refuse_unreadable(str(node_id), node)
         prompt = {str(node_id): dict(node) for node_id, node in document.items()}
         return Converted(prompt, missing=all_missing(prompt, missing_types(prompt, nodes)))
-    root = read_graph(document, "the workflow")
+    root = read_graph(document, say("the workflow"))
     add_unseen_links(root, document)
     definitions = Definitions(document, nodes)
     definitions.hold(root)

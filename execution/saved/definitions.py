@@ -86,7 +86,7 @@ class Definitions:
             if kind.startswith(PREFIXES) and "inputNode" not in raw:
                 self._read[kind] = read_group(name, raw, self._nodes)
             else:
-                self._read[kind] = read_graph(raw, f"the subgraph {name[:80]!r}", is_definition=True)
+                self._read[kind] = read_graph(raw, say("the subgraph {name!r}", name=name[:80]), is_definition=True)
                 add_unseen_links(self._read[kind], raw)
             self._read[kind].name = name
         return self._read[kind]

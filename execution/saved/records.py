@@ -180,7 +180,7 @@ def shown(value: Any) -> str:
     try:
         text = reprlib.repr(value)
     except ValueError:  # a number of thousands of digits, which Python does not write out
-        text = "a number without end"
+        text = say("a number without end")
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
@@ -233,7 +233,8 @@ def _refuse_damage(record: Any, title: str) -> None:
             )
         )
     for side in ("inputs", "outputs"):
-        place = f"{title}, node {record['id']} ({record['type'][:80]}), {side}"
+        words = "{title}, node {node} ({type}), {side}"
+        place = say(words, title=title, node=record["id"], type=record["type"][:80], side=side)
         for slot in objects_in(record.get(side), place):
             if not isinstance(slot.get("name"), (str, type(None))):
                 raise damage(say("{place}, name", place=place), slot["name"], say("a text"))
