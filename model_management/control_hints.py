@@ -76,8 +76,15 @@ def _at_size(hint: Tensor, px_per_cell: int, control: Control, shape: tuple[int,
     if hint.shape[-2:] == (height, width):
         return hint
     note(
-        f"the image for {control.net.name} is {hint.shape[-1]} x {hint.shape[-2]}, the picture {width} x {height}: "
-        "it is resized, and what is too much at two sides is cut"
+        say(
+            "the image for {net} is {found_width} x {found_height}, the picture {width} x {height}: "
+            "it is resized, and what is too much at two sides is cut",
+            net=control.net.name,
+            found_width=hint.shape[-1],
+            found_height=hint.shape[-2],
+            width=width,
+            height=height,
+        )
     )
     return resize(hint, width, height, "nearest-exact", "center")
 

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
-import psutil
 import torch
 
-from heddle.graph.errors import OutOfMemory
-from heddle.graph.said import listed, say
 from heddle.numerics.attention import AttentionKernel, attending_by, torch_attention
-
-_UNITS = {"bytes": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
+from model_management.running_out import as_out_of_memory
 
 
 class node_guard:
@@ -36,28 +31,6 @@ class node_guard:
         self._mode.__exit__(kind, error, trace)
         if error is None:
             return
-        if isinstance(error, torch.OutOfMemoryError):
-            free = torch.cuda.mem_get_info()[0] if torch.cuda.is_available() else None
-            raise _out_of_memory(str(error), free) from error
-        if isinstance(error, MemoryError) or (
-            isinstance(error, RuntimeError)
-            and ("not enough memory" in str(error) or "can't allocate memory" in str(error))
-        ):
-            raise _out_of_memory(str(error), psutil.virtual_memory().available) from error
-
-
-def _out_of_memory(text: str, free: int | None) -> OutOfMemory:
-    asked = _bytes_asked(text)
-    sizes = [] if asked is None else [say("{asked:,.0f} MB asked for", asked=asked / (1 << 20))]
-    sizes += [] if free is None else [say("{free:,.0f} MB free", free=free / (1 << 20))]
-    found = say(" ({sizes})", sizes=listed(sizes)) if sizes else ""
-    return OutOfMemory(
-        say("out of memory{found}; make the picture or the batch smaller, or close other programs", found=found),
-        asked=asked,
-        free=free,
-    )
-
-
-def _bytes_asked(text: str) -> int | None:
-    found = re.search(r"allocate ([\d.]+) ?(bytes|[KMGT]iB)", text)
-    return int(float(found[1]) * _UNITS[found[2]]) if found else None
+        problem = as_out_of_memory(error)
+        if problem is not None and problem is not error:
+            raise problem from error

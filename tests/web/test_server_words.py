@@ -29,6 +29,10 @@ LOGGED = {"info", "warning", "error", "exception", "critical"}
 NOT_SHOWN = {"SettingsError", "Refused", "Cancelled"}
 
 
+#: What takes part of a sentence, and in which places.
+PARTS = {"refuse": (1, 3), "_problem": (1,), "damage": (0, 2), "Unfit": (2,), "Damage": (0,)}
+
+
 class Source(NamedTuple):
     path: Path
     tree: ast.Module
@@ -151,18 +155,24 @@ def test_what_people_read_of_errors_and_notes_is_said(sources: list[Source]) -> 
     errors = _errors(sources)
     assert {"GraphError", "WeightsError", "ShapeError", "FileProblem", "OutOfMemory"} <= errors
     plain = [
-        f"{path}:{call.lineno}: {ast.unparse(call.args[0])[:100]}"
+        f"{path}:{call.lineno}: {ast.unparse(part)[:100]}"
         for path, _, calls in sources
         for call, scope in calls
-        if call.args and _tells_people(call.func, errors) and _is_plain(call.args[0], scope, call.lineno)
+        for part in _told(call, errors)
+        if _is_plain(part, scope, call.lineno)
     ]
     assert not plain, "\n".join(('put the words of errors and notes into say("...{value}...", value=...):', *plain))
 
 
-def _tells_people(called: ast.expr, errors: set[str]) -> bool:
-    return (isinstance(called, ast.Name) and called.id in errors) or (
-        isinstance(called, ast.Attribute) and called.attr == "note"
-    )
+def _told(call: ast.Call, errors: set[str]) -> list[ast.expr]:
+    """What of a call people read, if anything: words of an error or a note, parts of a sentence."""
+    called = call.func
+    name = called.id if isinstance(called, ast.Name) else called.attr if isinstance(called, ast.Attribute) else ""
+    if name in PARTS:
+        named = [word.value for word in call.keywords if word.arg == "next_step"]
+        return [*(call.args[i] for i in PARTS[name] if i < len(call.args)), *named]
+    is_told = name == "note" or (isinstance(called, ast.Name) and name in errors)
+    return call.args[:1] if is_told else []
 
 
 @pytest.mark.parametrize("path", SENTENCES, ids=lambda path: path.name)
