@@ -40,7 +40,10 @@ def conditions_for(model: Model, conditioning: Sequence[Any], run: RunFacts, nam
     Raises: GraphError or ShapeError, if an entry is none.
     """
     facts = replace(run, side=name, config=model.config, header=model.stored.header)
-    return [_condition(model, entry, facts, f"{name}, entry {number}") for number, entry in enumerate(conditioning)]
+    return [
+        _condition(model, entry, facts, say("{side}, entry {number}", side=name, number=number))
+        for number, entry in enumerate(conditioning)
+    ]
 
 
 def _condition(model: Model, entry: Any, run: RunFacts, place: str) -> Condition:

@@ -165,7 +165,7 @@ def _entry(stamp: Stamp, name: str, record: Any) -> TensorEntry:
         )
     bits = math.prod(shape) * BITS[dtype]
     if bits != (end - begin) * 8:
-        wanted = f"{bits // 8:,} bytes for {dtype} {list(shape)}"
+        wanted = say("{size:,} bytes for {dtype} {shape}", size=bits // 8, dtype=dtype, shape=list(shape))
         refuse(
             stamp,
             say(

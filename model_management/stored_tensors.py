@@ -138,10 +138,11 @@ def stamp_of(path: Path) -> Stamp:
     return Stamp(resolved, status.st_size, status.st_mtime_ns)
 
 
-def refuse(stamp: Stamp, found: str, key: str | None = None, next_step: str = "download it again") -> NoReturn:
-    """Raises: WeightsError, saying what the file is and what to do then."""
+def refuse(stamp: Stamp, found: str, key: str | None = None, next_step: str = "") -> NoReturn:
+    """Raises: WeightsError, saying what the file is and what to do then: download it again, if nothing else is said."""
+    step = next_step or say("download it again")
     raise WeightsError(
-        say("{file} is {found}; {next_step}", file=stamp.path.name, found=found, next_step=next_step),
+        say("{file} is {found}; {next_step}", file=stamp.path.name, found=found, next_step=step),
         file=stamp.path,
         key=key,
     )
