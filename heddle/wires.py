@@ -47,6 +47,8 @@ StyleModel: TypeAlias = Annotated[Any, Wire("STYLE_MODEL")]
 Gligen: TypeAlias = Annotated[Any, Wire("GLIGEN")]
 #: `model_management.photomaker.PhotoMaker`.
 PhotoMaker: TypeAlias = Annotated[Any, Wire("PHOTOMAKER")]
+#: An adapter as tensors by the names that its file would have, see `model_management.adapter_values`.
+LoraModel: TypeAlias = Annotated[Any, Wire("LORA_MODEL")]
 #: `model_management.weight_hooks.WeightHooks`: changes of weights that act where a conditioning carries them.
 Hooks: TypeAlias = Annotated[Any, Wire("HOOKS")]
 #: `heddle.samplers.keyframes.Keyframes`.

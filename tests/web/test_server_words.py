@@ -30,7 +30,7 @@ NOT_SHOWN = {"SettingsError", "Refused", "Cancelled"}
 
 
 #: What takes part of a sentence, and in which places.
-PARTS = {"refuse": (1, 3), "_problem": (1,), "damage": (0, 2), "Unfit": (2,), "Damage": (0,)}
+PARTS = {"refuse": (1, 3), "_problem": (1,), "damage": (0, 2), "Unfit": (2,), "Damage": (0,), "too_large": (2,)}
 
 
 class Source(NamedTuple):
