@@ -12,6 +12,7 @@ from heddle.graph.context import Context
 from heddle.graph.declare import Files, Hidden, Text, Wire, node
 from heddle.graph.errors import ShapeError
 from heddle.graph.results import Shown
+from heddle.graph.said import say
 from heddle.media.output_names import OutputName, plan_name
 from heddle.media.pictures import encode_png, read_picture, remaking_texts, to_bytes
 from heddle.wires import Image, Mask
@@ -94,7 +95,10 @@ def write_images(
     """
     if images.ndim != 4 or images.shape[-1] not in (1, 3, 4):
         raise ShapeError(
-            f"images of shape {list(images.shape)} cannot be written; [batch, height, width, 1, 3 or 4] is wanted",
+            say(
+                "images of shape {shape} cannot be written; [batch, height, width, 1, 3 or 4] is wanted",
+                shape=list(images.shape),
+            ),
             wanted="[B, H, W, 1 | 3 | 4]",
             got=list(images.shape),
         )
