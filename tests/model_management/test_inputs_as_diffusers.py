@@ -26,7 +26,6 @@ from model_management.stored_tensors import Header, Stamp, TensorEntry
 from model_management.written_predictions import LEVELS_TOP
 from tests.oracles import diffusers
 
-
 LATENTS = torch.zeros(2, 4, 4, 6)
 RUN = RunFacts(tuple(LATENTS.shape), LATENTS, LATENTS)
 
@@ -61,7 +60,9 @@ def test_editing_networks_are_shown_the_picture_in_the_same_units(
 def test_inpainting_networks_are_shown_mask_and_picture_as_there(family: Family) -> None:
     picture = torch.randn(2, 4, 4, 6)
     mask = torch.rand(2, 1, 4, 6).round().repeat_interleave(8, 2).repeat_interleave(8, 3)
-    parts = SimpleNamespace(vae_scale_factor=8, _encode_vae_image=lambda image, generator: picture * family.latent.scale)
+    parts = SimpleNamespace(
+        vae_scale_factor=8, _encode_vae_image=lambda image, generator: picture * family.latent.scale
+    )
     kept = torch.zeros(2, 3, 32, 48)
     wanted = diffusers().StableDiffusionInpaintPipeline.prepare_mask_latents(
         parts, mask, kept, 2, 32, 48, torch.float32, "cpu", None, False
@@ -73,7 +74,9 @@ def test_inpainting_networks_are_shown_mask_and_picture_as_there(family: Family)
 
 def test_cosxl_is_read_as_there() -> None:
     """Its published schedule: v over EDM's levels, in data of variance 1."""
-    theirs = diffusers().EDMEulerScheduler(sigma_min=0.002, sigma_max=120.0, sigma_data=1.0, prediction_type="v_prediction")
+    theirs = diffusers().EDMEulerScheduler(
+        sigma_min=0.002, sigma_max=120.0, sigma_data=1.0, prediction_type="v_prediction"
+    )
     predicts = Velocity(ContinuousEdm(0.002, 120.0))
     x, said = torch.randn(2, 4, 4, 6), torch.randn(2, 4, 4, 6)
     for sigma in map(torch.tensor, (0.002, 0.5, 14.6, 120.0)):

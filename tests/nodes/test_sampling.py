@@ -195,7 +195,9 @@ def test_playgrounds_way_is_edm_on_latents_of_its_own(opened: OpenedCheckpoint, 
 def test_a_shift_that_leaves_no_levels_apart_is_refused_at_its_node(
     opened: OpenedCheckpoint, ctx: Any, most: float, base: float, px: int
 ) -> None:
-    with pytest.raises(GraphError, match=r"max_shift: .* makes a shift of .* beyond 16 the noise levels cannot be told"):
+    with pytest.raises(
+        GraphError, match=r"max_shift: .* makes a shift of .* beyond 16 the noise levels cannot be told"
+    ):
         shift_flux(opened.model, most, base, px, px, ctx)
 
 

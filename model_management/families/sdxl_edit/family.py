@@ -33,6 +33,7 @@ def picture_to_edit(states: Tensor, more: Mapping[str, Any], run: RunFacts) -> d
     is_cosxl = run.header is not None and LEVELS_TOP in run.header
     return {name: picture * SDXL.latent.scale for name, picture in shown.items()} if is_cosxl else shown
 
+
 SDXL_EDIT = replace(
     SDXL,
     name="sdxl_edit",
