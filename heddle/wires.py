@@ -43,6 +43,8 @@ ClipVision: TypeAlias = Annotated[Any, Wire("CLIP_VISION")]
 ClipVisionOutput: TypeAlias = Annotated[Any, Wire("CLIP_VISION_OUTPUT")]
 #: `model_management.style_models.StyleModel`.
 StyleModel: TypeAlias = Annotated[Any, Wire("STYLE_MODEL")]
+#: `model_management.upscale_models.UpscaleModel`.
+UpscaleModel: TypeAlias = Annotated[Any, Wire("UPSCALE_MODEL")]
 #: `model_management.gligen.Gligen`.
 Gligen: TypeAlias = Annotated[Any, Wire("GLIGEN")]
 #: `model_management.photomaker.PhotoMaker`.

@@ -38,11 +38,15 @@ class node_guard:
         if isinstance(error, torch.OutOfMemoryError):
             free = torch.cuda.mem_get_info()[0] if torch.cuda.is_available() else None
             raise _out_of_memory(str(error), free) from error
-        if isinstance(error, MemoryError) or (
-            isinstance(error, RuntimeError)
-            and ("not enough memory" in str(error) or "can't allocate memory" in str(error))
-        ):
+        if is_out_of_memory(error):
             raise _out_of_memory(str(error), psutil.virtual_memory().available) from error
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether this is one of the various errors by which torch and Python say that memory is short."""
+    return isinstance(error, (torch.OutOfMemoryError, MemoryError, OutOfMemory)) or (
+        isinstance(error, RuntimeError) and ("not enough memory" in str(error) or "can't allocate memory" in str(error))
+    )
 
 
 def _out_of_memory(text: str, free: int | None) -> OutOfMemory:

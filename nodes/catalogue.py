@@ -43,6 +43,7 @@ from nodes.image import (
     scale,
     sizes,
     turn,
+    upscale,
 )
 from nodes.image import boxes as image_boxes
 from nodes.image import tiles as image_tiles
@@ -52,7 +53,7 @@ from nodes.latent import compositing as latent_compositing
 from nodes.latent import files as latent_files
 from nodes.latent import scale as latent_scale
 from nodes.loaders import a1111 as a1111_networks
-from nodes.loaders import adapters, checkpoints, gligen, ip_adapter, parts
+from nodes.loaders import adapters, checkpoints, gligen, ip_adapter, parts, upscalers
 from nodes.loaders import control as control_nets
 from nodes.loaders import photomaker as photomaker_models
 from nodes.loaders import styles as style_models
@@ -90,7 +91,7 @@ from nodes.utilities import lists, logic, numbers, primitives, showing, tones
 
 MODULES = (
     *(checkpoints, parts, adapters, control_nets, vision_encoders, ip_adapter, style_models, gligen),
-    photomaker_models,
+    *(photomaker_models, upscalers),
     *(texts, sdxl_texts, transformer_texts, combining, places, pictures, references, upscaling, control, vision, spans),
     *(styles, boxes, photomaker),
     *(a1111, a1111_networks),
@@ -102,7 +103,7 @@ MODULES = (
     *(latent_compositing, arithmetic, latent_batches, transform, latent_files),
     devices,
     *(merged_models, merged_texts, models_by_part, saving),
-    *(files, scale, resize, crop, turn, extend, batch, image_tiles),
+    *(files, scale, resize, crop, turn, extend, batch, image_tiles, upscale),
     *(sizes, comparing, painter, image_boxes),
     *(compositing, masks, mask_shapes, mask_files, colour, adjustments, filters, colour_transfer),
     *(text_changes, text_patterns, json_texts, text_lists, text_files, overlay),

@@ -18,12 +18,13 @@ def blur(images: Tensor, radius_px: int, sigma: float) -> Tensor:
     places = torch.linspace(-1, 1, 2 * radius_px + 1, device=images.device, dtype=images.dtype)
     weights = (-(places**2) / (2 * sigma**2)).exp()
     weights = weights / weights.sum()  # the window is the product of two such lines, so each goes for itself
-    planes = images.movedim(-1, 1)
-    height, width = planes.shape[-2:]
-    lines = planes.reshape(-1, 1, height, width)
-    lines = F.conv2d(lines[..., _mirrored(height, radius_px, images), :], weights.reshape(1, 1, -1, 1))
-    lines = F.conv2d(lines[..., _mirrored(width, radius_px, images)], weights.reshape(1, 1, 1, -1))
-    return lines.reshape(planes.shape).movedim(1, -1)
+    rows, columns = (_mirrored(length, radius_px, images) for length in images.shape[1:3])
+    result = torch.empty_like(images)
+    for at, image in enumerate(images):  # each alone, as a batch may be a film
+        planes = image.movedim(-1, 0)[:, None]
+        planes = F.conv2d(planes[..., rows, :], weights.reshape(1, 1, -1, 1))
+        result[at] = F.conv2d(planes[..., columns], weights.reshape(1, 1, 1, -1))[:, 0].movedim(0, -1)
+    return result
 
 
 def sharpen(images: Tensor, radius_px: int, sigma: float, alpha: float) -> Tensor:

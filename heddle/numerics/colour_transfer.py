@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 
 _LEVELS = 1 << 16  # that a histogram tells apart
+_TINY = 0.01  # of L*, a* and b*: a smaller spread is none that could be stretched
+_AT_ONCE = 1 << 16  # pixels: what is made of them on the way stays in the processor's own memory
 
 # sRGB's primaries in XYZ, and its white, D65. Source: IEC 61966-2-1.
 _TO_XYZ = ((0.4124564, 0.3575761, 0.1804375), (0.2126729, 0.7151522, 0.0721750), (0.0193339, 0.1191920, 0.9503041))
@@ -71,20 +73,28 @@ def _colours(images: Tensor) -> Tensor:
 
 
 def _mean_and_covariance(images: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-    """Of all Lab colours of these images; one image after the other, as a batch may be a film."""
+    """Of all Lab colours of these images."""
     count, total, products = 0, torch.zeros(3, dtype=torch.float64), torch.zeros(3, 3, dtype=torch.float64)
     for image in images:
-        lab = to_lab(image.reshape(-1, 3).cpu().double())
-        count += len(lab)
-        total += lab.sum(0)
-        products += lab.T @ lab
+        for part in image.reshape(-1, 3).split(_AT_ONCE):
+            lab = to_lab(part.cpu()).double()
+            count += len(lab)
+            total += lab.sum(0)
+            products += lab.T @ lab
     mean = total / count
     return mean, products / count - torch.outer(mean, mean)
 
 
 def _linear(matrix: Tensor, mean: Tensor, wanted_mean: Tensor) -> Change:
+    """Lab colours (x - mean) @ matrix + wanted_mean."""
+    summand = (wanted_mean - mean @ matrix).float()
+    factor = matrix.float()
+
     def change(colours: Tensor) -> Tensor:
-        return from_lab((to_lab(colours.cpu().double()) - mean) @ matrix.T + wanted_mean).to(colours)
+        parts = colours.cpu().reshape(-1, 3).split(_AT_ONCE)
+        return (
+            torch.cat([from_lab(to_lab(part) @ factor + summand) for part in parts]).reshape(colours.shape).to(colours)
+        )
 
     return change
 
@@ -103,18 +113,15 @@ def _monge_kantorovich(given: Sequence[Tensor], wanted: Sequence[Tensor]) -> Cha
     transfer: A^-1/2 (A^1/2 B A^1/2)^1/2 A^-1/2 takes the covariance A to B.
     """
     (mean, covariance), (wanted_mean, wanted_covariance) = _mean_and_covariance(given), _mean_and_covariance(wanted)
-    root = _power(covariance, 0.5)
-    undone = _power(covariance, -0.5)
+    covariance, wanted_covariance = (each + _TINY**2 * torch.eye(3) for each in (covariance, wanted_covariance))
+    root, undone = _power(covariance, 0.5), _power(covariance, -0.5)
     return _linear(undone @ _power(root @ wanted_covariance @ root, 0.5) @ undone, mean, wanted_mean)
 
 
-_TINY = 1e-4  # of L*, where there is no spread to be stretched
-
-
 def _power(matrix: Tensor, exponent: float) -> Tensor:
-    """Of a symmetric matrix without negative directions; those without any spread count as tiny."""
+    """Of a symmetric matrix without negative directions."""
     values, vectors = torch.linalg.eigh(matrix)
-    return vectors * values.clamp(min=_TINY**2) ** exponent @ vectors.T
+    return vectors * values.clamp(min=0) ** exponent @ vectors.T
 
 
 def _histogram(given: Sequence[Tensor], wanted: Sequence[Tensor]) -> Change:

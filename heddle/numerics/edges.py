@@ -23,12 +23,14 @@ def canny(grey: Tensor, low: float, high: float) -> Tensor:
         low, high: a slope above `high` is an edge, one above `low` is one if it hangs together with such.
     Returns: [B, H, W], 1 on an edge and 0 elsewhere.
     """
-    across, down = _slopes(_soft(grey.nan_to_num().float()))
-    # What is flat has a slope, too, if a tiny one: existing workflows' lines are those of this sum.
-    steep = (across**2 + down**2 + 1e-6).sqrt()
-    steep = torch.where(_is_ridge(steep, torch.atan2(down, across)), steep, 0)
-    found = [_connected(one, low, high) for one in steep.cpu().numpy()]
-    return torch.from_numpy(np.stack(found)).to(grey)
+    found = np.empty(grey.shape, np.float32)
+    for at, one in enumerate(grey):  # each alone, as a batch may be a film
+        across, down = _slopes(_soft(one.nan_to_num().float()[None]))
+        # What is flat has a slope, too, if a tiny one: existing workflows' lines are those of this sum.
+        steep = (across**2 + down**2 + 1e-6).sqrt()
+        steep = torch.where(_is_ridge(steep, torch.atan2(down, across)), steep, 0)
+        found[at] = _connected(steep[0].cpu().numpy(), low, high)
+    return torch.from_numpy(found).to(grey)
 
 
 def _soft(grey: Tensor) -> Tensor:
@@ -58,14 +60,15 @@ def _is_ridge(steep: Tensor, angle: Tensor) -> Tensor:
 
     Of two neighbours that are equally steep, as both sides of a drawn line are, the one uphill counts.
     """
-    eighth = (angle * 4 / torch.pi).round().long()
+    eighth = (angle * 4 / torch.pi).round().long() % 8
     padded = F.pad(steep, (1, 1, 1, 1))
     height, width = steep.shape[-2:]
-    around = torch.stack(
-        [padded[:, 1 + down : 1 + down + height, 1 + right : 1 + right + width] for down, right in _AROUND]
-    )
-    uphill, downhill = (around.gather(0, (eighth[None] + turn) % 8)[0] for turn in (0, 4))
-    return (steep > uphill) & (steep >= downhill)
+    is_ridge = torch.zeros_like(steep, dtype=torch.bool)
+    for turn, (down, right) in enumerate(_AROUND):
+        uphill = padded[:, 1 + down :, 1 + right :][:, :height, :width]
+        downhill = padded[:, 1 - down :, 1 - right :][:, :height, :width]
+        is_ridge |= (eighth == turn) & (steep > uphill) & (steep >= downhill)
+    return is_ridge
 
 
 def _connected(steep: NDArray[np.float32], low: float, high: float) -> NDArray[np.float32]:

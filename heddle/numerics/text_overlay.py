@@ -9,6 +9,7 @@ from itertools import islice
 import torch
 from torch import Tensor
 
+from heddle.numerics.colours import LUMA
 from heddle.numerics.lettering import Block, font_for, line_height, wrap
 
 _LEAST_PX = 4.0  # of letters: smaller ones are dots
@@ -56,19 +57,24 @@ def overlay_text(
     is_cut, lines = len(lines) > most, lines[:most]
     top = margin if position == "top" else height - margin - len(lines) * step
     block = Block(lines, font, margin, max(top, 0.0), width - margin, align)
-    stroke = max(round(size / 12), 1) if has_outline else 0
-    is_bright = 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2] > 0.5
-    result = images
-    layers = [(stroke, (0.0,) * 3 if is_bright else (1.0,) * 3)] if has_outline else []
-    for thickness, paint in (*layers, (0, colour[:3])):
-        share = torch.from_numpy(block.cover(width, height, thickness)).to(images)[..., None] * colour[3]
-        result = _painted(result, share, paint)
-    return Overlaid(result, lacking, is_cut)
+    letters = torch.from_numpy(block.cover(width, height)).to(images)[..., None]
+    covered, paint = letters, _paint(images, colour[:3]) * letters
+    if has_outline:
+        wide = torch.from_numpy(block.cover(width, height, max(round(size / 12), 1))).to(images)[..., None]
+        is_bright = _brightness(colour[:3]) > 0.5
+        around = wide * (1 - letters)
+        paint = paint + _paint(images, (0.0,) * 3 if is_bright else (1.0,) * 3) * around
+        covered = letters + around
+    share = covered * colour[3]
+    laid = torch.where(share == 0, images, images * (1 - share) + paint * colour[3])
+    return Overlaid(laid, lacking, is_cut)
 
 
-def _painted(images: Tensor, share: Tensor, paint: tuple[float, ...]) -> Tensor:
-    """[B, H, W, C] with so much of a colour in each pixel; an alpha becomes as opaque there, a grey the brightness."""
+def _paint(images: Tensor, colour: tuple[float, ...]) -> Tensor:
+    """A colour in the channels of images [..., C]: an alpha is opaque, a grey its brightness."""
     channels = images.shape[-1]
-    brightness = 0.299 * paint[0] + 0.587 * paint[1] + 0.114 * paint[2]
-    wanted = images.new_tensor([brightness] if channels < 3 else [*paint, 1.0][:channels])
-    return torch.where(share == 0, images, images * (1 - share) + wanted * share)
+    return images.new_tensor([_brightness(colour)] if channels < 3 else [*colour, 1.0][:channels])
+
+
+def _brightness(colour: tuple[float, ...]) -> float:
+    return sum(weight * value for weight, value in zip(LUMA, colour, strict=True))

@@ -75,7 +75,9 @@ A1111_FOLDERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "configs": ("models/Stable-diffusion",),
         "vae": ("models/VAE",),
         "loras": ("models/Lora", "models/LyCORIS"),
-        "upscale_models": ("models/ESRGAN", "models/RealESRGAN", "models/SwinIR"),
+        "upscale_models": (
+            *("models/ESRGAN", "models/RealESRGAN", "models/SwinIR", "models/DAT", "models/ScuNET", "models/GFPGAN"),
+        ),
         "embeddings": ("embeddings",),
         "hypernetworks": ("models/hypernetworks",),
         "controlnet": ("models/ControlNet",),

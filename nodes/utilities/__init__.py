@@ -1,1 +1,1 @@
-"""Nodes of the menu "utilities": numbers, choices, logic, lists, and values shown."""
+"""Nodes of the menu "utilities": numbers, choices, logic, lists, boxes, colours, and values shown."""
