@@ -19,6 +19,7 @@ from heddle.networks.ops import PLAIN
 from heddle.numerics.number_blocks import BLOCK_KINDS
 from model_management.family import NetPart
 from model_management.stored_tensors import Header, TensorEntry
+from model_management.stored_weight import StoredWeight
 from model_management.tensor_reading import DTYPES, open_tensors
 
 #: Called with bytes done and bytes in all while weights come in. Raising (to cancel) leaves nothing behind.
@@ -57,6 +58,11 @@ class StoredNet:
     def key(self) -> tuple[object, ...]:
         """Equal for equal nets with equal weights, also where a file was opened twice."""
         return (self.header.stamps, self.part.prefix, self.part.build, self.dtype, self.rounded_to)
+
+    @property
+    def is_lendable(self) -> bool:
+        """Its weights can be had one by one, each when it is used."""
+        return True
 
     @cached_property
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -145,11 +151,11 @@ class StoredNet:
         with torch.inference_mode(False), torch.no_grad():
             net = self.build()
             for name, weight in self._read(names, device, dtype):
-                _put(net, name, weight)
+                put_tensor(net, name, weight)
                 done_bytes += weight.nbytes
                 on_part(done_bytes, total_bytes)
             for name, buffer in net.named_buffers():
-                _put(net, name, buffer.to(device))
+                put_tensor(net, name, buffer.to(device))
         return net.eval()
 
     @contextmanager
@@ -162,11 +168,31 @@ class StoredNet:
 
             def read(name: str) -> Tensor:
                 weight = self.part.place(name).read(tensors.get_tensor, self.part.prefix)
-                entry = self.entry(name)
-                is_whole = entry.dtype in FLOATING and entry.scale is None
-                return weight if self.rounded_to is None or not is_whole else _rounded(weight, self.rounded_to)
+                if (dtype := self._rounding(name)) is None:
+                    return weight
+                return _rounded(weight, dtype).to(weight.dtype if weight.dtype.itemsize > 1 else torch.float32)
 
             yield read
+
+    @contextmanager
+    def open_stored(self) -> Iterator[Callable[[str], StoredWeight]]:
+        """The same in the form in which it is stored. What is read stays valid after the block.
+
+        Raises: WeightsError, if the file has changed since its header was read, or cannot be read.
+        """
+        with open_tensors(self.header) as tensors:
+
+            def read(name: str) -> StoredWeight:
+                weight = self.part.place(name).read_stored(tensors.get_stored, self.part.prefix)
+                dtype = self._rounding(name)
+                return weight if dtype is None else StoredWeight.plain(_rounded(weight.numbers(), dtype))
+
+            yield read
+
+    def _rounding(self, name: str) -> torch.dtype | None:
+        """What a weight's numbers are rounded to; None = they are as the file has them."""
+        entry = self.entry(name)
+        return self.rounded_to if entry.dtype in FLOATING and entry.scale is None else None
 
     def _read(self, names: Sequence[str], device: torch.device, dtype: torch.dtype) -> Iterator[tuple[str, Tensor]]:
         """Copies of the named tensors, in that order, a few of them made at once."""
@@ -184,13 +210,18 @@ class StoredNet:
 
 
 def _rounded(weight: Tensor, dtype: torch.dtype) -> Tensor:
-    """The nearest numbers of another kind, in 16 bits or more; the largest of it stand for larger ones."""
+    """The nearest numbers of another kind; the largest of it stand for larger ones."""
+    if weight.dtype is dtype:
+        return weight
     largest = torch.finfo(dtype).max
     wide = weight if weight.dtype.itemsize > 1 else weight.float()  # numbers of 8 bits know no arithmetic
-    return wide.clamp(-largest, largest).to(dtype).to(wide.dtype)
+    # Weights made in inference mode could never be trained on.
+    with torch.inference_mode(False), torch.no_grad():
+        return wide.clamp(-largest, largest).to(dtype)
 
 
-def _put(net: nn.Module, name: str, value: Tensor) -> None:
+def put_tensor(net: nn.Module, name: str, value: Tensor) -> None:
+    """Have a parameter or buffer of a net be this tensor."""
     path, _, last = name.rpartition(".")
     module = net.get_submodule(path)
     if last in module._parameters:

@@ -45,7 +45,7 @@ def load_network(
             "fp8_e4m3fn_fast",
             "fp8_e5m2",
             advanced=True,
-            tip="What numbers the weights are rounded to. For now they take as much memory as before.",
+            tip="What numbers the weights are rounded to and kept in; each is widened where it is used.",
         ),
     ],
     ctx: Context,
@@ -55,10 +55,10 @@ def load_network(
     note_unmatched([model.stored], ctx.note)
     if weight_dtype == "default":
         return model
-    ctx.note(
-        f"weights are rounded to {weight_dtype.removesuffix('_fast')}, but kept and multiplied in the type that they are "
-        "computed in: the picture is that of fp8, the memory is not"
-    )
+    if weight_dtype.endswith("_fast"):
+        ctx.note(
+            "weights are kept in fp8, but multiplied in the type that the model is computed in, which is not as fast"
+        )
     return model.rounded(_ROUNDED[weight_dtype])
 
 

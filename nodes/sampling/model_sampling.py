@@ -48,8 +48,8 @@ _DISCRETE: Mapping[str, Callable[[NoiseSchedule], Prediction]] = {
     "img_to_img_flow": TranslationFlow,
 }
 
-#: e to this power beside 1 / t - 1, which is at most 9999: all levels lie within a thousandth, and beyond it float32 soon
-#: has no numbers between them.
+#: e to this power beside 1 / t - 1, which is at most 9999: all levels lie within a thousandth, and beyond it float32
+#: soon has no numbers between them.
 MOST_SHIFT = 16
 
 #: Deviation of the latents that EDM's own networks were trained on. Source: arXiv:2206.00364, table 1.

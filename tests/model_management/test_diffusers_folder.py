@@ -111,6 +111,18 @@ def test_a_folder_with_a_transformer_gives_its_three_text_encoders_and_its_sched
     assert [each.part.name for each in opened.clip.encoders] == ["l", "g", "t5xxl"]
 
 
+def test_a_language_model_without_its_words_is_a_text_encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(text_files, "GEMMA_NAMES", {48: "gemma2_2b"})
+    whole = tiny_transformers.gemma2_tensors()
+    texts = {"text_encoder": {name.removeprefix("model."): each for name, each in whole.items()}}
+    opened = open_diffusers_folder(write_transformer(tmp_path, "lumina2", texts, {"shift": 6.0}), FAMILIES)
+    assert opened.model.family.name == "lumina2"
+    (encoder,) = opened.clip.encoders
+    assert encoder.part.name == "gemma2_2b"
+    with Weights(torch.device("cpu")).hold(encoder) as net:
+        assert all(torch.equal(weight, whole[name].float()) for name, weight in net.state_dict().items())
+
+
 def test_a_tokenizer_in_the_folder_is_its_text_encoders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(text_files, "NAMES", {64: "l"})
     monkeypatch.setattr(text_files, "T5_NAMES", {48: "t5xxl"})

@@ -13,9 +13,12 @@ import torch
 from torch import Tensor, nn
 
 from heddle.graph.errors import WeightsError
-from model_management import stored_net
+from heddle.networks.flux import FluxConfig
+from model_management import stored_net as reading
 from model_management.adapter_files import open_adapter, put_adapter
-from model_management.checkpoint import open_network
+from model_management.checkpoint import in_diffusers, open_network, stored_net
+from model_management.diffusers_transformers import places_in_diffusers
+from model_management.families.flux.family import FLUX as FLUX_FAMILY
 from model_management.families.known import FAMILIES
 from model_management.handles import Model
 from model_management.match_report import report_match
@@ -23,6 +26,7 @@ from model_management.saving import model_part, net_pieces
 from model_management.weights import Weights
 from tests.model_management import tiny
 from tests.model_management.control_oracle import packed
+from tests.model_management.test_family import header_of
 from tests.oracles import diffusers
 
 TEXT = torch.randn(2, 5, 24, generator=torch.Generator().manual_seed(1))
@@ -199,6 +203,15 @@ def test_a_network_by_diffusers_names_computes_what_diffusers_computes(tmp_path:
     torch.testing.assert_close(said(model, case), wanted, atol=2e-5 * float(wanted.abs().max()), rtol=0)
 
 
+def test_a_network_of_the_published_size_has_a_place_for_every_tensor() -> None:
+    with torch.device("meta"):
+        net = diffusers().FluxTransformer2DModel(guidance_embeds=True)
+    header = header_of({name: list(tensor.shape) for name, tensor in net.state_dict().items()})
+    stored = stored_net("network", header, in_diffusers(FLUX_FAMILY.network, places_in_diffusers(header)))
+    assert stored.used_keys == set(header.tensors)
+    assert stored.config == FluxConfig(3072, 128, 12288, 19, 38, 4096, 768)
+
+
 def test_a_network_in_several_files_is_the_same_network(tmp_path: Path) -> None:
     case = CASES["flux"]
     net = built(case)
@@ -225,7 +238,7 @@ def test_nothing_of_the_weights_is_read_to_tell_what_a_file_is(tmp_path: Path, m
     def refuse(*given: object) -> None:
         raise AssertionError("weights were read")
 
-    monkeypatch.setattr(stored_net, "open_tensors", refuse)
+    monkeypatch.setattr(reading, "open_tensors", refuse)
     assert [open_network(path, FAMILIES).family.name for path in paths] == ["flux", "sd3"]
 
 

@@ -1,5 +1,6 @@
 import shutil
 import threading
+from math import prod
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from model_management.checkpoint import OpenedCheckpoint, open_checkpoint, open_
 from model_management.families.known import FAMILIES
 from model_management.saving import model_part, net_pieces
 from model_management.stored_net import StoredNet
+from model_management.weight_sources import file_weights
 from model_management.weights import Weights
 from tests.model_management import tiny
 
@@ -91,11 +93,12 @@ def test_what_is_held_does_not_leave(opened):
             assert roles(weights) == ["network", "text"]
 
 
-def test_weights_that_cannot_fit_are_refused_with_both_sizes(opened):
+def test_weights_of_which_not_one_fits_are_refused_with_both_sizes(opened):
     weights = Weights(CPU, limit_bytes=size_of(opened.model) + 10)
     with weights.hold(opened.model), pytest.raises(OutOfMemory) as refused, weights.hold(opened.vae):
         pass
-    assert (refused.value.asked, refused.value.free) == (size_of(opened.vae), 10)
+    largest = max(4 * prod(shape) for shape in opened.vae.stored.shapes.values())
+    assert (refused.value.asked, refused.value.free) == (largest, 10)
     assert roles(weights) == ["network"]
 
 
@@ -157,13 +160,13 @@ def test_cancelling_while_weights_come_in_leaves_nothing_behind(opened):
 
 def test_many_threads_load_a_net_once(opened, monkeypatch):
     loads: list[str] = []
-    load = StoredNet.load
+    build = StoredNet.build
 
-    def counted(self, *arguments):
+    def counted(self):
         loads.append(self.role)
-        return load(self, *arguments)
+        return build(self)
 
-    monkeypatch.setattr(StoredNet, "load", counted)
+    monkeypatch.setattr(StoredNet, "build", counted)
     weights, nets, start = Weights(CPU), [], threading.Barrier(8)
 
     def use() -> None:
@@ -285,3 +288,9 @@ def test_what_a_file_has_with_a_scale_was_rounded_already(tmp_path):
     )
     with Weights(CPU).hold(model) as net:
         assert torch.equal(net.get_parameter("middle_block.1.proj_in.weight"), narrow.float() * 0.37)
+
+
+def test_what_is_rounded_is_kept_so(tmp_path, opened):
+    for stored in (opened.model.stored, opened.model.rounded(torch.float8_e4m3fn).stored):
+        kept = [weight.stored().raw.dtype for weight in file_weights(stored).values()]
+        assert set(kept) == {stored.rounded_to or torch.float16}

@@ -1,8 +1,8 @@
 """What FLUX.1's networks take beside latent and time: text, pooled text, guidance, and pictures to follow.
 
 Of a conditioning's options, read here: "pooled_output", "guidance" (None = the network is told none),
-"reference_latents", "reference_latents_method" (see `heddle.networks.reference_places`), "concat_latent_image" and "concat_mask"; latents are in the VAE's units, masks 1 = draw here.
-For an attention mask see `attention_masks.py`.
+"reference_latents", "reference_latents_method" (see `heddle.networks.reference_places`), "concat_latent_image" and
+"concat_mask"; latents are in the VAE's units, masks 1 = draw here. For an attention mask see `attention_masks.py`.
 """
 
 from __future__ import annotations
