@@ -62,13 +62,13 @@ def test_a_small_picture_is_what_the_net_alone_makes_of_it(tmp_path: Path) -> No
 
 @pytest.mark.parametrize(
     ("architecture", "limit"),
-    [("ESRGAN", 1e-6), ("Compact", 1e-6), ("SPAN", 1e-6), ("SwinIR", 1e-4), ("HAT", 1e-3), ("SCUNet", 0.02)],
+    [("ESRGAN", 1e-6), ("Compact", 1e-6), ("SPAN", 1e-6), ("SwinIR", 1e-4), ("HAT", 1e-3)],
 )
 def test_seams_are_small(architecture: str, limit: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tiles of 96 pixels against the whole: nets that look less far than the overlap's spare differ by nothing."""
-    model, image, watched = open_small(architecture, tmp_path), smooth(100, 150), Watched()
+    """Tiles of 128 pixels against the whole: nets that look less far than the overlap's spare differ by nothing."""
+    model, image, watched = open_small(architecture, tmp_path), smooth(136, 150), Watched()
     whole = run(model, image)
-    monkeypatch.setattr(upscaling, "TILE_PX", 96)
+    monkeypatch.setattr(upscaling, "TILE_PX", 128)
     tiled = run(model, image, watched)
     assert len(watched.parts) == 4 and watched.parts[-1] == (4, 4)
     assert float((tiled - whole).abs().max()) < limit
