@@ -95,6 +95,7 @@ def build_worker(settings: Settings, about_to_load: Callable[[str], None] = lamb
     from heddle.numerics.sizes import bytes_of
     from heddle.numerics.stored_values import read_value, to_bytes
     from heddle.settings.folders import Folders
+    from model_management.accelerators.torch_device import accelerator_for
     from model_management.allocator import keep_freed_memory
     from model_management.current import use as keep_ledger
     from model_management.devices import choose_device, free_memory, surroundings
@@ -104,7 +105,7 @@ def build_worker(settings: Settings, about_to_load: Callable[[str], None] = lamb
     keep_freed_memory()
     folders = Folders.from_settings(settings)
     device = choose_device(cpu_only=settings.cpu)
-    weights = Weights(device)
+    weights = Weights(device, accelerator=accelerator_for(device))
     keep_ledger(weights)
     registry = _gather_nodes(settings, folders, about_to_load)
     fingerprints = Fingerprints(folders)

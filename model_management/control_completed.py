@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from heddle.graph.errors import WeightsError
 from model_management.handles import Model
-from model_management.stored_net import OnPart, StoredNet, ignore_parts
+from model_management.stored_net import StoredNet
 from model_management.stored_tensors import TensorEntry
+from model_management.stored_weight import StoredWeight
 from model_management.tensor_reading import open_tensors
 from model_management.weight_patches import WeightPatch, open_patches
 
@@ -41,12 +41,20 @@ class DifferenceNet(StoredNet):
             if self.shapes[name] != self.base.shapes[name]:
                 raise _of_another_model(self, name, self.shapes[name], self.base, self.base.shapes[name])
 
-    def load(self, device: torch.device, dtype: torch.dtype, on_part: OnPart = ignore_parts) -> nn.Module:
-        net = super().load(device, dtype, on_part)
-        with self.base.open() as read, torch.inference_mode(False), torch.no_grad():
-            for name in self.shared:
-                net.get_parameter(name).add_(read(name).to(device, dtype))
-        return net
+    @contextmanager
+    def open(self) -> Iterator[Callable[[str], Tensor]]:
+        with super().open() as read_own, self.base.open() as read_base:
+            shared = set(self.shared)
+
+            def read(name: str) -> Tensor:
+                return read_own(name).float() + read_base(name) if name in shared else read_own(name)
+
+            yield read
+
+    @contextmanager
+    def open_stored(self) -> Iterator[Callable[[str], StoredWeight]]:
+        with self.open() as read:
+            yield lambda name: StoredWeight.plain(read(name))
 
 
 @dataclass(frozen=True)
@@ -113,6 +121,11 @@ class CompletedNet(StoredNet):
                 return weight
 
             yield read
+
+    @contextmanager
+    def open_stored(self) -> Iterator[Callable[[str], StoredWeight]]:
+        with self.open() as read:
+            yield lambda name: StoredWeight.plain(read(name))
 
     def _factors(self, name: str) -> list[str]:
         """The keys of the two narrow factors that are added to a weight, if the file has them."""

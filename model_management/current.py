@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from heddle.settings.current import current_settings
+from model_management.accelerators.torch_device import accelerator_for
 from model_management.devices import choose_device
 from model_management.weights import Weights
 
@@ -19,5 +20,6 @@ def current_weights() -> Weights:
     """The ledger; one on the best device, if nobody handed one in."""
     global _weights
     if _weights is None:
-        _weights = Weights(choose_device(cpu_only=current_settings().cpu))
+        device = choose_device(cpu_only=current_settings().cpu)
+        _weights = Weights(device, accelerator=accelerator_for(device))
     return _weights

@@ -20,6 +20,7 @@ from model_management.compiled import CompilePatch, compiled_calls
 from model_management.conditioning import FOR_CONTROLS
 from model_management.control_run import AskControls, Note, no_controls
 from model_management.handles import Model
+from model_management.lent_net import have_in_place, run_net
 from model_management.patches import (
     AttentionInputPatch,
     AttentionPatch,
@@ -28,6 +29,7 @@ from model_management.patches import (
     NetworkPatch,
     PlacesPatch,
 )
+from model_management.running_out import told_as_out_of_memory
 
 
 def denoiser_for(
@@ -96,10 +98,11 @@ def denoiser_for(
         if places is not None:
             inputs["scaling"] = places.scaling
         run = net
-        if compiling is not None and hooks == NO_HOOKS:  # hooks are made anew for each call, and so would be the code
+        # Hooks are made anew for each call, and so would be the code.
+        if compiling is not None and hooks == NO_HOOKS and have_in_place(net):
             run = partial(compiled_calls(type(net), config, compiling.backend), net)
-        with nullcontext() if kernel is None else attending_by(kernel.kernel):
-            return run(whole, timesteps.to(weight.device), **inputs).to(x)
+        with nullcontext() if kernel is None else attending_by(kernel.kernel), told_as_out_of_memory():
+            return run_net(net, lambda: run(whole, timesteps.to(weight.device), **inputs)).to(x)
 
     whole: Network = network
     for patch in model.patches_of(NetworkPatch):

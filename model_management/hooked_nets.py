@@ -13,7 +13,6 @@ from typing import Any, TypeAlias
 from torch import Tensor
 from torch.nn import Module
 
-from heddle.graph.errors import OutOfMemory
 from heddle.samplers.conditions import Call, Condition, ConditionedDenoiser
 from heddle.samplers.keyframes import KeyframeCursor, Keyframes
 from model_management.control_run import Note
@@ -126,13 +125,7 @@ class HookedNets:
 
     def _held_one(self, key: Hashable) -> ConditionedDenoiser:
         if key not in self._held:
-            try:
-                self._take(key)
-            except OutOfMemory:
-                if not self._held:
-                    raise
-                self.let_all_go()  # there is room for one state at a time: they take turns within each step
-                self._take(key)
+            self._take(key)
         return self._held[key][1]
 
     def _take(self, key: Hashable) -> None:

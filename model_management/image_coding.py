@@ -13,16 +13,20 @@ from einops import rearrange
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from heddle.graph.errors import ShapeError
+from heddle.graph.errors import OutOfMemory, ShapeError
 from heddle.networks.small_vae import SmallVaeConfig
 from heddle.networks.vae import VaeConfig
 from heddle.numerics.shared_norms import norms_as_of
 from heddle.numerics.tiles import all_tiles, blend_tiles
 from model_management.finiteness import refuse_broken_weights
 from model_management.handles import Vae
+from model_management.running_out import told_as_out_of_memory
 from model_management.weights import Weights
 
 PART_BYTES = 1 << 30  # a batch is split so that running a part takes about this much
+#: Where there is no room for a whole picture, tiles of these sizes are tried, sharing one part in so many.
+TILES_PX = (512, 256, 128)
+OVERLAP_SHARE = 8
 #: Layers of the finest scale that are in memory at once, counted in those of the second finest scale's width.
 LAYERS_AT_ONCE = 4
 
@@ -56,13 +60,18 @@ def encode_image(
     each_bytes = working_bytes(vae.config, *pixels.shape[2:])
 
     def encode(net: Any) -> Tensor:
-        latents = []
-        for part in pixels.split(max(1, PART_BYTES // each_bytes)):
-            latents.append(_encoded(net, part, vae))
-            on_part(sum(map(len, latents)), len(pixels))
-        return torch.cat(latents)
+        return _by_parts(pixels, each_bytes, lambda part: _encoded(net, part, vae), on_part)
 
-    return _exactly_if_needed(vae, weights, each_bytes, encode, note)
+    try:
+        return _exactly_if_needed(vae, weights, each_bytes, encode, note)
+    except OutOfMemory as error:
+        problem = error
+    return _in_smaller_tiles(
+        max(pixels.shape[2:]),
+        lambda tile: encode_tiled(vae, image, weights, tile, tile // OVERLAP_SHARE, on_part, note),
+        problem,
+        note,
+    )
 
 
 def decode_latent(
@@ -82,13 +91,53 @@ def decode_latent(
     each_bytes = working_bytes(vae.config, latent.shape[2] * cell, latent.shape[3] * cell)
 
     def decode(net: Any) -> Tensor:
-        pictures = []
-        for part in latent.split(max(1, PART_BYTES // each_bytes)):
-            pictures.append(_decoded(net, part))
-            on_part(sum(map(len, pictures)), len(latent))
-        return torch.cat(pictures)
+        return _by_parts(latent, each_bytes, lambda part: _decoded(net, part), on_part)
 
-    return _image(_exactly_if_needed(vae, weights, each_bytes, decode, note))
+    try:
+        return _image(_exactly_if_needed(vae, weights, each_bytes, decode, note))
+    except OutOfMemory as error:
+        problem = error
+    return _in_smaller_tiles(
+        max(latent.shape[2:]) * cell,
+        lambda tile: decode_tiled(vae, latent, weights, tile, tile // OVERLAP_SHARE, on_part, note),
+        problem,
+        note,
+    )
+
+
+def _by_parts(whole: Tensor, each_bytes: int, run: Callable[[Tensor], Tensor], on_part: OnPart) -> Tensor:
+    """What is made of a batch, a few at a time; fewer, where there is no room for as many as was thought.
+
+    Raises: OutOfMemory, if there is none for one.
+    """
+    made: list[Tensor] = []
+    done, count = 0, max(1, PART_BYTES // each_bytes)
+    while done < len(whole):
+        try:
+            with told_as_out_of_memory():
+                made.append(run(whole[done : done + count]))
+        except OutOfMemory:
+            if count == 1 or len(whole) == 1:
+                raise
+            count = max(1, min(count, len(whole) - done) // 2)
+            continue
+        done += len(made[-1])
+        on_part(done, len(whole))
+    return torch.cat(made)
+
+
+def _in_smaller_tiles(side_px: int, run: Callable[[int], Tensor], problem: OutOfMemory, note: Note) -> Tensor:
+    """What is made in tiles of the first size that there is room for. Raises: OutOfMemory, if there is for none."""
+    for tile in TILES_PX:
+        if tile >= side_px:
+            continue
+        note(f"there is no room for the whole picture at once; it is worked out in tiles of {tile} pixels")
+        try:
+            with told_as_out_of_memory():
+                return run(tile)
+        except OutOfMemory as error:
+            problem = error
+    raise problem
 
 
 def encode_tiled(

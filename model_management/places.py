@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from model_management.stored_weight import StoredWeight
+
 
 @dataclass(frozen=True)
 class Place:
@@ -48,6 +50,16 @@ class Place:
         if not self.rest:
             return self.taken(get(prefix + self.key))
         return torch.cat([get(prefix + key) for key in self.keys])
+
+    def read_stored(self, get: Callable[[str], StoredWeight], prefix: str) -> StoredWeight:
+        """The same in the form in which it is stored, if that can be kept."""
+        if not self.rest:
+            stored = get(prefix + self.key)
+            if self.shares == 1 and not self.is_turned and not self.is_flat:
+                return stored
+            if stored.kind is None and stored.scale is None:
+                return StoredWeight.plain(self.taken(stored.raw))
+        return StoredWeight.plain(self.read(lambda key: get(key).numbers(), prefix))
 
     def put(self, whole: Tensor, part: Tensor) -> None:
         """Write the net's tensor to where it lies in the file's."""

@@ -40,6 +40,10 @@ class PairedNet(StoredNet):
     decoder: StoredNet
 
     @property
+    def is_lendable(self) -> bool:
+        return False  # small, and of two files
+
+    @property
     def key(self) -> tuple[object, ...]:
         return (*super().key, *self.decoder.key)
 

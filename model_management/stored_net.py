@@ -19,6 +19,7 @@ from heddle.networks.ops import PLAIN
 from heddle.numerics.number_blocks import BLOCK_KINDS
 from model_management.family import NetPart
 from model_management.stored_tensors import Header, TensorEntry
+from model_management.stored_weight import StoredWeight
 from model_management.tensor_reading import DTYPES, open_tensors
 
 #: Called with bytes done and bytes in all while weights come in. Raising (to cancel) leaves nothing behind.
@@ -54,6 +55,11 @@ class StoredNet:
     def key(self) -> tuple[object, ...]:
         """Equal for equal nets with equal weights, also where a file was opened twice."""
         return (self.header.stamps, self.part.prefix, self.part.build, self.dtype)
+
+    @property
+    def is_lendable(self) -> bool:
+        """Its weights can be had one by one, each when it is used."""
+        return True
 
     @cached_property
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -142,11 +148,11 @@ class StoredNet:
         with torch.inference_mode(False), torch.no_grad():
             net = self.build()
             for name, weight in self._read(names, device, dtype):
-                _put(net, name, weight)
+                put_tensor(net, name, weight)
                 done_bytes += weight.nbytes
                 on_part(done_bytes, total_bytes)
             for name, buffer in net.named_buffers():
-                _put(net, name, buffer.to(device))
+                put_tensor(net, name, buffer.to(device))
         return net.eval()
 
     @contextmanager
@@ -157,6 +163,15 @@ class StoredNet:
         """
         with open_tensors(self.header) as tensors:
             yield lambda name: self.part.place(name).read(tensors.get_tensor, self.part.prefix)
+
+    @contextmanager
+    def open_stored(self) -> Iterator[Callable[[str], StoredWeight]]:
+        """The same in the form in which it is stored. What is read stays valid after the block.
+
+        Raises: WeightsError, if the file has changed since its header was read, or cannot be read.
+        """
+        with open_tensors(self.header) as tensors:
+            yield lambda name: self.part.place(name).read_stored(tensors.get_stored, self.part.prefix)
 
     def _read(self, names: Sequence[str], device: torch.device, dtype: torch.dtype) -> Iterator[tuple[str, Tensor]]:
         """Copies of the named tensors, in that order, a few of them made at once."""
@@ -173,7 +188,8 @@ class StoredNet:
                 pool.shutdown(cancel_futures=True)  # after a cancel or an error no more is read
 
 
-def _put(net: nn.Module, name: str, value: Tensor) -> None:
+def put_tensor(net: nn.Module, name: str, value: Tensor) -> None:
+    """Have a parameter or buffer of a net be this tensor."""
     path, _, last = name.rpartition(".")
     module = net.get_submodule(path)
     if last in module._parameters:

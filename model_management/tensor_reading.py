@@ -17,9 +17,10 @@ import torch
 from torch import Tensor
 
 from heddle.graph.errors import WeightsError
-from heddle.numerics.number_blocks import BLOCK_KINDS, widen_blocks
+from heddle.numerics.number_blocks import BLOCK_KINDS
 from model_management.pickled import INERT
 from model_management.stored_tensors import Header, NamedEntry, TensorEntry, refuse, stamp_of
+from model_management.stored_weight import StoredWeight
 from model_management.torch_file import TorchFile, read_torch_file
 from model_management.torch_header import is_tensor, tensor_entry
 from model_management.torch_pickle import HeldArray, Letters, StorageRef
@@ -57,6 +58,10 @@ class OpenTensors(Protocol):
         """One by its name in the header. It is not to be changed in place."""
         ...
 
+    def get_stored(self, name: str, /) -> StoredWeight:
+        """The same in the form in which it is stored."""
+        ...
+
 
 @contextmanager
 def open_tensors(header: Header) -> Iterator[OpenTensors]:
@@ -82,7 +87,7 @@ def open_tensors(header: Header) -> Iterator[OpenTensors]:
                 yield _Opened(header, lambda stored: tensors.get_tensor(stored.name))
         else:
             mapped = _map(header.path)
-            yield _Opened(header, lambda stored: _tensor(mapped, stored.entry))
+            yield _Opened(header, lambda stored: _raw(mapped, stored.entry))
     except (OSError, SafetensorError) as problem:
         raise WeightsError(f"{header.path.name} cannot be read: {problem}", file=header.path) from problem
 
@@ -108,11 +113,16 @@ class _Opened:
         self._header, self._read = header, read
 
     def get_tensor(self, name: str, /) -> Tensor:
+        return self.get_stored(name).numbers()
+
+    def get_stored(self, name: str, /) -> StoredWeight:
         entry = self._header.tensors[name]
-        stored = self._read(NamedEntry(self._header.file_names.get(name, name), entry))
-        if stored.dtype != (dtype := DTYPES.get(entry.dtype, torch.float32)):
-            stored = stored.view(dtype)  # the file calls them bytes
-        return stored if entry.scale is None else _scaled(stored, self._read(entry.scale))
+        raw = self._read(NamedEntry(self._header.file_names.get(name, name), entry))
+        kind = entry.dtype if entry.dtype in BLOCK_KINDS else None
+        if kind is None and raw.dtype != (dtype := DTYPES.get(entry.dtype, torch.float32)):
+            raw = raw.view(dtype)  # the file calls them bytes
+        scale = None if entry.scale is None else self._read(entry.scale).float()
+        return StoredWeight(raw, entry.shape, scale, kind)
 
 
 class _Joined:
@@ -125,11 +135,9 @@ class _Joined:
         name = self._file_names.get(name, name)
         return self._places[name].get_tensor(name)
 
-
-def _scaled(stored: Tensor, scale: Tensor) -> Tensor:
-    """float32: stored times the scale, one number or one for each row."""
-    scale = scale.float()
-    return stored.float() * (scale.reshape(-1, *[1] * (stored.ndim - 1)) if scale.numel() > 1 else scale.reshape(()))
+    def get_stored(self, name: str, /) -> StoredWeight:
+        name = self._file_names.get(name, name)
+        return self._places[name].get_stored(name)
 
 
 class _Content:
@@ -149,7 +157,7 @@ class _Content:
             self._bytes_left -= math.prod(entry.shape) * DTYPES[entry.dtype].itemsize
             if self._bytes_left < 0:
                 refuse(self._file.stamp, "damaged: its tensors take far more room than the file")
-            return _tensor(self._mapped, entry).clone()
+            return _raw(self._mapped, entry).clone()
         if isinstance(value, dict):
             return {
                 key: self.value(key if isinstance(key, str) else name, each, depth + 1) for key, each in value.items()
@@ -167,15 +175,19 @@ def _map(path: Path) -> mmap.mmap:
         return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)  # torch warns of memory that cannot be written
 
 
-def _tensor(mapped: mmap.mmap, entry: TensorEntry) -> Tensor:
-    dtype = DTYPES.get(entry.dtype, torch.float32)
+def _raw(mapped: mmap.mmap, entry: TensorEntry) -> Tensor:
+    """Numbers in the tensor's layout, or the bytes of its blocks."""
+    is_blocks = entry.dtype in BLOCK_KINDS
+    dtype = torch.uint8 if is_blocks else DTYPES.get(entry.dtype, torch.float32)
     if entry.begin == entry.end:
-        return torch.empty(entry.shape, dtype=dtype)
+        return torch.empty((0,) if is_blocks else entry.shape, dtype=dtype)
     if entry.held is not None:
         raw = torch.frombuffer(bytearray(entry.held), dtype=torch.uint8)
     else:
         raw = torch.frombuffer(mapped, dtype=torch.uint8, count=entry.end - entry.begin, offset=entry.begin)
-        if entry.begin % dtype.itemsize and entry.dtype in DTYPES:
+        if entry.begin % dtype.itemsize:
             raw = raw.clone()  # numbers of several bytes must lie at a multiple of their size
-    numbers = widen_blocks(entry.dtype, raw) if entry.dtype in BLOCK_KINDS else raw.view(dtype)
+    if is_blocks:
+        return raw
+    numbers = raw.view(dtype)
     return numbers.view(entry.shape) if entry.strides is None else numbers.as_strided(entry.shape, entry.strides)

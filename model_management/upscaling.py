@@ -19,7 +19,7 @@ from heddle.numerics.tiles import all_tiles, blend_tiles, even_tile
 from model_management.allocator import give_back
 from model_management.devices import free_memory
 from model_management.finiteness import refuse_broken_weights
-from model_management.guards import is_out_of_memory
+from model_management.running_out import as_out_of_memory
 from model_management.upscale_models import UpscaleModel, UpscalerConfig
 from model_management.weights import Weights
 
@@ -162,15 +162,15 @@ def _run(
         while len(made) < len(planes):
             picture, mask = (None if each is None else each[len(made) : len(made) + 1] for each in (planes, masks))
             assert picture is not None
-            trouble: BaseException | None = None
+            trouble: OutOfMemory | None = None
             try:
                 progress = _Progress(on_part, len(made), len(planes))
                 made.append(_run_tiled(net, config, picture, mask, tile_px, progress))
             except (RuntimeError, MemoryError, OutOfMemory) as error:
-                if not is_out_of_memory(error):
+                trouble = as_out_of_memory(error)
+                if trouble is None:
                     raise
-                trouble = error.with_traceback(None)  # whose frames hold on to the memory
-            if trouble is not None:
+            if trouble is not None:  # outside of the handler: its traceback would hold what was computed so far
                 tile_px = min(tile_px, max(height, width)) // 2
                 if tile_px < max(LEAST_TILE_PX, config.least_px) or config.tiling == "INTERNAL":
                     raise trouble

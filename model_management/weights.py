@@ -3,21 +3,41 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, NoReturn, Protocol, TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from heddle.graph.errors import OutOfMemory
+from heddle.networks.ops import LentTensor
+from model_management.accelerators.accelerator import Accelerator
 from model_management.allocator import give_back
+from model_management.host_lending import HostLoan
+from model_management.lent_net import build_lent, replace_weight, run_by, run_directly
+from model_management.read_ahead import read_ahead
+from model_management.running_out import bytes_asked
 from model_management.stored_net import OnPart, StoredNet, ignore_parts
+from model_management.stored_weight import widened_bytes
+from model_management.streaming import Streamed
 from model_management.weight_patches import WeightPatch, change_weights, changed_numel, share_weights
+from model_management.weight_sources import ChangedWeight, FileWeight, WeightSource, changed_sources, file_weights
 
 T = TypeVar("T")
+
+#: Weights smaller than this are in place as long as their net is: they are many, and take little together.
+SMALL_BYTES = 64 << 10
+
+
+class Keeps(Enum):
+    """How much of a net stays on the device."""
+
+    AS_FITS = "as fits"
+    NOTHING = "nothing"
 
 
 class Handle(Protocol):
@@ -29,11 +49,14 @@ class Handle(Protocol):
     def weight_patches(self) -> tuple[WeightPatch, ...]: ...
 
 
-@dataclass
+@dataclass(eq=False)
 class Resident:
-    """A net on the device. `size_bytes` counts its weights, `working_bytes` what its holders asked for beside them.
+    """A net that is lent. `working_bytes` is what its holders asked for beside its weights.
 
+    size_bytes: of its own weights on the device, where they are all there; else `streamed` knows.
     base: the net without changes, of which this one has all weights but those it counts; it stays as long as this does.
+    streamed: its weights, on a device that they are brought to.
+    in_place_bytes: of weights that are there whatever happens, beside those that stream.
     """
 
     stored: StoredNet
@@ -42,6 +65,16 @@ class Resident:
     holders: int = 0
     working_bytes: int = 0
     base: Resident | None = None
+    sources: dict[str, FileWeight] = field(default_factory=dict)
+    streamed: Streamed | None = None
+    in_place_bytes: int = 0
+
+    @property
+    def device_bytes(self) -> int:
+        """What its weights take there now, less what its base has."""
+        if self.streamed is None:
+            return self.size_bytes
+        return self.in_place_bytes + (0 if self.base is not None else self.streamed.books.device_bytes)
 
 
 class Weights:
@@ -51,19 +84,29 @@ class Weights:
         device: where the weights go.
         limit_bytes: how much weights and their working memory may take together; None = no limit.
         has_bfloat16: whether the device computes in bfloat16; None = ask it when the first net comes.
+        accelerator: the device, where weights are to be brought to it and may have to take turns there.
+        keeps: how much of a net stays there, if there is room.
     """
 
     def __init__(
-        self, device: torch.device, *, limit_bytes: int | None = None, has_bfloat16: bool | None = None
+        self,
+        device: torch.device,
+        *,
+        limit_bytes: int | None = None,
+        has_bfloat16: bool | None = None,
+        accelerator: Accelerator | None = None,
+        keeps: Keeps = Keeps.AS_FITS,
     ) -> None:
         self.device = device
+        self.accelerator = accelerator
+        self.keeps = keeps
         self.limit_bytes = limit_bytes
         self._has_bfloat16 = has_bfloat16
         # By the stored net's key and those of its patches, least recently used first.
         self._residents: dict[tuple[object, ...], Resident] = {}
         self._worked_out: dict[tuple[object, ...], Any] = {}  # by the stored net's key and a word
         self._working_out = threading.RLock()
-        self._books = threading.Lock()  # held for moments, so that a report never waits for a disk
+        self.lock = threading.RLock()  # held for moments, so that a report never waits for a disk
         self._loading = threading.Lock()  # held while weights come in: one file is read at a time, and never twice
         # Of nets that are to stay off the device. What they take there does not count against its limit.
         self._on_cpu = None if device.type == "cpu" else Weights(torch.device("cpu"))
@@ -71,15 +114,15 @@ class Weights:
     @property
     def resident_bytes(self) -> int:
         """Bytes of all weights on the device now."""
-        with self._books:
-            return sum(resident.size_bytes for resident in self._residents.values())
+        with self.lock:
+            return sum(resident.device_bytes for resident in self._residents.values())
 
     @property
     def residents(self) -> list[tuple[str, str, int]]:
         """What is on the device, least recently used first: file name, role in it, bytes."""
-        with self._books:
+        with self.lock:
             return [
-                (resident.stored.header.path.name, resident.stored.role, resident.size_bytes)
+                (resident.stored.header.path.name, resident.stored.role, resident.device_bytes)
                 for resident in self._residents.values()
             ]
 
@@ -87,7 +130,7 @@ class Weights:
     def resident_files(self) -> set[Path]:
         """The files of which something is on the device, or on the CPU beside it."""
         beside = set() if self._on_cpu is None else self._on_cpu.resident_files
-        with self._books:
+        with self.lock:
             return beside | {resident.stored.header.path for resident in self._residents.values()}
 
     @contextmanager
@@ -110,7 +153,7 @@ class Weights:
         try:
             yield resident.net
         finally:
-            with self._books:
+            with self.lock:
                 resident.holders -= 1
                 resident.working_bytes -= working_bytes
 
@@ -156,55 +199,229 @@ class Weights:
 
     def _take(self, stored: StoredNet, patches: Sequence[WeightPatch], working_bytes: int, on_part: OnPart) -> Resident:
         key = _key(stored, patches)
-        with self._books:
+        with self.lock:
             resident = self._residents.pop(key, None)
             if resident is not None:
                 self._residents[key] = resident  # last in line to leave
                 resident.holders += 1
                 resident.working_bytes += working_bytes
         if resident is not None:
-            self._make_room(0)
+            if resident.streamed is None:
+                self._make_room(0)
+            elif resident.holders == 1:
+                self._begin_streaming(resident, ignore_parts)
             return resident
         if patches:
             self._release_changed(stored)
-            resident = self._change(stored, patches, working_bytes, on_part)
+        if not stored.is_lendable or (self.accelerator is None and self.device.type != "cpu"):
+            resident = self._load_whole(stored, patches, working_bytes, on_part)
+        elif self.accelerator is not None:
+            resident = self._stream(stored, patches, on_part)
         else:
-            dtype = self.compute_dtype(stored)
-            size_bytes = stored.numel * dtype.itemsize
-            self._make_room(size_bytes + working_bytes, needed=size_bytes)
-            resident = Resident(stored, stored.load(self.device, dtype, on_part), size_bytes)
+            resident = self._map(stored, patches, working_bytes, on_part)
         resident.holders, resident.working_bytes = 1, working_bytes
-        with self._books:
+        with self.lock:
             self._residents[key] = resident
         return resident
 
-    def _change(
+    def _load_whole(
         self, stored: StoredNet, patches: Sequence[WeightPatch], working_bytes: int, on_part: OnPart
     ) -> Resident:
-        """A net with changed weights; it shares the others with the unchanged one where there is room for both."""
+        """A copy of the file's weights."""
         dtype = self.compute_dtype(stored)
-        whole_bytes = stored.numel * dtype.itemsize
-        own_bytes = changed_numel(stored, patches) * dtype.itemsize
-        limit = self.limit_bytes
-        if own_bytes == whole_bytes or (limit is not None and whole_bytes + own_bytes + working_bytes > limit):
-            self._make_room(whole_bytes + working_bytes, needed=whole_bytes)
-            net = stored.load(self.device, dtype, on_part)
-            change_weights(net, stored, patches, on_part)
-            return Resident(stored, net, whole_bytes)
+        size_bytes = stored.numel * dtype.itemsize
+        self._make_room(size_bytes + working_bytes, needed=size_bytes)
+        net = stored.load(self.device, dtype, on_part)
+        change_weights(net, stored, patches, on_part)
+        return Resident(stored, net, size_bytes)
+
+    def _map(self, stored: StoredNet, patches: Sequence[WeightPatch], working_bytes: int, on_part: OnPart) -> Resident:
+        """A net whose weights are used where they lie in the file, or widened at each use until they may stay."""
+        dtype = self.compute_dtype(stored)
+        if patches:
+            return self._map_changed(stored, patches, dtype, working_bytes, on_part)
+        sources = file_weights(stored)
+        granted = self._grant(stored.numel * dtype.itemsize, working_bytes, _largest(sources.values(), dtype))
+        read_ahead(stored, on_part)
+        may_keep = _Allowance(granted if self.limit_bytes is not None else None)
+
+        def lend(name: str) -> LentTensor | None:
+            is_in_place = sources[name].nbytes < SMALL_BYTES or sources[name].stored().is_ready(dtype)
+            return None if is_in_place else HostLoan(sources[name], dtype, may_keep)
+
+        weights = {name: source.stored() for name, source in sources.items()}
+        net = build_lent(stored, weights, lend, self.device, dtype)
+        on_part(granted, granted)
+        return Resident(stored, net, granted, sources=sources)
+
+    def _map_changed(
+        self,
+        stored: StoredNet,
+        patches: Sequence[WeightPatch],
+        dtype: torch.dtype,
+        working_bytes: int,
+        on_part: OnPart,
+    ) -> Resident:
+        """A net with changed weights, which shares all others with the unchanged one."""
         base = self._take(stored, (), 0, on_part)
         try:
-            self._make_room(own_bytes + working_bytes, needed=own_bytes)
+            wanted = changed_numel(stored, patches) * dtype.itemsize
+            granted = self._grant(wanted, working_bytes, 0)
+            may_keep = _Allowance(granted if self.limit_bytes is not None else None)
+            changed = changed_sources(base.sources, stored, patches, dtype, may_keep, on_part)
             net = share_weights(base.net)
-            change_weights(net, stored, patches, on_part)
+            for name, source in changed.items():
+                if isinstance(source, ChangedWeight):
+                    replace_weight(net, name, source.kept, HostLoan(source, dtype, never))
         except BaseException:
-            with self._books:
+            with self.lock:
                 base.holders -= 1
             raise
-        return Resident(stored, net, own_bytes, base=base)
+        return Resident(stored, net, granted, base=base, sources=base.sources)
+
+    def _grant(self, wanted: int, working_bytes: int, least: int) -> int:
+        """How much of what is wanted a net may take, after others left.
+
+        Raises: OutOfMemory, if that is less than one use of its largest weight needs.
+        """
+        self._make_room(wanted + working_bytes)
+        if self.limit_bytes is None:
+            return wanted
+        with self.lock:
+            free = self.limit_bytes - sum(resident.device_bytes for resident in self._residents.values())
+        if wanted > free and least > free:
+            self._refuse(least, free)
+        return max(0, min(wanted, free))
+
+    def _stream(self, stored: StoredNet, patches: Sequence[WeightPatch], on_part: OnPart) -> Resident:
+        """A net whose weights are brought to the device."""
+        assert self.accelerator is not None
+        accelerator, dtype = self.accelerator, self.compute_dtype(stored)
+        base = self._take(stored, (), 0, ignore_parts) if patches else None
+        try:
+            own = file_weights(stored) if base is None else base.sources
+            sources: dict[str, WeightSource] = dict(own)
+            if patches:
+                sources = changed_sources(own, stored, patches, dtype, _Allowance(None), on_part)
+            large = {name: source for name, source in sources.items() if source.nbytes >= SMALL_BYTES}
+            streamed = Streamed(
+                large, dtype, accelerator, self, base=base.streamed if base else None, most_bytes=self._most_bytes
+            )
+            if streamed.largest_bytes > accelerator.total_bytes():
+                self._refuse(streamed.largest_bytes, accelerator.total_bytes())
+            before = accelerator.used_bytes()
+            weights = {name: source.stored() for name, source in sources.items()}
+
+            def build() -> nn.Module:
+                return build_lent(
+                    stored, weights, lambda name: streamed.loans.get(name), self.device, dtype, self._bring
+                )
+
+            net = self._with_room(build, streamed)
+            resident = Resident(
+                stored, net, 0, base=base, sources=own, streamed=streamed,
+                in_place_bytes=accelerator.used_bytes() - before,
+            )  # fmt: skip
+            run_by(net, streamed.run)
+            self._begin_streaming(resident, on_part)
+        except BaseException:
+            if base is not None:
+                with self.lock:
+                    base.holders -= 1
+            raise
+        return resident
+
+    def _begin_streaming(self, resident: Resident, on_part: OnPart) -> None:
+        """Before a net's first run: have it whole on the device, if it fits beside what is held."""
+        streamed, accelerator = resident.streamed, self.accelerator
+        assert streamed is not None and accelerator is not None
+        streamed.forget()
+        if self.keeps is Keeps.NOTHING:
+            return
+        wanted = streamed.whole_bytes - streamed.books.device_bytes
+        reserve = max(resident.working_bytes, streamed.reserve_bytes)
+        lacking = wanted + reserve - (accelerator.total_bytes() - accelerator.used_bytes())
+        if lacking > 0:
+            self.make_leave(streamed, lacking)
+            lacking = wanted + reserve - (accelerator.total_bytes() - accelerator.used_bytes())
+        if lacking <= 0:
+            try:
+                streamed.bring_all(on_part)
+            except torch.OutOfMemoryError:
+                return  # there is less room than was thought: they come when they are used
+            streamed.settle(resident.net)
+
+    def _with_room(self, make: Callable[[], T], streamed: Streamed) -> T:
+        """What is made on the device; once more after others left, if there was no room.
+
+        Raises: OutOfMemory, if there is none then.
+        """
+        asked = None
+        for _ in range(2):
+            try:
+                return make()
+            except torch.OutOfMemoryError as error:
+                asked = bytes_asked(str(error))
+            self.make_leave(streamed, asked or 1)
+        assert self.accelerator is not None
+        raise OutOfMemory(
+            "out of memory: there is no room for the weights that are always there; raise the limit",
+            asked=asked,
+            free=self.accelerator.total_bytes() - self.accelerator.used_bytes(),
+        )
+
+    @property
+    def _most_bytes(self) -> int | None:
+        return 0 if self.keeps is Keeps.NOTHING else None
+
+    def _bring(self, tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        assert self.accelerator is not None
+        return self.accelerator.bring(tensors).take()
+
+    def others_bytes(self, streamed: Streamed, /) -> int:
+        """What other nets' weights take on the device, see `Neighbours`."""
+        with self.lock:
+            total = sum(resident.device_bytes for resident in self._residents.values())
+            own = any(
+                each.streamed is not None and each.streamed.books is streamed.books for each in self._residents.values()
+            )
+        return total - (streamed.books.device_bytes if own else 0)
+
+    def make_leave(self, streamed: Streamed, wanted_bytes: int, /) -> int:
+        """Let other nets' weights leave the device: first all of those that nobody holds, see `Neighbours`."""
+        assert self.accelerator is not None
+        before = self.accelerator.used_bytes()
+
+        def freed() -> int:
+            assert self.accelerator is not None
+            return before - self.accelerator.used_bytes()
+
+        with self.lock:
+            for key, resident in list(self._residents.items()):
+                if freed() >= wanted_bytes:
+                    break
+                if resident.holders == 0 and key in self._residents and resident.streamed is not streamed:
+                    self._drop(key)
+            for resident in self._residents.values():
+                other = resident.streamed
+                if freed() >= wanted_bytes:
+                    break
+                if other is not None and other.books is not streamed.books:
+                    other.let_go(wanted_bytes - freed())
+        self.accelerator.give_back()
+        return freed()
+
+    def _refuse(self, needed: int, free: int) -> NoReturn:
+        raise OutOfMemory(
+            f"one use of a weight takes {needed / 1e6:,.0f} MB, but {max(0, free) / 1e6:,.0f} MB are free for weights; "
+            "use a smaller model or raise the limit",
+            asked=needed,
+            free=max(0, free),
+        )
 
     def _release_changed(self, stored: StoredNet) -> None:
         """Let go of a net's other changed states that nobody holds: each try of a strength would leave one."""
-        with self._books:
+        with self.lock:
             for key, resident in list(self._residents.items()):
                 if resident.stored.key == stored.key != key and resident.holders == 0:
                     self._drop(key)
@@ -218,8 +435,8 @@ class Weights:
             return
         limit = self.limit_bytes
         self._release(lambda: self._used() + wanted > limit)
-        with self._books:
-            used = sum(resident.size_bytes for resident in self._residents.values())
+        with self.lock:
+            used = sum(resident.device_bytes for resident in self._residents.values())
         if needed and used + needed > limit:
             raise OutOfMemory(
                 f"the weights take {needed / 1e6:,.0f} MB, but of the {limit / 1e6:,.0f} MB for weights "
@@ -229,11 +446,11 @@ class Weights:
             )
 
     def _used(self) -> int:
-        return sum(resident.size_bytes + resident.working_bytes for resident in self._residents.values())
+        return sum(resident.device_bytes + resident.working_bytes for resident in self._residents.values())
 
     def _release(self, goes_on: Any) -> int:
         freed = 0
-        with self._books:
+        with self.lock:
             while goes_on():
                 # Anew each time: what shared another's weights may have been all that kept those.
                 key = next((key for key, resident in self._residents.items() if resident.holders == 0), None)
@@ -248,7 +465,38 @@ class Weights:
         resident = self._residents.pop(key)
         if resident.base is not None:
             resident.base.holders -= 1
-        return resident.size_bytes
+        freed = resident.device_bytes
+        if resident.streamed is not None:
+            run_directly(resident.net)
+            resident.streamed.unsettle()
+            if resident.base is None:
+                resident.streamed.let_go(resident.streamed.books.device_bytes)
+        return freed
+
+
+class _Allowance:
+    """Allows so many bytes in all, None = any number."""
+
+    def __init__(self, most_bytes: int | None) -> None:
+        self._left = most_bytes
+
+    def __call__(self, nbytes: int) -> bool:
+        if self._left is None:
+            return True
+        if nbytes > self._left:
+            return False
+        self._left -= nbytes
+        return True
+
+
+def never(nbytes: int) -> bool:
+    """Allows nothing."""
+    return False
+
+
+def _largest(sources: Iterable[WeightSource], dtype: torch.dtype) -> int:
+    """The most that one use of a weight needs beside its file."""
+    return max((widened_bytes(source.stored(), dtype) for source in sources), default=0)
 
 
 def _key(stored: StoredNet, patches: Sequence[WeightPatch]) -> tuple[object, ...]:

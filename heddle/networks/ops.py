@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 from torch import Tensor, nn
 
@@ -23,11 +25,61 @@ class Ops:
     RMSNorm: type[nn.RMSNorm]
 
 
-class _Unfilled:
-    """Leaves new parameters as they come: a file will fill them, drawing random numbers first would be wasted."""
+class LentTensor(Protocol):
+    """A weight that is brought to where it is used, each time it is."""
+
+    @property
+    def name(self) -> Tensor:
+        """A tensor that is the same object as long as the weight is the same."""
+        ...
+
+    def lend(self) -> Tensor:
+        """The weight, in place. It may leave again once nobody has it any more."""
+        ...
+
+
+class _Unfilled(nn.Module):
+    """Leaves new parameters as they come: a file will fill them, drawing random numbers first would be wasted.
+
+    lent: parameters that lie elsewhere, by name, for those of the same name here, which only say shape, dtype and
+        device. None in a net that has all its weights.
+    """
+
+    lent: Mapping[str, LentTensor] | None = None
 
     def reset_parameters(self) -> None:
         return
+
+    def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
+        super()._save_to_state_dict(destination, prefix, keep_vars)
+        for name, lender in (self.lent or {}).items():
+            destination[prefix + name] = lender.lend()
+
+    def __getattr__(self, name: str) -> Any:
+        lent = self.lent
+        if lent is not None and name in lent:
+            return lent[name].lend()
+        return super().__getattr__(name)
+
+
+def stands_for(layer: nn.Module, name: str = "weight") -> Tensor:
+    """A tensor that is the same object as long as a layer's weight is: not itself, where that lies elsewhere."""
+    lent: Mapping[str, LentTensor] | None = getattr(layer, "lent", None)
+    return lent[name].name if lent and name in lent else getattr(layer, name)
+
+
+def can_be_lent(layer: nn.Module) -> bool:
+    """The layer's weights may lie elsewhere."""
+    return isinstance(layer, _Unfilled)
+
+
+def lendable(net: nn.Module) -> Iterator[tuple[str, _Unfilled, str]]:
+    """The parameters that may lie elsewhere: name in the net, the layer, name in the layer."""
+    for path, layer in net.named_modules():
+        if isinstance(layer, _Unfilled):
+            for name, parameter in layer._parameters.items():
+                if parameter is not None:
+                    yield f"{path}.{name}" if path else name, layer, name
 
 
 class _UnfilledLinear(_Unfilled, nn.Linear):

@@ -18,7 +18,7 @@ from torch.nn.functional import interpolate
 
 from heddle.graph.errors import ShapeError
 from heddle.networks.hooks import NO_HOOKS, AttentionPlace, Hooks, StagePlace, on_grid, place_named, stage_named
-from heddle.networks.ops import AddingBlock, Ops
+from heddle.networks.ops import AddingBlock, Ops, stands_for
 from heddle.networks.residuals import Residuals, add_part
 from heddle.numerics.attention import attend
 from heddle.numerics.layers import conv2d_of_doubled, gated_gelu
@@ -184,8 +184,8 @@ class CrossAttention(nn.Module):
         """Keys and values. Those of a text are the same in every step."""
         if keys_of is x or values_of is x:
             return self.to_k(keys_of), self.to_v(values_of)
-        k = self.known((keys_of, self.to_k.weight), lambda: self.to_k(keys_of))
-        return k, self.known((values_of, self.to_v.weight), lambda: self.to_v(values_of))
+        k = self.known((keys_of, stands_for(self.to_k)), lambda: self.to_k(keys_of))
+        return k, self.known((values_of, stands_for(self.to_v)), lambda: self.to_v(values_of))
 
 
 class GatedGelu(nn.Module):

@@ -8,13 +8,14 @@ position, the mean of the guesses under those of its conditions that reach there
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeAlias
 
 import torch
 from torch import Tensor
 
+from heddle.graph.errors import OutOfMemory
 from heddle.samplers.fitting import fit_batch
 from heddle.samplers.predictions import Prediction
 
@@ -224,6 +225,30 @@ def condition_sides(
             _Part(name, one, x, known, net_of(one.weight_hooks, level), rest) for one in counting if one.is_default
         ]
 
+    are_apart = False  # there is no room for parts side by side
+
+    def answers(
+        parts: Sequence[_Part], sigma: Tensor, level: float, change: ChangeCall | None
+    ) -> Iterator[tuple[list[_Part], Sequence[Tensor]]]:
+        nonlocal are_apart
+        waiting = _batches(parts)
+        while waiting:
+            batch = waiting.pop(0)
+            if are_apart and len(batch) > 1:
+                waiting = [[part] for part in batch] + waiting
+                continue
+            call = _join(batch, level, known)
+            call = call if change is None else change(call)
+            latents = torch.cat([part.latent for part in batch])
+            try:
+                cleans = denoise(latents, sigma, call).chunk(len(batch))
+            except OutOfMemory:
+                if len(batch) == 1:
+                    raise
+                are_apart, waiting = True, [batch, *waiting]
+                continue
+            yield batch, cleans
+
     def guess(x: Tensor, sigma: Tensor, names: Sequence[str], /, change: ChangeCall | None = None) -> dict[str, Tensor]:
         level = float(sigma)
         gained = _gained(whole, names, level)
@@ -234,11 +259,8 @@ def condition_sides(
         sums = {name: torch.zeros_like(x) for name in asked}
         weights = {name: torch.zeros_like(x[:, :1]) for name in asked}
         gains = {name: torch.zeros_like(x[:, :1]) for name in gained}
-        for batch in _batches(parts):
-            call = _join(batch, level, known)
-            call = call if change is None else change(call)
-            latents = torch.cat([part.latent for part in batch])
-            for part, clean in zip(batch, denoise(latents, sigma, call).chunk(len(batch)), strict=True):
+        for batch, cleans in answers(parts, sigma, level, change):
+            for part, clean in zip(batch, cleans, strict=True):
                 part.put(clean, sums[part.side], weights[part.side], gains.get(part.side))
         if gaps is not None:
             for name in asked:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -78,8 +77,9 @@ def test_a_picture_that_is_its_own_reference_is_left_alone(
 def test_a_network_in_half_precision_is_given_its_own_dtype(model: Model, weights: Weights) -> None:
     put = put_reference(Reference(LATENT, "attention and adain", seed=5), model)
     x, call = noisy(model, 6), call_at(float(SIGMA))
-    with torch.inference_mode(), weights.hold(model) as net:
-        found = denoiser_for(put, deepcopy(net).bfloat16())(x, SIGMA, call)
+    narrow = replace(model, stored=replace(model.stored, dtype=torch.bfloat16))
+    with torch.inference_mode(), weights.hold(narrow) as net:
+        found = denoiser_for(put, net)(x, SIGMA, call)
     assert found.dtype == torch.float32
     torch.testing.assert_close(found, clean(put, weights, x), rtol=0.1, atol=0.1)
 

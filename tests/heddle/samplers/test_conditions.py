@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from heddle.graph.errors import OutOfMemory
 from heddle.samplers.conditions import (
     Area,
     Call,
@@ -62,6 +63,31 @@ def test_conditions_of_both_sides_go_through_the_network_as_one_batch() -> None:
     assert recorder.calls[0].sides == ("positive", "positive", "negative", "negative")
     assert torch.equal(clean["positive"], torch.full((2, 4, 2, 2), 3.0))
     assert torch.equal(clean["negative"], torch.full((2, 4, 2, 2), 1.0))
+
+
+class Crowded(Recorder):
+    """Has room for so many latents at once."""
+
+    def __init__(self, room: int) -> None:
+        super().__init__()
+        self.room, self.refused = room, 0
+
+    def __call__(self, x: Tensor, sigma: Tensor, call: Call, /) -> Tensor:
+        if len(x) > self.room:
+            self.refused += 1
+            raise OutOfMemory("no room")
+        return super().__call__(x, sigma, call)
+
+
+def test_without_room_for_both_sides_at_once_they_run_one_after_the_other_from_then_on() -> None:
+    crowded = Crowded(room=2)
+    sides = condition_sides(crowded, {"positive": [text(3.0)], "negative": [text(1.0)]})
+    for _ in range(3):
+        clean = sides(torch.zeros(2, 4, 2, 2), SIGMA, ["positive", "negative"])
+        assert float(clean["positive"].mean()) == 3.0 and float(clean["negative"].mean()) == 1.0
+    assert crowded.refused == 1 and crowded.shapes == [(2, 4, 2, 2)] * 6
+    with pytest.raises(OutOfMemory):
+        condition_sides(Crowded(room=1), {"positive": [text(3.0)]})(torch.zeros(2, 4, 2, 2), SIGMA, ["positive"])
 
 
 def test_a_side_that_is_not_asked_for_is_not_evaluated() -> None:

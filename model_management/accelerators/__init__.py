@@ -1,0 +1,1 @@
+"""Devices with memory of their own, behind one small interface: a real one, and one that is only counted."""

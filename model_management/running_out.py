@@ -1,0 +1,62 @@
+"""The various errors by which torch and Python say that memory is used up, as one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psutil
+import torch
+
+from heddle.graph.errors import OutOfMemory
+
+_UNITS = {"bytes": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
+
+
+def as_out_of_memory(error: BaseException) -> OutOfMemory | None:
+    """The error that says what was asked for and what is free; None, if this one is about something else."""
+    if isinstance(error, OutOfMemory):
+        return error
+    if isinstance(error, torch.OutOfMemoryError):
+        return _out_of_memory(str(error), torch.cuda.mem_get_info()[0] if torch.cuda.is_available() else None)
+    if isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and ("not enough memory" in str(error) or "can't allocate memory" in str(error))
+    ):
+        return _out_of_memory(str(error), psutil.virtual_memory().available)
+    return None
+
+
+@contextmanager
+def told_as_out_of_memory() -> Iterator[None]:
+    """Raises: OutOfMemory, in place of other errors that mean it."""
+    problem: OutOfMemory | None = None
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        problem = as_out_of_memory(error)
+        if problem is None:
+            raise
+    if problem is not None:
+        raise problem  # outside of the handler: its traceback would hold what was computed so far
+
+
+def bytes_asked(text: str) -> int | None:
+    """What an error of torch says that was asked for."""
+    found = re.search(r"allocate ([\d.]+) ?(bytes|[KMGT]iB)", text)
+    return int(float(found[1]) * _UNITS[found[2]]) if found else None
+
+
+def _out_of_memory(text: str, free: int | None) -> OutOfMemory:
+    asked = bytes_asked(text)
+    sizes = ", ".join(
+        f"{value / (1 << 20):,.0f} MB {word}"
+        for word, value in (("asked for", asked), ("free", free))
+        if value is not None
+    )
+    found = f" ({sizes})" if sizes else ""
+    return OutOfMemory(
+        f"out of memory{found}; make the picture or the batch smaller, or close other programs",
+        asked=asked,
+        free=free,
+    )
