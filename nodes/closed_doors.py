@@ -64,7 +64,7 @@ NAMES = {
         "latent_preview": "Latent2RGBPreviewer LatentPreviewer TAESDPreviewerImpl preview_to_image",
         "nodes": (
             "EmptyImage ImageInvert LatentBlend LatentComposite LatentCrop LatentFlip LatentFromBatch LatentRotate "
-            "LoadImageMask LoadImageOutput LoadLatent RepeatLatentBatch SaveLatent"
+            "LoadImageMask LoadLatent RepeatLatentBatch SaveLatent"
         ),
     }.items()
 }
