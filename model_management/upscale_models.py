@@ -72,6 +72,10 @@ class Upscaler(nn.Module):
 class SpandrelNet(StoredNet):
     """A net that spandrel builds from all tensors of a file. Its tensors' names are those of the file."""
 
+    @property
+    def is_lendable(self) -> bool:
+        return False  # the net has other names than the file
+
     @cached_property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         return {name: entry.shape for name, entry in self.header.tensors.items()}
