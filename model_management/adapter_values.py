@@ -1,4 +1,4 @@
-"""Adapters that flow along a wire as tensors, as nodes that train them give them: by the names that files have."""
+"""Adapters that flow along a wire as tensors, as nodes that train them give them, by the names of their files."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from heddle.graph.errors import WeightsError
-from heddle.networks.ops import PLAIN
+from heddle.networks.ops import PLAIN, lendable
 from heddle.numerics.number_blocks import BLOCK_KINDS
 from model_management.family import NetPart
 from model_management.stored_tensors import Header, TensorEntry
@@ -70,6 +70,11 @@ class StoredNet:
         # A tensor that is not on the meta device has its content from the net itself (numbered positions).
         state = self.build().state_dict()
         return {name: tuple(tensor.shape) for name, tensor in state.items() if tensor.is_meta}
+
+    @cached_property
+    def lent_names(self) -> frozenset[str]:
+        """Those of them that belong to layers which can be lent their weights."""
+        return frozenset(path for path, _layer, _name in lendable(self.build()))
 
     @cached_property
     def numel(self) -> int:
@@ -164,15 +169,14 @@ class StoredNet:
 
         Raises: WeightsError, if the file has changed since its header was read, or cannot be read.
         """
-        with open_tensors(self.header) as tensors:
+        with self.open_stored() as read:
 
-            def read(name: str) -> Tensor:
-                weight = self.part.place(name).read(tensors.get_tensor, self.part.prefix)
-                if (dtype := self._rounding(name)) is None:
-                    return weight
-                return _rounded(weight, dtype).to(weight.dtype if weight.dtype.itemsize > 1 else torch.float32)
+            def numbers(name: str) -> Tensor:
+                stored = read(name).numbers()
+                # Numbers of 8 bits know no arithmetic.
+                return stored if self.rounded_to is None or stored.dtype.itemsize > 1 else stored.float()
 
-            yield read
+            yield numbers
 
     @contextmanager
     def open_stored(self) -> Iterator[Callable[[str], StoredWeight]]:
@@ -183,16 +187,13 @@ class StoredNet:
         with open_tensors(self.header) as tensors:
 
             def read(name: str) -> StoredWeight:
-                weight = self.part.place(name).read_stored(tensors.get_stored, self.part.prefix)
-                dtype = self._rounding(name)
-                return weight if dtype is None else StoredWeight.plain(_rounded(weight.numbers(), dtype))
+                stored = self.part.place(name).read_stored(tensors.get_stored, self.part.prefix)
+                entry = self.entry(name)
+                if self.rounded_to is None or entry.dtype not in FLOATING or entry.scale is not None:
+                    return stored
+                return StoredWeight.plain(_rounded(stored.raw, self.rounded_to))
 
             yield read
-
-    def _rounding(self, name: str) -> torch.dtype | None:
-        """What a weight's numbers are rounded to; None = they are as the file has them."""
-        entry = self.entry(name)
-        return self.rounded_to if entry.dtype in FLOATING and entry.scale is None else None
 
     def _read(self, names: Sequence[str], device: torch.device, dtype: torch.dtype) -> Iterator[tuple[str, Tensor]]:
         """Copies of the named tensors, in that order, a few of them made at once."""
@@ -211,13 +212,9 @@ class StoredNet:
 
 def _rounded(weight: Tensor, dtype: torch.dtype) -> Tensor:
     """The nearest numbers of another kind; the largest of it stand for larger ones."""
-    if weight.dtype is dtype:
-        return weight
     largest = torch.finfo(dtype).max
     wide = weight if weight.dtype.itemsize > 1 else weight.float()  # numbers of 8 bits know no arithmetic
-    # Weights made in inference mode could never be trained on.
-    with torch.inference_mode(False), torch.no_grad():
-        return wide.clamp(-largest, largest).to(dtype)
+    return wide.clamp(-largest, largest).to(dtype)
 
 
 def put_tensor(net: nn.Module, name: str, value: Tensor) -> None:

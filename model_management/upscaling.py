@@ -162,7 +162,7 @@ def _run(
         while len(made) < len(planes):
             picture, mask = (None if each is None else each[len(made) : len(made) + 1] for each in (planes, masks))
             assert picture is not None
-            trouble: OutOfMemory | None = None
+            trouble: BaseException | None = None
             try:
                 progress = _Progress(on_part, len(made), len(planes))
                 made.append(_run_tiled(net, config, picture, mask, tile_px, progress))
@@ -170,7 +170,8 @@ def _run(
                 trouble = as_out_of_memory(error)
                 if trouble is None:
                     raise
-            if trouble is not None:  # outside of the handler: its traceback would hold what was computed so far
+                trouble = trouble.with_traceback(None)  # whose frames hold on to the memory
+            if trouble is not None:
                 tile_px = min(tile_px, max(height, width)) // 2
                 if tile_px < max(LEAST_TILE_PX, config.least_px) or config.tiling == "INTERNAL":
                     raise trouble

@@ -45,7 +45,7 @@ def load_network(
             "fp8_e4m3fn_fast",
             "fp8_e5m2",
             advanced=True,
-            tip="What numbers the weights are rounded to and kept in; each is widened where it is used.",
+            tip="What numbers the weights are rounded to. On a graphics card they are kept in these.",
         ),
     ],
     ctx: Context,
@@ -56,9 +56,7 @@ def load_network(
     if weight_dtype == "default":
         return model
     if weight_dtype.endswith("_fast"):
-        ctx.note(
-            "weights are kept in fp8, but multiplied in the type that the model is computed in, which is not as fast"
-        )
+        ctx.note("numbers of 8 bits are not multiplied here, so this is computed as without _fast")
     return model.rounded(_ROUNDED[weight_dtype])
 
 

@@ -2,7 +2,8 @@
 
 Of a conditioning's options, read here: "pooled_output", "guidance" (None = the network is told none),
 "reference_latents", "reference_latents_method" (see `heddle.networks.reference_places`), "concat_latent_image" and
-"concat_mask"; latents are in the VAE's units, masks 1 = draw here. For an attention mask see `attention_masks.py`.
+"concat_mask"; latents are in the VAE's units, masks 1 = draw here.
+For an attention mask see `attention_masks.py`.
 """
 
 from __future__ import annotations
