@@ -24,7 +24,7 @@ from nodes.conditioning import (
 from nodes.devices import choosing as devices
 from nodes.hooks import clips as clip_hooks
 from nodes.hooks import conditionings, creating, keyframes
-from nodes.image import batch, crop, extend, files, more_files, resize, scale, turn, upscale
+from nodes.image import batch, crop, datasets, extend, files, more_files, resize, scale, turn, upscale
 from nodes.image import tiles as image_tiles
 from nodes.latent import autoencoder, empty, masking, operations, seeds, tiles
 from nodes.latent import scale as latent_scale
@@ -69,7 +69,7 @@ MODULES = (
     *(empty, masking, autoencoder, tiles, latent_scale, operations, seeds),
     devices,
     *(merged_models, merged_texts, models_by_part, saving),
-    *(files, more_files, scale, resize, crop, turn, extend, batch, image_tiles, upscale),
+    *(files, more_files, scale, resize, crop, turn, extend, batch, image_tiles, upscale, datasets),
 )
 
 

@@ -22,6 +22,9 @@ RECORDS = {id: record_of(spec) for id, spec in built_in().items()}
 #: Inputs that offer what a machine has installed: what was recorded, on a bare one, comes first.
 OFFER_MORE = {("ModelAttentionBackend", "attention")}
 
+#: Inputs that offer folders: on the machine where they were recorded there was one.
+OFFER_FOLDERS = {(f"Load{kind}DataSetFromFolder", "folder") for kind in ("Image", "ImageText")}
+
 #: Nodes of our own. Their ids begin with the name of the house, so that no pack's node of that kind is replaced.
 OWN = {id for id in RECORDS if id.startswith("Heddle")}
 
@@ -57,6 +60,8 @@ def test_a_node_has_the_inputs_outputs_and_defaults_that_workflows_rely_on(id: s
             kind, options = without_tip(found["input"][section][name])
             wanted_kind, wanted_options = without_tip(entry)
             assert kind == wanted_kind, name
+            if (id, name) in OFFER_FOLDERS:
+                assert options.pop("options") == {"files": "input_folders"} and wanted_options.pop("options") == ["3d"]
             if isinstance(options.get("options"), dict):  # files, and names that are offered beside them
                 more = set(options["options"].pop("also", ()))
                 assert more <= set(wanted_options["options"].pop("also", ()))
