@@ -24,9 +24,35 @@ from nodes.conditioning import (
 from nodes.devices import choosing as devices
 from nodes.hooks import clips as clip_hooks
 from nodes.hooks import conditionings, creating, keyframes
-from nodes.image import batch, crop, datasets, extend, files, more_files, resize, scale, turn, upscale
+from nodes.image import (
+    adjustments,
+    batch,
+    colour,
+    colour_transfer,
+    comparing,
+    compositing,
+    crop,
+    extend,
+    files,
+    filters,
+    mask_files,
+    mask_shapes,
+    masks,
+    more_files,
+    painter,
+    resize,
+    scale,
+    sizes,
+    turn,
+    upscale,
+)
+from nodes.image import boxes as image_boxes
+from nodes.image import datasets as image_datasets
 from nodes.image import tiles as image_tiles
-from nodes.latent import autoencoder, empty, masking, operations, seeds, tiles
+from nodes.latent import arithmetic, autoencoder, empty, empty_by_family, masking, operations, seeds, tiles, transform
+from nodes.latent import batch as latent_batches
+from nodes.latent import compositing as latent_compositing
+from nodes.latent import files as latent_files
 from nodes.latent import scale as latent_scale
 from nodes.loaders import a1111 as a1111_networks
 from nodes.loaders import adapters, checkpoints, gligen, ip_adapter, parts, upscalers
@@ -55,6 +81,15 @@ from nodes.sampling import (
     schedulers,
     sigmas,
 )
+from nodes.text import changing as text_changes
+from nodes.text import json_texts, overlay
+from nodes.text import lists as text_lists
+from nodes.text import patterns as text_patterns
+from nodes.text import saving as text_files
+from nodes.training import charts, datasets
+from nodes.training import lora as lora_training
+from nodes.utilities import boxes as drawn_boxes
+from nodes.utilities import lists, logic, numbers, primitives, showing, tones
 
 MODULES = (
     *(checkpoints, parts, adapters, control_nets, vision_encoders, ip_adapter, style_models, gligen),
@@ -66,10 +101,16 @@ MODULES = (
     *(ksampler, custom, samplers, schedulers, sigmas, guiders, guidance, attention_guidance, model_sampling),
     *(noise, reuse),
     *(unet_patches, attention_patches, image_patches, token_places, running),
-    *(empty, masking, autoencoder, tiles, latent_scale, operations, seeds),
+    *(empty, empty_by_family, masking, autoencoder, tiles, latent_scale, operations, seeds),
+    *(latent_compositing, arithmetic, latent_batches, transform, latent_files),
     devices,
     *(merged_models, merged_texts, models_by_part, saving),
-    *(files, more_files, scale, resize, crop, turn, extend, batch, image_tiles, upscale, datasets),
+    *(files, more_files, scale, resize, crop, turn, extend, batch, image_tiles, upscale, image_datasets),
+    *(sizes, comparing, painter, image_boxes),
+    *(compositing, masks, mask_shapes, mask_files, colour, adjustments, filters, colour_transfer),
+    *(text_changes, text_patterns, json_texts, text_lists, text_files, overlay),
+    *(primitives, numbers, logic, lists, showing, tones, drawn_boxes),
+    *(datasets, lora_training, charts),
 )
 
 

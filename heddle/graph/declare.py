@@ -85,13 +85,15 @@ class Choice:
 class Files:
     """One of the files of a kind ("checkpoints", "input", ...) or of the names in `also`.
 
-    `upload` ("image", "video", "audio") lets the person add a file from the node itself.
+    `upload` ("image", "video", "audio") lets the person add a file from the node itself. `which` says what of the
+    folders "input" and "output" is listed where it is not pictures: see `heddle.settings.kinds.PLACED`.
     """
 
     kind: str
     also: tuple[str, ...] = ()
     upload: str = ""
     tip: str = ""
+    which: str = ""
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,10 @@ class Hidden:
 
 @dataclass(frozen=True)
 class Named:
-    """Of a `**parameter`: the inputs that it stands for, all alike. Their names need not be ones that Python knows."""
+    """Of a `**parameter`: the inputs that it stands for, all alike. Their names need not be ones that Python knows.
+
+    A `**parameter` without it takes inputs of any name besides the declared ones, which scripts of editors send.
+    """
 
     names: tuple[str, ...]
 
@@ -165,6 +170,7 @@ def node(
         signature = inspect.signature(function)
         inputs = []
         standing_for_others: dict[str, Growing | Brings] = {}
+        open_input: InputSpec | None = None
         for parameter in signature.parameters.values():
             annotation = hints.get(parameter.name)
             if annotation is Context:
@@ -173,10 +179,12 @@ def node(
             for mark in _split(annotation)[1]:
                 if isinstance(mark, Growing | Brings):
                     standing_for_others[parameter.name] = mark
-            if parameter.kind is parameter.VAR_KEYWORD:
-                inputs += [replace(read, name=name) for name in _names(annotation)]
-            else:
+            if parameter.kind is not parameter.VAR_KEYWORD:
                 inputs.append(read)
+            elif (names := _names(annotation)) is None:
+                open_input = replace(read, name="*", section="optional")
+            else:
+                inputs += [replace(read, name=name) for name in names]
         spec = NodeSpec(
             id=id,
             inputs=tuple(inputs),
@@ -194,6 +202,7 @@ def node(
             was=tuple(was),
             search_aliases=tuple(search),
             per_node=per_node,
+            open_input=open_input,
             extras=_shared_outputs(hints.get("return")),
             call=_as_tuple(_gathering(function, standing_for_others)),
             ask_lazy=None if ask_lazy is None else _asking(ask_lazy, read_names),
@@ -297,6 +306,8 @@ def _read_annotation(place: str, name: str, annotation: Any, section: Section) -
             case Files():
                 type_name = "COMBO"
                 options["options"] = {"files": mark.kind} | ({"also": list(mark.also)} if mark.also else {})
+                if mark.which:
+                    options["options"]["which"] = mark.which
                 if mark.upload:
                     options[f"{mark.upload}_upload"] = True
             case Flag():
@@ -323,8 +334,8 @@ def _read_annotation(place: str, name: str, annotation: Any, section: Section) -
     return InputSpec(name, type_name, section, options)
 
 
-def _names(annotation: Any) -> tuple[str, ...]:
-    return next(mark.names for mark in _split(annotation)[1] if isinstance(mark, Named))
+def _names(annotation: Any) -> tuple[str, ...] | None:
+    return next((mark.names for mark in _split(annotation)[1] if isinstance(mark, Named)), None)
 
 
 def _split(annotation: Any) -> tuple[Any, tuple[Any, ...]]:

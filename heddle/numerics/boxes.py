@@ -77,12 +77,17 @@ def boxes_by_image(value: Any) -> list[list[Box]]:
 
     Raises: GraphError, if it is something else.
     """
+    return [[box_of(each) for each in row] for row in entries_by_image(value)]
+
+
+def entries_by_image(value: Any) -> list[list[Any]]:
+    """The same with all that is written to each box, such as its `label` and `score`."""
     if isinstance(value, Mapping):
-        return [[box_of(value)]]
+        return [[value]]
     entries = list(value) if isinstance(value, list | tuple) else [value]
     if entries and all(isinstance(each, Mapping) for each in entries):
-        return [[box_of(each) for each in entries]]
-    return [[box_of(one) for one in (each if isinstance(each, list | tuple) else [each])] for each in entries]
+        return [entries]
+    return [list(each) if isinstance(each, list | tuple) else [each] for each in entries]
 
 
 def box_of_mask(mask: Tensor, over: float = 0.0) -> Box | None:

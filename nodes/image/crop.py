@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 import torch
-from PIL import ImageColor
 
 from heddle.graph.context import Context
 from heddle.graph.declare import Choice, More, Number, Wire, node
-from heddle.graph.errors import GraphError
 from heddle.graph.said import say
+from heddle.media.colours import read_colour
 from heddle.numerics.boxes import Box, around, box_of, boxes_by_image
 from heddle.numerics.image_crops import crop_anywhere, crop_at, crop_into, crop_middle, crop_to_mask
 from heddle.wires import Image, Mask
@@ -129,7 +128,7 @@ def crop_mask(
 
     Nothing is stretched. Where a mask is empty, the whole image is taken.
     """
-    colour = _colour(background)[: images.shape[-1]]
+    colour = list(read_colour(background, "background")[: min(3, images.shape[-1])])
     behind = images.new_tensor(colour + [1.0] * (images.shape[-1] - len(colour)))
     cut_out = []
     for number, image in enumerate(images.split(1)):
@@ -142,11 +141,3 @@ def crop_mask(
             ctx.note(say("mask-empty-so-whole", "a mask is empty; the whole image is taken"))
         cut_out.append(crop_to_mask(image, mask, width, height, pad_factor, grow_mask, behind))
     return torch.cat(cut_out)
-
-
-def _colour(text: str) -> list[float]:
-    try:
-        return [value / 255 for value in ImageColor.getrgb(text)[:3]]
-    except ValueError as problem:
-        words = "background is {value!r}, but a colour like #ff8800 is wanted"
-        raise GraphError(say("no-colour", words, value=text), input_name="background") from problem

@@ -21,12 +21,13 @@ from nodes.catalogue import built_in
 from tests.golden.checks import Check, NotCovered, tolerance
 from tests.golden.kinds.averages import check_average
 from tests.golden.kinds.kind import Kind
+from tests.golden.kinds.tiled_scales import check_tiles
 from tests.golden.sets import Case
 from tests.golden.workshop import Workshop
 from tests.nodes.fake_context import FakeContext
 
 #: What the sets call the latents of a family, and its name here.
-FORMATS = {"SD15": "sd15", "SDXL": "sdxl", "SD3": "sd3", "Flux": "flux"}
+FORMATS = {"SD15": "sd15", "SDXL": "sdxl", "SD_X4": "sd_upscaler", "SD3": "sd3", "Flux": "flux"}
 SPACES = {
     "SDXL_Playground_2_5": playground.LATENT,
     **{word: family.latent for word, name in FORMATS.items() for family in FAMILIES if family.name == name},
@@ -108,6 +109,7 @@ def _atol(workshop: Workshop, node_id: str = "", inputs: Mapping[str, Any] | Non
 SPECIAL: dict[str, Callable[[Case, Workshop], Iterator[Check]]] = {
     "format": _check_format,
     "ConditioningAverage": check_average,
+    "tile_x": check_tiles,
 }
 
 OPERATIONS = Kind(names=("g_*",), check=check)
