@@ -76,7 +76,8 @@ def read_set(folder: Path, name: str, on_shard: OnExample) -> list[Example]:
         content = read_torch_content(shard)
         table: dict[Any, Any] = content if isinstance(content, dict) else {}
         latents, texts = table.get("latents"), table.get("conditioning")
-        if not (_are_latents(latents) and _are_conditionings(texts) and len(latents) == len(texts)):
+        fit = _are_latents(latents) and _are_conditionings(texts)
+        if latents is None or texts is None or not fit or len(latents) != len(texts):
             words = "{name}: {shard} does not hold as many latents as conditionings; write the training set anew"
             raise FileProblem(say("dataset-odd", words, name=name, shard=shard.name), path=shard)
         examples += zip(latents, texts, strict=True)

@@ -74,7 +74,7 @@ class SpandrelNet(StoredNet):
 
     @property
     def is_lendable(self) -> bool:
-        return False  # the net has other names than the file
+        return False  # spandrel's layers know nothing of lending
 
     @cached_property
     def shapes(self) -> dict[str, tuple[int, ...]]:

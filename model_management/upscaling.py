@@ -170,7 +170,8 @@ def _run(
                 trouble = as_out_of_memory(error)
                 if trouble is None:
                     raise
-            if trouble is not None:  # outside of the handler: its traceback would hold what was computed so far
+                trouble = trouble.with_traceback(None)  # whose frames hold on to the memory
+            if trouble is not None:
                 tile_px = min(tile_px, max(height, width)) // 2
                 if tile_px < max(LEAST_TILE_PX, config.least_px) or config.tiling == "INTERNAL":
                     raise trouble

@@ -231,6 +231,9 @@ class Weights:
         dtype = self.compute_dtype(stored)
         size_bytes = stored.numel * dtype.itemsize
         self._make_room(size_bytes + working_bytes, needed=size_bytes)
+        if self.accelerator is not None:
+            free = self.accelerator.total_bytes() - self.accelerator.used_bytes()
+            self.make_leave(None, max(0, size_bytes + working_bytes - free))
         net = stored.load(self.device, dtype, on_part)
         change_weights(net, stored, patches, on_part)
         return Resident(stored, net, size_bytes)
@@ -391,8 +394,11 @@ class Weights:
             )
         return total - (streamed.books.device_bytes if own else 0)
 
-    def make_leave(self, streamed: Streamed, wanted_bytes: int, /) -> int:
-        """Let other nets' weights leave the device: first all of those that nobody holds, see `Neighbours`."""
+    def make_leave(self, streamed: Streamed | None, wanted_bytes: int, /) -> int:
+        """Let other nets' weights leave the device: first all of those that nobody holds, see `Neighbours`.
+
+        streamed: the net that they leave for, if it is one that streams.
+        """
         assert self.accelerator is not None
         before = self.accelerator.used_bytes()
 
@@ -404,13 +410,14 @@ class Weights:
             for key, resident in list(self._residents.items()):
                 if freed() >= wanted_bytes:
                     break
-                if resident.holders == 0 and key in self._residents and resident.streamed is not streamed:
+                is_other = resident.streamed is None or resident.streamed is not streamed
+                if resident.holders == 0 and key in self._residents and is_other:
                     self._drop(key)
             for resident in self._residents.values():
                 other = resident.streamed
                 if freed() >= wanted_bytes:
                     break
-                if other is not None and other.books is not streamed.books:
+                if other is not None and (streamed is None or other.books is not streamed.books):
                     other.let_go(wanted_bytes - freed())
         self.accelerator.give_back()
         return freed()
