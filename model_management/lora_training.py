@@ -128,7 +128,7 @@ def train_lora(
                     "the loss is no number any more in step {step}; use a lower learning rate, or fp32 as the type of "
                     "the training"
                 )
-                raise HeddleError(say("training-failed", words, step=step + 1))
+                raise HeddleError(say(words, step=step + 1))
             return loss
 
         loop = Plan(plan.steps, plan.learning_rate, 0, 0.0, clip_norm=math.inf, average_decay=0.0)
@@ -181,7 +181,7 @@ def _parts_in(file: AdapterFile, model: Model) -> dict[str, dict[str, Tensor]]:
             (part, *others) = parts
             if others or part.target.rows is not None or part.target.is_swapped or part.shape is not None:
                 words = "{file}: its layer {layer} is a piece of one of the model's, so it cannot be trained further"
-                said = say("training-pieces", words, file=file.header.path.name, layer=part.layer)
+                said = say(words, file=file.header.path.name, layer=part.layer)
                 raise WeightsError(said, file=file.header.path, key=part.layer)
             found[weight] = {word: tensors.get_tensor(key).float().clone() for word, key in part.keys.items()}
     return found

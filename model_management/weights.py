@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from heddle.graph.errors import OutOfMemory
+from heddle.graph.said import say
 from heddle.networks.ops import LentTensor
 from model_management.accelerators.accelerator import Accelerator
 from model_management.allocator import give_back
@@ -372,7 +373,7 @@ class Weights:
             self.make_leave(streamed, asked or 1)
         assert self.accelerator is not None
         raise OutOfMemory(
-            "out of memory: there is no room for the weights that are always there; raise the limit",
+            say("out of memory: there is no room for the weights that are always there; raise the limit"),
             asked=asked,
             free=self.accelerator.total_bytes() - self.accelerator.used_bytes(),
         )
@@ -424,8 +425,12 @@ class Weights:
 
     def _refuse(self, needed: int, free: int) -> NoReturn:
         raise OutOfMemory(
-            f"one use of a weight takes {needed / 1e6:,.0f} MB, but {max(0, free) / 1e6:,.0f} MB are free for weights; "
-            "use a smaller model or raise the limit",
+            say(
+                "one use of a weight takes {needed:,.0f} MB, but {free:,.0f} MB are free for weights; "
+                "use a smaller model or raise the limit",
+                needed=needed / 1e6,
+                free=max(0, free) / 1e6,
+            ),
             asked=needed,
             free=max(0, free),
         )
@@ -450,8 +455,13 @@ class Weights:
             used = sum(resident.device_bytes for resident in self._residents.values())
         if needed and used + needed > limit:
             raise OutOfMemory(
-                f"the weights take {needed / 1e6:,.0f} MB, but of the {limit / 1e6:,.0f} MB for weights "
-                f"{max(0, limit - used) / 1e6:,.0f} MB are free; use a smaller model or raise the limit",
+                say(
+                    "the weights take {needed:,.0f} MB, but of the {limit:,.0f} MB for weights "
+                    "{free:,.0f} MB are free; use a smaller model or raise the limit",
+                    needed=needed / 1e6,
+                    limit=limit / 1e6,
+                    free=max(0, limit - used) / 1e6,
+                ),
                 asked=needed,
                 free=max(0, limit - used),
             )

@@ -34,11 +34,11 @@ def list_pictures(folder: Path) -> list[Path]:
             found = _pictures_in(entry)
             if len(own) + len(inner) + len(found) * times > MOST_PICTURES:
                 words = "{folder}: more than {most} pictures, counted as often as the names of folders say; use fewer"
-                raise FileProblem(say("dataset-large", words, folder=str(folder), most=MOST_PICTURES), path=folder)
+                raise FileProblem(say(words, folder=str(folder), most=MOST_PICTURES), path=folder)
             inner += found * times
     if not own and not inner:
         words = "{folder}: no picture in it or in its folders; put some there, or choose another folder"
-        raise FileProblem(say("dataset-empty", words, folder=str(folder)), path=folder)
+        raise FileProblem(say(words, folder=str(folder)), path=folder)
     return own + inner
 
 
@@ -69,14 +69,14 @@ def text_beside(picture: Path) -> str:
         return ""
     except OSError as error:
         words = "{name}: cannot be read ({why}); check who may read it"
-        raise FileProblem(say("text-unreadable", words, name=path.name, why=str(error.strerror)), path=path) from error
+        raise FileProblem(say(words, name=path.name, why=str(error.strerror)), path=path) from error
     try:
         if len(data) <= MAX_TEXT_BYTES:
             return data.decode("utf-8-sig").strip()
     except UnicodeDecodeError:
         pass
     words = "{name}: no text in UTF-8 of a megabyte at most; save it as such"
-    raise FileProblem(say("text-strange", words, name=path.name), path=path)
+    raise FileProblem(say(words, name=path.name), path=path)
 
 
 class DatasetFolder:

@@ -28,7 +28,7 @@ def with_metadata(drawing: bytes, texts: Mapping[str, str]) -> bytes:
     opening = _OPENING.search(text)
     if opening is None:
         words = "this is no SVG drawing: it has no <svg> element; look at the node that made it"
-        raise FileProblem(say("no-svg", words))
+        raise FileProblem(say(words))
     if not texts or opening[0].endswith("/>"):
         return text.encode()
     content = ", ".join(f"{json.dumps(key)}: {each}" for key, each in texts.items())  # which are JSON themselves

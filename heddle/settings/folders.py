@@ -186,7 +186,7 @@ class Folders:
         try:
             parts = safe_parts(name)
         except FileProblem as problem:
-            raise WeightsError(f"{kind}: {problem.message}", file=name) from problem
+            raise WeightsError(say("{kind}: {why}", kind=kind, why=problem.message), file=name) from problem
         for place in places:
             path = place.joinpath(*parts)
             if path.is_dir() if what.marker else (path.is_file() and what.takes(path.name)):
@@ -194,13 +194,20 @@ class Folders:
         there = self.list_files(kind)
         similar = similar_names(name, there)
         if similar:
-            hint = f"Similar names there: {', '.join(similar)}"
+            hint = say("Similar names there: {names}", names=", ".join(similar))
         elif there:
-            hint = f"There are {len(there)} others, such as {there[0]}"
+            hint = say("There are {count} others, such as {first}", count=len(there), first=there[0])
         else:
-            hint = "Nothing of that kind is there yet"
+            hint = say("Nothing of that kind is there yet")
         raise WeightsError(
-            f"{kind}: no file {name!r}. {hint}. Choose one that exists or put the file into {places[0]}", file=name
+            say(
+                "{kind}: no file {name!r}. {hint}. Choose one that exists or put the file into {folder}",
+                kind=kind,
+                name=name,
+                hint=hint,
+                folder=places[0],
+            ),
+            file=name,
         )
 
     # Files of people and of nodes
@@ -208,7 +215,13 @@ class Folders:
     def root(self, root_type: str) -> Path:
         """The folder that `input`, `output`, `temp` or `user` stands for."""
         if root_type not in ROOTS:
-            raise FileProblem(f"{root_type!r} is no place for files; there are {', '.join(ROOTS)}")
+            raise FileProblem(
+                say(
+                    "{root_type!r} is no place for files; there are {known}",
+                    root_type=root_type,
+                    known=", ".join(ROOTS),
+                )
+            )
         return getattr(self, root_type)
 
     def resolve(self, root_type: str, subfolder: str, filename: str) -> Path:
@@ -223,7 +236,12 @@ class Folders:
         path = root.joinpath(*parts)
         if has_links(root, parts) and not is_inside(path, root):
             raise FileProblem(
-                f"{'/'.join(parts)}: a link leads out of the {root_type} folder {root}; use a file inside it"
+                say(
+                    "{path}: a link leads out of the {root_type} folder {root}; use a file inside it",
+                    path="/".join(parts),
+                    root_type=root_type,
+                    root=root,
+                )
             )
         return path
 
@@ -233,8 +251,8 @@ class Folders:
         if not name.strip() or not path.is_dir():
             words = "{name!r}: no such folder in {folder}.{near} Put it there, or choose another"
             similar = similar_names(name, self.list_files(INPUT_FOLDERS))
-            near = say("similar-names", " Similar names there: {names}.", names=", ".join(similar)) if similar else ""
-            raise FileProblem(say("folder-gone", words, name=name, folder=str(self.input), near=near), path=path)
+            near = say(" Similar names there: {names}.", names=", ".join(similar)) if similar else ""
+            raise FileProblem(say(words, name=name, folder=str(self.input), near=near), path=path)
         return path
 
     def annotated(self, name: str) -> Path:
@@ -251,10 +269,10 @@ class Folders:
             if shipped.is_file() and is_inside(shipped, self.shipped_input):
                 return shipped
         similar = similar_names(filename, self.list_files(root_type))
-        hint = say("similar-names", " Similar names there: {names}.", names=", ".join(similar)) if similar else ""
+        hint = say(" Similar names there: {names}.", names=", ".join(similar)) if similar else ""
         words = "{name!r}: no such file in {folder}.{near} Put it there, upload it, or choose another"
         raise FileProblem(
-            say("file-gone", words, name=name, folder=str(self.root(root_type)), near=hint),
+            say(words, name=name, folder=str(self.root(root_type)), near=hint),
             path=path,
         )
 

@@ -176,7 +176,7 @@ def _paired(images: Sequence[Tensor], texts: Sequence[str]) -> list[str]:
     if len(texts) != len(images):
         words = "there are {images} images, but {texts} texts; give one for each image, or one for all"
         raise GraphError(
-            say("texts-and-images", words, images=len(images), texts=len(texts)),
+            say(words, images=len(images), texts=len(texts)),
             input_name="texts",
             found=len(texts),
             wanted=len(images),

@@ -128,9 +128,7 @@ def save_advanced(
 
     if format["format"] not in _FORMATS:
         words = "format is {value!r}, but {wanted} are known; choose one again"
-        raise GraphError(
-            say("format-unknown", words, value=str(format["format"]), wanted=", ".join(_FORMATS)), input_name="format"
-        )
+        raise GraphError(say(words, value=str(format["format"]), wanted=", ".join(_FORMATS)), input_name="format")
     written = write_each(images, "output", filename_prefix, encode, ctx, extension=f".{format['format']}")
     return _shown(images, written)
 
@@ -184,7 +182,7 @@ def save_animated_webp(
 def _save_animation(images: torch.Tensor, prefix: str, extension: str, encode: Any, ctx: Context) -> Any:
     refuse_unless_writable(images)
     if len(images) == 0:
-        raise GraphError(say("no-frames", "there are no images to make an animation of; link at least one"))
+        raise GraphError(say("there are no images to make an animation of; link at least one"))
     target = plan_for(images, "output", prefix, ctx)
     ctx.check_cancelled()
     data = encode([to_bytes(image.detach().float().cpu().numpy()) for image in images])
@@ -247,6 +245,6 @@ def _drawings(svg: Any) -> list[bytes]:
         content = each.getvalue() if hasattr(each, "getvalue") else each
         if not isinstance(content, str | bytes):
             words = "svg holds {kind}, but texts or streams of bytes are wanted; look at the node that made it"
-            raise FileProblem(say("svg-strange", words, kind=type(content).__name__))
+            raise FileProblem(say(words, kind=type(content).__name__))
         drawings.append(content.encode() if isinstance(content, str) else content)
     return drawings

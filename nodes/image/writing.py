@@ -10,6 +10,7 @@ from torch import Tensor
 
 from heddle.graph.context import Context
 from heddle.graph.errors import ShapeError
+from heddle.graph.said import say
 from heddle.media.output_names import OutputName, plan_name
 
 
@@ -17,7 +18,10 @@ def refuse_unless_writable(images: Tensor) -> None:
     """Raises: ShapeError, if these are no images that a file can hold."""
     if images.ndim != 4 or images.shape[-1] not in (1, 3, 4):
         raise ShapeError(
-            f"images of shape {list(images.shape)} cannot be written; [batch, height, width, 1, 3 or 4] is wanted",
+            say(
+                "images of shape {shape} cannot be written; [batch, height, width, 1, 3 or 4] is wanted",
+                shape=list(images.shape),
+            ),
             wanted="[B, H, W, 1 | 3 | 4]",
             got=list(images.shape),
         )
