@@ -11,7 +11,6 @@ from model_management.checkpoint import OpenedCheckpoint, open_checkpoint, open_
 from model_management.families.known import FAMILIES
 from model_management.saving import model_part, net_pieces
 from model_management.stored_net import StoredNet
-from model_management.weight_sources import file_weights
 from model_management.weights import Weights
 from tests.model_management import tiny
 
@@ -288,9 +287,3 @@ def test_what_a_file_has_with_a_scale_was_rounded_already(tmp_path):
     )
     with Weights(CPU).hold(model) as net:
         assert torch.equal(net.get_parameter("middle_block.1.proj_in.weight"), narrow.float() * 0.37)
-
-
-def test_what_is_rounded_is_kept_so(tmp_path, opened):
-    for stored in (opened.model.stored, opened.model.rounded(torch.float8_e4m3fn).stored):
-        kept = [weight.stored().raw.dtype for weight in file_weights(stored).values()]
-        assert set(kept) == {stored.rounded_to or torch.float16}
