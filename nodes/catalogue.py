@@ -47,6 +47,7 @@ from nodes.image import (
     upscale,
 )
 from nodes.image import boxes as image_boxes
+from nodes.image import datasets as image_datasets
 from nodes.image import tiles as image_tiles
 from nodes.inpainting import cropping as inpaint_crops
 from nodes.inpainting import filling, softening
@@ -106,7 +107,7 @@ MODULES = (
     *(latent_compositing, arithmetic, latent_batches, transform, latent_files),
     devices,
     *(merged_models, merged_texts, models_by_part, saving),
-    *(files, more_files, scale, resize, crop, turn, extend, batch, image_tiles, upscale),
+    *(files, more_files, scale, resize, crop, turn, extend, batch, image_tiles, upscale, image_datasets),
     *(sizes, comparing, painter, image_boxes),
     *(compositing, masks, mask_shapes, mask_files, colour, adjustments, filters, colour_transfer),
     *(inpaint_crops, filling, softening),
