@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -41,8 +42,7 @@ class CropRules:
     are_parts_apart: bool
 
 
-@dataclass(frozen=True)
-class Crop:
+class Crop(NamedTuple):
     """Where one part comes from: `box` of a picture lies in `place` of what was cut out, at any scale.
 
     share: [height, width] of `box`: how much of what is drawn shows; 0 leaves the picture to the bit.
@@ -54,9 +54,11 @@ class Crop:
     share: Tensor
 
 
-@dataclass(frozen=True)
-class InpaintPlaces:
-    """The pictures [B, H, W, C], and where each part that was cut out of them belongs; all are `width` x `height`."""
+class InpaintPlaces(NamedTuple):
+    """The pictures [B, H, W, C], and where each part that was cut out of them belongs; all are `width` x `height`.
+
+    It flows along a wire, as a tuple: so the cache counts the tensors that it keeps alive.
+    """
 
     images: Tensor
     crops: tuple[Crop, ...]
@@ -81,9 +83,8 @@ class CutOut:
 
 @dataclass(frozen=True)
 class _Part:
-    """One part of a mask on a picture: what of it lies in a box, hard and faded, and what is cut out at least."""
+    """One part of a mask: what of it lies in a box, hard and faded, and what is cut out at least."""
 
-    picture: int
     box: Box
     mask: Tensor
     soft: Tensor
@@ -98,37 +99,32 @@ def cut_out(images: Tensor, masks: Tensor, rules: CropRules) -> CutOut:
             on; the first mask more than there are masks.
     Raises: GraphError, if a mask falls into more parts than MOST_PARTS.
     """
-    count = max(len(images), len(masks))
-    parts: list[_Part] = []
-    empty = 0
-    for number in range(count):
-        mask = masks[number % len(masks)]
-        found = list(_parts_of(mask, number % len(images), rules))
-        empty += not found
-        parts += found
+    found = [list(_parts_of(mask, rules)) for mask in masks]
+    whose = [(number % len(images), found[number % len(found)]) for number in range(max(len(images), len(masks)))]
+    parts = [(picture, part) for picture, those in whose for part in those]
     rows, columns = images.shape[1:3]
     if not parts:
         nothing, whole = images.new_zeros(rows, columns), Box(0, 0, columns, rows)
-        parts = [_Part(0, whole, nothing, nothing, whole)]
-    own = max(each.wanted.width for each in parts), max(each.wanted.height for each in parts)
+        parts = [(0, _Part(whole, nothing, nothing, whole))]
+    own = max(part.wanted.width for _, part in parts), max(part.wanted.height for _, part in parts)
     keeps_size = rules.width == rules.height == 0
     width, height = own if keeps_size else fill_size(rules.width, rules.height, *own)
     width, height = (math.ceil(side / rules.multiple) * rules.multiple for side in (width, height))
 
     crops: list[Crop] = []
     pieces: list[tuple[Tensor, ...]] = []
-    for part in parts:
+    for picture, part in parts:
         size = (width, height) if keeps_size else _of_aspect(part.wanted, width, height)
         around = _around(part.wanted, *size, columns, rows)
         box = around.within(columns, rows)
         place = _place(box, around, width, height)
         mask, soft = (_moved(each, part.box, box) for each in (part.mask, part.soft))
-        crops.append(Crop(part.picture, box, place, soft))
-        sources = (box.of(images[part.picture, None]), mask[None, ..., None], soft[None, ..., None])
+        crops.append(Crop(picture, box, place, soft))
+        sources = (box.of(images[picture, None]), mask[None, ..., None], soft[None, ..., None])
         pieces.append(tuple(_piece(each, place, width, height) for each in sources))
     cut, hard, soft = (torch.cat(each) for each in zip(*pieces, strict=True))
     places = InpaintPlaces(images, tuple(crops), width, height)
-    return CutOut(places, cut, hard[..., 0], soft[..., 0], empty)
+    return CutOut(places, cut, hard[..., 0], soft[..., 0], sum(not those for _, those in whose))
 
 
 def stitch_back(places: InpaintPlaces, drawn: Tensor) -> Tensor:
@@ -162,7 +158,7 @@ def stitch_back(places: InpaintPlaces, drawn: Tensor) -> Tensor:
     return result
 
 
-def _parts_of(mask: Tensor, picture: int, rules: CropRules) -> Iterator[_Part]:
+def _parts_of(mask: Tensor, rules: CropRules) -> Iterator[_Part]:
     """The parts of a mask [H, W]: all of it, or each connected one; none if it is empty."""
     grown = grow_softly(mask, rules.grow_px)[0]
     if not bool((grown > 0).any()):
@@ -170,7 +166,7 @@ def _parts_of(mask: Tensor, picture: int, rules: CropRules) -> Iterator[_Part]:
     soft = torch.maximum(grown, soften(mask, rules.grow_px, rules.fade_px)[0])
     for box, there in _connected(soft) if rules.are_parts_apart else _whole(soft):
         mask, faded = (box.of(each[None])[0] * there for each in (grown, soft))
-        yield _Part(picture, box, mask, faded, _with_context(box, rules, *soft.shape))
+        yield _Part(box, mask, faded, _with_context(box, rules, *soft.shape))
 
 
 def _whole(soft: Tensor) -> Iterator[tuple[Box, Tensor]]:

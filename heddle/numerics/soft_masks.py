@@ -39,6 +39,7 @@ def soften(mask: Tensor, grow_px: int, fade_px: int, side: str = "outside") -> T
     masks = plain(mask)
     result = torch.zeros_like(masks)
     before = fade_px * SIDES[side]
+    is_white_whole = grow_px + before >= fade_px
     for soft, white in zip(result, masks > WHITE, strict=True):
         if bool(white.all()):
             soft.fill_(1)
@@ -49,7 +50,7 @@ def soften(mask: Tensor, grow_px: int, fade_px: int, side: str = "outside") -> T
         # Further out than it grows and fades all is black; one more is the black that the inner distances end at.
         near = box.grown(max(0, grow_px) + fade_px + 1).within(white.shape[1], white.shape[0])
         inside = near.of(white[None])[0].numpy(force=True)
-        depth = _depth(inside)
+        depth = _depth(inside, is_needed_inside=not is_white_whole)
         if fade_px:
             share = np.clip((depth + grow_px + before) / fade_px, 0, 1)
         else:
@@ -67,12 +68,12 @@ def grow_softly(mask: Tensor, grow_px: int) -> Tensor:
     return torch.maximum(masks, hard) if grow_px > 0 else torch.minimum(masks, hard)
 
 
-def _depth(inside: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """How far each pixel lies from the border: more than 0 inside, less outside."""
+def _depth(inside: NDArray[np.bool_], *, is_needed_inside: bool) -> NDArray[np.float64]:
+    """How far each pixel lies from the border: more than 0 inside, less outside; endlessly deep if none needs it."""
     from scipy.ndimage import distance_transform_edt  # importing scipy changes the filters of warnings
 
-    if inside.all():  # the black lies beyond the picture
-        return np.full(inside.shape, math.inf)
     # The distance is to the next middle of the other kind; the border lies half a pixel before it.
-    away = [np.asarray(distance_transform_edt(each)) - 0.5 for each in (inside, ~inside)]
-    return np.where(inside, away[0], -away[1])
+    outer = 0.5 - np.asarray(distance_transform_edt(~inside))
+    if inside.all() or not is_needed_inside:  # where all is inside, the black lies beyond the picture
+        return np.where(inside, math.inf, outer)
+    return np.where(inside, np.asarray(distance_transform_edt(inside)) - 0.5, outer)

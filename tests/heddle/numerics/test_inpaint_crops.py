@@ -10,6 +10,8 @@ from torch import Tensor
 
 from heddle.graph.errors import GraphError, ShapeError
 from heddle.numerics.inpaint_crops import MOST_PARTS, CropRules, cut_out, stitch_back
+from heddle.numerics.sizes import bytes_of
+from heddle.numerics.stored_values import to_bytes
 
 PLAIN = CropRules(0, 0, 1.0, 0, 0, 0, 1, are_parts_apart=False)
 RULES = [
@@ -185,3 +187,9 @@ def test_around_the_mask_the_new_fades_into_the_old():
     assert row[20:30].min() == 1 and row[:12].max() == 0 and row[38:].max() == 0
     assert torch.allclose(row[30:38], 1 - (torch.arange(8) + 0.5) / 8)
     assert torch.allclose(done.soft_masks[0, 10], row[12:38]) and done.masks[0, 10].sum() == 10
+
+
+def test_the_cache_counts_the_pictures_that_a_place_keeps_and_writes_none_to_disk():
+    places = cut_out(rand(1, 50, 40, 3), mask_of(50, 40, (3, 3, 13, 9)), PLAIN).places
+    assert 4 * (50 * 40 * 3 + 10 * 6) <= bytes_of(places) < 4 * (50 * 40 * 3 + 10 * 6) + 4096
+    assert to_bytes(places) is None
