@@ -43,3 +43,12 @@ def test_an_image_hidden_whole_becomes_grey_and_a_grey_mask_mixes():
     images = rand(1, 9, 7, 3)
     assert bool((fill(images, torch.ones(1, 9, 7), "blurred") == 0.5).all())
     assert torch.allclose(fill(images, torch.full((1, 9, 7), 0.25), "black"), images * 0.75)
+
+
+def test_near_a_thin_border_its_colour_counts_more_than_all_the_rest():
+    images = torch.zeros(1, 32, 64, 1)
+    images[:, :, 32:] = 1
+    mask = torch.zeros(1, 32, 64)
+    mask[:, :, 1:32] = 1
+    row = fill(images, mask, "blurred")[0, 16, :, 0]
+    assert row[8] < 0.1 and 0.05 < row[16] < 0.5

@@ -69,6 +69,8 @@ def test_where_nothing_shows_every_bit_stays(rules: CropRules, size: tuple[int, 
         reach = max(0, rules.grow_px) + rules.fade_px
         far[max(0, top - reach) : bottom + reach, max(0, left - reach) : right + reach] = False
     assert torch.equal(bits(got[:, far]), bits(images[:, far]))
+    failed = stitch_back(done.places, torch.full_like(done.images, float("nan")))
+    assert torch.equal(bits(failed[:, far]), bits(images[:, far])), "what a model failed to draw spoils nothing else"
     if rules.grow_px >= 0:
         assert bool((got[:, masks[0] > 0] >= 1).all())
     assert torch.equal(bits(images), bits(before[0])) and torch.equal(masks, before[1])
