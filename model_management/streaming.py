@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeVar
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from heddle.graph.errors import OutOfMemory
@@ -104,6 +105,9 @@ class Loan:
 
     def lend(self) -> Tensor:
         return self.streamed.lend(self.placed)
+
+    def rows(self, ids: Tensor) -> Tensor:
+        return F.embedding(ids, self.lend())
 
 
 class Streamed:

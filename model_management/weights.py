@@ -17,8 +17,8 @@ from heddle.graph.errors import OutOfMemory
 from heddle.networks.ops import LentTensor
 from model_management.accelerators.accelerator import Accelerator
 from model_management.allocator import give_back
-from model_management.host_lending import HostLoan
-from model_management.lent_net import build_lent, replace_weight, run_by, run_directly
+from model_management.host_lending import HostLoan, LookUp
+from model_management.lent_net import build_lent, looked_up, replace_weight, run_by, run_directly
 from model_management.read_ahead import read_ahead
 from model_management.running_out import bytes_asked
 from model_management.stored_net import OnPart, StoredNet, ignore_parts
@@ -304,6 +304,9 @@ class Weights:
             if patches:
                 sources = changed_sources(own, stored, patches, dtype, _Allowance(None), on_part)
             large = {name: source for name, source in sources.items() if source.nbytes >= SMALL_BYTES}
+            look_ups = {
+                name: LookUp(large.pop(name), dtype, self._bring) for name in looked_up(stored) if name in large
+            }
             streamed = Streamed(
                 large, dtype, accelerator, self, base=base.streamed if base else None, most_bytes=self._most_bytes
             )
@@ -314,7 +317,12 @@ class Weights:
 
             def build() -> nn.Module:
                 return build_lent(
-                    stored, weights, lambda name: streamed.loans.get(name), self.device, dtype, self._bring
+                    stored,
+                    weights,
+                    lambda name: streamed.loans.get(name, look_ups.get(name)),
+                    self.device,
+                    dtype,
+                    self._bring,
                 )
 
             net = self._with_room(build, streamed)
