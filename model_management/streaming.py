@@ -20,6 +20,7 @@ from heddle.graph.errors import OutOfMemory
 from heddle.networks.ops import lendable
 from model_management.accelerators.accelerator import Accelerator, Arrival
 from model_management.lent_net import stand_in
+from model_management.main_memory import MainMemory, MemoryShare
 from model_management.residency_plan import Use, choose_staying, is_same, room_to_stay
 from model_management.running_out import bytes_asked
 from model_management.stored_net import OnPart, ignore_parts
@@ -119,6 +120,7 @@ class Streamed:
         base: the net without patches, of which this one shares all weights whose sources are the same.
         reserve_bytes: left free beside weights in the first run; None = a share of the device.
         most_bytes: that its weights may take there, None = what there is.
+        share: of main memory, for copies there which the device reads quicker; None = there is no limit.
     """
 
     def __init__(
@@ -131,7 +133,9 @@ class Streamed:
         base: Streamed | None = None,
         reserve_bytes: int | None = None,
         most_bytes: int | None = None,
+        share: MemoryShare | None = None,
     ) -> None:
+        self._share = share or MainMemory().share()
         self.accelerator = accelerator
         self.most_bytes = most_bytes
         self._dtype = dtype
@@ -146,8 +150,9 @@ class Streamed:
             stored = placed.source.stored()
             placed.is_ready = stored.is_ready(dtype)
             placed.widened_bytes = widened_bytes(stored, dtype)
-        share = int(FIRST_RESERVE * accelerator.total_bytes())
-        self.reserve_bytes = share if reserve_bytes is None else reserve_bytes
+        if reserve_bytes is None:
+            reserve_bytes = int(FIRST_RESERVE * accelerator.total_bytes())
+        self.reserve_bytes = reserve_bytes
         self._lock = neighbours.lock
         self._is_stale = False
         self._is_running = False
@@ -341,8 +346,10 @@ class Streamed:
         return tensors
 
     def _bring(self, placed: PlacedWeight) -> Arrival:
-        if placed.prepared is None and not placed.is_chosen and self._known:
+        if placed.prepared is None and not placed.is_chosen and self._known and self._share(placed.nbytes):
             placed.prepared = self.accelerator.prepared(placed.source.stored().tensors)
+            if placed.prepared is None:
+                self._share.give_back(placed.nbytes)
         return self.accelerator.bring(placed.prepared or placed.source.stored().tensors)
 
     def _is_first_choice(self, placed: PlacedWeight) -> bool:
