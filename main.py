@@ -324,6 +324,7 @@ def _serve(settings: Settings, connection: Wire, printed: Printed, device: str) 
     from execution.protocol import pack
     from execution.worker import serve_connection
     from model_management.devices import describe_devices
+    from model_management.memory_report import memory_report
 
     def tell(**message: Any) -> None:
         connection.send_bytes(pack(message))
@@ -340,7 +341,9 @@ def _serve(settings: Settings, connection: Wire, printed: Printed, device: str) 
     serve_connection(
         worker,
         connection,
-        lambda: describe_devices(worker.house.weights.device),
+        lambda: describe_devices(worker.house.weights.device, worker.house.weights.accelerator),
+        memory=lambda: memory_report(worker.house.weights),
+        unload_after_s=settings.memory.unload_after_s,
         ready=lambda: None,
         printed=printed,
     )

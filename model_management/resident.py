@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Protocol
+from typing import Literal, Protocol
 
 from torch import nn
 
@@ -42,6 +42,7 @@ class Resident:
     streamed: its weights, on a device that they are brought to.
     in_place_bytes: of weights that are there whatever happens, beside those that stream.
     share: what copies of its weights take in main memory, beside a device.
+    told: the mode that was last said of it.
     """
 
     stored: StoredNet
@@ -54,6 +55,7 @@ class Resident:
     streamed: Streamed | None = None
     in_place_bytes: int = 0
     share: MemoryShare | None = None
+    told: str = ""
 
     @property
     def device_bytes(self) -> int:
@@ -61,3 +63,30 @@ class Resident:
         if self.streamed is None:
             return self.size_bytes
         return self.in_place_bytes + (0 if self.base is not None else self.streamed.books.device_bytes)
+
+    @property
+    def whole_bytes(self) -> int:
+        """What all its weights take in the form in which they are stored."""
+        if self.streamed is not None:
+            return self.in_place_bytes + self.streamed.whole_bytes
+        return sum(weight.nbytes for weight in self.sources.values()) or self.size_bytes
+
+    @property
+    def mode(self) -> Literal["whole", "partly", "streaming", "mapped"]:
+        """How its weights lie."""
+        if self.streamed is None:
+            return "mapped" if self.sources else "whole"
+        staying = self.streamed.books.staying_bytes
+        return "streaming" if not staying else "partly" if staying < self.streamed.whole_bytes else "whole"
+
+    def words(self) -> str:
+        """The same for the log."""
+        name, whole = f"{self.stored.header.path.name} ({self.stored.role})", f"{self.whole_bytes / 1e6:,.0f} MB"
+        if self.streamed is None:
+            return f"{name}: {whole}, {self.mode}"
+        if self.mode == "whole":
+            return f"{name}: {whole}, whole on the device"
+        there, coming = f"{self.device_bytes / 1e6:,.0f} MB", f"{self.streamed.coming_bytes / 1e6:,.0f} MB"
+        line = f"{name}: {whole}, of which {there} are on the device; {coming} come in each run"
+        beside = self.streamed.beside_bytes
+        return f"{line}, {beside / 1e6:,.0f} MB are used beside them" if beside else line

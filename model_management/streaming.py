@@ -166,6 +166,7 @@ class Streamed:
         self._in_use: Tensor | None = None
         self._blocked_at = -1
         self.runs_again = 0
+        self.beside_bytes = 0  # the most that was seen beside weights in the run that was looked at last
 
     @property
     def whole_bytes(self) -> int:
@@ -175,6 +176,13 @@ class Streamed:
     def largest_bytes(self) -> int:
         """The least that one use of a weight needs."""
         return max((placed.nbytes + placed.widened_bytes for placed in self._placed), default=0)
+
+    @property
+    def coming_bytes(self) -> int:
+        """What comes in in each run, as far as is known."""
+        if not self._known:
+            return self.whole_bytes - self.books.staying_bytes
+        return sum(use.stored_bytes for use in self._known if not self._placed[use.weight].is_chosen)
 
     def forget(self) -> None:
         """What earlier runs showed: the next one may be of another size."""
@@ -301,6 +309,7 @@ class Streamed:
                     return
                 self._seen = more
             self._known = self._seen
+            self.beside_bytes = max((use.widened_bytes + use.beside_bytes for use in self._seen), default=0)
             total = self.accelerator.total_bytes() - self._neighbours.others_bytes(self)
             room = room_to_stay(self._known, total)
             room = room if self.most_bytes is None else min(room, self.most_bytes)

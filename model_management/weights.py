@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -38,6 +39,8 @@ from model_management.weight_sources import (
 )
 
 T = TypeVar("T")
+
+log = logging.getLogger("heddle.weights")
 
 #: Weights smaller than this are in place as long as their net is: they are many, and take little together.
 SMALL_BYTES = 64 << 10
@@ -112,6 +115,11 @@ class Weights:
                 for resident in self._residents.values()
             ]
 
+    def each_resident(self, tell: Callable[[Resident], T]) -> list[T]:
+        """Something of each net that is lent, least recently used first."""
+        with self.lock:
+            return [tell(resident) for resident in self._residents.values()]
+
     @property
     def resident_files(self) -> set[Path]:
         """The files of which something is on the device, or on the CPU beside it."""
@@ -139,14 +147,22 @@ class Weights:
             return
         with self._loading:
             resident = self._take(handle.stored, handle.weight_patches, working_bytes, on_part)
+        self._tell(resident)
         try:
             yield resident.net
         finally:
             with self.lock:
+                self._tell(resident)
                 resident.holders -= 1
                 resident.working_bytes -= working_bytes
             if not self.keeps_unused:
                 self._release(lambda: True)
+
+    def _tell(self, resident: Resident) -> None:
+        """Say in the log how a net lies, if that is new."""
+        if (mode := resident.mode) != resident.told:
+            resident.told = mode
+            log.info("%s", resident.words())
 
     def worked_out(self, handle: Handle, what: str, work_out: Callable[[], T]) -> T:
         """Something small that follows from a net's weights alone, worked out once per file and kept from then on.

@@ -11,7 +11,7 @@ import psutil
 import torch
 from torch import Tensor
 
-from model_management.accelerators.accelerator import Arrival
+from model_management.accelerators.accelerator import Arrival, DeviceMemory
 
 #: Main memory that is left to everything else, as a share of it, when weights are kept there ready for the card.
 LEFT_TO_OTHERS = 0.25
@@ -66,6 +66,15 @@ class PlainDevice:
 
     def total_bytes(self) -> int:
         return _within(self._limit_bytes, int(self.api.recommended_max_memory()) - self._reserve_bytes)
+
+    def memory(self) -> DeviceMemory:
+        return {
+            "name": str(self.device),
+            "size_bytes": int(self.api.recommended_max_memory()),
+            "limit_bytes": self._limit_bytes,
+            "reserve_bytes": self._reserve_bytes,
+            "others_bytes": 0,  # nobody tells
+        }
 
     def peak_bytes(self) -> int:
         return self.used_bytes()  # it keeps no record of peaks; what was too little shows in the next run
@@ -134,6 +143,16 @@ class StreamedDevice:
             self._free_for_tensors = free + self.api.memory_reserved(self.device) - self._reserve_bytes
             self._free_seen_at = now
         return _within(self._limit_bytes, self._free_for_tensors)
+
+    def memory(self) -> DeviceMemory:
+        free, whole = self.api.mem_get_info(self.device)
+        return {
+            "name": f"{self.device} {self.api.get_device_name(self.device)}",
+            "size_bytes": whole,
+            "limit_bytes": self._limit_bytes,
+            "reserve_bytes": self._reserve_bytes,
+            "others_bytes": max(0, whole - free - self.api.memory_reserved(self.device)),
+        }
 
     def peak_bytes(self) -> int:
         peak = int(self.api.max_memory_allocated(self.device))
