@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -181,6 +182,7 @@ class Weights:
         """Let go of every net that nobody holds, and of memory kept for more. Returns: the bytes that became free."""
         with self._loading:
             freed = self._release(lambda: True)
+        gc.collect()  # nets and those who lend to them know each other
         give_back()
         return freed if self.on_cpu is None else freed + self.on_cpu.release_all()
 
