@@ -104,7 +104,7 @@ def build_worker(settings: Settings, about_to_load: Callable[[str], None] = lamb
     keep_freed_memory()
     folders = Folders.from_settings(settings)
     device = choose_device(cpu_only=settings.cpu or settings.memory.pretended_bytes is not None)
-    weights = ledger_for(device, settings.memory)
+    weights = ledger_for(device, settings.memory, folders.user / "memory.json")
     keep_ledger(weights)
     registry = _gather_nodes(settings, folders, about_to_load)
     fingerprints = Fingerprints(folders)

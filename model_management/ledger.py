@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 
 import torch
 
@@ -11,6 +12,7 @@ from heddle.settings.memory import MemorySettings
 from model_management.accelerators.accelerator import Accelerator
 from model_management.accelerators.pretended import PretendedAccelerator
 from model_management.accelerators.torch_device import accelerator_for
+from model_management.estimates import Estimates
 from model_management.number_formats import NumberFormats
 from model_management.resident import Keeps
 from model_management.weights import Weights
@@ -26,9 +28,11 @@ _KEEPS = {
 }
 
 
-def ledger_for(device: torch.device, memory: MemorySettings) -> Weights:
+def ledger_for(device: torch.device, memory: MemorySettings, estimates: Path | None = None) -> Weights:
     """A ledger of this device, or of the one that is to be pretended, as it was asked for.
 
+    Args:
+        estimates: the file in which is kept what runs took; None = it is not kept.
     Raises: SettingsError, if a card is to be left less than nothing.
     """
     accelerator = _accelerator(device, memory)
@@ -43,6 +47,7 @@ def ledger_for(device: torch.device, memory: MemorySettings) -> Weights:
         maps_files=memory.maps_files,
         formats=NumberFormats.from_settings(memory),
         vae_on_cpu=memory.vae_on_cpu,
+        estimates=Estimates(estimates),
     )
 
 

@@ -100,8 +100,8 @@ def have_in_place(net: nn.Module) -> bool:
 
 
 class Run(Protocol):
-    def __call__(self, call: Callable[[], T], /) -> T:
-        """What a call that runs a net gives."""
+    def __call__(self, call: Callable[[], T], size: int | None = None, /) -> T:
+        """What a call that runs a net gives. size: how many numbers it is run with, as far as that is known."""
         ...
 
 
@@ -131,4 +131,5 @@ _RUN = "run"
 
 
 def _run(run: Run, method: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-    return run(lambda: method(*args, **kwargs))
+    first = next((each for each in args if isinstance(each, Tensor)), None)
+    return run(lambda: method(*args, **kwargs), None if first is None else first.numel())

@@ -76,8 +76,9 @@ class Resident:
         """How its weights lie."""
         if self.streamed is None:
             return "mapped" if self.sources else "whole"
-        staying = self.streamed.books.staying_bytes
-        return "streaming" if not staying else "partly" if staying < self.streamed.whole_bytes else "whole"
+        if not self.streamed.coming_bytes:
+            return "whole"
+        return "partly" if self.streamed.books.staying_bytes else "streaming"
 
     def words(self) -> str:
         """The same for the log."""

@@ -17,6 +17,7 @@ from heddle.graph.errors import OutOfMemory
 from heddle.networks.ops import LentTensor
 from model_management.accelerators.accelerator import Accelerator
 from model_management.allocator import give_back
+from model_management.estimates import Estimates
 from model_management.host_lending import HostLoan, LookUp
 from model_management.lent_net import build_lent, looked_up, replace_weight, run_by, run_directly
 from model_management.main_memory import MainMemory
@@ -60,6 +61,7 @@ class Weights:
         maps_files: weights are used where their file is mapped, else they are read into memory.
         formats: what nets are kept and computed in.
         vae_on_cpu: VAEs run on the CPU.
+        estimates: what runs took beside weights.
     """
 
     def __init__(
@@ -74,6 +76,7 @@ class Weights:
         maps_files: bool = True,
         formats: NumberFormats | None = None,
         vae_on_cpu: bool = False,
+        estimates: Estimates | None = None,
     ) -> None:
         self.device = device
         self.accelerator = accelerator
@@ -81,6 +84,7 @@ class Weights:
         self.keeps_unused, self.maps_files = keeps_unused, maps_files
         self.formats = formats or NumberFormats()
         self._vae_on_cpu = vae_on_cpu
+        self.estimates = estimates or Estimates()
         self.limit_bytes = None if accelerator is not None else limit_bytes
         self._has_bfloat16 = has_bfloat16
         # By the stored net's key and those of its patches, least recently used first.
@@ -158,6 +162,7 @@ class Weights:
                 resident.working_bytes -= working_bytes
             if not self.keeps_unused:
                 self._release(lambda: True)
+            self.estimates.save()
 
     def _tell(self, resident: Resident) -> None:
         """Say in the log how a net lies, if that is new."""
@@ -329,7 +334,7 @@ class Weights:
                 accelerator,
                 self,
                 base=base.streamed if base else None,
-                reserve_bytes=0 if self.keeps is Keeps.WHOLE else None,
+                estimates=None if self.keeps is Keeps.WHOLE else self.estimates.of(_kind(stored, dtype)),
                 most_bytes=self._most_bytes,
                 share=share,
             )
@@ -526,6 +531,11 @@ def never(nbytes: int) -> bool:
 def _largest(sources: Iterable[WeightSource], dtype: torch.dtype) -> int:
     """The most that one use of a weight needs beside its file."""
     return max((widened_bytes(source.stored(), dtype) for source in sources), default=0)
+
+
+def _kind(stored: StoredNet, dtype: torch.dtype) -> str:
+    """Of a net whose runs take as much: its structure, and what it is computed in."""
+    return f"{type(stored.config).__name__} {stored.numel} {stored.role} {dtype}"
 
 
 def _key(stored: StoredNet, patches: Sequence[WeightPatch]) -> tuple[object, ...]:
