@@ -36,6 +36,7 @@ from benchmarks.submitting import (
     measure_small_jobs_normal,
     measure_small_jobs_slow,
 )
+from benchmarks.upscaling import UPSCALING_FIGURES
 from benchmarks.watching import WATCHING_FIGURES
 
 FIGURES = (
@@ -61,6 +62,7 @@ FIGURES = (
     Figure("checkpoint_load", "SD 1.5 to its first step / plain read", "x", 1.3, measure_load),
     Figure("checkpoint_memory", "peak anonymous memory over weights", "GB", 1.0, measure_memory),
     *NET_FIGURES,
+    *UPSCALING_FIGURES,
     *GRAPH_FIGURES,
     *WATCHING_FIGURES,
     Figure("check", "1,000 nodes in a chain, checked", "ms", 15.0, measure_check),

@@ -10,6 +10,7 @@ from functools import cached_property
 from torch import Tensor
 
 from heddle.graph.errors import WeightsError
+from heddle.graph.said import say
 from model_management.handles import Model
 from model_management.stored_net import StoredNet
 from model_management.stored_tensors import TensorEntry
@@ -42,19 +43,15 @@ class DifferenceNet(StoredNet):
                 raise _of_another_model(self, name, self.shapes[name], self.base, self.base.shapes[name])
 
     @contextmanager
-    def open(self) -> Iterator[Callable[[str], Tensor]]:
-        with super().open() as read_own, self.base.open() as read_base:
+    def open_stored(self) -> Iterator[Callable[[str], StoredWeight]]:
+        with super().open_stored() as read_own, self.base.open() as read_base:
             shared = set(self.shared)
 
-            def read(name: str) -> Tensor:
-                return read_own(name).float() + read_base(name) if name in shared else read_own(name)
+            def read(name: str) -> StoredWeight:
+                own = read_own(name)
+                return StoredWeight.plain(own.numbers().float() + read_base(name)) if name in shared else own
 
             yield read
-
-    @contextmanager
-    def open_stored(self) -> Iterator[Callable[[str], StoredWeight]]:
-        with self.open() as read:
-            yield lambda name: StoredWeight.plain(read(name))
 
 
 @dataclass(frozen=True)
@@ -149,8 +146,15 @@ def _of_another_model(
     net: StoredNet, name: str, found: tuple[int, ...], base: StoredNet, wanted: tuple[int, ...]
 ) -> WeightsError:
     return WeightsError(
-        f"{net.header.path.name} goes with another kind of model: {name} has shape {list(found)}, but {list(wanted)} "
-        f"in {base.header.path.name}; choose a model of the family that the control net was made for",
+        say(
+            "{file} goes with another kind of model: {name} has shape {found}, but {wanted} in {base}; "
+            "choose a model of the family that the control net was made for",
+            file=net.header.path.name,
+            name=name,
+            found=list(found),
+            wanted=list(wanted),
+            base=base.header.path.name,
+        ),
         file=net.header.path,
         key=name,
     )

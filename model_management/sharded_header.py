@@ -11,19 +11,31 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from heddle.graph.errors import WeightsError
+from heddle.graph.said import say
 from model_management.stored_tensors import Header, Stamp, TensorEntry, refuse, stamp_of
 
-INDEX = ".index.json"
+_INDEX = re.compile(r".+\.index(?:\.\w+)?\.json")
 _LARGEST_BYTES = 100_000_000
 _MOST_SHARDS = 1000
-_SHARD = re.compile(r"(?P<stem>.+)-\d{5}-of-\d{5}(?P<ending>\.\w+)")
+_SHARD = re.compile(r"(?P<stem>.+?)(?P<variant>\.\w+)?-\d{5}-of-\d{5}(?P<ending>\.\w+)")
+
+
+def is_index(path: Path) -> bool:
+    """Whether a file is one by its name."""
+    return _INDEX.fullmatch(path.name) is not None
 
 
 def index_beside(path: Path) -> Path | None:
-    """The index that a file belongs to by its name, NAME-00001-of-00003.safetensors; None if there is none."""
+    """The index that a file belongs to by its name, NAME-00001-of-00003.safetensors; None if there is none.
+
+    A variant of the numbers, such as `.fp16`, stands in one of two places of its name.
+    """
     found = _SHARD.fullmatch(path.name)
-    index = path.with_name(f"{found['stem']}{found['ending']}{INDEX}") if found else None
-    return index if index is not None and index.is_file() else None
+    if found is None:
+        return None
+    stem, variant, ending = found["stem"], found["variant"] or "", found["ending"]
+    names = (f"{stem}{variant}{ending}.index.json", f"{stem}{ending}.index{variant}.json")
+    return next((index for index in map(path.with_name, names) if index.is_file()), None)
 
 
 def read_sharded_header(index: Path, read_header: Callable[[Stamp], Header]) -> Header:
@@ -39,10 +51,15 @@ def read_sharded_header(index: Path, read_header: Callable[[Stamp], Header]) -> 
     shards: dict[str, Header] = {}
     for name in sorted(set(places.values())):
         if PurePosixPath(name).name != name or PureWindowsPath(name).name != name:
-            refuse(stamp, f"damaged: it names {name[:200]!r}, which is no file beside it")
+            refuse(stamp, say("damaged: it names {name!r}, which is no file beside it", name=name[:200]))
         if not (path := index.with_name(name)).is_file():
             raise WeightsError(
-                f"{index.name} names {name}, which is not beside it; download the folder again", file=path
+                say(
+                    "{index} names {name}, which is not beside it; download the folder again",
+                    index=index.name,
+                    name=name,
+                ),
+                file=path,
             )
         shards[name] = read_header(stamp_of(path))
     tensors: dict[str, TensorEntry] = {}
@@ -55,14 +72,14 @@ def read_sharded_header(index: Path, read_header: Callable[[Stamp], Header]) -> 
 
 def _read_index(stamp: Stamp) -> dict[str, str]:
     if stamp.size_bytes > _LARGEST_BYTES:
-        refuse(stamp, f"damaged: an index of {stamp.size_bytes:,} bytes is none")
+        refuse(stamp, say("damaged: an index of {size:,} bytes is none", size=stamp.size_bytes))
     try:
         content = json.loads(stamp.path.read_text("utf-8"))
     except (OSError, ValueError, RecursionError):
         content = None
     places = content.get("weight_map") if isinstance(content, dict) else None
     if not isinstance(places, dict) or not places or not all(isinstance(name, str) for name in places.values()):
-        refuse(stamp, "damaged: no index with a weight_map from tensors to files")
+        refuse(stamp, say("damaged: no index with a weight_map from tensors to files"))
     if len(set(places.values())) > _MOST_SHARDS:
-        refuse(stamp, f"damaged: it names more than {_MOST_SHARDS:,} files")
+        refuse(stamp, say("damaged: it names more than {most_shards:,} files", most_shards=_MOST_SHARDS))
     return places

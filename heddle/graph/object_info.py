@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from heddle.graph.errors import GraphError
-from heddle.graph.spec import DYNAMIC_COMBO, InputSpec, NodeSpec, OutputSpec, Section, Validation
+from heddle.graph.said import say
+from heddle.graph.spec import DYNAMIC_COMBO, InputSpec, NodeSpec, OutputSpec, Section, Validation, listing_of
 
 Record = dict[str, Any]
 
@@ -104,8 +105,12 @@ def spec_of_record(id: str, record: Mapping[str, Any]) -> NodeSpec:
         )
     except (AttributeError, LookupError, TypeError, ValueError) as error:  # a catalogue may come from anywhere
         raise GraphError(
-            f"the catalogue's entry of {id} cannot be read ({type(error).__name__}: {error}); wanted the form of "
-            "GET /object_info",
+            say(
+                "the catalogue's entry of {id} cannot be read ({kind}: {why}); wanted the form of GET /object_info",
+                id=id,
+                kind=type(error).__name__,
+                why=error,
+            ),
             class_type=id,
         ) from error
 
@@ -195,7 +200,7 @@ def _listed(entry: Any, list_files: Callable[[str], Iterable[str]]) -> Any:
     options = dict(entry[1])
     choices = options.pop("options", None)
     if isinstance(choices, Mapping):
-        choices = [*list_files(choices["files"]), *choices.get("also", ())]
+        choices = [*list_files(listing_of(choices)), *choices.get("also", ())]
     elif not isinstance(choices, (list, tuple)):
         return entry
     return [list(choices), options]

@@ -5,20 +5,20 @@ from __future__ import annotations
 import io
 import json
 import re
-import struct
-import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, ImageOps, ImageSequence, UnidentifiedImageError
-from PIL.PngImagePlugin import PngInfo
+from PIL import Image, ImageCms, ImageSequence, UnidentifiedImageError
 
-from heddle.graph.errors import FileProblem
+from heddle.graph.errors import FileProblem, ShapeError
 from heddle.graph.said import say
+from heddle.media.png import HEAD_BYTES, encode_plain, has_all_rows, text_chunks
+from heddle.media.values import DAMAGE, Again, deep_values, in_depth, upright
 from heddle.media.whole_files import write_whole
 
 MAX_PIXELS = 1 << 27
@@ -30,22 +30,6 @@ FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "ICO", "TGA")
 _FEW_BYTES = 16 << 10  # of pixels
 
 _SPOKEN = "PNG, JPEG, WebP, GIF, TIFF, BMP or AVIF"
-
-# Decoders meet damaged files with any of these.
-_DAMAGE = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    TypeError,
-    AttributeError,
-    LookupError,
-    ArithmeticError,
-    EOFError,
-    MemoryError,
-    RuntimeError,
-    struct.error,
-    zlib.error,
-)
 
 
 @dataclass(frozen=True)
@@ -63,11 +47,11 @@ class Picture:
 
     def as_float(self) -> NDArray[np.float32]:
         """[N, H, W, 3], 0..1."""
-        return _to_unit(self.frames)
+        return in_depth(self.frames, np.float32)
 
     def alpha_as_float(self) -> NDArray[np.float32] | None:
         """[N, H, W], 0..1, 1 = opaque."""
-        return None if self.alpha is None else _to_unit(self.alpha)
+        return None if self.alpha is None else in_depth(self.alpha, np.float32)
 
 
 def read_picture(source: Path | bytes, name: str = "") -> Picture:
@@ -83,71 +67,77 @@ def read_picture(source: Path | bytes, name: str = "") -> Picture:
         with _stream(source) as stream:
             if not stream.read(1):
                 words = "{name}: the file is empty; it was probably cut off while being saved, so get it again"
-                raise FileProblem(say("file-empty", words, name=name), path=path)
+                raise FileProblem(say(words, name=name), path=path)
             with _opened(stream) as opened:
-                return _read_frames(opened, name, path)
+                picture = _read_frames(opened, lambda: _opened_again(source), name, path)
+            if picture.format == "PNG" and _has_plain_edge(picture.frames[0]) and not has_all_rows(stream):
+                raise ValueError("rows are missing")
+            return picture
     except FileProblem:
         raise
     except Image.DecompressionBombError as error:  # raised from the header, before any pixel is read
         found = re.search(r"\d+", str(error))
-        raise _too_large(name, path, f"{int(found[0]):,} pixels" if found else "too many pixels") from error
+        raise too_large(
+            name, path, say("{count:,} pixels", count=int(found[0])) if found else say("too many pixels")
+        ) from error
     except UnidentifiedImageError as error:
         words = "{name}: not a picture that can be read; save it as {formats}"
-        raise FileProblem(say("no-picture", words, name=name, formats=_SPOKEN), path=path) from error
-    except _DAMAGE as error:
+        raise FileProblem(say(words, name=name, formats=_SPOKEN), path=path) from error
+    except DAMAGE as error:
         words = "{name}: the picture is damaged or cut off ({why}); get it again"
-        raise FileProblem(say("picture-damaged", words, name=name, why=str(error)), path=path) from error
+        raise FileProblem(say(words, name=name, why=str(error)), path=path) from error
 
 
-def write_png(path: Path, pixels: NDArray[np.uint8], metadata: Mapping[str, str] | None = None, level: int = 4) -> None:
+def write_png(
+    path: Path,
+    pixels: NDArray[np.uint8] | NDArray[np.uint16],
+    metadata: Mapping[str, str] | None = None,
+    level: int = 4,
+) -> None:
     """Write a PNG, whole or not at all, over an older file of that name.
 
     Args:
-        pixels: [H, W], [H, W, 1], [H, W, 3] or [H, W, 4].
-        metadata: key -> text, such as `remaking_texts` makes.
-        level: zlib's effort, 0..9.
+        pixels, metadata, level: as `encode_png`.
     Raises: FileProblem.
     """
     write_whole(path, encode_png(pixels, metadata, level))
 
 
-def encode_png(pixels: NDArray[np.uint8], metadata: Mapping[str, str] | None = None, level: int = 4) -> bytes:
-    """The bytes of a PNG; arguments as `write_png`."""
-    if pixels.ndim == 3 and pixels.shape[2] == 1:
-        pixels = pixels[:, :, 0]
-    if 0 < pixels.nbytes <= _FEW_BYTES and pixels.dtype == np.uint8:
-        return _small_png(pixels, metadata or {}, level)
-    texts = PngInfo()
-    for key, text in (metadata or {}).items():
-        keyword = _keyword(key)
-        if text.isascii():
-            texts.add_text(keyword, text)
-        else:  # readers disagree on whether a tEXt chunk is Latin-1 or UTF-8; of iTXt there is no doubt
-            texts.add_itxt(keyword, text.encode("utf-8", "replace").decode())
+def encode_png(
+    pixels: NDArray[np.uint8] | NDArray[np.uint16],
+    metadata: Mapping[str, str] | None = None,
+    level: int = 4,
+    *,
+    chunks: bytes = b"",
+) -> bytes:
+    """The bytes of a PNG of 8 or 16 bits, as the pixels have them.
+
+    Args:
+        pixels: [H, W] or [H, W, C], 0 = black; C is 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGBA).
+        metadata: key -> text, such as `remaking_texts` makes.
+        level: zlib's effort, 0..9.
+        chunks: further ones, whole, of those that may stand before the pixels.
+    Raises: ShapeError, if there are no pixels.
+    """
+    if pixels.ndim == 2:
+        pixels = pixels[:, :, None]
+    if not pixels.size:
+        raise ShapeError(
+            say(
+                "an image of shape {shape} has no pixels; a picture of 1 x 1 px is the smallest",
+                shape=list(pixels.shape),
+            ),
+            wanted="[H, W, C], H and W at least 1",
+            got=list(pixels.shape),
+        )
+    chunks += text_chunks(metadata or {})
+    if pixels.dtype == np.uint16 or pixels.nbytes <= _FEW_BYTES:  # few are packed before Pillow has begun
+        return encode_plain(pixels, chunks, level)
     target = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(pixels)).save(target, "PNG", pnginfo=texts, compress_level=level)
-    return target.getvalue()
-
-
-def _small_png(pixels: NDArray[np.uint8], metadata: Mapping[str, str], level: int) -> bytes:
-    """The same for few pixels, which are packed in less time than Pillow takes to begin."""
-    height, width = pixels.shape[:2]
-    kind = {2: 0, 3: 2, 4: 6}[2 if pixels.ndim == 2 else pixels.shape[2]]  # grey, RGB, RGBA
-    parts = [b"\x89PNG\r\n\x1a\n", _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, kind, 0, 0, 0))]
-    for key, text in metadata.items():
-        keyword = _keyword(key).encode("latin-1")
-        if text.isascii():
-            parts.append(_chunk(b"tEXt", keyword + b"\0" + text.encode()))
-        else:
-            parts.append(_chunk(b"iTXt", keyword + b"\0\0\0\0\0" + text.encode("utf-8", "replace")))
-    rows = np.zeros((height, 1 + pixels.size // height), np.uint8)  # before each row, that it stands there as it is
-    rows[:, 1:] = pixels.reshape(height, -1)
-    parts += (_chunk(b"IDAT", zlib.compress(rows.tobytes(), level)), _chunk(b"IEND", b""))
-    return b"".join(parts)
-
-
-def _chunk(kind: bytes, data: bytes) -> bytes:
-    return b"".join((struct.pack(">I", len(data)), kind, data, struct.pack(">I", zlib.crc32(data, zlib.crc32(kind)))))
+    plain = pixels[:, :, 0] if pixels.shape[2] == 1 else pixels
+    Image.fromarray(np.ascontiguousarray(plain)).save(target, "PNG", compress_level=level)
+    data = target.getvalue()
+    return b"".join((memoryview(data)[:HEAD_BYTES], chunks, memoryview(data)[HEAD_BYTES:])) if chunks else data
 
 
 def encode_jpeg(pixels: NDArray[np.uint8], quality: int = 85) -> bytes:
@@ -189,34 +179,57 @@ def _stream(source: Path | bytes) -> BinaryIO:
     try:
         return source.open("rb")
     except FileNotFoundError as error:
-        raise FileProblem(f"{source}: no such file; choose one that exists", path=source) from error
+        raise FileProblem(say("{source}: no such file; choose one that exists", source=source), path=source) from error
     except IsADirectoryError as error:
-        raise FileProblem(f"{source}: a folder, not a picture; choose a file", path=source) from error
+        raise FileProblem(
+            say("{source}: a folder, not a picture; choose a file", source=source), path=source
+        ) from error
     except OSError as error:
-        raise FileProblem(f"{source}: cannot be read ({error.strerror}); check who may read it", path=source) from error
+        raise FileProblem(
+            say("{source}: cannot be read ({why}); check who may read it", source=source, why=error.strerror),
+            path=source,
+        ) from error
 
 
-def _too_large(name: str, path: Path | None, size: str) -> FileProblem:
-    return FileProblem(f"{name}: {size}, but at most {MAX_PIXELS:,} pixels are read; make it smaller first", path=path)
+@contextmanager
+def _opened_again(source: Path | bytes) -> Iterator[Image.Image]:
+    with _stream(source) as stream, _opened(stream) as opened:
+        yield opened
 
 
-def _read_frames(opened: Image.Image, name: str, path: Path | None) -> Picture:
+def too_large(name: str, path: Path | None, size: str) -> FileProblem:
+    """That a picture has more pixels than are read."""
+    return FileProblem(
+        say(
+            "{name}: {size}, but at most {max_pixels:,} pixels are read; make it smaller first",
+            name=name,
+            size=size,
+            max_pixels=MAX_PIXELS,
+        ),
+        path=path,
+    )
+
+
+def _read_frames(opened: Image.Image, again: Again, name: str, path: Path | None) -> Picture:
     colours: list[NDArray[Any]] = []
     alphas: list[NDArray[Any] | None] = []
     total = 0
     for frame in _frames_of(opened):
         width, height = frame.size
         if width * height > MAX_PIXELS:
-            raise _too_large(name, path, f"{width:,} x {height:,} pixels")
+            raise too_large(name, path, say("{width:,} x {height:,} pixels", width=width, height=height))
         if total + width * height > MAX_PIXELS:
-            raise _too_large(name, path, f"more than {len(colours):,} frames of {width:,} x {height:,} pixels")
-        colour, alpha = _to_arrays(_upright(frame))
+            words = "more than {count:,} frames of {width:,} x {height:,} pixels"
+            raise too_large(name, path, say(words, count=len(colours), width=width, height=height))
+        colour, alpha = _to_arrays(frame, again)
         if colours and colour.shape != colours[0].shape:
             continue  # a thumbnail or another page: one batch has one size
         total += width * height
         colours.append(colour)
         alphas.append(alpha)
-    return Picture(np.stack(colours), _joined_alpha(alphas, colours[0]), opened.format or "")
+    deepest = max((colour.dtype for colour in colours), key=lambda dtype: dtype.itemsize)
+    frames = np.stack([in_depth(colour, deepest) for colour in colours])
+    return Picture(frames, _joined_alpha(alphas, frames[0]), opened.format or "")
 
 
 def _frames_of(opened: Image.Image) -> Iterator[Image.Image]:
@@ -226,67 +239,69 @@ def _frames_of(opened: Image.Image) -> Iterator[Image.Image]:
         yield from ImageSequence.Iterator(opened)
 
 
-def _upright(frame: Image.Image) -> Image.Image:
-    """Turned as its EXIF orientation says."""
-    try:
-        orientation = frame.getexif().get(0x0112)
-    except _DAMAGE:  # a broken note about the picture is no reason to refuse the picture
-        return frame
-    return ImageOps.exif_transpose(frame) if orientation in range(2, 9) else frame
-
-
-def _to_arrays(frame: Image.Image) -> tuple[NDArray[Any], NDArray[Any] | None]:
+def _to_arrays(frame: Image.Image, again: Again) -> tuple[NDArray[Any], NDArray[Any] | None]:
     """Colour [H, W, 3] and alpha [H, W] or None."""
-    if frame.mode.startswith("I") or frame.mode == "F":  # grey, deeper than 8 bits
-        grey = np.asarray(frame)
-        deep = (
-            np.clip(grey, 0, 1).astype(np.float32) if frame.mode == "F" else np.clip(grey, 0, 65535).astype(np.uint16)
-        )
-        return np.repeat(deep[:, :, None], 3, axis=2), None
+    # Profiles are followed in 8 bits alone: that is what the library for them takes.
+    deep = deep_values(frame, again) if _foreign_profile(frame, frame.mode) is None else None
+    if deep is not None:
+        if deep.dtype == np.float32:
+            deep = np.fmin(np.fmax(deep, 0), 1)  # of a number and none, these two give the number
+        channels = deep.shape[2]
+        colours = deep[:, :, :3] if channels > 2 else np.repeat(deep[:, :, :1], 3, axis=2)
+        return colours, deep[:, :, -1] if channels in (2, 4) else None
+    frame = upright(frame)
     if frame.has_transparency_data:
-        pixels = np.asarray(_to_srgb(frame, frame.convert("RGBA")))
+        pixels = np.asarray(to_srgb(frame, frame.convert("RGBA")))
         return pixels[:, :, :3], pixels[:, :, 3]
-    return np.asarray(_to_srgb(frame, frame)), None
+    return np.asarray(to_srgb(frame, frame)), None
 
 
-def _to_srgb(frame: Image.Image, pixels: Image.Image) -> Image.Image:
-    """RGB or RGBA in sRGB. A profile that cannot be used leaves the values as they are, as most programs do."""
+def to_srgb(frame: Image.Image, pixels: Image.Image) -> Image.Image:
+    """RGB or RGBA in sRGB. A profile that cannot be used leaves the values as they are, as most programs do.
+
+    Args:
+        frame: what has the profile.
+        pixels: the same picture, or what was made of it.
+    """
     wanted = "RGBA" if pixels.mode == "RGBA" else "RGB"
-    embedded = frame.info.get("icc_profile")
-    if embedded and pixels.mode in ("RGB", "RGBA", "CMYK"):
+    profile = _foreign_profile(frame, pixels.mode)
+    if profile is not None:
         try:
-            profile = ImageCms.ImageCmsProfile(io.BytesIO(embedded))
-            described = ImageCms.getProfileDescription(profile).lower()
-            # A profile of sRGB itself would only round the values; one of another colour space does not fit them.
-            if "srgb" not in described and _space_of(embedded) == ("CMYK" if pixels.mode == "CMYK" else "RGB"):
-                changed = ImageCms.profileToProfile(pixels, profile, ImageCms.createProfile("sRGB"), outputMode=wanted)
-                return changed if changed is not None else pixels
-        except (ImageCms.PyCMSError, *_DAMAGE):
+            changed = ImageCms.profileToProfile(pixels, profile, ImageCms.createProfile("sRGB"), outputMode=wanted)
+            return changed if changed is not None else pixels
+        except (ImageCms.PyCMSError, *DAMAGE):
             pass
     return pixels.convert(wanted)
 
 
-def _space_of(profile: bytes) -> str:
+def _foreign_profile(frame: Image.Image, mode: str) -> ImageCms.ImageCmsProfile | None:
+    """The profile of a picture whose colours are not those of sRGB."""
+    embedded = frame.info.get("icc_profile")
+    if not embedded or mode not in ("RGB", "RGBA", "CMYK"):
+        return None
+    try:
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(embedded))
+        described = ImageCms.getProfileDescription(profile).lower()
+    except (ImageCms.PyCMSError, *DAMAGE):
+        return None
+    # A profile of sRGB itself would only round the values; one of another colour space does not fit them.
+    fits = space_of(embedded) == ("CMYK" if mode == "CMYK" else "RGB")
+    return profile if fits and "srgb" not in described else None
+
+
+def space_of(profile: bytes) -> str:
     """The colour space that an ICC profile starts from: bytes 16 to 19 of its header (ICC.1:2022, table 17)."""
     return profile[16:20].decode("latin-1").strip()
+
+
+def _has_plain_edge(colours: NDArray[Any]) -> bool:
+    """Whether a side of [H, W, 3] is of one colour, as one whose pixels are missing is, whichever it became."""
+    edges = colours[0], colours[-1], colours[:, 0], colours[:, -1]
+    return any((edge == edge[0]).all() for edge in edges)
 
 
 def _joined_alpha(alphas: list[NDArray[Any] | None], colour: NDArray[Any]) -> NDArray[Any] | None:
     if all(alpha is None for alpha in alphas):
         return None
     opaque = np.full(colour.shape[:2], 255, np.uint8)  # an animation's first frame may well have no hole yet
-    return np.stack([opaque if alpha is None else alpha for alpha in alphas])
-
-
-def _to_unit(values: NDArray[Any]) -> NDArray[np.float32]:
-    if values.dtype == np.uint8:
-        return values.astype(np.float32) / np.float32(255)
-    if values.dtype == np.uint16:
-        return values.astype(np.float32) / np.float32(65535)
-    return values.astype(np.float32)
-
-
-def _keyword(key: str) -> str:
-    """A PNG keyword: 1 to 79 Latin-1 characters."""
-    printable = "".join(c if c.isprintable() else "?" for c in key).encode("latin-1", "replace").decode("latin-1")
-    return printable.strip()[:79].strip() or "extra"
+    return np.stack([in_depth(opaque if alpha is None else alpha, colour.dtype) for alpha in alphas])

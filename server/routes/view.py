@@ -16,7 +16,14 @@ from server.files import DRAFT, content_headers
 from server.intake import Refused
 from server.keys import FOLDERS
 from server.outputs.thumbnails import key_of
-from server.previews import read_preview_wish, render_channel, render_preview
+from server.previews import (
+    pack_opacity,
+    read_preview_wish,
+    render_channel,
+    render_colours,
+    render_preview,
+    shown_as_it_is,
+)
 from server.routes.described import TEXT, described, one_of
 from server.routes.pictures import answer_picture, in_a_thread
 
@@ -33,11 +40,16 @@ VIEWABLE = ("input", "output", "temp")  # the user folder holds settings and the
         "type": one_of("input", "output", "temp"),
         "preview": TEXT,
         "channel": one_of("rgba", "rgb", "a"),
+        "quick": one_of("true", "false"),
     },
     answer_types=("*/*",),
 )
 async def view(request: web.Request) -> web.StreamResponse:
-    """A file of the input, output or temp folder; `preview=webp;90` a smaller picture, `channel=a` its mask."""
+    """A file of the input, output or temp folder; `preview=webp;90` a smaller picture, `channel=a` its mask.
+
+    With `quick=true`, a channel comes in the form that is there soonest: of `rgb` the file itself, where browsers show
+    it and nothing of it is transparent, else a JPEG; of `a` a byte for each pixel, and none if all of it is opaque.
+    """
     query = request.query
     filename, root_type, subfolder = query.get("filename", ""), query.get("type", "output"), query.get("subfolder", "")
     if filename.endswith("]"):
@@ -49,7 +61,20 @@ async def view(request: web.Request) -> web.StreamResponse:
     if channel not in ("rgba", "rgb", "a"):
         raise Refused("invalid_request", f"channel must be rgba, rgb or a, found {channel[:20]!r}")
     quality = 0
-    if channel != "rgba":
+    is_quick = query.get("quick") == "true"
+    if channel == "a" and is_quick:
+        key = await asyncio.to_thread(key_of, path, "a quick")
+        headers = {"Content-Encoding": "gzip"}
+        return await answer_picture(
+            request, key, in_a_thread(partial(pack_opacity, path)), "application/octet-stream", headers=headers
+        )
+    if channel == "rgb" and is_quick:
+        shown = await asyncio.to_thread(shown_as_it_is, path)
+        if shown:
+            headers = content_headers(path.name) | {"Content-Type": f"image/{shown}"}
+            return web.FileResponse(path, headers=headers)
+        form, render = "jpeg", partial(render_colours, path)
+    elif channel != "rgba":
         form, render = "png", partial(render_channel, path, channel)
     elif wish:
         form, quality = read_preview_wish(wish)

@@ -13,6 +13,7 @@ from heddle.graph.declare import spec_of
 from heddle.graph.errors import Cancelled, FileProblem, ShapeError
 from heddle.graph.results import Shown
 from heddle.media.carriers import read_carried
+from heddle.media.pictures import write_png
 from nodes.image.files import load_image, preview_image, save_image
 from tests.nodes.fake_context import FakeContext
 
@@ -44,6 +45,13 @@ class TestLoadImage:
         _, mask = load_image("a.png", FakeContext(tmp_path))
         assert mask.shape == (1, 4, 6)
         torch.testing.assert_close(mask, torch.full((1, 4, 6), 0.8))
+
+    def test_sixteen_bits_come_in_whole(self, tmp_path: Path):
+        values = np.random.default_rng(0).integers(0, 1 << 16, (4, 6, 4), np.uint16)
+        write_png(tmp_path / "input/a.png", values)
+        image, mask = load_image("a.png", FakeContext(tmp_path))
+        np.testing.assert_array_equal(np.rint(image[0].numpy() * 65535), values[:, :, :3])
+        np.testing.assert_array_equal(np.rint((1 - mask[0].numpy()) * 65535), values[:, :, 3])
 
     def test_an_animation_becomes_a_batch(self, tmp_path: Path):
         frames = [Image.new("RGB", (6, 4), (shade, 0, 0)) for shade in (0, 128, 255)]

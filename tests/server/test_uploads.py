@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import io
 import json
+import struct
 import zlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from aiohttp import FormData
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from heddle.media.pictures import encode_png
 from server.keys import Limits
+from tests.heddle.media.carrier_files import png_chunk
+from tests.heddle.media.deep_files import random_deep, read_by_ffmpeg
 from tests.server.fake_worker import PNG
 from tests.server.front_desk import Desk, folders_at, front_desk
 
@@ -193,6 +198,84 @@ async def test_previews_and_channels(desk: Desk) -> None:
             assert response.status == 400
 
 
+async def channel(desk: Desk, name: str, which: str) -> tuple[str, bytes]:
+    async with desk.get(f"/view?filename={name}&type=input&channel={which}&quick=true") as response:
+        assert response.status == 200, await response.text()
+        return response.content_type, await response.read()
+
+
+@pytest.mark.parametrize(
+    ("form", "mode"), [("PNG", "RGB"), ("PNG", "L"), ("PNG", "P"), ("JPEG", "RGB"), ("WEBP", "RGB")]
+)
+async def test_what_a_browser_shows_is_sent_as_it_is(desk: Desk, form: str, mode: str) -> None:
+    buffer = io.BytesIO()
+    Image.new("RGB", (8, 6), (200, 100, 50)).convert(mode).save(buffer, form)
+    await upload(desk, buffer.getvalue(), f"plain.{form.lower()}")
+    assert await channel(desk, f"plain.{form.lower()}", "rgb") == (f"image/{form.lower()}", buffer.getvalue())
+    assert await channel(desk, f"plain.{form.lower()}", "a") == ("application/octet-stream", b"")
+
+
+async def test_colours_under_what_is_transparent_and_the_opacity_are_sent_apart(desk: Desk) -> None:
+    values = np.zeros((6, 8, 4), np.uint8)
+    values[:, :, :3] = (200, 100, 50)
+    values[:, :, 3] = np.arange(48).reshape(6, 8)
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    buffer = io.BytesIO()
+    Image.fromarray(values).save(buffer, "PNG", exif=turned)
+    await upload(desk, buffer.getvalue(), "holes.png")
+    kind, colours = await channel(desk, "holes.png", "rgb")
+    shown = np.asarray(Image.open(io.BytesIO(colours)))
+    assert kind == "image/jpeg" and shown.shape == (8, 6, 3)
+    np.testing.assert_allclose(shown, np.broadcast_to([200, 100, 50], shown.shape), atol=3)
+    kind, opacity = await channel(desk, "holes.png", "a")
+    assert kind == "application/octet-stream"
+    np.testing.assert_array_equal(np.frombuffer(opacity, np.uint8).reshape(8, 6), np.rot90(values[:, :, 3], -1))
+
+
+@pytest.mark.parametrize(
+    ("form", "told", "is_as_it_is"),
+    [
+        ("JPEG", {"exif": 6}, True),
+        ("PNG", {"exif": 6}, False),
+        ("WEBP", {"exif": 6}, False),
+        ("JPEG", {"xmp": b'<r tiff:Orientation="6"/>'}, False),
+        ("JPEG", {"xmp": b"<r/>"}, True),
+    ],
+)
+async def test_a_turned_picture_is_sent_as_it_is_where_every_browser_turns_it(
+    desk: Desk, form: str, told: dict[str, Any], is_as_it_is: bool
+) -> None:
+    if "exif" in told:
+        exif = Image.Exif()
+        exif[0x0112] = told["exif"]
+        told = {"exif": exif}
+    buffer = io.BytesIO()
+    Image.new("RGB", (8, 6)).save(buffer, form, **told)
+    await upload(desk, buffer.getvalue(), "turned.any")
+    _, sent = await channel(desk, "turned.any", "rgb")
+    assert (sent == buffer.getvalue()) == is_as_it_is
+    if not is_as_it_is:
+        assert Image.open(io.BytesIO(sent)).size == (6, 8)
+
+
+async def test_a_palette_with_a_hole_is_sent_without_it(desk: Desk) -> None:
+    buffer = io.BytesIO()
+    Image.new("P", (8, 6), 0).save(buffer, "PNG", transparency=0)
+    await upload(desk, buffer.getvalue(), "hole.png")
+    assert (await channel(desk, "hole.png", "rgb"))[0] == "image/jpeg"
+    assert (await channel(desk, "hole.png", "a"))[1] == bytes(48)
+
+
+@pytest.mark.parametrize(("mode", "form"), [("RGB", "TIFF"), ("CMYK", "JPEG"), ("RGB", "BMP")])
+async def test_what_browsers_do_not_show_or_not_rightly_becomes_a_jpeg(desk: Desk, mode: str, form: str) -> None:
+    buffer = io.BytesIO()
+    Image.new("RGB", (8, 6), (200, 100, 50)).convert(mode).save(buffer, form)
+    await upload(desk, buffer.getvalue(), "other.any")
+    kind, colours = await channel(desk, "other.any", "rgb")
+    assert kind == "image/jpeg" and Image.open(io.BytesIO(colours)).mode == "RGB"
+
+
 async def test_a_picture_that_would_fill_memory_is_not_decoded(desk: Desk) -> None:
     # 40,000 x 40,000 pixels in a header, no data behind it.
     bomb = bytearray(picture())
@@ -202,6 +285,56 @@ async def test_a_picture_that_would_fill_memory_is_not_decoded(desk: Desk) -> No
     async with desk.get("/view?filename=bomb.png&type=input&preview=webp") as response:
         assert response.status == 400
         assert "download" in (await response.json())["error"]["message"]
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+async def test_a_mask_on_sixteen_bits_leaves_all_of_them(desk: Desk, channels: int) -> None:
+    values = random_deep(6, 8, channels)
+    await upload(desk, encode_png(values, {"workflow": "{}"}), "deep.png")
+    alpha = np.random.default_rng(0).integers(0, 256, (6, 8), np.uint8)
+    sent = form(encode_png(np.dstack([np.zeros((6, 8, 3), np.uint8), alpha])), "mask.png")
+    sent.add_field("original_ref", json.dumps({"filename": "deep.png", "type": "input"}))
+    async with desk.post("/upload/mask", data=sent) as response:
+        assert response.status == 200, await response.text()
+        name = (await response.json())["name"]
+    made = (desk.parts.folders.input / name).read_bytes()
+    colours = values[:, :, : 1 if channels < 3 else 3]
+    np.testing.assert_array_equal(read_by_ffmpeg(made), np.dstack([colours, alpha.astype(np.uint16) * 257]))
+    assert Image.open(io.BytesIO(made)).info["workflow"] == "{}"
+    async with desk.get(f"/view?filename={name}&type=input&channel=a") as response:  # as the page opens it again
+        np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(await response.read())))[:, :, 3], alpha)
+
+
+async def test_a_colour_of_sixteen_bits_that_is_transparent_is_shown_so(desk: Desk) -> None:
+    values = random_deep(6, 8, 3)
+    key = png_chunk(b"tRNS", np.ascontiguousarray(values[2, 3], ">u2").tobytes())
+    await upload(desk, encode_png(values, chunks=key), "deep.png")
+    async with desk.get("/view?filename=deep.png&type=input&channel=a") as response:
+        alpha = np.asarray(Image.open(io.BytesIO(await response.read())))[:, :, 3]
+    assert alpha[2, 3] == 0 and (alpha == 255).sum() == alpha.size - 1
+
+
+async def test_a_picture_with_too_few_rows_gets_no_mask(desk: Desk) -> None:
+    png = encode_png(random_deep(6, 8, 4))
+    await upload(
+        desk, png[:8] + png_chunk(b"IHDR", struct.pack(">IIBBBBB", 8, 7, 16, 6, 0, 0, 0)) + png[33:], "lie.png"
+    )
+    sent = form(picture((8, 7), mode="RGBA"), "mask.png")
+    sent.add_field("original_ref", json.dumps({"filename": "lie.png", "type": "input"}))
+    async with desk.post("/upload/mask", data=sent) as response:
+        assert response.status == 400 and "rows are missing" in (await response.json())["error"]["message"]
+    assert [each.name for each in desk.parts.folders.input.iterdir()] == ["lie.png"]
+
+
+@pytest.mark.parametrize("pixels", [b"no such thing", zlib.compress(b"\0" * 99)[:-9], b""])
+async def test_a_picture_whose_pixels_are_damaged_gets_no_mask(desk: Desk, pixels: bytes) -> None:
+    png = encode_png(random_deep(6, 8, 4))
+    await upload(desk, png[:33] + png_chunk(b"IDAT", pixels) + png_chunk(b"IEND", b""), "damaged.png")
+    sent = form(picture((8, 6), mode="RGBA"), "mask.png")
+    sent.add_field("original_ref", json.dumps({"filename": "damaged.png", "type": "input"}))
+    async with desk.post("/upload/mask", data=sent) as response:
+        assert response.status == 400 and "damaged.png" in (await response.json())["error"]["message"]
+    assert [each.name for each in desk.parts.folders.input.iterdir()] == ["damaged.png"]
 
 
 async def test_a_part_of_a_file_can_be_asked_for(desk: Desk) -> None:
@@ -239,9 +372,16 @@ async def test_deep_grey_is_shown_in_its_own_brightness(desk: Desk, wish: str) -
 
 async def test_no_message_tells_where_the_server_keeps_its_files(desk: Desk, tmp_path: Path) -> None:
     await upload(desk, b"no picture", "text.png")
-    sent = form(b"no mask", "mask.png")
+    sent = form(picture(), "mask.png")
     sent.add_field("original_ref", json.dumps({"filename": "text.png", "type": "input"}))
-    for asked in (desk.get("/view?filename=text.png&type=input&preview=webp"), desk.post("/upload/mask", data=sent)):
+    broken = form(b"no mask", "mask.png")
+    broken.add_field("original_ref", json.dumps({"filename": "text.png", "type": "input"}))
+    asks = (
+        desk.get("/view?filename=text.png&type=input&preview=webp"),
+        desk.post("/upload/mask", data=sent),
+        desk.post("/upload/mask", data=broken),
+    )
+    for asked in asks:
         async with asked as response:
             assert response.status == 400
             text = await response.text()

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
+from heddle.media.pictures import encode_png
+from tests.heddle.media.carrier_files import png_chunk
+from tests.heddle.media.deep_files import read_by_ffmpeg
 from tests.web.page_server import PageServer
 
 OPEN = """async (file) => {
@@ -90,6 +94,34 @@ def test_a_mask_is_painted_and_no_pixel_of_the_picture_changes(
         }"""
     )
     assert page.evaluate("heddle.editor.services.run.jobs.all.map((job) => job.state)") == ["done"]
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG"])
+def test_a_turned_picture_is_masked_where_it_is_seen(editor_page: Page, server: PageServer, form: str) -> None:
+    page = editor_page
+    (server.base / "input").mkdir(exist_ok=True)
+    colours = np.random.default_rng(6).integers(0, 1 << 16, (128, 96, 3), np.uint16)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    name = f"turned.{form.lower()}"
+    if form == "PNG":  # in 16 bits
+        chunk = png_chunk(b"eXIf", exif.tobytes().removeprefix(b"Exif\0\0"))
+        (server.base / "input" / name).write_bytes(encode_png(np.rot90(colours), chunks=chunk))
+    else:
+        Image.fromarray(np.rot90(colours >> 8).astype(np.uint8)).save(server.base / "input" / name, exif=exif)
+    page.evaluate(OPEN, name)
+    open_mask(page)
+    page.keyboard.press("r")
+    drag(page, (0.5, 0), (1, 0.25))  # the upper right corner; the picture is narrower than high, and in the middle
+    expect(page.locator(".mask-status")).to_be_empty(timeout=20_000)
+    page.keyboard.press("Control+s")
+    page.locator("dialog.mask").wait_for(state="detached")
+    saved = server.base / "input" / page.evaluate(VALUE)
+    opacity = pixels(server, saved.name)[..., 3]
+    assert opacity.shape == (128, 96)
+    assert (opacity[:30, 50:] == 0).all() and (opacity[:, :46] == 255).all() and (opacity[34:] == 255).all()
+    if form == "PNG":
+        np.testing.assert_array_equal(read_by_ffmpeg(saved.read_bytes())[..., :3], colours)
 
 
 def test_a_mask_on_a_result_brings_a_node_that_loads_it(editor_page: Page, server: PageServer) -> None:

@@ -27,6 +27,7 @@ from heddle.media.pictures import (
     to_bytes,
     write_png,
 )
+from heddle.media.png import profile_chunk
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 
@@ -189,6 +190,12 @@ class TestReading:
         turned = read_picture(encoded(four_corners(), "PNG", icc_profile=swapped))
         assert turned.frames[0, 4, 8].tolist() == pytest.approx(BLUE, abs=3)
         assert turned.frames[0, 15, 32].tolist() == pytest.approx(WHITE, abs=3)
+
+    def test_another_colour_space_of_sixteen_bits_becomes_srgb_too(self):
+        swapped = _with_swapped_primaries(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+        deep = np.asarray(four_corners()).astype(np.uint16) * 257
+        turned = read_picture(encode_png(deep, chunks=profile_chunk(swapped)))
+        assert turned.as_float()[0, 4, 8].tolist() == pytest.approx([0, 0, 1], abs=0.012)
 
     def test_a_broken_colour_profile_changes_nothing(self):
         picture = read_picture(encoded(four_corners(), "PNG", icc_profile=b"\0" * 200))

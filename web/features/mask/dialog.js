@@ -55,8 +55,8 @@ export async function showMaskDialog(editor, file, folder) {
     worker.postMessage({ id: lastTask, name, mask: surface?.data ?? null, width: surface?.width, height: surface?.height, address: colours, ...more });
   });
 
-  const colours = server.fileAddress(file, { channel: "rgb", r: String(Date.now()) });
-  const opacity = server.fileAddress(file, { channel: "a", r: String(Date.now()) });
+  const colours = server.fileAddress(file, { channel: "rgb", quick: "true", r: String(Date.now()) });
+  const opacity = server.fileAddress(file, { channel: "a", quick: "true", r: String(Date.now()) });
   /** @type {Surface | null} */
   let surface = null;
   /** @type {MaskView | null} */
@@ -289,7 +289,7 @@ export async function showMaskDialog(editor, file, folder) {
     };
     view.onMove();
     hand.isBusy = true; // what the file has is no step of undo, and joins none
-    await putIn(made, shownMask);
+    if (shownMask.length) await putIn(made, shownMask);
     hand.isBusy = false;
     status.textContent = "";
     show();

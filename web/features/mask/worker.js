@@ -30,11 +30,10 @@ const TASKS = {
     }
     return found;
   },
+  /** What is masked already; nothing where all is opaque. */
   async opacity({ address }) {
-    const { pixels } = await read(address);
-    const mask = new Uint8Array(pixels.length / 4);
-    for (let i = 0; i < mask.length; i++) mask[i] = 255 - pixels[4 * i + 3];
-    return mask;
+    const bytes = await (await fetchFile(address)).arrayBuffer();
+    return invert(new Uint8Array(bytes));
   },
   /** Black, and only the opacity says something: what a canvas does to colours under it changes nothing. */
   async png({ mask, width, height }) {

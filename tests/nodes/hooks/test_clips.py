@@ -12,35 +12,13 @@ from heddle.graph.errors import WeightsError
 from heddle.samplers.keyframes import Keyframe, Keyframes
 from model_management.checkpoint import OpenedCheckpoint, open_checkpoint
 from model_management.families.known import FAMILIES
-from model_management.weights import Weights
 from nodes.conditioning.texts import encode_prompt, set_last_layer
 from nodes.hooks.clips import set_clip_hooks
 from nodes.hooks.creating import hook_lora, hook_model
 from nodes.hooks.keyframes import set_keyframes
 from nodes.loaders.adapters import load_lora
 from tests.nodes.fake_context import FakeContext
-from tests.nodes.hook_runs import Side, percent_before_step, sample, split, write_models
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_models(tmp_path_factory.mktemp("base"))
-
-
-@pytest.fixture(scope="module")
-def opened(base: Path) -> OpenedCheckpoint:
-    return open_checkpoint(base / "models/checkpoints/tiny.safetensors", FAMILIES)
-
-
-@pytest.fixture
-def ctx(base: Path) -> FakeContext:
-    return FakeContext(base, Weights(torch.device("cpu")))
-
-
-@pytest.fixture(autouse=True)
-def no_training():
-    with torch.inference_mode():
-        yield
+from tests.nodes.hook_runs import Side, percent_before_step, sample, split
 
 
 def encoded(clip: Any, ctx: FakeContext) -> Any:

@@ -45,28 +45,7 @@ from nodes.merging.models import mix_models
 from nodes.sampling.custom import random_noise, sample_custom_advanced
 from nodes.sampling.guiders import dual_model_guider, guide_by_cfg
 from tests.nodes.fake_context import FakeContext
-from tests.nodes.hook_runs import EMPTY, STEPS, Side, percent_before_step, sample, split, write_models
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_models(tmp_path_factory.mktemp("base"))
-
-
-@pytest.fixture(scope="module")
-def opened(base: Path) -> OpenedCheckpoint:
-    return open_checkpoint(base / "models/checkpoints/tiny.safetensors", FAMILIES)
-
-
-@pytest.fixture
-def ctx(base: Path) -> FakeContext:
-    return FakeContext(base, Weights(torch.device("cpu")))
-
-
-@pytest.fixture(autouse=True)
-def no_training():
-    with torch.inference_mode():
-        yield
+from tests.nodes.hook_runs import EMPTY, STEPS, Side, percent_before_step, sample, split
 
 
 def text(seed: int, **more: Any) -> list[Any]:
