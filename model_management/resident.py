@@ -8,6 +8,7 @@ from typing import Literal, Protocol
 
 from torch import nn
 
+from heddle.graph.said import Said, say
 from model_management.main_memory import MemoryShare
 from model_management.stored_net import StoredNet
 from model_management.streaming import Streamed
@@ -80,14 +81,22 @@ class Resident:
             return "whole"
         return "partly" if self.streamed.books.staying_bytes else "streaming"
 
-    def words(self) -> str:
+    def words(self) -> Said:
         """The same for the log."""
-        name, whole = f"{self.stored.header.path.name} ({self.stored.role})", f"{self.whole_bytes / 1e6:,.0f} MB"
-        if self.streamed is None:
-            return f"{name}: {whole}, {self.mode}"
-        if self.mode == "whole":
-            return f"{name}: {whole}, whole on the device"
-        there, coming = f"{self.device_bytes / 1e6:,.0f} MB", f"{self.streamed.coming_bytes / 1e6:,.0f} MB"
-        line = f"{name}: {whole}, of which {there} are on the device; {coming} come in each run"
-        beside = self.streamed.beside_bytes
-        return f"{line}, {beside / 1e6:,.0f} MB are used beside them" if beside else line
+        streamed, whole = self.streamed, self.whole_bytes / 1e6
+        net = say("{file} ({role})", file=self.stored.header.path.name, role=self.stored.role)
+        if self.mode == "mapped":
+            return say("{net}: {whole:,.0f} MB, mapped", net=net, whole=whole)
+        if streamed is None or self.mode == "whole":
+            return say("{net}: {whole:,.0f} MB, all of it in place", net=net, whole=whole)
+        lying = say(
+            "{net}: {whole:,.0f} MB, of which {there:,.0f} MB are on the device; {coming:,.0f} MB come in each run",
+            net=net,
+            whole=whole,
+            there=self.device_bytes / 1e6,
+            coming=streamed.coming_bytes / 1e6,
+        )
+        if not streamed.beside_bytes:
+            return lying
+        beside = streamed.beside_bytes / 1e6
+        return say("{lying}, and {beside:,.0f} MB are used beside them", lying=lying, beside=beside)
