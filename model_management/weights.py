@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import math
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -262,7 +263,7 @@ class Weights:
         sources = file_weights(stored)
         narrow = self.formats.kept_in(stored.role)
         wanted = stored.numel * (narrow or dtype).itemsize
-        granted = self._grant(wanted, working_bytes, _largest(sources.values(), dtype))
+        granted = self._grant(wanted, working_bytes, _largest(sources.values(), dtype, narrow))
         read_ahead(stored, on_part)
         may_keep = MainMemory(granted if self.limit_bytes is not None else None).take
         if narrow is not None:
@@ -549,8 +550,11 @@ def never(nbytes: int) -> bool:
     return False
 
 
-def _largest(sources: Iterable[WeightSource], dtype: torch.dtype) -> int:
-    """The most that one use of a weight needs beside its file."""
+def _largest(sources: Iterable[WeightSource], dtype: torch.dtype, narrow: torch.dtype | None = None) -> int:
+    """The most that one use of a weight needs beside its file. narrow: the format that weights are narrowed to first."""
+    if narrow is not None:
+        shapes = (source.stored().shape for source in sources)
+        return max((math.prod(shape) * (narrow.itemsize + dtype.itemsize) for shape in shapes), default=0)
     return max((widened_bytes(source.stored(), dtype) for source in sources), default=0)
 
 

@@ -133,7 +133,7 @@ def test_on_a_card_a_part_is_computed_in_what_was_asked_for(opened: OpenedCheckp
 
 
 @pytest.mark.parametrize(("option", "dtype"), [("e4m3fn", torch.float8_e4m3fn), ("e5m2", torch.float8_e5m2)])
-@pytest.mark.parametrize("place", [[], ["--pretend-device=100MB"], ["--pretend-device=3500KB"], ["--ram-limit=100KB"]])
+@pytest.mark.parametrize("place", [[], ["--pretend-device=100MB"], ["--pretend-device=3500KB"], ["--ram-limit=2MB"]])
 def test_weights_in_8_bits_take_a_quarter_and_give_the_numbers_of_a_file_of_them(
     opened: OpenedCheckpoint, tmp_path: Path, option: str, dtype: torch.dtype, place: list[str]
 ) -> None:
@@ -146,6 +146,14 @@ def test_weights_in_8_bits_take_a_quarter_and_give_the_numbers_of_a_file_of_them
     assert weights.resident_bytes <= 1.3 * opened.model.stored.numel
     text = ledger(f"--fp8_{option}-text-enc", *place)
     assert torch.equal(guesses(text, opened, times=1)[0], guesses(ledger(*here), opened, times=1)[0])
+
+
+def test_main_memory_for_less_than_one_weight_is_refused_with_numbers(opened: OpenedCheckpoint) -> None:
+    weights = ledger("--fp8_e5m2-unet", "--ram-limit=1MB")
+    with pytest.raises(OutOfMemory, match="one use of a weight takes 1 MB, but 1 MB are free") as refused:
+        guesses(weights, opened, times=1)
+    assert refused.value.asked is not None and refused.value.asked > 1 << 20
+    assert weights.resident_bytes == 0
 
 
 def test_what_8_bits_cannot_hold_is_the_most_that_they_can(tmp_path: Path) -> None:
