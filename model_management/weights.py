@@ -551,7 +551,7 @@ def never(nbytes: int) -> bool:
 
 
 def _largest(sources: Iterable[WeightSource], dtype: torch.dtype, narrow: torch.dtype | None = None) -> int:
-    """The most that one use of a weight needs beside its file. narrow: the format that weights are narrowed to first."""
+    """The most that one use of a weight needs beside its file. narrow: the format that it is narrowed to first."""
     if narrow is not None:
         shapes = (source.stored().shape for source in sources)
         return max((math.prod(shape) * (narrow.itemsize + dtype.itemsize) for shape in shapes), default=0)
