@@ -138,7 +138,7 @@ class Streamed:
         most_bytes: int | None = None,
         share: MemoryShare | None = None,
     ) -> None:
-        self._share = share or MainMemory().share()
+        share = share or MainMemory().share()
         self.accelerator = accelerator
         self.most_bytes = most_bytes
         self._dtype = dtype
@@ -146,6 +146,8 @@ class Streamed:
         self.books = Books() if base is None else base.books
         shared = {} if base is None else {placed.source: placed for placed in base._placed}
         self._placed = [shared.get(source) or PlacedWeight(source) for source in weights.values()]
+        # What is prepared of a shared weight stays as long as the net does whose it is.
+        self._shares = dict.fromkeys(self._placed, share) | ({} if base is None else base._shares)
         self._numbers = {placed: number for number, placed in enumerate(self._placed)}
         self.loans = {name: Loan(self, placed) for name, placed in zip(weights, self._placed, strict=True)}
         self._settled: nn.Module | None = None
@@ -379,10 +381,11 @@ class Streamed:
         return tensors
 
     def _bring(self, placed: PlacedWeight) -> Arrival:
-        if placed.prepared is None and not placed.is_chosen and self._known and self._share(placed.nbytes):
+        share = self._shares[placed]
+        if placed.prepared is None and not placed.is_chosen and self._known and share(placed.nbytes):
             placed.prepared = self.accelerator.prepared(placed.source.stored().tensors)
             if placed.prepared is None:
-                self._share.give_back(placed.nbytes)
+                share.give_back(placed.nbytes)
         return self.accelerator.bring(placed.prepared or placed.source.stored().tensors)
 
     def _is_first_choice(self, placed: PlacedWeight) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -191,6 +192,24 @@ def test_main_memory_is_limited_for_copies_of_weights_beside_a_card(opened: Open
     refused = ledger("--disable-mmap", f"--ram-limit={limit}")
     with pytest.raises(OutOfMemory), refused.hold(opened.model):
         pass
+
+
+def test_main_memory_is_limited_for_copies_that_a_card_reads_quicker(
+    opened: OpenedCheckpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared: list[int] = []
+
+    def prepare(self: PretendedAccelerator, tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        prepared.append(sum(tensor.nbytes for tensor in tensors))
+        return tuple(tensor.clone() for tensor in tensors)
+
+    monkeypatch.setattr(PretendedAccelerator, "prepared", prepare)
+    weights = ledger("--novram", "--ram-limit=5MB", "--pretend-device=100MB")
+    made = guesses(weights, opened)
+    assert 4_000_000 < sum(prepared) == weights.main_memory.used_bytes <= 5 << 20
+    assert torch.equal(made[0], made[-1])
+    weights.release_all()
+    assert weights.main_memory.used_bytes == 0
 
 
 def test_a_vae_may_run_on_the_cpu_beside_a_card(opened: OpenedCheckpoint) -> None:
