@@ -52,7 +52,7 @@ class DifferenceNet(StoredNet):
             yield read
 
     @contextmanager
-    def open_stored(self) -> Iterator[Callable[[str], StoredWeight]]:
+    def open_stored(self, *, is_mapped: bool = True) -> Iterator[Callable[[str], StoredWeight]]:
         with self.open() as read:
             yield lambda name: StoredWeight.plain(read(name))
 
@@ -123,7 +123,7 @@ class CompletedNet(StoredNet):
             yield read
 
     @contextmanager
-    def open_stored(self) -> Iterator[Callable[[str], StoredWeight]]:
+    def open_stored(self, *, is_mapped: bool = True) -> Iterator[Callable[[str], StoredWeight]]:
         with self.open() as read:
             yield lambda name: StoredWeight.plain(read(name))
 

@@ -165,12 +165,14 @@ class StoredNet:
             yield lambda name: self.part.place(name).read(tensors.get_tensor, self.part.prefix)
 
     @contextmanager
-    def open_stored(self) -> Iterator[Callable[[str], StoredWeight]]:
+    def open_stored(self, *, is_mapped: bool = True) -> Iterator[Callable[[str], StoredWeight]]:
         """The same in the form in which it is stored. What is read stays valid after the block.
 
+        Args:
+            is_mapped: see `open_tensors`.
         Raises: WeightsError, if the file has changed since its header was read, or cannot be read.
         """
-        with open_tensors(self.header) as tensors:
+        with open_tensors(self.header, is_mapped=is_mapped) as tensors:
             yield lambda name: self.part.place(name).read_stored(tensors.get_stored, self.part.prefix)
 
     def _read(self, names: Sequence[str], device: torch.device, dtype: torch.dtype) -> Iterator[tuple[str, Tensor]]:

@@ -22,6 +22,7 @@ from model_management.lent_net import build_lent, replace_weight, run_by, run_di
 from model_management.read_ahead import read_ahead
 from model_management.running_out import bytes_asked
 from model_management.stored_net import OnPart, StoredNet, ignore_parts
+from model_management.stored_tensors import has_changed, refuse_changed, was_overwritten
 from model_management.stored_weight import widened_bytes
 from model_management.streaming import Streamed
 from model_management.weight_patches import WeightPatch, change_weights, changed_numel, share_weights
@@ -142,7 +143,8 @@ class Weights:
         Args:
             working_bytes: memory that running the net will take beside its weights.
             on_part: told how far loading is; may raise, which leaves nothing behind.
-        Raises: OutOfMemory, if weights that are held leave no room; WeightsError, if the file cannot be read.
+        Raises: OutOfMemory, if weights that are held leave no room; WeightsError, if the file cannot be read or has
+            changed, at the end also where it was written into meanwhile.
         """
         if handle.stored.on_cpu and self._on_cpu is not None:
             with self._on_cpu.hold(handle, working_bytes, on_part) as net:
@@ -156,6 +158,8 @@ class Weights:
             with self.lock:
                 resident.holders -= 1
                 resident.working_bytes -= working_bytes
+        if (overwritten := next(filter(was_overwritten, handle.stored.header.stamps), None)) is not None:
+            refuse_changed(overwritten)  # what was computed may be of both
 
     def worked_out(self, handle: Handle, what: str, work_out: Callable[[], T]) -> T:
         """Something small that follows from a net's weights alone, worked out once per file and kept from then on.
@@ -199,6 +203,9 @@ class Weights:
 
     def _take(self, stored: StoredNet, patches: Sequence[WeightPatch], working_bytes: int, on_part: OnPart) -> Resident:
         key = _key(stored, patches)
+        if key in self._residents and (changed := next(filter(has_changed, stored.header.stamps), None)) is not None:
+            self._release_outdated()
+            refuse_changed(changed)
         with self.lock:
             resident = self._residents.pop(key, None)
             if resident is not None:
@@ -213,6 +220,7 @@ class Weights:
             return resident
         if patches:
             self._release_changed(stored)
+        self._release_outdated()
         if not stored.is_lendable or (self.accelerator is None and self.device.type != "cpu"):
             resident = self._load_whole(stored, patches, working_bytes, on_part)
         elif self.accelerator is not None:
@@ -424,6 +432,14 @@ class Weights:
         with self.lock:
             for key, resident in list(self._residents.items()):
                 if resident.stored.key == stored.key != key and resident.holders == 0:
+                    self._drop(key)
+
+    def _release_outdated(self) -> None:
+        """Let go of what nobody holds of files that are others by now: it is asked for no more."""
+        with self.lock:
+            # First those that share the weights of another, which stays as long as they do.
+            for key, resident in sorted(self._residents.items(), key=lambda each: each[1].base is None):
+                if resident.holders == 0 and any(map(has_changed, resident.stored.header.stamps)):
                     self._drop(key)
 
     def _make_room(self, wanted: int, needed: int = 0) -> None:
