@@ -71,7 +71,7 @@ def file_weights(stored: StoredNet, *, is_mapped: bool = True, on_part: OnPart =
         is_mapped: else they are read into memory now, and on_part is told how far.
     Raises: WeightsError, if the file has changed since its header was read, or cannot be read.
     """
-    names = sorted(stored.shapes, key=lambda name: stored.entry(name).begin)
+    names = stored.names_in_order
     weights: dict[str, FileWeight] = {}
     done, total = 0, sum(stored.entry(name).end - stored.entry(name).begin for name in names)
     with stored.open_stored(is_mapped=is_mapped) as read:
