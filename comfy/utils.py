@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from torch import Tensor
 
 from heddle.graph.running import call_place, current_context, worker_side
 from heddle.media.previews import encode_preview
+from heddle.numerics.feathered_tiles import Scale, count_tiles, scale_in_tiles
 from heddle.numerics.resize import resize
 from model_management.tensor_reading import read_torch_content
 from nodes.closed_doors import behind
@@ -187,6 +188,65 @@ def resize_to_batch_size(tensor: Tensor, batch_size: int) -> Tensor:
     else:
         chosen = [min(have - 1, int((i + 0.5) * have / batch_size)) for i in range(batch_size)]
     return tensor[torch.tensor(chosen, device=tensor.device)]
+
+
+def tiled_scale_multidim(
+    samples: Tensor,
+    function: Callable[[Tensor], Tensor],
+    tile: Sequence[int] = (64, 64),
+    overlap: int | Sequence[int] = 8,
+    upscale_amount: Any = 4,
+    out_channels: int = 3,
+    output_device: Any = "cpu",
+    downscale: bool = False,
+    index_formulas: Any = None,
+    pbar: Any = None,
+) -> Tensor:
+    """What a function makes of a batch tile by tile, see `heddle.numerics.feathered_tiles`.
+
+    Args:
+        overlap, upscale_amount, index_formulas: one for all axes, or one for each. The latter two are factors, or
+            functions of a length and of a place; with `downscale` lengths are divided.
+        pbar: told of each tile by `update(1)`.
+    """
+    axes = len(tile)
+
+    def for_each(value: Any) -> list[Any]:
+        return list(value) if isinstance(value, list | tuple) else [value] * axes
+
+    def scale(by: Any) -> Scale:
+        if callable(by):
+            given: Any = by
+            return given
+        return (lambda length: length / by) if downscale else (lambda length: length * by)
+
+    lengths = [scale(each) for each in for_each(upscale_amount)]
+    places = lengths if index_formulas is None else [scale(each) for each in for_each(index_formulas)]
+    return scale_in_tiles(
+        *(samples, function, tile, for_each(overlap), lengths, places, out_channels, torch.device(output_device)),
+        on_tile=(lambda: None) if pbar is None else (lambda: pbar.update(1)),
+    )
+
+
+def tiled_scale(
+    samples: Tensor,
+    function: Callable[[Tensor], Tensor],
+    tile_x: int = 64,
+    tile_y: int = 64,
+    overlap: int = 8,
+    upscale_amount: float = 4,
+    out_channels: int = 3,
+    output_device: Any = "cpu",
+    pbar: Any = None,
+) -> Tensor:
+    """The same for planes [B, C, h, w]."""
+    amounts: dict[str, Any] = {"overlap": overlap, "upscale_amount": upscale_amount, "out_channels": out_channels}
+    return tiled_scale_multidim(samples, function, (tile_y, tile_x), **amounts, output_device=output_device, pbar=pbar)
+
+
+def get_tiled_scale_steps(width: int, height: int, tile_x: int, tile_y: int, overlap: int) -> int:
+    """How many tiles `tiled_scale` works on for each item of a batch."""
+    return count_tiles(width, height, tile_x, tile_y, overlap)
 
 
 def string_to_seed(data: str | bytes) -> int:

@@ -43,13 +43,19 @@ ClipVision: TypeAlias = Annotated[Any, Wire("CLIP_VISION")]
 ClipVisionOutput: TypeAlias = Annotated[Any, Wire("CLIP_VISION_OUTPUT")]
 #: `model_management.style_models.StyleModel`.
 StyleModel: TypeAlias = Annotated[Any, Wire("STYLE_MODEL")]
+#: `model_management.upscale_models.UpscaleModel`.
+UpscaleModel: TypeAlias = Annotated[Any, Wire("UPSCALE_MODEL")]
 #: `model_management.gligen.Gligen`.
 Gligen: TypeAlias = Annotated[Any, Wire("GLIGEN")]
 #: `model_management.photomaker.PhotoMaker`.
 PhotoMaker: TypeAlias = Annotated[Any, Wire("PHOTOMAKER")]
+#: An adapter as tensors by the names that its file would have, see `model_management.adapter_values`.
+LoraModel: TypeAlias = Annotated[Any, Wire("LORA_MODEL")]
 #: `model_management.weight_hooks.WeightHooks`: changes of weights that act where a conditioning carries them.
 Hooks: TypeAlias = Annotated[Any, Wire("HOOKS")]
 #: `heddle.samplers.keyframes.Keyframes`.
 HookKeyframes: TypeAlias = Annotated[Any, Wire("HOOK_KEYFRAMES")]
+#: {name of a curve: its losses, one for each step}.
+LossMap: TypeAlias = Annotated[dict[str, list[float]], Wire("LOSS_MAP")]
 #: `model_management.ip_adapter_files.IpAdapter`. Not the wire of that name that packs have, which carries theirs.
 IpAdapter: TypeAlias = Annotated[Any, Wire("HEDDLE_IP_ADAPTER")]

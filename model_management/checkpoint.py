@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from heddle.graph.errors import HeddleError, WeightsError
 from heddle.networks.vae import Autoencoder
 from heddle.samplers.predictions import Epsilon, Velocity
-from model_management import diffusers_unet, diffusers_vae
+from model_management import diffusers_transformers, diffusers_unet, diffusers_vae
 from model_management.absent import AbsentClip, AbsentVae
 from model_management.averages import PREFIX as AVERAGES
 from model_management.averages import averages_of
@@ -26,7 +26,7 @@ from model_management.family import (
 from model_management.handles import Clip, Model, TextEncoder, Vae
 from model_management.header import Header, read_header
 from model_management.net_sizes import vae_config
-from model_management.places import Place
+from model_management.places import Place, placed
 from model_management.stored_net import StoredNet
 from model_management.training_config import TrainingConfig, config_beside
 
@@ -65,7 +65,7 @@ def open_checkpoint(
     """
     header = read_header(path)
     beside = config_beside(header)
-    if diffusers_unet.is_diffusers_unet(header):
+    if is_diffusers_network(header):
         model = _open_diffusers(header, families)
         return OpenedCheckpoint(model, AbsentClip(header.path, len(model.family.text)), AbsentVae(header.path))
     family, prefix = recognise(header, families)
@@ -111,37 +111,34 @@ def open_network(path: Path | str, families: Sequence[Family]) -> Model:
     Raises: WeightsError, if the file is missing, damaged, or holds no network of a family among these.
     """
     header = read_header(path)
-    if diffusers_unet.is_diffusers_unet(header):
+    if is_diffusers_network(header):
         return _open_diffusers(header, families)
     family, prefix = recognise_network(header, families)
     network = stored_net("network", header, replace(family.network, prefix=prefix))
     return model_of(network, family)
 
 
+def is_diffusers_network(header: Header) -> bool:
+    return diffusers_unet.is_diffusers_unet(header) or diffusers_transformers.is_diffusers_transformer(header)
+
+
 def _open_diffusers(header: Header, families: Sequence[Family]) -> Model:
-    names = diffusers_unet.names_in_diffusers(header)
-    family, _ = recognise_network(_named(header, names), families)
-    return model_of(stored_net("network", header, in_diffusers(family.network, header, names)), family)
+    if diffusers_unet.is_diffusers_unet(header):
+        places = {ours: Place(theirs) for ours, theirs in diffusers_unet.names_in_diffusers(header).items()}
+    else:
+        places = diffusers_transformers.places_in_diffusers(header)
+    family, _ = recognise_network(placed(header, places), families)
+    return model_of(stored_net("network", header, in_diffusers(family.network, places)), family)
 
 
-def in_diffusers(part: NetPart, header: Header, names: Mapping[str, str]) -> NetPart:
-    """A net of a file that has other names: ours -> the file's."""
-    ours = _named(header, names)
-
-    def config(file: Header, prefix: str) -> Any:
-        return part.config(ours, "")
-
-    def place(name: str) -> Place:
-        key = names.get(name, name)
-        # Attention of an autoencoder: convolutions of one pixel here, linear layers in diffusers' newer files.
-        is_flat = ".mid.attn_1." in name and key in header and len(header.shape(key)) == 2
-        return Place(key, is_flat=is_flat)
-
-    return replace(part, prefix="", config=config, place=place)
-
-
-def _named(header: Header, names: Mapping[str, str]) -> Header:
-    return replace(header, tensors={name: header.tensors[key] for name, key in names.items()})
+def in_diffusers(part: NetPart, places: Mapping[str, Place]) -> NetPart:
+    """A net of a file that has other names: ours, and where each lies."""
+    return replace(
+        part,
+        prefix="",
+        config=lambda file, prefix: part.config(placed(file, places), ""),
+        place=lambda name: places.get(name, Place(name)),
+    )
 
 
 def model_of(network: StoredNet, family: Family, vae: Vae | None = None) -> Model:
@@ -163,8 +160,8 @@ def open_vae(path: Path | str) -> Vae:
     """
     header = read_header(path)
     if diffusers_vae.is_diffusers_vae(header):
-        names = diffusers_vae.names_in_diffusers(header)
-        stored = stored_net("vae", header, in_diffusers(NetPart("", vae_config, Autoencoder), header, names))
+        places = diffusers_vae.places_in_diffusers(header)
+        stored = stored_net("vae", header, in_diffusers(NetPart("", vae_config, Autoencoder), places))
         return Vae(stored, stored.config)
     for prefix in VAE_PREFIXES:
         if f"{prefix}decoder.conv_in.weight" in header and f"{prefix}encoder.conv_in.weight" in header:

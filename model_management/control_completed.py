@@ -42,19 +42,15 @@ class DifferenceNet(StoredNet):
                 raise _of_another_model(self, name, self.shapes[name], self.base, self.base.shapes[name])
 
     @contextmanager
-    def open(self) -> Iterator[Callable[[str], Tensor]]:
-        with super().open() as read_own, self.base.open() as read_base:
+    def open_stored(self, *, is_mapped: bool = True) -> Iterator[Callable[[str], StoredWeight]]:
+        with super().open_stored(is_mapped=is_mapped) as read_own, self.base.open() as read_base:
             shared = set(self.shared)
 
-            def read(name: str) -> Tensor:
-                return read_own(name).float() + read_base(name) if name in shared else read_own(name)
+            def read(name: str) -> StoredWeight:
+                own = read_own(name)
+                return StoredWeight.plain(own.numbers().float() + read_base(name)) if name in shared else own
 
             yield read
-
-    @contextmanager
-    def open_stored(self, *, is_mapped: bool = True) -> Iterator[Callable[[str], StoredWeight]]:
-        with self.open() as read:
-            yield lambda name: StoredWeight.plain(read(name))
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ Diffusion 3.5. Sources: the headers of the published files.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -26,14 +25,15 @@ from model_management.checkpoint import stored_net
 from model_management.control import ControlKind, ControlNet, LatentHint, PixelHint
 from model_management.control_completed import completed
 from model_management.control_unets import hint_layer
+from model_management.diffusers_transformers import flux_fused, layer_places, sd3_fused
 from model_management.family import NetPart
 from model_management.handles import Model
 from model_management.header import Header
-from model_management.places import Place
+from model_management.places import Place, placed
 from model_management.signs import either, has, holds
 from model_management.stored_net import StoredNet
 from model_management.tensor_reading import open_tensors
-from model_management.transformer_sizes import flux_config
+from model_management.transformer_sizes import flux_config, mmdit_config
 
 ROLE = "control"
 FLUX, SD3 = "FLUX.1", "Stable Diffusion 3"
@@ -73,13 +73,14 @@ def is_sd3_control(header: Header) -> bool:
 def open_flux_control(header: Header) -> ControlNet:
     """The handle of a control net of FLUX.1. Raises: WeightsError, if a tensor is missing."""
     if "controlnet_x_embedder.weight" in header:
-        config = _diffusers_flux_config(header)
+        places = _layers_in_diffusers(header, flux_fused)
         halves = header.numbered("input_hint_block.blocks.")
-        named: dict[str, str] = {}
         for layer in ("conv_in", "conv_out", *(f"blocks.{number}" for number in range(halves))):
             ours = hint_layer(layer, halves)
-            named |= {f"{ours}.{kind}": f"input_hint_block.{layer}.{kind}" for kind in ("weight", "bias")}
-        stored = _stored(header, FluxControlNet, config, named)
+            places |= {f"{ours}.{kind}": Place(f"input_hint_block.{layer}.{kind}") for kind in ("weight", "bias")}
+        net = flux_config(placed(header, places), "")
+        config = _with_hint(header, net, "input_hint_block.conv_in.weight", "controlnet_x_embedder.weight")
+        stored = _stored(header, FluxControlNet, config, places)
     else:
         stored = stored_net(ROLE, header, NetPart("", lambda file, prefix: _xlabs_config(file), FluxControlNet))
     config = stored.config
@@ -97,9 +98,10 @@ def open_flux_control(header: Header) -> ControlNet:
 def open_sd3_control(header: Header) -> ControlNet:
     """The handle of a control net of Stable Diffusion 3 or 3.5. Raises: WeightsError, if a tensor is missing."""
     if "context_embedder.weight" in header:
-        config = _diffusers_sd3_config(header)
-        named = {"pos_embed": "pos_embed.pos_embed"}
-        stored = _stored(header, MmditControlNet, config, named)
+        places = _layers_in_diffusers(header, sd3_fused) | {"pos_embed": Place("pos_embed.pos_embed")}
+        net = mmdit_config(placed(header, places), "")
+        config = MmditControlConfig(net, header.shape("pos_embed_input.proj.weight")[1])
+        stored = _stored(header, MmditControlNet, config, places)
         # InstantX's nets were trained on latents that were scaled and not shifted.
         hint = replace(_latent_hint(header, config), has_shift=False)
         kind = ControlKind(SD3, ("context", "vector"), _sd3_misfit, hint, place=_sd3_before_last)
@@ -191,52 +193,20 @@ def _depth_as_trained(hint: Tensor) -> Tensor:
     return 1 - hint
 
 
-def _stored(header: Header, build: Callable[[Any, Ops], nn.Module], config: Any, named: Mapping[str, str]) -> StoredNet:
-    """A net of a file in diffusers' layout.
+def _stored(
+    header: Header, build: Callable[[Any, Ops], nn.Module], config: Any, places: Mapping[str, Place]
+) -> StoredNet:
+    """A net of a file in diffusers' layout."""
+    part = NetPart("", lambda file, prefix: config, build, place=lambda name: places.get(name, Place(name)))
+    return stored_net(ROLE, header, part)
 
-    Args:
-        named: our names of tensors that the transformers do not have, and diffusers'.
+
+def _layers_in_diffusers(header: Header, fused: Callable[[Header], dict[str, tuple[int, ...]]]) -> dict[str, Place]:
+    """Where the layers lie that a control net shares with its kind of transformer; it ends before the last ones, whose
+    halves would be swapped.
     """
-    part = NetPart("", lambda file, prefix: config, build)
-    places = diffusers_places(StoredNet(ROLE, header, part, config).shapes)
-    places |= {ours: Place(theirs) for ours, theirs in named.items()}
-    return stored_net(ROLE, header, replace(part, place=lambda name: places.get(name, Place(name))))
-
-
-def diffusers_places(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Place]:
-    """Where a transformer's tensors lie in diffusers' layout: what is one tensor here may be the rows of several there.
-
-    Layers whose rows have another order there, which no control net has, are left out.
-    """
-    rows: dict[str, dict[int, str]] = {}
-    for there, target in diffusers_targets(shapes):
-        if target.is_swapped:
-            continue
-        begin = target.rows[0] if target.rows else 0
-        for ours, kind in ((target.weight, "weight"), (target.bias, "bias")):
-            if ours in shapes:
-                rows.setdefault(ours, {})[begin] = f"{there}.{kind}"
-    return {
-        ours: Place(first, rest=tuple(rest))
-        for ours, (first, *rest) in ((ours, [parts[row] for row in sorted(parts)]) for ours, parts in rows.items())
-    }
-
-
-def _diffusers_flux_config(header: Header) -> FluxControlConfig:
-    width, patch_in = header.shape("x_embedder.weight")
-    block = "transformer_blocks.0."
-    net = FluxConfig(
-        width=width,
-        head_width=header.shape(f"{block}attn.norm_q.weight")[0],
-        mlp_width=header.shape(f"{block}ff.net.0.proj.weight")[0],
-        double_blocks=header.numbered("transformer_blocks."),
-        single_blocks=header.numbered("single_transformer_blocks."),
-        context_width=header.shape("context_embedder.weight")[1],
-        vector_width=header.shape("time_text_embed.text_embedder.linear_1.weight")[1],
-        in_channels=patch_in // SIDE**2,
-        has_guidance="time_text_embed.guidance_embedder.linear_1.weight" in header,
-    )
-    return _with_hint(header, net, "input_hint_block.conv_in.weight", "controlnet_x_embedder.weight")
+    targets = (pair for pair in diffusers_targets(fused(header)) if not pair[1].is_swapped)
+    return layer_places(targets, header)
 
 
 def _xlabs_config(header: Header) -> FluxControlConfig:
@@ -250,24 +220,6 @@ def _with_hint(header: Header, net: FluxConfig, pixels: str, latents: str) -> Fl
     if pixels in header:
         return FluxControlConfig(net, header.shape(pixels)[1], reads_pixels=True, kinds=kinds)
     return FluxControlConfig(net, header.shape(latents)[1] // SIDE**2, kinds=kinds)
-
-
-def _diffusers_sd3_config(header: Header) -> MmditControlConfig:
-    width, in_channels, side, _side = header.shape("pos_embed.proj.weight")
-    block = "transformer_blocks.0."
-    numbers = range(header.numbered("transformer_blocks."))
-    net = MmditConfig(
-        width=width,
-        mlp_width=header.shape(f"{block}ff.net.0.proj.weight")[0],
-        second_attention=tuple(f"transformer_blocks.{number}.attn2.to_q.weight" in header for number in numbers),
-        context_width=header.shape("context_embedder.weight")[1],
-        vector_width=header.shape("time_text_embed.text_embedder.linear_1.weight")[1],
-        places=math.isqrt(header.shape("pos_embed.pos_embed")[1]),
-        in_channels=in_channels,
-        side=side,
-        has_qk_norm=f"{block}attn.norm_q.weight" in header,
-    )
-    return MmditControlConfig(net, header.shape("pos_embed_input.proj.weight")[1])
 
 
 def _picture_config(header: Header) -> MmditControlConfig:

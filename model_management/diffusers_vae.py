@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from model_management.header import Header
+from model_management.places import Place
 
 _SAME = re.compile(r"(?:(?:encoder|decoder)\.conv_(?:in|out)|quant_conv|post_quant_conv)\.(?:weight|bias)")
 _OUT = re.compile(r"(?P<half>encoder|decoder)\.conv_norm_out\.(?P<kind>weight|bias)")
@@ -41,6 +42,17 @@ def names_in_diffusers(header: Header) -> dict[str, str]:
     deepest = max(levels, default=0)  # on the way up diffusers counts from the coarsest, we from the finest
     pairs = ((_our_name(key, deepest), key) for key in header.tensors)
     return {ours: key for ours, key in pairs if ours is not None}
+
+
+def places_in_diffusers(header: Header) -> dict[str, Place]:
+    """Where each of the autoencoder's tensors lies.
+
+    Its attention is of convolutions of one pixel here, of linear layers in newer files.
+    """
+    return {
+        ours: Place(key, is_flat=".mid.attn_1." in ours and len(header.shape(key)) == 2)
+        for ours, key in names_in_diffusers(header).items()
+    }
 
 
 def _our_name(key: str, deepest: int) -> str | None:

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Protocol, TypeVar
+
+import torch
 
 from heddle.graph.errors import GraphError
 from heddle.networks.causal_text import CausalTextConfig
@@ -73,6 +76,10 @@ class Model:
         """A copy whose net runs on the CPU, or where the ledger's device is."""
         return replace(self, stored=replace(self.stored, on_cpu=on_cpu))
 
+    def rounded(self, dtype: torch.dtype) -> Model:
+        """A copy whose weights are the nearest numbers of a narrower kind, before all that is put into it."""
+        return replace(self, stored=replace(self.stored, rounded_to=dtype))
+
     def patches_of(self, kind: type[T]) -> list[T]:
         """What was put in of one kind, in order."""
         return [patch for _name, patch in self.patches if isinstance(patch, kind)]
@@ -97,6 +104,7 @@ class TextEncoder:
     part: which encoder it is, and how it is used where nobody says otherwise.
     last_layer: the layer whose output is used, -1 = the last.
     patches: what changes its weights, by name and in order.
+    tokenizer: the folder with the tokenizer that it came with; None where nobody knows of one.
     """
 
     stored: StoredNet
@@ -104,6 +112,7 @@ class TextEncoder:
     config: ClipTextConfig | T5Config | CausalTextConfig
     last_layer: int
     patches: tuple[tuple[str, WeightPatch], ...] = ()
+    tokenizer: Path | None = None
 
     @property
     def weight_patches(self) -> tuple[WeightPatch, ...]:

@@ -17,7 +17,7 @@ from heddle.graph.errors import WeightsError
 from heddle.prompts.gguf_file import MAGIC
 from model_management.gguf_header import read_gguf_header
 from model_management.scaled_tensors import with_scales
-from model_management.sharded_header import INDEX, index_beside, read_sharded_header
+from model_management.sharded_header import index_beside, is_index, read_sharded_header
 from model_management.stored_tensors import BITS, Header, Stamp, TensorEntry, refuse, stamp_of
 from model_management.torch_file import is_torch_file
 from model_management.torch_header import read_torch_header
@@ -46,7 +46,7 @@ def read_header(path: Path | str) -> Header:
     Raises: WeightsError, for a file that is missing, cut short, damaged or something else.
     """
     path = Path(path)
-    index = path if path.name.endswith(INDEX) else index_beside(path)
+    index = path if is_index(path) else index_beside(path)
     return _read_one(stamp_of(path)) if index is None else read_sharded_header(index, _read_one)
 
 

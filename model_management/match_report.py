@@ -9,12 +9,14 @@ from model_management.adapter_files import MatchReport
 from model_management.stored_net import StoredNet
 
 #: What published files hold beside weights: the tables and averages of the training, numbered positions, scales,
-#: tokenizers, marks, the scale of CLIP's training, and its projection, which some families do without.
+#: tokenizers, marks, the scale of CLIP's training, and its projection, which some families do without; a norm of Lumina
+#: Image 2 that is published with the others, but never used.
 _LEFTOVERS = re.compile(
     r"noise_augmentor\..*"
     r"|(?:.*_)?(?:betas|alphas_cumprod|alphas_cumprod_prev)|posterior_\w+|logvar|scale_factor|denoiser\.sigmas|model_ema\..*"
     r"|(?:.*\.)?(?:position_ids|logit_scale|text_projection(?:\.weight)?|num_batches_tracked"
     r"|scale_weight|scale_input|weight_scale|input_scale|comfy_quant|scaled_fp8"
+    r"|norm_final\.weight"
     r"|spiece_model|tekken_model|v_pred|ztsnr|edm_mean|edm_std)|edm_vpred\..*"
 )
 
@@ -28,7 +30,7 @@ def report_match(nets: Iterable[StoredNet], *, is_whole: bool = False) -> MatchR
     """
     nets = list(nets)
     header = nets[0].header
-    used = {net.key_of(name) for net in nets for name in net.shapes}
+    used = {key for net in nets for key in net.used_keys}
     prefixes = ("",) if is_whole else tuple(net.part.prefix for net in nets)
     unmatched = [
         key for key in header.tensors if key not in used and key.startswith(prefixes) and not _LEFTOVERS.fullmatch(key)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
+from model_management.stored_tensors import Header, TensorEntry
 from model_management.stored_weight import StoredWeight
 
 
@@ -20,6 +21,7 @@ class Place:
     is_turned: the file has it with rows and columns exchanged.
     is_flat: the file has the matrix of a linear layer where the net has a convolution of one pixel.
     rest: names of further tensors there, whose rows follow in the net's.
+    is_swapped: the file has the two halves of the rows the other way round.
     """
 
     key: str
@@ -28,6 +30,7 @@ class Place:
     is_turned: bool = False
     is_flat: bool = False
     rest: tuple[str, ...] = ()
+    is_swapped: bool = False
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -47,13 +50,16 @@ class Place:
 
     def read(self, get: Callable[[str], Tensor], prefix: str) -> Tensor:
         """The net's tensor; `get` gives one of the file's by its name."""
+        if self.is_swapped:
+            whole = get(prefix + self.key)
+            return whole.roll(len(whole) // 2, 0)
         if not self.rest:
             return self.taken(get(prefix + self.key))
         return torch.cat([get(prefix + key) for key in self.keys])
 
     def read_stored(self, get: Callable[[str], StoredWeight], prefix: str) -> StoredWeight:
         """The same in the form in which it is stored, if that can be kept."""
-        if not self.rest:
+        if not self.rest and not self.is_swapped:
             stored = get(prefix + self.key)
             if self.shares == 1 and not self.is_turned and not self.is_flat:
                 return stored
@@ -62,8 +68,28 @@ class Place:
         return StoredWeight.plain(self.read(lambda key: get(key).numbers(), prefix))
 
     def put(self, whole: Tensor, part: Tensor) -> None:
-        """Write the net's tensor to where it lies in the file's."""
+        """Write the net's tensor to where it lies in the file's one, whose rows are in the net's order."""
         self.taken(whole).copy_(part)
+
+
+def placed(header: Header, places: Mapping[str, Place]) -> Header:
+    """The same file by the net's own names, for what reads sizes from names and shapes; other tensors are left out.
+
+    Raises: WeightsError, if one of several tensors is missing that are one in the net.
+    """
+
+    def entry(place: Place) -> TensorEntry:
+        first, *rest = (header.shape(key) for key in place.keys)
+        return replace(header.tensors[place.key], shape=(first[0] + sum(shape[0] for shape in rest), *first[1:]))
+
+    return replace(
+        header,
+        tensors={
+            name: entry(place) if place.rest else header.tensors[place.key]
+            for name, place in places.items()
+            if any(key in header for key in place.keys)
+        },
+    )
 
 
 def as_named(name: str) -> Place:

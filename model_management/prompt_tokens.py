@@ -11,7 +11,8 @@ from heddle.prompts.chunks import Token, TokenizedPrompt, tokenize_prompt
 from heddle.prompts.embeddings import EmbeddingFinder
 from heddle.prompts.sequences import tokenize_sequence
 from heddle.prompts.tokenizer import clip_tokenizer
-from heddle.prompts.vocabularies import find_tokenizer
+from heddle.prompts.vocabularies import find_tokenizer, read_tokenizer_folder
+from heddle.prompts.words import Tokenizer
 from model_management.embedding_files import read_embedding_file
 from model_management.handles import Clip, TextEncoder
 from model_management.stored_vocabulary import stored_tokenizer
@@ -99,10 +100,19 @@ def _tokenized(encoder: TextEncoder, text: str, embeddings: list[Path], tables: 
     if part.row is None:
         find = EmbeddingFinder(embeddings, read_embedding_file, key=f"clip_{part.name}", width=width)
         return tokenize_prompt(text, clip_tokenizer(), pad=part.pad, find_embedding=find)
-    header, prefix = encoder.stored.header, encoder.stored.part.prefix
-    tokenizer = find_tokenizer(part.row.vocabulary, tables, stored=lambda: stored_tokenizer(header, prefix))
+    tokenizer = find_tokenizer(part.row.vocabulary, tables, stored=lambda: _own_tokenizer(encoder))
     find = EmbeddingFinder(embeddings, read_embedding_file, key=part.name, width=width)
     return tokenize_sequence(text, tokenizer, part.row.layout, find_embedding=find)
+
+
+def _own_tokenizer(encoder: TextEncoder) -> Tokenizer | None:
+    """The one that came with the encoder, in a folder beside its file or in the file."""
+    row = encoder.part.row
+    if row is not None and encoder.tokenizer is not None:
+        found = read_tokenizer_folder(encoder.tokenizer, row.vocabulary.bytes)
+        if found is not None:
+            return found
+    return stored_tokenizer(encoder.stored.header, encoder.stored.part.prefix)
 
 
 def _empty_chunk(encoder: TextEncoder) -> list[Token]:

@@ -13,17 +13,28 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from heddle.graph.errors import WeightsError
 from model_management.stored_tensors import Header, Stamp, TensorEntry, refuse, stamp_of
 
-INDEX = ".index.json"
+_INDEX = re.compile(r".+\.index(?:\.\w+)?\.json")
 _LARGEST_BYTES = 100_000_000
 _MOST_SHARDS = 1000
-_SHARD = re.compile(r"(?P<stem>.+)-\d{5}-of-\d{5}(?P<ending>\.\w+)")
+_SHARD = re.compile(r"(?P<stem>.+?)(?P<variant>\.\w+)?-\d{5}-of-\d{5}(?P<ending>\.\w+)")
+
+
+def is_index(path: Path) -> bool:
+    """Whether a file is one by its name."""
+    return _INDEX.fullmatch(path.name) is not None
 
 
 def index_beside(path: Path) -> Path | None:
-    """The index that a file belongs to by its name, NAME-00001-of-00003.safetensors; None if there is none."""
+    """The index that a file belongs to by its name, NAME-00001-of-00003.safetensors; None if there is none.
+
+    A variant of the numbers, such as `.fp16`, stands in one of two places of its name.
+    """
     found = _SHARD.fullmatch(path.name)
-    index = path.with_name(f"{found['stem']}{found['ending']}{INDEX}") if found else None
-    return index if index is not None and index.is_file() else None
+    if found is None:
+        return None
+    stem, variant, ending = found["stem"], found["variant"] or "", found["ending"]
+    names = (f"{stem}{variant}{ending}.index.json", f"{stem}{ending}.index{variant}.json")
+    return next((index for index in map(path.with_name, names) if index.is_file()), None)
 
 
 def read_sharded_header(index: Path, read_header: Callable[[Stamp], Header]) -> Header:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from heddle.graph.errors import WeightsError
-from heddle.networks.ops import PLAIN
+from heddle.networks.ops import PLAIN, lendable
 from heddle.numerics.number_blocks import BLOCK_KINDS
 from model_management.family import NetPart
 from model_management.stored_tensors import Header, TensorEntry
@@ -42,6 +42,8 @@ class StoredNet:
     role: "network", "text" or "vae"; the ledger chooses by it which dtype to compute in.
     dtype: what its weights are kept and computed in; None = as the ledger chooses.
     on_cpu: it lies and runs on the CPU, wherever the others do.
+    rounded_to: each of its weights is the number of this narrower kind that is nearest to the file's; None = as it is.
+        What the file has in blocks or with scales stays, since it was rounded already.
     """
 
     role: str
@@ -50,11 +52,12 @@ class StoredNet:
     config: Any
     dtype: torch.dtype | None = field(default=None, kw_only=True)
     on_cpu: bool = field(default=False, kw_only=True)
+    rounded_to: torch.dtype | None = field(default=None, kw_only=True)
 
     @property
     def key(self) -> tuple[object, ...]:
         """Equal for equal nets with equal weights, also where a file was opened twice."""
-        return (self.header.stamps, self.part.prefix, self.part.build, self.dtype)
+        return (self.header.stamps, self.part.prefix, self.part.build, self.dtype, self.rounded_to)
 
     @property
     def is_lendable(self) -> bool:
@@ -67,6 +70,11 @@ class StoredNet:
         # A tensor that is not on the meta device has its content from the net itself (numbered positions).
         state = self.build().state_dict()
         return {name: tuple(tensor.shape) for name, tensor in state.items() if tensor.is_meta}
+
+    @cached_property
+    def lent_names(self) -> frozenset[str]:
+        """Those of them that belong to layers which can be lent their weights."""
+        return frozenset(path for path, _layer, _name in lendable(self.build()))
 
     @cached_property
     def numel(self) -> int:
@@ -173,8 +181,14 @@ class StoredNet:
 
         Raises: WeightsError, if the file has changed since its header was read, or cannot be read.
         """
-        with open_tensors(self.header) as tensors:
-            yield lambda name: self.part.place(name).read(tensors.get_tensor, self.part.prefix)
+        with self.open_stored() as read:
+
+            def numbers(name: str) -> Tensor:
+                stored = read(name).numbers()
+                # Numbers of 8 bits know no arithmetic.
+                return stored if self.rounded_to is None or stored.dtype.itemsize > 1 else stored.float()
+
+            yield numbers
 
     @contextmanager
     def open_stored(self, *, is_mapped: bool = True) -> Iterator[Callable[[str], StoredWeight]]:
@@ -185,7 +199,15 @@ class StoredNet:
         Raises: WeightsError, if the file has changed since its header was read, or cannot be read.
         """
         with open_tensors(self.header, is_mapped=is_mapped) as tensors:
-            yield lambda name: self.part.place(name).read_stored(tensors.get_stored, self.part.prefix)
+
+            def read(name: str) -> StoredWeight:
+                stored = self.part.place(name).read_stored(tensors.get_stored, self.part.prefix)
+                entry = self.entry(name)
+                if self.rounded_to is None or entry.dtype not in FLOATING or entry.scale is not None:
+                    return stored
+                return StoredWeight.plain(_rounded(stored.raw, self.rounded_to))
+
+            yield read
 
     def _read(self, names: Sequence[str], device: torch.device, dtype: torch.dtype) -> Iterator[tuple[str, Tensor]]:
         """Copies of the named tensors, in that order, a few of them made at once."""
@@ -200,6 +222,13 @@ class StoredNet:
                 yield from zip(names, pool.map(copy, names), strict=True)
             finally:
                 pool.shutdown(cancel_futures=True)  # after a cancel or an error no more is read
+
+
+def _rounded(weight: Tensor, dtype: torch.dtype) -> Tensor:
+    """The nearest numbers of another kind; the largest of it stand for larger ones."""
+    largest = torch.finfo(dtype).max
+    wide = weight if weight.dtype.itemsize > 1 else weight.float()  # numbers of 8 bits know no arithmetic
+    return wide.clamp(-largest, largest).to(dtype)
 
 
 def put_tensor(net: nn.Module, name: str, value: Tensor) -> None:

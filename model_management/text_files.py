@@ -37,11 +37,22 @@ class TextLayout(NamedTuple):
         return {"clip": NAMES, "t5": T5_NAMES, "gemma": GEMMA_NAMES}[self.kind]
 
 
+def _bare_gemma2_config(header: Header, prefix: str) -> Any:
+    bare = header.below(prefix)
+    return gemma2_config(bare.renamed({key: f"model.{key}" for key in bare.tensors}), "")
+
+
+def _bare(name: str) -> Place:
+    """A language model as transformers writes it where it writes no words, as for the folders of diffusers."""
+    return Place(name.removeprefix("model."))
+
+
 LAYOUTS = (
     TextLayout("text_model.embeddings.token_embedding.weight", clip_text_config, as_named),
     TextLayout("token_embedding.weight", open_clip_text_config, in_open_clip),
     TextLayout("shared.weight", t5_config, as_named, "t5"),
     TextLayout("model.embed_tokens.weight", gemma2_config, as_named, "gemma"),
+    TextLayout("embed_tokens.weight", _bare_gemma2_config, _bare, "gemma"),
 )
 
 

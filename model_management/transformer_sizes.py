@@ -95,7 +95,7 @@ def lumina_config(header: Header, prefix: str) -> LuminaConfig:
 def mmdit_config(header: Header, prefix: str) -> MmditConfig:
     """The Stable Diffusion 3 transformer below `prefix`."""
     width, in_channels, side, _side = header.shape(f"{prefix}x_embedder.proj.weight")
-    first = f"{prefix}joint_blocks.0.x_block."
+    first, out = f"{prefix}joint_blocks.0.x_block.", f"{prefix}final_layer.linear.weight"
     blocks = range(header.numbered(f"{prefix}joint_blocks."))
     return MmditConfig(
         width=width,
@@ -105,7 +105,7 @@ def mmdit_config(header: Header, prefix: str) -> MmditConfig:
         vector_width=header.shape(f"{prefix}y_embedder.mlp.0.weight")[1],
         places=math.isqrt(header.shape(f"{prefix}pos_embed")[1]),
         in_channels=in_channels,
-        out_channels=header.shape(f"{prefix}final_layer.linear.weight")[0] // side**2,
+        out_channels=header.shape(out)[0] // side**2 if out in header else in_channels,  # a control net has none
         side=side,
         has_qk_norm=f"{first}attn.ln_q.weight" in header,
     )

@@ -311,7 +311,11 @@ class Weights:
             sources: dict[str, WeightSource] = dict(own)
             if patches:
                 sources = changed_sources(own, stored, patches, dtype, _Allowance(None), on_part)
-            large = {name: source for name, source in sources.items() if source.nbytes >= SMALL_BYTES}
+            large = {
+                name: source
+                for name, source in sources.items()
+                if source.nbytes >= SMALL_BYTES and name in stored.lent_names
+            }
             streamed = Streamed(
                 large, dtype, accelerator, self, base=base.streamed if base else None, most_bytes=self._most_bytes
             )

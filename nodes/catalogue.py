@@ -24,11 +24,36 @@ from nodes.conditioning import (
 from nodes.devices import choosing as devices
 from nodes.hooks import clips as clip_hooks
 from nodes.hooks import conditionings, creating, keyframes
-from nodes.image import files, scale
-from nodes.latent import autoencoder, empty, masking, operations, seeds, tiles
+from nodes.image import (
+    adjustments,
+    batch,
+    colour,
+    colour_transfer,
+    comparing,
+    compositing,
+    crop,
+    extend,
+    files,
+    filters,
+    mask_files,
+    mask_shapes,
+    masks,
+    painter,
+    resize,
+    scale,
+    sizes,
+    turn,
+    upscale,
+)
+from nodes.image import boxes as image_boxes
+from nodes.image import tiles as image_tiles
+from nodes.latent import arithmetic, autoencoder, empty, empty_by_family, masking, operations, seeds, tiles, transform
+from nodes.latent import batch as latent_batches
+from nodes.latent import compositing as latent_compositing
+from nodes.latent import files as latent_files
 from nodes.latent import scale as latent_scale
 from nodes.loaders import a1111 as a1111_networks
-from nodes.loaders import adapters, checkpoints, gligen, ip_adapter, parts
+from nodes.loaders import adapters, checkpoints, gligen, ip_adapter, parts, upscalers
 from nodes.loaders import control as control_nets
 from nodes.loaders import photomaker as photomaker_models
 from nodes.loaders import styles as style_models
@@ -54,10 +79,19 @@ from nodes.sampling import (
     schedulers,
     sigmas,
 )
+from nodes.text import changing as text_changes
+from nodes.text import json_texts, overlay
+from nodes.text import lists as text_lists
+from nodes.text import patterns as text_patterns
+from nodes.text import saving as text_files
+from nodes.training import charts, datasets
+from nodes.training import lora as lora_training
+from nodes.utilities import boxes as drawn_boxes
+from nodes.utilities import lists, logic, numbers, primitives, showing, tones
 
 MODULES = (
     *(checkpoints, parts, adapters, control_nets, vision_encoders, ip_adapter, style_models, gligen),
-    photomaker_models,
+    *(photomaker_models, upscalers),
     *(texts, sdxl_texts, transformer_texts, combining, places, pictures, references, upscaling, control, vision, spans),
     *(styles, boxes, photomaker),
     *(a1111, a1111_networks),
@@ -65,10 +99,16 @@ MODULES = (
     *(ksampler, custom, samplers, schedulers, sigmas, guiders, guidance, attention_guidance, model_sampling),
     *(noise, reuse),
     *(unet_patches, attention_patches, image_patches, token_places, running),
-    *(empty, masking, autoencoder, tiles, latent_scale, operations, seeds),
+    *(empty, empty_by_family, masking, autoencoder, tiles, latent_scale, operations, seeds),
+    *(latent_compositing, arithmetic, latent_batches, transform, latent_files),
     devices,
     *(merged_models, merged_texts, models_by_part, saving),
-    *(files, scale),
+    *(files, scale, resize, crop, turn, extend, batch, image_tiles, upscale),
+    *(sizes, comparing, painter, image_boxes),
+    *(compositing, masks, mask_shapes, mask_files, colour, adjustments, filters, colour_transfer),
+    *(text_changes, text_patterns, json_texts, text_lists, text_files, overlay),
+    *(primitives, numbers, logic, lists, showing, tones, drawn_boxes),
+    *(datasets, lora_training, charts),
 )
 
 

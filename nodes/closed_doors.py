@@ -57,16 +57,12 @@ NAMES = {
             "get_area_and_mult ksampler process_conds sample sampler_object sampling_function"
         ),
         "comfy.utils": (
-            "clip_text_transformers_convert convert_sd_to flux_to_diffusers get_tiled_scale_steps reshape_mask "
-            "safetensors_header tiled_scale tiled_scale_multidim transformers_convert unet_to_diffusers "
+            "clip_text_transformers_convert convert_sd_to flux_to_diffusers reshape_mask "
+            "safetensors_header transformers_convert unet_to_diffusers "
             "upscale_dit_mask"
         ),
         "latent_preview": "Latent2RGBPreviewer LatentPreviewer TAESDPreviewerImpl preview_to_image",
-        "nodes": (
-            "EmptyImage ImageBatch ImageInvert ImagePadForOutpaint "
-            "ImageScaleBy LatentBlend LatentComposite LatentCrop LatentFlip LatentFromBatch LatentRotate "
-            "LoadImageMask LoadImageOutput LoadLatent RepeatLatentBatch SaveLatent"
-        ),
+        "nodes": "LoadImageOutput",
     }.items()
 }
 

@@ -47,8 +47,5 @@ EXPECTED = {
             {"ckpt_name": _files("checkpoints")},
             ["MODEL", "CLIP_VISION", "VAE"],
         ),
-        _absent(
-            "UpscaleModelLoader", "Load Upscale Model", {"model_name": _files("upscale_models")}, ["UPSCALE_MODEL"]
-        ),
     )
 }

@@ -159,7 +159,7 @@ class Values:
             return plain  # saved under Windows, where folders stand so in the names of files
         files = wanted.files
         if files is not None:
-            choices = (*self.files.of(files), *wanted.extra_choices)
+            choices = (*self.files.of(wanted.listed or files), *wanted.extra_choices)
         else:
             choices = keys_of_choices(wanted) if wanted.type_names[0] == DYNAMIC_COMBO else wanted.choices or ()
         near = self._near(value, choices, wanted)
@@ -193,7 +193,7 @@ class Values:
             return []
         if not _is_file(wanted, value):
             return self._nearest.to(str(value), choices, wanted.options)
-        owner = wanted.files or id(wanted.options)
+        owner = wanted.listed or id(wanted.options)
         if owner not in self._stems:
             stems = {_stem(each): each for each in reversed(choices) if isinstance(each, str)}
             self._stems[owner] = wanted.options, stems, list(stems)  # the options are kept, so that their id is, too

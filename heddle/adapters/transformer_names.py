@@ -215,9 +215,9 @@ def own_variants(shapes: Shapes) -> Iterator[tuple[str, Target]]:
             if weight != layer:
                 yield name, Target(weight)
     for block in _blocks("single_blocks", shapes):
-        fused = f"single_blocks.{block}.linear1.weight"
-        if f"single_blocks.{block}.linear2.weight" in shapes:
-            yield fused.replace(".weight", "_qkv"), Target(fused, (0, 3 * shapes[fused.replace("1.", "2.")][0]))
+        fused, out = (f"single_blocks.{block}.linear{number}.weight" for number in (1, 2))
+        if out in shapes:
+            yield fused.replace(".weight", "_qkv"), Target(fused, (0, 3 * shapes[out][0]))
 
 
 def _plain(names: Mapping[str, str]) -> Iterator[tuple[str, Target]]:

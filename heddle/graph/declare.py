@@ -2,7 +2,7 @@
 
 The decorator reads the annotations into a `NodeSpec` and writes it onto the function, nothing else; a test calls the
 function like any other. What an annotation can carry stands here: `Wire`, `Number`, `Text`, `Choice`, `Files`,
-`Flag`, `Hidden`.
+`Flag`, `Hidden`; what stands for other inputs in `declare_dynamic.py`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 from heddle.graph.answers import read_names, when_ready
 from heddle.graph.asking import asking, validation_by
 from heddle.graph.context import Context
+from heddle.graph.declare_dynamic import Brings, Growing, Shared
 from heddle.graph.results import ExecutionBlocker, Expanded, Shown
 from heddle.graph.spec import InputSpec, NodeSpec, OutputSpec, Section
 
@@ -84,13 +85,15 @@ class Choice:
 class Files:
     """One of the files of a kind ("checkpoints", "input", ...) or of the names in `also`.
 
-    `upload` ("image", "video", "audio") lets the person add a file from the node itself.
+    `upload` ("image", "video", "audio") lets the person add a file from the node itself. `which` says what of the
+    folders "input" and "output" is listed where it is not pictures: see `heddle.settings.kinds.PLACED`.
     """
 
     kind: str
     also: tuple[str, ...] = ()
     upload: str = ""
     tip: str = ""
+    which: str = ""
 
 
 @dataclass(frozen=True)
@@ -113,7 +116,10 @@ class Hidden:
 
 @dataclass(frozen=True)
 class Named:
-    """Of a `**parameter`: the inputs that it stands for, all alike. Their names need not be ones that Python knows."""
+    """Of a `**parameter`: the inputs that it stands for, all alike. Their names need not be ones that Python knows.
+
+    A `**parameter` without it takes inputs of any name besides the declared ones, which scripts of editors send.
+    """
 
     names: tuple[str, ...]
 
@@ -163,15 +169,22 @@ def node(
         hints = get_type_hints(function, include_extras=True)
         signature = inspect.signature(function)
         inputs = []
+        standing_for_others: dict[str, Growing | Brings] = {}
+        open_input: InputSpec | None = None
         for parameter in signature.parameters.values():
             annotation = hints.get(parameter.name)
             if annotation is Context:
                 continue
             read = _read_input(id, parameter, annotation)
-            if parameter.kind is parameter.VAR_KEYWORD:
-                inputs += [replace(read, name=name) for name in _names(annotation)]
-            else:
+            for mark in _split(annotation)[1]:
+                if isinstance(mark, Growing | Brings):
+                    standing_for_others[parameter.name] = mark
+            if parameter.kind is not parameter.VAR_KEYWORD:
                 inputs.append(read)
+            elif (names := _names(annotation)) is None:
+                open_input = replace(read, name="*", section="optional")
+            else:
+                inputs += [replace(read, name=name) for name in names]
         spec = NodeSpec(
             id=id,
             inputs=tuple(inputs),
@@ -189,7 +202,9 @@ def node(
             was=tuple(was),
             search_aliases=tuple(search),
             per_node=per_node,
-            call=_as_tuple(function),
+            open_input=open_input,
+            extras=_shared_outputs(hints.get("return")),
+            call=_as_tuple(_gathering(function, standing_for_others)),
             ask_lazy=None if ask_lazy is None else _asking(ask_lazy, read_names),
             fingerprint=None if fingerprint is None else _asking(fingerprint, lambda answer: answer),
             validation=None if check is None else validation_by(check),
@@ -224,16 +239,46 @@ def _as_tuple(function: Callable[..., Any]) -> Callable[..., Any]:
     return lambda **inputs: when_ready(function(**inputs), read)
 
 
+def _gathering(function: Callable[..., Any], marks: Mapping[str, Growing | Brings]) -> Callable[..., Any]:
+    """The function, called with the inputs as they arrive, of which some stand for one parameter."""
+    if not marks:
+        return function
+
+    def call(**inputs: Any) -> Any:
+        for name, mark in marks.items():
+            below = {each[len(name) + 1 :]: each for each in inputs if each.startswith(f"{name}.")}
+            given = {child: inputs.pop(each) for child, each in below.items()}
+            inputs[name] = mark.gather(name, inputs.get(name), given, _read_one)
+        return function(**inputs)
+
+    return call
+
+
 def _asking(function: Callable[..., Any], read: Callable[[Any], Any]) -> Callable[..., Any]:
     ask = asking(function)
     return lambda **inputs: when_ready(ask(**inputs), read)
 
 
 def _read_input(node_id: str, parameter: inspect.Parameter, annotation: Any) -> InputSpec:
+    section: Section = "optional" if parameter.kind is parameter.KEYWORD_ONLY else "required"
+    read = _read_annotation(f"node {node_id}, parameter {parameter.name}", parameter.name, annotation, section)
+    if parameter.default is not parameter.empty and parameter.default is not None and read.section != "hidden":
+        return replace(read, options={"default": parameter.default} | dict(read.options))
+    return read
+
+
+def _read_one(name: str, annotation: Any) -> InputSpec:
+    """An input that another one brings."""
+    is_optional = get_origin(annotation) in (Union, UnionType) and type(None) in get_args(annotation)
+    return _read_annotation(f"input {name}", name, annotation, "optional" if is_optional else "required")
+
+
+def _read_annotation(place: str, name: str, annotation: Any, section: Section) -> InputSpec:
     base, marks = _split(annotation)
     options: dict[str, Any] = {}
+    if get_origin(base) is list:  # of a node that takes lists
+        (base,) = get_args(base)
     type_name = _PLAIN.get(base, "")
-    section: Section = "optional" if parameter.kind is parameter.KEYWORD_ONLY else "required"
     if get_origin(base) is Literal:
         type_name, options["options"] = "COMBO", list(get_args(base))
     for mark in marks:
@@ -261,6 +306,8 @@ def _read_input(node_id: str, parameter: inspect.Parameter, annotation: Any) -> 
             case Files():
                 type_name = "COMBO"
                 options["options"] = {"files": mark.kind} | ({"also": list(mark.also)} if mark.also else {})
+                if mark.which:
+                    options["options"]["which"] = mark.which
                 if mark.upload:
                     options[f"{mark.upload}_upload"] = True
             case Flag():
@@ -270,6 +317,9 @@ def _read_input(node_id: str, parameter: inspect.Parameter, annotation: Any) -> 
                     options["label_on"] = mark.on
                 if mark.off:
                     options["label_off"] = mark.off
+            case Growing() | Brings() | Shared():
+                type_name = mark.type
+                options |= mark.options(_read_one)
             case More():
                 options |= mark.options
         if tip := getattr(mark, "tip", ""):
@@ -278,16 +328,14 @@ def _read_input(node_id: str, parameter: inspect.Parameter, annotation: Any) -> 
             options["advanced"] = True
     if not type_name:
         raise TypeError(
-            f"node {node_id}, parameter {parameter.name}: {annotation!r} names no type of a socket or widget; "
+            f"{place}: {annotation!r} names no type of a socket or widget; "
             f"annotate it with one of heddle.wires or with Number, Text, Choice, Files, Flag or Hidden"
         )
-    if parameter.default is not parameter.empty and parameter.default is not None and section != "hidden":
-        options = {"default": parameter.default} | options
-    return InputSpec(parameter.name, type_name, section, options)
+    return InputSpec(name, type_name, section, options)
 
 
-def _names(annotation: Any) -> tuple[str, ...]:
-    return next(mark.names for mark in _split(annotation)[1] if isinstance(mark, Named))
+def _names(annotation: Any) -> tuple[str, ...] | None:
+    return next((mark.names for mark in _split(annotation)[1] if isinstance(mark, Named)), None)
 
 
 def _split(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
@@ -307,17 +355,27 @@ def _split(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
             return annotation, marks
 
 
-def _read_outputs(annotation: Any, names: tuple[str, ...]) -> tuple[OutputSpec, ...]:
+def _shared_outputs(annotation: Any) -> dict[str, Any]:
+    """For the catalogue: of each output the type that it shares with inputs, by its template; nothing if none does."""
+    marks = (_split(part)[1] for part in _parts_of(annotation))
+    shared = [next((mark.template for mark in each if isinstance(mark, Shared)), None) for each in marks]
+    return {"output_matchtypes": shared} if any(shared) else {}
+
+
+def _parts_of(annotation: Any) -> tuple[Any, ...]:
+    """The annotations of the outputs."""
     if annotation is None or annotation is type(None):
         return ()
     if _split(annotation)[0] in (Shown, Expanded):  # `Annotated[Shown, Wire(...), ...]`: its values, wire by wire
-        parts: tuple[Any, ...] = tuple(Annotated[Any, mark] for mark in _split(annotation)[1])
-    else:
-        parts = get_args(annotation) if get_origin(annotation) is tuple else (annotation,)
+        return tuple(Annotated[Any, mark] for mark in _split(annotation)[1])
+    return get_args(annotation) if get_origin(annotation) is tuple else (annotation,)
+
+
+def _read_outputs(annotation: Any, names: tuple[str, ...]) -> tuple[OutputSpec, ...]:
     outputs = []
-    for position, part in enumerate(parts):
+    for position, part in enumerate(_parts_of(annotation)):
         base, marks = _split(part)
-        wire = next((mark for mark in marks if isinstance(mark, Wire)), None)
+        wire = next((mark for mark in marks if isinstance(mark, Wire | Shared)), None)
         type_name = wire.type if wire else _PLAIN.get(base, "*")
         name = names[position] if position < len(names) else type_name
         outputs.append(OutputSpec(name, type_name, bool(wire and wire.many), wire.tip if wire else ""))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from heddle.graph.errors import GraphError
-from heddle.graph.spec import DYNAMIC_COMBO, InputSpec, NodeSpec, OutputSpec, Section, Validation
+from heddle.graph.spec import DYNAMIC_COMBO, InputSpec, NodeSpec, OutputSpec, Section, Validation, listing_of
 
 Record = dict[str, Any]
 
@@ -195,7 +195,7 @@ def _listed(entry: Any, list_files: Callable[[str], Iterable[str]]) -> Any:
     options = dict(entry[1])
     choices = options.pop("options", None)
     if isinstance(choices, Mapping):
-        choices = [*list_files(choices["files"]), *choices.get("also", ())]
+        choices = [*list_files(listing_of(choices)), *choices.get("also", ())]
     elif not isinstance(choices, (list, tuple)):
         return entry
     return [list(choices), options]

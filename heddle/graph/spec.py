@@ -62,6 +62,9 @@ SOCKET_ONLY = frozenset(
 #: Options of a COMBO whose choices are files that a person may add from the node.
 UPLOADS = ("image_upload", "animated_image_upload", "video_upload", "audio_upload", "file_upload")
 
+#: What of a person's folder is listed and is no file, but folders; the node that reads one says when it has changed.
+FOLDERS = frozenset({"datasets"})
+
 #: Kinds of hidden inputs that the engine fills in.
 FILLED = frozenset({"PROMPT", "DYNPROMPT", "EXTRA_PNGINFO", "UNIQUE_ID", "AUTH_TOKEN_COMFY_ORG", "API_KEY_COMFY_ORG"})
 
@@ -97,7 +100,15 @@ class InputSpec:
     def files(self) -> str | None:
         """The kind of file that a COMBO offers ("checkpoints", "input", ...), or None."""
         options = self.options.get("options")
-        return options.get("files") if isinstance(options, Mapping) else None
+        if not isinstance(options, Mapping) or options.get("which") in FOLDERS:
+            return None
+        return options.get("files")
+
+    @property
+    def listed(self) -> str | None:
+        """What to ask for the names that it offers: its kind of file, and what of a folder (`input:latents`)."""
+        options = self.options.get("options")
+        return listing_of(options) if isinstance(options, Mapping) and "files" in options else None
 
     @property
     def extra_choices(self) -> tuple[str, ...]:
@@ -294,6 +305,11 @@ class NodeSpec:
         """Values that an upload button adds after the required widgets of a saved workflow."""
         combos = (spec for spec in self.inputs if spec.type == "COMBO")
         return sum(any(spec.options.get(key) for key in UPLOADS) for spec in combos)
+
+
+def listing_of(options: Mapping[str, Any]) -> str:
+    """What to ask for the names of a COMBO's files, from `{files, which?}`."""
+    return f"{options['files']}:{options['which']}" if options.get("which") else options["files"]
 
 
 @lru_cache(maxsize=4096)

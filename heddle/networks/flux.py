@@ -20,6 +20,7 @@ from heddle.networks.hooks import NO_HOOKS, BlockKind, BlockPlace, Hooks
 from heddle.networks.modulation import Modulation, moved, normed, split_modulations
 from heddle.networks.once_per_shape import OncePerShape
 from heddle.networks.ops import Ops
+from heddle.networks.reference_places import OFFSET, Still, first_places, method_of, with_still
 from heddle.networks.residuals import Residuals, add_to_tokens
 from heddle.networks.unet import embed_timesteps
 from heddle.numerics.attention import attend
@@ -215,9 +216,16 @@ class Moves(nn.Module):
         self.count = count
         self.lin = ops.Linear(width, 3 * count * width)
 
-    def forward(self, time: Tensor) -> tuple[Modulation, ...]:
-        """time [B, D], after its activation, which is the same for all blocks."""
-        return split_modulations(self.lin(time), self.count)
+    def forward(self, time: Tensor, tokens: int = 0, still: Still | None = None) -> tuple[Modulation, ...]:
+        """time [B, D], after its activation, which is the same for all blocks.
+
+        Args:
+            still: of so many tokens, those that are moved by another time.
+        """
+        moves = split_modulations(self.lin(time), self.count)
+        if still is None:
+            return moves
+        return with_still(moves, split_modulations(self.lin(still.time), self.count), tokens, still.length)
 
 
 class TimedDoubleBlock(DoubleBlock):
@@ -236,8 +244,10 @@ class TimedDoubleBlock(DoubleBlock):
         turn: Tensor,
         hooks: Hooks = NO_HOOKS,
         mask: Tensor | None = None,
+        still: Still | None = None,
     ) -> tuple[Tensor, Tensor]:
-        return self.run(image, text, self.img_mod(time), self.txt_mod(time), turn, hooks, mask)
+        image_moves = self.img_mod(time, image.shape[1], still)
+        return self.run(image, text, image_moves, self.txt_mod(time), turn, hooks, mask)
 
 
 class TimedSingleBlock(SingleBlock):
@@ -255,8 +265,9 @@ class TimedSingleBlock(SingleBlock):
         hooks: Hooks = NO_HOOKS,
         text_length: int = 0,
         mask: Tensor | None = None,
+        still: Still | None = None,
     ) -> Tensor:
-        (moves,) = self.modulation(time)
+        (moves,) = self.modulation(time, x.shape[1], still)
         return self.run(x, moves, turn, hooks, text_length, mask)
 
 
@@ -317,33 +328,40 @@ class Flux(nn.Module):
             scaling: of the places that the tokens are told.
             hooks: who steps in.
             control: what control nets add.
-            references: latents [B, in_channels, h', w'] that the picture is to follow (Kontext), each of its own size;
-                in the order in which they are given, by whatever names.
+            references: latents [B, in_channels, h', w'] that the picture is to follow (Kontext), each of its own size,
+                in the order in which they are given. Their names say how they are placed, see `reference_places`.
         Returns: [B, out_channels, h, w].
         """
-        time = self.time_in(embed_timesteps(TIME_UNITS * timesteps, FREQUENCIES).to(x.dtype))
-        if self.config.has_guidance and guidance is not None:
-            time = time + self.guidance_in(embed_timesteps(TIME_UNITS * guidance, FREQUENCIES).to(x.dtype))
-        time = silu(time + self.vector_in(vector))
-
+        time = self._time(timesteps, guidance, vector, x.dtype)
         text = self.txt_in(context)
         latents = (x, *references.values())
         image = self.img_in(torch.cat([cut_patches(latent, SIDE) for latent in latents], dim=1))
-        grids = tuple((latent.shape[2], latent.shape[3]) for latent in latents)
-        turn = self.sequence_turns(text.shape[1], grids, self.config.axes, x.device, scaling)
+        grids, method = tuple((latent.shape[2], latent.shape[3]) for latent in latents), method_of(references)
+        turn = self.sequence_turns(text.shape[1], grids, self.config.axes, x.device, scaling, method)
         length = text.shape[1]
         own = -(-x.shape[2] // SIDE) * -(-x.shape[3] // SIDE)
         mask = None if attention_mask is None else fit_to_call(attention_mask, length, own, image.shape[1] - own)
+        still = None
+        if references and method == "index_timestep_zero":
+            clean = self._time(torch.zeros_like(timesteps), guidance, vector, x.dtype)
+            still = Still(clean, image.shape[1] - own)
         for number, block in enumerate(self.double_blocks):
             if not hooks.skips("double", number):
-                image, text = block(image, text, time, turn, hooks, mask)
+                image, text = block(image, text, time, turn, hooks, mask, still)
             image = image if control is None else add_to_tokens(image, control.blocks, number)
         joined = torch.cat([text, image], dim=1)
         for number, block in enumerate(self.single_blocks):
             if not hooks.skips("single", number):
-                joined = block(joined, time, turn, hooks, length, mask)
+                joined = block(joined, time, turn, hooks, length, mask, still)
             joined = joined if control is None else add_to_tokens(joined, control.single_blocks, number, length)
         return join_patches(self.final_layer(joined[:, length : length + own], time), x.shape[2], x.shape[3], side=SIDE)
+
+    def _time(self, timesteps: Tensor, guidance: Tensor | None, vector: Tensor, dtype: torch.dtype) -> Tensor:
+        """What blocks are moved by, [B, width], after its activation."""
+        time = self.time_in(embed_timesteps(TIME_UNITS * timesteps, FREQUENCIES).to(dtype))
+        if self.config.has_guidance and guidance is not None:
+            time = time + self.guidance_in(embed_timesteps(TIME_UNITS * guidance, FREQUENCIES).to(dtype))
+        return silu(time + self.vector_in(vector))
 
 
 def sequence_turns(
@@ -352,27 +370,19 @@ def sequence_turns(
     axes: Sequence[int],
     device: torch.device,
     scaling: PlaceScaling = AS_TRAINED,
+    method: str = OFFSET,
 ) -> Tensor:
     """How the tokens are turned: text stands at place 0, the picture at its rows and columns, references beside it.
-
-    A reference is told from the picture by its number, 1. Several of them do not overlap: each goes to the right of or
-    below all that came before, whichever leaves the whole narrower.
 
     Args:
         grids: height and width in cells of the picture, then of each reference.
         scaling: of the places of picture and references.
+        method: how references are placed, see `reference_places`.
     Returns: [text + patches, sum(axes) / 2, 2].
     """
     places = [torch.zeros(text_length, 3, device=device)]
-    tall = wide = 0
-    for number, (height, width) in enumerate(grids):
-        top = left = 0
-        if number > 0:
-            if height + tall > width + wide:
-                left = wide
-            else:
-                top = tall
-            tall, wide = max(tall, height + top), max(wide, width + left)
-        first = (min(number, 1), -(-top // SIDE), -(-left // SIDE))
+    begins = first_places(grids, method, side=SIDE)
+    for (height, width), (number, top, left) in zip(grids, begins, strict=True):
+        first = (number, -(-top // SIDE), -(-left // SIDE))
         places.append(grid_places(-(-height // SIDE), -(-width // SIDE), first, device, scaling))
     return turns(torch.cat(places), axes)

@@ -214,7 +214,6 @@ class Lumina(nn.Module):
         self.layers = nn.ModuleList(
             MovedBlock(config, ops, BlockPlace("single", number)) for number in range(config.layers)
         )
-        self.norm_final = ops.RMSNorm(config.width, eps=NORM_EPS)  # published with the others, but never used
         self.final_layer = FinalLayer(config, ops)
         self.sequence_turns = OncePerShape(sequence_turns)
 

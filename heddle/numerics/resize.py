@@ -32,6 +32,8 @@ def resize(x: Tensor, width: int, height: int, method: str, crop: str = "disable
     if width == 0 and height == 0:
         return x
     width, height = fill_size(width, height, x.shape[-1], x.shape[-2])
+    if len(x) == 0:
+        return x.new_zeros(0, x.shape[1], height, width)
     if crop == "center":
         x = _crop_to_aspect(x, width, height)
     if method == "bislerp":
@@ -39,6 +41,11 @@ def resize(x: Tensor, width: int, height: int, method: str, crop: str = "disable
     if method == "lanczos":
         return _lanczos(x, width, height)
     return functional.interpolate(x, size=(height, width), mode=method)
+
+
+def resize_images(images: Tensor, width: int, height: int, method: str, crop: str = "disabled") -> Tensor:
+    """The same for images [B, H, W, C]."""
+    return resize(images.movedim(-1, 1), width, height, method, crop).movedim(1, -1)
 
 
 def fill_size(width: int, height: int, old_width: int, old_height: int, least: int = 1) -> tuple[int, int]:

@@ -20,8 +20,29 @@ def tile_starts(size: int, tile: int, overlap: int) -> list[int]:
     return [round(number * (size - tile) / max(1, count - 1)) for number in range(count)]
 
 
+def even_tile(size: int, most: int, overlap: int, step: int = 1) -> int:
+    """The side of tiles that cover a length in as few as tiles of `most` would, none larger than it has to be.
+
+    Args:
+        size: of the whole. overlap: of neighbours, less than `most`. step: the side is a multiple, where that fits.
+    """
+    if size <= most:
+        return size
+    most = max(step, most // step * step)
+    count = -(-(size - overlap) // (most - overlap))
+    side = -(-(size + (count - 1) * overlap) // count)
+    return min(most, -(-side // step) * step)
+
+
 def blend_tiles(
-    height: int, width: int, tile: int, overlap: int, make: Callable[[slice, slice], Tensor], scale: int = 1
+    height: int,
+    width: int,
+    tile: int | tuple[int, int],
+    overlap: int,
+    make: Callable[[slice, slice], Tensor],
+    scale: int = 1,
+    spare: float = 0.0,
+    step: int = 1,
 ) -> Tensor:
     """A plane put together from what is made for its tiles.
 
@@ -29,26 +50,33 @@ def blend_tiles(
     share rises by as much.
 
     Args:
-        height, width: of the plane. tile: the side of a tile, less where the plane is smaller.
+        height, width: of the plane. tile: the side of a tile, or its height and width; less where the plane is smaller.
         overlap: of neighbours, at least; more than a quarter of `tile` counts as that, so that no third tile reaches
             where two meet.
         make: rows and columns of the plane -> [B, C, `scale` times rows, `scale` times columns], on the CPU.
+        spare: the part of an overlap, less than half, that does not count at a tile's own edge, where it sees less
+            than its neighbour.
+        step: tiles begin at multiples, as nets want it that look at a plane window by window; a tile's side is rounded
+            up to one, but those at the end may be shorter.
     Returns: [B, C, scale * height, scale * width].
     """
     whole: Tensor | None = None
-    for rows, columns in all_tiles(height, width, tile, overlap):
+    for rows, columns in all_tiles(height, width, tile, overlap, step):
         part = make(rows.places, columns.places)
         if whole is None:
             whole = part.new_zeros(*part.shape[:2], height * scale, width * scale)
         into = whole[..., rows.scaled(scale), columns.scaled(scale)]
-        into += part * rows.share(scale)[:, None] * columns.share(scale)
+        into += part * rows.share(scale, spare)[:, None] * columns.share(scale, spare)
     assert whole is not None, "a plane has at least one tile"
     return whole
 
 
-def all_tiles(height: int, width: int, tile: int, overlap: int) -> list[tuple[Span, Span]]:
+def all_tiles(
+    height: int, width: int, tile: int | tuple[int, int], overlap: int, step: int = 1
+) -> list[tuple[Span, Span]]:
     """Rows and columns of every tile, see `blend_tiles`."""
-    rows, columns = (_spans(size, tile, overlap) for size in (height, width))
+    sides = (tile, tile) if isinstance(tile, int) else tile
+    rows, columns = (_spans(size, side, overlap, step) for size, side in zip((height, width), sides, strict=True))
     return list(product(rows, columns))
 
 
@@ -68,20 +96,26 @@ class Span:
     def scaled(self, scale: int) -> slice:
         return slice(self.start * scale, (self.start + self.size) * scale)
 
-    def share(self, scale: int) -> Tensor:
+    def share(self, scale: int, spare: float = 0.0) -> Tensor:
         """How much the tile counts at each of its places; those of all tiles add up to 1 everywhere."""
         share = torch.ones(self.size * scale)
-        share[: self.before * scale] = _rise(self.before * scale)
-        share[(self.size - self.after) * scale :] = _rise(self.after * scale).flip(0)
+        share[: self.before * scale] = _rise(self.before * scale, spare)
+        share[(self.size - self.after) * scale :] = _rise(self.after * scale, spare).flip(0)
         return share
 
 
-def _rise(length: int) -> Tensor:
-    return (torch.arange(length) + 0.5) / length
+def _rise(length: int, spare: float) -> Tensor:
+    even = (torch.arange(length) + 0.5) / length
+    return ((even - spare) / (1 - 2 * spare)).clamp(0, 1)
 
 
-def _spans(size: int, tile: int, overlap: int) -> list[Span]:
-    length = min(tile, size)
-    starts = tile_starts(size, length, min(overlap, tile // 4, length - 1))
-    shared = [0, *(start + length - following for start, following in pairwise(starts)), 0]
-    return [Span(start, length, *around) for start, around in zip(starts, pairwise(shared), strict=True)]
+def _spans(size: int, tile: int, overlap: int, step: int) -> list[Span]:
+    tile = -(-tile // step) * step
+    length, overlap = min(tile, size), min(overlap, tile // 4, min(tile, size) - 1)
+    if length == size:
+        return [Span(0, size, 0, 0)]
+    whole, one, shared = (-(-each // step) for each in (size, length, overlap))
+    starts = [start * step for start in tile_starts(whole, one, shared)]
+    overlaps = [0, *(start + length - following for start, following in pairwise(starts)), 0]
+    sizes = (min(length, size - start) for start in starts)
+    return [Span(start, each, *around) for start, each, around in zip(starts, sizes, pairwise(overlaps), strict=True)]

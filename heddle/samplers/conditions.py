@@ -173,6 +173,9 @@ def with_partners(sides: Mapping[str, Sequence[Condition]]) -> dict[str, list[Co
 
     A partner is the narrowest condition of the other side that covers the area, cut to it. A side that has the same
     area already, or nothing that covers it, gets none.
+
+    Args:
+        sides: what counts at one level, so that nobody's partner is one that does not.
     """
     whole = {name: list(side) for name, side in sides.items()}
     for name in whole:
@@ -198,6 +201,7 @@ def condition_sides(
     sides: Mapping[str, Sequence[Condition]],
     net_of: NetOf = only_net,
     note: Callable[[str], None] | None = None,
+    base: SideGuesses | None = None,
 ) -> SideGuesses:
     """A function that gives the clean guess of each named side, see `SideGuesses`.
 
@@ -205,14 +209,21 @@ def condition_sides(
         denoise: asks the network that a call names.
         note: told of sides that say nothing at some level or place, since a guess of 0 there is hardly what was meant.
             To know, the device is waited for once as long as the same conditions count; without a note it is not.
+        base: who guesses the side that guidance leads away from, where another network does.
     """
-    whole = with_partners(sides)
+    partnered: dict[Hashable, dict[str, list[Condition]]] = {}  # by those that count
     gaps = None if note is None else _Gaps(note)
     known: _Known = {}
     left_over: dict[Hashable, Tensor | None] = {}  # the same at each level where the same conditions count
 
-    def parts_of(name: str, x: Tensor, level: float) -> list[_Part]:
-        counting = [condition for condition in whole[name] if condition.counts_at(level)]
+    def counting_at(level: float) -> dict[str, list[Condition]]:
+        there = {name: tuple(one for one in side if one.counts_at(level)) for name, side in sides.items()}
+        key = tuple(there.values())
+        if key not in partnered:
+            partnered[key] = with_partners(there)
+        return partnered[key]
+
+    def parts_of(name: str, counting: Sequence[Condition], x: Tensor, level: float) -> list[_Part]:
         own = [_Part(name, one, x, known, net_of(one.weight_hooks, level)) for one in counting if not one.is_default]
         if len(own) == len(counting):
             return own
@@ -251,9 +262,11 @@ def condition_sides(
 
     def guess(x: Tensor, sigma: Tensor, names: Sequence[str], /, change: ChangeCall | None = None) -> dict[str, Tensor]:
         level = float(sigma)
-        gained = _gained(whole, names, level)
-        asked = [*names, BASE] if gained and BASE in whole and BASE not in names else names
-        parts = [part for name in asked for part in parts_of(name, x, level)]
+        counting = counting_at(level)
+        gained = [name for name in names if name != BASE and any(one.gain != 1 for one in counting[name])]
+        asks_base = bool(gained) and BASE in counting and BASE not in names
+        asked = [*names, BASE] if asks_base and base is None else names
+        parts = [part for name in asked for part in parts_of(name, counting[name], x, level)]
         nets = list(dict.fromkeys(part.net for part in parts))
         parts.sort(key=lambda part: nets.index(part.net))
         sums = {name: torch.zeros_like(x) for name in asked}
@@ -266,6 +279,8 @@ def condition_sides(
             for name in asked:
                 gaps.look(name, [part for part in parts if part.side == name], weights[name], level)
         guesses = {name: sums[name] / weights[name].where(weights[name] > 0, 1.0) for name in asked}
+        if asks_base and base is not None:
+            guesses |= base(x, sigma, [BASE], change)
         for name in gained:
             if BASE in guesses:
                 gain = (gains[name] / weights[name]).where(weights[name] > 0, 1.0)
@@ -275,13 +290,6 @@ def condition_sides(
         return {name: guesses[name] for name in names}
 
     return guess
-
-
-def _gained(sides: Mapping[str, Sequence[Condition]], names: Sequence[str], level: float) -> list[str]:
-    """The sides on which a condition's way counts another number of times than once."""
-    return [
-        name for name in names if name != BASE and any(one.gain != 1 and one.counts_at(level) for one in sides[name])
-    ]
 
 
 class ChangeCall(Protocol):

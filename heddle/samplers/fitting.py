@@ -2,25 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 import torch.nn.functional as F
 from torch import Tensor
 
-from heddle.graph.errors import ShapeError
-
-
-def fit_batch(tensor: Tensor, size: int) -> Tensor:
-    """The tensor with `size` items along its first axis: repeated from its start, or cut.
-
-    Raises: ShapeError, if it has none.
-    """
-    if tensor.shape[0] == size:
-        return tensor
-    if tensor.shape[0] == 0:
-        raise ShapeError(f"an empty batch cannot be repeated to {size} items; give at least one", wanted=size, got=0)
-    times = math.ceil(size / tensor.shape[0])
-    return tensor.repeat(times, *[1] * (tensor.ndim - 1))[:size]
+from heddle.numerics.batches import fit_batch as fit_batch
+from heddle.numerics.batches import masks_of
 
 
 def fit_channels(latent: Tensor, channels: int) -> Tensor:
@@ -40,11 +26,4 @@ def fit_mask(mask: Tensor, latent: Tensor) -> Tensor:
 
 def as_batch(mask: Tensor) -> Tensor:
     """A mask [H, W], [B, H, W] or [B, 1, H, W] as [B, 1, H, W]. Raises: ShapeError, if there is nothing in it."""
-    if mask.ndim < 2 or mask.numel() == 0:
-        raise ShapeError(
-            f"the mask has shape {list(mask.shape)}, wanted is [B, H, W] with at least one mask of at least one pixel; "
-            "look at the node that made it",
-            wanted="[B, H, W]",
-            got=tuple(mask.shape),
-        )
-    return mask.reshape(-1, 1, *mask.shape[-2:])
+    return masks_of(mask)[:, None]

@@ -18,7 +18,7 @@ from heddle.graph.errors import FileProblem, SettingsError, WeightsError
 from heddle.graph.said import say
 from heddle.settings.extra_paths import read_extra_paths
 from heddle.settings.file_names import has_links, is_inside, safe_parts, similar_names, split_annotation
-from heddle.settings.kinds import KIND_NAMES, KINDS, PICTURES, Kind
+from heddle.settings.kinds import KIND_NAMES, KINDS, PLACED, Kind
 from heddle.settings.listings import Listing, list_names
 from heddle.settings.options import HOUSE, Settings
 from heddle.settings.small_autoencoders import whole_names
@@ -150,11 +150,12 @@ class Folders:
     def list_files(self, kind: str) -> list[str]:
         """The names of one kind's files in its folders and theirs, with forward slashes, in alphabetical order.
 
-        `input`, `output` and `temp` list the pictures there.
+        `input`, `output` and `temp` list the pictures there, `input:latents` the latents; `PLACED` has more.
         """
-        if kind in ("input", "output", "temp"):
-            own = getattr(self, kind)
-            places, what = ([own, self.shipped_input] if kind == "input" else [own]), Kind((), PICTURES)
+        root_type, _, placed = kind.partition(":")
+        if root_type in ("input", "output", "temp") and placed in PLACED:
+            own = getattr(self, root_type)
+            places, what = ([own, self.shipped_input] if root_type == "input" else [own]), PLACED[placed]
             may_leave = False
         else:
             kind = KIND_NAMES.get(kind, kind)

@@ -28,6 +28,11 @@ class Kind:
         return not self.extensions or os.path.splitext(name)[1].lower() in self.extensions
 
 
+#: What of the folders of pictures and people's files is listed, by what is asked for behind a colon: `input:latents`.
+PLACED: Mapping[str, Kind] = MappingProxyType(
+    {"": Kind((), PICTURES), "latents": Kind((), frozenset({".latent"})), "datasets": Kind((), marker="shard_0000.pkl")}
+)
+
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {
         "checkpoints": Kind(("checkpoints",)),
@@ -70,7 +75,9 @@ A1111_FOLDERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "configs": ("models/Stable-diffusion",),
         "vae": ("models/VAE",),
         "loras": ("models/Lora", "models/LyCORIS"),
-        "upscale_models": ("models/ESRGAN", "models/RealESRGAN", "models/SwinIR"),
+        "upscale_models": (
+            *("models/ESRGAN", "models/RealESRGAN", "models/SwinIR", "models/DAT", "models/ScuNET", "models/GFPGAN"),
+        ),
         "embeddings": ("embeddings",),
         "hypernetworks": ("models/hypernetworks",),
         "controlnet": ("models/ControlNet",),

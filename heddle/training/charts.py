@@ -21,8 +21,15 @@ def smooth(values: Sequence[float], points: int = 400) -> list[tuple[float, floa
 
 
 def draw_curves(curves: Mapping[str, Sequence[float]], path: Path) -> None:
+    """The picture of `paint_curves`, in a file."""
+    paint_curves(curves).save(path)
+
+
+def paint_curves(curves: Mapping[str, Sequence[float]]) -> Image.Image:
     """One panel for each named curve, one below the other, loss on a logarithmic axis."""
-    shown = {name: values for name, values in curves.items() if values}
+    # What is no number (a training that failed) has no place on an axis.
+    finite = {name: [value for value in values if math.isfinite(value)] for name, values in curves.items()}
+    shown = {name: values for name, values in finite.items() if values}
     picture = Image.new("RGB", (WIDTH_PX, HEIGHT_PX * max(1, len(shown))), "white")
     pen = ImageDraw.Draw(picture)
     for number, (name, values) in enumerate(shown.items()):
@@ -44,7 +51,7 @@ def draw_curves(curves: Mapping[str, Sequence[float]], path: Path) -> None:
         ]
         if len(corners) > 1:
             pen.line(corners, fill=INKS[number % len(INKS)], width=2)
-    picture.save(path)
+    return picture
 
 
 def draw_sheet(pictures: np.ndarray, labels: Sequence[str], path: Path, columns: int = 6) -> None:

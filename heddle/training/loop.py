@@ -70,8 +70,16 @@ class Trained(NamedTuple):
 
 
 OnProgress = Callable[[Progress], None]
+MakeOptimizer = Callable[[list[nn.Parameter], Plan], torch.optim.Optimizer]
 OnAverage = Callable[[int, dict[str, Tensor], list[float]], None]
 """Steps done, the averaged weights by name, the losses so far."""
+
+
+def adam(tensors: list[nn.Parameter], plan: Plan) -> torch.optim.Optimizer:
+    """AdamW, which forgets squares of gradients sooner than torch's own settings have it."""
+    return torch.optim.AdamW(
+        tensors, lr=plan.learning_rate, betas=(0.9, 0.99), weight_decay=plan.weight_decay, fused=True
+    )
 
 
 def tell_nobody(progress: Progress) -> None:
@@ -102,8 +110,10 @@ def train(
     parameters: Mapping[str, nn.Parameter],
     loss_of: Callable[[int], Tensor],
     plan: Plan,
-    checkpoint: Path,
+    checkpoint: Path | None = None,
     *,
+    make_optimizer: MakeOptimizer = adam,
+    accumulate: int = 1,
     on_progress: OnProgress = tell_nobody,
     on_average: OnAverage | None = None,
     average_every: int = 0,
@@ -114,18 +124,18 @@ def train(
     Args:
         parameters: what is trained, by name; changed in place.
         loss_of: the loss of step n, a function of n and of the parameters alone.
-        checkpoint: written every `save_every_s`, at the end and when stopped.
+        checkpoint: written every `save_every_s`, at the end and when stopped; None = nowhere.
+        accumulate: of so many steps the mean gradient moves the parameters once, at the last of them and at the end.
+            A checkpoint does not keep a gradient that is half put together, so with one it should be 1.
         on_average: called every `average_every` steps, for samples and exports on the way.
         should_stop: asked after each step.
     Raises: Cancelled, once the state is safely written.
     """
     names, tensors = list(parameters), list(parameters.values())
-    optimizer = torch.optim.AdamW(
-        tensors, lr=plan.learning_rate, betas=(0.9, 0.99), weight_decay=plan.weight_decay, fused=True
-    )
+    optimizer = make_optimizer(tensors, plan)
     averages = [tensor.detach().clone() for tensor in tensors]
     losses: list[float] = []
-    if checkpoint.exists():
+    if checkpoint is not None and checkpoint.exists():
         state = torch.load(checkpoint, map_location=tensors[0].device, weights_only=True)
         with torch.no_grad():
             for name, tensor, average in zip(names, tensors, averages, strict=True):
@@ -135,6 +145,8 @@ def train(
         losses = state["losses"].tolist()
 
     def save() -> None:
+        if checkpoint is None:
+            return
         write_checkpoint(
             checkpoint,
             {
@@ -151,10 +163,13 @@ def train(
         for group in optimizer.param_groups:
             group["lr"] = plan.rate(step)
         loss = loss_of(step)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(tensors, plan.clip_norm)
-        optimizer.step()
+        if step % accumulate == 0:
+            optimizer.zero_grad(set_to_none=True)
+        last = min(step - step % accumulate + accumulate, plan.steps)
+        (loss / (last - (step - step % accumulate))).backward()
+        if step + 1 == last:
+            nn.utils.clip_grad_norm_(tensors, plan.clip_norm)
+            optimizer.step()
         with torch.no_grad():
             # Young averages follow quickly, else the random start would linger in them.
             kept = min(plan.average_decay, (step + 1) / (step + 10))

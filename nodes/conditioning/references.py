@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from heddle.graph.declare import Wire, node
+from heddle.graph.declare import Choice, More, Wire, node
 from heddle.numerics.resize import resize
 from heddle.wires import Conditioning, Image, Latent
 
@@ -32,6 +32,32 @@ def add_reference(
         [states, {**options, "reference_latents": [*options.get("reference_latents", []), *more]}]
         for states, options in conditioning
     ]
+
+
+@node(
+    "FluxKontextMultiReferenceLatentMethod",
+    category="model/conditioning/flux",
+    name="Edit Model Reference Method",
+    search=("kontext", "reference", "several"),
+    experimental=True,
+)
+def choose_reference_method(
+    conditioning: Conditioning,
+    reference_latents_method: Annotated[
+        str,
+        Choice(
+            *("offset", "index", "uxo/uno", "index_timestep_zero"),
+            advanced=True,
+            tip="Beside each other (Kontext), one behind the other by number, down the picture's diagonal (UNO, USO), "
+            "or by number and told of no noise.",
+        ),
+        More({"multiselect": False}),
+    ],
+) -> Conditioning:
+    """Say where an editing model sees its reference pictures lie; what it was trained with is right."""
+    is_diagonal = any(word in reference_latents_method for word in ("uxo", "uso", "uno"))
+    method = "uxo" if is_diagonal else reference_latents_method
+    return [[states, {**options, "reference_latents_method": method}] for states, options in conditioning]
 
 
 @node("FluxKontextImageScale", category="model/conditioning/flux", name="FluxKontextImageScale", search=("resize",))

@@ -1,1 +1,1 @@
-"""Nodes of the menu "image": pictures from files, to files, and to other sizes."""
+"""Nodes of the menu "image": pictures from files and to files, cut, resized, put together, filtered, and masks."""

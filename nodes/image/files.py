@@ -18,7 +18,7 @@ from heddle.wires import Image, Mask
 
 _NO_MASK_PX = 64  # side of the empty mask that stands for "no alpha", as existing workflows expect it
 _KEPT_LEVEL = 4  # zlib's effort for files that stay
-_PASSING_LEVEL = 1  # and for previews, which should be there at once
+PASSING_LEVEL = 1  # and for previews, which should be there at once
 
 
 @node("LoadImage", category="image", name="Load Image", search=("picture", "file", "upload", "open"))
@@ -73,7 +73,7 @@ def preview_image(
     """Show images without keeping them: their files lie in the temp folder, which may be emptied at any time."""
     # A beginning of its own for each run, so that a browser never shows an older picture of the same name.
     prefix = f"preview_{secrets.token_hex(4)}"
-    return write_images(images, "temp", prefix, remaking_texts(prompt, extra_pnginfo), _PASSING_LEVEL, ctx)
+    return write_images(images, "temp", prefix, remaking_texts(prompt, extra_pnginfo), PASSING_LEVEL, ctx)
 
 
 def write_images(

@@ -12,7 +12,6 @@ from heddle.wires import Latent
 
 _CHANNELS = 4  # of Stable Diffusion 1, 2 and XL
 _SD3_CHANNELS = 16  # of FLUX.1 as well
-_PX_PER_CELL = 8  # of all their autoencoders
 
 
 @node("EmptyLatentImage", category="model/latent", name="Empty Latent Image", search=("size", "blank", "start"))
@@ -27,7 +26,7 @@ def make_empty_latent(
 
     Models whose latents have more channels than Stable Diffusion's take it too.
     """
-    return _empty(width, height, batch_size, _CHANNELS, ctx)
+    return empty_latent(width, height, batch_size, _CHANNELS, ctx)
 
 
 @node(
@@ -42,14 +41,15 @@ def make_empty_sd3_latent(
     ctx: Context,
 ) -> Latent:
     """An empty latent for Stable Diffusion 3 and FLUX.1. Sizes that are no multiple of 8 are rounded down."""
-    return _empty(width, height, batch_size, _SD3_CHANNELS, ctx)
+    return empty_latent(width, height, batch_size, _SD3_CHANNELS, ctx)
 
 
-def _empty(width_px: int, height_px: int, batch: int, channels: int, ctx: Context) -> Latent:
-    columns, rows = width_px // _PX_PER_CELL, height_px // _PX_PER_CELL
-    if (columns * _PX_PER_CELL, rows * _PX_PER_CELL) != (width_px, height_px):
+def empty_latent(width_px: int, height_px: int, batch: int, channels: int, ctx: Context, cell_px: int = 8) -> Latent:
+    """A latent of zeros, [batch, channels, height_px / cell_px, width_px / cell_px]; says so if it is rounded down."""
+    columns, rows = width_px // cell_px, height_px // cell_px
+    if (columns * cell_px, rows * cell_px) != (width_px, height_px):
         ctx.note(
-            f"{width_px} x {height_px} is no multiple of {_PX_PER_CELL}; "
-            f"rounded down to {columns * _PX_PER_CELL} x {rows * _PX_PER_CELL}"
+            f"{width_px} x {height_px} is no multiple of {cell_px}; "
+            f"rounded down to {columns * cell_px} x {rows * cell_px}"
         )
     return {"samples": torch.zeros(batch, channels, rows, columns)}

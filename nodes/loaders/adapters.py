@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Annotated
 
 from heddle.graph.context import Context
-from heddle.graph.declare import Files, More, Number, node
-from heddle.wires import Clip, Model
+from heddle.graph.declare import Files, Flag, More, Number, Wire, node
+from heddle.wires import Clip, LoraModel, Model
 from model_management.adapter_files import open_adapter, put_adapter
+from model_management.adapter_values import adapter_tensors, open_tensors_as_adapter
 from model_management.hypernetwork_files import open_hypernetwork, put_hypernetwork
 
 LoraName = Annotated[str, Files("loras", tip="An adapter file: LoRA, LoHa, LoKr, OFT, GLoRA or a plain difference.")]
@@ -79,6 +80,31 @@ def load_lora_beside_model(
 ) -> Model:
     """The same as Load LoRA for the model alone, for workflows that have this node."""
     return load_lora_into_model(model, lora_name, strength_model, ctx=ctx)
+
+
+@node(
+    "LoraModelLoader", category="model/loaders", name="Load LoRA Model", outputs=("model",), experimental=True,
+    search=("lora", "trained"),
+)  # fmt: skip
+def put_trained_lora(
+    model: Model,
+    lora: Annotated[LoraModel, Wire("LORA_MODEL", tip="An adapter that a node before this one has trained.")],
+    strength_model: Annotated[
+        float, Number(low=-100, high=100, tip="How strongly the diffusion model is changed; 0 = not at all.")
+    ] = 1.0,
+    bypass: Annotated[
+        bool, Flag(tip="For workflows that have it set: no adapter here changes the model's own weights.")
+    ] = False,
+    *,
+    ctx: Context,
+) -> Model:
+    """Put an adapter into a model that was trained in this workflow and lies in no file."""
+    tensors = adapter_tensors(lora)
+    if not strength_model:
+        return model
+    adapted = put_adapter(open_tensors_as_adapter(tensors, ctx.folders.temp), model, None, strength_model)
+    ctx.note(str(adapted.report))
+    return adapted.model
 
 
 @node("HypernetworkLoader", category="model/loaders", name="Load Hypernetwork", search=("hypernetwork",))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated
 
+import torch
+
 from heddle.graph.context import Context
 from heddle.graph.declare import Choice, Files, More, node
 from heddle.wires import Clip, Model
@@ -12,6 +14,12 @@ from model_management.families.known import FAMILIES
 from model_management.match_report import note_unmatched
 from model_management.text_files import open_text_encoders
 
+#: The fast one also multiplies so where a graphics card can.
+_ROUNDED = {
+    "fp8_e4m3fn": torch.float8_e4m3fn,
+    "fp8_e4m3fn_fast": torch.float8_e4m3fn,
+    "fp8_e5m2": torch.float8_e5m2,
+}
 _TYPES = (
     "stable_diffusion", "stable_cascade", "sd3", "stable_audio", "mochi", "ltxv", "pixart", "cosmos", "lumina2", "wan",
     "hidream", "chroma", "ace", "omnigen2", "qwen_image", "hunyuan_image", "flux2", "ovis", "longcat_image",
@@ -37,17 +45,19 @@ def load_network(
             "fp8_e4m3fn_fast",
             "fp8_e5m2",
             advanced=True,
-            tip="How weights are kept. The ledger decides it for now; fp8 is noted and left out.",
+            tip="What numbers the weights are rounded to. On a graphics card they are kept in these.",
         ),
     ],
     ctx: Context,
 ) -> Model:
     """Open a diffusion model that lies in a file of its own, beside text encoders and a VAE from other files."""
-    if weight_dtype != "default":
-        ctx.note(f"weights are not kept as {weight_dtype}: they are kept in the type that they are computed in")
     model = open_network(ctx.folders.find("diffusion_models", unet_name), FAMILIES)
     note_unmatched([model.stored], ctx.note)
-    return model
+    if weight_dtype == "default":
+        return model
+    if weight_dtype.endswith("_fast"):
+        ctx.note("numbers of 8 bits are not multiplied here, so this is computed as without _fast")
+    return model.rounded(_ROUNDED[weight_dtype])
 
 
 @node("CLIPLoader", category="model/loaders", name="Load CLIP", search=("text encoder",))

@@ -12,8 +12,9 @@ from heddle.graph.errors import GraphError
 from heddle.graph.results import Shown
 from heddle.media.output_names import plan_name
 from heddle.media.pictures import remaking_texts
-from heddle.wires import Clip, Model, Vae
+from heddle.wires import Clip, LoraModel, Model, Vae
 from model_management.adapter_saving import adapter_pieces
+from model_management.adapter_values import adapter_tensors, file_pieces
 from model_management.saving import (
     SavedPart,
     checkpoint_parts,
@@ -122,6 +123,27 @@ def save_lora(
     kind: Any = lora_type
     pieces = adapter_pieces(model_diff, text_encoder_diff, rank, kind, bias_diff, texts)
     return Shown((), {"files": [_write_file(pieces, filename_prefix, ctx)]})
+
+
+@node(
+    "SaveLoRA", category=CATEGORY, name="Save LoRA Weights", effects=True, experimental=True,
+    search=("save", "export", "trained lora"),
+)  # fmt: skip
+def save_trained_lora(
+    lora: Annotated[LoraModel, Wire("LORA_MODEL", tip="An adapter that a node before this one has trained.")],
+    prefix: Annotated[str, Text(tip=_TIP), More({"multiline": False})] = "loras/ComfyUI_trained_lora",
+    *,
+    steps: Annotated[
+        int | None, Number(tip="How long it was trained; the name says so. Nothing = it does not.")
+    ] = None,
+    prompt: Prompt = None,
+    extra_pnginfo: Extra = None,
+    ctx: Context,
+) -> Shown:
+    """Write an adapter that was trained in this workflow into a file, which Load LoRA puts into models."""
+    named = prefix if steps is None else f"{prefix}_{steps}_steps"
+    pieces = file_pieces(adapter_tensors(lora), remaking_texts(prompt, extra_pnginfo))
+    return Shown((), {"files": [_write_file(pieces, named, ctx)]})
 
 
 def _write(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from heddle.graph.context import Context
 from heddle.graph.declare import Number, node
 from heddle.wires import Clip, Model
 from model_management.scaled_weights import scale_clip_attention, scale_unet_attention
@@ -31,6 +32,22 @@ def multiply_self_attention(model: Model, q: Q, k: K, v: V, out: Out) -> Model:
 def multiply_cross_attention(model: Model, q: Q, k: K, v: V, out: Out) -> Model:
     """Multiply the layers by which a UNet's picture looks at the text."""
     return scale_unet_attention(model, "attn2", {"q": q, "k": k, "v": v, "out": out})
+
+
+@node("UNetTemporalAttentionMultiply", category=CATEGORY, name="UNetTemporalAttentionMultiply", experimental=True)
+def multiply_attention_in_space_and_time(
+    model: Model,
+    self_structural: Annotated[float, _factor("What the picture finds in itself is multiplied by this.")],
+    self_temporal: Annotated[float, _factor("The same between the frames of a video; pictures have none.")],
+    cross_structural: Annotated[float, _factor("What the picture finds in the text is multiplied by this.")],
+    cross_temporal: Annotated[float, _factor("The same for layers that look along a video; pictures have none.")],
+    ctx: Context,
+) -> Model:
+    """Multiply what a UNet's attentions add. Networks here draw pictures, so the numbers for time change nothing."""
+    if (self_temporal, cross_temporal) != (1, 1):
+        ctx.note("this network looks along no frames, so self_temporal and cross_temporal change nothing")
+    model = scale_unet_attention(model, "attn1", {"out": self_structural})
+    return scale_unet_attention(model, "attn2", {"out": cross_structural})
 
 
 @node("CLIPAttentionMultiply", category=CATEGORY, name="CLIPAttentionMultiply", experimental=True)

@@ -48,6 +48,10 @@ _DISCRETE: Mapping[str, Callable[[NoiseSchedule], Prediction]] = {
     "img_to_img_flow": TranslationFlow,
 }
 
+#: e to this power beside 1 / t - 1, which is at most 9999: all levels lie within a thousandth, and beyond it float32
+#: soon has no numbers between them.
+MOST_SHIFT = 16
+
 #: Deviation of the latents that EDM's own networks were trained on. Source: arXiv:2206.00364, table 1.
 EDM_DATA = 0.5
 
@@ -175,6 +179,14 @@ def shift_flux(
 ) -> Model:
     """Move Flux's noise levels by as much as a picture of this size wants."""
     mu = flux_mu(width, height, base_shift=base_shift, max_shift=max_shift)
+    if abs(mu) > MOST_SHIFT:
+        raise GraphError(
+            f"max_shift: {max_shift} with base_shift {base_shift} makes a shift of {mu:.4g} at {width} x {height}, "
+            f"and beyond {MOST_SHIFT} the noise levels cannot be told apart; 1.15 and 0.5 are usual",
+            input_name="max_shift",
+            found=max_shift,
+            wanted=f"a shift up to {MOST_SHIFT}",
+        )
     return _taken_as(Flow(FluxSchedule(mu)), model, ctx)
 
 

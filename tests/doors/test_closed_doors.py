@@ -66,9 +66,8 @@ def test_a_module_can_be_imported_and_its_names_be_named() -> None:
 
 
 def test_names_of_open_doors_too() -> None:
-    assert "LoadLatent" in NAMES["nodes"]
     assert NAMES["nodes"] & set(built_in()) == set(), "nodes that are there by now"
-    for name in ("comfy.samplers.CFGGuider", "comfy.model_management.load_models_gpu", "nodes.LoadLatent"):
+    for name in ("comfy.samplers.CFGGuider", "comfy.model_management.load_models_gpu"):
         module, _, last = name.rpartition(".")
         with pytest.raises(ClosedDoor, match=name):
             getattr(sys.modules[module], last)()
@@ -106,7 +105,7 @@ def test_a_replacement_that_has_no_effect_is_said(caplog: pytest.LogCaptureFixtu
 
 
 PACK = """
-import comfy.sd, nodes
+import comfy.samplers, comfy.sd
 from comfy.ldm.modules.attention import optimized_attention
 class Text:
     INPUT_TYPES = {"required": {"a": ("STRING", {})}}
@@ -115,7 +114,7 @@ class Text:
     def go(self, a): return (a,)
 class Needs(Text):
     def go(self, a): return (comfy.sd.load_checkpoint(a),)
-class Built(nodes.LoadLatent):
+class Built(comfy.samplers.CFGGuider):
     pass
 NODE_CLASS_MAPPINGS = {"Text": Text, "Needs": Needs, "Built": Built}
 """
@@ -131,7 +130,8 @@ def test_a_pack_is_there_with_all_nodes_but_those_built_on_nothing(
     assert list(registry) == ["Text", "Needs"]
     (failure,) = pack.failures
     assert failure.message == (
-        "pack most: node Built: its class is built on nodes.LoadLatent, and there is nothing behind that name here yet"
+        "pack most: node Built: its class is built on comfy.samplers.CFGGuider, and there is nothing behind that name "
+        "here yet"
     )
     call = registry["Needs"].call
     assert call is not None

@@ -177,3 +177,25 @@ def test_a_callback_for_steps_reports_and_keeps_the_last_clean_guess(running: Ru
     callback = latent_preview.prepare_callback(None, 4, kept)
     callback(0, "clean", "noisy", 4)
     assert (running.told, kept) == ([(1, 4)], {"x0": "clean"})
+
+
+def test_packs_scale_in_tiles_and_count_them() -> None:
+    plane = torch.rand(2, 3, 40, 52, generator=torch.Generator().manual_seed(0))
+    bar = comfy.utils.ProgressBar(comfy.utils.get_tiled_scale_steps(52, 40, 16, 24, 4) * 2)
+
+    def enlarge(tile: torch.Tensor) -> torch.Tensor:
+        assert tile.shape[-1] <= 16 and tile.shape[-2] <= 24
+        return tile.repeat_interleave(2, -1).repeat_interleave(2, -2)
+
+    made = comfy.utils.tiled_scale(plane, enlarge, 16, 24, 4, upscale_amount=2, pbar=bar)
+    torch.testing.assert_close(made, plane.repeat_interleave(2, -1).repeat_interleave(2, -2))
+    assert bar.current == bar.total == 16
+
+    shrink = lambda tile: torch.nn.functional.avg_pool1d(tile, 4)  # noqa: E731
+    line = torch.rand(1, 2, 100, generator=torch.Generator().manual_seed(1))
+    made = comfy.utils.tiled_scale_multidim(line, shrink, (40,), (8,), 4, 2, downscale=True)
+    torch.testing.assert_close(made, shrink(line))
+    made = comfy.utils.tiled_scale_multidim(
+        line, shrink, (40,), 8, lambda n: n / 4, 2, index_formulas=[lambda n: n / 4]
+    )
+    torch.testing.assert_close(made, shrink(line))

@@ -31,6 +31,8 @@ def test_every_version_has_the_same_names() -> None:
         for name in latest.__all__:
             assert getattr(version, name) is getattr(latest, name)
     assert comfy_api.input.VideoInput is latest.Input.Video
+    curve = comfy_api.input.CurveInput.from_raw([[0, 0], [1, 1]])
+    assert isinstance(curve, comfy_api.input.MonotoneCubicCurve) and len(curve.to_lut()) == 256
     assert comfy_api.util.VideoComponents is Types.VideoComponents
 
 

@@ -82,6 +82,13 @@ CASES: dict[str, dict[str, Any]] = {
         "network": "sdxl",
         "kind": 3,
     },
+    "union_auto": {
+        "control": (
+            "ControlNetUnionModel",
+            XL | HINT | {"num_trans_channel": 64, "num_proj_channel": 64, "num_trans_layer": 2},
+        ),
+        "network": "sdxl",
+    },
     "sd3": {
         "control": ("SD3ControlNetModel", SD3 | {"num_layers": 2, "extra_conditioning_channels": 1}),
         "network": "sd3",
@@ -106,6 +113,11 @@ CASES: dict[str, dict[str, Any]] = {
         "control": ("FluxControlNetModel", FLUX | {"num_layers": 2, "num_single_layers": 0, "num_mode": 7}),
         "network": "flux",
         "kind": 4,
+    },
+    "flux_mask": {  # as alimama's inpainting net
+        "control": ("FluxControlNetModel", FLUX | {"num_layers": 2, "num_single_layers": 0}),
+        "network": "flux",
+        "hint_channels": 17,
     },
     "flux_pixels": {
         "control": (
@@ -157,7 +169,7 @@ def inputs_of(case: str) -> dict[str, Tensor]:
     if kind.startswith(("SD3", "Flux")):
         made = {"x": noise("x", 2, 16, 8, 6), "context": noise("context", 2, 5, 24), "vector": noise("vector", 2, 20)}
         made["timesteps"] = torch.tensor([0.3, 0.8]) if kind.startswith("Flux") else torch.tensor([300.0, 800.0])
-        made["hint"] = noise("hint", 2, 17 if case == "sd3" else 16, 8, 6)
+        made["hint"] = noise("hint", 2, 17 if case in ("sd3", "flux_mask") else 16, 8, 6)
         if case == "flux_pixels":
             made["hint"] = noise("hint", 2, 3, 64, 48).sigmoid()
         return made | ({"guidance": torch.tensor([3.5, 2.0])} if kind.startswith("Flux") else {})
@@ -167,7 +179,7 @@ def inputs_of(case: str) -> dict[str, Tensor]:
         "context": noise("context", 2, 5, network["cross_attention_dim"]),
         "hint": noise("hint", 2, 1 if case == "t2i_xl" else 3, 64, 96).sigmoid(),
     }
-    if case == "union":
+    if case.startswith("union"):
         made["hint"] = made["hint"][:1]  # pictures of a batch with hints of their own disturb each other there
     if network is XL:
         # Pooled text, then two numbers spread over eight each: the library is given the numbers themselves.

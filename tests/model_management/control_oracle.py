@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any, NamedTuple
 
 import torch
@@ -23,14 +24,21 @@ class Answer(NamedTuple):
 @torch.no_grad()
 def ask(case: str) -> Answer:
     name, config = CASES[case]["control"]
-    control, network = filled(name, config), network_of(name, NETWORKS[CASES[case]["network"]])
+    control = filled(name, config, CASES[case].get("hint_channels"))
+    network = network_of(name, NETWORKS[CASES[case]["network"]])
     run = sd3_numbers if name.startswith("SD3") else flux_numbers if name.startswith("Flux") else unet_numbers
     return Answer(control.state_dict(), network.state_dict(), *run(case, control, network))
 
 
-def filled(name: str, config: dict[str, Any]) -> nn.Module:
-    """A net of diffusers with the weights that its names stand for."""
+def filled(name: str, config: dict[str, Any], hint_channels: int | None = None) -> nn.Module:
+    """A net of diffusers with the weights that its names stand for.
+
+    Args:
+        hint_channels: of the latent that it looks at, where the library knows only such with as many as the network's.
+    """
     net = getattr(diffusers(), name)(**config)
+    if hint_channels is not None:
+        net.controlnet_x_embedder = nn.Linear(4 * hint_channels, net.inner_dim)
     state = {key: weight(key, tuple(tensor.shape)) for key, tensor in net.state_dict().items()}
     net.load_state_dict(state)
     return net.eval()
@@ -56,11 +64,16 @@ def unet_numbers(case: str, control: nn.Module, network: nn.Module) -> tuple[dic
         found = {f"feature{number}": feature for number, feature in enumerate(features)}
         out = network(x, times, context, down_intrablock_additional_residuals=list(features), **more)
         return found, out.sample
-    if case == "union":
-        kind = CASES[case]["kind"]
+    if case.startswith("union"):
+        kind = CASES[case].get("kind", 0)
         told = torch.zeros(2, 6)
-        told[:, kind] = 1
-        made = control(x, times, context, [hint.expand(2, -1, -1, -1)], told, [kind], **more)
+        told[:, kind] = float("kind" in CASES[case])
+        asked = copy.deepcopy(control)
+        if "kind" not in CASES[case]:
+            # The library always wants a type. Where none is told, the part that knows types adds nothing to the hint.
+            for part in ("weight", "bias"):
+                asked.get_parameter(f"spatial_ch_projs.{part}").zero_()
+        made = asked(x, times, context, [hint.expand(2, -1, -1, -1)], told, [kind], **more)
     else:
         made = control(x, times, context, hint, **more)
     skips, middle = made.down_block_res_samples, made.mid_block_res_sample

@@ -27,20 +27,34 @@ TIMESTEP = 501
 
 @dataclass(frozen=True)
 class Case:
-    """adapters: kind and seed of each. images: how many each is given."""
+    """adapters: kind and seed of each. images: how many each is given. masks: the half in which each counts."""
 
     name: str
     family: str
     adapters: tuple[tuple[str, int], ...]
     weight: float = 1.0
     images: int = 1
+    masks: tuple[str, ...] = ()
+
+    def mask(self, number: int) -> Tensor | None:
+        """Of an adapter: [1, 64, 64], 1 where it counts."""
+        return half(self.masks[number]) if self.masks else None
 
 
 CASES = (
     *(Case(f"{family}.{kind}", family, ((kind, 11),)) for family in SIZES for kind in tiny_ip_adapter.KINDS),
     Case("sd15.two images", "sd15", (("base", 11),), 0.7, images=2),
     Case("sd15.two adapters", "sd15", (("base", 11), ("plus", 13)), 0.4),
+    Case("sd15.mask", "sd15", (("base", 11),), masks=("left",)),
+    Case("sdxl.two masks", "sdxl", (("base", 11), ("plus", 13)), 0.6, masks=("left", "below")),
 )
+
+
+def half(which: str) -> Tensor:
+    """A mask of 64 px each way, whose border lies between tokens at every level of the tiny networks."""
+    mask = torch.zeros(1, 64, 64)
+    mask[(slice(None), slice(None), slice(32)) if which == "left" else (slice(None), slice(32, None))] = 1
+    return mask
 
 
 def network_tensors(family: str) -> dict[str, Tensor]:
@@ -85,8 +99,10 @@ def wanted(case: Case) -> Tensor:
     added = {"image_embeds": [torch.stack([seen, unseen.expand_as(seen)]) for seen, unseen in pairs]}
     if vector is not None:
         added |= {"text_embeds": vector[:, : tiny_xl.PROJECTED], "time_ids": TIME_IDS.expand(2, -1)}
+    masks = [half(which)[None] for which in case.masks]
+    more = {"cross_attention_kwargs": {"ip_adapter_masks": masks}} if masks else {}
     with torch.inference_mode():
-        return net(x, timestep, text, added_cond_kwargs=added).sample
+        return net(x, timestep, text, added_cond_kwargs=added, **more).sample
 
 
 def _theirs(family: str) -> Any:

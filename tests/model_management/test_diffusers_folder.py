@@ -5,22 +5,28 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch import Tensor
 
-from heddle.graph.errors import WeightsError
+from heddle.graph.errors import FileProblem, WeightsError
 from heddle.networks.ops import TRAINABLE
 from heddle.networks.unet import UNet
-from heddle.samplers.predictions import Epsilon, Velocity
+from heddle.networks.vae import Autoencoder
+from heddle.samplers.noise_schedules import FlowSchedule
+from heddle.samplers.predictions import Epsilon, Flow, Velocity
 from model_management import text_files
 from model_management.checkpoint import open_network
 from model_management.diffusers_folder import open_diffusers_folder
 from model_management.families.known import FAMILIES
 from model_management.header import read_header
+from model_management.prompt_tokens import tokenize_for
 from model_management.weights import Weights
-from tests.model_management import test_diffusers_unet, test_diffusers_vae, tiny
+from tests.model_management import test_diffusers_unet, test_diffusers_vae, tiny, tiny_transformers
+from tests.model_management.test_diffusers_transformers import CASES, built, written
 
 
 @pytest.fixture
@@ -66,10 +72,85 @@ def test_a_missing_part_is_named(folder: Path) -> None:
         open_diffusers_folder(folder, FAMILIES)
 
 
-def test_a_folder_with_a_transformer_says_what_to_load(folder: Path) -> None:
-    (folder / "unet").rename(folder / "transformer")
-    with pytest.raises(WeightsError, match=r"holds a transformer in place of a UNet, .* with UNETLoader, Dual"):
-        open_diffusers_folder(folder, FAMILIES)
+def write_transformer(folder: Path, name: str, texts: dict[str, dict[str, Tensor]], schedule: dict[str, Any]) -> Path:
+    """A folder of a model with a transformer; `texts` are its text encoders by their folders."""
+    vae = in_sixteen_channels()
+    parts = {"transformer": {}, "vae": vae, **texts}
+    for part, content in parts.items():
+        (folder / part).mkdir(parents=True)
+        if content:
+            tiny.write_checkpoint(folder / part / "model.safetensors", content)
+    written(built(CASES[name]), folder / "transformer")
+    (folder / "scheduler").mkdir()
+    (folder / "scheduler" / "scheduler_config.json").write_text(json.dumps(schedule))
+    return folder
+
+
+def in_sixteen_channels() -> dict[str, Tensor]:
+    state = {name: each.half() for name, each in Autoencoder(tiny_transformers.VAE, TRAINABLE).state_dict().items()}
+    return test_diffusers_vae.in_diffusers(state, 4, test_diffusers_vae.NEW)
+
+
+def test_a_folder_with_a_transformer_gives_its_three_text_encoders_and_its_schedule(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(text_files, "NAMES", {64: "l", 128: "g"})
+    monkeypatch.setattr(text_files, "T5_NAMES", {48: "t5xxl"})
+    wide = tiny.clip_tensors(replace(tiny.TEXT, width=128, vocabulary=49408, positions=77))
+    texts = {
+        "text_encoder": tiny_transformers.clip_tensors(""),
+        "text_encoder_2": wide,
+        "text_encoder_3": tiny_transformers.t5_tensors(),
+    }
+    schedule = {"_class_name": "FlowMatchEulerDiscreteScheduler", "shift": 5.0}
+    opened = open_diffusers_folder(write_transformer(tmp_path, "sd35_medium", texts, schedule), FAMILIES)
+    assert opened.model.family.name == "sd3"
+    assert opened.model.vae is opened.vae
+    assert isinstance(opened.model.predicts, Flow) and isinstance(opened.model.predicts.schedule, FlowSchedule)
+    assert opened.model.predicts.schedule.shift == 5
+    assert [each.part.name for each in opened.clip.encoders] == ["l", "g", "t5xxl"]
+
+
+def test_a_language_model_without_its_words_is_a_text_encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(text_files, "GEMMA_NAMES", {48: "gemma2_2b"})
+    whole = tiny_transformers.gemma2_tensors()
+    texts = {"text_encoder": {name.removeprefix("model."): each for name, each in whole.items()}}
+    opened = open_diffusers_folder(write_transformer(tmp_path, "lumina2", texts, {"shift": 6.0}), FAMILIES)
+    assert opened.model.family.name == "lumina2"
+    (encoder,) = opened.clip.encoders
+    assert encoder.part.name == "gemma2_2b"
+    with Weights(torch.device("cpu")).hold(encoder) as net:
+        assert all(torch.equal(weight, whole[name].float()) for name, weight in net.state_dict().items())
+
+
+def test_a_tokenizer_in_the_folder_is_its_text_encoders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(text_files, "NAMES", {64: "l"})
+    monkeypatch.setattr(text_files, "T5_NAMES", {48: "t5xxl"})
+    texts = {"text_encoder": tiny_transformers.clip_tensors(""), "text_encoder_2": tiny_transformers.t5_tensors()}
+    schedule = {"shift": 3.0, "use_dynamic_shifting": True}
+    folder = write_transformer(tmp_path / "model", "flux", texts, schedule)
+    opened = open_diffusers_folder(folder, FAMILIES)
+    assert opened.model.predicts is opened.model.family.predicts  # the shift follows the picture's size
+    with pytest.raises(FileProblem, match="the tokenizer of T5"):
+        tokenize_for(opened.clip, "a cat", [])
+    tiny_transformers.write_t5_table(tmp_path)
+    (tmp_path / "t5").rename(folder / "tokenizer_2")
+    tokens = tokenize_for(open_diffusers_folder(folder, FAMILIES).clip, "ab", []).chunks["t5xxl"][0]
+    assert [token.token for token in tokens[:3]] == [3, 4, 1]
+
+
+def test_the_index_of_a_variant_may_say_so_behind_the_word(folder: Path) -> None:
+    """As diffusers and transformers name it."""
+    path = folder / "unet" / "diffusion_pytorch_model.fp16.safetensors"
+    tensors = load_file(path)
+    path.unlink()
+    shard = folder / "unet" / "diffusion_pytorch_model.fp16-00001-of-00001.safetensors"
+    tiny.write_checkpoint(shard, tensors)
+    index = folder / "unet" / "diffusion_pytorch_model.safetensors.index.fp16.json"
+    index.write_text(json.dumps({"weight_map": dict.fromkeys(tensors, shard.name)}))
+    model = open_diffusers_folder(folder, FAMILIES).model
+    assert model.stored.header.path == index
+    assert open_network(shard, FAMILIES).stored.key == open_network(index, FAMILIES).stored.key == model.stored.key
 
 
 @pytest.mark.parametrize("ending", [".fp16.safetensors", ".safetensors"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -282,6 +283,15 @@ def test_sdxl_with_more_channels_is_shown_a_picture_and_the_sizes(tmp_path: Path
     assert given["vector"].shape == (1, model.config.vector_width)
     assert given["concat"].shape == (1, channels - 4, 4, 6)
     near(given["concat"][:, -4:], picture * 0.13025 if channels == 9 else picture)
+
+
+def test_an_editing_network_of_edms_levels_is_shown_the_picture_in_its_own_units(tmp_path: Path, tensors) -> None:
+    marks = {"edm_vpred.sigma_max": torch.tensor(120.0), "edm_vpred.sigma_min": torch.tensor(0.002)}
+    content = {**tensors["sdxl"], **marks, f"{tiny_xl.UNET}input_blocks.0.0.weight": torch.zeros(64, 8, 3, 3)}
+    model = open_checkpoint(tiny.write_checkpoint(tmp_path / "m.safetensors", content), FAMILIES).model
+    assert (model.family.name, type(model.predicts)) == ("sdxl_edit", Velocity)
+    picture, run = torch.randn(1, 4, 4, 6), replace(facts(), header=model.stored.header)
+    near(entry(model, run, pooled_output=torch.zeros(1, 48), concat_latent_image=picture)["concat"], picture * 0.13025)
 
 
 @pytest.mark.parametrize("prefix", ["", "model.diffusion_model."])

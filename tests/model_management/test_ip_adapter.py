@@ -96,10 +96,11 @@ def test_a_network_with_adapters_computes_what_diffusers_computes(
     case: cases.Case, suffix: str, models: dict[str, Model], weights: Weights, tmp_path: Path
 ) -> None:
     model = models[case.family]
-    for kind, seed in case.adapters:
+    for number, (kind, seed) in enumerate(case.adapters):
         opened = adapter(tmp_path, kind, case.family, seed, suffix)
         positive, negative = cases.images(case, kind)
-        model = put_ip_adapter(opened, model, positive, negative, weights, weight=case.weight)
+        mask = case.mask(number)
+        model = put_ip_adapter(opened, model, positive, negative, weights, weight=case.weight, mask=mask)
     found = output(model, weights, call_of(model))
     torch.testing.assert_close(found, cases.wanted(case), rtol=0, atol=1e-5)
     plain = output(models[case.family], weights, call_of(model))

@@ -260,11 +260,22 @@ def test_an_attention_mask_of_several_cells_comes_at_the_runs_size(read) -> None
     assert "attention_mask" not in read(STATES, MORE, RUN)
 
 
+def test_references_are_named_after_how_they_are_placed() -> None:
+    notes: list[str] = []
+    run = replace(RUN, note=notes.append)
+    for method, name in (("uxo", "reference_uxo_0"), ("sideways", "reference_offset_0")):
+        more = {**MORE, "reference_latents": [LATENT], "reference_latents_method": method}
+        assert name in FLUX.read_entry(STATES, more, run)
+    assert notes == [
+        "references are placed by offset, since FLUX.1 knows no 'sideways' but offset, index, uxo, index_timestep_zero"
+    ]
+
+
 def test_references_come_in_the_networks_units_and_their_own_size() -> None:
     latents = [torch.randn(1, 16, 8, 2), torch.randn(1, 16, 4, 4)]
     inputs = FLUX.read_entry(STATES, {**MORE, "reference_latents": latents}, RUN)
     for number, latent in enumerate(latents):
-        torch.testing.assert_close(inputs[f"reference_{number}"], (latent - 0.1159) * 0.3611)
+        torch.testing.assert_close(inputs[f"reference_offset_{number}"], (latent - 0.1159) * 0.3611)
 
 
 def test_a_picture_beside_the_latent_comes_in_the_networks_units() -> None:

@@ -32,6 +32,7 @@ def shapes_of(net_class, config) -> dict[str, list[int]]:
 
 FLUX = FluxConfig(3072, 128, 12288, 1, 1, 4096, 768)
 GEMMA_2 = CausalTextConfig(48, 3, 4, 2, 256, 40, vocabulary=9, activation="gelu", is_gemma=True)
+UNUSED = "norm_final.weight"  # of Lumina Image 2, published and never used
 T5_RELU = T5Config(96, 2, 4, 64, 256, has_gate=False)
 
 
@@ -50,7 +51,8 @@ T5_RELU = T5Config(96, 2, 4, 64, 256, has_gate=False)
 def test_published_layouts_give_their_sizes_and_the_nets_want_exactly_their_names(layout, read, net_class, wanted):
     config = read(header_of(PUBLISHED[layout]), "")
     assert config == wanted
-    assert shapes_of(net_class, config) == PUBLISHED[layout]
+    published = {name: shape for name, shape in PUBLISHED[layout].items() if name != UNUSED}
+    assert shapes_of(net_class, config) == published
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,10 @@ import pytest
 import torch
 
 from heddle.graph.errors import Cancelled, OutOfMemory
-from model_management.checkpoint import OpenedCheckpoint, open_checkpoint
+from model_management.adapter_files import open_adapter, put_adapter
+from model_management.checkpoint import OpenedCheckpoint, open_checkpoint, open_network
 from model_management.families.known import FAMILIES
+from model_management.saving import model_part, net_pieces
 from model_management.stored_net import StoredNet
 from model_management.weights import Weights
 from tests.model_management import tiny
@@ -254,3 +256,34 @@ def test_on_the_cpu_all_nets_are_in_one_ledger(opened):
     weights = Weights(CPU)
     with weights.hold(opened.model) as net, weights.hold(opened.model.placed(on_cpu=True)) as again:
         assert net is again
+
+
+def test_what_is_rounded_is_rounded_before_an_adapter_and_in_a_saved_file(tmp_path, opened):
+    model = opened.model.rounded(torch.float8_e5m2)
+    with Weights(CPU).hold(model) as net:
+        wanted = {name: weight.clone() for name, weight in net.state_dict().items()}
+    path = tmp_path / "saved.safetensors"
+    path.write_bytes(b"".join(net_pieces([model_part(model)], {})))
+    with Weights(CPU).hold(open_network(path, FAMILIES)) as saved:
+        assert all(torch.equal(weight, wanted[name]) for name, weight in saved.state_dict().items())
+    name = "middle_block.1.proj_in.weight"
+    adapter = tiny.write_checkpoint(
+        tmp_path / "a.safetensors", {f"{name.removesuffix('weight')}diff": torch.ones(64, 64, 1, 1)}
+    )
+    adapted = put_adapter(open_adapter(adapter), model, None).model
+    assert adapted is not None
+    with Weights(CPU).hold(adapted) as net:
+        assert torch.equal(net.get_parameter(name), wanted[name] + 1)
+
+
+def test_what_a_file_has_with_a_scale_was_rounded_already(tmp_path):
+    tensors = tiny.tiny_tensors()
+    key = "model.diffusion_model.middle_block.1.proj_in.weight"
+    narrow = tensors[key].to(torch.float8_e4m3fn)
+    tensors |= {key: narrow, key.replace("weight", "scale_weight"): torch.tensor(0.37)}
+    tensors["scaled_fp8"] = torch.empty(2, dtype=torch.float8_e4m3fn)
+    model = open_network(tiny.write_checkpoint(tmp_path / "m.safetensors", tensors), FAMILIES).rounded(
+        torch.float8_e5m2
+    )
+    with Weights(CPU).hold(model) as net:
+        assert torch.equal(net.get_parameter("middle_block.1.proj_in.weight"), narrow.float() * 0.37)

@@ -11,7 +11,13 @@ from heddle.graph.errors import GraphError
 from model_management.checkpoint import OpenedCheckpoint, open_checkpoint
 from model_management.families.known import FAMILIES
 from model_management.weights import Weights
-from nodes.patches.attention import multiply_clip_attention, multiply_cross_attention, multiply_self_attention
+from nodes.patches.attention import (
+    multiply_attention_in_space_and_time,
+    multiply_clip_attention,
+    multiply_cross_attention,
+    multiply_self_attention,
+)
+from tests.nodes.fake_context import FakeContext
 from tests.tiny_checkpoint import write_tiny_checkpoint
 
 
@@ -50,6 +56,18 @@ def test_self_attention_has_its_weights_multiplied_and_text_attention_its_own(op
     assert len(found) == 4 * 7  # attentions of the tiny net
     found = factors_found(model, multiply_cross_attention(model, 1.0, 0.25, 1.0, 1.0))
     assert by_layer(found) == {"attn2.to_k.weight": 0.25}
+
+
+def test_what_attention_adds_is_multiplied_in_space_and_what_would_be_in_time_is_told(opened: OpenedCheckpoint) -> None:
+    model, ctx = opened.model, FakeContext()
+    found = factors_found(model, multiply_attention_in_space_and_time(model, 0.5, 1.0, 2.0, 1.0, ctx))
+    assert by_layer(found) == {
+        "attn1.to_out.0.weight": 0.5, "attn1.to_out.0.bias": 0.5,
+        "attn2.to_out.0.weight": 2.0, "attn2.to_out.0.bias": 2.0,
+    }  # fmt: skip
+    assert ctx.notes == []
+    assert multiply_attention_in_space_and_time(model, 1.0, 3.0, 1.0, 1.0, ctx) is model
+    assert ctx.notes == ["this network looks along no frames, so self_temporal and cross_temporal change nothing"]
 
 
 def test_a_clip_has_its_encoders_multiplied_biases_too(opened: OpenedCheckpoint) -> None:

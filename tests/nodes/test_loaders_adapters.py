@@ -7,13 +7,14 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from heddle.graph.errors import WeightsError
+from heddle.graph.errors import GraphError, WeightsError
 from heddle.samplers.conditions import Call
 from model_management.checkpoint import OpenedCheckpoint, open_checkpoint
 from model_management.denoiser import denoiser_for
 from model_management.families.known import FAMILIES
 from model_management.weights import Weights
-from nodes.loaders.adapters import load_hypernetwork, load_lora, load_lora_into_model
+from nodes.loaders.adapters import load_hypernetwork, load_lora, load_lora_into_model, put_trained_lora
+from nodes.merging.saving import save_trained_lora
 from tests.model_management import tiny
 from tests.nodes.fake_context import FakeContext
 
@@ -91,3 +92,51 @@ def test_a_hypernetwork_of_other_widths_is_refused(opened: OpenedCheckpoint, tmp
         load_hypernetwork(opened.model, "h.pt", ctx=FakeContext(tmp_path))
     with pytest.raises(WeightsError, match="changes what the attention of a UNet reads"):
         load_hypernetwork(replace(opened.model, config=object()), "h.pt", ctx=FakeContext(tmp_path))
+
+
+def trained() -> dict[str, torch.Tensor]:
+    """As nodes that train give it: halves beside whole numbers, one of them needing a gradient."""
+    layer = "diffusion_model.middle_block.1.proj_in"
+    return {
+        f"{layer}.lora_up.weight": torch.full((64, 2, 1, 1), 0.5).half(),
+        f"{layer}.lora_down.weight": torch.ones(2, 64, 1, 1).half(),
+        f"{layer}.alpha": torch.tensor(1.0, requires_grad=True),
+    }
+
+
+def test_an_adapter_that_lies_in_no_file_changes_a_model_as_its_file_would(
+    opened: OpenedCheckpoint, ctx: FakeContext
+) -> None:
+    model = put_trained_lora(opened.model, trained(), 2.0, ctx=ctx)
+    assert ctx.notes[0].endswith(".safetensors: 3 of 3 keys match")
+    weights = Weights(torch.device("cpu"))
+    name = "middle_block.1.proj_in.weight"
+    with weights.hold(opened.model) as before, weights.hold(model) as after:
+        change = after.get_parameter(name) - before.get_parameter(name)
+        torch.testing.assert_close(change, torch.ones(64, 64, 1, 1))
+    written = list(ctx.folders.temp.iterdir())
+    again = put_trained_lora(opened.model, trained(), 2.0, ctx=ctx)
+    assert again.patches[0][1].key == model.patches[0][1].key
+    assert list(ctx.folders.temp.iterdir()) == written
+    assert put_trained_lora(opened.model, trained(), 0, ctx=ctx) is opened.model
+
+
+def test_what_is_no_adapter_is_refused(opened: OpenedCheckpoint, ctx: FakeContext) -> None:
+    with pytest.raises(GraphError, match="lora: str came, but a table of tensors"):
+        put_trained_lora(opened.model, "style", ctx=ctx)
+    with pytest.raises(GraphError, match="lora: an empty table came"):
+        save_trained_lora({}, ctx=ctx)
+    with pytest.raises(GraphError, match="lora: dict came"):
+        put_trained_lora(opened.model, {"a": 3}, ctx=ctx)
+    with pytest.raises(WeightsError, match="fits nothing of this model"):
+        put_trained_lora(opened.model, {"strange.lora_up.weight": torch.ones(2, 2)}, ctx=ctx)
+
+
+def test_a_trained_adapter_is_written_and_loads_again(opened: OpenedCheckpoint, ctx: FakeContext) -> None:
+    for steps, name in ((None, "mine_00001_.safetensors"), (40, "mine_40_steps_00001_.safetensors")):
+        shown = save_trained_lora(trained(), "loras/mine", steps=steps, ctx=ctx)
+        assert shown.ui["files"] == [{"filename": name, "subfolder": "loras", "type": "output"}]
+        path = ctx.folders.root("output") / "loras" / name
+        path.rename(ctx.folders.models("loras")[0] / name)
+        assert load_lora_into_model(opened.model, name, ctx=ctx).patches
+        assert ctx.notes[-1] == f"{name}: 3 of 3 keys match"

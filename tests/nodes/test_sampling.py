@@ -118,6 +118,21 @@ def test_a_negative_by_another_model(opened: OpenedCheckpoint, other: OpenedChec
     assert not torch.allclose(mixed["samples"], same["samples"], atol=1e-2)
 
 
+def test_a_text_that_counts_several_times_leads_away_from_what_the_other_model_says(
+    opened: OpenedCheckpoint, other: OpenedCheckpoint, ctx: Any
+) -> None:
+    twice = [[states, {**more, "gain": 2.0}] for states, more in text(1)]
+    found, wanted = (
+        sample_custom_advanced(
+            random_noise(7),
+            dual_model_guider(opened.model, positive, cfg, negative=text(2), model_negative=other.model),
+            *(EULER, sigmas(opened.model), EMPTY, ctx),
+        )[0]["samples"]
+        for positive, cfg in ((twice, 1.5), (text(1), 3.0))
+    )
+    torch.testing.assert_close(found, wanted, atol=1e-3, rtol=1e-3)
+
+
 def test_a_conditioning_in_a_part_of_the_picture_changes_that_part_most(opened: OpenedCheckpoint, ctx: Any) -> None:
     wide = {"samples": torch.zeros(1, 4, 8, 32)}
     base = sample(opened.model, ctx, text(1), wide)
@@ -174,6 +189,16 @@ def test_playgrounds_way_is_edm_on_latents_of_its_own(opened: OpenedCheckpoint, 
     other = replace(opened.model, own_latent=replace(opened.model.latent, channels=16))
     with pytest.raises(GraphError, match="sd15's have 16 channels; choose another"):
         continuous_edm(other, "edm_playground_v2.5", 120.0, 0.002, ctx)
+
+
+@pytest.mark.parametrize(("most", "base", "px"), [(100.0, 0.5, 1024), (0.0, 100.0, 16384), (1.15, 100.0, 256)])
+def test_a_shift_that_leaves_no_levels_apart_is_refused_at_its_node(
+    opened: OpenedCheckpoint, ctx: Any, most: float, base: float, px: int
+) -> None:
+    with pytest.raises(
+        GraphError, match=r"max_shift: .* makes a shift of .* beyond 16 the noise levels cannot be told"
+    ):
+        shift_flux(opened.model, most, base, px, px, ctx)
 
 
 @pytest.mark.parametrize("shift", [shift_sd3, shift_aura_flow])

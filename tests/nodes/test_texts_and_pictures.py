@@ -168,8 +168,34 @@ def test_parts_from_files_of_their_own(ctx, tmp_path: Path, monkeypatch: pytest.
     assert len(load_text_encoder("l.safetensors", "stable_diffusion", ctx=ctx).encoders) == 1
     assert len(load_two_text_encoders("g.safetensors", "l.safetensors", "sdxl", device="cpu", ctx=ctx).encoders) == 2
     assert ctx.notes == []
-    load_network("unet.safetensors", "fp8_e4m3fn", ctx)
-    assert "not kept as fp8_e4m3fn" in ctx.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("asked", "dtype"),
+    [
+        ("fp8_e4m3fn", torch.float8_e4m3fn),
+        ("fp8_e4m3fn_fast", torch.float8_e4m3fn),
+        ("fp8_e5m2", torch.float8_e5m2),
+    ],
+)
+def test_weights_are_rounded_to_the_kind_that_is_asked_for(
+    ctx: FakeContext, tmp_path: Path, asked: str, dtype: torch.dtype
+) -> None:
+    folder = tmp_path / "models" / "diffusion_models"
+    folder.mkdir(parents=True)
+    network = tiny.part_of(tiny.tiny_tensors(), "unet")
+    network["out.2.bias"] = torch.tensor([1e6, -1e6, 0.3, 1e-9])  # beyond the largest that it knows
+    tiny.write_checkpoint(folder / "unet.safetensors", network)
+    plain, rounded = (load_network("unet.safetensors", kind, ctx) for kind in ("default", asked))
+    with Weights(torch.device("cpu")).hold(rounded) as net:
+        found = net.state_dict()
+        for name, weight in network.items():
+            if name != "out.2.bias":
+                assert torch.equal(found[name], weight.to(dtype).float())
+        largest = torch.finfo(dtype).max
+        assert found["out.2.bias"].tolist()[:2] == [largest, -largest]
+    assert plain.stored.key != rounded.stored.key
+    assert bool(ctx.notes) == asked.endswith("_fast")
 
 
 def test_a_configuration_says_what_the_network_predicts(ctx, tmp_path: Path) -> None:

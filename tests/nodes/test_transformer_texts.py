@@ -16,7 +16,7 @@ from model_management.checkpoint import OpenedCheckpoint, open_checkpoint
 from model_management.families.known import FAMILIES
 from model_management.prompt_tokens import tokenize_for
 from model_management.weights import Weights
-from nodes.conditioning.references import add_reference, scale_for_kontext
+from nodes.conditioning.references import add_reference, choose_reference_method, scale_for_kontext
 from nodes.conditioning.texts import encode_prompt
 from nodes.conditioning.transformer_texts import (
     encode_flux,
@@ -154,6 +154,14 @@ def test_a_checkpoint_without_encoders_says_so(opened, ctx) -> None:
 def test_texts_of_one_family_are_not_for_another(opened, ctx) -> None:
     with pytest.raises(GraphError, match=r"clip: the encoders l and t5xxl of FLUX\.1 are wanted, found l and g"):
         encode_flux(opened["sd3"].clip, "", "", 3.5, ctx)
+
+
+@pytest.mark.parametrize(("chosen", "kept"), [("index", "index"), ("uxo/uno", "uxo"), ("uso", "uxo")])
+def test_how_references_are_placed_is_put_into_a_copy(chosen: str, kept: str) -> None:
+    text = [[torch.zeros(1, 2, 4), {"guidance": 2.0}]]
+    placed = choose_reference_method(text, chosen)
+    assert placed[0][1] == {"guidance": 2.0, "reference_latents_method": kept}
+    assert text[0][1] == {"guidance": 2.0}
 
 
 def test_guidance_and_references_are_put_into_copies() -> None:

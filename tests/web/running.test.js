@@ -212,6 +212,8 @@ test("of an output all that a page can show is told apart, and kinds that it doe
   assert.equal(text, "a\n2\ntrue");
   assert.deepEqual([comparison?.a.map((each) => each.src), comparison?.b.map((each) => each.src)], [[":f.png"], [":g.png", ":h.png"]]);
   assert.equal(readOutput({ images: [] }, String).comparison, null);
+  assert.deepEqual(readOutput({ histogram: [3, 0, 7] }, String).histogram, [3, 0, 7]);
+  for (const histogram of [[], [1, "two"], [null, 1], "text"]) assert.equal(readOutput({ histogram }, String).histogram, null);
 });
 
 test("a refusal is read node by node, in words without the place, with what may have been meant", () => {

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING
 
+import numpy as np
+from PIL import Image
 from playwright.sync_api import expect
 
 from tests.web.test_widgets import RED_DOT
@@ -27,9 +30,10 @@ OPEN = """() => {
         width: ["INT", { default: 128 }], height: ["INT", { default: 64 }], bg_color: ["COLOR", { default: "#204060" }] } } };
     known.Solid = { output: [], output_node: true, input: { required: { model_file: ["STRING", { default: "3d/cat.glb" }], view: ["LOAD_3D"] } } };
     known.Layers = { output: [], input: { required: { compositor: ["COMPOSITOR", { default: {}, socketless: true }] } } };
+    known.Tone = { output: ["CURVE"], input: { required: { curve: ["CURVE", { default: { points: [[0, 0], [1, 1]] }, socketless: true }] } } };
     catalogue.replace(known);
     editor.open(new editor.document.constructor(catalogue));
-    const types = ["Compare", "Camera", "Record", "Paint", "Solid", "Layers"];
+    const types = ["Compare", "Camera", "Record", "Paint", "Solid", "Layers", "Tone"];
     window.nodes = editor.edit("undo.value", () => Object.fromEntries(types.map((type, i) =>
         [type, editor.graph.addNode(type, { x: (i % 3) * 340, y: Math.floor(i / 3) * 400 })])));
     editor.view.moveTo(1, { x: 60, y: 60 });
@@ -69,6 +73,35 @@ def test_two_pictures_are_held_against_each_other(
     page.keyboard.press("ArrowRight")
     assert int(slider.input_value()) == before + 1
     assert find_barriers(page, ".compare-dialog") == []
+
+
+def test_how_often_each_brightness_is_there_stands_behind_a_curve(editor_page: Page, server: PageServer) -> None:
+    page = editor_page
+    page.evaluate(OPEN)
+    page.evaluate("""() => {
+        heddle.editor.view.settle();
+        const { left, right, top, bottom } = heddle.editor.view.layouts.boxOf(nodes.Tone);
+        heddle.editor.view.moveTo(1, { x: 60 - left, y: 60 - top });
+        window.clip = { x: 60, y: 60, width: right - left, height: bottom - top };
+        heddle.editor.selection.set([]);
+    }""")
+    page.wait_for_function(
+        "() => performance.getEntriesByType('resource').some((each) => each.name.endsWith('/widgets/curve.js'))"
+    )
+    area = page.evaluate("""() => {
+        const area = heddle.editor.view.element.getBoundingClientRect();
+        return { ...clip, x: clip.x + area.left, y: clip.y + area.top };
+    }""")
+    shots = []
+    for histogram in (None, [0, 0, 9, 9], [9, 9, 0, 0]):
+        page.evaluate("(counts) => heddle.editor.services.content.setHistogram(nodes.Tone, counts)", histogram)
+        page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        shots.append(page.screenshot(clip=area))
+    bare, right, left = (np.asarray(Image.open(io.BytesIO(shot)).convert("L"), int) for shot in shots)
+    middle = bare.shape[1] // 2
+    for hill, side in ((right, slice(middle, None)), (left, slice(None, middle))):
+        changed = hill != bare
+        assert changed[:, side].sum() > 0.8 * changed.sum() > 1000
 
 
 def test_what_is_painted_is_kept_as_an_input_and_shown(editor_page: Page, server: PageServer) -> None:

@@ -65,12 +65,17 @@ test("numbers are written with the digits that they have", () => {
   assert.ok(!isValid(input("INT"), "twenty"));
 });
 
+const STEEP_CURVE = [[0.1, 0.00084769], [0.3, 0.01114063], [0.45, 0.03648467], [0.52, 0.13984287], [0.58, 0.80297538], [0.7, 0.95694153], [0.95, 0.99816005]];
+
 test("a curve runs through its points and never beyond them", () => {
   const points = pointsOf({ points: [[0, 0], [0.5, 1], [1, 1]], interpolation: "monotone_cubic" });
   for (const [x, y] of points) assert.ok(Math.abs(heightAt(points, x, false) - y) < 1e-9);
   const hill = pointsOf([[0, 0], [0.5, 1], [1, 0]]);
   for (let x = 0; x <= 1; x += 0.01) for (const each of [points, hill]) assert.ok(heightAt(each, x, false) <= 1 + 1e-9);
   assert.equal(heightAt(points, 0.25, true), 0.5);
+  const steep = pointsOf([[0, 0], [0.5, 0.05], [0.6, 0.9], [1, 1]]);
+  // What heddle/numerics/curves.py has there, so that the page draws what is computed.
+  for (const [x, y] of STEEP_CURVE) assert.ok(Math.abs(heightAt(steep, x, false) - y) < 1e-6, `at ${x}`);
   assert.deepEqual(withPoints({ points: [], interpolation: "linear" }, [[0, 1]]), { points: [[0, 1]], interpolation: "linear" });
 });
 

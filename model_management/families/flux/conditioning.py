@@ -1,7 +1,8 @@
 """What FLUX.1's networks take beside latent and time: text, pooled text, guidance, and pictures to follow.
 
 Of a conditioning's options, read here: "pooled_output", "guidance" (None = the network is told none),
-"reference_latents", "concat_latent_image" and "concat_mask"; latents are in the VAE's units, masks 1 = draw here.
+"reference_latents", "reference_latents_method" (see `heddle.networks.reference_places`), "concat_latent_image" and
+"concat_mask"; latents are in the VAE's units, masks 1 = draw here.
 For an attention mask see `attention_masks.py`.
 """
 
@@ -14,6 +15,7 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
+from heddle.networks.reference_places import METHODS, OFFSET, reference_name
 from heddle.networks.vae import VaeConfig
 from heddle.numerics.latent_rgb import LatentColours
 from heddle.numerics.resize import resize
@@ -68,8 +70,13 @@ def with_references(states: Tensor, more: Mapping[str, Any], run: RunFacts) -> d
 
     An adapter may have widened the network so that it is shown a picture beside its latent, as Canny and Depth are.
     """
+    method = more.get("reference_latents_method", OFFSET)
+    if method not in METHODS:
+        run.note(f"references are placed by {OFFSET}, since FLUX.1 knows no {method!r} but {', '.join(METHODS)}")
+        method = OFFSET
     references = {
-        f"reference_{number}": LATENT.inward(latent) for number, latent in enumerate(more.get("reference_latents", ()))
+        reference_name(method, number): LATENT.inward(latent)
+        for number, latent in enumerate(more.get("reference_latents", ()))
     }
     is_widened = run.config is not None and run.config.in_channels == 2 * LATENT.channels
     read = with_picture if is_widened else text_and_guidance

@@ -23,6 +23,7 @@ from tests.golden.kinds.text_inversion import TEXT_INVERSION
 from tests.golden.kinds.tokens import TOKENS
 from tests.golden.kinds.tokens_other import TOKENS_OTHER
 from tests.golden.kinds.transformers import TRANSFORMERS
+from tests.golden.kinds.upscalers import UPSCALERS
 from tests.golden.kinds.vision import VISION
 
 KINDS = (
@@ -36,6 +37,7 @@ KINDS = (
     CONTROL_NETS,
     SMALL_AUTOENCODERS,
     VISION,
+    UPSCALERS,
     TEXT_INVERSION,
     OPERATIONS,
     CHAINS,

@@ -79,6 +79,12 @@ def test_rows_of_fused_weights_follow_from_the_nets_width() -> None:
     assert single == Target("single_blocks.0.linear1.weight", (96, 224))
 
 
+def test_a_trainers_name_for_three_parts_of_a_fused_weight_is_known_in_every_block() -> None:
+    shapes = {"single_blocks.1.linear1.weight": (224, 32), "single_blocks.1.linear2.weight": (32, 160)}
+    name = "lora_unet_single_blocks_1_linear1_qkv"
+    assert network_layers(shapes)[name] == Target("single_blocks.1.linear1.weight", (0, 96))
+
+
 def test_text_encoders_are_counted_and_one_alone_needs_no_number() -> None:
     weights = ["text_model.encoder.layers.0.mlp.fc1.weight"]
     flat = "text_model_encoder_layers_0_mlp_fc1"

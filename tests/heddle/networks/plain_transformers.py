@@ -77,19 +77,39 @@ def count(state: State, prefix: str) -> int:
     return len({key.removeprefix(prefix).split(".")[0] for key in state if key.startswith(prefix)})
 
 
-def flux(state: State, x, timesteps, context, vector, guidance=None, reference_places=(), references=()):
-    """reference_places: of each reference, the place of its first patch: number, row, column."""
+def flux(
+    state: State,
+    x,
+    timesteps,
+    context,
+    vector,
+    guidance=None,
+    reference_places=(),
+    references=(),
+    are_clean: object = False,
+):
+    """reference_places: of each reference, the place of its first patch: number, row, column.
+
+    are_clean: references are moved as at time 0.
+    """
     width = state["img_in.weight"].shape[0]
 
     def embed(name, y):
         return linear(state, f"{name}.out_layer", swish(linear(state, f"{name}.in_layer", y)))
 
-    time = embed("time_in", waves(1000 * timesteps)) + embed("vector_in", vector)
-    if guidance is not None:
-        time = time + embed("guidance_in", waves(1000 * guidance))
+    def time_at(steps):
+        time = embed("time_in", waves(1000 * steps)) + embed("vector_in", vector)
+        return time if guidance is None else time + embed("guidance_in", waves(1000 * guidance))
+
+    own, later = (sum(patch_numbers(each, 2).shape[1] for each in some) for some in ((x,), references))
 
     def moves(name):
-        return linear(state, name, swish(time))[:, None].split(width, -1)
+        numbers = linear(state, name, swish(time_at(timesteps)))[:, None]
+        if are_clean and name.endswith(("img_mod.lin", ".modulation.lin")):
+            before = own if "img_mod" in name else context.shape[1] + own
+            clean = linear(state, name, swish(time_at(0 * timesteps)))[:, None]
+            numbers = torch.cat([numbers.expand(-1, before, -1), clean.expand(-1, later, -1)], 1)
+        return numbers.split(width, -1)
 
     return flux_blocks(state, x, context, moves, reference_places, references)
 

@@ -6,6 +6,7 @@ import torch
 from heddle.graph.errors import ShapeError
 from heddle.networks.flux import Flux, FluxConfig
 from heddle.networks.ops import PLAIN, TRAINABLE
+from heddle.networks.reference_places import reference_name
 from tests.heddle.networks import plain_transformers as plain
 
 TINY = FluxConfig(
@@ -90,6 +91,35 @@ def test_references_stand_beside_the_picture_without_overlap(sizes, places):
         wanted = plain.flux(net.state_dict(), **given, references=references, reference_places=places)
         torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-4)
     assert found.shape == (2, 4, 4, 4)
+
+
+@pytest.mark.parametrize(
+    ("method", "places"),
+    [
+        ("index", [(1, 0, 0), (2, 0, 0)]),
+        ("uxo", [(0, 2, 2), (0, 2 + 3, 2 + 2)]),  # behind 4 x 4 cells, then behind the first reference too
+        ("offset", [(1, 0, 0), (1, 0, 2)]),
+    ],
+)
+def test_references_are_placed_as_their_names_say(method, places):
+    net, given = seeded_flux(), inputs(4, 4)
+    references = [torch.randn(2, 4, *size) for size in ((6, 4), (4, 3))]
+    named = {reference_name(method, number): each for number, each in enumerate(references)}
+    with torch.no_grad():
+        wanted = plain.flux(net.state_dict(), **given, references=references, reference_places=places)
+        torch.testing.assert_close(net(**given, **named), wanted, rtol=1e-4, atol=1e-4)
+
+
+def test_references_may_be_told_that_they_are_clean():
+    net, given = seeded_flux(), inputs(4, 4)
+    references = [torch.randn(2, 4, *size) for size in ((6, 4), (4, 3))]
+    names = [reference_name("index_timestep_zero", number) for number in (0, 1)]
+    shown = {"references": references, "reference_places": [(1, 0, 0), (2, 0, 0)]}
+    with torch.no_grad():
+        found = net(**given, **dict(zip(names, references, strict=True)))
+        wanted = plain.flux(net.state_dict(), **given, **shown, are_clean=True)
+        torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-4)
+        assert not torch.allclose(found, plain.flux(net.state_dict(), **given, **shown), atol=1e-3)
 
 
 def test_each_item_of_a_batch_is_computed_alone():

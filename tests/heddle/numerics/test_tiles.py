@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from heddle.numerics.shared_norms import norms_as_of
-from heddle.numerics.tiles import all_tiles, blend_tiles, tile_starts
+from heddle.numerics.tiles import all_tiles, blend_tiles, even_tile, tile_starts
 
 
 @pytest.mark.parametrize(("size", "tile", "overlap"), [(64, 16, 4), (65, 16, 4), (16, 16, 4), (17, 16, 0), (100, 7, 3)])
@@ -36,6 +36,32 @@ def test_tiles_that_disagree_meet_in_a_slope_and_not_in_a_step():
     assert (line[0], line[-1]) == (0, 2)
     steps = line.diff()
     assert steps.min() >= 0 and steps.max() <= 0.25 + 1e-6
+
+
+def test_a_net_that_looks_less_far_than_what_is_spare_gives_the_same_in_tiles():
+    torch.manual_seed(0)
+    plane, net = torch.randn(1, 3, 50, 70), nn.Conv2d(3, 3, 5, padding=2)
+    with torch.no_grad():
+        made = blend_tiles(50, 70, (32, 24), 8, lambda rows, columns: net(plane[:, :, rows, columns]), spare=0.25)
+        torch.testing.assert_close(made, net(plane))
+        plain = blend_tiles(50, 70, (32, 24), 8, lambda rows, columns: net(plane[:, :, rows, columns]))
+    assert float((plain - net(plane)).abs().max()) > 0.01
+
+
+@pytest.mark.parametrize("size", [33, 64, 65, 200])
+def test_tiles_begin_at_multiples_and_still_cover_everything(size: int):
+    tiles = [rows for rows, _ in all_tiles(size, 1, 32, 8, 8)]
+    assert all(each.start % 8 == 0 for each in tiles) and tiles[-1].start + tiles[-1].size == size
+    assert all(each.before >= 8 for each in tiles[1:])
+    made = blend_tiles(size, 1, 32, 8, lambda rows, columns: torch.ones(1, 1, rows.stop - rows.start, 1), step=8)
+    torch.testing.assert_close(made, torch.ones_like(made))
+
+
+@pytest.mark.parametrize(("size", "wanted"), [(500, 500), (512, 512), (513, 280), (600, 320), (2000, 432)])
+def test_even_tiles_are_no_more_and_no_larger_than_they_have_to_be(size: int, wanted: int):
+    tile = even_tile(size, 512, 32, 8)
+    assert tile == wanted
+    assert len(tile_starts(size, tile, 32)) == len(tile_starts(size, min(512, size), 32))
 
 
 def test_norms_are_those_of_another_input_until_the_block_ends():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -206,6 +207,38 @@ def test_the_narrowest_cover_becomes_the_partner_and_an_equal_area_needs_none() 
     assert [len(side) for side in equal.values()] == [1, 1]
 
 
+def test_a_partner_is_sought_among_what_counts_at_the_level() -> None:
+    """The positive's left half beside a negative that changes at level 1."""
+    half = Area(4, 4, 0, 0)
+    sides = {
+        "positive": [text(9.0, area=half)],
+        "negative": [text(2.0, last_sigma=1.0), text(4.0, first_sigma=0.9)],
+    }
+    for sigma, wanted in ((2.0, 2.0), (0.5, 4.0), (2.0, 2.0)):
+        recorder = Recorder()
+        ask = condition_sides(recorder, sides)
+        clean = ask(torch.zeros(1, 4, 4, 8), torch.tensor(sigma), ["positive", "negative"])
+        assert clean["negative"].eq(wanted).all()
+        # For the half and for all of it, and nothing that does not count any more.
+        shown = sorted(
+            (side, float(each[0, 0]))
+            for call in recorder.calls
+            for side, each in zip(call.sides, call.inputs["context"])
+        )
+        assert shown == [("negative", wanted), ("negative", wanted), ("positive", 9.0)]
+
+
+def test_an_equal_area_that_counts_at_another_time_is_no_partner() -> None:
+    half = Area(4, 4, 0, 0)
+    sides = {
+        "positive": [text(9.0, area=half)],
+        "negative": [text(2.0), text(5.0, area=half, last_sigma=1.0)],
+    }
+    recorder = Recorder()
+    condition_sides(recorder, sides)(torch.zeros(1, 4, 4, 8), torch.tensor(0.5), ["positive", "negative"])
+    assert [call.areas for call in recorder.calls] == [(half, half), (None,)]
+
+
 def test_a_change_of_the_calls_reaches_the_network() -> None:
     recorder = Recorder()
     sides = condition_sides(recorder, {"positive": [text(3.0)]})
@@ -270,6 +303,13 @@ def test_a_gain_says_how_often_the_way_from_the_negative_counts() -> None:
     masked = {**sides, "positive": [one(5.0, gain=2.0, mask=left)]}
     found = condition_sides(denoise, masked)(x, sigma, ["positive", "negative"])["positive"]
     assert found[..., :4].eq(7).all() and found[..., 4:].eq(0).all()
+
+    def elsewhere(x: Tensor, sigma: Tensor, names: Sequence[str], /, change: Any = None) -> dict[str, Tensor]:
+        assert names == ["negative"]
+        return {"negative": torch.full_like(x, 2.0)}
+
+    by_another = condition_sides(denoise, sides, base=elsewhere)(x, sigma, ["positive"])
+    assert list(by_another) == ["positive"] and by_another["positive"].eq(2 + 2 * (5 - 2) - 0.5 * (7 - 2)).all()
 
     alone = condition_sides(denoise, {"positive": sides["positive"]})(x, sigma, ["positive"])["positive"]
     torch.testing.assert_close(alone, torch.full_like(x, (4 * 5 - 7) / 3))

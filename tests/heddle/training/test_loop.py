@@ -55,6 +55,24 @@ def test_a_stop_keeps_everything_and_the_rest_is_as_if_there_had_been_none(tmp_p
     assert all(torch.equal(parts[0][name], whole[0][name]) for name in whole[0])
 
 
+def test_steps_that_are_put_together_move_once_by_their_mean() -> None:
+    point = nn.Parameter(torch.zeros(1))
+    seen: list[float] = []
+
+    def loss_of(step: int) -> Tensor:
+        seen.append(point.item())
+        return (point - step).square().sum() / 2  # its gradient is the way from the step's number
+
+    train(
+        {"point": point},
+        loss_of,
+        Plan(5, 1.0, warmup_steps=0, fall_share=0.0, clip_norm=float("inf")),
+        make_optimizer=lambda tensors, plan: torch.optim.SGD(tensors, lr=plan.learning_rate),
+        accumulate=2,
+    )
+    assert seen == [0, 0, 0.5, 0.5, 2.5] and point.item() == 4  # the last step stands alone
+
+
 def test_a_finished_training_is_not_trained_again(tmp_path: Path) -> None:
     plan = Plan(steps=10, learning_rate=0.05)
     first = fit(tmp_path / "line.pt", plan)

@@ -30,6 +30,8 @@ export class Content {
   media = [];
   /** Two batches to be held against each other. @type {{a: Picture[], b: Picture[]} | null} */
   comparison = null;
+  /** How often each brightness is there, from dark to bright. @type {number[] | null} */
+  histogram = null;
   /** @type {(Progress | null)[]} one below the other */
   progress = [];
   /** @type {RunState | null} */
@@ -146,6 +148,13 @@ export class ContentStore {
   setComparison(node, comparison) {
     const content = this.#of(node);
     content.comparison = comparison;
+    this.#changed(node, content, "look");
+  }
+
+  /** Shown behind a curve. @param {Node} node @param {Content["histogram"]} histogram */
+  setHistogram(node, histogram) {
+    const content = this.#of(node);
+    content.histogram = histogram;
     this.#changed(node, content, "look");
   }
 

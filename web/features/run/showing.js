@@ -170,13 +170,14 @@ export class Showing {
   /** @param {Node[]} nodes @param {any} output  of a node: kind -> files or texts @param {string | undefined} jobId */
   #paintOutput(nodes, output, jobId) {
     const content = this.#content;
-    const { pictures, media, text, comparison } = readOutput(output, (file) => this.#editor.server.fileAddress(file, jobId ? { v: jobId.slice(0, 8) } : {}));
+    const { pictures, media, text, comparison, histogram } = readOutput(output, (file) => this.#editor.server.fileAddress(file, jobId ? { v: jobId.slice(0, 8) } : {}));
     for (const node of nodes) {
       content.setPreview(node, null);
       if (pictures.length || content.get(node)?.pictures.length) content.setImages(node, pictures);
       if (media.length || content.get(node)?.media.length) content.setMedia(node, media);
       if (text || content.get(node)?.text) content.setText(node, text);
       if (comparison || content.get(node)?.comparison) content.setComparison(node, comparison);
+      if (histogram || content.get(node)?.histogram) content.setHistogram(node, histogram);
     }
   }
 
@@ -274,16 +275,17 @@ function isExposed(instance, rest) {
  * What a page can show of an output. Kinds that it does not know are left out.
  * @param {any} output  of a node: kind -> files or texts
  * @param {(file: any) => string} address
- * @returns {{pictures: Picture[], media: {src: string, kind: "audio" | "video" | "file", file: any}[], text: string, comparison: {a: Picture[], b: Picture[]} | null}}
+ * @returns {{pictures: Picture[], media: {src: string, kind: "audio" | "video" | "file", file: any}[], text: string, comparison: {a: Picture[], b: Picture[]} | null, histogram: number[] | null}}
  */
 export function readOutput(output, address) {
   /** @type {ReturnType<typeof readOutput>} */
-  const found = { pictures: [], media: [], text: "", comparison: null };
+  const found = { pictures: [], media: [], text: "", comparison: null, histogram: null };
   /** @type {string[]} */
   const texts = [];
   for (const [kind, given] of Object.entries(output ?? {})) {
     const items = kind === "text" && !Array.isArray(given) ? [given] : given;
     if (!Array.isArray(items)) continue;
+    if (kind === "histogram" && items.length > 1 && items.every(Number.isFinite)) found.histogram = items;
     const isMoving = kind === "gifs" || kind === "animated_images" || (kind === "images" && output.animated?.[0] === true);
     for (const item of items) {
       if (kind === "text" && ["string", "number", "boolean"].includes(typeof item)) texts.push(String(item));

@@ -43,6 +43,7 @@ export function curveKind(editor, widgets) {
         context.lineTo(d.x, d.y);
       }
       context.stroke();
+      fillHistogram(context, editor.services.content?.get(node)?.histogram ?? null, (x, y) => toBox(box, [x, y]), theme.faint);
       context.beginPath();
       for (let i = 0; i <= 64; i++) {
         const { x, y } = toBox(box, [i / 64, inside(heightAt(points, i / 64, value?.interpolation === "linear"))]);
@@ -103,4 +104,29 @@ export function curveKind(editor, widgets) {
       });
     },
   };
+}
+
+/**
+ * How often each brightness is there, as a hill behind the curve; the highest is as high as the box.
+ * @param {CanvasRenderingContext2D} context
+ * @param {number[] | null} counts
+ * @param {(x: number, y: number) => {x: number, y: number}} place
+ * @param {string} colour
+ */
+function fillHistogram(context, counts, place, colour) {
+  const most = counts ? Math.max(...counts) : 0;
+  if (!counts || !(most > 0)) return;
+  context.beginPath();
+  const start = place(0, 0);
+  context.moveTo(start.x, start.y);
+  counts.forEach((count, i) => {
+    const { x, y } = place(i / (counts.length - 1), Math.max(0, count) / most);
+    context.lineTo(x, y);
+  });
+  const end = place(1, 0);
+  context.lineTo(end.x, end.y);
+  context.globalAlpha = 0.4;
+  context.fillStyle = colour;
+  context.fill();
+  context.globalAlpha = 1;
 }

@@ -32,20 +32,27 @@ export function heightAt(points, x, isLinear) {
   const width = x1 - x0;
   const t = (x - x0) / width;
   if (isLinear) return y0 + (y1 - y0) * t;
-  const [m0, m1] = [slopeAt(points, i), slopeAt(points, i + 1)];
+  const [m0, m1] = slopesOf(points).slice(i, i + 2);
   const [t2, t3] = [t * t, t * t * t];
   return (2 * t3 - 3 * t2 + 1) * y0 + (t3 - 2 * t2 + t) * width * m0 + (3 * t2 - 2 * t3) * y1 + (t3 - t2) * width * m1;
 }
 
-/** @param {CurvePoint[]} points @param {number} i */
-function slopeAt(points, i) {
-  /** @param {number} at */
-  const secant = (at) => (points[at + 1][1] - points[at][1]) / Math.max(1e-9, points[at + 1][0] - points[at][0]);
-  if (i === 0) return secant(0);
-  if (i === points.length - 1) return secant(i - 1);
-  const [before, after] = [secant(i - 1), secant(i)];
-  if (before * after <= 0) return 0;
-  const [h0, h1] = [points[i][0] - points[i - 1][0], points[i + 1][0] - points[i][0]];
-  const [w0, w1] = [2 * h1 + h0, h1 + 2 * h0];
-  return (w0 + w1) / (w0 / before + w1 / after);
+/**
+ * As the engine has them: the mean of both sides, 0 at a turn, and no more than three times as steep as either side.
+ * @param {CurvePoint[]} points
+ * @returns {number[]}
+ */
+function slopesOf(points) {
+  const secants = points.slice(1).map(([x, y], i) => (y - points[i][1]) / Math.max(1e-9, x - points[i][0]));
+  const slopes = points.map((_, i) => {
+    const [before, after] = [secants[i - 1] ?? secants[i], secants[i] ?? secants[i - 1]];
+    return before * after <= 0 ? 0 : (before + after) / 2;
+  });
+  secants.forEach((secant, i) => {
+    const length = secant && Math.hypot(slopes[i], slopes[i + 1]) / Math.abs(secant);
+    const share = length > 3 ? 3 / length : secant ? 1 : 0;
+    slopes[i] *= share;
+    slopes[i + 1] *= share;
+  });
+  return slopes;
 }
