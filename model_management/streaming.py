@@ -296,10 +296,19 @@ class Streamed:
             room = room_to_stay(self._known, total)
             room = room if self.most_bytes is None else min(room, self.most_bytes)
             staying = choose_staying(self._known, room)
-            for placed in self._placed:
-                placed.is_chosen = self._numbers[placed] in staying
-                if not placed.is_chosen:
-                    self._drop(placed)
+            self._have_stay(staying, room)
+
+    def _have_stay(self, staying: set[int], room: int) -> None:
+        """Let go of all others but those which runs of another kind use, such as a VAE's decoder beside its encoder."""
+        used = {use.weight for use in self._known}
+        room -= sum(self._placed[number].nbytes for number in staying)
+        for number, placed in enumerate(self._placed):
+            placed.is_chosen = number in staying
+            if number not in used and placed.kept is not None and placed.nbytes <= room:
+                placed.is_chosen = True
+                room -= placed.nbytes
+            if not placed.is_chosen:
+                self._drop(placed)
 
     def _beside_bytes(self) -> int:
         """What is on the device beside weights."""
