@@ -135,6 +135,7 @@ class Streamed:
         self.books = Books() if base is None else base.books
         shared = {} if base is None else {placed.source: placed for placed in base._placed}
         self._placed = [shared.get(source) or PlacedWeight(source) for source in weights.values()]
+        self._own = [placed for placed in self._placed if placed.source not in shared]
         self._numbers = {placed: number for number, placed in enumerate(self._placed)}
         self.loans = {name: Loan(self, placed) for name, placed in zip(weights, self._placed, strict=True)}
         self._settled: nn.Module | None = None
@@ -234,6 +235,14 @@ class Streamed:
                 self._drop(leaving)
                 leaving.is_chosen = False
             return before - self.books.device_bytes
+
+    def leave(self) -> None:
+        """Let all weights go that this net does not share with the one without patches."""
+        with self._lock:
+            self.unsettle()
+            for placed in self._own:
+                self._drop(placed)
+                placed.is_chosen = False
 
     def settle(self, net: nn.Module) -> None:
         """Have a net, all of whose weights are here to stay, hold them itself, so that lending costs nothing."""

@@ -488,9 +488,7 @@ class Weights:
         freed = resident.device_bytes
         if resident.streamed is not None:
             run_directly(resident.net)
-            resident.streamed.unsettle()
-            if resident.base is None:
-                resident.streamed.let_go(resident.streamed.books.device_bytes)
+            resident.streamed.leave()
         return freed
 
 
