@@ -184,6 +184,7 @@ def test_a_device_without_room_for_the_picture_fails_with_numbers_and_serves_the
     assert accelerator.most_bytes <= accelerator.size_bytes
 
 
+@pytest.mark.timeout(7200)  # by option it goes on for long
 def test_wherever_an_allocation_fails_a_run_succeeds_or_fails_alone(
     opened: OpenedCheckpoint, wanted: Tensor, request: pytest.FixtureRequest
 ) -> None:
@@ -200,6 +201,7 @@ def test_wherever_an_allocation_fails_a_run_succeeds_or_fails_alone(
         assert accelerator.used_bytes() == 0
 
 
+@pytest.mark.timeout(7200)  # by option it goes on for long
 def test_any_order_of_work_gives_what_it_gives_without_a_limit(
     opened: OpenedCheckpoint, request: pytest.FixtureRequest
 ) -> None:

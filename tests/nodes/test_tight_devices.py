@@ -166,6 +166,7 @@ PICTURES = st.builds(
 )
 
 
+@pytest.mark.timeout(7200)  # by option it goes on for long
 def test_any_order_of_work_gives_what_it_gives_without_a_limit(world: World, request: pytest.FixtureRequest) -> None:
     @given(
         share=st.floats(0.3, 2.0),
@@ -211,6 +212,7 @@ def test_every_form_of_weights_runs_with_adapters_and_controls_on_a_device_that_
     assert accelerator.most_bytes <= accelerator.size_bytes
 
 
+@pytest.mark.timeout(7200)  # by option it goes on for long
 def test_wherever_an_allocation_fails_a_job_succeeds_or_fails_alone(
     world: World, request: pytest.FixtureRequest
 ) -> None:
