@@ -295,7 +295,9 @@ def work(settings: Settings, connection: Wire, device: str = "") -> None:
 
     printed = Printed()
     sys.stdout, sys.stderr = printed.tee(sys.stdout), printed.tee(sys.stderr)
-    logging.basicConfig(level=settings.log_level, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(printed.formatter("%(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=settings.log_level, handlers=[handler])
     from execution.lifeline import tied_to_front_desk
     from heddle.settings.folders import Folders
 

@@ -37,6 +37,7 @@ from benchmarks.submitting import (
     measure_small_jobs_normal,
     measure_small_jobs_slow,
 )
+from benchmarks.upscaling import UPSCALING_FIGURES
 from benchmarks.watching import WATCHING_FIGURES
 
 FIGURES = (
@@ -63,6 +64,7 @@ FIGURES = (
     Figure("checkpoint_memory", "peak anonymous memory over weights", "GB", 1.0, measure_memory),
     *NET_FIGURES,
     *MEMORY_FIGURES,
+    *UPSCALING_FIGURES,
     *GRAPH_FIGURES,
     *WATCHING_FIGURES,
     Figure("check", "1,000 nodes in a chain, checked", "ms", 15.0, measure_check),

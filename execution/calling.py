@@ -15,6 +15,7 @@ from execution.cache import Result
 from heddle.graph.errors import GraphError
 from heddle.graph.plain import plain, plain_text
 from heddle.graph.results import ExecutionBlocker, Expanded, Shown
+from heddle.graph.said import say
 from heddle.graph.spec import NodeSpec, OutputSpec
 from heddle.graph.workflow import is_link
 
@@ -70,7 +71,12 @@ def checked_answer(spec: NodeSpec, node_id: str, answer: Any) -> Answer:
         answer = values if not isinstance(answer, (Shown, Expanded)) else answer
     if spec.outputs and not values and not spec.is_output and not isinstance(answer, Shown):
         raise GraphError(
-            f"node {node_id} ({spec.id}): returned nothing; {len(spec.outputs)} values are wanted, one for each output",
+            say(
+                "node {node} ({type}): returned nothing; {count} values are wanted, one for each output",
+                node=node_id,
+                type=spec.id,
+                count=len(spec.outputs),
+            ),
             node_id=node_id,
             class_type=spec.id,
         )
@@ -107,8 +113,13 @@ def merge(spec: NodeSpec, node_id: str, answers: Sequence[Answer], resolve: Reso
                 slot.append(value)
             elif value is None and place < len(values):
                 raise GraphError(
-                    f"node {node_id} ({spec.id}): returned None for {declared.name}, which is declared as a list; "
-                    "an empty list says that there is nothing",
+                    say(
+                        "node {node} ({type}): returned None for {output}, which is declared as a list; "
+                        "an empty list says that there is nothing",
+                        node=node_id,
+                        type=spec.id,
+                        output=declared.name,
+                    ),
                     node_id=node_id,
                     class_type=spec.id,
                 )
@@ -165,7 +176,14 @@ def _join_shown(shown: dict[str, list[Any]], more: Mapping[str, Any], place: str
         try:
             each = plain(value)
         except (ValueError, RecursionError, TypeError) as error:
-            raise GraphError(f"{place}: what it shows as {name!r} cannot be sent to anybody ({error})") from error
+            raise GraphError(
+                say(
+                    "{place}: what it shows as {name!r} cannot be sent to anybody ({why})",
+                    place=place,
+                    name=name,
+                    why=error,
+                )
+            ) from error
         name = plain_text(name)
         joined[name] = [*joined.get(name, ()), *(each if isinstance(each, list) else [each])]
     return joined

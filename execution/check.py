@@ -19,6 +19,7 @@ from execution.plan import Link, Plan, PlannedNode, in_order
 from heddle.graph.dynamic import resolve
 from heddle.graph.errors import GraphError
 from heddle.graph.quoting import short
+from heddle.graph.said import say
 from heddle.graph.spec import ANY_LINK, MATCH_TYPE, InputSpec, NodeSpec, types_match
 from heddle.graph.workflow import is_kept, is_link, refuse_unreadable, title_of
 
@@ -70,9 +71,9 @@ def check_prompt(
         report.plan = in_order(checker.planned, good)
     else:
         lacking = all_missing(records, {}, checker.missing_files)
-        more = f": {lacking.message}" if lacking else ""
+        more = say(": {lacking}", lacking=lacking.message) if lacking else ""
         report.error = GraphError(
-            f"each output needs a node that has an error; mend what is said of these nodes{more}",
+            say("each output needs a node that has an error; mend what is said of these nodes{more}", more=more),
             kind="prompt_outputs_failed_validation",
         )
     return report
@@ -81,21 +82,31 @@ def check_prompt(
 def _read_records(prompt: Any) -> dict[str, Mapping[str, Any]]:
     if not isinstance(prompt, Mapping) or not prompt:
         raise GraphError(
-            f"the graph is {short(prompt)}; wanted an object of node id -> {{class_type, inputs}}",
+            say("the graph is {found}; wanted an object of node id -> {{class_type, inputs}}", found=short(prompt)),
             kind="invalid_prompt",
         )
     records: dict[str, Mapping[str, Any]] = {}
     for key, record in prompt.items():
         if not isinstance(key, (str, int)) or isinstance(key, bool):
-            raise GraphError(f"a node has the id {short(key)}; wanted a text or a number", kind="invalid_prompt")
+            raise GraphError(
+                say("a node has the id {id}; wanted a text or a number", id=short(key)), kind="invalid_prompt"
+            )
         node_id = key if isinstance(key, str) else short(key)
         if len(node_id) > MOST_ID_CHARS:
             raise GraphError(
-                f"a node's id has {len(node_id)} letters; wanted {MOST_ID_CHARS} or fewer", kind="invalid_prompt"
+                say(
+                    "a node's id has {count} letters; wanted {most_id_chars} or fewer",
+                    count=len(node_id),
+                    most_id_chars=MOST_ID_CHARS,
+                ),
+                kind="invalid_prompt",
             )
         if node_id in records:
             raise GraphError(
-                f"node {node_id}: two nodes have this id, once as a text and once as a number; give one another id",
+                say(
+                    "node {node}: two nodes have this id, once as a text and once as a number; give one another id",
+                    node=node_id,
+                ),
                 node_id=node_id,
                 kind="invalid_prompt",
             )
@@ -113,11 +124,13 @@ def _choose_outputs(checker: _Checker, targets: Collection[str] | None) -> list[
         wanted, known = dict.fromkeys(map(str, targets)), set(outputs)
         for each in wanted:
             if each not in known:
-                raise GraphError(f"node {each} was asked for, but it is no output node of this graph", node_id=each)
+                raise GraphError(
+                    say("node {each} was asked for, but it is no output node of this graph", each=each), node_id=each
+                )
         outputs = [each for each in outputs if each in wanted]
     if not outputs:
         raise GraphError(
-            "no node of this graph saves or shows anything; add a Save Image or Preview Image node",
+            say("no node of this graph saves or shows anything; add a Save Image or Preview Image node"),
             kind="prompt_no_outputs",
         )
     return outputs
@@ -238,11 +251,13 @@ class _Checker:
         self._closing.add(closing)
         class_type = self.records[closing]["class_type"]
         names = " -> ".join([*circle, closing] if len(circle) < NAMED_IN_CIRCLE else [*circle, "...", closing])
-        words = f"its inputs depend on its own output ({names} back to front); take one of these links away"
+        words = say(
+            "its inputs depend on its own output ({names} back to front); take one of these links away", names=names
+        )
         self._blame(
             closing,
             GraphError(
-                f"node {closing} ({class_type}): {words}",
+                say("node {closing} ({type}): {words}", closing=closing, type=class_type, words=words),
                 node_id=closing,
                 class_type=class_type,
                 kind="dependency_cycle",
@@ -279,8 +294,14 @@ class _Checker:
             kind, place = file.get("directory", ""), f"node {node_id}{about(record)}"
             if not kind or self._values.files.has_anywhere(kind, file["name"]):
                 continue
-            source = f"; it comes from {file['url']}" if "url" in file else ""
-            words = f"{place}: there is no file {short(file['name'])} of the kind {kind!r}; put it there{source}"
+            source = say("; it comes from {url}", url=file["url"]) if "url" in file else ""
+            words = say(
+                "{place}: there is no file {name} of the kind {kind!r}; put it there{source}",
+                place=place,
+                name=short(file["name"]),
+                kind=kind,
+                source=source,
+            )
             facts = place_of(record) | {"missing_file": {"kind": kind, "near": [], **file}}
             class_type = carried(record.get("class_type"))
             error = GraphError(
@@ -297,7 +318,8 @@ class _Checker:
             record = self.records[node_id]
             source = source_of(record, error.found)
             facts = place_of(record) | {"missing_file": {"name": carried(error.found), **error.file, **source}}
-            words += f"; it comes from {source['url']}" if "url" in source else ""
+            if "url" in source:
+                words = say("{words}; it comes from {url}", words=words, url=source["url"])
         self._blame_input(node_id, spec, wanted, error.kind, error.found, words, **facts)
         if error.file is not None:
             self.missing_files.append(self.problems[node_id].errors[-1])
@@ -323,7 +345,7 @@ class _Checker:
             glances = [(each, *glance(each)) for each in resolved.inputs.values()]
             for crowded, count in resolved.crowded:
                 most = crowded.options["template"]["max"]
-                words = f"found {count} elements, wanted {most} or less"
+                words = say("found {count} elements, wanted {most} or less", count=count, most=most)
                 self._blame_input(node_id, spec, crowded, "value_bigger_than_max", count, words)
         for wanted, own, low, high in glances:
             name = wanted.name
@@ -333,8 +355,8 @@ class _Checker:
                 continue
             if value is _ABSENT:
                 if wanted.section == "required":
-                    step = "give it a value" if wanted.is_widget else "connect it"
-                    words = f"nothing given, wanted {wanted.type}; {step}"
+                    step = say("give it a value") if wanted.is_widget else say("connect it")
+                    words = say("nothing given, wanted {type}; {step}", type=wanted.type, step=step)
                     self._blame_input(node_id, spec, wanted, "required_input_missing", None, words)
                 continue
             try:
@@ -360,16 +382,22 @@ class _Checker:
             source = short(source)
         if type(output) is not int:
             if not float(output).is_integer():  # NaN and the infinities are floats, too
-                words = f"found {short(value)}, wanted a link: node id and whole number of the output"
+                words = say("found {found}, wanted a link: node id and whole number of the output", found=short(value))
                 raise Unfit("bad_linked_input", value, words)
             output = int(output)
         record = self.records.get(source)
         if record is None:
-            raise Unfit("bad_linked_input", value, f"linked to node {source[:80]}, which is not in the graph")
+            raise Unfit(
+                "bad_linked_input", value, say("linked to node {source}, which is not in the graph", source=source[:80])
+            )
         feeding = self.kind(record["class_type"]).spec
         if feeding.output(output) is None:
-            words = (
-                f"linked to output {short(output)} of node {source} ({feeding.id}), which has {len(feeding.outputs)}"
+            words = say(
+                "linked to output {output} of node {source} ({type}), which has {count}",
+                output=short(output),
+                source=source,
+                type=feeding.id,
+                count=len(feeding.outputs),
             )
             raise Unfit("bad_linked_input", value, words)
         return Link(source, output)
@@ -406,7 +434,13 @@ class _Checker:
 
     def _blame_link(self, node: PlannedNode, name: str, link: Link, given: str, wanted: str) -> None:
         spec = self.planned[link.source].spec
-        words = f"gets {given} from node {link.source} ({spec.id}), wanted {wanted}"
+        words = say(
+            "gets {given} from node {source} ({type}), wanted {wanted}",
+            given=given,
+            source=link.source,
+            type=spec.id,
+            wanted=wanted,
+        )
         found = [link.source, link.output]
         wanted_input = node.input(name)
         assert wanted_input is not None
@@ -435,5 +469,5 @@ class _Checker:
             found = node.values.get(checked.name)
             self._blame_input(node.id, node.spec, checked, kind, found, refusal)
         else:
-            words = f"node {node.id} ({node.spec.id}): {refusal}"
+            words = say("node {node} ({type}): {refusal}", node=node.id, type=node.spec.id, refusal=refusal)
             self._blame(node.id, GraphError(words, node_id=node.id, class_type=node.spec.id, kind=kind))

@@ -25,6 +25,7 @@ from execution.saved.virtual import Role, roles_beside
 from execution.saved.widgets import NO_VALUE, Setting, further_values, values_of_unknown, widget_values
 from heddle.graph.errors import GraphError
 from heddle.graph.quoting import short
+from heddle.graph.said import say
 from heddle.graph.spec import NodeSpec
 from heddle.graph.workflow import Prompt, form_of, is_instance, is_link, refuse_unreadable
 
@@ -77,7 +78,7 @@ def convert(
             refuse_unreadable(str(node_id), node)
         prompt = {str(node_id): dict(node) for node_id, node in document.items()}
         return Converted(prompt, missing=all_missing(prompt, missing_types(prompt, nodes)))
-    root = read_graph(document, "the workflow")
+    root = read_graph(document, say("the workflow"))
     add_unseen_links(root, document)
     definitions = Definitions(document, nodes)
     definitions.hold(root)
@@ -176,8 +177,13 @@ class _Writer:
                 kind, title = prompt[node_id]["class_type"], prompt[node_id]["_meta"]["title"]
                 del prompt[node_id]
                 self.result.notes.append(
-                    f"node {node_id}{'' if title == kind else f' ({short(title)})'}: there is no node type "
-                    f"{short(kind)}; it is joined to nothing that runs, so it was left out"
+                    say(
+                        "node {node}{title}: there is no node type {kind}; it is joined to nothing that runs, "
+                        "so it was left out",
+                        node=node_id,
+                        title="" if title == kind else f" ({short(title)})",
+                        kind=short(kind),
+                    )
                 )
 
     def _follow_links(

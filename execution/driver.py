@@ -57,6 +57,7 @@ from heddle.graph.dynamic_prompt import DynamicPrompt
 from heddle.graph.errors import Cancelled, GraphError
 from heddle.graph.results import ExecutionBlocker, Expanded
 from heddle.graph.running import call_of
+from heddle.graph.said import say
 from heddle.graph.spec import Calls
 
 log = logging.getLogger("heddle.execution")
@@ -262,7 +263,9 @@ class _JobRun:
         for node_id in self.results.throw_away(memory, watch.memory_of, but=node.id):
             self.inputs.forget_seals(node_id)
             self.spoiled.append(node_id)
-        words = f"changed what it was given ({', '.join(names)}); from now on it works on a copy of that"
+        words = say(
+            "changed what it was given ({names}); from now on it works on a copy of that", names=", ".join(names)
+        )
         self.emit(NodeNote(node.id, words))
 
     def _blocked(self, run: NodeRun, blocker: ExecutionBlocker) -> ExecutionBlocker:
@@ -363,8 +366,14 @@ class _JobRun:
 
     def _tell_stuck(self, node_id: str) -> None:
         node = self.nodes[node_id]
-        words = "the graph in its place waits for the node itself; what it returns must not depend on its own outputs"
-        error = GraphError(f"node {node_id} ({node.spec.id}): {words}", node_id=node_id, kind="dependency_cycle")
+        words = say(
+            "the graph in its place waits for the node itself; what it returns must not depend on its own outputs"
+        )
+        error = GraphError(
+            say("node {node} ({type}): {words}", node=node_id, type=node.spec.id, words=words),
+            node_id=node_id,
+            kind="dependency_cycle",
+        )
         self.replaced.pop(node_id, None)
         self.emit(failure_of(node, error, {}))
         self.results.explain(node, "failed", 0.0)

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
+from heddle.graph.said import said_in
+
 JobStatus = Literal["success", "partial", "error", "interrupted"]
 
 
@@ -84,6 +86,9 @@ class NodeNote(Event):
     kind: ClassVar[str] = "node_note"
     node_id: str = ""
     text: str = ""
+
+    def as_message(self) -> dict[str, Any]:
+        return {**super().as_message(), **said_in(self.text)}
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from heddle.graph.dynamic_prompt import DynamicPrompt
 from heddle.graph.errors import GraphError
 from heddle.graph.quoting import short
 from heddle.graph.results import Expanded
+from heddle.graph.said import say
 from heddle.graph.spec import NodeSpec
 from heddle.graph.workflow import is_kept, is_link, refuse_unreadable, title_of
 
@@ -46,11 +47,20 @@ def plan_expansion(
     for answer in answers:
         if isinstance(answer, Expanded):
             if not isinstance(answer.graph, Mapping):
-                raise _problem(parent_id, f"found {short(answer.graph)}, wanted an object of node id -> record")
+                raise _problem(
+                    parent_id, say("found {found}, wanted an object of node id -> record", found=short(answer.graph))
+                )
             for node_id, record in answer.graph.items():
                 node_id = str(node_id)
                 if taken.setdefault(node_id, record) is not record and not _is_same(taken[node_id], record):
-                    raise _problem(parent_id, f"two calls gave different nodes the id {node_id}; {_USE_BUILDER}")
+                    raise _problem(
+                        parent_id,
+                        say(
+                            "two calls gave different nodes the id {node}; {use_builder}",
+                            node=node_id,
+                            use_builder=_USE_BUILDER,
+                        ),
+                    )
                 _take_in(parent_id, node_id, record, nodes, graph)
                 waiting.append(node_id)
                 spec = known_types.get(record["class_type"])
@@ -64,21 +74,22 @@ def plan_expansion(
         if node_id in new or (node_id in nodes and node_id not in fresh):
             continue
         if not graph.has_node(node_id):
-            raise _problem(parent_id, f"a link leads to node {node_id}, which is in no graph")
+            raise _problem(parent_id, say("a link leads to node {node}, which is in no graph", node=node_id))
         new[node_id] = _read_node(parent_id, node_id, graph, known_types)
         waiting += new[node_id].sources
     inner = ((link.source, link.output) for node in new.values() for link in (*node.links.values(), *node.raw.values()))
     for source, output in (*links_in(answers), *inner):
         spec = (new.get(source) or nodes[source]).spec
         if spec.output(output) is None:
-            raise _problem(parent_id, f"a link leads to output {output} of node {source} ({spec.id}), which has "
-                           f"{len(spec.outputs)}")  # fmt: skip
+            words = "a link leads to output {output} of node {source} ({type}), which has {count}"
+            count = len(spec.outputs)
+            raise _problem(parent_id, say(words, output=output, source=source, type=spec.id, count=count))
     together = {node_id: new[node_id] for node_id in reversed(new)}
     ordered = in_order(together, together)
     return Expansion(ordered.nodes, tuple(targets))
 
 
-_USE_BUILDER = "a GraphBuilder gives each graph ids of its own"
+_USE_BUILDER = say("a GraphBuilder gives each graph ids of its own")
 
 
 def _is_same(record: Any, other: Any) -> bool:
@@ -91,9 +102,11 @@ def _is_same(record: Any, other: Any) -> bool:
 def _take_in(parent_id: str, node_id: str, record: Any, nodes: Mapping[str, PlannedNode], graph: DynamicPrompt) -> None:
     refuse_unreadable(node_id, record)
     if not isinstance(record.get("class_type"), str):
-        raise _problem(parent_id, f"its node {node_id} has no class_type")
+        raise _problem(parent_id, say("its node {node} has no class_type", node=node_id))
     if graph.has_node(node_id) and graph.get_parent_node_id(node_id) != parent_id:
-        raise _problem(parent_id, f"its node id {node_id} is taken; {_USE_BUILDER}")
+        raise _problem(
+            parent_id, say("its node id {node} is taken; {use_builder}", node=node_id, use_builder=_USE_BUILDER)
+        )
     display = str(record.get("override_display_id") or parent_id)
     graph.add_ephemeral_node(node_id, record, parent_id, display)
 
@@ -102,7 +115,10 @@ def _read_node(parent_id: str, node_id: str, graph: DynamicPrompt, known_types: 
     record = graph.get_node(node_id)
     spec = known_types.get(record["class_type"])
     if spec is None:
-        raise _problem(parent_id, f"its node {node_id} is of the type {record['class_type']!r}, which is not here")
+        raise _problem(
+            parent_id,
+            say("its node {node} is of the type {type!r}, which is not here", node=node_id, type=record["class_type"]),
+        )
     values: dict[str, Any] = {}
     links: dict[str, Link] = {}
     raw: dict[str, Link] = {}
@@ -121,4 +137,7 @@ def _read_node(parent_id: str, node_id: str, graph: DynamicPrompt, known_types: 
 
 
 def _problem(parent_id: str, words: str) -> GraphError:
-    return GraphError(f"node {parent_id}: the graph that it put in its place cannot run: {words}", node_id=parent_id)
+    return GraphError(
+        say("node {node}: the graph that it put in its place cannot run: {words}", node=parent_id, words=words),
+        node_id=parent_id,
+    )

@@ -12,6 +12,7 @@ from execution.protection import Seals
 from heddle.graph.dynamic_prompt import DynamicPrompt
 from heddle.graph.errors import GraphError
 from heddle.graph.results import ExecutionBlocker
+from heddle.graph.said import say
 from heddle.graph.spec import FILLED
 
 
@@ -94,8 +95,13 @@ class JobInputs:
         if outputs and outputs[0] and all(isinstance(each, ExecutionBlocker) for each in outputs[0]):
             return outputs[0]
         raise GraphError(
-            f"node {link.source}: gave {len(outputs)} outputs, but number {link.output} is linked, counted from 0; "
-            "let it give more or take the link away",
+            say(
+                "node {source}: gave {count} outputs, but number {output} is linked, counted from 0; let "
+                "it give more or take the link away",
+                source=link.source,
+                count=len(outputs),
+                output=link.output,
+            ),
             node_id=link.source,
         )
 

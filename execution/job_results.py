@@ -18,6 +18,7 @@ from execution.plan import PlannedNode
 from heddle.graph.dynamic_prompt import DynamicPrompt
 from heddle.graph.errors import Cancelled, HeddleError
 from heddle.graph.running import call_of
+from heddle.graph.said import say
 
 _FROM_MEMORY: dict[str, Any] = {"how": "memory"}
 
@@ -77,7 +78,7 @@ class JobResults:
             except BaseException as error:  # a pack's own code
                 self._job.let_through(error)
                 self._told[node.id] = unique_token()
-                words = f"whether it has changed cannot be told ({in_words(error)}), so it runs"
+                words = say("whether it has changed cannot be told ({why}), so it runs", why=in_words(error))
                 self._emit(NodeNote(node.id, words))
 
     def look_up(self, nodes: Iterable[str]) -> dict[str, None]:

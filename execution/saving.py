@@ -42,7 +42,7 @@ def to_workflow(prompt: Any, nodes: Mapping[str, NodeSpec]) -> Saved:
     Raises: GraphError, if it is no graph in the API form.
     """
     if form_of(prompt) != "api":
-        raise GraphError(say("saved-already", "this workflow has the saved form already"))
+        raise GraphError(say("this workflow has the saved form already"))
     return _Writer(prompt, nodes).write()
 
 
@@ -54,7 +54,11 @@ class _Writer:
             refuse_unreadable(str(node_id), node)
             if not isinstance(node["class_type"], str):
                 raise GraphError(
-                    f"node {node_id}: class_type is {short(node['class_type'])}, wanted the name of a node type",
+                    say(
+                        "node {node}: class_type is {found}, wanted the name of a node type",
+                        node=node_id,
+                        found=short(node["class_type"]),
+                    ),
                     node_id=str(node_id),
                     kind="invalid_prompt",
                 )
@@ -141,7 +145,6 @@ class _Writer:
             else:
                 self._notes.append(
                     say(
-                        "link-gone",
                         "node {node}, {input}: it was linked to output {output} of node {source}, which is not there; "
                         "link it anew",
                         node=node_id,

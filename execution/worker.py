@@ -202,7 +202,7 @@ def serve_connection(
         try:
             outbox.put({"type": "hello", "pid": os.getpid(), **describe(), **worker.packs.hello()})
             if printed is not None:
-                printed.listen(lambda line: outbox.put({"type": "printed", "text": line}))
+                printed.listen(lambda line, **said: outbox.put({"type": "printed", "text": line, **said}))
             asides.tell_all()
             ready()
             outbox.put({"type": "ready"})

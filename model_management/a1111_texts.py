@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from heddle.graph.errors import GraphError
+from heddle.graph.said import say
 from heddle.networks.clip_text import EncodedText
 from heddle.numerics.emphasis import EMPHASES
 from heddle.prompts.a1111.chunks import BACKTRACK, EmbeddingNames, chunk_prompt
@@ -68,8 +69,11 @@ def encode_a1111(
     if calls:
         shown = ", ".join(f"<{call.kind}:{':'.join(call.items)}>" for call in calls)
         raise GraphError(
-            f"text: it calls {shown}, which no text encoder can load; put Load LoRA of Prompt (A1111) before, and take "
-            "the model, the clip and the text from there",
+            say(
+                "text: it calls {shown}, which no text encoder can load; put Load LoRA of Prompt (A1111) "
+                "before, and take the model, the clip and the text from there",
+                shown=shown,
+            ),
             input_name="text",
             found=shown,
             wanted="a text without such calls",
@@ -105,9 +109,12 @@ class _Encoder:
     ) -> None:
         others = [each.part.name for each in clip.encoders if each.part.row is not None]
         if others or not clip.encoders:
-            found = ", ".join(others) or "none"
+            found = ", ".join(others) or say("none")
             raise GraphError(
-                f"clip: A1111's grammar is read for encoders of CLIP, found {found}; use CLIP Text Encode (Prompt)",
+                say(
+                    "clip: A1111's grammar is read for encoders of CLIP, found {found}; use CLIP Text Encode (Prompt)",
+                    found=found,
+                ),
                 input_name="clip",
                 found=found,
                 wanted="encoders of CLIP",
@@ -137,8 +144,13 @@ class _Encoder:
         longest = max(map(len, chunks.values()))
         if longest > MAX_CHUNKS:
             raise GraphError(
-                f"text: {len(text):,} characters make {longest} chunks of 75 tokens, but {MAX_CHUNKS} is the most that "
-                "is encoded; shorten the text",
+                say(
+                    "text: {count:,} characters make {longest} chunks of 75 tokens, but {max_chunks} is "
+                    "the most that is encoded; shorten the text",
+                    count=len(text),
+                    longest=longest,
+                    max_chunks=MAX_CHUNKS,
+                ),
                 input_name="text",
                 found=longest,
                 wanted=MAX_CHUNKS,

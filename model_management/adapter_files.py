@@ -16,6 +16,7 @@ from heddle.adapters.layer_names import network_layers, text_layers
 from heddle.adapters.reading import read_changes
 from heddle.adapters.targets import Target, change_target
 from heddle.graph.errors import HeddleError, WeightsError
+from heddle.graph.said import say
 from model_management.family import describe_names
 from model_management.handles import Clip, Model
 from model_management.header import read_header
@@ -92,12 +93,19 @@ class MatchReport:
     unmatched: tuple[str, ...]
 
     def __str__(self) -> str:
-        whole = f"{self.file}: {self.matched} of {self.matched + len(self.unmatched)} keys match"
+        whole = say(
+            "{file}: {matched} of {count} keys match",
+            file=self.file,
+            matched=self.matched,
+            count=self.matched + len(self.unmatched),
+        )
         if not self.unmatched:
             return whole
         shown = ", ".join(self.unmatched[:MOST_SHOWN])
         more = len(self.unmatched) - MOST_SHOWN
-        return f"{whole}; not: {shown}{f' and {more} more' if more > 0 else ''}"
+        if more > 0:
+            return say("{whole}; not: {shown} and {more} more", whole=whole, shown=shown, more=more)
+        return say("{whole}; not: {shown}", whole=whole, shown=shown)
 
 
 class Adapted(NamedTuple):
@@ -115,7 +123,9 @@ def open_adapter(path: Path | str) -> AdapterFile:
     try:
         keys = sort_keys(header.tensors)
     except WeightsError as problem:
-        raise WeightsError(f"{header.path.name}: {problem.message}", file=header.path, key=problem.key) from problem
+        raise WeightsError(
+            say("{file}: {why}", file=header.path.name, why=problem.message), file=header.path, key=problem.key
+        ) from problem
     return AdapterFile(header, keys)
 
 
@@ -146,8 +156,12 @@ def report_match(file: AdapterFile, used: Collection[str]) -> MatchReport:
     name = file.header.path.name
     if not used:
         raise WeightsError(
-            f"{name} fits nothing of this model: it holds {describe_names(file.header)}; choose an adapter that was "
-            "made for the model's family",
+            say(
+                "{name} fits nothing of this model: it holds {found}; choose an adapter that was made "
+                "for the model's family",
+                name=name,
+                found=describe_names(file.header),
+            ),
             file=file.header.path,
         )
     return MatchReport(name, len(used), tuple(key for key in file.header.tensors if key not in used))
@@ -200,8 +214,14 @@ def _match(file: AdapterFile, layers: Mapping[str, Target], net: StoredNet, used
                 continue
             if any(part.target == other.target for other in parts.get(weight, ())):
                 raise WeightsError(
-                    f"{file.header.path.name}: {layer} and {parts[weight][0].layer} both mean {weight}; the file was "
-                    "put together of two: use one of them",
+                    say(
+                        "{file}: {layer} and {other} both mean {weight}; the file was put together of "
+                        "two: use one of them",
+                        file=file.header.path.name,
+                        layer=layer,
+                        other=parts[weight][0].layer,
+                        weight=weight,
+                    ),
                     file=file.header.path,
                     key=layer,
                 )
@@ -233,9 +253,16 @@ def _try(part: Part, header: Header, net: StoredNet) -> None:
     except (HeddleError, RuntimeError, ValueError, IndexError) as problem:
         shapes = ", ".join(f"{word} {list(tensor.shape)}" for word, tensor in stored.items())
         raise WeightsError(
-            f"{header.path.name}: {part.layer} does not fit this model, whose {part.target.weight} has shape "
-            f"{list(weight.shape)}; the file has {shapes} ({problem}). Choose an adapter that was made for the model's "
-            "family",
+            say(
+                "{file}: {layer} does not fit this model, whose {weight} has shape {shape}; the file has "
+                "{shapes} ({why}). Choose an adapter that was made for the model's family",
+                file=header.path.name,
+                layer=part.layer,
+                weight=part.target.weight,
+                shape=list(weight.shape),
+                shapes=shapes,
+                why=problem,
+            ),
             file=header.path,
             key=part.layer,
         ) from problem

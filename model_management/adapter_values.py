@@ -10,6 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from heddle.graph.errors import GraphError
+from heddle.graph.said import say
 from heddle.media.whole_files import write_new
 from model_management.adapter_files import AdapterFile, open_adapter
 from model_management.saving import safetensors_pieces
@@ -22,10 +23,13 @@ def adapter_tensors(value: Any) -> dict[str, Tensor]:
     """What a LORA_MODEL wire carries. Raises: GraphError, if it is no table of tensors by their names."""
     tensors = dict(value) if isinstance(value, Mapping) else {}
     if not tensors or not all(isinstance(name, str) and isinstance(each, Tensor) for name, each in tensors.items()):
-        found = type(value).__name__ if tensors or not isinstance(value, Mapping) else "an empty table"
+        found = type(value).__name__ if tensors or not isinstance(value, Mapping) else say("an empty table")
         raise GraphError(
-            f"lora: {found} came, but a table of tensors by the names of an adapter file is wanted; connect a node "
-            "that trains a LoRA, or use LoraLoader for a file",
+            say(
+                "lora: {found} came, but a table of tensors by the names of an adapter file is "
+                "wanted; connect a node that trains a LoRA, or use LoraLoader for a file",
+                found=found,
+            ),
             input_name="lora",
             found=found,
             wanted="tensors by name",

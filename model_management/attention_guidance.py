@@ -9,6 +9,7 @@ from einops import rearrange
 from torch import Tensor
 
 from heddle.graph.errors import HeddleError
+from heddle.graph.said import say
 from heddle.networks.hooks import NO_HOOKS, AttentionPlace, BlockPlace, Hooks, RunAttention
 from heddle.samplers.conditions import Call, ChangeCall, SideGuesses
 from heddle.samplers.guiders import BeginChange, GuidanceChange
@@ -119,9 +120,11 @@ def positive_meets_negative() -> BeginChange:
         ) -> dict[str, Tensor]:
             if "negative" not in names:
                 raise HeddleError(
-                    "NAGuidance leads away from a negative in the positive's own call, but this guider has none there; "
-                    "use KSampler or CFG Guider, also with a cfg of 1, and leave out what runs the negative apart, "
-                    "such as SkipLayerGuidanceDiTSimple"
+                    say(
+                        "NAGuidance leads away from a negative in the positive's own call, but this "
+                        "guider has none there; use KSampler or CFG Guider, also with a cfg of 1, and "
+                        "leave out what runs the negative apart, such as SkipLayerGuidanceDiTSimple"
+                    )
                 )
             met: list[set[str]] = []
 
@@ -134,8 +137,11 @@ def positive_meets_negative() -> BeginChange:
                 "negative" in sides for sides in met
             ):
                 raise HeddleError(
-                    "NAGuidance needs positive and negative in one call of the network, but they do not fit into one: "
-                    "give both texts of one length, the same control nets, and leave out what runs one of them apart"
+                    say(
+                        "NAGuidance needs positive and negative in one call of the network, but they do "
+                        "not fit into one: give both texts of one length, the same control nets, and "
+                        "leave out what runs one of them apart"
+                    )
                 )
             return said
 

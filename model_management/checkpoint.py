@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from heddle.graph.errors import HeddleError, WeightsError
+from heddle.graph.said import say
 from heddle.networks.vae import Autoencoder
 from heddle.samplers.predictions import Epsilon, Velocity
 from model_management import diffusers_transformers, diffusers_unet, diffusers_vae
@@ -74,8 +75,12 @@ def open_checkpoint(
         averages = averages_of(part, header)
         if averages is None and with_averages:
             raise WeightsError(
-                f"{header.path.name} holds no averages of its weights (EMA): names that begin with "
-                f"{AVERAGES} are wanted; load it with CheckpointLoaderSimple",
+                say(
+                    "{file} holds no averages of its weights (EMA): names that begin with {averages} are "
+                    "wanted; load it with CheckpointLoaderSimple",
+                    file=header.path.name,
+                    averages=AVERAGES,
+                ),
                 file=header.path,
             )
         part = averages or part
@@ -168,8 +173,13 @@ def open_vae(path: Path | str) -> Vae:
             stored = stored_net("vae", header, NetPart(prefix, vae_config, Autoencoder))
             return Vae(stored, stored.config)
     raise WeightsError(
-        f"{header.path.name} holds no VAE known here: encoder.conv_in.weight and decoder.conv_in.weight are wanted, "
-        f"bare or behind first_stage_model. or vae., but found were {describe_names(header)}; choose another file",
+        say(
+            "{file} holds no VAE known here: encoder.conv_in.weight and decoder.conv_in.weight are "
+            "wanted, bare or behind first_stage_model. or vae., but found were {found}; choose another "
+            "file",
+            file=header.path.name,
+            found=describe_names(header),
+        ),
         file=header.path,
     )
 
@@ -185,8 +195,13 @@ def stored_net(role: str, header: Header, part: NetPart) -> StoredNet:
         raise
     except (HeddleError, ValueError, IndexError) as problem:
         raise WeightsError(
-            f"{header.path.name}: the sizes below {part.prefix or 'its names'} make no net: {problem}; "
-            "the file is damaged or of another kind: choose another",
+            say(
+                "{file}: the sizes below {place} make no net: {why}; the file is damaged or of another "
+                "kind: choose another",
+                file=header.path.name,
+                place=part.prefix or say("its names"),
+                why=problem,
+            ),
             file=header.path,
         ) from problem
     stored = StoredNet(role, header, part, config)

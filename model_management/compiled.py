@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from heddle.graph.errors import GraphError
+from heddle.graph.said import say
 
 #: How often code may be made for one structure. Torch's own limit is reached by pictures of all parities.
 MOST_TIMES = 32
@@ -61,8 +62,13 @@ class CompiledCalls:
                 return run(net, args, kwargs)
             except TorchDynamoException as problem:
                 raise GraphError(
-                    f"the network cannot be compiled by {self._name} here ({_in_short(problem)}); it needs a C++ "
-                    "compiler, and Triton on a graphics card; leave TorchCompileModel out, or install them"
+                    say(
+                        "the network cannot be compiled by {backend} here ({why}); it needs a C++ "
+                        "compiler, and Triton on a graphics card; leave TorchCompileModel out, or "
+                        "install them",
+                        backend=self._name,
+                        why=_in_short(problem),
+                    )
                 ) from problem
 
 

@@ -18,6 +18,7 @@ from typing import Any
 from torch import Tensor
 
 from heddle.graph.errors import GraphError, ShapeError
+from heddle.graph.said import say
 from heddle.samplers.conditions import Area, Condition
 from heddle.samplers.fitting import fit_mask
 from model_management.family import RunFacts
@@ -39,18 +40,33 @@ def conditions_for(model: Model, conditioning: Sequence[Any], run: RunFacts, nam
     Raises: GraphError or ShapeError, if an entry is none.
     """
     facts = replace(run, side=name, config=model.config, header=model.stored.header)
-    return [_condition(model, entry, facts, f"{name}, entry {number}") for number, entry in enumerate(conditioning)]
+    return [
+        _condition(model, entry, facts, say("{side}, entry {number}", side=name, number=number))
+        for number, entry in enumerate(conditioning)
+    ]
 
 
 def _condition(model: Model, entry: Any, run: RunFacts, place: str) -> Condition:
     try:
         states, more = entry
     except (TypeError, ValueError):
-        raise GraphError(f"{place}: a text with its options is wanted, found {type(entry).__name__}") from None
+        raise GraphError(
+            say("{place}: a text with its options is wanted, found {found}", place=place, found=type(entry).__name__)
+        ) from None
     if states.ndim != 3:
-        raise ShapeError(f"{place}: shape {list(states.shape)}, wanted [B, T, D]", wanted="[B, T, D]", got=states.shape)
+        raise ShapeError(
+            say("{place}: shape {shape}, wanted [B, T, D]", place=place, shape=list(states.shape)),
+            wanted="[B, T, D]",
+            got=states.shape,
+        )
     if SHOWN in more and not model.family.shown_pictures:
-        run.note(f"{place}: the images of unCLIPConditioning have no effect, since {model.family.name} is shown none")
+        run.note(
+            say(
+                "{place}: the images of unCLIPConditioning have no effect, since {family} is shown none",
+                place=place,
+                family=model.family.name,
+            )
+        )
     height, width = run.shape[-2:]
     mask = more.get("mask")
     grid = None

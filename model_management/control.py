@@ -9,10 +9,21 @@ from typing import Any, TypeAlias
 from torch import Tensor
 
 from heddle.graph.errors import GraphError
+from heddle.graph.said import say
 from heddle.networks.residuals import Residuals
 from model_management.handles import Model, Vae
 from model_management.stored_net import StoredNet
 from model_management.weight_patches import WeightPatch
+
+#: What sizes of networks are called when a control net was made for others.
+SIZES = {
+    "width": say("width"),
+    "head_width": say("head width"),
+    "context_width": say("context width"),
+    "vector_width": say("vector width"),
+    "widths": say("widths"),
+    "blocks": say("blocks"),
+}
 
 
 @dataclass(frozen=True)
@@ -99,8 +110,13 @@ class ControlNet:
         """A copy that is told what its hint shows. Raises: GraphError, if the net does not know such hints."""
         if word not in self.kind.types:
             raise GraphError(
-                f"type: {self.name} knows no hints of the type {word}, only {', '.join(self.kind.types)}; choose one "
-                "of them, or auto to leave it to the net",
+                say(
+                    "type: {name} knows no hints of the type {word}, only {known}; choose one of them, "
+                    "or auto to leave it to the net",
+                    name=self.name,
+                    word=word,
+                    known=", ".join(self.kind.types),
+                ),
                 input_name="type",
                 found=word,
                 wanted=list(self.kind.types),
@@ -116,9 +132,18 @@ class ControlNet:
         if misfit is not None:
             what, found, wanted = misfit
             raise GraphError(
-                f"the control net {self.name} is made for {self.kind.made_for} ({what} {found}), but the model "
-                f"{model.stored.header.path.name} is of the family {model.family.name} ({what} {wanted}); "
-                "choose a control net of the model's family",
+                say(
+                    "the control net {name} is made for {made_for} ({what} {found}), but the model "
+                    "{model} is of the family {family} ({what} {wanted}); choose a control net of the "
+                    "model's family",
+                    name=self.name,
+                    made_for=self.kind.made_for,
+                    what=what,
+                    found=found,
+                    model=model.stored.header.path.name,
+                    family=model.family.name,
+                    wanted=wanted,
+                ),
                 found=found,
                 wanted=wanted,
             )
@@ -149,14 +174,20 @@ class Control:
     def __post_init__(self) -> None:
         if isinstance(self.net.kind.hint, LatentHint) and self.vae is None:
             raise GraphError(
-                f"{self.net.name} looks at the latent of its image, and there is no VAE to make it; apply it with "
-                "Apply ControlNet and connect the model's VAE to vae",
+                say(
+                    "{net} looks at the latent of its image, and there is no VAE to make it; apply it "
+                    "with Apply ControlNet and connect the model's VAE to vae",
+                    net=self.net.name,
+                ),
                 input_name="vae",
             )
         if self.net.kind.looks_at_mask and self.keep is None:
             raise GraphError(
-                f"{self.net.name} also looks at a mask of what is to be drawn; apply it with Apply ControlNet "
-                "Inpainting (AliMama)",
+                say(
+                    "{net} also looks at a mask of what is to be drawn; apply it with Apply ControlNet "
+                    "Inpainting (AliMama)",
+                    net=self.net.name,
+                ),
                 input_name="control_net",
             )
 

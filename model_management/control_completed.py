@@ -10,6 +10,7 @@ from functools import cached_property
 from torch import Tensor
 
 from heddle.graph.errors import WeightsError
+from heddle.graph.said import say
 from model_management.handles import Model
 from model_management.stored_net import StoredNet
 from model_management.stored_tensors import TensorEntry
@@ -145,8 +146,15 @@ def _of_another_model(
     net: StoredNet, name: str, found: tuple[int, ...], base: StoredNet, wanted: tuple[int, ...]
 ) -> WeightsError:
     return WeightsError(
-        f"{net.header.path.name} goes with another kind of model: {name} has shape {list(found)}, but {list(wanted)} "
-        f"in {base.header.path.name}; choose a model of the family that the control net was made for",
+        say(
+            "{file} goes with another kind of model: {name} has shape {found}, but {wanted} in {base}; "
+            "choose a model of the family that the control net was made for",
+            file=net.header.path.name,
+            name=name,
+            found=list(found),
+            wanted=list(wanted),
+            base=base.header.path.name,
+        ),
         file=net.header.path,
         key=name,
     )

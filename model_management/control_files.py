@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from heddle.graph.errors import HeddleError, WeightsError
+from heddle.graph.said import say
 from model_management.adapter_files import MatchReport
 from model_management.control import ControlNet
 from model_management.control_transformers import is_flux_control, is_sd3_control, open_flux_control, open_sd3_control
@@ -24,15 +25,15 @@ from model_management.t2i_adapters import is_t2i_adapter, open_t2i_adapter
 
 #: What is met among control nets and is none, beside what is known everywhere (`known_layouts.py`).
 STRANGERS = (
-    ("a full checkpoint or a diffusion model", (has_prefix("model.diffusion_model."),)),
-    ("a style adapter, which says nothing of places", (has("style_embedding", "proj"),)),
+    (say("a full checkpoint or a diffusion model"), (has_prefix("model.diffusion_model."),)),
+    (say("a style adapter, which says nothing of places"), (has("style_embedding", "proj"),)),
     (
-        "a control net of Qwen-Image",
+        say("a control net of Qwen-Image"),
         (has("controlnet_blocks.0.weight", "transformer_blocks.0.img_mlp.net.0.proj.weight"),),
     ),
-    ("MistoLine's control net of FLUX.1", (has("controlnet_blocks.0.linear.weight"),)),
-    ("a control net of Stable Cascade", (has("backbone.0.0.weight"),)),
-    ("a control net of Hunyuan-DiT", (has("after_proj_list.18.bias"),)),
+    (say("MistoLine's control net of FLUX.1"), (has("controlnet_blocks.0.linear.weight"),)),
+    (say("a control net of Stable Cascade"), (has("backbone.0.0.weight"),)),
+    (say("a control net of Hunyuan-DiT"), (has("after_proj_list.18.bias"),)),
 )
 
 
@@ -50,16 +51,24 @@ def open_control_net(path: Path | str, model: Model | None = None) -> ControlNet
         raise
     except (HeddleError, ValueError, IndexError, ZeroDivisionError) as problem:
         raise WeightsError(
-            f"{header.path.name}: its sizes make no net: {problem}; the file is damaged or of another kind: "
-            "choose another",
+            say(
+                "{file}: its sizes make no net: {why}; the file is damaged or of another kind: choose another",
+                file=header.path.name,
+                why=problem,
+            ),
             file=header.path,
         ) from problem
     if net is None:
         title = _title(header)
-        looks = f"; it looks like {title}" if title else ""
+        looks = say("; it looks like {title}", title=title) if title else ""
         raise WeightsError(
-            f"{header.path.name} holds no control net known here{looks}: found were "
-            f"{describe_names(header)}; choose a control net or a T2I-Adapter",
+            say(
+                "{file} holds no control net known here{looks}: found were {found}; choose a control net "
+                "or a T2I-Adapter",
+                file=header.path.name,
+                looks=looks,
+                found=describe_names(header),
+            ),
             file=header.path,
         )
     return net

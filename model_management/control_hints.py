@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from heddle.graph.errors import GraphError
+from heddle.graph.said import say
 from heddle.numerics.resize import resize
 from heddle.samplers.conditions import Area
 from heddle.samplers.fitting import fit_batch
@@ -58,7 +59,12 @@ def _channels(control: Control, count: int) -> Tensor:
         return hint[:, :PLAIN_CHANNELS].mean(1, keepdim=True)
     if hint.shape[1] < count:
         raise GraphError(
-            f"the control net {control.net.name} wants an image of {count} channels, but this one has {hint.shape[1]}",
+            say(
+                "the control net {net} wants an image of {count} channels, but this one has {found}",
+                net=control.net.name,
+                count=count,
+                found=hint.shape[1],
+            ),
             found=hint.shape[1],
             wanted=count,
         )
@@ -70,8 +76,15 @@ def _at_size(hint: Tensor, px_per_cell: int, control: Control, shape: tuple[int,
     if hint.shape[-2:] == (height, width):
         return hint
     note(
-        f"the image for {control.net.name} is {hint.shape[-1]} x {hint.shape[-2]}, the picture {width} x {height}: "
-        "it is resized, and what is too much at two sides is cut"
+        say(
+            "the image for {net} is {found_width} x {found_height}, the picture {width} x {height}: "
+            "it is resized, and what is too much at two sides is cut",
+            net=control.net.name,
+            found_width=hint.shape[-1],
+            found_height=hint.shape[-2],
+            width=width,
+            height=height,
+        )
     )
     return resize(hint, width, height, "nearest-exact", "center")
 
@@ -83,8 +96,14 @@ def _latent(
     assert vae is not None
     if vae.latent_channels != space.channels:
         raise GraphError(
-            f"vae: its latents have {vae.latent_channels} channels, but the control net {control.net.name} looks at "
-            f"those of {control.net.kind.made_for}, with {space.channels}; connect the model's VAE",
+            say(
+                "vae: its latents have {channels} channels, but the control net {net} looks at those of "
+                "{made_for}, with {wanted}; connect the model's VAE",
+                channels=vae.latent_channels,
+                net=control.net.name,
+                made_for=control.net.kind.made_for,
+                wanted=space.channels,
+            ),
             input_name="vae",
             found=vae.latent_channels,
             wanted=space.channels,

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from heddle.graph.errors import GraphError
+from heddle.graph.said import say
 from heddle.networks.residuals import Residuals
 from heddle.samplers.conditions import Area, Call, Condition
 from heddle.samplers.fitting import fit_batch
@@ -28,7 +29,7 @@ AskControls: TypeAlias = Callable[[Tensor, Tensor, Call], Residuals | None]
 def no_controls(x: Tensor, timesteps: Tensor, call: Call) -> Residuals | None:
     """For runs without any. Raises: GraphError, if a condition asks for some all the same."""
     if call.control is not None:
-        raise GraphError("a control net is asked for that was not held for this run")
+        raise GraphError(say("a control net is asked for that was not held for this run"))
     return None
 
 
@@ -112,7 +113,10 @@ def _chain(control: Any) -> Iterator[Control]:
         return
     if not isinstance(control, Control):
         raise GraphError(
-            f"the conditioning carries a control of the type {type(control).__name__}, which is not known here; "
-            "apply control nets with Apply ControlNet"
+            say(
+                "the conditioning carries a control of the type {kind}, which is not known here; apply "
+                "control nets with Apply ControlNet",
+                kind=type(control).__name__,
+            )
         )
     yield from control.chain()

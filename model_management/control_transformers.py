@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from heddle.adapters.transformer_names import diffusers_targets
 from heddle.graph.errors import WeightsError
+from heddle.graph.said import say
 from heddle.networks.control_flux import FluxControlConfig, FluxControlNet
 from heddle.networks.control_mmdit import MmditControlConfig, MmditControlNet, PictureControlNet
 from heddle.networks.flux import SIDE, FluxConfig
@@ -22,7 +23,7 @@ from heddle.networks.mmdit import MmditConfig
 from heddle.networks.ops import Ops
 from heddle.networks.residuals import Residuals, spread, take_turns
 from model_management.checkpoint import stored_net
-from model_management.control import ControlKind, ControlNet, LatentHint, PixelHint
+from model_management.control import SIZES, ControlKind, ControlNet, LatentHint, PixelHint
 from model_management.control_completed import completed
 from model_management.control_unets import hint_layer
 from model_management.diffusers_transformers import flux_fused, layer_places, sd3_fused
@@ -118,8 +119,13 @@ def _latent_hint(header: Header, config: FluxControlConfig | MmditControlConfig)
     more = config.hint_channels - LATENT_CHANNELS
     if more not in (0, 1):
         raise WeightsError(
-            f"{header.path.name} looks at {config.hint_channels} channels, but {LATENT_CHANNELS} of a latent, or one "
-            "more for a mask, are known; choose another file",
+            say(
+                "{file} looks at {channels} channels, but {latent_channels} of a latent, or one more for "
+                "a mask, are known; choose another file",
+                file=header.path.name,
+                channels=config.hint_channels,
+                latent_channels=LATENT_CHANNELS,
+            ),
             file=header.path,
         )
     return LatentHint(has_mask=more == 1)
@@ -129,14 +135,14 @@ def _flux_misfit(config: FluxControlConfig, model: Model) -> tuple[str, object, 
     its = model.config
     # Networks that begin with FLUX.1's sizes and are told otherwise, such as Chroma, are no FluxConfig.
     if not isinstance(its, FluxConfig):
-        return ("network", FLUX, model.family.name)
+        return (say("network"), FLUX, model.family.name)
     return _sizes_misfit(config.net, its, ("width", "head_width", "context_width", "vector_width"))
 
 
 def _sd3_misfit(config: MmditControlConfig, model: Model) -> tuple[str, object, object] | None:
     its = model.config
     if not isinstance(its, MmditConfig):
-        return ("network", SD3, model.family.name)
+        return (say("network"), SD3, model.family.name)
     names = ("width", "vector_width") if config.net.context_width == 0 else ("width", "context_width", "vector_width")
     return _sizes_misfit(config.net, its, names)
 
@@ -145,7 +151,7 @@ def _sizes_misfit(mine: Any, its: Any, names: tuple[str, ...]) -> tuple[str, obj
     for name in names:
         found, wanted = getattr(mine, name), getattr(its, name)
         if found != wanted:
-            return (name.replace("_", " "), found, wanted)
+            return (SIZES[name], found, wanted)
     return None
 
 

@@ -10,12 +10,13 @@ from dataclasses import dataclass, replace
 from itertools import count, takewhile
 
 from heddle.graph.errors import WeightsError
+from heddle.graph.said import say
 from heddle.networks.control import ControlNet as ControlNetwork
 from heddle.networks.control import ControlNetConfig, px_per_cell
 from heddle.networks.control_union import UnionConfig, UnionControlNet
 from heddle.networks.unet import UNetConfig
 from model_management.checkpoint import stored_net
-from model_management.control import ControlKind, ControlNet, PixelHint
+from model_management.control import SIZES, ControlKind, ControlNet, PixelHint
 from model_management.control_completed import DifferenceNet, completed
 from model_management.diffusers_unet import names_in_diffusers
 from model_management.family import NetPart
@@ -46,7 +47,7 @@ UNETS = {
     (768, 0): "Stable Diffusion 1",
     (1024, 0): "Stable Diffusion 2",
     (2048, 2816): "Stable Diffusion XL",
-    (1280, 2560): "the refiner of Stable Diffusion XL",
+    (1280, 2560): say("the refiner of Stable Diffusion XL"),
 }
 
 
@@ -75,8 +76,11 @@ def open_unet_control(header: Header, prefix: str, model: Model | None) -> Contr
     if DIFFERENCE in header:
         if model is None:
             raise WeightsError(
-                f"{header.path.name} holds only what is to be added to a model's weights; "
-                "load it with Load ControlNet Model (diff), which takes that model",
+                say(
+                    "{file} holds only what is to be added to a model's weights; load it with Load "
+                    "ControlNet Model (diff), which takes that model",
+                    file=header.path.name,
+                ),
                 file=header.path,
             )
         stored = DifferenceNet(stored.role, stored.header, stored.part, stored.config, model.stored)
@@ -120,7 +124,7 @@ def open_low_rank_control(header: Header) -> ControlNet:
     context_width, vector_width = columns.get(".attn2.to_k"), columns.get("label_emb.0.0")
     sizes = LowRankSizes(channels, widths, context_width, vector_width)
     kind = ControlKind(
-        made_for=UNETS.get((context_width or 0, vector_width or 0), "a UNet of its own sizes"),
+        made_for=UNETS.get((context_width or 0, vector_width or 0), say("a UNet of its own sizes")),
         reads=("context", "vector"),
         misfit=_low_rank_misfit,
         hint=PixelHint(channels, px_per_cell(widths)),
@@ -135,7 +139,7 @@ def _low_rank_misfit(sizes: LowRankSizes, model: Model) -> tuple[str, object, ob
     for what in ("context_width", "vector_width"):
         found, wanted = getattr(sizes, what), getattr(model.config, what)
         if found not in (None, wanted):
-            return (what.replace("_", " "), found, wanted)
+            return (SIZES[what], found, wanted)
     return None
 
 
@@ -146,7 +150,7 @@ def _complete_low_rank(net: ControlNet, model: Model) -> ControlNet:
 def unet_kind(config: ControlNetConfig, types: dict[str, int]) -> ControlKind:
     widths = (config.unet.context_width, config.unet.vector_width)
     return ControlKind(
-        made_for=UNETS.get(widths, "a UNet of its own sizes"),
+        made_for=UNETS.get(widths, say("a UNet of its own sizes")),
         reads=("context", "vector"),
         misfit=unet_misfit,
         hint=PixelHint(config.hint_channels, config.px_per_cell),
@@ -160,14 +164,14 @@ def unet_misfit(config: ControlNetConfig, model: Model) -> tuple[str, object, ob
         return not_a_unet(model)
     for what in ("context_width", "vector_width", "widths", "blocks"):
         if getattr(mine, what) != getattr(its, what):
-            return (what.replace("_", " "), getattr(mine, what), getattr(its, what))
+            return (SIZES[what], getattr(mine, what), getattr(its, what))
     if mine.in_channels != model.latent.channels:
-        return ("latent channels", mine.in_channels, model.latent.channels)
+        return (say("latent channels"), mine.in_channels, model.latent.channels)
     return None
 
 
 def not_a_unet(model: Model) -> tuple[str, object, object]:
-    return ("network", "a UNet", "a transformer")
+    return (say("network"), say("a UNet"), say("a transformer"))
 
 
 def control_config(header: Header, prefix: str) -> ControlNetConfig:

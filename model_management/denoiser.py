@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import Module
 
 from heddle.graph.errors import ShapeError
+from heddle.graph.said import say
 from heddle.networks.hooks import NO_HOOKS, Hooks
 from heddle.numerics.attention import attending_by
 from heddle.numerics.once_per_tensor import OncePerTensor
@@ -68,24 +69,36 @@ def denoiser_for(
         if whole.shape[1] != config.in_channels:
             wanted = config.in_channels - (whole.shape[1] - own)
             raise ShapeError(
-                f"the latent has {own} channels, but {model.family.name} wants {wanted}; "
-                f"make it with {model.family.name}'s VAE",
+                say(
+                    "the latent has {own} channels, but {family} wants {wanted}; make it with {family}'s VAE",
+                    own=own,
+                    family=model.family.name,
+                    wanted=wanted,
+                ),
                 wanted=wanted,
                 got=own,
             )
         width = inputs["context"].shape[-1]
         if width != config.context_width:
             raise ShapeError(
-                f"the text is encoded {width} wide, but this model wants {config.context_width}; "
-                "encode it with the CLIP of the model's own checkpoint",
+                say(
+                    "the text is encoded {width} wide, but this model wants {wanted}; encode it with the "
+                    "CLIP of the model's own checkpoint",
+                    width=width,
+                    wanted=config.context_width,
+                ),
                 wanted=config.context_width,
                 got=width,
             )
         vector = inputs["vector"].shape[-1] if "vector" in inputs else 0
         if vector != config.vector_width:
             raise ShapeError(
-                f"the vector beside the text is {vector} wide, but this model wants {config.vector_width}; "
-                "encode the text with the CLIP of the model's own checkpoint",
+                say(
+                    "the vector beside the text is {vector} wide, but this model wants {wanted}; encode "
+                    "the text with the CLIP of the model's own checkpoint",
+                    vector=vector,
+                    wanted=config.vector_width,
+                ),
                 wanted=config.vector_width,
                 got=vector,
             )

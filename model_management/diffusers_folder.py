@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from heddle.graph.errors import WeightsError
+from heddle.graph.said import say
 from heddle.samplers.noise_schedules import FlowSchedule
 from heddle.samplers.predictions import Flow, Prediction, Velocity
 from model_management.checkpoint import OpenedCheckpoint, open_network, open_vae
@@ -70,8 +71,14 @@ def find_weights(folder: Path) -> Path:
             if (path := folder / f"{stem}{ending}").is_file():
                 return path
     raise WeightsError(
-        f"{folder} holds no weights: {_STEMS[0]}.safetensors or {_STEMS[1]}.safetensors is wanted, or the index of "
-        "such in several files; download the folder again, or choose the model's single-file checkpoint",
+        say(
+            "{folder} holds no weights: {first}.safetensors or {second}.safetensors is wanted, or the "
+            "index of such in several files; download the folder again, or choose the model's "
+            "single-file checkpoint",
+            folder=folder,
+            first=_STEMS[0],
+            second=_STEMS[1],
+        ),
         file=folder,
     )
 
@@ -84,6 +91,11 @@ def _scheduler(folder: Path) -> dict[str, Any]:
         content = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError, RecursionError) as problem:
         raise WeightsError(
-            f"{path} cannot be read: {problem}; it says what the network predicts: download it again", file=path
+            say(
+                "{path} cannot be read: {why}; it says what the network predicts: download it again",
+                path=path,
+                why=problem,
+            ),
+            file=path,
         ) from problem
     return content if isinstance(content, dict) else {}

@@ -12,6 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from heddle.graph.errors import FileProblem, WeightsError
+from heddle.graph.said import say
 from model_management.tensor_reading import read_torch_content
 
 
@@ -23,7 +24,9 @@ def read_embedding_file(path: Path) -> Any:
     try:
         return load_file(path) if path.suffix.lower() == ".safetensors" else read_torch_content(path)
     except WeightsError as problem:
-        raise FileProblem(f"embedding file {problem.message}", path=path) from problem
+        raise FileProblem(say("embedding file {why}", why=problem.message), path=path) from problem
     except (OSError, SafetensorError) as problem:
         reason = str(problem).strip().splitlines()[:1] or [type(problem).__name__]
-        raise FileProblem(f"embedding file {path.name} cannot be read: {reason[0]}", path=path) from problem
+        raise FileProblem(
+            say("embedding file {file} cannot be read: {why}", file=path.name, why=reason[0]), path=path
+        ) from problem

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from heddle.graph.errors import WeightsError
+from heddle.graph.said import all_of, say
 from heddle.networks.clip_text import EncodedText
 from heddle.networks.ops import Ops
 from heddle.numerics.latent_rgb import LatentColours
@@ -255,7 +256,7 @@ def recognise(header: Header, families: Sequence[Family]) -> tuple[Family, str]:
         apart = [each for each in fitting if prefix != each.network.prefix or not has_its_texts(header, each)]
         if apart:
             return _only(apart, header), prefix
-    _refuse(header, families, "checkpoint", "choose a checkpoint of one of them")
+    _refuse(header, families, say("checkpoint"), say("choose a checkpoint of one of them"))
 
 
 def has_its_texts(header: Header, family: Family) -> bool:
@@ -270,7 +271,7 @@ def recognise_network(header: Header, families: Sequence[Family]) -> tuple[Famil
     """
     for prefix, fitting in _networks(header, families):
         return _only(fitting, header), prefix
-    _refuse(header, families, "diffusion model", "choose a file that holds one")
+    _refuse(header, families, say("diffusion model"), say("choose a file that holds one"))
 
 
 def _networks(header: Header, families: Sequence[Family]) -> Iterator[tuple[str, list[Family]]]:
@@ -285,9 +286,12 @@ def _networks(header: Header, families: Sequence[Family]) -> Iterator[tuple[str,
 
 def _only(fitting: Sequence[Family], header: Header) -> Family:
     if len(fitting) > 1:
-        names = " and ".join(family.name for family in fitting)
+        names = all_of(family.name for family in fitting)
         raise WeightsError(
-            f"{header.path.name} fits the families {names}, which should exclude each other", file=header.path
+            say(
+                "{file} fits the families {names}, which should exclude each other", file=header.path.name, names=names
+            ),
+            file=header.path,
         )
     return fitting[0]
 
@@ -298,12 +302,25 @@ def _refuse(header: Header, families: Sequence[Family], wanted: str, next_step: 
     layout = _known_layout(header)
     if layout is not None:
         raise WeightsError(
-            f"{file} looks like {layout.title}, not like a {wanted} of a family that runs here ({known}); "
-            f"{layout.next_step or next_step}",
+            say(
+                "{file} looks like {title}, not like a {wanted} of a family that runs here ({known}); {next_step}",
+                file=file,
+                title=layout.title,
+                wanted=wanted,
+                known=known,
+                next_step=layout.next_step or next_step,
+            ),
             file=header.path,
         )
     raise WeightsError(
-        f"{file} is no {wanted} of a family that runs here ({known}): it holds {describe_names(header)}; {next_step}",
+        say(
+            "{file} is no {wanted} of a family that runs here ({known}): it holds {found}; {next_step}",
+            file=file,
+            wanted=wanted,
+            known=known,
+            found=describe_names(header),
+            next_step=next_step,
+        ),
         file=header.path,
     )
 
@@ -315,6 +332,6 @@ def _known_layout(header: Header) -> KnownLayout | None:
 def describe_names(header: Header, most: int = 4) -> str:
     """A few words on what a file holds, for messages: `1,131 tensors, such as a.b.weight, c.d.bias`."""
     keys: Iterable[str] = sorted(header.tensors)[:: max(1, len(header.tensors) // most)]
-    named = f"{len(header.tensors):,} tensors, such as {', '.join(list(keys)[:most])}"
+    named = say("{count:,} tensors, such as {names}", count=len(header.tensors), names=", ".join(list(keys)[:most]))
     layout = _known_layout(header)
-    return named if layout is None else f"{named}, and looks like {layout.title}"
+    return named if layout is None else say("{named}, and looks like {title}", named=named, title=layout.title)

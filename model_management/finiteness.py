@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from torch import Tensor
 
 from heddle.graph.errors import GraphError, WeightsError
+from heddle.graph.said import say
 from model_management.stored_net import StoredNet
 
 
@@ -18,8 +19,12 @@ def refuse_broken_weights(nets: Iterable[StoredNet]) -> None:
                 if not bool(read(name).float().isfinite().all()):
                     file, key = net.header.path, net.key_of(name)
                     raise WeightsError(
-                        f"{file.name}: {key} holds numbers that are not finite; the file is damaged or its training "
-                        "failed: download it again, or choose another",
+                        say(
+                            "{file}: {key} holds numbers that are not finite; the file is damaged or its "
+                            "training failed: download it again, or choose another",
+                            file=file.name,
+                            key=key,
+                        ),
                         file=file,
                         key=key,
                     )
@@ -35,6 +40,11 @@ def refuse_unless_encoded(given: Tensor, net: StoredNet, of: str) -> None:
     if not bool(given.isfinite().all()):
         refuse_broken_weights([net])
         raise GraphError(
-            f"{net.header.path.name} made numbers of {of} that are not finite, though its weights are; look at what "
-            "is put into it: an adapter, a textual inversion, or the input itself is broken or far too large"
+            say(
+                "{file} made numbers of {of} that are not finite, though its weights are; look at what "
+                "is put into it: an adapter, a textual inversion, or the input itself is broken or far "
+                "too large",
+                file=net.header.path.name,
+                of=of,
+            )
         )

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from heddle.graph.errors import FileProblem
+from heddle.graph.said import say
 from heddle.numerics.number_blocks import BLOCK_KINDS
 from heddle.prompts.gguf_file import GgufTensor, read_gguf
 from model_management.stored_tensors import BITS, Header, Stamp, TensorEntry, refuse
@@ -50,13 +51,13 @@ def read_gguf_header(stamp: Stamp) -> Header:
     try:
         content = read_gguf(stamp.path, lambda name: not name.startswith("tokenizer."))
     except FileProblem as problem:
-        refuse(stamp, f"damaged, or no GGUF file: {problem.__cause__}")
+        refuse(stamp, say("damaged, or no GGUF file: {why}", why=problem.__cause__))
     if not content.tensors:
-        refuse(stamp, "a GGUF file without a tensor", next_step="choose another")
+        refuse(stamp, say("a GGUF file without a tensor"), next_step=say("choose another"))
     tensors: dict[str, TensorEntry] = {}
     for tensor in content.tensors:
         if tensor.name in tensors:
-            refuse(stamp, f"damaged: its header names {tensor.name} twice", tensor.name)
+            refuse(stamp, say("damaged: its header names {name} twice", name=tensor.name), tensor.name)
         tensors[tensor.name] = _entry(stamp, tensor, content.entries)
     _check_places(stamp, tensors)
     if _OF_T5 in tensors:
@@ -73,15 +74,38 @@ def _entry(stamp: Stamp, tensor: GgufTensor, entries: Mapping[str, Any]) -> Tens
     elif kind in BITS:
         count, size = 1, BITS[kind] // 8
     else:
-        refuse(stamp, f"quantised as {kind} ({name}), which is not read here", name, "choose another quantisation")
+        refuse(
+            stamp,
+            say("quantised as {kind} ({name}), which is not read here", kind=kind, name=name),
+            name,
+            say("choose another quantisation"),
+        )
     numbers = math.prod(tensor.shape)
     if numbers % count or (tensor.shape and tensor.shape[-1] % count):
-        refuse(stamp, f"damaged: {name} has shape {list(tensor.shape)}, which {kind} cannot have", name)
+        refuse(
+            stamp,
+            say(
+                "damaged: {name} has shape {shape}, which {kind} cannot have",
+                name=name,
+                shape=list(tensor.shape),
+                kind=kind,
+            ),
+            name,
+        )
     shape = entries.get(f"{_OWN_SHAPE}{name}", tensor.shape)
     if not isinstance(shape, tuple | list) or any(type(dim) is not int or dim < 0 for dim in shape):
-        refuse(stamp, f"damaged: the shape that it says {name} has is none", name)
+        refuse(stamp, say("damaged: the shape that it says {name} has is none", name=name), name)
     if math.prod(shape) != numbers:
-        refuse(stamp, f"damaged: {name} has {numbers:,} numbers, which do not make {list(shape)}", name)
+        refuse(
+            stamp,
+            say(
+                "damaged: {name} has {numbers:,} numbers, which do not make {shape}",
+                name=name,
+                numbers=numbers,
+                shape=list(shape),
+            ),
+            name,
+        )
     return TensorEntry(kind, tuple(shape), tensor.begin, tensor.begin + numbers // count * size)
 
 
@@ -89,10 +113,25 @@ def _check_places(stamp: Stamp, tensors: Mapping[str, TensorEntry]) -> None:
     reached = 0
     for name, entry in sorted(tensors.items(), key=lambda item: (item[1].begin, item[1].end)):
         if entry.begin < reached:
-            refuse(stamp, f"damaged: {name} begins at byte {entry.begin:,} and overlaps the one before it", name)
+            refuse(
+                stamp,
+                say(
+                    "damaged: {name} begins at byte {begin:,} and overlaps the one before it",
+                    name=name,
+                    begin=entry.begin,
+                ),
+                name,
+            )
         reached = entry.end
     if reached > stamp.size_bytes:
-        refuse(stamp, f"cut short: it has {stamp.size_bytes:,} bytes, but its tensors end at {reached:,}")
+        refuse(
+            stamp,
+            say(
+                "cut short: it has {size:,} bytes, but its tensors end at {reached:,}",
+                size=stamp.size_bytes,
+                reached=reached,
+            ),
+        )
 
 
 def _t5_name(name: str, has_gate: bool) -> str:

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from heddle.graph.errors import WeightsError
+from heddle.graph.said import say
 from heddle.networks.clip_text import ClipTextConfig, unprojected
 from heddle.networks.gligen import FuserSizes, GligenConfig
 from heddle.networks.gligen import Gligen as GligenNet
@@ -65,8 +66,13 @@ def open_gligen(path: Path | str) -> Gligen:
     names = _fuser_names(header, prefix or "")
     if prefix is None or not names:
         raise WeightsError(
-            f"{header.path.name} holds no GLIGEN model for texts in boxes: {NULL} and ...fuser.linear.weight are "
-            f"wanted, but found were {describe_names(header)}; choose another file",
+            say(
+                "{file} holds no GLIGEN model for texts in boxes: {null} and ...fuser.linear.weight are "
+                "wanted, but found were {found}; choose another file",
+                file=header.path.name,
+                null=NULL,
+                found=describe_names(header),
+            ),
             file=header.path,
         )
     part = NetPart(

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from heddle.graph.errors import GraphError
+from heddle.graph.said import say
 from heddle.networks.gligen import Gligen as GligenNet
 from heddle.networks.hooks import NO_HOOKS, AttentionPlace, Hooks, place_named
 from heddle.samplers.conditions import Area, Call, Condition
@@ -71,14 +72,22 @@ def hold_boxes(
 def _read(value: Any) -> tuple[Gligen, Sequence[Any]]:
     if not (isinstance(value, tuple) and len(value) == 3 and value[0] == KIND and isinstance(value[1], Gligen)):
         raise GraphError(
-            f"the conditioning carries texts in boxes of the type {type(value).__name__}, which are not known here; "
-            "put them in with GLIGENTextBoxApply"
+            say(
+                "the conditioning carries texts in boxes of the type {kind}, which are not known here; "
+                "put them in with GLIGENTextBoxApply",
+                kind=type(value).__name__,
+            )
         )
     _kind, gligen, boxes = value
     if len(boxes) > MOST_BOXES:
         raise GraphError(
-            f"the conditioning has {len(boxes)} texts in boxes, but {MOST_BOXES} is the most that {gligen.name} reads; "
-            "take some out",
+            say(
+                "the conditioning has {count} texts in boxes, but {most_boxes} is the most that {gligen} "
+                "reads; take some out",
+                count=len(boxes),
+                most_boxes=MOST_BOXES,
+                gligen=gligen.name,
+            ),
             found=len(boxes),
             wanted=MOST_BOXES,
         )
@@ -94,9 +103,15 @@ def check_fits(gligen: Gligen, model: Model) -> None:
             found[place_named(name.removesuffix(".to_q.weight"))] = shape[0]
     if found != wanted:
         raise GraphError(
-            f"the GLIGEN model {gligen.name} is made for networks with {_described(wanted)}, but the model "
-            f"({model.family.name}, {model.stored.header.path.name}) has {_described(found)}; "
-            "choose a GLIGEN model of its family",
+            say(
+                "the GLIGEN model {gligen} is made for networks with {wanted}, but the model ({family}, "
+                "{model}) has {found}; choose a GLIGEN model of its family",
+                gligen=gligen.name,
+                wanted=_described(wanted),
+                family=model.family.name,
+                model=model.stored.header.path.name,
+                found=_described(found),
+            ),
             found=len(found),
             wanted=len(wanted),
         )
@@ -104,8 +119,10 @@ def check_fits(gligen: Gligen, model: Model) -> None:
 
 def _described(widths: dict[AttentionPlace, int]) -> str:
     if not widths:
-        return "no blocks of this kind"
-    return f"{len(widths)} blocks of widths {', '.join(map(str, sorted(set(widths.values()))))}"
+        return say("no blocks of this kind")
+    return say(
+        "{count} blocks of widths {widths}", count=len(widths), widths=", ".join(map(str, sorted(set(widths.values()))))
+    )
 
 
 @dataclass(eq=False)

@@ -13,6 +13,7 @@ from typing import Protocol, TypeVar
 import torch
 
 from heddle.graph.errors import GraphError
+from heddle.graph.said import say
 from heddle.networks.causal_text import CausalTextConfig
 from heddle.networks.clip_text import ClipTextConfig
 from heddle.networks.small_vae import SmallVaeConfig
@@ -171,7 +172,11 @@ class Clip:
         layers = min((each.config.layers for each in self.encoders), default=-last_layer)
         if not -layers <= last_layer <= -1:
             raise GraphError(
-                f"this text encoder has {layers} layers, so it can stop at -1 to -{layers}, not at {last_layer}",
+                say(
+                    "this text encoder has {layers} layers, so it can stop at -1 to -{layers}, not at {last_layer}",
+                    layers=layers,
+                    last_layer=last_layer,
+                ),
                 found=last_layer,
                 wanted=f"-{layers}..-1",
             )

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from heddle.graph.errors import WeightsError
+from heddle.graph.said import say
 from heddle.prompts.gguf_file import MAGIC
 from model_management.gguf_header import read_gguf_header
 from model_management.scaled_tensors import with_scales
@@ -28,12 +29,20 @@ LENGTH_BYTES = 8
 
 # The first bytes of files that are met under a model's name, what they are, and what to do then.
 STRANGERS = (
-    (b"version https://git-lfs", "a git-lfs pointer, not the file itself", "run `git lfs pull`, or download the file"),
-    (b"\x1f\x8b", "a gzip file", "unpack it first"),
-    (b"7z\xbc\xaf", "a 7-zip file", "unpack it first"),
-    (b"Rar!", "a rar file", "unpack it first"),
-    (b"<", "a web page, most likely an error or login page saved as the file", "download the file again, logged in"),
-    (b"{", "a JSON text", "get the .safetensors file that belongs to it"),
+    (
+        b"version https://git-lfs",
+        say("a git-lfs pointer, not the file itself"),
+        say("run `git lfs pull`, or download the file"),
+    ),
+    (b"\x1f\x8b", say("a gzip file"), say("unpack it first")),
+    (b"7z\xbc\xaf", say("a 7-zip file"), say("unpack it first")),
+    (b"Rar!", say("a rar file"), say("unpack it first")),
+    (
+        b"<",
+        say("a web page, most likely an error or login page saved as the file"),
+        say("download the file again, logged in"),
+    ),
+    (b"{", say("a JSON text"), say("get the .safetensors file that belongs to it")),
 )
 
 
@@ -61,15 +70,27 @@ def _read_one(stamp: Stamp) -> Header:
             _refuse_strangers(stamp, start)
             length = int.from_bytes(start[:LENGTH_BYTES], "little")
             if length > LARGEST_HEADER_BYTES:
-                refuse(stamp, f"no safetensors file: its first bytes promise a header of {length:,} bytes")
+                refuse(
+                    stamp,
+                    say("no safetensors file: its first bytes promise a header of {length:,} bytes", length=length),
+                )
             if LENGTH_BYTES + length > stamp.size_bytes:
-                refuse(stamp, f"cut short: its header alone is {length:,} bytes, the file {stamp.size_bytes:,}")
+                refuse(
+                    stamp,
+                    say(
+                        "cut short: its header alone is {length:,} bytes, the file {size:,}",
+                        length=length,
+                        size=stamp.size_bytes,
+                    ),
+                )
             file.seek(LENGTH_BYTES)
             tensors, metadata = _parse(stamp, file.read(length))
             _check_places(stamp, tensors, stamp.size_bytes - LENGTH_BYTES - length)
             return _scaled(Header(stamp, tensors, metadata), file, LENGTH_BYTES + length)
     except OSError as problem:
-        raise WeightsError(f"{stamp.path} cannot be read: {problem.strerror or problem}", file=stamp.path) from problem
+        raise WeightsError(
+            say("{path} cannot be read: {why}", path=stamp.path, why=problem.strerror or problem), file=stamp.path
+        ) from problem
 
 
 def _scaled(header: Header, file: BinaryIO, begin: int) -> Header:
@@ -84,9 +105,9 @@ def _scaled(header: Header, file: BinaryIO, begin: int) -> Header:
 
 def _refuse_strangers(stamp: Stamp, start: bytes) -> None:
     if not start:
-        refuse(stamp, "empty")
+        refuse(stamp, say("empty"))
     if len(start) <= LENGTH_BYTES:
-        refuse(stamp, f"cut short: it has only {len(start)} bytes")
+        refuse(stamp, say("cut short: it has only {count} bytes", count=len(start)))
     for magic, found, next_step in STRANGERS:
         # A length's lowest byte can be any number: a real header still opens with a brace after it.
         if start.lstrip().startswith(magic) and start[LENGTH_BYTES : LENGTH_BYTES + 1] != b"{":
@@ -99,21 +120,21 @@ def _parse(stamp: Stamp, text: bytes) -> tuple[dict[str, TensorEntry], dict[str,
         if len(table) < len(pairs):
             names = [name for name, _ in pairs]
             twice = next(name for name in names if names.count(name) > 1)
-            refuse(stamp, f"damaged: its header names {twice} twice", twice)
+            refuse(stamp, say("damaged: its header names {twice} twice", twice=twice), twice)
         return table
 
     try:
         table = json.loads(text.decode("utf-8"), object_pairs_hook=once)
     except (ValueError, RecursionError):
-        refuse(stamp, "no safetensors file, or a damaged one: its header is no JSON text")
+        refuse(stamp, say("no safetensors file, or a damaged one: its header is no JSON text"))
     if not isinstance(table, dict):
-        refuse(stamp, "no safetensors file: its header is no table of tensors")
+        refuse(stamp, say("no safetensors file: its header is no table of tensors"))
     metadata = table.pop("__metadata__", {})
     if not isinstance(metadata, dict):
         metadata = {}
     tensors = {name: _entry(stamp, name, record) for name, record in table.items()}
     if not tensors:
-        refuse(stamp, "a safetensors file without a tensor", next_step="choose another")
+        refuse(stamp, say("a safetensors file without a tensor"), next_step=say("choose another"))
     return tensors, {name: str(value) for name, value in metadata.items()}
 
 
@@ -121,16 +142,40 @@ def _entry(stamp: Stamp, name: str, record: Any) -> TensorEntry:
     try:
         dtype, shape, (begin, end) = record["dtype"], tuple(record["shape"]), record["data_offsets"]
     except (KeyError, TypeError, ValueError):
-        refuse(stamp, f"damaged: its header does not say type, shape and place of {name}", name)
+        refuse(stamp, say("damaged: its header does not say type, shape and place of {name}", name=name), name)
     # JSON knows floats and booleans too, and Python counts booleans as whole numbers.
     if any(type(number) is not int or number < 0 for number in (*shape, begin, end)):
-        refuse(stamp, f"damaged: shape {list(shape)} or place {begin}..{end} of {name} is impossible", name)
+        refuse(
+            stamp,
+            say(
+                "damaged: shape {shape} or place {begin}..{end} of {name} is impossible",
+                shape=list(shape),
+                begin=begin,
+                end=end,
+                name=name,
+            ),
+            name,
+        )
     if dtype not in BITS:
-        refuse(stamp, f"of a kind not known here: {name} has type {dtype!r}", name, "choose another")
+        refuse(
+            stamp,
+            say("of a kind not known here: {name} has type {dtype!r}", name=name, dtype=dtype),
+            name,
+            say("choose another"),
+        )
     bits = math.prod(shape) * BITS[dtype]
     if bits != (end - begin) * 8:
-        wanted = f"{bits // 8:,} bytes for {dtype} {list(shape)}"
-        refuse(stamp, f"damaged: {name} takes {end - begin:,} bytes where {wanted} are wanted", name)
+        wanted = say("{size:,} bytes for {dtype} {shape}", size=bits // 8, dtype=dtype, shape=list(shape))
+        refuse(
+            stamp,
+            say(
+                "damaged: {name} takes {found:,} bytes where {wanted} are wanted",
+                name=name,
+                found=end - begin,
+                wanted=wanted,
+            ),
+            name,
+        )
     return TensorEntry(dtype, shape, begin, end)
 
 
@@ -139,10 +184,27 @@ def _check_places(stamp: Stamp, tensors: Mapping[str, TensorEntry], data_bytes: 
     reached = 0
     for name, entry in sorted(tensors.items(), key=lambda item: (item[1].begin, item[1].end)):
         if entry.begin != reached:
-            how = "overlaps the one before it" if entry.begin < reached else "leaves a gap before it"
-            refuse(stamp, f"damaged: {name} begins at byte {entry.begin:,} and {how} (byte {reached:,})", name)
+            how = say("overlaps the one before it") if entry.begin < reached else say("leaves a gap before it")
+            refuse(
+                stamp,
+                say(
+                    "damaged: {name} begins at byte {begin:,} and {how} (byte {reached:,})",
+                    name=name,
+                    begin=entry.begin,
+                    how=how,
+                    reached=reached,
+                ),
+                name,
+            )
         reached = entry.end
     if reached > data_bytes:
-        refuse(stamp, f"cut short: {reached - data_bytes:,} of its {reached:,} bytes of weights are missing")
+        refuse(
+            stamp,
+            say(
+                "cut short: {missing:,} of its {reached:,} bytes of weights are missing",
+                missing=reached - data_bytes,
+                reached=reached,
+            ),
+        )
     if reached < data_bytes:
-        refuse(stamp, f"damaged: {data_bytes - reached:,} bytes follow after its last tensor")
+        refuse(stamp, say("damaged: {more:,} bytes follow after its last tensor", more=data_bytes - reached))

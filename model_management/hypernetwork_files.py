@@ -9,6 +9,7 @@ from torch import Tensor
 
 from heddle.adapters.hypernetwork import Hypernetwork, read_hypernetwork
 from heddle.graph.errors import WeightsError
+from heddle.graph.said import say
 from heddle.networks.hooks import AttentionPlace
 from heddle.networks.unet import UNetConfig
 from model_management.handles import Model
@@ -31,7 +32,9 @@ def open_hypernetwork(path: Path) -> HypernetworkFile:
     try:
         return HypernetworkFile(path, read_hypernetwork(content))
     except WeightsError as problem:
-        raise WeightsError(f"{path.name}: {problem.message}", file=path, key=problem.key) from problem
+        raise WeightsError(
+            say("{file}: {why}", file=path.name, why=problem.message), file=path, key=problem.key
+        ) from problem
 
 
 def put_hypernetwork(file: HypernetworkFile, model: Model, strength: float) -> tuple[Model, str]:
@@ -41,8 +44,12 @@ def put_hypernetwork(file: HypernetworkFile, model: Model, strength: float) -> t
     """
     if not isinstance(model.config, UNetConfig):
         raise WeightsError(
-            f"{file.path.name} is a hypernetwork, which changes what the attention of a UNet reads, but "
-            f"{model.family.name} has none; choose a LoRA",
+            say(
+                "{file} is a hypernetwork, which changes what the attention of a UNet reads, but "
+                "{family} has none; choose a LoRA",
+                file=file.path.name,
+                family=model.family.name,
+            ),
             file=file.path,
         )
     own = {*model.config.widths, model.config.context_width}
@@ -50,11 +57,22 @@ def put_hypernetwork(file: HypernetworkFile, model: Model, strength: float) -> t
     used = [width for width in widths if width in own]
     if not used:
         raise WeightsError(
-            f"{file.path.name} has nets of the widths {_listed(widths)}, but this model has {_listed(sorted(own))}; "
-            "choose a hypernetwork that was made for the model's family",
+            say(
+                "{file} has nets of the widths {widths}, but this model has {own}; choose a hypernetwork "
+                "that was made for the model's family",
+                file=file.path.name,
+                widths=_listed(widths),
+                own=_listed(sorted(own)),
+            ),
             file=file.path,
         )
-    report = f"{file.path.name}: nets of {len(used)} of {len(widths)} widths match ({_listed(used)})"
+    report = say(
+        "{file}: nets of {used} of {count} widths match ({names})",
+        file=file.path.name,
+        used=len(used),
+        count=len(widths),
+        names=_listed(used),
+    )
     if not strength:
         return model, report
     nets = file.nets

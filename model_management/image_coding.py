@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from heddle.graph.errors import OutOfMemory, ShapeError
+from heddle.graph.said import say
 from heddle.networks.small_vae import SmallVaeConfig
 from heddle.networks.vae import VaeConfig
 from heddle.numerics.shared_norms import norms_as_of
@@ -131,7 +132,9 @@ def _in_smaller_tiles(side_px: int, run: Callable[[int], Tensor], problem: OutOf
     for tile in TILES_PX:
         if tile >= side_px:
             continue
-        note(f"there is no room for the whole picture at once; it is worked out in tiles of {tile} pixels")
+        note(
+            say("there is no room for the whole picture at once; it is worked out in tiles of {tile} pixels", tile=tile)
+        )
         try:
             with told_as_out_of_memory():
                 return run(tile)
@@ -271,16 +274,25 @@ def _pixels(vae: Vae, image: Tensor) -> Tensor:
     """[B, 3, H, W], -1..1. Raises: ShapeError, if H or W is no multiple of the VAE's cells, or channels are missing."""
     if image.shape[-1] < vae.config.image_channels:
         raise ShapeError(
-            f"an image has {image.shape[-1]} channels, but this VAE reads {vae.config.image_channels}; turn it into "
-            "one with colours, a mask with Convert Mask to Image",
+            say(
+                "an image has {channels} channels, but this VAE reads {wanted}; turn it into one with "
+                "colours, a mask with Convert Mask to Image",
+                channels=image.shape[-1],
+                wanted=vae.config.image_channels,
+            ),
             wanted=vae.config.image_channels,
             got=image.shape[-1],
         )
     height, width = image.shape[1:3]
     if height % vae.px_per_cell or width % vae.px_per_cell:
         raise ShapeError(
-            f"an image of {width} x {height} pixels cannot be encoded: width and height are to be multiples of "
-            f"{vae.px_per_cell}; crop or resize it first",
+            say(
+                "an image of {width} x {height} pixels cannot be encoded: width and height are to be "
+                "multiples of {cell_px}; crop or resize it first",
+                width=width,
+                height=height,
+                cell_px=vae.px_per_cell,
+            ),
             wanted=f"multiples of {vae.px_per_cell}",
             got=(height, width),
         )
@@ -290,8 +302,12 @@ def _pixels(vae: Vae, image: Tensor) -> Tensor:
 def _check_latent(vae: Vae, latent: Tensor) -> None:
     if latent.ndim != 4 or latent.shape[1] != vae.latent_channels or 0 in latent.shape[2:]:
         raise ShapeError(
-            f"the latent has shape {list(latent.shape)}, but this VAE wants [B, {vae.latent_channels}, h, w]; "
-            "decode it with the VAE of the model that made it",
+            say(
+                "the latent has shape {shape}, but this VAE wants [B, {channels}, h, w]; decode it with "
+                "the VAE of the model that made it",
+                shape=list(latent.shape),
+                channels=vae.latent_channels,
+            ),
             wanted=vae.latent_channels,
             got=tuple(latent.shape),
         )
@@ -319,10 +335,10 @@ def _exactly_if_needed(vae: Vae, weights: Weights, each_bytes: int, run: Callabl
         made = run(net)
         is_half = next(net.parameters()).dtype.itemsize < torch.float32.itemsize
     if is_half and not bool(made.isfinite().all()):
-        note("in half precision the VAE gave numbers that are not finite; it ran again in float32")
+        note(say("in half precision the VAE gave numbers that are not finite; it ran again in float32"))
         with weights.hold(replace(vae, stored=replace(vae.stored, dtype=torch.float32)), each_bytes) as net:
             made = run(net)
     if not bool(made.isfinite().all()):
         refuse_broken_weights([vae.stored])
-        note("the VAE gave numbers that are not finite: what came in holds such numbers, or far too large ones")
+        note(say("the VAE gave numbers that are not finite: what came in holds such numbers, or far too large ones"))
     return made

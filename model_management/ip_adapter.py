@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from heddle.graph.errors import GraphError, WeightsError
+from heddle.graph.said import say
 from heddle.networks.hooks import AttentionPlace, Hooks, place_named
 from heddle.numerics.attention import attend
 from heddle.samplers.conditions import Call, Network, same_length
@@ -65,9 +66,19 @@ def check_fits(adapter: IpAdapter, model: Model) -> list[AttentionPlace]:
     if found != wanted:
         matching = sum(one == other for one, other in zip(found, wanted, strict=False))
         raise WeightsError(
-            f"{adapter.name} is made for {len(wanted)} cross-attentions of a text {adapter.config.context_width} wide, "
-            f"but {model.family.name} ({model.stored.header.path.name}) has {len(found)} of a text "
-            f"{model.config.context_width} wide, of which {matching} match; choose an IP-Adapter of the model's family",
+            say(
+                "{adapter} is made for {count} cross-attentions of a text {width} wide, but {family} "
+                "({model}) has {found} of a text {own} wide, of which {matching} match; choose an "
+                "IP-Adapter of the model's family",
+                adapter=adapter.name,
+                count=len(wanted),
+                width=adapter.config.context_width,
+                family=model.family.name,
+                model=model.stored.header.path.name,
+                found=len(found),
+                own=model.config.context_width,
+                matching=matching,
+            ),
             file=adapter.stored.header.path,
         )
     return list(places)
@@ -85,8 +96,12 @@ def chosen_places(places: Sequence[AttentionPlace], model: Model, blocks: str) -
         return list(places)
     if any(unet_of(model, "IP-Adapter").depths_down(0)):
         raise GraphError(
-            f"{blocks}: which blocks take up style and composition is known of Stable Diffusion XL alone, and this "
-            f"model is {model.family.name}; choose `whole`",
+            say(
+                "{blocks}: which blocks take up style and composition is known of Stable Diffusion XL "
+                "alone, and this model is {family}; choose `whole`",
+                blocks=blocks,
+                family=model.family.name,
+            ),
             found=model.family.name,
             wanted="sdxl",
         )
@@ -180,8 +195,14 @@ def read_images(
     width = whole_width if adapter.config.reads_whole else config.width
     if width != adapter.config.in_width:
         raise GraphError(
-            f"{adapter.name} wants {adapter.wanted_encoder}, but {clip_vision.stored.header.path.name} gives {width}; "
-            "connect the vision encoder that it was trained with",
+            say(
+                "{adapter} wants {encoder}, but {file} gives {width}; connect the vision encoder that it "
+                "was trained with",
+                adapter=adapter.name,
+                encoder=adapter.wanted_encoder,
+                file=clip_vision.stored.header.path.name,
+                width=width,
+            ),
             found=width,
             wanted=adapter.config.in_width,
         )

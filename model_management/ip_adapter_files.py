@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from heddle.graph.errors import WeightsError
+from heddle.graph.said import say
 from heddle.networks.ip_adapter import IpAdapter as IpAdapterNet
 from heddle.networks.ip_adapter import IpAdapterConfig
 from model_management.adapter_files import MatchReport
@@ -54,13 +55,17 @@ class IpAdapter:
         """The vision encoder that it was trained with, in words."""
         width = self.config.in_width
         names = _OF_THE_WHOLE if self.config.reads_whole else _OF_PATCHES
-        return f"{names.get(width, 'a vision encoder')} ({width} wide)"
+        return say("{encoder} ({width} wide)", encoder=names.get(width, say("a vision encoder")), width=width)
 
     def __str__(self) -> str:
-        tokens = f"{self.config.tokens or 'all'} tokens an image"
-        return (
-            f"{self.report}. It gives {tokens} to {len(self.config.layer_widths)} cross-attentions of a text "
-            f"{self.config.context_width} wide, and wants {self.wanted_encoder}"
+        tokens = say("{count} tokens an image", count=self.config.tokens or say("all"))
+        return say(
+            "{report}. It gives {tokens} to {count} cross-attentions of a text {width} wide, and wants {encoder}",
+            report=self.report,
+            tokens=tokens,
+            count=len(self.config.layer_widths),
+            width=self.config.context_width,
+            encoder=self.wanted_encoder,
         )
 
 
@@ -73,14 +78,22 @@ def open_ip_adapter(path: Path | str) -> IpAdapter:
     header = read_header(path)
     if not (header.has_prefix("image_proj.") and any(map(_LAYER.fullmatch, header.tensors))):
         raise WeightsError(
-            f"{header.path.name} holds no IP-Adapter known here: image_proj.* and ip_adapter.N.to_k_ip.weight are "
-            f"wanted, but found were {describe_names(header)}; choose another file",
+            say(
+                "{file} holds no IP-Adapter known here: image_proj.* and ip_adapter.N.to_k_ip.weight are "
+                "wanted, but found were {found}; choose another file",
+                file=header.path.name,
+                found=describe_names(header),
+            ),
             file=header.path,
         )
     if _is_for_faces(header):
         raise WeightsError(
-            f"{header.path.name} is an IP-Adapter that reads what insightface says of a face (FaceID, InstantID), "
-            "which is not supported; choose one that reads CLIP vision, such as plus-face or full-face",
+            say(
+                "{file} is an IP-Adapter that reads what insightface says of a face (FaceID, InstantID), "
+                "which is not supported; choose one that reads CLIP vision, such as plus-face or "
+                "full-face",
+                file=header.path.name,
+            ),
             file=header.path,
         )
     stored = stored_net(ROLE, header, NetPart("", ip_adapter_config, IpAdapterNet))

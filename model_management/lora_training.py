@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import torch
@@ -28,6 +28,7 @@ from model_management.conditioning import conditions_for
 from model_management.denoiser import denoiser_for
 from model_management.family import RunFacts
 from model_management.handles import Model
+from model_management.stored_net import StoredNet
 from model_management.tensor_reading import open_tensors
 from model_management.trained_net import free_of_inference, trainable_weights, trained_net
 from model_management.weights import Weights
@@ -87,6 +88,25 @@ class TrainedLora:
     losses: list[float]
 
 
+@dataclass(frozen=True)
+class _WholeNet(StoredNet):
+    """A net that is there as a whole, in a copy of its own: a pass and the way back use each weight twice."""
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        return (*super().key, "whole")
+
+    @property
+    def is_lendable(self) -> bool:
+        return False
+
+
+def _whole(stored: StoredNet, dtype: torch.dtype | None) -> StoredNet:
+    known: dict[str, Any] = {each.name: getattr(stored, each.name) for each in fields(StoredNet)}
+    known["dtype"] = dtype or stored.dtype
+    return _WholeNet(**known)
+
+
 def train_lora(
     model: Model,
     buckets: Sequence[Sequence[Example]],
@@ -106,8 +126,7 @@ def train_lora(
     Raises: WeightsError, if `begin` does not fit; HeddleError, if the loss stops being a number.
     """
     model = replace(model, patches=tuple(each for each in model.patches if not isinstance(each[1], CompilePatch)))
-    if plan.dtype is not None:
-        model = replace(model, stored=replace(model.stored, dtype=plan.dtype))
+    model = replace(model, stored=_whole(model.stored, plan.dtype))
     examples = [[(picture, free_of_inference(entry)) for picture, entry in bucket] for bucket in buckets]
     # In float32 the changed weights of a whole pass, of which checkpoints leave one block at a time.
     working_bytes = 4 * model.stored.numel // (8 if plan.checkpoint_depth else 1)
@@ -128,7 +147,7 @@ def train_lora(
                     "the loss is no number any more in step {step}; use a lower learning rate, or fp32 as the type of "
                     "the training"
                 )
-                raise HeddleError(say("training-failed", words, step=step + 1))
+                raise HeddleError(say(words, step=step + 1))
             return loss
 
         loop = Plan(plan.steps, plan.learning_rate, 0, 0.0, clip_norm=math.inf, average_decay=0.0)
@@ -181,7 +200,7 @@ def _parts_in(file: AdapterFile, model: Model) -> dict[str, dict[str, Tensor]]:
             (part, *others) = parts
             if others or part.target.rows is not None or part.target.is_swapped or part.shape is not None:
                 words = "{file}: its layer {layer} is a piece of one of the model's, so it cannot be trained further"
-                said = say("training-pieces", words, file=file.header.path.name, layer=part.layer)
+                said = say(words, file=file.header.path.name, layer=part.layer)
                 raise WeightsError(said, file=file.header.path, key=part.layer)
             found[weight] = {word: tensors.get_tensor(key).float().clone() for word, key in part.keys.items()}
     return found

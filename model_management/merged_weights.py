@@ -13,6 +13,7 @@ from torch import Tensor
 from heddle.adapters.changes import Change, Difference
 from heddle.adapters.merging import Added, Mixed, Subtracted
 from heddle.graph.errors import WeightsError
+from heddle.graph.said import say
 from model_management.handles import Clip, Model, TextEncoder
 from model_management.stored_net import StoredNet
 from model_management.weight_patches import ChangeWeight, WeightPatch, open_patches, refuse_unless_finite
@@ -145,8 +146,11 @@ def merge_clips(
         other: TextEncoder | None = second.encoder(encoder.part.name)
         if other is None:
             raise WeightsError(
-                f"{second.encoders[0].stored.header.path.name} has no text encoder {encoder.part.name!r}, which the "
-                "first has; merge text encoders of one family",
+                say(
+                    "{file} has no text encoder {encoder!r}, which the first has; merge text encoders of one family",
+                    file=second.encoders[0].stored.header.path.name,
+                    encoder=encoder.part.name,
+                ),
                 file=second.encoders[0].stored.header.path,
             )
         patches[encoder.part.name] = _other(encoder.stored, other.stored, other.weight_patches, how, shares, strength)
@@ -177,13 +181,20 @@ def _see_that_they_fit(first: StoredNet, second: StoredNet) -> None:
     if len(differing) > _MOST_THAT_DIFFER:
         name = differing[0]
         raise WeightsError(
-            f"{first.header.path.name} and {second.header.path.name} cannot be merged: {len(differing)} weights differ "
-            f"in shape, such as {name} with {_shape(first, name)} and {_shape(second, name)}; choose two models of one "
-            "family",
+            say(
+                "{first} and {second} cannot be merged: {count} weights differ in shape, such as {name} "
+                "with {first_shape} and {second_shape}; choose two models of one family",
+                first=first.header.path.name,
+                second=second.header.path.name,
+                count=len(differing),
+                name=name,
+                first_shape=_shape(first, name),
+                second_shape=_shape(second, name),
+            ),
             file=second.header.path,
             key=name,
         )
 
 
 def _shape(net: StoredNet, name: str) -> str:
-    return str(list(net.shapes[name])) if name in net.shapes else "none"
+    return str(list(net.shapes[name])) if name in net.shapes else say("none")

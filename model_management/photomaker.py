@@ -10,6 +10,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from heddle.graph.errors import ShapeError, WeightsError
+from heddle.graph.said import say
 from heddle.networks.photomaker import PhotoMaker as PhotoMakerNet
 from heddle.networks.photomaker import PhotoMakerConfig
 from heddle.prompts.chunks import Token
@@ -55,8 +56,13 @@ def open_photomaker(path: Path | str) -> PhotoMaker:
             stored = stored_net("photomaker", header, NetPart(prefix, photomaker_config, PhotoMakerNet))
             return PhotoMaker(stored, stored.config)
     raise WeightsError(
-        f"{header.path.name} holds no PhotoMaker model of version 1: {FUSES} is wanted, bare or behind id_encoder., "
-        f"and no qformer_perceiver, but found were {describe_names(header)}; choose another file",
+        say(
+            "{file} holds no PhotoMaker model of version 1: {fuses} is wanted, bare or behind "
+            "id_encoder., and no qformer_perceiver, but found were {found}; choose another file",
+            file=header.path.name,
+            fuses=FUSES,
+            found=describe_names(header),
+        ),
         file=header.path,
     )
 
@@ -115,8 +121,13 @@ def with_person(photomaker: PhotoMaker, image: Tensor, states: Tensor, place: in
     wanted = photomaker.config.context_width
     if states.shape[-1] != wanted:
         raise ShapeError(
-            f"the text is encoded {states.shape[-1]} wide, but {photomaker.name} wants {wanted}; "
-            "encode it with the CLIP of a Stable Diffusion XL checkpoint",
+            say(
+                "the text is encoded {width} wide, but {photomaker} wants {wanted}; encode it with the "
+                "CLIP of a Stable Diffusion XL checkpoint",
+                width=states.shape[-1],
+                photomaker=photomaker.name,
+                wanted=wanted,
+            ),
             wanted=wanted,
             got=states.shape[-1],
         )
@@ -124,7 +135,7 @@ def with_person(photomaker: PhotoMaker, image: Tensor, states: Tensor, place: in
     with weights.hold(photomaker) as net:
         weight = net.visual_projection_2.weight
         word = net(pixels.to(weight), states[:, place].to(weight))
-    refuse_unless_encoded(word, photomaker.stored, "the image")
+    refuse_unless_encoded(word, photomaker.stored, say("the image"))
     changed = states.clone()
     changed[:, place] = word.to(states)
     return changed

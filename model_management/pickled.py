@@ -11,6 +11,8 @@ import pickletools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, BinaryIO, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
+from heddle.graph.said import say
+
 MOST_INSTRUCTIONS = 5_000_000  # the largest checkpoints have some hundred thousand; each may cost 100 bytes of memory
 LARGEST_PICKLE_BYTES = 200_000_000
 
@@ -92,14 +94,16 @@ class Pickle:
         """Account for work, so that a small file cannot ask for much. Raises: BadPickle, when it was too much."""
         self._work_left -= amount
         if self._work_left < 0:
-            raise BadPickle(f"its pickle asks for more than {MOST_INSTRUCTIONS:,} steps")
+            raise BadPickle(
+                say("its pickle asks for more than {most_instructions:,} steps", most_instructions=MOST_INSTRUCTIONS)
+            )
 
     def call(self, function: Any, arguments: Any) -> Any:
         """What the file would have got from a function."""
         if function is INERT:
             return INERT
         if not isinstance(function, StandIn) or not isinstance(arguments, tuple):
-            raise BadPickle("its pickle calls what cannot be called")
+            raise BadPickle(say("its pickle calls what cannot be called"))
         return function.make(self, *arguments)
 
     def fill(self, table: dict[Any, Any], pairs: Iterable[tuple[Any, Any]]) -> None:
@@ -109,7 +113,7 @@ class Pickle:
             if not isinstance(key, str | int | float | bytes | None):
                 key = object()  # nothing is looked up by it, and hashing what a file nests may take the program down
             elif key in table:
-                raise BadPickle(f"its pickle has the key {str(key)[:100]!r} twice")
+                raise BadPickle(say("its pickle has the key {key!r} twice", key=str(key)[:100]))
             table[key] = value
 
     def _follow_all(self, file: BinaryIO) -> None:
@@ -117,12 +121,19 @@ class Pickle:
         try:
             for opcode, argument, place in pickletools.genops(file):
                 if (place or 0) - start > LARGEST_PICKLE_BYTES:
-                    raise BadPickle(f"its pickle is longer than {LARGEST_PICKLE_BYTES:,} bytes")
+                    raise BadPickle(
+                        say(
+                            "its pickle is longer than {largest_pickle_bytes:,} bytes",
+                            largest_pickle_bytes=LARGEST_PICKLE_BYTES,
+                        )
+                    )
                 self.work(1)
                 self._follow(opcode.name, argument)
         # What a hostile file asks for breaks in many ways, all of which come down to this.
         except (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError) as problem:
-            raise BadPickle(f"its pickle makes no sense ({type(problem).__name__}: {str(problem)[:100]})") from problem
+            raise BadPickle(
+                say("its pickle makes no sense ({kind}: {why})", kind=type(problem).__name__, why=str(problem)[:100])
+            ) from problem
 
     def _follow(self, name: str, argument: Any) -> None:
         stack = self._stack
@@ -137,12 +148,12 @@ class Pickle:
         elif name in _TUPLES:
             start = len(stack) - _TUPLES[name]
             if start < 0:
-                raise BadPickle("its pickle takes what it never put down")
+                raise BadPickle(say("its pickle takes what it never put down"))
             stack[start:] = [tuple(stack[start:])]
         elif name in _INSTRUCTIONS:
             _INSTRUCTIONS[name](self, argument)
         elif name not in _IGNORED:
-            raise BadPickle(f"its pickle uses {name}, which torch.save never does")
+            raise BadPickle(say("its pickle uses {name}, which torch.save never does", name=name))
 
     def _named(self, name: str) -> Any:
         for old, new in _OF_PYTHON_2.items():
@@ -208,7 +219,7 @@ class Pickle:
         if isinstance(target, list):
             target.extend(items)
         elif target is not INERT:
-            raise BadPickle("its pickle adds to something that is no list")
+            raise BadPickle(say("its pickle adds to something that is no list"))
 
     def _setitem(self, _: Any) -> None:
         value, key = self._stack.pop(), self._stack.pop()
@@ -223,7 +234,7 @@ class Pickle:
         if target is INERT:
             return
         if not isinstance(target, dict) or len(items) % 2:
-            raise BadPickle("its pickle puts something into what is no table")
+            raise BadPickle(say("its pickle puts something into what is no table"))
         self.fill(target, zip(items[::2], items[1::2], strict=True))
 
     def _global(self, argument: str) -> None:
@@ -232,7 +243,7 @@ class Pickle:
     def _stack_global(self, _: Any) -> None:
         name, module = self._stack.pop(), self._stack.pop()
         if not isinstance(name, str) or not isinstance(module, str):
-            raise BadPickle("its pickle names something by what is no text")
+            raise BadPickle(say("its pickle names something by what is no text"))
         self._stack.append(self._named(f"{module}.{name}"))
 
     def _inst(self, argument: str) -> None:
@@ -260,7 +271,7 @@ class Pickle:
     def _binpersid(self, _: Any) -> None:
         identity = self._stack.pop()
         if not isinstance(identity, tuple):
-            raise BadPickle("its pickle refers to a storage by something that torch.save never writes")
+            raise BadPickle(say("its pickle refers to a storage by something that torch.save never writes"))
         self._stack.append(self._find_stored(identity))
 
 

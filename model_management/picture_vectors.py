@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from heddle.graph.errors import ShapeError
+from heddle.graph.said import say
 from heddle.networks.unet import embed_timesteps
 from heddle.numerics.embedding_noise import AS_THEY_ARE, Spread, level_of, with_noise
 
@@ -46,8 +47,13 @@ def picture_vector(
         for embedding in picture["clip_vision_output"].image_embeds.float().cpu():
             if embedding.shape != (width,):
                 raise ShapeError(
-                    f"the image is encoded {list(embedding.shape)} wide, but this model wants [{width}]; encode it "
-                    "with the vision encoder of the model's own checkpoint, or the one that it was trained with",
+                    say(
+                        "the image is encoded {shape} wide, but this model wants [{width}]; encode it "
+                        "with the vision encoder of the model's own checkpoint, or the one that it was "
+                        "trained with",
+                        shape=list(embedding.shape),
+                        width=width,
+                    ),
                     wanted=(width,),
                     got=tuple(embedding.shape),
                 )

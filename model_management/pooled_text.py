@@ -8,6 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from heddle.graph.errors import GraphError
+from heddle.graph.said import say
 
 
 def pooled_of(more: Mapping[str, Any], family: str) -> Tensor:
@@ -15,7 +16,11 @@ def pooled_of(more: Mapping[str, Any], family: str) -> Tensor:
     pooled = more.get("pooled_output")
     if pooled is None:
         raise GraphError(
-            f"the conditioning has no pooled text, which {family} wants; encode the text with {family}'s text encoders",
+            say(
+                "the conditioning has no pooled text, which {family} wants; encode the text with "
+                "{family}'s text encoders",
+                family=family,
+            ),
             wanted="pooled_output",
         )
     return pooled

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from heddle.graph.errors import GraphError
+from heddle.graph.said import say
 from heddle.prompts.chunks import Token, TokenizedPrompt, tokenize_prompt
 from heddle.prompts.embeddings import EmbeddingFinder
 from heddle.prompts.sequences import tokenize_sequence
@@ -64,8 +65,14 @@ def tokenize_for(
         found = len(tokenized.chunks[0]) // TOKENS_IN_CHUNK if encoder.part.row else len(tokenized.chunks)
         if found > MAX_CHUNKS:
             raise GraphError(
-                f"text: {len(text):,} characters make {found} chunks of {TOKENS_IN_CHUNK} tokens, "
-                f"but {MAX_CHUNKS} is the most that is encoded; shorten the text",
+                say(
+                    "text: {count:,} characters make {found} chunks of {tokens_in_chunk} tokens, but "
+                    "{max_chunks} is the most that is encoded; shorten the text",
+                    count=len(text),
+                    found=found,
+                    tokens_in_chunk=TOKENS_IN_CHUNK,
+                    max_chunks=MAX_CHUNKS,
+                ),
                 input_name="text",
                 found=found,
                 wanted=MAX_CHUNKS,

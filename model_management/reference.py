@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from heddle.graph.errors import GraphError
+from heddle.graph.said import say
 from heddle.networks.hooks import AttentionPlace, Hooks, RunAttention, StagePlace, place_named
 from heddle.networks.unet import UNetConfig
 from heddle.numerics.resize import resize
@@ -71,8 +72,12 @@ def put_reference(reference: Reference, model: Model) -> Model:
     channels, wanted = reference.latent.shape[1], model.latent.channels
     if channels != wanted:
         raise GraphError(
-            f"reference: {channels} channels, but {model.family.name} wants {wanted}; encode it with "
-            f"{model.family.name}'s VAE",
+            say(
+                "reference: {channels} channels, but {family} wants {wanted}; encode it with {family}'s VAE",
+                channels=channels,
+                family=model.family.name,
+                wanted=wanted,
+            ),
             input_name="reference",
             found=channels,
             wanted=wanted,
@@ -159,8 +164,14 @@ class _Run:
             (height, width), found = size, tuple(latent.shape[-2:])
             if found != size:
                 self.note(
-                    f"the reference has {found[1]} x {found[0]} cells, the picture {width} x {height}: it is resized, "
-                    "and what is too much at two sides is cut"
+                    say(
+                        "the reference has {found_width} x {found_height} cells, the picture {width} x "
+                        "{height}: it is resized, and what is too much at two sides is cut",
+                        found_width=found[1],
+                        found_height=found[0],
+                        width=width,
+                        height=height,
+                    )
                 )
                 latent = resize(latent, width, height, "bilinear", "center")
             latent = self.space.inward(latent)

@@ -10,6 +10,7 @@ import psutil
 import torch
 
 from heddle.graph.errors import OutOfMemory
+from heddle.graph.said import listed, say
 
 _UNITS = {"bytes": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
 
@@ -49,14 +50,11 @@ def bytes_asked(text: str) -> int | None:
 
 def _out_of_memory(text: str, free: int | None) -> OutOfMemory:
     asked = bytes_asked(text)
-    sizes = ", ".join(
-        f"{value / (1 << 20):,.0f} MB {word}"
-        for word, value in (("asked for", asked), ("free", free))
-        if value is not None
-    )
-    found = f" ({sizes})" if sizes else ""
+    sizes = [] if asked is None else [say("{asked:,.0f} MB asked for", asked=asked / (1 << 20))]
+    sizes += [] if free is None else [say("{free:,.0f} MB free", free=free / (1 << 20))]
+    found = say(" ({sizes})", sizes=listed(sizes)) if sizes else ""
     return OutOfMemory(
-        f"out of memory{found}; make the picture or the batch smaller, or close other programs",
+        say("out of memory{found}; make the picture or the batch smaller, or close other programs", found=found),
         asked=asked,
         free=free,
     )

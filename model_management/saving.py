@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from heddle.graph.errors import WeightsError
+from heddle.graph.said import all_of, say
 from model_management.family import TextPart
 from model_management.handles import Clip, Model, TextEncoder, Vae
 from model_management.places import Place, as_named
@@ -84,8 +85,13 @@ def checkpoint_parts(model: Model, clip: Clip, vae: Vae) -> list[SavedPart]:
     names = {each.part.name for each in clip.encoders}
     if not names <= set(places) or any(part.name not in names and not part.may_lack for part in family.text):
         raise WeightsError(
-            f"a checkpoint of {family.name} holds the text encoders {_named(family.text)}, but these are "
-            f"{_named([each.part for each in clip.encoders])}; save each alone, or connect the model's own"
+            say(
+                "a checkpoint of {family} holds the text encoders {wanted}, but these are {found}; save "
+                "each alone, or connect the model's own",
+                family=family.name,
+                wanted=_named(family.text),
+                found=_named([each.part for each in clip.encoders]),
+            )
         )
     parts = [model_part(model)]
     for encoder in clip.encoders:
@@ -116,7 +122,7 @@ def vae_part(vae: Vae) -> SavedPart:
 
 
 def _named(parts: Sequence[TextPart]) -> str:
-    return " and ".join(part.name for part in parts)
+    return all_of(part.name for part in parts)
 
 
 def net_pieces(

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, NoReturn
 
+from heddle.graph.said import say
 from model_management.stored_tensors import NamedEntry, Stamp, TensorEntry, refuse
 
 _SCALES = (".scale_weight", ".weight_scale")
@@ -33,7 +34,7 @@ _NOT_READ = {
     ".wscales": "int4 of SVDQuant",
     ".qweight": "int4 of GPTQ or AWQ",
 }
-_NEXT_STEP = "choose the file in fp8, fp16, bf16 or GGUF"
+_NEXT_STEP = say("choose the file in fp8, fp16, bf16 or GGUF")
 
 
 def with_scales(
@@ -81,7 +82,7 @@ def _said_forms(
     if _SAYS_FORMS in metadata:
         layers = _parsed(stamp, metadata[_SAYS_FORMS], _SAYS_FORMS).get("layers")
         if not isinstance(layers, dict):
-            refuse(stamp, f"damaged: its {_SAYS_FORMS} lists no layers")
+            refuse(stamp, say("damaged: its {key} lists no layers", key=_SAYS_FORMS))
         for layer, said in layers.items():
             yield layer, said.get("format") if isinstance(said, dict) else said
     for key, entry in tensors.items():
@@ -95,9 +96,9 @@ def _parsed(stamp: Stamp, text: str | bytes, key: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         content = None
     if not isinstance(content, dict):
-        refuse(stamp, f"damaged: {key}, which says how weights are quantised, is no JSON table", key)
+        refuse(stamp, say("damaged: {key}, which says how weights are quantised, is no JSON table", key=key), key)
     return content
 
 
 def _refuse_form(stamp: Stamp, form: str, key: str) -> NoReturn:
-    refuse(stamp, f"quantised as {form} ({key}), which is not read here", key, _NEXT_STEP)
+    refuse(stamp, say("quantised as {form} ({key}), which is not read here", form=form, key=key), key, _NEXT_STEP)

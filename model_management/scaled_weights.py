@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from heddle.graph.errors import GraphError
+from heddle.graph.said import say
 from model_management.handles import Clip, Model
 from model_management.stored_net import StoredNet
 from model_management.weight_patches import ChangeWeight, WeightPatch
@@ -47,8 +48,12 @@ def scale_unet_attention(model: Model, attention: str, factors: Mapping[str, flo
     patch = _scale(model.stored, {f".{attention}.{UNET_LAYERS[name]}": factor for name, factor in factors.items()})
     if patch is None:
         raise GraphError(
-            f"the network of {model.family.name} ({model.stored.header.path.name}) has no attention of a UNet whose "
-            "parts could be multiplied; leave the node out, or use a model that has one",
+            say(
+                "the network of {family} ({model}) has no attention of a UNet whose parts could be "
+                "multiplied; leave the node out, or use a model that has one",
+                family=model.family.name,
+                model=model.stored.header.path.name,
+            ),
             found=model.family.name,
             wanted="a model with a UNet",
         )
@@ -65,8 +70,11 @@ def scale_clip_attention(clip: Clip, factors: Mapping[str, float]) -> Clip:
     found = {name: patch for name, patch in patches.items() if patch is not None}
     if not found:
         raise GraphError(
-            f"the text encoders {', '.join(patches) or '(none)'} have no attention of CLIP whose parts could be "
-            "multiplied; leave the node out, or use a CLIP",
+            say(
+                "the text encoders {names} have no attention of CLIP whose parts could be multiplied; "
+                "leave the node out, or use a CLIP",
+                names=", ".join(patches) or say("(none)"),
+            ),
             found=", ".join(patches),
             wanted="a CLIP text encoder",
         )

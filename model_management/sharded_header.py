@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from heddle.graph.errors import WeightsError
+from heddle.graph.said import say
 from model_management.stored_tensors import Header, Stamp, TensorEntry, refuse, stamp_of
 
 _INDEX = re.compile(r".+\.index(?:\.\w+)?\.json")
@@ -50,10 +51,15 @@ def read_sharded_header(index: Path, read_header: Callable[[Stamp], Header]) -> 
     shards: dict[str, Header] = {}
     for name in sorted(set(places.values())):
         if PurePosixPath(name).name != name or PureWindowsPath(name).name != name:
-            refuse(stamp, f"damaged: it names {name[:200]!r}, which is no file beside it")
+            refuse(stamp, say("damaged: it names {name!r}, which is no file beside it", name=name[:200]))
         if not (path := index.with_name(name)).is_file():
             raise WeightsError(
-                f"{index.name} names {name}, which is not beside it; download the folder again", file=path
+                say(
+                    "{index} names {name}, which is not beside it; download the folder again",
+                    index=index.name,
+                    name=name,
+                ),
+                file=path,
             )
         shards[name] = read_header(stamp_of(path))
     tensors: dict[str, TensorEntry] = {}
@@ -66,14 +72,14 @@ def read_sharded_header(index: Path, read_header: Callable[[Stamp], Header]) -> 
 
 def _read_index(stamp: Stamp) -> dict[str, str]:
     if stamp.size_bytes > _LARGEST_BYTES:
-        refuse(stamp, f"damaged: an index of {stamp.size_bytes:,} bytes is none")
+        refuse(stamp, say("damaged: an index of {size:,} bytes is none", size=stamp.size_bytes))
     try:
         content = json.loads(stamp.path.read_text("utf-8"))
     except (OSError, ValueError, RecursionError):
         content = None
     places = content.get("weight_map") if isinstance(content, dict) else None
     if not isinstance(places, dict) or not places or not all(isinstance(name, str) for name in places.values()):
-        refuse(stamp, "damaged: no index with a weight_map from tensors to files")
+        refuse(stamp, say("damaged: no index with a weight_map from tensors to files"))
     if len(set(places.values())) > _MOST_SHARDS:
-        refuse(stamp, f"damaged: it names more than {_MOST_SHARDS:,} files")
+        refuse(stamp, say("damaged: it names more than {most_shards:,} files", most_shards=_MOST_SHARDS))
     return places

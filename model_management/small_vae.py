@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from heddle.graph.errors import WeightsError
+from heddle.graph.said import say
 from heddle.networks.small_vae import SmallAutoencoder, SmallVaeConfig, small_decoder, small_encoder
 from heddle.settings.folders import Folders
 from heddle.settings.small_autoencoders import HALVES, half_of
@@ -68,8 +69,13 @@ def open_small_vae(name: str, folders: Folders) -> Vae:
     encoder, decoder = (_stored_half(name, half, _path(name, half, folders)) for half in HALVES)
     if encoder.config != decoder.config:
         raise WeightsError(
-            f"{encoder.header.path.name} makes latents of {encoder.config.latent_channels} channels, but "
-            f"{decoder.header.path.name} reads {decoder.config.latent_channels}; they do not belong together",
+            say(
+                "{encoder} makes latents of {made} channels, but {decoder} reads {read}; they do not belong together",
+                encoder=encoder.header.path.name,
+                made=encoder.config.latent_channels,
+                decoder=decoder.header.path.name,
+                read=decoder.config.latent_channels,
+            ),
             file=decoder.header.path,
         )
     return Vae(PairedNet(encoder.role, encoder.header, encoder.part, encoder.config, decoder), encoder.config)
@@ -88,7 +94,15 @@ def _path(name: str, half: str, folders: Folders) -> Path:
     file = half_of(name, half, folders.list_files("vae_approx"))
     if file is None:
         wanted = " and ".join(f"{name}_{each}.safetensors" for each in HALVES)
-        raise WeightsError(f"{name}: its {half} is not there; put {wanted} into models/vae_approx", file=name)
+        raise WeightsError(
+            say(
+                "{name}: its {half} is not there; put {wanted} into models/vae_approx",
+                name=name,
+                half=half,
+                wanted=wanted,
+            ),
+            file=name,
+        )
     return folders.find("vae_approx", file)
 
 

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from heddle.graph.errors import WeightsError
+from heddle.graph.said import say
 from heddle.networks.ops import PLAIN, lendable
 from heddle.numerics.number_blocks import BLOCK_KINDS
 from model_management.family import NetPart
@@ -126,16 +127,29 @@ class StoredNet:
             found = self._found_shape(name)
             if found != wanted:
                 raise WeightsError(
-                    f"{file.name}: {key} has shape {list(found)}, but the net that its other tensors describe wants "
-                    f"{list(wanted)}; the file is damaged or of another kind: download it again, or choose another",
+                    say(
+                        "{file}: {key} has shape {found}, but the net that its other tensors describe "
+                        "wants {wanted}; the file is damaged or of another kind: download it again, or "
+                        "choose another",
+                        file=file.name,
+                        key=key,
+                        found=list(found),
+                        wanted=list(wanted),
+                    ),
                     file=file,
                     key=key,
                 )
             dtype = self.entry(name).dtype
             if dtype not in FLOATING and dtype not in BLOCK_KINDS:
                 raise WeightsError(
-                    f"{file.name}: {key} is stored as {dtype}, but weights of type {', '.join(FLOATING)} or in a GGUF "
-                    "file's blocks are wanted: choose another file",
+                    say(
+                        "{file}: {key} is stored as {dtype}, but weights of type {types} or in a GGUF "
+                        "file's blocks are wanted: choose another file",
+                        file=file.name,
+                        key=key,
+                        dtype=dtype,
+                        types=", ".join(FLOATING),
+                    ),
                     file=file,
                     key=key,
                 )

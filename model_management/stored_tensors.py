@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple, NoReturn
 
 from heddle.graph.errors import WeightsError
+from heddle.graph.said import say
 
 BITS = {
     "BOOL": 8, "U8": 8, "I8": 8, "F8_E5M2": 8, "F8_E4M3": 8, "F8_E8M0": 8, "F8_E4M3FNUZ": 8, "F8_E5M2FNUZ": 8,
@@ -89,8 +90,12 @@ class Header:
         """The tensor's shape. Raises: WeightsError, if there is none of that name."""
         if key not in self.tensors:
             raise WeightsError(
-                f"{self.path.name}: the tensor {key} is missing, which a model of this layout has; "
-                "the file is incomplete or of another kind: download it again, or choose another",
+                say(
+                    "{file}: the tensor {key} is missing, which a model of this layout has; the file is "
+                    "incomplete or of another kind: download it again, or choose another",
+                    file=self.path.name,
+                    key=key,
+                ),
                 file=self.path,
                 key=key,
             )
@@ -122,12 +127,18 @@ def stamp_of(path: Path) -> Stamp:
     try:
         resolved = path.resolve(strict=True)
         if not resolved.is_file():
-            raise WeightsError(f"{path} is a folder, not a model file; name a .safetensors file in it", file=path)
+            raise WeightsError(
+                say("{path} is a folder, not a model file; name a .safetensors file in it", path=path), file=path
+            )
         status = resolved.stat()
     except FileNotFoundError:
-        raise WeightsError(f"{path} does not exist; check the name, or put the file there", file=path) from None
+        raise WeightsError(
+            say("{path} does not exist; check the name, or put the file there", path=path), file=path
+        ) from None
     except OSError as problem:
-        raise WeightsError(f"{path} cannot be read: {problem.strerror or problem}", file=path) from problem
+        raise WeightsError(
+            say("{path} cannot be read: {why}", path=path, why=problem.strerror or problem), file=path
+        ) from problem
     return Stamp(resolved, status.st_size, status.st_mtime_ns, status.st_ino)
 
 
@@ -146,7 +157,8 @@ def was_overwritten(stamp: Stamp) -> bool:
 def refuse_changed(stamp: Stamp) -> NoReturn:
     """Raises: WeightsError, for a file that is not the one whose header was read."""
     raise WeightsError(
-        f"{stamp.path.name} has changed since it was opened; run the workflow again to open it anew", file=stamp.path
+        say("{file} has changed since it was opened; run the workflow again to open it anew", file=stamp.path.name),
+        file=stamp.path,
     )
 
 
@@ -158,6 +170,11 @@ def _look_again(stamp: Stamp) -> Stamp | None:
     return Stamp(stamp.path, status.st_size, status.st_mtime_ns, status.st_ino)
 
 
-def refuse(stamp: Stamp, found: str, key: str | None = None, next_step: str = "download it again") -> NoReturn:
-    """Raises: WeightsError, saying what the file is and what to do then."""
-    raise WeightsError(f"{stamp.path.name} is {found}; {next_step}", file=stamp.path, key=key)
+def refuse(stamp: Stamp, found: str, key: str | None = None, next_step: str = "") -> NoReturn:
+    """Raises: WeightsError, saying what the file is and what to do then: download it again, if nothing else is said."""
+    step = next_step or say("download it again")
+    raise WeightsError(
+        say("{file} is {found}; {next_step}", file=stamp.path.name, found=found, next_step=step),
+        file=stamp.path,
+        key=key,
+    )

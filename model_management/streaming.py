@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from heddle.graph.errors import OutOfMemory
+from heddle.graph.said import say
 from heddle.networks.ops import lendable
 from model_management.accelerators.accelerator import Accelerator, Arrival
 from model_management.lent_net import stand_in
@@ -439,10 +440,14 @@ class Streamed:
             if self.let_go(wanted) or self._neighbours.make_leave(self, wanted):
                 return
         free = self._free_bytes()
-        needs = "" if asked is None else f" ({asked / 1e6:,.0f} MB asked for, {free / 1e6:,.0f} MB free)"
+        words = " ({asked:,.0f} MB asked for, {free:,.0f} MB free)"
+        needs = "" if asked is None else say(words, asked=asked / 1e6, free=free / 1e6)
         raise OutOfMemory(
-            f"out of memory{needs}, though no weight stays on the device; make the picture or the batch smaller, or "
-            "raise the limit",
+            say(
+                "out of memory{needs}, though no weight stays on the device; make the picture or the batch smaller, "
+                "or raise the limit",
+                needs=needs,
+            ),
             asked=asked,
             free=free,
         )

@@ -8,6 +8,7 @@ from pathlib import Path
 from torch import Tensor
 
 from heddle.graph.errors import ShapeError, WeightsError
+from heddle.graph.said import say
 from heddle.networks.style import Redux, ReduxConfig, StyleAdapter, StyleConfig
 from model_management.checkpoint import stored_net
 from model_management.family import NetPart, describe_names
@@ -58,8 +59,12 @@ def open_style_model(path: Path | str) -> StyleModel:
         part = NetPart("", redux_config, Redux)
     else:
         raise WeightsError(
-            f"{header.path.name} holds no style model known here: style_embedding (Stable Diffusion 1) or "
-            f"redux_down.weight (FLUX.1 Redux) is wanted, but found were {describe_names(header)}; choose another file",
+            say(
+                "{file} holds no style model known here: style_embedding (Stable Diffusion 1) or "
+                "redux_down.weight (FLUX.1 Redux) is wanted, but found were {found}; choose another file",
+                file=header.path.name,
+                found=describe_names(header),
+            ),
             file=header.path,
         )
     stored = stored_net("style", header, part)
@@ -94,12 +99,18 @@ def style_tokens(style_model: StyleModel, read: ClipVisionOutput, weights: Weigh
     states, wanted = read.last_hidden_state, style_model.config.width
     if states.shape[-1] != wanted:
         raise ShapeError(
-            f"the image is encoded {states.shape[-1]} wide, but the style model {style_model.name} wants {wanted}; "
-            f"encode it with the vision encoder that it was trained on: {style_model.made_for[1]}",
+            say(
+                "the image is encoded {width} wide, but the style model {style_model} wants {wanted}; "
+                "encode it with the vision encoder that it was trained on: {encoder}",
+                width=states.shape[-1],
+                style_model=style_model.name,
+                wanted=wanted,
+                encoder=style_model.made_for[1],
+            ),
             wanted=wanted,
             got=states.shape[-1],
         )
     with weights.hold(style_model) as net:
         tokens = net(states.to(next(net.parameters()))).float().cpu()
-    refuse_unless_encoded(tokens, style_model.stored, "the image")
+    refuse_unless_encoded(tokens, style_model.stored, say("the image"))
     return tokens.flatten(0, 1)[None]

@@ -8,11 +8,12 @@ from __future__ import annotations
 import re
 
 from heddle.graph.errors import WeightsError
+from heddle.graph.said import say
 from heddle.networks.residuals import Residuals
 from heddle.networks.t2i_adapter import T2IAdapter, T2IAdapterConfig
 from heddle.networks.unet import UNetConfig
 from model_management.checkpoint import stored_net
-from model_management.control import ControlKind, ControlNet, PixelHint
+from model_management.control import SIZES, ControlKind, ControlNet, PixelHint
 from model_management.family import NetPart
 from model_management.handles import Model
 from model_management.header import Header
@@ -54,10 +55,10 @@ def open_t2i_adapter(header: Header) -> ControlNet:
 def _misfit(config: T2IAdapterConfig, model: Model) -> tuple[str, object, object] | None:
     its = model.config
     if not isinstance(its, UNetConfig):
-        return ("network", "a UNet", "a transformer")
+        return (say("network"), say("a UNet"), say("a transformer"))
     # The last feature for XL, which has three levels, goes to the middle.
     mine = config.widths[:-1] if config.fold_px == XL_FOLD_PX else config.widths
-    return None if mine == its.widths else ("widths", mine, its.widths)
+    return None if mine == its.widths else (SIZES["widths"], mine, its.widths)
 
 
 def _at_levels(features: Residuals, config: UNetConfig) -> Residuals:
@@ -78,8 +79,13 @@ def _config(header: Header, prefix: str) -> T2IAdapterConfig:
     seen = header.shape("body.0.in_conv.weight" if is_light else "conv_in.weight")[1]
     if seen not in FOLDED:
         raise WeightsError(
-            f"{header.path.name} looks like a T2I-Adapter whose first layer sees {seen} channels, but "
-            f"{', '.join(map(str, FOLDED))} are known; choose another file",
+            say(
+                "{file} looks like a T2I-Adapter whose first layer sees {seen} channels, but {known} are "
+                "known; choose another file",
+                file=header.path.name,
+                seen=seen,
+                known=", ".join(map(str, FOLDED)),
+            ),
             file=header.path,
         )
     channels, fold_px = FOLDED[seen]

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from heddle.graph.errors import WeightsError
+from heddle.graph.said import say
 from heddle.numerics.number_blocks import BLOCK_KINDS
 from model_management.pickled import INERT
 from model_management.stored_tensors import Header, NamedEntry, TensorEntry, refuse, refuse_changed, stamp_of
@@ -99,7 +100,9 @@ def open_tensors(header: Header, *, is_mapped: bool = True) -> Iterator[OpenTens
             find = _map(header.path)
             yield _Opened(header, lambda stored: _raw(find, stored.entry))
     except (OSError, SafetensorError) as problem:
-        raise WeightsError(f"{header.path.name} cannot be read: {problem}", file=header.path) from problem
+        raise WeightsError(
+            say("{file} cannot be read: {why}", file=header.path.name, why=problem), file=header.path
+        ) from problem
 
 
 def data_start(header: Header, file: BinaryIO) -> int:
@@ -121,7 +124,7 @@ def read_torch_content(path: Path) -> Any:
         file = read_torch_file(stamp_of(path))
         return _Content(file, _map(file.stamp.path)).value("it", file.content, 0)
     except OSError as problem:
-        raise WeightsError(f"{path.name} cannot be read: {problem}", file=path) from problem
+        raise WeightsError(say("{file} cannot be read: {why}", file=path.name, why=problem), file=path) from problem
 
 
 class _Opened:
@@ -169,12 +172,12 @@ class _Content:
     def value(self, name: str, value: Any, depth: int) -> Any:
         self._values_left -= 1
         if depth > _DEEPEST or self._values_left < 0:
-            refuse(self._file.stamp, f"damaged: {name[:100]} holds itself, or far too much")
+            refuse(self._file.stamp, say("damaged: {name} holds itself, or far too much", name=name[:100]))
         if is_tensor(value):
             entry = tensor_entry(self._file, name, value)
             self._bytes_left -= math.prod(entry.shape) * DTYPES[entry.dtype].itemsize
             if self._bytes_left < 0:
-                refuse(self._file.stamp, "damaged: its tensors take far more room than the file")
+                refuse(self._file.stamp, say("damaged: its tensors take far more room than the file"))
             return _raw(self._find, entry).clone()
         if isinstance(value, dict):
             return {

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from heddle.graph.errors import GraphError, ShapeError
+from heddle.graph.said import say
 from heddle.networks.causal_text import CausalText
 from heddle.networks.clip_text import ClipText, EncodedText
 from heddle.networks.t5 import T5
@@ -85,7 +86,7 @@ class _Batch:
                 on_part(min(start + TEXTS_AT_ONCE, len(self.words)))
         states = torch.cat([part.states for part in parts]).float().cpu()
         pooled = parts[0].pooled[:1].float().cpu()
-        refuse_unless_encoded(states, self.encoder.stored, "the text")
+        refuse_unless_encoded(states, self.encoder.stored, say("the text"))
         if self.emphasis is not None:
             weighed = zip(states.split(1), self.factors[..., 0].split(1), strict=True)
             states = torch.cat([self.emphasis(state, factor) for state, factor in weighed])
@@ -95,8 +96,12 @@ class _Batch:
         if not bool(states.isfinite().all()):
             largest = float(self.factors.abs().max())
             raise GraphError(
-                f"the text has a weight of {largest:.3g}, with which numbers are not finite any more; write a smaller "
-                "one, such as (word:1.3), or fewer parentheses, each of which multiplies by 1.1",
+                say(
+                    "the text has a weight of {largest:.3g}, with which numbers are not finite any more; "
+                    "write a smaller one, such as (word:1.3), or fewer parentheses, each of which "
+                    "multiplies by 1.1",
+                    largest=largest,
+                ),
                 found=largest,
             )
         return EncodedText(states.reshape(1, -1, self.encoder.config.width), pooled)
@@ -108,8 +113,12 @@ def _as_word(word: Word, width: int) -> int | Tensor:
     vector = word.vector if isinstance(word, EmbeddingRow) else word
     if tuple(vector.shape) != (width,):
         raise ShapeError(
-            f"a learned word has {tuple(vector.shape)} numbers, but this model's text encoder wants {width}; "
-            "use an embedding that was made for this family",
+            say(
+                "a learned word has {shape} numbers, but this model's text encoder wants {width}; use an "
+                "embedding that was made for this family",
+                shape=tuple(vector.shape),
+                width=width,
+            ),
             wanted=(width,),
             got=tuple(vector.shape),
         )

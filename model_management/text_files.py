@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from heddle.graph.errors import GraphError, WeightsError
+from heddle.graph.said import all_of, one_of, say
 from model_management.checkpoint import text_encoder
 from model_management.family import Family, TextPart, describe_names
 from model_management.handles import Clip
@@ -89,30 +90,43 @@ def find_text_encoder(path: Path | str) -> tuple[Header, TextLayout, str, str]:
         keys = [key for key in header.tensors if key == layout.tokens or key.endswith(f".{layout.tokens}")]
         if len(keys) > 1:
             raise WeightsError(
-                f"{header.path.name} holds {len(keys)} text encoders, but a file with one is wanted; "
-                "load it with CheckpointLoaderSimple, if it is a checkpoint",
+                say(
+                    "{file} holds {count} text encoders, but a file with one is wanted; load it with "
+                    "CheckpointLoaderSimple, if it is a checkpoint",
+                    file=header.path.name,
+                    count=len(keys),
+                ),
                 file=header.path,
             )
         for key in keys:
             width = header.shape(key)[-1]
             if width not in layout.names:
                 raise WeightsError(
-                    f"{header.path.name}: {key} is {width} wide; text encoders known here are "
-                    f"{', '.join(f'{name} ({wide})' for wide, name in layout.names.items())} wide: choose another file",
+                    say(
+                        "{file}: {key} is {width} wide; text encoders known here are {known} wide: choose another file",
+                        file=header.path.name,
+                        key=key,
+                        width=width,
+                        known=", ".join((f"{name} ({wide})" for wide, name in layout.names.items())),
+                    ),
                     file=header.path,
                     key=key,
                 )
             return header, layout, layout.names[width], key.removesuffix(layout.tokens)
     raise WeightsError(
-        f"{header.path.name} holds no text encoder known here: it holds {describe_names(header)}; "
-        "choose a file with CLIP-L, OpenCLIP-H, OpenCLIP-bigG, T5 or Gemma 2",
+        say(
+            "{file} holds no text encoder known here: it holds {found}; choose a file with CLIP-L, "
+            "OpenCLIP-H, OpenCLIP-bigG, T5 or Gemma 2",
+            file=header.path.name,
+            found=describe_names(header),
+        ),
         file=header.path,
     )
 
 
 def _readable(family: Family) -> str:
     names = " with ".join(part.name for part in family.text)
-    return f"some of {names}" if any(part.may_lack for part in family.text) else names
+    return say("some of {names}", names=names) if any(part.may_lack for part in family.text) else names
 
 
 def _reader_of(names: set[str], type: str, families: Sequence[Family]) -> Family:
@@ -122,10 +136,15 @@ def _reader_of(names: set[str], type: str, families: Sequence[Family]) -> Family
         if needed <= names <= {part.name for part in family.text}:
             return family
     known = {_readable(family): None for family in of_type}
-    wanted = " or ".join(known) if known else "nothing: models of this type do not run here yet"
+    wanted = one_of(known) if known else say("nothing: models of this type do not run here yet")
     raise GraphError(
-        f"type {type}: the files hold the text encoders {' and '.join(sorted(names))}, but wanted is {wanted}; "
-        "choose other files or another type",
+        say(
+            "type {type}: the files hold the text encoders {found}, but wanted is {wanted}; choose other "
+            "files or another type",
+            type=type,
+            found=all_of(sorted(names)),
+            wanted=wanted,
+        ),
         input_name="type",
         found=sorted(names),
         wanted=list(known),

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate, islice
 from typing import Any, TypeAlias, TypeGuard
 
+from heddle.graph.said import say
 from model_management.pickled import BadPickle
 from model_management.stored_tensors import Header, Stamp, TensorEntry, refuse
 from model_management.torch_file import TorchFile, read_torch_file
@@ -39,15 +40,15 @@ def read_torch_header(stamp: Stamp) -> Header:
     held_bytes = 0
     for name, value in _named(file):
         if len(tensors) >= _MOST_NAMES:
-            refuse(stamp, f"damaged: it has more than {_MOST_NAMES:,} tensors")
+            refuse(stamp, say("damaged: it has more than {most_names:,} tensors", most_names=_MOST_NAMES))
         if name in tensors:
-            refuse(stamp, f"damaged: two of its tensors are called {name}", name)
+            refuse(stamp, say("damaged: two of its tensors are called {name}", name=name), name)
         held_bytes += value.size_bytes if isinstance(value, HeldArray) else 0
         if held_bytes > stamp.size_bytes:  # names may share a text, but what is made of it has its own bytes
-            refuse(stamp, "damaged: its arrays take more room than the file")
+            refuse(stamp, say("damaged: its arrays take more room than the file"))
         tensors[name] = tensor_entry(file, name, value)
     if not tensors:
-        refuse(stamp, "a file of torch.save without a table of tensors", next_step="choose another")
+        refuse(stamp, say("a file of torch.save without a table of tensors"), next_step=say("choose another"))
     return Header(stamp, tensors, _metadata(file.content), "torch")
 
 
@@ -57,7 +58,16 @@ def tensor_entry(file: TorchFile, name: str, value: StoredTensor | HeldArray) ->
         return _held_entry(file, name, value)
     storage, size = value.storage, value.dtype.bytes_each
     if len(value.shape) != len(value.strides):
-        refuse(file.stamp, f"damaged: {name} has {len(value.shape)} sizes, but {len(value.strides)} strides", name)
+        refuse(
+            file.stamp,
+            say(
+                "damaged: {name} has {sizes} sizes, but {strides} strides",
+                name=name,
+                sizes=len(value.shape),
+                strides=len(value.strides),
+            ),
+            name,
+        )
     count = math.prod(value.shape)
     begin = file.places[storage.key].begin + storage.first * storage.dtype.bytes_each + value.offset * size
     if count == 0:
@@ -68,8 +78,16 @@ def tensor_entry(file: TorchFile, name: str, value: StoredTensor | HeldArray) ->
     if (value.offset + last + 1) * size > room or count * size > room:
         refuse(
             file.stamp,
-            f"damaged: {name} ({value.dtype.name} {list(value.shape)} with strides {list(value.strides)} from number "
-            f"{value.offset:,} on) reaches beyond its storage of {storage.size:,} numbers",
+            say(
+                "damaged: {name} ({type} {shape} with strides {strides} from number {first:,} on) reaches "
+                "beyond its storage of {size:,} numbers",
+                name=name,
+                type=value.dtype.name,
+                shape=list(value.shape),
+                strides=list(value.strides),
+                first=value.offset,
+                size=storage.size,
+            ),
             name,
         )
     strides = None if value.strides == _plain_strides(value.shape) else value.strides
@@ -80,11 +98,20 @@ def _held_entry(file: TorchFile, name: str, array: HeldArray) -> TensorEntry:
     assert array.dtype is not None
     wanted = math.prod(array.shape) * array.dtype.bytes_each
     if array.size_bytes != wanted:
-        refuse(file.stamp, f"damaged: {name} takes {array.size_bytes:,} bytes where {wanted:,} are wanted", name)
+        refuse(
+            file.stamp,
+            say(
+                "damaged: {name} takes {found:,} bytes where {wanted:,} are wanted",
+                name=name,
+                found=array.size_bytes,
+                wanted=wanted,
+            ),
+            name,
+        )
     try:
         data = array.in_bytes()
     except BadPickle as problem:
-        refuse(file.stamp, f"damaged: {name}: {problem}", name)
+        refuse(file.stamp, say("damaged: {name}: {why}", name=name, why=problem), name)
     strides = _plain_strides(array.shape[::-1])[::-1] if array.is_column_first else None
     return TensorEntry(array.dtype.name, array.shape, 0, len(data), strides, data)
 
@@ -144,13 +171,26 @@ def _flat(stamp: Stamp, content: _Holder, prefix: str) -> Iterator[tuple[str, St
         ]
         work_left -= len(named) + len(inner) // _VALUES_A_NAME
         if work_left < 0:
-            refuse(stamp, f"damaged: its tables have more than {_MOST_NAMES:,} entries, or hold themselves")
+            refuse(
+                stamp,
+                say(
+                    "damaged: its tables have more than {most_names:,} entries, or hold themselves",
+                    most_names=_MOST_NAMES,
+                ),
+            )
         for key, value in named:
             if not isinstance(key, str) and not (isinstance(key, int) and abs(key) <= LARGEST_NUMBER):
                 continue
             name = f"{before}{key}"
             if len(name) > _LONGEST_NAME:
-                refuse(stamp, f"damaged: a name in it has more than {_LONGEST_NAME} letters ({name[:60]}...)")
+                refuse(
+                    stamp,
+                    say(
+                        "damaged: a name in it has more than {longest_name} letters ({name}...)",
+                        longest_name=_LONGEST_NAME,
+                        name=name[:60],
+                    ),
+                )
             if is_tensor(value):
                 yield name, value
             elif isinstance(value, _HOLDERS):

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO, NamedTuple
 
+from heddle.graph.said import say
 from model_management.pickled import INERT, BadPickle, FindStored, Pickle, StandIn
 from model_management.stored_tensors import BITS
 
@@ -87,7 +88,7 @@ class HeldArray:
             try:
                 self.data = self.data.text.encode("latin-1")
             except UnicodeEncodeError as problem:
-                raise BadPickle("an array's bytes hold a letter that is no byte") from problem
+                raise BadPickle(say("an array's bytes hold a letter that is no byte")) from problem
         return bytes(self.data)
 
 
@@ -103,19 +104,19 @@ def read_torch_pickle(file: BinaryIO, find_stored: FindStored) -> Any:
 def storage_of(key: Any, dtype: Any, size: Any, first: Any = 0) -> StorageRef:
     """Raises: BadPickle, if these describe none."""
     if not isinstance(dtype, Dtype):
-        raise BadPickle("a storage's type is not known")
+        raise BadPickle(say("a storage's type is not known"))
     if any(type(number) is not int or not 0 <= number <= LARGEST_NUMBER for number in (size, first)):
-        raise BadPickle("a storage's size is no whole number from 0 on")
+        raise BadPickle(say("a storage's size is no whole number from 0 on"))
     if not isinstance(key, str | int) or len(str(key)) > LONGEST_KEY:
-        raise BadPickle("a storage's key is no short text")
+        raise BadPickle(say("a storage's key is no short text"))
     return StorageRef(str(key), dtype, size, first)
 
 
 def _sizes(sizes: Any) -> tuple[int, ...]:
     if not isinstance(sizes, tuple | list) or len(sizes) > MOST_DIMENSIONS:
-        raise BadPickle("a tensor's shape or strides are no list of numbers")
+        raise BadPickle(say("a tensor's shape or strides are no list of numbers"))
     if any(type(size) is not int or not 0 <= size <= LARGEST_NUMBER for size in sizes):
-        raise BadPickle("a tensor's shape or strides hold something else than whole numbers from 0 on")
+        raise BadPickle(say("a tensor's shape or strides hold something else than whole numbers from 0 on"))
     return tuple(sizes)
 
 
@@ -138,7 +139,7 @@ def _same(pickle: Pickle, value: Any = (), *others: Any) -> Any:
 
 def _tensor(pickle: Pickle, storage: Any, offset: Any, shape: Any, strides: Any, *others: Any) -> StoredTensor:
     if not isinstance(storage, StorageRef) or type(offset) is not int or not 0 <= offset <= LARGEST_NUMBER:
-        raise BadPickle("a tensor is made of what is no storage, or begins outside of it")
+        raise BadPickle(say("a tensor is made of what is no storage, or begins outside of it"))
     return StoredTensor(storage, storage.dtype, offset, _sizes(shape), _sizes(strides))
 
 
@@ -154,7 +155,7 @@ def _typed_tensor(
     *others: Any,
 ) -> StoredTensor:
     if not isinstance(dtype, Dtype):
-        raise BadPickle("a tensor's type is not known")
+        raise BadPickle(say("a tensor's type is not known"))
     return _tensor(pickle, storage, offset, shape, strides)._replace(dtype=dtype)
 
 

@@ -25,6 +25,7 @@ def trained_net(net: nn.Module, changes: Mapping[str, Parts], checkpoint_depth: 
     """A twin of a net with the very same weights, computed with changes of some of them.
 
     Args:
+        net: with all its weights in place, none of them lent.
         changes: by the weight's name. Their tensors may change between passes and are differentiated.
         checkpoint_depth: at how many steps below the net the blocks lie of which only inputs are kept; 0 = keep all.
     """

@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeAlias
 import yaml
 
 from heddle.graph.errors import WeightsError
+from heddle.graph.said import say
 from model_management.stored_tensors import Header
 
 LARGEST_BYTES = 1 << 20
@@ -52,7 +53,11 @@ def read_config(path: Path) -> TrainingConfig:
             raise ValueError(f"its scale_factor is {str(scale)[:100]!r}, but a number above 0 is wanted")
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as problem:
         raise WeightsError(
-            f"{path.name}, which says how a model is to be used, cannot be read: {problem}; mend it, or take it away",
+            say(
+                "{file}, which says how a model is to be used, cannot be read: {why}; mend it, or take it away",
+                file=path.name,
+                why=problem,
+            ),
             file=path,
         ) from problem
     return TrainingConfig(

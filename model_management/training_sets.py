@@ -56,7 +56,7 @@ def write_set(folder: Path, examples: Sequence[Example], shard_size: int, on_sha
         return _put_in_place(passing, folder)
     except OSError as problem:
         words = "{folder}: the training set is not written ({why}); make room, or choose another folder"
-        said = say("dataset-unwritten", words, folder=str(folder), why=problem.strerror or str(problem))
+        said = say(words, folder=str(folder), why=problem.strerror or str(problem))
         raise FileProblem(said, path=folder) from problem
     finally:
         shutil.rmtree(passing, ignore_errors=True)
@@ -70,15 +70,16 @@ def read_set(folder: Path, name: str, on_shard: OnExample) -> list[Example]:
     shards = shards_of(folder)
     if not shards:
         words = "{name}: no training set, since it has no file shard_0000.pkl; choose a folder of Save Training Dataset"
-        raise FileProblem(say("dataset-none", words, name=name), path=folder)
+        raise FileProblem(say(words, name=name), path=folder)
     examples: list[Example] = []
     for done, shard in enumerate(shards):
         content = read_torch_content(shard)
         table: dict[Any, Any] = content if isinstance(content, dict) else {}
         latents, texts = table.get("latents"), table.get("conditioning")
-        if not (_are_latents(latents) and _are_conditionings(texts) and len(latents) == len(texts)):
+        fit = _are_latents(latents) and _are_conditionings(texts)
+        if latents is None or texts is None or not fit or len(latents) != len(texts):
             words = "{name}: {shard} does not hold as many latents as conditionings; write the training set anew"
-            raise FileProblem(say("dataset-odd", words, name=name, shard=shard.name), path=shard)
+            raise FileProblem(say(words, name=name, shard=shard.name), path=shard)
         examples += zip(latents, texts, strict=True)
         on_shard(done + 1, len(shards))
     return examples
@@ -121,7 +122,7 @@ def _plain(value: Any, place: str) -> Any:
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     words = "{place}: a value of the kind {kind} cannot be kept in a file; take it out of the conditioning"
-    raise GraphError(say("dataset-value", words, place=place, kind=type(value).__name__), input_name="conditioning")
+    raise GraphError(say(words, place=place, kind=type(value).__name__), input_name="conditioning")
 
 
 def _are_latents(given: Any) -> bool:

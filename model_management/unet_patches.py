@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 from heddle.graph.errors import GraphError
+from heddle.graph.said import say
 from heddle.networks.attention_tiles import attend_in_tiles
 from heddle.networks.deep_shrink import deep_shrink
 from heddle.networks.free_u import free_u
@@ -26,8 +27,13 @@ def unet_of(model: Model, what: str) -> UNetConfig:
     """
     if not isinstance(model.config, UNetConfig):
         raise GraphError(
-            f"{what} steps into the stages of a UNet, but the network of {model.family.name} "
-            f"({model.stored.header.path.name}) has none; leave the node out, or use a model that has one",
+            say(
+                "{what} steps into the stages of a UNet, but the network of {family} ({model}) has none; "
+                "leave the node out, or use a model that has one",
+                what=what,
+                family=model.family.name,
+                model=model.stored.header.path.name,
+            ),
             found=model.family.name,
             wanted="a model with a UNet",
         )

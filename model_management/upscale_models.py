@@ -72,6 +72,10 @@ class Upscaler(nn.Module):
 class SpandrelNet(StoredNet):
     """A net that spandrel builds from all tensors of a file. Its tensors' names are those of the file."""
 
+    @property
+    def is_lendable(self) -> bool:
+        return False  # spandrel's layers know nothing of lending
+
     @cached_property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         return {name: entry.shape for name, entry in self.header.tensors.items()}
@@ -113,7 +117,7 @@ def open_upscale_model(path: Path | str) -> UpscaleModel:
     if strange is not None:
         words = "{file}: {key} is stored as {dtype}, which upscalers do not have; choose another file"
         dtype = header.tensors[strange].dtype
-        raise WeightsError(say("upscaler-stored-oddly", words, file=header.path.name, key=strange, dtype=dtype))
+        raise WeightsError(say(words, file=header.path.name, key=strange, dtype=dtype))
     with torch.inference_mode(False), torch.no_grad(), open_tensors(header) as tensors:
         config = _config_of(_built(header, tensors))
     return UpscaleModel(SpandrelNet("upscaler", header, _SPANDREL, config), config)
@@ -135,18 +139,14 @@ def _built(header: Header, tensors: OpenTensors) -> Any:
             return spandrel.MAIN_REGISTRY.load(state)
     except spandrel.UnsupportedModelError:
         words = "{file} holds no upscaler known here: found were {names}; choose another file"
-        raise WeightsError(
-            say("no-upscaler", words, file=header.path.name, names=describe_names(header)), file=header.path
-        ) from None
+        raise WeightsError(say(words, file=header.path.name, names=describe_names(header)), file=header.path) from None
     except Exception as problem:  # whatever some forty architectures raise at tensors that do not belong together
         words = (
             "{file}: its tensors make no net of those that its names speak of ({why}); the file is damaged or of "
             "another kind: choose another"
         )
         why = " ".join(str(problem).split()) or type(problem).__name__
-        raise WeightsError(
-            say("upscaler-unbuilt", words, file=header.path.name, why=why), file=header.path
-        ) from problem
+        raise WeightsError(say(words, file=header.path.name, why=why), file=header.path) from problem
 
 
 def _config_of(descriptor: Any) -> UpscalerConfig:

@@ -68,9 +68,7 @@ def upscale(
     if model.config.takes_mask:
         words = "{file} is a net that fills in what a mask hides; use it with {node}"
         file = model.stored.header.path.name
-        raise GraphError(
-            say("upscaler-wants-mask", words, file=file, node="Fill In (using Model)"), input_name="upscale_model"
-        )
+        raise GraphError(say(words, file=file, node="Fill In (using Model)"), input_name="upscale_model")
     channels, scale = model.config.input_channels, model.config.scale
     colours = images[..., :3] if channels < 4 else images
     alpha = images[..., 3:] if images.shape[-1] == 4 and channels < 4 else None
@@ -108,7 +106,7 @@ def fill_in(
         words = "{file} is an upscaler or restorer and fills nothing in; use it with {node}"
         file = model.stored.header.path.name
         raise GraphError(
-            say("upscaler-takes-no-mask", words, file=file, node="Upscale Image (using Model)"),
+            say(words, file=file, node="Upscale Image (using Model)"),
             input_name="upscale_model",
         )
     hidden = (masks > 0.5).to(images)[:, None]
@@ -135,11 +133,11 @@ def _run_exactly_if_needed(
     run = partial(_run, planes=planes, masks=masks, weights=weights, on_part=on_part, note=note, check=check)
     made = run(model.computing_in(torch.float16 if is_half else torch.float32))
     if is_half and not bool(made.isfinite().all()):
-        note(say("upscaler-in-float32", "in half precision the net gave numbers that are not finite; it runs again"))
+        note(say("in half precision the net gave numbers that are not finite; it runs again"))
         made = run(model.computing_in(torch.float32))
     if not bool(made.isfinite().all()):
         refuse_broken_weights([model.stored])
-        note(say("upscaler-not-finite", "the net gave numbers that are not finite, though its weights are; they are 0"))
+        note(say("the net gave numbers that are not finite, though its weights are; they are 0"))
         made = made.nan_to_num(0.0, 0.0, 0.0)
     return made
 
@@ -162,7 +160,7 @@ def _run(
         while len(made) < len(planes):
             picture, mask = (None if each is None else each[len(made) : len(made) + 1] for each in (planes, masks))
             assert picture is not None
-            trouble: BaseException | None = None
+            trouble: OutOfMemory | None = None
             try:
                 progress = _Progress(on_part, len(made), len(planes))
                 made.append(_run_tiled(net, config, picture, mask, tile_px, progress))
@@ -177,7 +175,7 @@ def _run(
                     raise trouble
                 give_back()
                 words = "the memory has no room for the picture at once; it is made in tiles of {px} pixels"
-                note(say("upscaler-smaller-tiles", words, px=tile_px))
+                note(say(words, px=tile_px))
     if not made:
         return planes.new_zeros(0, config.output_channels, height * config.scale, width * config.scale)
     return torch.cat(made)

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from heddle.graph.errors import WeightsError
+from heddle.graph.said import say
 from heddle.networks.clip_vision import ClipVision as ClipVisionNet
 from heddle.networks.clip_vision import ClipVisionConfig
 from model_management.checkpoint import stored_net
@@ -77,9 +78,13 @@ def open_clip_vision(path: Path | str) -> ClipVision:
         prefix = next((prefix for prefix in OPEN_CLIP_PREFIXES if f"{prefix}conv1.weight" in header), None)
         if prefix is None:
             raise WeightsError(
-                f"{header.path.name} holds no vision encoder known here: "
-                "vision_model.embeddings.patch_embedding.weight or visual.conv1.weight is wanted, "
-                f"but found were {describe_names(header)}; choose another file",
+                say(
+                    "{file} holds no vision encoder known here: "
+                    "vision_model.embeddings.patch_embedding.weight or visual.conv1.weight is wanted, "
+                    "but found were {found}; choose another file",
+                    file=header.path.name,
+                    found=describe_names(header),
+                ),
                 file=header.path,
             )
         part = NetPart(prefix, open_clip_vision_config, ClipVisionNet, place=in_open_clip_vision)
@@ -146,7 +151,7 @@ def encode_pixels(clip_vision: ClipVision, pixels: Tensor, weights: Weights) -> 
     with weights.hold(clip_vision) as net:
         encoded = net(pixels.to(next(net.parameters())))
     last, penultimate, whole = (each.float().cpu() for each in encoded)
-    refuse_unless_encoded(last, clip_vision.stored, "the image")
+    refuse_unless_encoded(last, clip_vision.stored, say("the image"))
     return ClipVisionOutput(last, penultimate, whole)
 
 

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from heddle.adapters.layer_names import is_of_text
 from heddle.graph.errors import GraphError
+from heddle.graph.said import say
 from heddle.samplers.keyframes import NO_KEYFRAMES, Keyframes
 from model_management.adapter_files import AdapterFile, match_clip, match_model, report_match
 from model_management.checkpoint import OpenedCheckpoint
@@ -66,7 +67,7 @@ class AdapterHookSource:
         source = match_model(self.file, model, used)
         layers = self.file.keys.layers
         if not used and layers and all(is_of_text(layer) for layer in layers):
-            note(f"{self.path.name} has a part for text encoders alone")
+            note(say("{file} has a part for text encoders alone", file=self.path.name))
         else:
             note(str(report_match(self.file, used)))
         return source
@@ -76,7 +77,7 @@ class AdapterHookSource:
         sources = match_clip(self.file, clip, used)
         layers = self.file.keys.layers
         if not used and layers and not any(is_of_text(layer) for layer in layers):
-            note(f"{self.path.name} has no part for text encoders")
+            note(say("{file} has no part for text encoders", file=self.path.name))
         else:
             note(str(report_match(self.file, used)))
         return sources
@@ -104,14 +105,16 @@ class CheckpointHookSource:
         for encoder in clip.encoders:
             other = self.opened.clip.encoder(encoder.part.name)
             if other is None:
-                note(f"{self.path.name} has no text encoder {encoder.part.name!r}: that one stays as it is")
+                words = "{file} has no text encoder {encoder!r}: that one stays as it is"
+                note(say(words, file=self.path.name, encoder=encoder.part.name))
             else:
                 sources[encoder.part.name] = self._difference(other.stored, encoder.stored, note)
         return sources
 
     def _difference(self, other: StoredNet, own: StoredNet, note: Note) -> WeightSource:
         source = net_difference(other, own)
-        note(f"{self.path.name}: {len(source.weights)} of {len(own.shapes)} weights match")
+        words = "{file}: {matched} of {count} weights match"
+        note(say(words, file=self.path.name, matched=len(source.weights), count=len(own.shapes)))
         return source
 
 
@@ -178,7 +181,10 @@ def hooks_in(carried: object) -> WeightHooks:
         return NO_HOOKS
     if not isinstance(carried, WeightHooks):
         raise GraphError(
-            f"the conditioning carries hooks of the type {type(carried).__name__}, which is not known here; "
-            "make hooks with the nodes of the menu advanced/hooks"
+            say(
+                "the conditioning carries hooks of the type {kind}, which is not known here; make hooks "
+                "with the nodes of the menu advanced/hooks",
+                kind=type(carried).__name__,
+            )
         )
     return carried

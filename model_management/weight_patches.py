@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from heddle.graph.errors import WeightsError
+from heddle.graph.said import say
 from model_management.stored_net import OnPart, StoredNet, ignore_parts
 
 #: `(name of the weight, weight float32, strength) -> changed weight`, a new tensor. It may raise WeightsError.
@@ -128,8 +129,12 @@ def refuse_unless_finite(changed: Tensor, weight: Tensor, file: str, key: str) -
     """Raises: WeightsError, if a change made infinite numbers, or none, of finite ones."""
     if not torch.isfinite(changed).all() and torch.isfinite(weight).all():
         raise WeightsError(
-            f"{file}: {key} holds numbers that are not finite, or far too large; the file is damaged or its training "
-            "failed: download it again, or choose another",
+            say(
+                "{file}: {key} holds numbers that are not finite, or far too large; the file is damaged "
+                "or its training failed: download it again, or choose another",
+                file=file,
+                key=key,
+            ),
             file=file,
             key=key,
         )

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from heddle.graph.errors import OutOfMemory
+from heddle.graph.said import say
 from heddle.networks.ops import LentTensor
 from model_management.accelerators.accelerator import Accelerator
 from model_management.allocator import give_back
@@ -239,6 +240,9 @@ class Weights:
         dtype = self.compute_dtype(stored)
         size_bytes = stored.numel * dtype.itemsize
         self._make_room(size_bytes + working_bytes, needed=size_bytes)
+        if self.accelerator is not None:
+            free = self.accelerator.total_bytes() - self.accelerator.used_bytes()
+            self.make_leave(None, max(0, size_bytes + working_bytes - free))
         net = stored.load(self.device, dtype, on_part)
         change_weights(net, stored, patches, on_part)
         return Resident(stored, net, size_bytes)
@@ -377,7 +381,7 @@ class Weights:
             self.make_leave(streamed, asked or 1)
         assert self.accelerator is not None
         raise OutOfMemory(
-            "out of memory: there is no room for the weights that are always there; raise the limit",
+            say("out of memory: there is no room for the weights that are always there; raise the limit"),
             asked=asked,
             free=self.accelerator.total_bytes() - self.accelerator.used_bytes(),
         )
@@ -399,8 +403,11 @@ class Weights:
             )
         return total - (streamed.books.device_bytes if own else 0)
 
-    def make_leave(self, streamed: Streamed, wanted_bytes: int, /) -> int:
-        """Let other nets' weights leave the device: first all of those that nobody holds, see `Neighbours`."""
+    def make_leave(self, streamed: Streamed | None, wanted_bytes: int, /) -> int:
+        """Let other nets' weights leave the device: first all of those that nobody holds, see `Neighbours`.
+
+        streamed: the net that they leave for, if it is one that streams.
+        """
         assert self.accelerator is not None
         before = self.accelerator.used_bytes()
 
@@ -412,21 +419,26 @@ class Weights:
             for key, resident in list(self._residents.items()):
                 if freed() >= wanted_bytes:
                     break
-                if resident.holders == 0 and key in self._residents and resident.streamed is not streamed:
+                is_other = resident.streamed is None or resident.streamed is not streamed
+                if resident.holders == 0 and key in self._residents and is_other:
                     self._drop(key)
             for resident in self._residents.values():
                 other = resident.streamed
                 if freed() >= wanted_bytes:
                     break
-                if other is not None and other.books is not streamed.books:
+                if other is not None and (streamed is None or other.books is not streamed.books):
                     other.let_go(wanted_bytes - freed())
         self.accelerator.give_back()
         return freed()
 
     def _refuse(self, needed: int, free: int) -> NoReturn:
         raise OutOfMemory(
-            f"one use of a weight takes {needed / 1e6:,.0f} MB, but {max(0, free) / 1e6:,.0f} MB are free for weights; "
-            "use a smaller model or raise the limit",
+            say(
+                "one use of a weight takes {needed:,.0f} MB, but {free:,.0f} MB are free for weights; "
+                "use a smaller model or raise the limit",
+                needed=needed / 1e6,
+                free=max(0, free) / 1e6,
+            ),
             asked=needed,
             free=max(0, free),
         )
@@ -459,8 +471,13 @@ class Weights:
             used = sum(resident.device_bytes for resident in self._residents.values())
         if needed and used + needed > limit:
             raise OutOfMemory(
-                f"the weights take {needed / 1e6:,.0f} MB, but of the {limit / 1e6:,.0f} MB for weights "
-                f"{max(0, limit - used) / 1e6:,.0f} MB are free; use a smaller model or raise the limit",
+                say(
+                    "the weights take {needed:,.0f} MB, but of the {limit:,.0f} MB for weights "
+                    "{free:,.0f} MB are free; use a smaller model or raise the limit",
+                    needed=needed / 1e6,
+                    limit=limit / 1e6,
+                    free=max(0, limit - used) / 1e6,
+                ),
                 asked=needed,
                 free=max(0, limit - used),
             )

@@ -98,6 +98,7 @@ METHODS = {
     "ImageScale": Method("upscale"),
     "ImageScaleBy": Method("upscale"),
     "ImageBatch": Method("batch"),
+    "LoadImageOutput": Method("load_image"),
     "ImagePadForOutpaint": Method("expand_image"),
 }
 

@@ -62,7 +62,7 @@ NAMES = {
             "upscale_dit_mask"
         ),
         "latent_preview": "Latent2RGBPreviewer LatentPreviewer TAESDPreviewerImpl preview_to_image",
-        "nodes": "LoadImageOutput",
+        "nodes": "",
     }.items()
 }
 

@@ -25,6 +25,7 @@ from typing import Any
 from heddle.graph.classic import read_again, spec_of_class
 from heddle.graph.errors import GraphError, HeddleError
 from heddle.graph.registry import Registry
+from heddle.graph.said import say
 from heddle.graph.spec import NodeSpec
 from heddle.settings.current import current_folders, current_settings
 from nodes.classic_classes import class_for
@@ -160,7 +161,14 @@ def _load(
         raise
     except BaseException as error:  # a pack may raise anything at import, and must not take the house along
         pack.failures.append(
-            HeddleError(f"pack {pack.path.name}: cannot be loaded ({type(error).__name__}: {error}); see its own page")
+            HeddleError(
+                say(
+                    "pack {pack}: cannot be loaded ({kind}: {why}); see its own page",
+                    pack=pack.path.name,
+                    kind=type(error).__name__,
+                    why=error,
+                )
+            )
         )
         log.debug("pack %s", pack.name, exc_info=True)
         return
@@ -178,7 +186,14 @@ def _load(
         raise
     except BaseException as error:  # comfy_entrypoint and what it calls is the pack's code, too
         pack.failures.append(
-            HeddleError(f"pack {pack.name}: cannot list its nodes ({type(error).__name__}: {error}); see its own page")
+            HeddleError(
+                say(
+                    "pack {pack}: cannot list its nodes ({kind}: {why}); see its own page",
+                    pack=pack.name,
+                    kind=type(error).__name__,
+                    why=error,
+                )
+            )
         )
         log.debug("pack %s", pack.name, exc_info=True)
     pack.import_s = time.perf_counter() - started
@@ -273,7 +288,14 @@ def _run_prestartup(pack: Pack) -> None:
         raise
     except BaseException as error:  # a pack's own code
         pack.failures.append(
-            HeddleError(f"pack {pack.name}: its prestartup_script.py failed ({type(error).__name__}: {error})")
+            HeddleError(
+                say(
+                    "pack {pack}: its prestartup_script.py failed ({kind}: {why})",
+                    pack=pack.name,
+                    kind=type(error).__name__,
+                    why=error,
+                )
+            )
         )
 
 
@@ -293,7 +315,11 @@ def _web_folder(pack: Pack, module: ModuleType) -> Path | None:
         return folder
     pack.failures.append(
         HeddleError(
-            f"pack {pack.name}: WEB_DIRECTORY names {named!r}, but there is no such folder; its nodes are there"
+            say(
+                "pack {pack}: WEB_DIRECTORY names {named!r}, but there is no such folder; its nodes are there",
+                pack=pack.name,
+                named=named,
+            )
         )
     )
     return None
@@ -315,7 +341,12 @@ def _read_nodes(
             yield from _read_node(pack, cls, "", "", place)
     elif getattr(module, "WEB_DIRECTORY", None) is None and pack.web is None and not pack.node_ids:
         pack.failures.append(
-            GraphError(f"pack {pack.name}: has neither NODE_CLASS_MAPPINGS nor comfy_entrypoint, so it brings no nodes")
+            GraphError(
+                say(
+                    "pack {pack}: has neither NODE_CLASS_MAPPINGS nor comfy_entrypoint, so it brings no nodes",
+                    pack=pack.name,
+                )
+            )
         )
 
 
@@ -339,13 +370,19 @@ async def _awaited(answer: Any) -> Any:
 
 def _read_node(pack: Pack, cls: Any, id: str, display_name: str, place: str) -> Iterator[NodeSpec]:
     if (missing := closed_base(cls)) is not None:
-        words = f"node {id}: its class is built on {missing}, and there is nothing behind that name here yet"
-        pack.failures.append(GraphError(f"pack {pack.name}: {words}", class_type=id))
+        words = say(
+            "node {id}: its class is built on {missing}, and there is nothing behind that name here yet",
+            id=id,
+            missing=missing,
+        )
+        pack.failures.append(GraphError(say("pack {pack}: {words}", pack=pack.name, words=words), class_type=id))
         return
     try:
         yield spec_of_class(id, cls, display_name=display_name, python_module=place)
     except GraphError as error:
-        pack.failures.append(GraphError(f"pack {pack.name}: {error.message}", class_type=error.class_type or id))
+        pack.failures.append(
+            GraphError(say("pack {pack}: {why}", pack=pack.name, why=error.message), class_type=error.class_type or id)
+        )
 
 
 def _add(pack: Pack, spec: NodeSpec, registry: Registry) -> None:

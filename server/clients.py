@@ -25,6 +25,7 @@ from server.messages import (
     PreviewWithMetadata,
     Progress,
     ProgressState,
+    SaidText,
     Status,
     TextMessage,
 )
@@ -73,6 +74,8 @@ class Connection:
             if not message.was_asked_for:
                 return
             message = message.plain()
+        elif isinstance(message, NodeText) and message.said is not None and self.features.get("heddle_notes"):
+            message = SaidText(message.node_id, message.text, message.prompt_id, message.said)
         elif isinstance(message, NodeText) and not self.features.get("supports_progress_text_metadata"):
             if not self.features:  # a program, which takes whatever binary frame comes for a picture
                 return

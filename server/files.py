@@ -128,7 +128,7 @@ def clean_filename(name: str) -> str:
         stem = stem[:-1]
     if not stem:
         words = "{name!r} is not a usable file name; name the file with letters or digits"
-        raise FileProblem(say("name-unusable", words, name=name))
+        raise FileProblem(say(words, name=name))
     return stem + ending
 
 

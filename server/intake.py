@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from heddle.graph.errors import GraphError, HeddleError
 from heddle.graph.quoting import short
-from heddle.graph.said import say
+from heddle.graph.said import each_of, say
 from heddle.graph.workflow import form_of
 from server.catalogue import Catalogue, Records
 from server.clients import Clients
@@ -221,7 +221,7 @@ class Intake:
             # A workflow from anywhere may be broken in any way; the log has the place.
             log.warning("a workflow cannot be converted", exc_info=True)
             words = "the workflow is damaged ({why}); save it again"
-            raise GraphError(say("workflow-damaged", words, why=f"{type(error).__name__}: {error}")) from error
+            raise GraphError(say(words, why=f"{type(error).__name__}: {error}")) from error
 
     async def cancel(self, job_ids: list[str]) -> bool:
         """End waiting jobs as cancelled and interrupt running ones. Returns: whether any was one of these."""
@@ -272,8 +272,9 @@ class Intake:
         """The nodes that exist; waits for the first worker a while. Raises: NotReady."""
         records = await self._catalogue.wait(self._patience_s)
         if records is None:
-            notes = "; ".join(w["note"] for w in self._supervisor.workers() if w["note"])
-            raise NotReady("no worker is ready yet; try again in a few seconds" + (f" ({notes})" if notes else ""))
+            notes = each_of(each["note"] for each in self._supervisor.workers() if each["note"])
+            more = say(" ({notes})", notes=notes) if notes else ""
+            raise NotReady(say("no worker is ready yet; try again in a few seconds{more}", more=more))
         return records
 
 

@@ -7,7 +7,9 @@ import logging
 import re
 from collections import deque
 from datetime import UTC, datetime
+from typing import Any
 
+from heddle.graph.logged import facts_of_line
 from server.clients import Clients
 from server.messages import Logs
 
@@ -29,7 +31,7 @@ class LogBook(logging.Handler):
         self._clients = clients
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tracing: set[str] = set()  # workers in the middle of a traceback
-        self.entries: deque[dict[str, str]] = deque(maxlen=KEPT_LINES)
+        self.entries: deque[dict[str, Any]] = deque(maxlen=KEPT_LINES)
         self.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
 
     def open(self) -> None:
@@ -44,12 +46,13 @@ class LogBook(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         level = _LEVELS.get(record.levelname, "info")
-        self._enter(datetime.fromtimestamp(record.created, UTC), self.format(record), level, DESK)
+        at = datetime.fromtimestamp(record.created, UTC)
+        self._enter(at, self.format(record), level, DESK, said=facts_of_line(record))
 
-    def take(self, worker: str, line: str) -> None:
-        """A line that a worker printed; the terminal has it already."""
+    def take(self, worker: str, line: str, said: dict[str, Any] | None = None) -> None:
+        """A line that a worker printed; the terminal has it already. Args: said: what it was made of, if known."""
         match = _PACK.search(line)
-        self._enter(datetime.now(UTC), line, self._level_of(worker, line), worker, match and match[1])
+        self._enter(datetime.now(UTC), line, self._level_of(worker, line), worker, match and match[1], said)
 
     def _level_of(self, worker: str, line: str) -> str:
         if line.startswith(_TRACEBACK):
@@ -62,10 +65,20 @@ class LogBook(logging.Handler):
         match = _LEVEL.match(line)
         return "info" if match is None else _LEVELS[match[1]]
 
-    def _enter(self, at: datetime, line: str, level: str, source: str, pack: str | None = None) -> None:
-        entry = {"t": at.isoformat(), "m": f"{line}\n", "level": level, "source": source}
+    def _enter(
+        self,
+        at: datetime,
+        line: str,
+        level: str,
+        source: str,
+        pack: str | None = None,
+        said: dict[str, Any] | None = None,
+    ) -> None:
+        entry: dict[str, Any] = {"t": at.isoformat(), "m": f"{line}\n", "level": level, "source": source}
         if pack is not None:
             entry["pack"] = pack
+        if said is not None:
+            entry["said"] = said
         self.entries.append(entry)
         loop = self._loop
         if loop is not None and not loop.is_closed():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Literal
 
@@ -199,7 +200,8 @@ class Logs(TextMessage):
     """Lines of the log, for clients that asked for them."""
 
     type: ClassVar[str] = "logs"
-    entries: list[dict[str, str]]  # {"t": ISO time, "m": text, "level", "source"}, of packs also "pack"
+    #: {"t": ISO time, "m": text, "level", "source"}, of packs also "pack", and where it is known "said".
+    entries: list[dict[str, Any]]
     size: dict[str, int] = field(default_factory=lambda: {"cols": 120, "rows": 40})
 
     def plain(self) -> Logs:
@@ -243,6 +245,17 @@ class FilesChanged(TextMessage):
 
 
 @dataclass(frozen=True, slots=True)
+class SaidText(TextMessage):
+    """A line under a node and what it was made of, instead of `NodeText`, for clients that announced `heddle_notes`."""
+
+    type: ClassVar[str] = "heddle_note"
+    node_id: str
+    text: str
+    prompt_id: str | None
+    said: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class PackEvent(TextMessage):
     """What a pack says to its own scripts in the browser, under a name of its own."""
 
@@ -274,6 +287,7 @@ class NodeText:
     node_id: str
     text: str
     prompt_id: str | None = None
+    said: Mapping[str, Any] | None = None  # not in the frame; see `SaidText`
 
     def encode(self) -> bytes:
         parts = [_UINT32.pack(self.kind)]

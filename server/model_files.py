@@ -60,14 +60,21 @@ def find(folders: Folders, kind: str, name: str, path_index: int | None = None) 
     """A model file that is there. Raises: Absent."""
     places = _places(folders, kind)
     if name not in folders.list_files(kind):
-        raise Absent(say("no-model", "there is no file {name!r} among the {kind}", name=name, kind=kind))
+        raise Absent(say("there is no file {name!r} among the {kind}", name=name, kind=kind))
     if path_index is None:
         try:
             return folders.find(kind, name)
         except WeightsError as error:
-            raise Absent(say("no-model", "there is no file {name!r} among the {kind}", name=name, kind=kind)) from error
+            raise Absent(say("there is no file {name!r} among the {kind}", name=name, kind=kind)) from error
     if not 0 <= path_index < len(places) or not (places[path_index] / name).is_file():
-        raise Absent(f"there is no file {name[:200]!r} in folder {path_index} of the {kind}")
+        raise Absent(
+            say(
+                "there is no file {name!r} in folder {path_index} of the {kind}",
+                name=name[:200],
+                path_index=path_index,
+                kind=kind,
+            )
+        )
     return places[path_index] / name
 
 
@@ -86,7 +93,9 @@ def metadata_of(path: Path, most_bytes: int = LARGEST_HEADER_BYTES) -> dict[str,
             header = json.loads(file.read(length))
         told = header.get("__metadata__")
     except (struct.error, ValueError, AttributeError, RecursionError) as error:
-        raise FileProblem(f"{path.name} is damaged, its header cannot be read ({error}); get it again") from error
+        raise FileProblem(
+            say("{file} is damaged, its header cannot be read ({why}); get it again", file=path.name, why=error)
+        ) from error
     return told if isinstance(told, dict) else None
 
 

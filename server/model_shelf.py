@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from heddle.graph.errors import FileProblem, HeddleError
+from heddle.graph.said import said_in, say
 from heddle.settings.folders import Folders
 from server import model_files
 from server.outputs.scratch import open_scratch
@@ -65,6 +66,7 @@ class Hash:
             "sha256": self.sha256,
             "autov2": None if self.sha256 is None else self.sha256[:SHORT_HASH],
             "reason": self.reason,
+            **said_in(self.reason),
         }
 
 
@@ -246,7 +248,7 @@ class ModelShelf:
         with path.open("rb", buffering=0) as file:
             while piece := file.read(PIECE_BYTES):
                 if self._is_closed:
-                    raise FileProblem("the server stops")
+                    raise FileProblem(say("the server stops"))
                 digest.update(piece)
                 done += len(piece)
                 if (percent := int(99 * done / max(1, before.st_size))) > shown:
@@ -254,7 +256,7 @@ class ModelShelf:
                     tell(float(min(99, percent)))
         after = path.stat()
         if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-            raise FileProblem(f"{path.name} was changed while it was read; ask again")
+            raise FileProblem(say("{file} was changed while it was read; ask again", file=path.name))
         self._put(path, (after.st_size, after.st_mtime_ns), "sha256", digest.hexdigest())
         return digest.hexdigest()
 

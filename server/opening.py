@@ -14,7 +14,7 @@ from typing import Any
 
 from execution.saving import to_workflow
 from heddle.graph.errors import GraphError
-from heddle.graph.said import facts_of, say
+from heddle.graph.said import each_of, facts_of, say
 from heddle.graph.spec import NodeSpec
 from heddle.graph.workflow import form_of
 from heddle.media.carriers import Carried, read_carried
@@ -152,8 +152,8 @@ def _loose_settings(carried: Carried, source: Path | bytes) -> str | None:
 def _refuse(carried: Carried) -> None:
     """Raises: Refused, GraphError: why this JSON is no workflow."""
     if carried.notes:
-        why = "; ".join(carried.notes)[:500]
-        raise Refused("invalid_json", say("no-json", "{name} cannot be read: {why}", name=carried.name, why=why))
+        why = each_of(carried.notes[:5])
+        raise Refused("invalid_json", say("{name} cannot be read: {why}", name=carried.name, why=why))
     form_of(carried.values.get("document"))
 
 

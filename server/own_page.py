@@ -25,6 +25,7 @@ from html import escape
 from pathlib import Path
 from urllib.parse import quote, unquote
 
+from heddle.graph.said import say
 from server.module_imports import static_imports
 from server.packs import find_inside
 from server.user_files import Absent
@@ -83,7 +84,7 @@ class OwnPage:
         """`index.html`, naming the files as they are now. Raises: Absent, if there is none."""
         tree = self._look()
         if OPENING not in tree.files:
-            raise Absent(f"there is no file {OPENING!r}")
+            raise Absent(say("there is no file {opening!r}", opening=OPENING))
         if self._opening is None or self._opening[0] != tree.version:
             self._opening = (tree.version, _write_opening(tree))
         return self._opening[1]

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from heddle.graph.said import say
 from heddle.settings.folders import Folders
 from server.user_files import Absent
 
@@ -38,9 +39,9 @@ def script_paths(web_directories: Mapping[str, str], front_end: Path) -> list[st
 def find_inside(root: Path, name: str) -> Path:
     """A file below a folder, by a name from outside. Raises: Absent, also for every name that leads out."""
     if not name or "\\" in name or ":" in name or "\0" in name:
-        raise Absent(f"there is no file {name[:200]!r}")
+        raise Absent(say("there is no file {name!r}", name=name[:200]))
     if any(part.startswith(".") for part in name.split("/")):
-        raise Absent(f"there is no file {name[:200]!r}")
+        raise Absent(say("there is no file {name!r}", name=name[:200]))
     real_root = os.path.realpath(root)
     path = os.path.realpath(os.path.join(real_root, name))
     try:
@@ -48,7 +49,7 @@ def find_inside(root: Path, name: str) -> Path:
     except ValueError:  # a text that no name of a file can hold
         is_there = False
     if not is_there:
-        raise Absent(f"there is no file {name[:200]!r}")
+        raise Absent(say("there is no file {name!r}", name=name[:200]))
     return Path(path)
 
 
@@ -86,7 +87,7 @@ def find_example(folders: Folders, pack_name: str, name: str) -> Path:
                     return find_inside(pack / place, name)
                 except Absent:
                     continue
-    raise Absent(f"the pack {pack_name[:80]!r} has no example {name[:200]!r}")
+    raise Absent(say("the pack {pack!r} has no example {name!r}", pack=pack_name[:80], name=name[:200]))
 
 
 def subgraphs(folders: Folders) -> dict[str, dict[str, Any]]:

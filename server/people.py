@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from heddle.graph.errors import FileProblem, HeddleError
+from heddle.graph.said import say
 from heddle.media.whole_files import write_whole
 from heddle.settings.folders import Folders
 from server.kept import DraftLimits, Drafts, VersionLimits, WorkflowFiles
@@ -88,10 +89,10 @@ class People:
         except (OSError, ValueError, RecursionError) as error:
             raise _damaged(path, str(error)) from error
         if not isinstance(names, dict):
-            raise _damaged(path, "it is no JSON object")
+            raise _damaged(path, say("it is no JSON object"))
         for person_id, name in names.items():
             if not isinstance(name, str) or not _ID.fullmatch(person_id):
-                raise _damaged(path, f"{person_id[:80]!r} is no id with a name")
+                raise _damaged(path, say("{id!r} is no id with a name", id=person_id[:80]))
         self._names = names
 
     def person(self, person_id: str | None) -> Person:
@@ -100,7 +101,11 @@ class People:
             person_id = ONLY_PERSON
         elif person_id is None or person_id not in self._names:
             raise UnknownPerson(
-                f"there is no person {(person_id or '')[:80]!r}; name one that GET /users lists in the header {HEADER}"
+                say(
+                    "there is no person {person!r}; name one that GET /users lists in the header {header}",
+                    person=(person_id or "")[:80],
+                    header=HEADER,
+                )
             )
         with self._using:
             if person_id not in self._persons:
@@ -122,14 +127,28 @@ class People:
         """Take in one more person; their id. Raises: HeddleError, if the name cannot be had."""
         name = name.strip()
         if not self.several:
-            raise HeddleError("this server keeps the files of one person; to add others start it with --multi-user")
+            raise HeddleError(
+                say("this server keeps the files of one person; to add others start it with --multi-user")
+            )
         if not name or len(name) > LONGEST_NAME or not name.isprintable():
-            raise HeddleError(f"a person's name has 1 to {LONGEST_NAME} printable characters; found {name[:80]!r}")
+            raise HeddleError(
+                say(
+                    "a person's name has 1 to {longest_name} printable characters; found {name!r}",
+                    longest_name=LONGEST_NAME,
+                    name=name[:80],
+                )
+            )
         with self._using:
             if name in self._names.values():
-                raise HeddleError(f"there is already a person {name!r}; choose another name")
+                raise HeddleError(say("there is already a person {name!r}; choose another name", name=name))
             if len(self._names) >= MOST_PEOPLE:
-                raise HeddleError(f"there are {MOST_PEOPLE} persons already; take some out of {NAMES}")
+                raise HeddleError(
+                    say(
+                        "there are {most_people} persons already; take some out of {names}",
+                        most_people=MOST_PEOPLE,
+                        names=NAMES,
+                    )
+                )
             person_id = f"{_NO_LETTER.sub('-', name)}_{uuid.uuid4()}"
             names = {**self._names, person_id: name}
             write_whole(self._folders.user / NAMES, json.dumps(names, indent=4).encode("ascii"))
@@ -138,4 +157,10 @@ class People:
 
 
 def _damaged(path: object, why: str) -> FileProblem:
-    return FileProblem(f"{path}: the list of persons cannot be read ({why}); mend it, or move it away to begin anew")
+    return FileProblem(
+        say(
+            "{path}: the list of persons cannot be read ({why}); mend it, or move it away to begin anew",
+            path=path,
+            why=why,
+        )
+    )

@@ -122,7 +122,7 @@ def apply_mask(original: Path, mask: Path) -> None:
 def opened(source: Path | io.BytesIO, name: str = "") -> Iterator[Image]:
     """The picture, not decoded yet. Raises: FileProblem, which calls it by `name`, for whatever goes wrong inside."""
     path = source if isinstance(source, Path) else None
-    name = name or (path.name if path else "the picture inside the file")
+    name = name or (path.name if path else say("the picture inside the file"))
     from PIL import Image, UnidentifiedImageError  # see above
 
     from heddle.media.values import DAMAGE
@@ -131,18 +131,27 @@ def opened(source: Path | io.BytesIO, name: str = "") -> Iterator[Image]:
         with Image.open(source, formats=_READ) as picture:
             if picture.width * picture.height > LARGEST_PIXELS:
                 raise FileProblem(
-                    f"{name} has {picture.width}x{picture.height} px, too many to decode here; download the file",
+                    say(
+                        "{name} has {width}x{height} px, too many to decode here; download the file",
+                        name=name,
+                        width=picture.width,
+                        height=picture.height,
+                    ),
                     path=path,
                 )
             yield picture
     except UnidentifiedImageError as error:  # its own words hold the path, which is nobody else's business
         words = "{name} is no picture that can be read here; download the file"
-        raise FileProblem(say("not-shown", words, name=name), path=path) from error
+        raise FileProblem(say(words, name=name), path=path) from error
     except Image.DecompressionBombError as error:
-        raise FileProblem(f"{name} has too many pixels to decode here; download the file", path=path) from error
+        raise FileProblem(
+            say("{name} has too many pixels to decode here; download the file", name=name), path=path
+        ) from error
     except DAMAGE as error:
         why = error.strerror or error if isinstance(error, OSError) else error
-        raise FileProblem(f"{name} cannot be read as a picture ({why}); download the file", path=path) from error
+        raise FileProblem(
+            say("{name} cannot be read as a picture ({why}); download the file", name=name, why=why), path=path
+        ) from error
 
 
 def shown_size(picture: Image) -> tuple[int, int]:

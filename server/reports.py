@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from heddle.graph.errors import HeddleError
+from heddle.graph.said import said_in
 from server.clients import Clients
 from server.messages import Executing, Message, NodeText, PackEvent, PackFrame, Status
 from server.store import Store, now_ms
@@ -174,5 +175,6 @@ def failure_of(run: JobRun, node_id: str | None, words: str, kind: str, **more: 
         "exception_type": kind,
         "traceback": [],
         "inputs": {},
+        **said_in(words),
         **more,
     }

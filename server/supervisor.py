@@ -17,7 +17,7 @@ from functools import partial
 from typing import Any
 
 from heddle.graph.errors import HeddleError
-from heddle.graph.said import say
+from heddle.graph.said import said_in, say
 from server.catalogue import Catalogue
 from server.clients import Clients
 from server.messages import Status, TextMessage
@@ -72,7 +72,8 @@ class Supervisor:
         self._question_numbers = itertools.count(1)
         self._reports = Reports(store, clients, self._tasks, self._stop)
         self.packs = PackDoor(catalogue)
-        self.hear: Callable[[str, str], None] = lambda worker, line: None  # what workers print; set by the app
+        #: What workers print, and what it was made of; set by the app.
+        self.hear: Callable[[str, str, dict[str, Any] | None], None] = lambda worker, line, said: None
         clients.catch_up = self._catch_up
         store.line_changed = self.wake
 
@@ -210,7 +211,9 @@ class Supervisor:
         while not self._stopping and await asyncio.to_thread(self._are_others_alive):
             if not self._workers[0].note:
                 for worker in self._workers:
-                    worker.note = f"{worker.name} waits for a worker of a server that was killed to end"
+                    worker.note = say(
+                        "{worker} waits for a worker of a server that was killed to end", worker=worker.name
+                    )
                 log.warning("workers of a server that was killed have not ended yet; jobs wait for that")
             await pause(OTHERS_EVERY_S, self._stop)
         for worker in self._workers:
@@ -228,7 +231,7 @@ class Supervisor:
                 await worker.transport.start(lambda message, blob: self._take(worker, message, blob))
             except Exception as error:  # whatever keeps a process from starting; tried again below
                 log.exception("%s cannot be started", worker.name)
-                how = f"cannot be started: {error}"
+                how = say("cannot be started: {why}", why=error)
             else:
                 if self._stopping:
                     await worker.transport.stop(IDLE_STOP_PATIENCE_S)
@@ -237,12 +240,13 @@ class Supervisor:
             if self._stopping:
                 break
             if worker.ended_by_us:
-                worker.note = f"{worker.name} {how}; it starts again"
+                worker.note = say("{worker} {how}; it starts again", worker=worker.name, how=how)
                 log.warning("%s", worker.note)
                 continue
             if worker.ready_at is not None and time.monotonic() - worker.ready_at > STEADY_AFTER_S:
                 pause_s = FIRST_PAUSE_S
-            worker.state, worker.note = "waiting", f"{worker.name} {how}; it starts again in {pause_s:g} s"
+            words = "{worker} {how}; it starts again in {pause_s:g} s"
+            worker.state, worker.note = "waiting", say(words, worker=worker.name, how=how, pause_s=pause_s)
             log.warning("%s", worker.note)
             await pause(pause_s, self._stop)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
@@ -257,13 +261,11 @@ class Supervisor:
             self.packs.leave()
         how = ending.words
         if worker.failing is not None:
-            how += f": {worker.failing}"
+            how = say("{how}: {failing}", how=how, failing=worker.failing)
         elif worker.loading is not None:
-            how += (
-                f" while it loaded the pack {worker.loading}; should that happen again, take the pack out of "
-                "custom_nodes"
-            )
-        worker.note, worker.signal = f"{worker.name} {how}", ending.signal
+            words = "{how} while it loaded the pack {pack}; should that happen again, take the pack out of custom_nodes"
+            how = say(words, how=how, pack=worker.loading)
+        worker.note, worker.signal = say("{worker} {how}", worker=worker.name, how=how), ending.signal
         for asked, answer in self._questions.values():
             if asked is worker and not answer.done():
                 answer.set_result({})
@@ -312,24 +314,32 @@ class Supervisor:
         """The node, the words and the kind of what goes beyond the limits, if anything does."""
         most_bytes, most_s = self._limits.worker_memory_bytes, self._limits.node_timeout_s
         if most_bytes is not None and worker.memory_bytes is not None and worker.memory_bytes > most_bytes:
-            words = (
-                f"{worker.name} took {worker.memory_bytes / 1e6:,.0f} MB of memory, more than the "
-                f"{most_bytes / 1e6:,.0f} MB of --worker-memory-mb, {place_of(run.teller.running_node)}; it was ended. "
-                "A smaller picture or batch needs less"
+            words = say(
+                "{worker} took {memory:,.0f} MB of memory, more than the {limit:,.0f} MB of --worker-memory-mb, "
+                "{place}; it was ended. A smaller picture or batch needs less",
+                worker=worker.name,
+                memory=worker.memory_bytes / 1e6,
+                limit=most_bytes / 1e6,
+                place=place_of(run.teller.running_node),
             )
             return run.teller.running_node, words, "WorkerMemoryExceeded"
         for node_id, begun in run.begun.items():
             if most_s is not None and time.monotonic() - begun > most_s:
-                words = (
-                    f"node {node_id} ran longer than the {most_s:g} s of --node-timeout-s, "
-                    f"so {worker.name} was ended; give it less to do or more time"
+                words = say(
+                    "node {node} ran longer than the {most_s:g} s of --node-timeout-s, so {worker} was ended; "
+                    "give it less to do or more time",
+                    node=node_id,
+                    most_s=most_s,
+                    worker=worker.name,
                 )
                 return node_id, words, "NodeTimeout"
         # What holds the whole process keeps it from saying so, and nodes' own checks are asked before they begin.
         if most_s is not None and not run.begun and time.monotonic() - run.heard > most_s:
-            words = (
-                f"{worker.name} said nothing for longer than the {most_s:g} s of --node-timeout-s while no node was "
-                "known to run, so it was ended; a node's own check may hang, or one that holds up the whole process"
+            words = say(
+                "{worker} said nothing for longer than the {most_s:g} s of --node-timeout-s while no node was known to "
+                "run, so it was ended; a node's own check may hang, or one that holds up the whole process",
+                worker=worker.name,
+                most_s=most_s,
             )
             return None, words, "NodeTimeout"
         return None
@@ -457,18 +467,26 @@ class Supervisor:
         deaths = run.job.worker_deaths + 1
         if deaths < MOST_DEATHS:
             words = "{note} while this job ran; the job is back in the queue and starts again"
-            reason = say("job-requeued", words, note=worker.note)
-            self._reports.publish(run, [{"kind": "job_requeued", "reason": reason}])
+            reason = say(words, note=worker.note)
+            self._reports.publish(run, [{"kind": "job_requeued", "reason": reason, **said_in(reason)}])
             await self._reports.insist(lambda: self._store.put_back(run.job.id, worker_died=True))
             if run.interrupted:  # somebody gave it up while it was put back
                 await self._reports.insist(lambda: self._store.cancel_waiting([run.job.id]))
             self._clients.tell_all(Status(self._store.waiting))
             return None
         node_id = run.teller.running_node
-        used = "" if worker.memory_bytes is None else f", with {worker.memory_bytes / 1e6:,.0f} MB of memory"
-        words = (
-            f"{worker.note}, {place_of(node_id)}{used}; {deaths} workers died over this job, so it is given up. "
-            "A smaller picture or batch needs less memory; the log may say more"
+        used = (
+            ""
+            if worker.memory_bytes is None
+            else say(", with {memory:,.0f} MB of memory", memory=worker.memory_bytes / 1e6)
+        )
+        words = say(
+            "{note}, {place}{used}; {deaths} workers died over this job, so it is given up. "
+            "A smaller picture or batch needs less memory; the log may say more",
+            note=worker.note,
+            place=place_of(node_id),
+            used=used,
+            deaths=deaths,
         )
         failed = failure_of(run, node_id, words, "WorkerDied", memory_bytes=worker.memory_bytes, signal=worker.signal)
         self._reports.publish(run, [failed])
@@ -520,7 +538,8 @@ class Supervisor:
                 if worker is self._workers[0]:
                     self.packs.take(message)
             case "printed":
-                self.hear(worker.name, str(message.get("text", "")))
+                said = message.get("said")
+                self.hear(worker.name, str(message.get("text", "")), said if isinstance(said, dict) else None)
             case other:
                 log.debug("%s sent a message of unknown type %r", worker.name, other)
 

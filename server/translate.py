@@ -159,7 +159,7 @@ class JobTeller:
                     )
                 ]
             case "node_note":
-                return [self._text_on(str(node_id), event.get("text", ""))]
+                return [self._text_on(str(node_id), event.get("text", ""), event.get("said"))]
             case "node_failed":
                 self._failures.append(event)
                 if node_id is None:
@@ -309,10 +309,10 @@ class JobTeller:
         self._changed.clear()
         return [ProgressState(self.prompt_id, nodes)]
 
-    def _text_on(self, node_id: str, text: Any) -> NodeText:
+    def _text_on(self, node_id: str, text: Any, said: Mapping[str, Any] | None) -> NodeText:
         """A line on a node of the person's graph: editors know no others."""
         node = self._nodes.get(node_id)
-        return NodeText(node_id if node is None else node.display_node_id, str(text), self.prompt_id)
+        return NodeText(node_id if node is None else node.display_node_id, str(text), self.prompt_id, said)
 
     def _executing(self, node_id: str) -> Executing:
         return Executing(node_id, self.prompt_id, self._nodes[node_id].display_node_id)

@@ -14,6 +14,7 @@ from multiprocessing import connection as pipes
 from typing import Any, Protocol
 
 from execution.protocol import Frames, framed, pack, unpack
+from heddle.graph.said import say
 
 log = logging.getLogger("heddle.server.transport")
 
@@ -116,7 +117,7 @@ class PipeTransport(asyncio.Protocol):
             try:
                 message, blob = unpack(packed)
             except ValueError as error:
-                self._complaint = f" after it sent something unreadable: {error}"
+                self._complaint = say(" after it sent something unreadable: {why}", why=error)
                 self._cut()
                 return
             try:
@@ -160,17 +161,17 @@ class PipeTransport(asyncio.Protocol):
                 if must_be_killed:
                     self._process.kill()
                     self._process.join(5.0)
-                how = Ending("was ended") if must_be_killed else _ending(self._process.exitcode)
-                self._how = replace(how, words=how.words + self._complaint)
+                how = Ending(say("was ended")) if must_be_killed else _ending(self._process.exitcode)
+                self._how = replace(how, words=say("{how}{complaint}", how=how.words, complaint=self._complaint))
             return self._how
 
 
 def _ending(code: int | None) -> Ending:
     if code is None:
-        return Ending("ended")
+        return Ending(say("ended"))
     if code < 0:
         with contextlib.suppress(ValueError):
             name = signal.Signals(-code).name
-            hint = ", as systems do when memory runs out" if -code == 9 else ""
-            return Ending(f"was killed by {name}{hint}", name)
-    return Ending(f"ended with exit code {code}")
+            hint = say(", as systems do when memory runs out") if -code == 9 else ""
+            return Ending(say("was killed by {name}{hint}", name=name, hint=hint), name)
+    return Ending(say("ended with exit code {code}", code=code))

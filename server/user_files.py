@@ -62,14 +62,14 @@ class UserFiles:
         """The path of a file that is there. Raises: Absent."""
         path = self.path(name)
         if self._is_ours(path) or not path.is_file():  # no folder, no pipe
-            raise Absent(say("no-file", "there is no file {name!r}", name=name))
+            raise Absent(say("there is no file {name!r}", name=name))
         return path
 
     def list(self, folder: str, *, recurse: bool) -> list[Path]:
         """The files of a folder, in order; none whose name begins with a dot. Raises: Absent."""
         place = self.path(folder)
         if not place.is_dir():
-            raise Absent(f"there is no folder {folder!r}")
+            raise Absent(say("there is no folder {folder!r}", folder=folder))
         return sorted(self._walk(place, recurse))
 
     def entries(self, folder: str) -> list[dict[str, Any]]:
@@ -78,7 +78,7 @@ class UserFiles:
         if not place.is_dir():
             if place == self.path(""):
                 return []  # it comes with the person's first file
-            raise Absent(f"there is no folder {folder!r}")
+            raise Absent(say("there is no folder {folder!r}", folder=folder))
         found: list[dict[str, Any]] = []
         for path in sorted(Path(each.path) for each in self._inside(place)):
             told: dict[str, Any] = {"name": path.name, "path": self.name_of(path)}
@@ -116,12 +116,12 @@ class UserFiles:
 
     def _write_new(self, name: str, path: Path, data: bytes) -> None:
         if os.path.lexists(path):
-            raise Taken(say("file-there", "there is already a file {name!r}", name=name))
+            raise Taken(say("there is already a file {name!r}", name=name))
         try:
             write_new([path], data)
         except FileProblem as problem:
             if os.path.lexists(path):  # somebody else was quicker
-                raise Taken(say("file-there", "there is already a file {name!r}", name=name)) from problem
+                raise Taken(say("there is already a file {name!r}", name=name)) from problem
             raise
 
     def move(self, name: str, wanted: str, *, overwrite: bool) -> Path:
@@ -130,11 +130,13 @@ class UserFiles:
         if source == target:
             return target
         if not overwrite and os.path.lexists(target) and not _is_same_file(source, target):
-            raise Taken(say("file-there", "there is already a file {name!r}", name=wanted))
+            raise Taken(say("there is already a file {name!r}", name=wanted))
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
         except (FileExistsError, NotADirectoryError) as error:
-            raise FileProblem(f"{wanted!r}: a file stands where a folder is needed; choose another name") from error
+            raise FileProblem(
+                say("{wanted!r}: a file stands where a folder is needed; choose another name", wanted=wanted)
+            ) from error
         with self.writing:
             os.replace(source, target)
         self._changed([self.name_of(source), self.name_of(target)])
@@ -150,11 +152,13 @@ class UserFiles:
     def _target(self, name: str) -> Path:
         path = self.path(name)
         if path == self.root or name.endswith(("/", "\\")):
-            raise FileProblem(say("name-missing", "{name!r}: the name of the file is missing", name=name))
+            raise FileProblem(say("{name!r}: the name of the file is missing", name=name))
         if self._is_ours(path):
-            raise FileProblem(f"{name!r}: {OURS} holds versions and drafts; choose another name")
+            raise FileProblem(
+                say("{name!r}: {ours} holds versions and drafts; choose another name", name=name, ours=OURS)
+            )
         if path.is_dir():
-            raise FileProblem(say("is-folder", "{name!r} is a folder; choose another name", name=name))
+            raise FileProblem(say("{name!r} is a folder; choose another name", name=name))
         return path
 
     def _is_ours(self, path: Path) -> bool:
@@ -221,7 +225,9 @@ class PersonSettings:
         with self._using:
             text = json.dumps({**self.read(), **values}, indent=4)
             if len(text) > self._limit_bytes:
-                raise FileProblem(f"settings take {self._limit_bytes >> 10} kB at most; keep large things as files")
+                raise FileProblem(
+                    say("settings take {limit} kB at most; keep large things as files", limit=self._limit_bytes >> 10)
+                )
             write_whole(self._files.path(SETTINGS), text.encode("ascii"))
 
     def _keep_aside(self, path: Path, why: str) -> None:

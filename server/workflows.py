@@ -54,7 +54,7 @@ class WorkflowShelf:
         # Looked up among the names that exist, so that no text from outside becomes a path.
         if any(each.name == name for each in self.list(None)):
             return read_document(self._shipped / f"{name}.json")
-        raise Absent(say("no-workflow-file", "there is no workflow {name!r}; choose one of the list", name=name))
+        raise Absent(say("there is no workflow {name!r}; choose one of the list", name=name))
 
     def template(self, file: str) -> Any:
         """What front ends ask for when they show templates: the list of what ships, or one of it. Raises: Absent."""
@@ -71,7 +71,7 @@ class WorkflowShelf:
         """The picture `NAME-1.webp` of one that ships, which lies beside it as `NAME.webp`. Raises: Absent."""
         name = file.removesuffix("-1.webp")
         if name == file:
-            raise Absent(f"there is no file {file[:80]!r}")
+            raise Absent(say("there is no file {name!r}", name=file[:80]))
         return find_inside(self._shipped, f"{name}.webp")
 
 

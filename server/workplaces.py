@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from heddle.graph.said import say
 from server.store import Job
 from server.translate import JobTeller
 from server.transport import Transport
@@ -71,7 +72,7 @@ class Worker:
 
 def place_of(node_id: str | None) -> str:
     """Where a worker was, in words."""
-    return f"at node {node_id}" if node_id is not None else "before its first node"
+    return say("at node {node}", node=node_id) if node_id is not None else say("before its first node")
 
 
 def texts_of(prompt: dict[str, Any]) -> set[str]:

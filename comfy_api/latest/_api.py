@@ -7,6 +7,7 @@ from typing import Any
 from comfy_execution.progress import get_progress_state
 from heddle.graph.errors import GraphError
 from heddle.graph.running import call_place
+from heddle.graph.said import say
 from heddle.graph.schema.replacing import NodeReplace
 from nodes.door import add_replacement
 
@@ -15,7 +16,7 @@ def _set_progress(value: float, max_value: float, node_id: str | None, preview_i
     place = call_place.get()
     if node_id is None:
         if place is None:
-            raise GraphError("set_progress: no node runs here; name the one that is meant with node_id")
+            raise GraphError(say("set_progress: no node runs here; name the one that is meant with node_id"))
         node_id = place.node_id
     shown = None if preview_image is None else ("JPEG", _as_picture(preview_image), None)
     get_progress_state().update_progress(node_id, value, max_value, shown)

@@ -11,6 +11,7 @@ from execution.checks.told import CORE, about, pack_of, place_of
 from execution.checks.words import Nearest, carried, quoted
 from heddle.graph.errors import GraphError
 from heddle.graph.quoting import short
+from heddle.graph.said import each_of, listed, say
 from heddle.graph.spec import NodeSpec
 from heddle.graph.workflow import is_instance
 
@@ -35,17 +36,31 @@ def missing_types(prompt: Mapping[str, Mapping[str, Any]], nodes: Mapping[str, N
         place, pack = f"node {node_id}{about(record)}", pack_of(record)
         if isinstance(class_type, str):
             if is_instance(class_type):
-                lost = f"the file does not hold the subgraph {short(class_type)} that this node stands for"
-                message = f"{place}: {lost}; save the workflow again where it is whole"
+                lost = say(
+                    "the file does not hold the subgraph {type} that this node stands for", type=short(class_type)
+                )
+                message = say("{place}: {lost}; save the workflow again where it is whole", place=place, lost=lost)
             else:
                 near = nearest.to(class_type, known, nodes, count=3)
-                hint = f"; near to it: {', '.join(near)}" if near else ""
-                message = f"{place}: there is no node type {short(class_type)}{hint}; {_step(pack)}"
+                hint = say("; near to it: {names}", names=", ".join(near)) if near else ""
+                message = say(
+                    "{place}: there is no node type {type}{hint}; {step}",
+                    place=place,
+                    type=short(class_type),
+                    hint=hint,
+                    step=_step(pack),
+                )
         elif class_type is None:
-            source = f"; the workflow has it from the pack {pack!r}" if pack and pack != CORE else ""
-            message = f"{place}: no class_type; export the workflow again with all its node packs installed{source}"
+            source = say("; the workflow has it from the pack {pack!r}", pack=pack) if pack and pack != CORE else ""
+            message = say(
+                "{place}: no class_type; export the workflow again with all its node packs installed{source}",
+                place=place,
+                source=source,
+            )
         else:
-            message = f"{place}: its class_type is {short(class_type)}, wanted the name of a node type"
+            message = say(
+                "{place}: its class_type is {type}, wanted the name of a node type", place=place, type=short(class_type)
+            )
         name = carried(class_type) if isinstance(class_type, str) else short(class_type)
         more = place_of(record) | ({"pack": pack} if pack else {}) | ({"near": near} if near else {})
         found[node_id] = GraphError(
@@ -62,8 +77,8 @@ def missing_types(prompt: Mapping[str, Mapping[str, Any]], nodes: Mapping[str, N
 
 def _step(pack: str) -> str:
     if pack == CORE:
-        return "it is one of the known engine's own, which is not here yet; no pack brings it"
-    return f"the workflow has it from the pack {pack!r}" if pack else "is a node pack missing?"
+        return say("it is one of the known engine's own, which is not here yet; no pack brings it")
+    return say("the workflow has it from the pack {pack!r}", pack=pack) if pack else say("is a node pack missing?")
 
 
 def all_missing(
@@ -81,27 +96,38 @@ def all_missing(
         return next(iter(types.values()), None) or files[0]
     first, sentences = next(iter((*types.values(), *files))), []
     if types:
-        listed = _gather(
+        missing = _gather(
             prompt, ((short(each.found), each, each.more.get("pack", ""), each.wanted) for each in types.values())
         )
-        kinds = "1 type that is" if len(listed) == 1 else f"{len(listed)} types that are"
-        words = f"{len(types)} nodes are of {kinds}" if len(types) > 1 else "a node type is"
         packs = {each.more.get("pack", "") for each in types.values()}
-        step = "no pack brings them" if packs == {CORE} else "is a pack missing?"
-        sentences.append(f"{words} not here: {_list(listed)}; {step}")
+        told = {
+            "count": len(types),
+            "kinds": len(missing),
+            "list": _list(missing),
+            "step": say("no pack brings them") if packs == {CORE} else say("is a pack missing?"),
+        }
+        if len(types) == 1:
+            sentences.append(say("a node type is not here: {list}; {step}", **told))
+        elif len(missing) == 1:
+            sentences.append(say("{count} nodes are of 1 type that is not here: {list}; {step}", **told))
+        else:
+            sentences.append(say("{count} nodes are of {kinds} types that are not here: {list}; {step}", **told))
     if files:
         facts = [each.more["missing_file"] for each in files]
-        listed = _gather(
+        missing = _gather(
             prompt,
             (
                 (_named(each.found, told["kind"]), each, told.get("url", ""), told["near"])
                 for each, told in zip(files, facts, strict=True)
             ),
         )
-        words = f"{len(listed)} files are" if len(listed) > 1 else "a file is"
-        sentences.append(f"{words} not here: {_list(listed)}; put each among the others of its kind")
+        one = "a file is not here: {list}; put each among the others of its kind"
+        words = (
+            one if len(missing) == 1 else "{count} files are not here: {list}; put each among the others of its kind"
+        )
+        sentences.append(say(words, count=len(missing), list=_list(missing)))
     return GraphError(
-        "; ".join(sentences),
+        each_of(sentences),
         node_id=first.node_id,
         class_type=first.class_type,
         found=first.found if types else None,
@@ -112,7 +138,7 @@ def all_missing(
 
 
 def _named(file: Any, kind: str | None) -> str:
-    return f"{short(file)} of the kind {kind!r}" if kind else short(file)
+    return say("{file} of the kind {kind!r}", file=short(file), kind=kind) if kind else short(file)
 
 
 @dataclass
@@ -140,9 +166,10 @@ def _gather(
 def _list(gathered: Mapping[str, _Missing]) -> str:
     lines = []
     for name, each in islice(gathered.items(), LISTED):
-        source = f"; from {each.source}" if each.source else ""
-        near = f"; near to it: {', '.join(each.near)}" if each.near else ""
-        lines.append(f"{name} (node {quoted(each.places)}{source}{near})")
+        source = say("; from {source}", source=each.source) if each.source else ""
+        near = say("; near to it: {names}", names=", ".join(each.near)) if each.near else ""
+        words = "{name} (node {places}{source}{near})"
+        lines.append(say(words, name=name, places=quoted(each.places), source=source, near=near))
     if len(gathered) > LISTED:
-        lines.append(f"and {len(gathered) - LISTED} more")
-    return ", ".join(lines)
+        lines.append(say("and {more} more", more=len(gathered) - LISTED))
+    return listed(lines)

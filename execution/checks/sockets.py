@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from heddle.graph.said import say
 from heddle.graph.spec import MATCH_TYPE, InputSpec, NodeSpec, common_types, names_of_types
 
 Types = frozenset[str] | None
@@ -47,7 +48,7 @@ def shared_types(
         if shared == frozenset():
             words = _written(so_far)
             if template in settled_by:
-                words += f" as its input {settled_by[template]} gets"
+                words = say("{types} as its input {input} gets", types=words, input=settled_by[template])
             mismatches.append(Mismatch(name, arriving[name], words))
         else:
             templates[template] = shared

@@ -14,6 +14,7 @@ from execution.checks.words import Nearest, file_name, quoted
 from heddle.graph.dynamic import keys_of_choices, unwrapped
 from heddle.graph.errors import HeddleError
 from heddle.graph.quoting import short
+from heddle.graph.said import one_of, say
 from heddle.graph.spec import DYNAMIC_COMBO, SOCKET_ONLY, InputSpec
 
 #: How people write true and false where a text is all they have.
@@ -120,11 +121,11 @@ class Values:
         """
         if type(value) not in SCALARS:
             if isinstance(value, (list, tuple)) and not wanted.takes_values:
-                words = f"found {short(value)}, wanted a link: node id and output number"
+                words = say("found {found}, wanted a link: node id and output number", found=short(value))
                 raise Unfit("bad_linked_input", value, words)
             value = unwrapped(value)
             if _is_too_deep(value):
-                words = f"found values nested more than {MOST_DEPTH} deep, wanted less"
+                words = say("found values nested more than {most_depth} deep, wanted less", most_depth=MOST_DEPTH)
                 raise Unfit("invalid_input_type", short(value), words)
         names = wanted.type_names
         if len(names) == 1:
@@ -141,7 +142,11 @@ class Values:
             if not node_asks:
                 value = self._read_choices(wanted, value)
         elif (value is not None or wanted.section == "required") and all(each in SOCKET_ONLY for each in names):
-            raise Unfit("bad_linked_input", value, f"found {short(value)}, wanted a link to {wanted.type}")
+            raise Unfit(
+                "bad_linked_input",
+                value,
+                say("found {found}, wanted a link to {type}", found=short(value), type=wanted.type),
+            )
         return value
 
     def _read_choices(self, wanted: InputSpec, value: Any) -> Any:
@@ -163,18 +168,25 @@ class Values:
         else:
             choices = keys_of_choices(wanted) if wanted.type_names[0] == DYNAMIC_COMBO else wanted.choices or ()
         near = self._near(value, choices, wanted)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
+        hint = say("; did you mean {near!r}?", near=near[0]) if near else ""
         if choices and files is not None:
-            step = f"put it among the files of the kind {files!r}"
-            words = f"which is not there; {step}, or choose one of: {quoted(choices)}{hint}"
+            step = say("put it among the files of the kind {files!r}", files=files)
+            words = say(
+                "which is not there; {step}, or choose one of: {choices}{hint}",
+                step=step,
+                choices=quoted(choices),
+                hint=hint,
+            )
         elif choices:
-            words = f"wanted one of: {quoted(choices)}{hint}"
+            words = say("wanted one of: {choices}{hint}", choices=quoted(choices), hint=hint)
         elif files is not None:
-            words = f"but there is no file of the kind {files!r}; put one into that folder"
+            words = say("but there is no file of the kind {files!r}; put one into that folder", files=files)
         else:
-            words = "but the node has nothing to choose from here"
+            words = say("but the node has nothing to choose from here")
         file = {"kind": files, "near": near} if _is_file(wanted, value) else None
-        raise Unfit("value_not_in_list", value, f"found {short(value)}, {words}", file, near)
+        raise Unfit(
+            "value_not_in_list", value, say("found {found}, {words}", found=short(value), words=words), file, near
+        )
 
     def _is_choice(self, wanted: InputSpec, value: Any) -> bool:
         files = wanted.files
@@ -235,25 +247,41 @@ def _check_range(wanted: InputSpec, value: Any) -> None:
     options = wanted.options
     low, high = options.get("min"), options.get("max")
     if low is not None and isinstance(low, (int, float)) and value < low:
-        raise Unfit("value_smaller_than_min", value, f"found {short(value)}, wanted {short(low)} or more")
+        raise Unfit(
+            "value_smaller_than_min",
+            value,
+            say("found {found}, wanted {low} or more", found=short(value), low=short(low)),
+        )
     if high is not None and isinstance(high, (int, float)) and value > high:
-        raise Unfit("value_bigger_than_max", value, f"found {short(value)}, wanted {short(high)} or less")
+        raise Unfit(
+            "value_bigger_than_max",
+            value,
+            say("found {found}, wanted {high} or less", found=short(value), high=short(high)),
+        )
 
 
 def _refuse_endless(name: str, value: Any) -> None:
     """Numbers that no declaration bounds still end where real numbers do."""
     if type(value) is float:
         if not math.isfinite(value):
-            raise Unfit("invalid_input_type", value, f"found {short(value)}, wanted {_NAMES[name]}")
+            raise Unfit(
+                "invalid_input_type",
+                value,
+                say("found {found}, wanted {wanted}", found=short(value), wanted=_NAMES[name]),
+            )
     elif value.bit_length() > 1024:
-        raise Unfit("invalid_input_type", value, f"found {short(value)}, wanted {_NAMES[name]} of at most 300 digits")
+        raise Unfit(
+            "invalid_input_type",
+            value,
+            say("found {found}, wanted {wanted} of at most 300 digits", found=short(value), wanted=_NAMES[name]),
+        )
 
 
 def _read_as(name: str, value: Any) -> Any:
     try:
         return _READERS[name](value)
     except (TypeError, ValueError, OverflowError):
-        words = f"found {short(value)}, wanted {_NAMES[name]}"
+        words = say("found {found}, wanted {wanted}", found=short(value), wanted=_NAMES[name])
         raise Unfit("invalid_input_type", value, words) from None
 
 
@@ -269,7 +297,7 @@ def _read_union(names: tuple[str, ...], value: Any) -> tuple[str, Any]:
             return name, _read_as(name, value)
         except Unfit:
             continue
-    words = f"found {short(value)}, wanted {' or '.join(_NAMES[name] for name in names)}"
+    words = say("found {found}, wanted {wanted}", found=short(value), wanted=one_of(_NAMES[name] for name in names))
     raise Unfit("invalid_input_type", value, words)
 
 
@@ -302,4 +330,9 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "STRING": _read_text,
     "BOOLEAN": _read_truth,
 }
-_NAMES = {"INT": "a whole number", "FLOAT": "a number", "STRING": "a text", "BOOLEAN": "true or false"}
+_NAMES = {
+    "INT": say("a whole number"),
+    "FLOAT": say("a number"),
+    "STRING": say("a text"),
+    "BOOLEAN": say("true or false"),
+}

@@ -10,6 +10,7 @@ from typing import Any
 
 from heddle.graph.errors import GraphError
 from heddle.graph.quoting import short
+from heddle.graph.said import listed, say
 from heddle.graph.spec import InputSpec, NodeSpec
 
 #: How many choices of a list an error quotes.
@@ -57,7 +58,14 @@ def input_problem(
     name = wanted.name[:COMPARED_CHARS]
     options = {key: each for key, each in wanted.options.items() if _is_worth_carrying(key, each)}
     return GraphError(
-        f"node {node_id} ({spec.id}{about}), {name}: {words}",
+        say(
+            "node {node} ({type}{about}), {name}: {words}",
+            node=node_id,
+            type=spec.id,
+            about=about,
+            name=name,
+            words=words,
+        ),
         node_id=node_id,
         class_type=spec.id,
         input_name=name,
@@ -113,5 +121,7 @@ def file_name(path: str) -> str:
 
 def quoted(names: Sequence[Any]) -> str:
     """The first names of a list, and how many more there are."""
-    more = f" and {len(names) - QUOTED_CHOICES} more" if len(names) > QUOTED_CHOICES else ""
-    return ", ".join(map(_plain, names[:QUOTED_CHOICES])) + more
+    first = listed(map(_plain, names[:QUOTED_CHOICES]))
+    if len(names) <= QUOTED_CHOICES:
+        return first
+    return say("{names} and {more} more", names=first, more=len(names) - QUOTED_CHOICES)

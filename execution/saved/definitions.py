@@ -28,6 +28,7 @@ from execution.saved.records import (
 )
 from execution.saved.widgets import widget_values
 from heddle.graph.errors import GraphError
+from heddle.graph.said import say
 from heddle.graph.spec import NodeSpec
 
 #: Far above what people build, and low enough for a server: names in a nest grow with its depth.
@@ -85,7 +86,7 @@ class Definitions:
             if kind.startswith(PREFIXES) and "inputNode" not in raw:
                 self._read[kind] = read_group(name, raw, self._nodes)
             else:
-                self._read[kind] = read_graph(raw, f"the subgraph {name[:80]!r}", is_definition=True)
+                self._read[kind] = read_graph(raw, say("the subgraph {name!r}", name=name[:80]), is_definition=True)
                 add_unseen_links(self._read[kind], raw)
             self._read[kind].name = name
         return self._read[kind]
@@ -111,16 +112,26 @@ class Definitions:
                 sizes[key] = self._size_of(graph, sizes)
                 if depths[key] > MAX_DEPTH + 1:
                     raise GraphError(
-                        f"{graph.title} holds more than {MAX_DEPTH} subgraphs, one in the other; unpack some of them"
+                        say(
+                            "{graph} holds more than {max_depth} subgraphs, one in the other; unpack some of them",
+                            graph=graph.title,
+                            max_depth=MAX_DEPTH,
+                        )
                     )
                 if sizes[key] > MAX_NODES:
                     raise GraphError(
-                        f"{graph.title} unfolds into more than {MAX_NODES} nodes; use its subgraphs fewer times"
+                        say(
+                            "{graph} unfolds into more than {max_nodes} nodes; use its subgraphs fewer times",
+                            graph=graph.title,
+                            max_nodes=MAX_NODES,
+                        )
                     )
             elif kind in on_path:
                 circle = [*on_path][[*on_path].index(kind) :]
                 names = " -> ".join(repr(self._raw[each][0][:80]) for each in _ends([*circle, kind]))
-                raise GraphError(f"subgraphs contain each other: {names}; take one of them out of the other")
+                raise GraphError(
+                    say("subgraphs contain each other: {names}; take one of them out of the other", names=names)
+                )
             elif kind not in sizes:
                 definition = self.of(kind)
                 assert definition is not None, "only kinds with a definition are walked"

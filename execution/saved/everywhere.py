@@ -11,6 +11,7 @@ from typing import Any
 
 from execution.saved.records import Graph, Record, Wire, fit, id_text, link_of, mapping_in, mode_of, type_of, whole
 from execution.saved.virtual import BROADCASTERS
+from heddle.graph.said import say
 
 
 def add_unseen_links(graph: Graph, document: Record) -> None:
@@ -20,8 +21,13 @@ def add_unseen_links(graph: Graph, document: Record) -> None:
     """
     if "ue_links" not in mapping_in(document, "extra"):
         graph.notes += [
-            f"{graph.title}, node {node_id} ({record['type']}): it feeds inputs that show no link, and the file does "
-            "not say which; link them, or save the workflow again where that pack is installed"
+            say(
+                "{graph}, node {node} ({type}): it feeds inputs that show no link, and the file does "
+                "not say which; link them, or save the workflow again where that pack is installed",
+                graph=graph.title,
+                node=node_id,
+                type=record["type"],
+            )
             for node_id, record in graph.nodes.items()
             if record["type"] in BROADCASTERS and not mode_of(record) and any(map(link_of, record.get("inputs") or ()))
         ]

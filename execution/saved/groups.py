@@ -25,6 +25,7 @@ from execution.saved.records import (
 )
 from execution.saved.virtual import PRIMITIVE, REROUTE
 from execution.saved.widgets import named_values, read_joined
+from heddle.graph.said import say
 from heddle.graph.spec import InputSpec, NodeSpec
 
 #: How the type of an instance begins; the slash is the older way to write it.
@@ -72,7 +73,7 @@ def read_group(name: str, raw: Record, nodes: Mapping[str, NodeSpec]) -> Group:
 
     Raises: GraphError, if it is in no form that can be read.
     """
-    title = f"the group node {name!r}"
+    title = say("the group node {name!r}", name=name)
     listed = objects_in(raw.get("nodes"), f"{title}, nodes")
     numbered = [{**record, "id": record.get("index", place)} for place, record in enumerate(listed)]
     return _GroupReader(read_graph({"nodes": numbered}, title), raw, nodes).read()
@@ -208,10 +209,12 @@ class _GroupReader:
         """A list of lists. Raises: GraphError, naming the place."""
         found = self.raw.get(key) or []
         if not isinstance(found, list) or not all(isinstance(each, list) for each in found):
-            raise damage(f"{self.group.title}, {key}", found, "a list of lists")
+            raise damage(say("{graph}, {key}", graph=self.group.title, key=key), found, say("a list of lists"))
         for each in found:
             if key == "links" and len(each) < 4:
-                raise damage(f"{self.group.title}, links", each, "[source, output, target, input, ...]")
+                raise damage(
+                    say("{graph}, links", graph=self.group.title), each, say("[source, output, target, input, ...]")
+                )
         return found
 
 

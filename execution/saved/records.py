@@ -14,6 +14,7 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from heddle.graph.errors import GraphError
+from heddle.graph.said import say
 from heddle.graph.spec import MATCH_TYPE
 
 Record = Mapping[str, Any]
@@ -104,7 +105,7 @@ def read_graph(document: Record, title: str, *, is_definition: bool = False) -> 
     doubles: list[Record] = []
     listed = document.get("nodes")
     if not isinstance(listed or [], list):
-        raise damage(f"{title}, nodes", listed, "a list")
+        raise damage(say("{title}, nodes", title=title), listed, say("a list"))
     for record in listed or ():
         _refuse_damage(record, title)
         if nodes.setdefault(str(id_text(record["id"])), record) is not record:
@@ -124,16 +125,23 @@ def read_graph(document: Record, title: str, *, is_definition: bool = False) -> 
 def objects_in(found: Any, place: str) -> list[Record]:
     """A list of objects; none at all is an empty one. Raises: GraphError, naming the place."""
     if not isinstance(found or [], list):
-        raise damage(place, found, "a list of objects")
+        raise damage(place, found, say("a list of objects"))
     for each in found or ():
         if not isinstance(each, Mapping):
-            raise damage(place, each, "an object")
+            raise damage(place, each, say("an object"))
     return found or []
 
 
 def damage(place: str, found: Any, wanted: str) -> GraphError:
     """The error for what is in no form that can be read."""
-    return GraphError(f"{place}: found {shown(found)}, wanted {wanted}; save the workflow again")
+    return GraphError(
+        say(
+            "{place}: found {found}, wanted {wanted}; save the workflow again",
+            place=place,
+            found=shown(found),
+            wanted=wanted,
+        )
+    )
 
 
 def mapping_in(record: Record, key: str) -> Record:
@@ -172,7 +180,7 @@ def shown(value: Any) -> str:
     try:
         text = reprlib.repr(value)
     except ValueError:  # a number of thousands of digits, which Python does not write out
-        text = "a number without end"
+        text = say("a number without end")
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
@@ -217,21 +225,28 @@ def _refuse_damage(record: Any, title: str) -> None:
     """Raises: GraphError, if a saved node is not in a form that can be relied on from here on."""
     named = isinstance(record, Mapping) and id_text(record.get("id")) is not None
     if not named or not isinstance(record.get("type"), str):
-        raise GraphError(f"{title} has a node without id or type: {shown(record)}; save the workflow again")
+        raise GraphError(
+            say(
+                "{title} has a node without id or type: {found}; save the workflow again",
+                title=title,
+                found=shown(record),
+            )
+        )
     for side in ("inputs", "outputs"):
-        place = f"{title}, node {record['id']} ({record['type'][:80]}), {side}"
+        words = "{title}, node {node} ({type}), {side}"
+        place = say(words, title=title, node=record["id"], type=record["type"][:80], side=side)
         for slot in objects_in(record.get(side), place):
             if not isinstance(slot.get("name"), (str, type(None))):
-                raise damage(f"{place}, name", slot["name"], "a text")
+                raise damage(say("{place}, name", place=place), slot["name"], say("a text"))
             if slot.get("link") is not None and id_text(slot["link"]) is None:
-                raise damage(f"{place}, link", slot["link"], "the number of a link")
+                raise damage(say("{place}, link", place=place), slot["link"], say("the number of a link"))
 
 
 def _listed_links(found: Any, title: str) -> list[Any]:
     if isinstance(found, Mapping):  # the oldest files: links by their ids
         found = list(found.values())
     if not isinstance(found or [], list):
-        raise damage(f"{title}, links", found, "a list")
+        raise damage(say("{title}, links", title=title), found, say("a list"))
     return [each for each in found or () if each is not None]
 
 
@@ -249,8 +264,12 @@ def _read_link(entry: Any, title: str) -> tuple[str, Wire]:
         return texts[0], Wire(texts[1], int(output), id_text(target) or "", whole(slot))
     except (KeyError, TypeError, ValueError, OverflowError):
         raise GraphError(
-            f"{title} has a link in a form that cannot be read: found {shown(entry)}, wanted "
-            "[id, source node, output, target node, input, type] or an object of these; save the workflow again"
+            say(
+                "{title} has a link in a form that cannot be read: found {found}, wanted [id, source "
+                "node, output, target node, input, type] or an object of these; save the workflow again",
+                title=title,
+                found=shown(entry),
+            )
         ) from None
 
 
@@ -303,7 +322,12 @@ def _names_of(document: Record, side: str, title: str) -> list[str]:
     for slot in objects_in(document.get(side), f"{title}, {side}"):
         if not isinstance(slot.get("name"), (str, type(None))):
             raise GraphError(
-                f"{title}, {side}: found the name {shown(slot['name'])}, wanted a text; save the workflow again"
+                say(
+                    "{title}, {side}: found the name {name}, wanted a text; save the workflow again",
+                    title=title,
+                    side=side,
+                    name=shown(slot["name"]),
+                )
             )
         names.append(name_of(slot))
     return names

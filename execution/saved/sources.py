@@ -23,6 +23,7 @@ from execution.saved.records import (
 from execution.saved.virtual import SETTERS, Role
 from execution.saved.widgets import NO_VALUE, first_value
 from heddle.graph.errors import GraphError
+from heddle.graph.said import say
 
 
 class Source(NamedTuple):
@@ -87,7 +88,10 @@ class Sources:
             step = (place, wire.source, wire.output, wanted)
             if step in steps:
                 raise GraphError(
-                    f"{place.graph.title}: reroutes or bypassed nodes form a circle; take one of these links away",
+                    say(
+                        "{graph}: reroutes or bypassed nodes form a circle; take one of these links away",
+                        graph=place.graph.title,
+                    ),
                     node_id=f"{place.path}{wire.source}",
                 )
             if step in self._known:

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from heddle.graph.errors import ShapeError
+from heddle.graph.said import say
 
 
 class Change(Protocol):
@@ -56,7 +57,11 @@ class Widened:
         more = [wanted - got for wanted, got in zip(self.shape, weight.shape, strict=False)]
         if len(self.shape) != weight.dim() or min(more) < 0:
             raise ShapeError(
-                f"a weight of shape {list(weight.shape)} cannot be widened to {list(self.shape)}",
+                say(
+                    "a weight of shape {shape} cannot be widened to {wanted}",
+                    shape=list(weight.shape),
+                    wanted=list(self.shape),
+                ),
                 wanted=self.shape,
                 got=tuple(weight.shape),
             )
@@ -74,7 +79,11 @@ def shaped_as(difference: Tensor, weight: Tensor) -> Tensor:
     is_flat = difference.dim() == 2 and weight.dim() > 2 and difference.shape[0] == weight.shape[0]
     if difference.numel() != weight.numel() or not (is_flat or squeezed(difference) == squeezed(weight)):
         raise ShapeError(
-            f"the change has shape {list(difference.shape)}, the model's weight {list(weight.shape)}",
+            say(
+                "the change has shape {found}, the model's weight {shape}",
+                found=list(difference.shape),
+                shape=list(weight.shape),
+            ),
             wanted=tuple(weight.shape),
             got=tuple(difference.shape),
         )

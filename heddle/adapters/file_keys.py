@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from heddle.graph.errors import WeightsError
+from heddle.graph.said import say
 
 #: Endings of keys in use, the one word for each. An ending is looked for in this order.
 _ENDINGS: tuple[tuple[str, str], ...] = (
@@ -64,8 +65,12 @@ def sort_keys(keys: Iterable[str]) -> AdapterKeys:
         words = sorted_keys.layers.setdefault(match["layer"], {})
         if word in words:
             raise WeightsError(
-                f"{words[word]} and {key} say the same of one layer, in two ways of writing; "
-                "the file was put together of two: use one of them",
+                say(
+                    "{other} and {key} say the same of one layer, in two ways of writing; the file was "
+                    "put together of two: use one of them",
+                    other=words[word],
+                    key=key,
+                ),
                 key=key,
             )
         words[word] = key

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from heddle.graph.errors import WeightsError
+from heddle.graph.said import say
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "linear": lambda x: x,
@@ -70,11 +71,17 @@ def read_hypernetwork(content: Any) -> Hypernetwork:
     """
     widths = [key for key in content if isinstance(key, int)] if isinstance(content, dict) else []
     if not widths:
-        raise WeightsError("it holds no hypernetwork: pairs of small nets, by width, are wanted; choose another file")
+        raise WeightsError(
+            say("it holds no hypernetwork: pairs of small nets, by width, are wanted; choose another file")
+        )
     name = content.get("activation_func") or "linear"
     if name not in ACTIVATIONS:
         raise WeightsError(
-            f"its activation {name!r} is not known; {', '.join(ACTIVATIONS)} are; choose another file",
+            say(
+                "its activation {name!r} is not known; {known} are; choose another file",
+                name=name,
+                known=", ".join(ACTIVATIONS),
+            ),
             key="activation_func",
         )
     activation = None if name == "linear" else ACTIVATIONS[name]
@@ -83,7 +90,9 @@ def read_hypernetwork(content: Any) -> Hypernetwork:
     for width in widths:
         nets = content[width]
         if not isinstance(nets, list | tuple) or len(nets) < 2:
-            raise WeightsError(f"it has no pair of nets for width {width}; download it again", key=str(width))
+            raise WeightsError(
+                say("it has no pair of nets for width {width}; download it again", width=width), key=str(width)
+            )
         keys, values = (tuple(_steps(net, width, activation, activates_last)) for net in nets[:2])
         pairs[width] = (keys, values)
     return Hypernetwork(pairs)
@@ -97,15 +106,23 @@ def _steps(net: Any, width: int, activation: Callable[[Tensor], Tensor] | None, 
         is_norm = weight.dim() == 1
         if weight.dim() > 2 or weight.shape[-1] != reached or (bias is not None and bias.shape != weight.shape[:1]):
             raise WeightsError(
-                f"a layer of its net for width {width} has shape {list(weight.shape)}, but is given {reached} numbers; "
-                "download it again",
+                say(
+                    "a layer of its net for width {width} has shape {shape}, but is given {reached} "
+                    "numbers; download it again",
+                    width=width,
+                    shape=list(weight.shape),
+                    reached=reached,
+                ),
                 key=str(width),
             )
         reached = reached if is_norm else weight.shape[0]
         is_active = not is_norm and (not is_last or activates_last)
         yield Step(weight, bias, activation if is_active else None)
     if reached != width:
-        raise WeightsError(f"its net for width {width} gives {reached} numbers; download it again", key=str(width))
+        raise WeightsError(
+            say("its net for width {width} gives {reached} numbers; download it again", width=width, reached=reached),
+            key=str(width),
+        )
 
 
 def _numbered(net: Any, width: int) -> list[tuple[Tensor, Tensor | None]]:
@@ -117,5 +134,7 @@ def _numbered(net: Any, width: int) -> list[tuple[Tensor, Tensor | None]]:
         if last == "weight" and number.isdigit() and isinstance(tensor, Tensor):
             found[int(number)] = (tensor, net.get(f"{start}.bias"))
     if not found:
-        raise WeightsError(f"its net for width {width} has no layers; download it again", key=str(width))
+        raise WeightsError(
+            say("its net for width {width} has no layers; download it again", width=width), key=str(width)
+        )
     return [found[number] for number in sorted(found)]

@@ -14,6 +14,7 @@ from torch import Tensor
 from heddle.adapters.changes import shaped_as
 from heddle.adapters.magnitude import add_difference
 from heddle.graph.errors import ShapeError
+from heddle.graph.said import say
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ class Factor:
         if self.whole is not None:
             return self.whole.float()
         if self.a is None or self.b is None:
-            raise ShapeError("half of a factor is missing")
+            raise ShapeError(say("half of a factor is missing"))
         return _product(self.a, self.b, self.core)
 
 

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from heddle.adapters.changes import shaped_as
 from heddle.graph.errors import ShapeError
+from heddle.graph.said import say
 
 SMALLEST_NORM = torch.finfo(torch.float32).eps  # added, so that an empty row stays finite
 
@@ -40,8 +41,11 @@ def _length(weight: Tensor, turned: Tensor, magnitude: Tensor) -> Tensor:
             1, -1, *[1] * (weight.dim() - 2)
         )
     raise ShapeError(
-        f"{magnitude.numel()} lengths are given for a weight of shape {list(weight.shape)}; one for each output or "
-        "input is wanted",
+        say(
+            "{count} lengths are given for a weight of shape {shape}; one for each output or input is wanted",
+            count=magnitude.numel(),
+            shape=list(weight.shape),
+        ),
         wanted=(outputs, inputs),
         got=tuple(magnitude.shape),
     )

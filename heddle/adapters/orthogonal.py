@@ -9,6 +9,7 @@ from einops import einsum, rearrange
 from torch import Tensor
 
 from heddle.graph.errors import ShapeError
+from heddle.graph.said import say
 
 SMALLEST_NORM = 1e-8
 
@@ -35,7 +36,11 @@ class Rotation:
         size = blocks.shape[-1]
         if blocks.dim() not in (3, 4) or blocks.shape[-2] != size or blocks.shape[-3] * size != weight.shape[0]:
             raise ShapeError(
-                f"blocks of shape {list(blocks.shape)} cannot turn the {weight.shape[0]} outputs of a weight",
+                say(
+                    "blocks of shape {shape} cannot turn the {outputs} outputs of a weight",
+                    shape=list(blocks.shape),
+                    outputs=weight.shape[0],
+                ),
                 wanted=weight.shape[0],
                 got=tuple(blocks.shape),
             )
@@ -65,7 +70,10 @@ def _butterfly(rotations: Tensor, weight: Tensor) -> Tensor:
     for factor, rotation in enumerate(rotations):
         stride = 2**factor * half
         if weight.shape[0] % (2 * stride):
-            raise ShapeError(f"{len(rotations)} crossings do not fit {weight.shape[0]} outputs", got=weight.shape[0])
+            raise ShapeError(
+                say("{count} crossings do not fit {outputs} outputs", count=len(rotations), outputs=weight.shape[0]),
+                got=weight.shape[0],
+            )
         crossed = rearrange(weight, "(c g k) ... -> (c k g) ...", g=2, k=stride)
         parts = rearrange(crossed, "(n b) ... -> n b ...", b=2 * half)
         turned = einsum(rotation, parts, "n i j, n j ... -> n i ...").reshape(weight.shape)

@@ -11,6 +11,7 @@ from heddle.adapters.changes import Change, Difference, Replacement, Widened
 from heddle.adapters.low_rank import Factor, Generalised, Hadamard, Kronecker, LowRank
 from heddle.adapters.orthogonal import Rotation
 from heddle.graph.errors import WeightsError
+from heddle.graph.said import all_of, say
 
 
 class LayerChanges(NamedTuple):
@@ -30,7 +31,7 @@ def read_changes(parts: Mapping[str, Tensor], shape: tuple[int, ...] | None = No
     """
     kinds = [kind for kind in _KINDS if parts.keys() & _OWN_WORDS[kind]]
     if len(kinds) > 1:
-        raise WeightsError(f"it mixes {' and '.join(kinds)} for one layer; choose another file")
+        raise WeightsError(say("it mixes {kinds} for one layer; choose another file", kinds=all_of(kinds)))
     change = _read_kind(kinds[0], parts) if kinds else None
     if change is not None and shape is not None:
         change = Widened(shape, change)
@@ -44,7 +45,12 @@ def _read_kind(kind: str, parts: Mapping[str, Tensor]) -> Change:
     except KeyError as missing:
         found = ", ".join(sorted(parts.keys() & _OWN_WORDS[kind]))
         raise WeightsError(
-            f"its {kind} is incomplete: {found} is there, {missing.args[0]} is missing; download the file again"
+            say(
+                "its {kind} is incomplete: {found} is there, {missing} is missing; download the file again",
+                kind=kind,
+                found=found,
+                missing=missing.args[0],
+            )
         ) from None
 
 

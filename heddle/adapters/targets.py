@@ -9,6 +9,7 @@ from torch import Tensor
 
 from heddle.adapters.changes import Change
 from heddle.graph.errors import ShapeError
+from heddle.graph.said import say
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,14 @@ def change_target(target: Target, change: Change, weight: Tensor, strength: floa
     begin, end = target.rows
     if end > weight.shape[0]:
         raise ShapeError(
-            f"rows {begin} to {end} are meant, but the weight has {weight.shape[0]}", wanted=end, got=weight.shape[0]
+            say(
+                "rows {begin} to {end} are meant, but the weight has {outputs}",
+                begin=begin,
+                end=end,
+                outputs=weight.shape[0],
+            ),
+            wanted=end,
+            got=weight.shape[0],
         )
     return torch.cat([weight[:begin], change.apply(weight[begin:end], strength), weight[end:]])
 

@@ -20,6 +20,7 @@ from heddle.graph.asking import asking, positional, takes_any_name, validation_b
 from heddle.graph.errors import GraphError
 from heddle.graph.object_info import read_input
 from heddle.graph.plain import is_listing, plain, plain_options, plain_text
+from heddle.graph.said import say
 from heddle.graph.schema.node import ComfyNode
 from heddle.graph.schema.reading import declared, spec_of_schema
 from heddle.graph.spec import ANY_LINK, SOCKET_ONLY, Calls, InputSpec, NodeSpec, OutputSpec, Section, Validation
@@ -60,7 +61,13 @@ def spec_of_class(id: str, cls: type, *, display_name: str = "", python_module: 
         raise
     except (Exception, SystemExit) as error:  # whatever a pack's code raises, the house stands without this node
         raise GraphError(
-            f"node {id}: its class cannot list its inputs and outputs ({type(error).__name__}: {error})", class_type=id
+            say(
+                "node {id}: its class cannot list its inputs and outputs ({kind}: {why})",
+                id=id,
+                kind=type(error).__name__,
+                why=error,
+            ),
+            class_type=id,
         ) from error
 
 
@@ -72,7 +79,9 @@ def _read(id: str, cls: type, display_name: str, python_module: str) -> NodeSpec
     function = plain_text(getattr(cls, "FUNCTION", ""))
     if not callable(getattr(cls, function, None)):
         raise GraphError(
-            f"node {id}: FUNCTION names {function!r}, but the class has no such method", class_type=id, found=function
+            say("node {id}: FUNCTION names {function!r}, but the class has no such method", id=id, function=function),
+            class_type=id,
+            found=function,
         )
     asks_lazy = callable(getattr(cls, "check_lazy_status", None))
 
@@ -176,7 +185,12 @@ class _Instance:
                 self._made = self._cls()
             except Exception as error:  # a pack's own code
                 raise GraphError(
-                    f"node {self._id}: an object of its class cannot be made ({type(error).__name__}: {error})",
+                    say(
+                        "node {id}: an object of its class cannot be made ({kind}: {why})",
+                        id=self._id,
+                        kind=type(error).__name__,
+                        why=error,
+                    ),
                     class_type=self._id,
                 ) from error
         return self._made

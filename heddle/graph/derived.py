@@ -11,6 +11,7 @@ from heddle.graph.errors import GraphError
 from heddle.graph.object_info import record_of, with_files
 from heddle.graph.results import Expanded, Shown
 from heddle.graph.running import current_context
+from heddle.graph.said import say
 from heddle.graph.spec import NodeSpec
 
 
@@ -38,7 +39,7 @@ def class_of_spec(
 
     def run(self: Any, *values: Any, **inputs: Any) -> Any:
         if spec.call is None:
-            raise GraphError(f"node {spec.id}: known by its catalogue entry only", class_type=spec.id)
+            raise GraphError(say("node {type}: known by its catalogue entry only", type=spec.id), class_type=spec.id)
         if len(values) > len(names):
             raise TypeError(f"{spec.id}.{function} takes {len(names)} inputs ({', '.join(names)}), not {len(values)}")
         given = dict(zip(names, values, strict=False))
@@ -49,8 +50,11 @@ def class_of_spec(
             context = current_context.get() or (make_context() if make_context is not None else None)
             if context is None:
                 raise GraphError(
-                    f"node {spec.id}: called while no node runs, so there are no folders and weights to work with; "
-                    "call it from a node's own function",
+                    say(
+                        "node {type}: called while no node runs, so there are no folders and weights to "
+                        "work with; call it from a node's own function",
+                        type=spec.id,
+                    ),
                     class_type=spec.id,
                 )
             given["ctx"] = context

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from heddle.graph.errors import GraphError
+from heddle.graph.said import say
 
 Record = Mapping[str, Any]
 
@@ -32,7 +33,9 @@ class DynamicPrompt:
         if record is None:
             record = self.original_prompt.get(node_id)
         if record is None:
-            raise NodeNotFoundError(f"node {node_id}: not in this graph, nor put into it", node_id=str(node_id))
+            raise NodeNotFoundError(
+                say("node {node}: not in this graph, nor put into it", node=node_id), node_id=str(node_id)
+            )
         return record
 
     def has_node(self, node_id: str) -> bool:

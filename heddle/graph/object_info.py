@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from heddle.graph.errors import GraphError
+from heddle.graph.said import say
 from heddle.graph.spec import DYNAMIC_COMBO, InputSpec, NodeSpec, OutputSpec, Section, Validation, listing_of
 
 Record = dict[str, Any]
@@ -104,8 +105,12 @@ def spec_of_record(id: str, record: Mapping[str, Any]) -> NodeSpec:
         )
     except (AttributeError, LookupError, TypeError, ValueError) as error:  # a catalogue may come from anywhere
         raise GraphError(
-            f"the catalogue's entry of {id} cannot be read ({type(error).__name__}: {error}); wanted the form of "
-            "GET /object_info",
+            say(
+                "the catalogue's entry of {id} cannot be read ({kind}: {why}); wanted the form of GET /object_info",
+                id=id,
+                kind=type(error).__name__,
+                why=error,
+            ),
             class_type=id,
         ) from error
 

@@ -6,6 +6,8 @@ import math
 import reprlib
 from typing import Any
 
+from heddle.graph.said import say
+
 SHORT_CHARS = 80
 
 #: Python refuses to write out whole numbers of more than 4300 digits, so those are described.
@@ -15,7 +17,7 @@ MOST_BITS = 14_000
 def short(value: Any) -> str:
     """A value in at most 80 letters, however large or deep it is."""
     if isinstance(value, int) and value.bit_length() > MOST_BITS:
-        return f"a whole number of some {int(value.bit_length() * math.log10(2))} digits"
+        return say("a whole number of some {digits} digits", digits=int(value.bit_length() * math.log10(2)))
     text = _Shortened.repr(value)
     return text if len(text) <= SHORT_CHARS else f"{text[: SHORT_CHARS - 3]}..."
 

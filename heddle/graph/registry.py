@@ -7,6 +7,7 @@ from typing import Any
 
 from heddle.graph.errors import GraphError
 from heddle.graph.object_info import Record, record_of, spec_of_record
+from heddle.graph.said import say
 from heddle.graph.spec import NodeSpec
 
 
@@ -26,7 +27,7 @@ class Registry(Mapping[str, NodeSpec]):
         Raises: GraphError, if it is no catalogue.
         """
         if not isinstance(records, Mapping):
-            raise GraphError("not a catalogue: wanted an object of node id -> record, as GET /object_info answers")
+            raise GraphError(say("not a catalogue: wanted an object of node id -> record, as GET /object_info answers"))
         return cls(spec_of_record(id, record) for id, record in records.items())
 
     def add(self, spec: NodeSpec) -> None:

@@ -44,19 +44,27 @@ def read_document(path: Path) -> Any:
     """
     try:
         if path.stat().st_size > MAX_BYTES:
-            raise FileProblem(f"{path}: larger than {MAX_BYTES >> 20} MB, which no workflow is", path=path)
+            raise FileProblem(
+                say("{path}: larger than {limit} MB, which no workflow is", path=path, limit=MAX_BYTES >> 20), path=path
+            )
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        raise FileProblem(f"{path}: no such file; give the path of a workflow (.json)", path=path) from None
+        raise FileProblem(
+            say("{path}: no such file; give the path of a workflow (.json)", path=path), path=path
+        ) from None
     except UnicodeDecodeError:
-        raise FileProblem(f"{path}: not a text file; a workflow is saved as JSON", path=path) from None
+        raise FileProblem(say("{path}: not a text file; a workflow is saved as JSON", path=path), path=path) from None
     except OSError as error:
         why = error.strerror or error
-        raise FileProblem(f"{path}: cannot be read ({why}); give the path of a workflow (.json)", path=path) from error
+        raise FileProblem(
+            say("{path}: cannot be read ({why}); give the path of a workflow (.json)", path=path, why=why), path=path
+        ) from error
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise FileProblem(f"{path}: not valid JSON ({error}); save the workflow again", path=path) from None
+        raise FileProblem(
+            say("{path}: not valid JSON ({why}); save the workflow again", path=path, why=error), path=path
+        ) from None
 
 
 def form_of(document: Any) -> Literal["saved", "api"]:
@@ -71,10 +79,9 @@ def form_of(document: Any) -> Literal["saved", "api"]:
             return "api"
         if isinstance(document.get("prompt"), Mapping):
             words = "this is a whole request to POST /prompt; the workflow is what its key `prompt` holds"
-            raise GraphError(say("whole-request", words))
+            raise GraphError(say(words))
     raise GraphError(
         say(
-            "no-workflow",
             "not a workflow: found neither `nodes` (saved form) nor nodes with `class_type` (API form); "
             "save or export the workflow again from the editor",
         )
@@ -102,7 +109,11 @@ def refuse_unreadable(node_id: str, record: Any) -> None:
     """Raises: GraphError, if a node of the API form is no object, or its inputs are none."""
     if not isinstance(record, Mapping) or not isinstance(record.get("inputs", {}), Mapping):
         raise GraphError(
-            f"node {node_id}: found {short(record)}, wanted an object with class_type and inputs",
+            say(
+                "node {node}: found {found}, wanted an object with class_type and inputs",
+                node=node_id,
+                found=short(record),
+            ),
             node_id=node_id,
             kind="invalid_prompt",
         )

@@ -25,6 +25,6 @@ def read_colour(text: Any, name: str) -> tuple[float, float, float, float]:
         )
     except ValueError as problem:
         words = "{name} is {value!r}, but a colour like #ff8800 is wanted"
-        raise GraphError(say("no-colour", words, name=name, value=written), input_name=name, found=text) from problem
+        raise GraphError(say(words, name=name, value=written), input_name=name, found=text) from problem
     red, green, blue, *opacity = found
     return red / 255, green / 255, blue / 255, opacity[0] / 255 if opacity else 1.0

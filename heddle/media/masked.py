@@ -45,7 +45,8 @@ def masked_png(path: Path, frame: Image.Image, again: Again, alpha: NDArray[Any]
     Raises: FileProblem, if the alpha is of another size or the picture larger than any that is read; any of DAMAGE.
     """
     if frame.width * frame.height > MAX_PIXELS:
-        raise too_large(path.name, path, f"{frame.width:,} x {frame.height:,} pixels")
+        size = say("{width:,} x {height:,} pixels", width=frame.width, height=frame.height)
+        raise too_large(path.name, path, size)
     if frame.format == "PNG":
         with path.open("rb") as file:
             if not has_all_rows(file):
@@ -56,7 +57,6 @@ def masked_png(path: Path, frame: Image.Image, again: Again, alpha: NDArray[Any]
     if shown.size != (size := alpha.shape[::-1]):
         raise FileProblem(
             say(
-                "mask-size",
                 "the mask is {mask} px, the picture {picture} px; draw the mask in the picture's size",
                 mask=f"{size[0]}x{size[1]}",
                 picture=f"{shown.width}x{shown.height}",

@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 from heddle.graph.errors import FileProblem
+from heddle.graph.said import say
 from heddle.media.claims import Claim
 from heddle.media.whole_files import write_new, write_whole
 from heddle.settings.file_names import is_device_name
@@ -114,12 +115,22 @@ def plan_name(folders: Folders, root_type: str, prefix: str, *, width: int, heig
     filled = fill_pattern(prefix, width=width, height=height, now=now)
     if filled.startswith(("/", "\\")) or re.match(r"[A-Za-z]:[\\/]", filled):
         raise FileProblem(
-            f"filename_prefix {prefix!r}: an absolute path; give a name inside the {root_type} folder, "
-            f"or choose that folder with --{root_type}-directory"
+            say(
+                "filename_prefix {prefix!r}: an absolute path; give a name inside the {root_type} "
+                "folder, or choose that folder with --{root_type}-directory",
+                prefix=prefix,
+                root_type=root_type,
+            )
         )
     *parents, stem = filled.replace("\\", "/").split("/")
     if ".." in (part.strip() for part in (*parents, stem)):
-        raise FileProblem(f"filename_prefix {prefix!r}: leads out of the {root_type} folder; leave out '..'")
+        raise FileProblem(
+            say(
+                "filename_prefix {prefix!r}: leads out of the {root_type} folder; leave out '..'",
+                prefix=prefix,
+                root_type=root_type,
+            )
+        )
     subfolder = "/".join(cleaned for part in parents if (cleaned := _clean_folder(part)))
     stem = _clip(_clean(stem).strip())
     folder = folders.resolve(root_type, subfolder, "")

@@ -67,7 +67,7 @@ def read_picture(source: Path | bytes, name: str = "") -> Picture:
         with _stream(source) as stream:
             if not stream.read(1):
                 words = "{name}: the file is empty; it was probably cut off while being saved, so get it again"
-                raise FileProblem(say("file-empty", words, name=name), path=path)
+                raise FileProblem(say(words, name=name), path=path)
             with _opened(stream) as opened:
                 picture = _read_frames(opened, lambda: _opened_again(source), name, path)
             if picture.format == "PNG" and _has_plain_edge(picture.frames[0]) and not has_all_rows(stream):
@@ -77,13 +77,15 @@ def read_picture(source: Path | bytes, name: str = "") -> Picture:
         raise
     except Image.DecompressionBombError as error:  # raised from the header, before any pixel is read
         found = re.search(r"\d+", str(error))
-        raise too_large(name, path, f"{int(found[0]):,} pixels" if found else "too many pixels") from error
+        raise too_large(
+            name, path, say("{count:,} pixels", count=int(found[0])) if found else say("too many pixels")
+        ) from error
     except UnidentifiedImageError as error:
         words = "{name}: not a picture that can be read; save it as {formats}"
-        raise FileProblem(say("no-picture", words, name=name, formats=_SPOKEN), path=path) from error
+        raise FileProblem(say(words, name=name, formats=_SPOKEN), path=path) from error
     except DAMAGE as error:
         words = "{name}: the picture is damaged or cut off ({why}); get it again"
-        raise FileProblem(say("picture-damaged", words, name=name, why=str(error)), path=path) from error
+        raise FileProblem(say(words, name=name, why=str(error)), path=path) from error
 
 
 def write_png(
@@ -121,7 +123,10 @@ def encode_png(
         pixels = pixels[:, :, None]
     if not pixels.size:
         raise ShapeError(
-            f"an image of shape {list(pixels.shape)} has no pixels; a picture of 1 x 1 px is the smallest",
+            say(
+                "an image of shape {shape} has no pixels; a picture of 1 x 1 px is the smallest",
+                shape=list(pixels.shape),
+            ),
             wanted="[H, W, C], H and W at least 1",
             got=list(pixels.shape),
         )
@@ -174,11 +179,16 @@ def _stream(source: Path | bytes) -> BinaryIO:
     try:
         return source.open("rb")
     except FileNotFoundError as error:
-        raise FileProblem(f"{source}: no such file; choose one that exists", path=source) from error
+        raise FileProblem(say("{source}: no such file; choose one that exists", source=source), path=source) from error
     except IsADirectoryError as error:
-        raise FileProblem(f"{source}: a folder, not a picture; choose a file", path=source) from error
+        raise FileProblem(
+            say("{source}: a folder, not a picture; choose a file", source=source), path=source
+        ) from error
     except OSError as error:
-        raise FileProblem(f"{source}: cannot be read ({error.strerror}); check who may read it", path=source) from error
+        raise FileProblem(
+            say("{source}: cannot be read ({why}); check who may read it", source=source, why=error.strerror),
+            path=source,
+        ) from error
 
 
 @contextmanager
@@ -189,7 +199,15 @@ def _opened_again(source: Path | bytes) -> Iterator[Image.Image]:
 
 def too_large(name: str, path: Path | None, size: str) -> FileProblem:
     """That a picture has more pixels than are read."""
-    return FileProblem(f"{name}: {size}, but at most {MAX_PIXELS:,} pixels are read; make it smaller first", path=path)
+    return FileProblem(
+        say(
+            "{name}: {size}, but at most {max_pixels:,} pixels are read; make it smaller first",
+            name=name,
+            size=size,
+            max_pixels=MAX_PIXELS,
+        ),
+        path=path,
+    )
 
 
 def _read_frames(opened: Image.Image, again: Again, name: str, path: Path | None) -> Picture:
@@ -199,9 +217,10 @@ def _read_frames(opened: Image.Image, again: Again, name: str, path: Path | None
     for frame in _frames_of(opened):
         width, height = frame.size
         if width * height > MAX_PIXELS:
-            raise too_large(name, path, f"{width:,} x {height:,} pixels")
+            raise too_large(name, path, say("{width:,} x {height:,} pixels", width=width, height=height))
         if total + width * height > MAX_PIXELS:
-            raise too_large(name, path, f"more than {len(colours):,} frames of {width:,} x {height:,} pixels")
+            words = "more than {count:,} frames of {width:,} x {height:,} pixels"
+            raise too_large(name, path, say(words, count=len(colours), width=width, height=height))
         colour, alpha = _to_arrays(frame, again)
         if colours and colour.shape != colours[0].shape:
             continue  # a thumbnail or another page: one batch has one size

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from heddle.graph.errors import FileProblem
+from heddle.graph.said import say
 
 # What a disk that knows no hard links answers to one (FAT, some network and phone storages).
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV, errno.EINVAL}
@@ -86,7 +87,8 @@ def write_new(
     except OSError as error:
         raise _explained(error, first) from error
     raise FileProblem(
-        f"{first}: it exists, and so does every other name that was tried; choose another name", path=first
+        say("{first}: it exists, and so does every other name that was tried; choose another name", first=first),
+        path=first,
     )
 
 
@@ -157,19 +159,22 @@ def _settle(folder: Path) -> None:
 
 def _explained(error: OSError, path: Path) -> FileProblem:
     """An error of the system that says what to do."""
-    return FileProblem(f"{path}: not written, {_advice(error, path)}", path=path)
+    return FileProblem(say("{path}: not written, {why}", path=path, why=_advice(error, path)), path=path)
 
 
 def _advice(error: OSError, path: Path) -> str:
     match error.errno:
         case errno.ENOSPC | errno.EDQUOT:
-            return "the disk is full; free some space or choose another folder, such as with --output-directory"
+            return say("the disk is full; free some space or choose another folder, such as with --output-directory")
         case errno.EFBIG:
-            return "this disk or account takes no file of that size; choose another folder or a smaller picture"
+            return say("this disk or account takes no file of that size; choose another folder or a smaller picture")
         case errno.EROFS | errno.EACCES | errno.EPERM:
-            return f"{path.parent} is read-only; allow writing there or choose another with --output-directory"
+            return say(
+                "{folder} is read-only; allow writing there or choose another with --output-directory",
+                folder=path.parent,
+            )
         case errno.ENOTDIR | errno.EEXIST | errno.EISDIR:
-            return "a file stands where a folder is needed, or the other way round; choose another name"
+            return say("a file stands where a folder is needed, or the other way round; choose another name")
         case errno.ENAMETOOLONG:
-            return "the name is too long; shorten it"
-    return f"{error.strerror or error}; check the disk and the folder {path.parent}"
+            return say("the name is too long; shorten it")
+    return say("{why}; check the disk and the folder {folder}", why=error.strerror or error, folder=path.parent)

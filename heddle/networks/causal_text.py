@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn.functional import gelu, rms_norm, silu
 
 from heddle.graph.errors import ShapeError
+from heddle.graph.said import say
 from heddle.networks.clip_text import EncodedText, check_layer
 from heddle.networks.once_per_shape import OncePerShape
 from heddle.networks.ops import Ops
@@ -73,8 +74,12 @@ class CausalTextConfig:
     def __post_init__(self) -> None:
         if self.kv_heads < 1 or self.heads % self.kv_heads:
             raise ShapeError(
-                f"CausalTextConfig: {self.heads} heads cannot share {self.kv_heads} heads of keys evenly; "
-                "both sizes come from the file, which is damaged or of another kind",
+                say(
+                    "CausalTextConfig: {heads} heads cannot share {kv_heads} heads of keys evenly; both "
+                    "sizes come from the file, which is damaged or of another kind",
+                    heads=self.heads,
+                    kv_heads=self.kv_heads,
+                ),
                 wanted="a divisor of the number of heads",
                 got=self.kv_heads,
             )

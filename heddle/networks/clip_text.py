@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn.functional import gelu
 
 from heddle.graph.errors import ShapeError
+from heddle.graph.said import say
 from heddle.networks.ops import AddingBlock, Ops
 from heddle.numerics.attention import attend, check_heads
 
@@ -93,7 +94,11 @@ def check_layer(layer: int, depth: int) -> None:
     """Raises: ShapeError, if a text encoder of so many layers has no such one; -1 is its last."""
     if not -depth <= layer <= -1:
         raise ShapeError(
-            f"this text encoder has {depth} layers, so its layers are -1 to -{depth}; {layer} was asked for",
+            say(
+                "this text encoder has {depth} layers, so its layers are -1 to -{depth}; {layer} was asked for",
+                depth=depth,
+                layer=layer,
+            ),
             wanted=f"-{depth}..-1",
             got=layer,
         )
@@ -221,8 +226,11 @@ class ClipText(nn.Module):
         check_layer(layer, depth)
         if tokens.shape[1] > self.config.positions:
             raise ShapeError(
-                f"this text encoder reads {self.config.positions} tokens at once, {tokens.shape[1]} were given; "
-                "encode the text in chunks",
+                say(
+                    "this text encoder reads {limit} tokens at once, {count} were given; encode the text in chunks",
+                    limit=self.config.positions,
+                    count=tokens.shape[1],
+                ),
                 wanted=self.config.positions,
                 got=tokens.shape[1],
             )

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn.functional import gelu
 
 from heddle.graph.errors import ShapeError
+from heddle.graph.said import say
 from heddle.networks.clip_text import Encoder, Gate, quick_gelu
 from heddle.networks.ops import EMBEDDING_STD, Ops
 
@@ -44,7 +45,11 @@ class ClipVisionConfig:
     def __post_init__(self) -> None:
         if self.width % self.heads:
             raise ShapeError(
-                f"ClipVisionConfig: a width of {self.width} cannot be split into {self.heads} heads",
+                say(
+                    "ClipVisionConfig: a width of {width} cannot be split into {heads} heads",
+                    width=self.width,
+                    heads=self.heads,
+                ),
                 wanted=f"a multiple of {self.heads}",
                 got=self.width,
             )

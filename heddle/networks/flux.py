@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn.functional import gelu, rms_norm, silu
 
 from heddle.graph.errors import ShapeError
+from heddle.graph.said import say
 from heddle.networks.hooks import NO_HOOKS, BlockKind, BlockPlace, Hooks
 from heddle.networks.modulation import Modulation, moved, normed, split_modulations
 from heddle.networks.once_per_shape import OncePerShape
@@ -58,8 +59,12 @@ class FluxConfig:
         # Rows and columns turn 7/16 of a head each, in pairs.
         if self.width % self.head_width or self.head_width % 32:
             raise ShapeError(
-                f"FluxConfig: a width of {self.width} in heads of {self.head_width}; heads are a multiple of 32 wide, "
-                "the net a multiple of that",
+                say(
+                    "FluxConfig: a width of {width} in heads of {head_width}; heads are a multiple of 32 "
+                    "wide, the net a multiple of that",
+                    width=self.width,
+                    head_width=self.head_width,
+                ),
                 wanted="a multiple of 32",
                 got=self.head_width,
             )

@@ -15,6 +15,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from heddle.graph.errors import ShapeError
+from heddle.graph.said import say
 from heddle.networks.ops import Ops
 from heddle.numerics.attention import attend
 
@@ -47,7 +48,11 @@ class IpAdapterConfig:
     def __post_init__(self) -> None:
         if self.inner_width % self.heads:
             raise ShapeError(
-                f"IpAdapterConfig: queries {self.inner_width} wide cannot be split into {self.heads} heads",
+                say(
+                    "IpAdapterConfig: queries {width} wide cannot be split into {heads} heads",
+                    width=self.inner_width,
+                    heads=self.heads,
+                ),
                 wanted=f"a multiple of {self.heads}",
                 got=self.inner_width,
             )

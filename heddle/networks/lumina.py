@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn.functional import silu
 
 from heddle.graph.errors import ShapeError
+from heddle.graph.said import say
 from heddle.networks.hooks import NO_HOOKS, BlockKind, BlockPlace, Hooks
 from heddle.networks.modulation import normed
 from heddle.networks.once_per_shape import OncePerShape
@@ -56,15 +57,24 @@ class LuminaConfig:
     def __post_init__(self) -> None:
         if self.head_width % (2 * AXES):
             raise ShapeError(
-                f"LuminaConfig: heads {self.head_width} wide cannot be turned by {AXES} places in pairs; "
-                f"use a multiple of {2 * AXES}",
+                say(
+                    "LuminaConfig: heads {head_width} wide cannot be turned by {axes} places in pairs; "
+                    "use a multiple of {divisor}",
+                    head_width=self.head_width,
+                    axes=AXES,
+                    divisor=2 * AXES,
+                ),
                 wanted=f"a multiple of {2 * AXES}",
                 got=self.head_width,
             )
         if self.kv_heads < 1 or self.heads % self.kv_heads:
             raise ShapeError(
-                f"LuminaConfig: {self.heads} heads cannot share {self.kv_heads} heads of keys evenly; "
-                "use a divisor of the number of heads",
+                say(
+                    "LuminaConfig: {heads} heads cannot share {kv_heads} heads of keys evenly; use a "
+                    "divisor of the number of heads",
+                    heads=self.heads,
+                    kv_heads=self.kv_heads,
+                ),
                 wanted="a divisor of the number of heads",
                 got=self.kv_heads,
             )

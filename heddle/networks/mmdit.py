@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn.functional import gelu, silu
 
 from heddle.graph.errors import ShapeError
+from heddle.graph.said import say
 from heddle.networks.hooks import NO_HOOKS, BlockKind, BlockPlace, Hooks
 from heddle.networks.modulation import Modulation, moved, normed, split_modulations
 from heddle.networks.ops import Ops
@@ -272,8 +273,13 @@ def placed_tokens(embedder: PatchEmbedder, places: Tensor, x: Tensor) -> Tensor:
     if rows > size or columns > size:
         cells = size * side
         raise ShapeError(
-            f"a latent of {columns * side} x {rows * side} cells is too large: this model "
-            f"knows places for {cells} x {cells}; make a smaller picture",
+            say(
+                "a latent of {columns} x {rows} cells is too large: this model knows places for {cells} "
+                "x {cells}; make a smaller picture",
+                columns=columns * side,
+                rows=rows * side,
+                cells=cells,
+            ),
             wanted=f"up to {cells} x {cells}",
             got=(rows * side, columns * side),
         )

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn.functional import gelu, relu
 
 from heddle.graph.errors import ShapeError
+from heddle.graph.said import say
 from heddle.networks.clip_text import EncodedText, check_layer
 from heddle.networks.once_per_shape import OncePerShape
 from heddle.networks.ops import Ops
@@ -48,7 +49,11 @@ class T5Config:
     def __post_init__(self) -> None:
         if self.inner_width % self.heads:
             raise ShapeError(
-                f"T5Config: queries {self.inner_width} wide cannot be split into {self.heads} heads",
+                say(
+                    "T5Config: queries {width} wide cannot be split into {heads} heads",
+                    width=self.inner_width,
+                    heads=self.heads,
+                ),
                 wanted=f"a multiple of {self.heads}",
                 got=self.inner_width,
             )

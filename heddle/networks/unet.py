@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from heddle.graph.errors import ShapeError
+from heddle.graph.said import say
 from heddle.networks.hooks import NO_HOOKS, AttentionPlace, Hooks, StagePlace, on_grid, place_named, stage_named
 from heddle.networks.ops import AddingBlock, Ops, stands_for
 from heddle.networks.residuals import Residuals, add_part
@@ -67,23 +68,31 @@ class UNetConfig:
     def __post_init__(self) -> None:
         if not len(self.widths) == len(self.blocks) == len(self.depths) > 0:
             raise ShapeError(
-                "UNetConfig: widths, blocks and depths have one entry for each level",
+                say("UNetConfig: widths, blocks and depths have one entry for each level"),
                 wanted=len(self.widths),
                 got=(len(self.blocks), len(self.depths)),
             )
         for level, width in enumerate(self.widths):
             if width % NORM_GROUPS:
                 raise ShapeError(
-                    f"UNetConfig: a level of {width} channels cannot be normed in {NORM_GROUPS} groups; "
-                    f"use a multiple of {NORM_GROUPS}",
+                    say(
+                        "UNetConfig: a level of {width} channels cannot be normed in {norm_groups} "
+                        "groups; use a multiple of {norm_groups}",
+                        width=width,
+                        norm_groups=NORM_GROUPS,
+                    ),
                     wanted=f"a multiple of {NORM_GROUPS}",
                     got=width,
                 )
             has_attention = any((*self.depths_down(level), *self.depths_up(level)))
             if has_attention and self.head_width is not None and width % self.head_width:
                 raise ShapeError(
-                    f"UNetConfig: a level of {width} channels cannot be split into heads of {self.head_width}; "
-                    f"use a multiple of {self.head_width}",
+                    say(
+                        "UNetConfig: a level of {width} channels cannot be split into heads of "
+                        "{head_width}; use a multiple of {head_width}",
+                        width=width,
+                        head_width=self.head_width,
+                    ),
                     wanted=f"a multiple of {self.head_width}",
                     got=width,
                 )

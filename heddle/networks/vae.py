@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from heddle.graph.errors import ShapeError
+from heddle.graph.said import say
 from heddle.networks.ops import AddingBlock, Ops
 from heddle.numerics.attention import attend
 from heddle.numerics.layers import conv2d_of_doubled
@@ -41,8 +42,12 @@ class VaeConfig:
         for width in self.widths:
             if width % NORM_GROUPS:
                 raise ShapeError(
-                    f"VaeConfig: a level of {width} channels cannot be normed in {NORM_GROUPS} groups; "
-                    f"use a multiple of {NORM_GROUPS}",
+                    say(
+                        "VaeConfig: a level of {width} channels cannot be normed in {norm_groups} "
+                        "groups; use a multiple of {norm_groups}",
+                        width=width,
+                        norm_groups=NORM_GROUPS,
+                    ),
                     wanted=f"a multiple of {NORM_GROUPS}",
                     got=width,
                 )
@@ -261,8 +266,13 @@ class Autoencoder(nn.Module):
         cell = self.config.px_per_cell
         if pixels.shape[2] % cell or pixels.shape[3] % cell:
             raise ShapeError(
-                f"a picture of {pixels.shape[3]} x {pixels.shape[2]} pixels cannot be encoded: "
-                f"width and height are to be multiples of {cell}; crop or resize it first",
+                say(
+                    "a picture of {width} x {height} pixels cannot be encoded: width and height are to "
+                    "be multiples of {cell}; crop or resize it first",
+                    width=pixels.shape[3],
+                    height=pixels.shape[2],
+                    cell=cell,
+                ),
                 wanted=f"multiples of {cell}",
                 got=tuple(pixels.shape[2:]),
             )

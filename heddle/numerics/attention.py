@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
 from heddle.graph.errors import ShapeError
+from heddle.graph.said import say
 
 
 class AttentionKernel(Protocol):
@@ -73,7 +74,12 @@ def check_heads(kind: str, width: int, head_width: int) -> None:
     """Raises: ShapeError, naming what kind of net it is, if its width cannot be split into such heads."""
     if width % head_width:
         raise ShapeError(
-            f"{kind}: a width of {width} cannot be split into heads of {head_width}; use a multiple of {head_width}",
+            say(
+                "{kind}: a width of {width} cannot be split into heads of {head_width}; use a multiple of {head_width}",
+                kind=kind,
+                width=width,
+                head_width=head_width,
+            ),
             wanted=f"a multiple of {head_width}",
             got=width,
         )

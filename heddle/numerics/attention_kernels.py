@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn.functional import pad, scaled_dot_product_attention
 
 from heddle.graph.errors import GraphError
+from heddle.graph.said import say
 from heddle.numerics.attention import AttentionKernel, torch_attention
 
 PART_BYTES = 64 << 20  # of logits that are in memory at once
@@ -155,8 +156,14 @@ def kernel_named(name: str) -> AttentionKernel:
         return make(importlib.import_module(module))  # heavy, and seldom there
     except (ImportError, OSError, AttributeError) as problem:
         raise GraphError(
-            f"{name} needs the package {package}, which does not load here ({problem}); install it (pip install "
-            f"{package}), or choose {', '.join(_OWN)}",
+            say(
+                "{name} needs the package {package}, which does not load here ({why}); install it (pip "
+                "install {package}), or choose {own}",
+                name=name,
+                package=package,
+                why=problem,
+                own=", ".join(_OWN),
+            ),
             found=name,
             wanted=package,
         ) from problem

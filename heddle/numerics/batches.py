@@ -21,7 +21,7 @@ def images_of(images: Tensor, name: str = "image") -> Tensor:
             "look at the node that made it"
         )
         found = list(images.shape)
-        raise ShapeError(say("no-images", words, name=name, found=str(found)), wanted="[B, H, W, C]", got=tuple(found))
+        raise ShapeError(say(words, name=name, found=str(found)), wanted="[B, H, W, C]", got=tuple(found))
     return images
 
 
@@ -36,7 +36,7 @@ def masks_of(mask: Tensor) -> Tensor:
             "look at the node that made it"
         )
         found = list(mask.shape)
-        raise ShapeError(say("no-masks", words, found=str(found)), wanted="[B, H, W]", got=tuple(found))
+        raise ShapeError(say(words, found=str(found)), wanted="[B, H, W]", got=tuple(found))
     return mask.reshape(-1, *mask.shape[-2:])
 
 
@@ -48,6 +48,8 @@ def fit_batch(tensor: Tensor, size: int) -> Tensor:
     if tensor.shape[0] == size:
         return tensor
     if tensor.shape[0] == 0:
-        raise ShapeError(f"an empty batch cannot be repeated to {size} items; give at least one", wanted=size, got=0)
+        raise ShapeError(
+            say("an empty batch cannot be repeated to {size} items; give at least one", size=size), wanted=size, got=0
+        )
     times = math.ceil(size / tensor.shape[0])
     return tensor.repeat(times, *[1] * (tensor.ndim - 1))[:size]

@@ -55,7 +55,7 @@ def empty_board(entries: Sequence[Sequence[Mapping[str, Any]]]) -> Tensor:
     width, height = (max([1, *sides]) for sides in ([b.right for b in boxes], [b.bottom for b in boxes]))
     if max(width, height) > MOST_PX:
         words = "the boxes need an image of {width} x {height}, more than {most} pixels a side; link the image itself"
-        raise GraphError(say("boxes-too-far", words, width=width, height=height, most=MOST_PX))
+        raise GraphError(say(words, width=width, height=height, most=MOST_PX))
     return torch.zeros(max(len(entries), 1), height, width, 3)
 
 

@@ -65,7 +65,7 @@ def box_of(value: Any) -> Box:
             "a box is {value}, but numbers x, y, width and height are wanted, in pixels; look at the node that made it"
         )
         raise GraphError(
-            say("no-box", words, value=str(value)),
+            say(words, value=str(value)),
             found=str(value)[:100],
             wanted="{x, y, width, height}",
         ) from problem

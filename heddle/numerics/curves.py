@@ -26,7 +26,7 @@ class CurveInput(ABC):
         found = sorted({float(x): float(y) for x, y in points}.items())
         if not found or not np.isfinite(found).all():
             words = "a curve goes through {found}, but points (x, y) of finite numbers are wanted, at least one"
-            raise GraphError(say("no-curve", words, found=str(found)), found=found, wanted="[[x, y], ...]")
+            raise GraphError(say(words, found=str(found)), found=found, wanted="[[x, y], ...]")
         self._points = found
 
     @property
@@ -61,7 +61,7 @@ class CurveInput(ABC):
             read = [(float(each[0]), float(each[1])) for each in points]  # pyright: ignore[reportOptionalIterable]
         except (TypeError, ValueError, LookupError) as problem:
             words = "a curve is {value}, but its points are wanted, as [[x, y], ...]"
-            raise GraphError(say("no-curve-points", words, value=str(value)), found=value) from problem
+            raise GraphError(say(words, value=str(value)), found=value) from problem
         return LinearCurve(read) if is_linear else MonotoneCubicCurve(read)
 
 

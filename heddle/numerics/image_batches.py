@@ -38,7 +38,7 @@ def join(batches: Sequence[Tensor]) -> Tensor:
     """
     if not batches:
         words = "there are no images to make a batch of; link at least one"
-        raise GraphError(say("no-images-to-join", words), wanted="1 or more", found=0)
+        raise GraphError(say(words), wanted="1 or more", found=0)
     channels = max(each.shape[-1] for each in batches)
     height, width = batches[0].shape[1:3]
     return torch.cat(

@@ -40,13 +40,13 @@ def merge_tiles(tiles: Sequence[Tensor], width: int, height: int, overlap: int) 
     """
     if not tiles:
         words = "there are no tiles to merge; link a list of images"
-        raise ShapeError(say("no-tiles", words), wanted="1 or more", got=0)
+        raise ShapeError(say(words), wanted="1 or more", got=0)
     batch, tile_height, tile_width, channels = tiles[0].shape
     odd = next((tuple(each.shape) for each in tiles if each.shape != tiles[0].shape), None)
     if odd is not None:
         words = "tiles have the shapes {first} and {other}, but all are to have one; treat them all in the same way"
         raise ShapeError(
-            say("tiles-differ", words, first=str(list(tiles[0].shape)), other=str(list(odd))),
+            say(words, first=str(list(tiles[0].shape)), other=str(list(odd))),
             wanted=tuple(tiles[0].shape),
             got=odd,
         )
@@ -58,7 +58,7 @@ def merge_tiles(tiles: Sequence[Tensor], width: int, height: int, overlap: int) 
         )
         tile, size = f"{tile_width} x {tile_height}", f"{width} x {height}"
         raise ShapeError(
-            say("tiles-count", words, count=len(tiles), tile=tile, overlap=overlap, whole=size, wanted=len(boxes)),
+            say(words, count=len(tiles), tile=tile, overlap=overlap, whole=size, wanted=len(boxes)),
             wanted=len(boxes),
             got=len(tiles),
         )

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate, pad
 
 from heddle.graph.errors import ShapeError
+from heddle.graph.said import say
 
 #: Stands for minus infinity where a share of it is taken, since no share of that is a number.
 FORBIDDEN = -1e30
@@ -76,8 +77,14 @@ def fit_to_call(mask: Tensor, text: int, picture: int, beside: int = 0) -> Tenso
     if cells == picture:
         return pad(mask, (0, beside, 0, beside))[:, None]
     raise ShapeError(
-        f"the conditioning has an attention mask for {mask.shape[-1]} tokens, but its text has {text} and the picture "
-        f"{picture}; change the text before style models are applied to it, and set no area on one with such a mask",
+        say(
+            "the conditioning has an attention mask for {count} tokens, but its text has {text} and the "
+            "picture {picture}; change the text before style models are applied to it, and set no area "
+            "on one with such a mask",
+            count=mask.shape[-1],
+            text=text,
+            picture=picture,
+        ),
         wanted=text + picture,
         got=mask.shape[-1],
     )

@@ -41,13 +41,13 @@ def read_latent(path: Path, name: str) -> Tensor:
             if _TENSOR not in keys:
                 words = "{name}: it holds {found}, but no latent_tensor; choose a file that Save Latent wrote"
                 found = ", ".join(sorted(keys)[:3]) or "-"
-                raise FileProblem(say("latent-not-there", words, name=name, found=found), path=path)
+                raise FileProblem(say(words, name=name, found=found), path=path)
             samples = file.get_tensor(_TENSOR).float()
             scale = 1.0 if _VERSION in keys else 1 / _OLD_SCALE
     except (SafetensorError, OSError, ValueError) as problem:
         words = "{name}: this is no latent file ({why}); choose a file that Save Latent wrote"
-        raise FileProblem(say("latent-unreadable", words, name=name, why=str(problem)), path=path) from problem
+        raise FileProblem(say(words, name=name, why=str(problem)), path=path) from problem
     if samples.ndim < 3 or samples.numel() == 0:
         words = "{name}: a latent of shape {found}, wanted is [B, C, h, w]; write it anew with Save Latent"
-        raise FileProblem(say("latent-odd", words, name=name, found=str(list(samples.shape))), path=path)
+        raise FileProblem(say(words, name=name, found=str(list(samples.shape))), path=path)
     return samples * scale

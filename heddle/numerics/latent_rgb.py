@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from heddle.graph.errors import ShapeError
+from heddle.graph.said import say
 
 #: A preview is at most this many times as large as its latent: beyond, nothing is added but bytes.
 LARGEST_SCALE = 8
@@ -53,7 +54,11 @@ def latent_to_pixels(latent: Tensor, colours: LatentColours, longest_px: int | N
     channels = len(colours.factors)
     if latent.ndim != 4 or latent.shape[0] < 1 or latent.shape[1] != channels:
         raise ShapeError(
-            f"a preview is made of latents [B, {channels}, h, w], found {list(latent.shape)}",
+            say(
+                "a preview is made of latents [B, {channels}, h, w], found {shape}",
+                channels=channels,
+                shape=list(latent.shape),
+            ),
             wanted=channels,
             got=tuple(latent.shape),
         )

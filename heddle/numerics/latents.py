@@ -56,7 +56,7 @@ def concatenate(first: Tensor, second: Tensor, axis: str) -> Tensor:
     if second.ndim != first.ndim or any(first.shape[at] != second.shape[at] for at in others):
         words = "latents of {first} and {second} cells do not fit along {axis}; bring them to one size on the others"
         found, wanted = list(second.shape[1:]), list(first.shape[1:])
-        said = say("latents-differ", words, first=str(wanted), second=str(found), axis=axis.removeprefix("-"))
+        said = say(words, first=str(wanted), second=str(found), axis=axis.removeprefix("-"))
         raise ShapeError(said, wanted=wanted, got=found)
     return torch.cat((second, first) if axis.startswith("-") else (first, second), dim=dim)
 
@@ -129,7 +129,7 @@ def _same_kind(latent: Tensor, like: Tensor) -> None:
     if found == wanted:
         return
     words = "one latent has {first} channels (and frames), the other {second}; both must come from models of one family"
-    said = say("latents-of-two-kinds", words, first=_shape(wanted), second=_shape(found))
+    said = say(words, first=_shape(wanted), second=_shape(found))
     raise ShapeError(said, wanted=tuple(wanted), got=tuple(found))
 
 

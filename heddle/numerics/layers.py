@@ -64,8 +64,8 @@ def conv2d(
     if channels >= WIDE or (2 * channels >= WIDE and cells >= LARGE_CELLS):
         if kernel == (1, 1) and stride == (1, 1) and padding == (0, 0):
             return product(x.permute(0, 2, 3, 1), weight.flatten(1), bias).permute(0, 3, 1, 2)
-        if kernel == (3, 3) and stride == (1, 1) and padding in ((1, 1), (0, 1)) and cells >= WINOGRAD_CELLS:
-            return conv3x3(x, weight, bias, product, border=padding[0])
+        if kernel == (3, 3) and stride == (1, 1) and padding in ((1, 1), (0, 0)) and cells >= WINOGRAD_CELLS:
+            return conv3x3(x, weight, bias, border=padding[0])
         if cells < WINOGRAD_CELLS:
             x = x.contiguous()  # or the kernels would be brought into another order first, and there are many
     return functional.conv2d(x, weight, bias, stride, padding)
@@ -78,7 +78,7 @@ def conv2d_of_doubled(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """
     numbers = x.shape[2] * x.shape[3] * min(weight.shape[:2])
     if numbers >= DOUBLED_NUMBERS and is_plain(x, weight):
-        return conv3x3_of_doubled(x, weight, bias, product)
+        return conv3x3_of_doubled(x, weight, bias)
     doubled = functional.interpolate(x, scale_factor=2.0, mode="nearest")
     return conv2d(doubled, weight, bias, padding=(1, 1))
 

@@ -57,7 +57,7 @@ def crop_mask(mask: Tensor, x: int, y: int, width: int, height: int) -> Tensor:
         words = "a mask of {width} x {height} has nothing at ({x}, {y}); begin further left or further up"
         rows, columns = masks.shape[1:]
         raise ShapeError(
-            say("mask-crop-outside", words, width=columns, height=rows, x=x, y=y),
+            say(words, width=columns, height=rows, x=x, y=y),
             wanted=f"x < {columns}, y < {rows}",
             got=(x, y),
         )
@@ -88,9 +88,7 @@ def channel_of(images: Tensor, channel: str) -> Tensor:
     if at >= images.shape[-1]:
         words = "the image has no channel {channel}, only {found}; choose one of these, or give it one that has more"
         found = ", ".join(CHANNELS[: images.shape[-1]])
-        raise ShapeError(
-            say("no-channel", words, channel=channel, found=found), wanted=f"{at + 1} channels", got=images.shape[-1]
-        )
+        raise ShapeError(say(words, channel=channel, found=found), wanted=f"{at + 1} channels", got=images.shape[-1])
     return images[..., at].clone()
 
 

@@ -16,6 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from heddle.graph.errors import FileProblem
+from heddle.graph.said import say
 
 _STRUCTURE = "heddle.value"
 
@@ -42,7 +43,10 @@ def read_value(path: Path) -> Any:
             structure = json.loads((file.metadata() or {})[_STRUCTURE])
             return _put_together(structure, file)
     except (SafetensorError, OSError, KeyError, ValueError, TypeError, IndexError, RecursionError) as error:
-        raise FileProblem(f"{path}: not a stored value ({type(error).__name__}: {error})", path=path) from error
+        raise FileProblem(
+            say("{path}: not a stored value ({kind}: {why})", path=path, kind=type(error).__name__, why=error),
+            path=path,
+        ) from error
 
 
 class _NotStorable(Exception):

@@ -10,12 +10,12 @@ from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import pad, silu
+from torch.nn.functional import silu
 
 from heddle.numerics.layers import conv2d
 
 #: Of one picture's rows that are normed at once.
-STRIP_BYTES = 16 << 20
+STRIP_BYTES = 8 << 20
 
 
 def can_strip(x: Tensor, *norms: nn.Module) -> bool:
@@ -33,25 +33,28 @@ def _is_untouched(norm: nn.GroupNorm) -> bool:
 
 
 def activated(x: Tensor, norm: nn.GroupNorm) -> Iterator[tuple[slice, Tensor]]:
-    """silu(norm(x)) of some rows and of one more above and below, zeros where there are none.
+    """silu(norm(x)) of some rows and of one more cell on each side, zeros where there are none.
+
+    A strip is written over when the next one is asked for.
 
     Args:
         x: [B, C, H, W]. The rows of a strip that was given out may be written to.
     """
     factor, summand = _line_of(x, norm)
-    height, step = x.shape[2], _rows_of(x)
-    carried: Tensor | None = None  # the last two rows of what was given out: the next strip's first two
+    batch, channels, height, width = x.shape
+    step = min(_rows_of(x), height)
+    strip = x.new_zeros(batch, step + 2, width + 2, channels).permute(0, 3, 1, 2)
+    inner = strip[:, :, :, 1:-1]
     for top in range(0, height, step):
         rows = min(step, height - top)
-        first = top if carried is None else top + 1
+        first = top if top == 0 else top + 1  # the row before it was made with the strip before
         last = min(top + rows + 1, height)
-        seen = silu(torch.addcmul(summand, x[:, :, first:last], factor), inplace=True)
-        parts = [pad(seen[:, :, :0], (0, 0, 1, 0)) if carried is None else carried, seen]
-        if top + rows == height:
-            parts.append(pad(seen[:, :, :0], (0, 0, 1, 0)))
-        strip = torch.cat(parts, dim=2)
-        carried = strip[:, :, -2:].clone(memory_format=torch.channels_last)
-        yield slice(top, top + rows), strip
+        if top > 0:
+            inner[:, :, :2] = inner[:, :, step : step + 2].clone()
+        seen = inner[:, :, first - top + 1 : last - top + 1]
+        silu(torch.addcmul(summand, x[:, :, first:last], factor, out=seen), inplace=True)
+        inner[:, :, last - top + 1 : rows + 2] = 0
+        yield slice(top, top + rows), strip[:, :, : rows + 2]
 
 
 def like(x: Tensor, channels: int) -> Tensor:
@@ -61,13 +64,13 @@ def like(x: Tensor, channels: int) -> Tensor:
 
 
 def convolve(strip: Tensor, conv: nn.Conv2d) -> Tensor:
-    """A convolution 3 x 3 of rows that come with their neighbours above and below."""
-    return conv2d(strip, conv.weight, conv.bias, padding=(0, 1))
+    """A convolution 3 x 3 of rows that come with a cell more on each side."""
+    return conv2d(strip, conv.weight, conv.bias)
 
 
 def _rows_of(x: Tensor) -> int:
-    """An even number, for convolutions in tiles of two."""
-    return max(2, STRIP_BYTES // (x[:, :, :1].numel() * x.element_size()) // 2 * 2)
+    """A multiple of four, for convolutions in tiles."""
+    return max(4, STRIP_BYTES // (x[:, :, :1].numel() * x.element_size()) // 4 * 4)
 
 
 def _line_of(x: Tensor, norm: nn.GroupNorm) -> tuple[Tensor, Tensor]:

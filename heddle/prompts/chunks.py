@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from heddle.graph.said import say
 from heddle.prompts.embeddings import EmbeddingRow, FindEmbedding
 from heddle.prompts.tokenizer import END, START
 from heddle.prompts.words import Report, Tokenizer, read_words, segments_of
@@ -78,6 +79,12 @@ def tokenize_prompt(
     close()
     notes = report.notes()
     if max_chunks is not None and len(chunks) > max_chunks:
-        notes.append(f"the prompt has {len(chunks)} chunks of 75 tokens, but {max_chunks} fit: the rest was left out")
+        notes.append(
+            say(
+                "the prompt has {count} chunks of 75 tokens, but {max_chunks} fit: the rest was left out",
+                count=len(chunks),
+                max_chunks=max_chunks,
+            )
+        )
         chunks = chunks[:max_chunks]
     return TokenizedPrompt(chunks, notes)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from heddle.graph.errors import FileProblem
+from heddle.graph.said import say
 
 SUFFIXES = (".safetensors", ".pt", ".bin", ".ckpt")
 """What embedding files are called; of two with one name the earlier kind is taken."""
@@ -174,18 +175,31 @@ def _rows(tensor: Any) -> list[Any]:
 def _load(name: str, path: Path, read: ReadFile, key: str, width: int | None) -> Embedding:
     picked = pick_rows(read(path), key, width)
     if picked is None:
-        raise FileProblem(f"embedding {name!r}: {path.name} holds no vectors that can stand in for tokens", path=path)
+        raise FileProblem(
+            say("embedding {name!r}: {file} holds no vectors that can stand in for tokens", name=name, file=path.name),
+            path=path,
+        )
     used, rows = picked
     if width is not None and rows[0].shape[-1] != width:
         raise FileProblem(
-            f"embedding {name!r}: {path.name} has vectors of {rows[0].shape[-1]} numbers, but this text encoder wants"
-            f" {width}: it was made for another model and was left out of the prompt",
+            say(
+                "embedding {name!r}: {file} has vectors of {found} numbers, but this text encoder wants "
+                "{width}: it was made for another model and was left out of the prompt",
+                name=name,
+                file=path.name,
+                found=rows[0].shape[-1],
+                width=width,
+            ),
             path=path,
         )
     if not all(bool(row.isfinite().all()) for row in rows):
         raise FileProblem(
-            f"embedding {name!r}: {path.name} has vectors that are no finite numbers, which no picture survives: it"
-            " was left out of the prompt",
+            say(
+                "embedding {name!r}: {file} has vectors that are no finite numbers, which no picture "
+                "survives: it was left out of the prompt",
+                name=name,
+                file=path.name,
+            ),
             path=path,
         )
     return Embedding(name.removesuffix(path.suffix), used, rows)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from heddle.graph.errors import FileProblem
+from heddle.graph.said import say
 
 MAGIC = b"GGUF"
 _VERSIONS = (2, 3)
@@ -48,7 +49,9 @@ def read_gguf(path: Path, is_wanted: Callable[[str], bool]) -> GgufContent:
         with path.open("rb") as file:
             return _Reader(file).content(is_wanted)
     except (OSError, ValueError, struct.error, MemoryError) as error:
-        raise FileProblem(f"{path.name} is damaged, or no GGUF file: {error}", path=path) from error
+        raise FileProblem(
+            say("{file} is damaged, or no GGUF file: {why}", file=path.name, why=error), path=path
+        ) from error
 
 
 class _Reader:
@@ -61,7 +64,7 @@ class _Reader:
     def content(self, is_wanted: Callable[[str], bool]) -> GgufContent:
         magic, version = self._take(len(MAGIC)), self._number("I")
         if magic != MAGIC or version not in _VERSIONS:
-            raise ValueError(f"it begins with {magic!r} and version {version}")
+            raise ValueError(say("it begins with {magic!r} and version {version}", magic=magic, version=version))
         tensors, entries = self._number("Q"), self._number("Q")
         found: dict[str, Any] = {}
         alignment = _PUBLISHED_ALIGNMENT
@@ -73,7 +76,7 @@ class _Reader:
             if is_wanted(name):
                 found[name] = value
         if type(alignment) is not int or alignment < 1:
-            raise ValueError(f"its {_ALIGNMENT} is {alignment!r}")
+            raise ValueError(say("its {key} is {found!r}", key=_ALIGNMENT, found=alignment))
         told = [self._tensor() for _ in range(tensors)]  # ends with the file at the latest
         begin = -(-self._file.tell() // alignment) * alignment
         return GgufContent(found, [each._replace(begin=begin + each.begin) for each in told])
@@ -81,7 +84,7 @@ class _Reader:
     def _tensor(self) -> GgufTensor:
         name, count = self._text(), self._number("I")
         if count > _MOST_SIZES:
-            raise ValueError(f"{name[:100]} has {count} sizes")
+            raise ValueError(say("{name} has {count} sizes", name=name[:100], count=count))
         sizes = tuple(self._number("Q") for _ in range(count))
         return GgufTensor(name, sizes[::-1], self._number("I"), self._number("Q"))
 
@@ -99,7 +102,7 @@ class _Reader:
         return list(struct.unpack(f"<{length}{_NUMBERS[of]}", self._take(length * size)))
 
     def _refuse(self, kind: int) -> Any:
-        raise ValueError(f"an entry has the unknown kind {kind}")
+        raise ValueError(say("an entry has the unknown kind {kind}", kind=kind))
 
     def _text(self) -> str:
         return self._take(self._number("Q")).decode("utf-8", "replace")
@@ -109,6 +112,6 @@ class _Reader:
 
     def _take(self, size: int) -> bytes:
         if size > self._left:
-            raise ValueError("it is cut short, or a length in it is wrong")
+            raise ValueError(say("it is cut short, or a length in it is wrong"))
         self._left -= size
         return self._file.read(size)

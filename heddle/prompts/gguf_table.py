@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from heddle.graph.errors import FileProblem
+from heddle.graph.said import say
 from heddle.prompts.gguf_file import read_gguf
 from heddle.prompts.piece_model import PieceModel
 from heddle.prompts.vocabularies import BytePairs, PieceTokenizer, TableTokenizer, byte_pair_table
@@ -37,11 +38,18 @@ def read_gguf_tokenizer(path: Path, pairs: BytePairs | None = None) -> Tokenizer
             return TableTokenizer(path, lambda: byte_pair_table(numbered, merges, pairs))
     except (KeyError, ValueError, TypeError, AttributeError, struct.error) as error:
         raise FileProblem(
-            f"{path.name}: its tokenizer is damaged ({type(error).__name__}: {error})", path=path
+            say(
+                "{file}: its tokenizer is damaged ({kind}: {why})", file=path.name, kind=type(error).__name__, why=error
+            ),
+            path=path,
         ) from error
     raise FileProblem(
-        f"{path.name} has a tokenizer of the kind {str(kind)[:100]!r}, which is not known here; put the model's "
-        "tokenizer.json into a folder below models/tokenizers/",
+        say(
+            "{file} has a tokenizer of the kind {kind!r}, which is not known here; put the model's "
+            "tokenizer.json into a folder below models/tokenizers/",
+            file=path.name,
+            kind=str(kind)[:100],
+        ),
         path=path,
     )
 

@@ -156,7 +156,6 @@ class _Maker:
         elif "Denoising strength" in self._settings:
             self._note(
                 say(
-                    "made-from-picture",
                     "the picture was made from another one, with denoising strength {strength!r}; this graph begins "
                     "with an empty latent, so to begin with a picture, encode it in place of that",
                     strength=self._settings["Denoising strength"],
@@ -170,7 +169,7 @@ class _Maker:
     def _put(self, kind: str, **inputs: Any) -> str:
         node_id = str(len(self._prompt) + 1)
         if kind not in self._nodes:
-            self._note(say("type-gone", "there is no node type {kind} here; what it does is missing", kind=kind))
+            self._note(say("there is no node type {kind} here; what it does is missing", kind=kind))
         self._prompt[node_id] = {"class_type": kind, "inputs": inputs}
         return node_id
 
@@ -188,17 +187,17 @@ class _Maker:
         if hash and (found := self._files.by_hash("checkpoints", hash)):
             if name:
                 words = "the checkpoint {name!r} has the hash {hash} and is here as {found!r}"
-                self._note(say("checkpoint-by-hash", words, name=name, hash=hash, found=found))
+                self._note(say(words, name=name, hash=hash, found=found))
             return found
         if not name and not hash:
-            self._note(say("no-checkpoint", "the text names no checkpoint; the first one that is here was taken"))
+            self._note(say("the text names no checkpoint; the first one that is here was taken"))
             return names[0] if names else ""
         if name:
             words = "the checkpoint {name!r} is not here{near}; choose one or put it there"
-            self._note(say("checkpoint-gone", words, name=name, near=_near(name, names)))
+            self._note(say(words, name=name, near=_near(name, names)))
         else:
             words = "the checkpoint with the hash {hash} is not here; choose one or put it there"
-            self._note(say("checkpoint-hash-gone", words, hash=hash[:20]))
+            self._note(say(words, hash=hash[:20]))
         return f"{name or hash}.safetensors"
 
     def _vae(self, loader: str) -> list[Any]:
@@ -209,7 +208,7 @@ class _Maker:
         found = _same_name(name, names)
         if found is None or "VAELoader" not in self._nodes:
             words = "the VAE {name!r} is not here{near}; the checkpoint's own is used"
-            self._note(say("vae-gone", words, name=name, near=_near(name, names)))
+            self._note(say(words, name=name, near=_near(name, names)))
             return [loader, 2]
         return [self._put("VAELoader", vae_name=found), 0]
 
@@ -229,13 +228,13 @@ class _Maker:
         if kind == "hypernet" or "LoraLoader" not in self._nodes:
             what = "hypernetwork" if kind == "hypernet" else "LoRA"
             words = "the {what} {name!r} is left out: there is no node type for it here"
-            self._note(say("network-left-out", words, what=what, name=name))
+            self._note(say(words, what=what, name=name))
             return model, clip
         names = list(self._files.list_files("loras"))
         found = _same_name(name, names)
         if found is None:
             words = "the LoRA {name!r} is not here{near}; choose one or put it there"
-            self._note(say("lora-gone", words, name=name, near=_near(name, names)))
+            self._note(say(words, name=name, near=_near(name, names)))
         node = self._put(
             "LoraLoader",
             model=model,
@@ -272,7 +271,7 @@ class _Maker:
         value = int(text) if re.fullmatch(r"-?\d{1,25}", text) else None
         if value is None or not low <= value <= high:
             words = "{name}: found {found!r}, wanted a whole number from {low} to {high}; {default} was taken"
-            self._note(say("setting-not-whole", words, name=name, found=text, low=low, high=high, default=default))
+            self._note(say(words, name=name, found=text, low=low, high=high, default=default))
             return default
         return value
 
@@ -283,7 +282,7 @@ class _Maker:
         value = _number_in(text, math.nan)
         if not low <= value <= high:
             words = "{name}: found {found!r}, wanted a number from {low:g} to {high:g}; {default:g} was taken"
-            self._note(say("setting-no-number", words, name=name, found=text, low=low, high=high, default=default))
+            self._note(say(words, name=name, found=text, low=low, high=high, default=default))
             return default
         return value
 
@@ -293,7 +292,7 @@ class _Maker:
             return clip
         if "CLIPSetLastLayer" not in self._nodes:
             words = "clip skip {skip} is left out: there is no node type {kind} here"
-            self._note(say("skip-left-out", words, skip=skip, kind="CLIPSetLastLayer"))
+            self._note(say(words, skip=skip, kind="CLIPSetLastLayer"))
             return clip
         return [self._put("CLIPSetLastLayer", clip=clip, stop_at_clip_layer=-skip), 0]
 
@@ -325,12 +324,12 @@ class _Maker:
             return ours
         taken = otherwise if otherwise in choices or not choices else choices[0]
         near = difflib.get_close_matches(ours or name.lower().replace(" ", "_"), choices, n=_FEW, cutoff=0.5)
-        hint = say("near", "; near to it: {names}", names=", ".join(near)) if near else ""
+        hint = say("; near to it: {names}", names=", ".join(near)) if near else ""
         told = {"name": name, "taken": taken, "near": hint}
         if what == "sampler":
-            self._note(say("sampler-gone", "the sampler {name!r} is not here; {taken} was taken{near}", **told))
+            self._note(say("the sampler {name!r} is not here; {taken} was taken{near}", **told))
         else:
-            self._note(say("schedule-gone", "the schedule {name!r} is not here; {taken} was taken{near}", **told))
+            self._note(say("the schedule {name!r} is not here; {taken} was taken{near}", **told))
         return taken
 
     def _hires_size(self, width: int, height: int) -> tuple[int, int] | None:
@@ -355,7 +354,7 @@ class _Maker:
         if method is None:
             method = "bilinear"
             words = "the upscaler {name!r} is left out; the latent is scaled up instead ({method})"
-            self._note(say("upscaler-left-out", words, name=upscaler, method=method))
+            self._note(say(words, name=upscaler, method=method))
         larger = self._put(
             "LatentUpscale",
             samples=[first, 0],
@@ -389,8 +388,8 @@ class _Maker:
         left = [name for name in self._settings if name not in _CARRIED and not name.endswith(" hash")]
         if left:
             first = ", ".join(short(name) for name in left[:8])
-            more = say("and-others", " and others") if len(left) > 8 else ""
-            self._note(say("settings-left-out", "not carried over: {names}{more}", names=first, more=more))
+            more = say(" and others") if len(left) > 8 else ""
+            self._note(say("not carried over: {names}{more}", names=first, more=more))
 
 
 def _same_name(wanted: str, names: Iterable[str]) -> str | None:
@@ -412,7 +411,7 @@ def _near(wanted: str, names: Iterable[str]) -> str:
     near = difflib.get_close_matches(PurePosixPath(wanted.lower()).stem, by_stem, n=_FEW, cutoff=0.4) if wanted else []
     if not near:
         return ""
-    return say("similar", " (similar: {names})", names=", ".join(short(by_stem[each]) for each in near))
+    return say(" (similar: {names})", names=", ".join(short(by_stem[each]) for each in near))
 
 
 def _number_in(text: str, otherwise: float) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from heddle.graph.said import say
 from heddle.prompts.chunks import Token, TokenizedPrompt
 from heddle.prompts.embeddings import FindEmbedding
 from heddle.prompts.words import Report, Tokenizer, read_words, segments_of
@@ -71,7 +72,9 @@ def tokenize_sequence(
     notes = report.notes()
     room = len(row) if at_most is None else max(0, at_most - len(start) - len(end))
     if len(row) > room:
-        notes.append(f"the prompt has {len(row)} tokens, but {room} fit: the rest was left out")
+        notes.append(
+            say("the prompt has {count} tokens, but {room} fit: the rest was left out", count=len(row), room=room)
+        )
     row = start + row[:room] + end
     fill = [Token(layout.pad, 1.0, 0)] * max(layout.padding, layout.at_least - len(row))
     return TokenizedPrompt([row + fill], notes)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from heddle.graph.errors import FileProblem
+from heddle.graph.said import say
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -78,8 +79,12 @@ def find_merges_file() -> Path:
         if path.is_file():
             return path
     raise FileProblem(
-        f"the CLIP vocabulary ({_MERGES_FILE}) is not there: it comes with the package open_clip_torch. Install that"
-        " (pip install open_clip_torch), or put vocab.json and merges.txt into models/tokenizers/clip/",
+        say(
+            "the CLIP vocabulary ({merges_file}) is not there: it comes with the package "
+            "open_clip_torch. Install that (pip install open_clip_torch), or put vocab.json and "
+            "merges.txt into models/tokenizers/clip/",
+            merges_file=_MERGES_FILE,
+        ),
         path=_MERGES_FILE,
     )
 
@@ -91,7 +96,9 @@ def _from_folder(folder: Path) -> Tokenizer:
         try:
             return Tokenizer.from_file(str(folder / "tokenizer.json"))
         except Exception as error:  # the package raises bare Exceptions
-            raise FileProblem(f"{folder / 'tokenizer.json'} is no tokenizer: {error}", path=folder) from error
+            raise FileProblem(
+                say("{path} is no tokenizer: {why}", path=folder / "tokenizer.json", why=error), path=folder
+            ) from error
     if (folder / "vocab.json").is_file() and (folder / "merges.txt").is_file():
         import json
 
@@ -100,7 +107,11 @@ def _from_folder(folder: Path) -> Tokenizer:
     if (folder / _MERGES_FILE).is_file():
         return _from_merges(folder / _MERGES_FILE)
     raise FileProblem(
-        f"{folder} holds no tokenizer: it needs tokenizer.json, or vocab.json and merges.txt, or {_MERGES_FILE}",
+        say(
+            "{folder} holds no tokenizer: it needs tokenizer.json, or vocab.json and merges.txt, or {merges_file}",
+            folder=folder,
+            merges_file=_MERGES_FILE,
+        ),
         path=folder,
     )
 
@@ -111,11 +122,20 @@ def _from_merges(path: Path) -> Tokenizer:
             merges = _read_merges("".join(islice(lines, _MERGES + 1)))
     except (OSError, EOFError, UnicodeDecodeError) as error:
         raise FileProblem(
-            f"{path} cannot be read as the CLIP vocabulary ({error}); reinstall open_clip_torch", path=path
+            say(
+                "{path} cannot be read as the CLIP vocabulary ({why}); reinstall open_clip_torch", path=path, why=error
+            ),
+            path=path,
         ) from error
     if len(merges) < _MERGES:
         raise FileProblem(
-            f"{path}: {len(merges)} merges, but CLIP's vocabulary has {_MERGES}; reinstall open_clip_torch", path=path
+            say(
+                "{path}: {count} merges, but CLIP's vocabulary has {merges}; reinstall open_clip_torch",
+                path=path,
+                count=len(merges),
+                merges=_MERGES,
+            ),
+            path=path,
         )
     letters = _byte_letters()
     entries = [*letters, *(letter + "</w>" for letter in letters), *("".join(pair) for pair in merges)]

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from heddle.graph.errors import FileProblem
+from heddle.graph.said import say
 from heddle.prompts.words import Tokenizer
 
 if TYPE_CHECKING:
@@ -87,8 +88,15 @@ def find_tokenizer(
     wanted = folders[0] / vocabulary.folder if folders else Path("models/tokenizers") / vocabulary.folder
     others = _PIECES_FILES[0] if vocabulary.bytes is None else " with ".join(_VOCABULARY_FILES)
     raise FileProblem(
-        f"the tokenizer of {vocabulary.title} is not there: put {_TABLE_FILE} (or {others}) of the model into "
-        f"{wanted}, or use a file of the text encoder that has it inside (many .safetensors and every .gguf do)",
+        say(
+            "the tokenizer of {title} is not there: put {table_file} (or {others}) of the model into "
+            "{wanted}, or use a file of the text encoder that has it inside (many .safetensors and every "
+            ".gguf do)",
+            title=vocabulary.title,
+            table_file=_TABLE_FILE,
+            others=others,
+            wanted=wanted,
+        ),
         path=wanted,
     )
 
@@ -128,7 +136,9 @@ class TableTokenizer:
                 except FileProblem:
                     raise
                 except Exception as error:  # the package raises bare Exceptions
-                    raise FileProblem(f"{self._source} is no tokenizer: {error}", path=str(self._source)) from error
+                    raise FileProblem(
+                        say("{source} is no tokenizer: {why}", source=self._source, why=error), path=str(self._source)
+                    ) from error
         return self._table.encode(_characters(text), add_special_tokens=False).ids
 
 
@@ -148,7 +158,9 @@ class PieceTokenizer:
             self._pieces = SentencePieceProcessor()
             self._pieces.LoadFromSerializedProto(model)
         except (RuntimeError, OSError, ValueError) as error:
-            raise FileProblem(f"{source} is no SentencePiece model: {error}", path=str(source)) from error
+            raise FileProblem(
+                say("{source} is no SentencePiece model: {why}", source=source, why=error), path=str(source)
+            ) from error
 
     def encode(self, text: str, /) -> list[int]:
         """The ids of a text, without what models put around one."""
@@ -187,7 +199,9 @@ def _read_bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise FileProblem(f"{path} cannot be read: {error.strerror or error}", path=path) from error
+        raise FileProblem(
+            say("{path} cannot be read: {why}", path=path, why=error.strerror or error), path=path
+        ) from error
 
 
 def _characters(text: str) -> str:

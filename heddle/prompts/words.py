@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from heddle.graph.errors import FileProblem
+from heddle.graph.said import listed, say
 from heddle.prompts.embeddings import Embedding, EmbeddingFinder, EmbeddingRow, FindEmbedding
 from heddle.prompts.weights import Segment, parse_weights, unescape
 
@@ -30,14 +31,16 @@ class Report:
         notes = list(self.problems)
         if self.missing:
             names = [_with_near(name, near) for name, near in list(self.missing.items())[:_MOST_NAMES]]
-            more = f" and {len(self.missing) - len(names)} more" if len(self.missing) > len(names) else ""
-            notes.append(f"no embedding file for {', '.join(names)}{more}: left out of the prompt")
+            more = len(self.missing) - len(names)
+            others = say(" and {more} more", more=more) if more > 0 else ""
+            words = "no embedding file for {names}{others}: left out of the prompt"
+            notes.append(say(words, names=listed(names), others=others))
         return notes
 
 
 def _with_near(name: str, near: list[str]) -> str:
     shown = repr(name[:100])
-    return f"{shown} (near to it: {', '.join(map(repr, near))})" if near else shown
+    return say("{shown} (near to it: {names})", shown=shown, names=", ".join(map(repr, near))) if near else shown
 
 
 def segments_of(text: str, weighted: bool) -> list[Segment]:

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from heddle.graph.errors import OutOfMemory
+from heddle.graph.said import say
 from heddle.samplers.fitting import fit_batch
 from heddle.samplers.predictions import Prediction
 
@@ -412,13 +413,21 @@ class _Gaps:
         missing = float((weights <= 0).float().mean())
         if not parts:
             self.note(
-                f"{name}: none of its texts counts at noise level {level:.4g}, so nothing steers the picture there; "
-                "let one count in every part of the run"
+                say(
+                    "{name}: none of its texts counts at noise level {level:.4g}, so nothing steers the "
+                    "picture there; let one count in every part of the run",
+                    name=name,
+                    level=level,
+                )
             )
         elif missing:
             self.note(
-                f"{name}: its texts leave {max(missing, 0.01):.0%} of the picture out, where nothing steers it; "
-                "combine them with a text for all of it"
+                say(
+                    "{name}: its texts leave {share:.0%} of the picture out, where nothing steers it; "
+                    "combine them with a text for all of it",
+                    name=name,
+                    share=max(missing, 0.01),
+                )
             )
         if missing:
             self.told.add(name)

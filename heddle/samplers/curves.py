@@ -11,12 +11,13 @@ import torch
 from torch import Tensor
 
 from heddle.graph.errors import HeddleError
+from heddle.graph.said import say
 
 
 def karras_sigmas(steps: int, sigma_min: float, sigma_max: float, rho: float = 7.0) -> Tensor:
     """Evenly spaced in sigma^(1/rho), then 0. Source: Karras et al. 2022, arXiv:2206.00364, equation 5."""
     if rho <= 0:
-        raise HeddleError(f"rho: {rho}, but the levels are even in sigma^(1/rho); set it above 0")
+        raise HeddleError(say("rho: {rho}, but the levels are even in sigma^(1/rho); set it above 0", rho=rho))
     ramp = torch.linspace(0, 1, checked(steps))
     low, high = sigma_min ** (1 / rho), sigma_max ** (1 / rho)
     return ending_at_zero((high + ramp * (low - high)) ** rho)
@@ -125,7 +126,7 @@ def flux2_sigmas(steps: int, width_px: int, height_px: int) -> Tensor:
 
 def checked(steps: int) -> int:
     if steps < 1:
-        raise HeddleError(f"steps: {steps}, but a schedule has at least 1")
+        raise HeddleError(say("steps: {steps}, but a schedule has at least 1", steps=steps))
     return steps
 
 
@@ -136,6 +137,11 @@ def ending_at_zero(levels: Tensor) -> Tensor:
 def _logs(sigma_min: float, sigma_max: float) -> tuple[float, float]:
     if sigma_min <= 0 or sigma_max <= 0:
         raise HeddleError(
-            f"sigma_min {sigma_min} and sigma_max {sigma_max}: both must be above 0, since their logarithms are taken"
+            say(
+                "sigma_min {sigma_min} and sigma_max {sigma_max}: both must be above 0, since their "
+                "logarithms are taken",
+                sigma_min=sigma_min,
+                sigma_max=sigma_max,
+            )
         )
     return math.log(sigma_min), math.log(sigma_max)

@@ -7,6 +7,7 @@ from typing import Protocol
 from torch import Tensor
 
 from heddle.graph.errors import ShapeError
+from heddle.graph.said import say
 from heddle.samplers.predictions import Prediction
 from heddle.samplers.sampler import AskedFor, Denoiser, GuidedDenoiser, both_guesses
 
@@ -41,8 +42,11 @@ def masked(
     def ask(x: Tensor, sigma: Tensor, needs_plain: bool) -> tuple[Tensor, Tensor]:
         if x.shape[-2:] != latent.shape[-2:]:
             raise ShapeError(
-                f"the latent was enlarged to {list(x.shape[-2:])} while a mask keeps a part of it; take the mask away,"
-                " or a sampler that does not enlarge",
+                say(
+                    "the latent was enlarged to {size} while a mask keeps a part of it; take the mask "
+                    "away, or a sampler that does not enlarge",
+                    size=list(x.shape[-2:]),
+                ),
                 wanted=list(latent.shape[-2:]),
                 got=list(x.shape[-2:]),
             )

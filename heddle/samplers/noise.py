@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from heddle.graph.errors import ShapeError
+from heddle.graph.said import say
 from heddle.samplers.sampler import NoiseKind, NoiseSource
 
 
@@ -31,7 +32,11 @@ def initial_noise(seed: int, shape: Sequence[int], batch_index: Sequence[int] | 
         return torch.randn(tuple(shape), generator=generator)
     if len(batch_index) != shape[0]:
         raise ShapeError(
-            f"the latent has {shape[0]} pictures, but its batch_index names {len(batch_index)}; make them as many",
+            say(
+                "the latent has {count} pictures, but its batch_index names {named}; make them as many",
+                count=shape[0],
+                named=len(batch_index),
+            ),
             wanted=shape[0],
             got=len(batch_index),
         )
@@ -69,7 +74,7 @@ def brownian_noise(seed: int, like: Tensor, sigmas: Tensor) -> NoiseSource:
     def draw(sigma: Tensor, sigma_next: Tensor, other: Tensor | None = None, /) -> Tensor:
         nonlocal path
         if other is not None and other.shape != like.shape:
-            raise ShapeError("a Brownian path has one size", wanted=list(like.shape), got=list(other.shape))
+            raise ShapeError(say("a Brownian path has one size"), wanted=list(like.shape), got=list(other.shape))
         if path is None:
             path = _brownian_path(seed, like, low, high)
         start, end = (min(max(float(one), low), high) for one in (sigma, sigma_next))

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from heddle.graph.errors import ShapeError
+from heddle.graph.said import say
 from heddle.samplers.noise import seeded
 
 _PX_PER_CELL = 8
@@ -73,7 +74,7 @@ class ImageNoise:
         step_seed_delta: int = 0,
     ) -> None:
         if not seeds:
-            raise ShapeError("noise for a batch without an image; give a seed for each", wanted=">= 1", got=0)
+            raise ShapeError(say("noise for a batch without an image; give a seed for each"), wanted=">= 1", got=0)
         self._make_stream = make_stream
         self._shape = self._drawn_shape = tuple(shape)
         self._variation = variation

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from heddle.graph.errors import HeddleError, ShapeError
+from heddle.graph.said import say
 from heddle.samplers.noise import StepNoise, brownian_noise, initial_noise, step_noise
 from heddle.samplers.noise_a1111 import CpuStream, ImageNoise, MakeStream, Variation, slerp
 from heddle.samplers.philox import Philox
@@ -61,7 +62,11 @@ def run_noise(
     numbers = range(like.shape[0]) if batch_index is None else batch_index
     if len(numbers) != like.shape[0]:
         raise ShapeError(
-            f"the latent has {like.shape[0]} pictures, but its batch_index names {len(numbers)}; make them as many",
+            say(
+                "the latent has {count} pictures, but its batch_index names {named}; make them as many",
+                count=like.shape[0],
+                named=len(numbers),
+            ),
             wanted=like.shape[0],
             got=len(numbers),
         )
@@ -70,8 +75,11 @@ def run_noise(
     if source == DEFAULT:
         if made_at_px and min(made_at_px) > 0:
             raise HeddleError(
-                f"the noise of a picture of another size is known to the sources {', '.join(STREAMS)} only; choose one "
-                "of them, or give no such size"
+                say(
+                    "the noise of a picture of another size is known to the sources {known} only; choose "
+                    "one of them, or give no such size",
+                    known=", ".join(STREAMS),
+                )
             )
         if each_alone:
             alone = zip(seeds, variation_seeds, strict=True)
@@ -83,7 +91,13 @@ def run_noise(
             first = slerp(first.flatten(1), other.flatten(1), variation_strength).reshape(first.shape)
         return RunNoise(first, step_noise(seed + step_seed_delta))
     if source not in STREAMS:
-        raise HeddleError(f"there is no noise source {source!r}; choose one of {', '.join(NOISE_SOURCES)}")
+        raise HeddleError(
+            say(
+                "there is no noise source {source!r}; choose one of {known}",
+                source=source,
+                known=", ".join(NOISE_SOURCES),
+            )
+        )
     noise = ImageNoise(
         STREAMS[source],
         like.shape[1:],

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from heddle.graph.errors import HeddleError
+from heddle.graph.said import say
 
 
 class Denoiser(Protocol):
@@ -106,14 +107,20 @@ class Sampler:
         if not bool(sigmas.isfinite().all()):
             shown = ", ".join(f"{sigma:.4g}" for sigma in sigmas.tolist()[:_FEW])
             raise HeddleError(
-                f"sigmas: {shown} ...: a level that is no finite number can neither be begun at nor gone to; look at "
-                "the node that made the list, or at what shifts the model's levels"
+                say(
+                    "sigmas: {shown} ...: a level that is no finite number can neither be begun at nor "
+                    "gone to; look at the node that made the list, or at what shifts the model's levels",
+                    shown=shown,
+                )
             )
         if not bool((sigmas[:-1] > 0).all()):
             shown = ", ".join(f"{sigma:.4g}" for sigma in sigmas.tolist()[:_FEW])
             raise HeddleError(
-                f"sigmas: {shown} ...: no step leads on from a level of 0 or below, which only the last one may be;"
-                " cut the list there, or begin a little above 0"
+                say(
+                    "sigmas: {shown} ...: no step leads on from a level of 0 or below, which only the "
+                    "last one may be; cut the list there, or begin a little above 0",
+                    shown=shown,
+                )
             )
         return self.function(denoise, x, sigmas, on_step=on_step, **{**self.options, **keywords})
 
@@ -125,7 +132,12 @@ class Sampler:
         unknown = set(options) - set(self.options)
         if unknown:
             raise HeddleError(
-                f"{self.name} has no option {', '.join(sorted(unknown))}; it has {', '.join(self.options) or 'none'}"
+                say(
+                    "{name} has no option {unknown}; it has {known}",
+                    name=self.name,
+                    unknown=", ".join(sorted(unknown)),
+                    known=", ".join(self.options) or "none",
+                )
             )
         return replace(self, name=name or self.name, options={**self.options, **options})
 
@@ -161,7 +173,7 @@ def draw(noise: NoiseSource | None, sigma: Tensor, sigma_next: Tensor, like: Ten
     """Noise from the source, or a word on what is missing: a random sampler must not fall back on chance of its own."""
     if noise is None:
         raise HeddleError(
-            "this sampler adds noise between its steps, but was given no source; pass noise=white_noise(...)"
+            say("this sampler adds noise between its steps, but was given no source; pass noise=white_noise(...)")
         )
     return noise(sigma, sigma_next) if like is None else noise(sigma, sigma_next, like)
 

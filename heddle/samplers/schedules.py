@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from heddle.graph.errors import HeddleError
+from heddle.graph.said import say
 from heddle.samplers.curves import (
     checked,
     ending_at_zero,
@@ -70,7 +71,7 @@ def beta(schedule: NoiseSchedule, steps: int, a: float = 0.6, b: float = 0.6) ->
     import scipy.special  # heavy, and no other scheduler needs it
 
     if a <= 0 or b <= 0:
-        raise HeddleError(f"alpha {a} and beta {b}: a beta distribution has both above 0")
+        raise HeddleError(say("alpha {a} and beta {b}: a beta distribution has both above 0", a=a, b=b))
     table = schedule.sigmas
     left = 1 - np.linspace(0, 1, checked(steps), endpoint=False)
     places = np.rint(scipy.special.betaincinv(a, b, left) * (len(table) - 1)).astype(np.int64)
@@ -138,8 +139,15 @@ def sigmas_for(
     whole = int(steps / denoise)
     if whole > MOST_STEPS:
         raise HeddleError(
-            f"denoise: {denoise} with {steps} steps is the end of a schedule of {whole:,} steps, at most {MOST_STEPS:,}"
-            " can be made; set denoise to 0 to leave the latent as it is, or higher"
+            say(
+                "denoise: {denoise} with {steps} steps is the end of a schedule of {whole:,} steps, at "
+                "most {most_steps:,} can be made; set denoise to 0 to leave the latent as it is, or "
+                "higher",
+                denoise=denoise,
+                steps=steps,
+                whole=whole,
+                most_steps=MOST_STEPS,
+            )
         )
     return levels(whole)[-(steps + 1) :]
 

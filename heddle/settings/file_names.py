@@ -46,33 +46,33 @@ def safe_parts(name: str, may_be_empty: bool = False) -> tuple[str, ...]:
     shown = name if len(name) <= 120 else name[:120] + "..."
     if _CONTROL.search(name):
         words = "{name!r}: control characters cannot stand in the name of a file; rename it"
-        raise FileProblem(say("name-control", words, name=shown))
+        raise FileProblem(say(words, name=shown))
     try:
         os.fsencode(name)
         name.encode()
     except UnicodeEncodeError as error:
         words = "{name!r}: this text cannot be the name of a file; rename it"
-        raise FileProblem(say("name-text", words, name=shown)) from error
+        raise FileProblem(say(words, name=shown)) from error
     path = name.replace("\\", "/")
     if path.startswith("/") or ":" in path:
         words = "{name!r}: give a name inside the folder, not an absolute path, a drive or a share"
-        raise FileProblem(say("name-absolute", words, name=shown))
+        raise FileProblem(say(words, name=shown))
     parts = [part for part in path.split("/") if part not in ("", ".")]
     for part in parts:
         if not part.strip(". "):  # `..` itself, and `.. ` or `...`, which Windows shortens to it
             words = "{name!r}: a name cannot lead out of its folder; leave out {part!r}"
-            raise FileProblem(say("name-out", words, name=shown, part=part))
+            raise FileProblem(say(words, name=shown, part=part))
         if is_device_name(part):
             words = "{name!r}: {part!r} is a device on Windows; rename the file"
-            raise FileProblem(say("name-device", words, name=shown, part=part))
+            raise FileProblem(say(words, name=shown, part=part))
         if len(part.encode()) > _MAX_NAME_BYTES:
             words = "{name!r}: longer than the {bytes} bytes a name may have; shorten it"
-            raise FileProblem(say("name-long", words, name=shown, bytes=_MAX_NAME_BYTES))
+            raise FileProblem(say(words, name=shown, bytes=_MAX_NAME_BYTES))
     if len(parts) > _MOST_PARTS:  # Python makes folders by calling itself for each
         words = "{name!r}: lies in more than {count} folders inside each other; use fewer"
-        raise FileProblem(say("name-deep", words, name=shown, count=_MOST_PARTS - 1))
+        raise FileProblem(say(words, name=shown, count=_MOST_PARTS - 1))
     if not parts and not may_be_empty:
-        raise FileProblem(say("name-missing", "{name!r}: the name of the file is missing", name=shown))
+        raise FileProblem(say("{name!r}: the name of the file is missing", name=shown))
     return tuple(parts)
 
 

@@ -19,11 +19,14 @@ from heddle.graph.said import say
 from heddle.settings.extra_paths import read_extra_paths
 from heddle.settings.file_names import has_links, is_inside, safe_parts, similar_names, split_annotation
 from heddle.settings.kinds import KIND_NAMES, KINDS, PLACED, Kind
-from heddle.settings.listings import Listing, list_names
+from heddle.settings.listings import Listing, list_folders, list_names
 from heddle.settings.options import HOUSE, Settings
 from heddle.settings.small_autoencoders import whole_names
 
 ROOTS = ("input", "output", "temp", "user")
+
+#: A kind whose names are folders of people's files.
+INPUT_FOLDERS = "input_folders"
 
 _PACKS = "custom_nodes"  # among the kinds, as packs expect it, and no kind of model
 
@@ -151,7 +154,10 @@ class Folders:
         """The names of one kind's files in its folders and theirs, with forward slashes, in alphabetical order.
 
         `input`, `output` and `temp` list the pictures there, `input:latents` the latents; `PLACED` has more.
+        `input_folders` lists the folders in the input folder.
         """
+        if kind == INPUT_FOLDERS:
+            return list_folders(self.input)
         root_type, _, placed = kind.partition(":")
         if root_type in ("input", "output", "temp") and placed in PLACED:
             own = getattr(self, root_type)
@@ -170,15 +176,17 @@ class Folders:
     def find(self, kind: str, name: str) -> Path:
         """The path of a model file by the name that `list_files` gives it.
 
-        Raises: WeightsError, which lists similar names, if there is none.
+        Raises: WeightsError, which lists similar names, if there is none; FileProblem, of a folder of people's files.
         """
+        if kind == INPUT_FOLDERS:
+            return self.input_folder(name)
         kind = KIND_NAMES.get(kind, kind)
         what = self._kind(kind)
         places = self.models(kind)
         try:
             parts = safe_parts(name)
         except FileProblem as problem:
-            raise WeightsError(f"{kind}: {problem.message}", file=name) from problem
+            raise WeightsError(say("{kind}: {why}", kind=kind, why=problem.message), file=name) from problem
         for place in places:
             path = place.joinpath(*parts)
             if path.is_dir() if what.marker else (path.is_file() and what.takes(path.name)):
@@ -186,13 +194,20 @@ class Folders:
         there = self.list_files(kind)
         similar = similar_names(name, there)
         if similar:
-            hint = f"Similar names there: {', '.join(similar)}"
+            hint = say("Similar names there: {names}", names=", ".join(similar))
         elif there:
-            hint = f"There are {len(there)} others, such as {there[0]}"
+            hint = say("There are {count} others, such as {first}", count=len(there), first=there[0])
         else:
-            hint = "Nothing of that kind is there yet"
+            hint = say("Nothing of that kind is there yet")
         raise WeightsError(
-            f"{kind}: no file {name!r}. {hint}. Choose one that exists or put the file into {places[0]}", file=name
+            say(
+                "{kind}: no file {name!r}. {hint}. Choose one that exists or put the file into {folder}",
+                kind=kind,
+                name=name,
+                hint=hint,
+                folder=places[0],
+            ),
+            file=name,
         )
 
     # Files of people and of nodes
@@ -200,7 +215,13 @@ class Folders:
     def root(self, root_type: str) -> Path:
         """The folder that `input`, `output`, `temp` or `user` stands for."""
         if root_type not in ROOTS:
-            raise FileProblem(f"{root_type!r} is no place for files; there are {', '.join(ROOTS)}")
+            raise FileProblem(
+                say(
+                    "{root_type!r} is no place for files; there are {known}",
+                    root_type=root_type,
+                    known=", ".join(ROOTS),
+                )
+            )
         return getattr(self, root_type)
 
     def resolve(self, root_type: str, subfolder: str, filename: str) -> Path:
@@ -215,8 +236,23 @@ class Folders:
         path = root.joinpath(*parts)
         if has_links(root, parts) and not is_inside(path, root):
             raise FileProblem(
-                f"{'/'.join(parts)}: a link leads out of the {root_type} folder {root}; use a file inside it"
+                say(
+                    "{path}: a link leads out of the {root_type} folder {root}; use a file inside it",
+                    path="/".join(parts),
+                    root_type=root_type,
+                    root=root,
+                )
             )
+        return path
+
+    def input_folder(self, name: str) -> Path:
+        """A folder in the input folder. Raises: FileProblem, if it is refused or not there."""
+        path = self.resolve("input", name, "")
+        if not name.strip() or not path.is_dir():
+            words = "{name!r}: no such folder in {folder}.{near} Put it there, or choose another"
+            similar = similar_names(name, self.list_files(INPUT_FOLDERS))
+            near = say(" Similar names there: {names}.", names=", ".join(similar)) if similar else ""
+            raise FileProblem(say(words, name=name, folder=str(self.input), near=near), path=path)
         return path
 
     def annotated(self, name: str) -> Path:
@@ -233,10 +269,10 @@ class Folders:
             if shipped.is_file() and is_inside(shipped, self.shipped_input):
                 return shipped
         similar = similar_names(filename, self.list_files(root_type))
-        hint = say("similar-names", " Similar names there: {names}.", names=", ".join(similar)) if similar else ""
+        hint = say(" Similar names there: {names}.", names=", ".join(similar)) if similar else ""
         words = "{name!r}: no such file in {folder}.{near} Put it there, upload it, or choose another"
         raise FileProblem(
-            say("file-gone", words, name=name, folder=str(self.root(root_type)), near=hint),
+            say(words, name=name, folder=str(self.root(root_type)), near=hint),
             path=path,
         )
 

@@ -40,9 +40,9 @@ def compute(expression: str, values: Mapping[str, Any]) -> Number:
     Raises: BadExpression.
     """
     if not expression.strip():
-        raise BadExpression(say("math-empty", "the expression is empty; write one, such as a + b"))
+        raise BadExpression(say("the expression is empty; write one, such as a + b"))
     if len(expression) > LONGEST:
-        raise BadExpression(say("math-long", "the expression has over {most} letters; split it", most=LONGEST))
+        raise BadExpression(say("the expression has over {most} letters; split it", most=LONGEST))
     names = {**CONSTANTS, "values": list(values.values()), **values}
     try:
         result = _Computer(names).value(ast.parse(expression.strip(), mode="eval").body)
@@ -52,14 +52,14 @@ def compute(expression: str, values: Mapping[str, Any]) -> Number:
     except (SyntaxError, ValueError, TypeError, ArithmeticError, IndexError, RecursionError, MemoryError) as problem:
         why = problem.msg if isinstance(problem, SyntaxError) else str(problem) or type(problem).__name__
         words = "the expression {expression} cannot be computed: {why}"
-        raise BadExpression(say("math-bad", words, expression=repr(expression), why=why), expression) from problem
+        raise BadExpression(say(words, expression=repr(expression), why=why), expression) from problem
     if not isinstance(result, (int, float)):
         words = "the expression {expression} gives {found}, but a number is wanted"
-        said = say("math-no-number", words, expression=repr(expression), found=_kind(result))
+        said = say(words, expression=repr(expression), found=_kind(result))
         raise BadExpression(said, expression)
     if not math.isfinite(result):
         words = "the expression {expression} gives {found}, but a finite number is wanted"
-        said = say("math-infinite", words, expression=repr(expression), found=str(result))
+        said = say(words, expression=repr(expression), found=str(result))
         raise BadExpression(said, expression)
     return result
 
@@ -78,22 +78,18 @@ def read_number(value: Any) -> tuple[float, int]:
                 number = float(text)
             except ValueError:
                 words = "{value} is no number; write one, such as 12 or 0.5"
-                raise GraphError(
-                    say("number-none", words, value=repr(value)), input_name="value", found=value
-                ) from None
+                raise GraphError(say(words, value=repr(value)), input_name="value", found=value) from None
     elif isinstance(value, (bool, int, float)):
         number = value
     else:
         words = "found {found}, wanted a number, a text that holds one, or true or false"
-        raise GraphError(say("number-kind", words, found=_kind(value)), input_name="value", found=_kind(value))
+        raise GraphError(say(words, found=_kind(value)), input_name="value", found=_kind(value))
     try:
         real = float(number)
     except OverflowError:
         real = math.inf
     if not math.isfinite(real):
-        raise GraphError(
-            say("number-infinite", "{value} is not finite", value=str(value)), input_name="value", found=value
-        )
+        raise GraphError(say("{value} is not finite", value=str(value)), input_name="value", found=value)
     return real, int(number)
 
 
@@ -107,7 +103,7 @@ class _Computer:
         way = getattr(self, f"_{type(part).__name__}", None)
         if way is None:
             words = "{what} is nothing that an expression can hold; use numbers, names, functions and + - * / // % **"
-            raise BadExpression(say("math-unknown", words, what=ast.unparse(part)))
+            raise BadExpression(say(words, what=ast.unparse(part)))
         return way(part)
 
     def _Constant(self, part: ast.Constant) -> Number:
@@ -116,7 +112,7 @@ class _Computer:
     def _Name(self, part: ast.Name) -> Any:
         if part.id not in self._names:
             there = ", ".join(name for name in self._names if name != "values")
-            raise BadExpression(say("math-name", "{name} is not linked; there are: {there}", name=part.id, there=there))
+            raise BadExpression(say("{name} is not linked; there are: {there}", name=part.id, there=there))
         return self._names[part.id]
 
     def _BinOp(self, part: ast.BinOp) -> Number:
@@ -158,14 +154,14 @@ class _Computer:
         whole, at = self.value(part.value), self._number(part.slice)
         if not isinstance(whole, list) or not isinstance(at, int):
             words = "{what}: only lists have places, numbered from 0 on"
-            raise BadExpression(say("math-place", words, what=ast.unparse(part)))
+            raise BadExpression(say(words, what=ast.unparse(part)))
         return whole[at]
 
     def _Call(self, part: ast.Call) -> Any:
         name = part.func.id if isinstance(part.func, ast.Name) else ""
         if name not in FUNCTIONS or part.keywords:
             words = "there is no function {name}; there are: {there}"
-            raise BadExpression(say("math-function", words, name=ast.unparse(part.func), there=", ".join(FUNCTIONS)))
+            raise BadExpression(say(words, name=ast.unparse(part.func), there=", ".join(FUNCTIONS)))
         return _checked(FUNCTIONS[name](*[_plain(self.value(each)) for each in part.args]))
 
     def _number(self, part: ast.expr) -> Any:
@@ -173,7 +169,7 @@ class _Computer:
         if isinstance(found, (int, float)):
             return found
         words = "{what} is {found}, and a number is wanted there"
-        raise BadExpression(say("math-operand", words, what=ast.unparse(part), found=_kind(found)))
+        raise BadExpression(say(words, what=ast.unparse(part), found=_kind(found)))
 
 
 def _checked(value: Any) -> Any:

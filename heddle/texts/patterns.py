@@ -85,12 +85,12 @@ class Patterns:
                     "the pattern {pattern} takes too long, more than {seconds:g} s: it tries too many ways; "
                     "write it without repeats inside of repeats, such as (a+)+, or give it a shorter text"
                 )
-                said = say("pattern-too-long", words, pattern=repr(request["pattern"]), seconds=self._seconds)
+                said = say(words, pattern=repr(request["pattern"]), seconds=self._seconds)
                 raise RunawayPattern(said, input_name="regex_pattern", found=request["pattern"])
         answer = json.loads(answered)
         if "error" in answer:
             said = say(
-                "pattern-bad", "the pattern {pattern} cannot be used: {why}; write it as Python's re reads it",
+                "the pattern {pattern} cannot be used: {why}; write it as Python's re reads it",
                 pattern=repr(request["pattern"]), why=answer["error"],
             )  # fmt: skip
             raise BadPattern(said, input_name="regex_pattern", found=request["pattern"])

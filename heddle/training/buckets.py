@@ -20,14 +20,14 @@ def pairs_of(latents: Sequence[dict[str, Any]], conditionings: Sequence[Sequence
     """
     if len(latents) != len(conditionings):
         words = "{latents} latents and {texts} conditionings: each latent needs one; make both with one node"
-        said = say("dataset-lengths", words, latents=len(latents), texts=len(conditionings))
+        said = say(words, latents=len(latents), texts=len(conditionings))
         raise GraphError(said, input_name="conditioning", found=len(conditionings), wanted=len(latents))
     pairs: list[tuple[Tensor, Any]] = []
     for latent, entries in zip(latents, conditionings, strict=True):
         samples = latent["samples"]
         if len(entries) not in (1, len(samples)):
             words = "a batch of {pictures} latents with a conditioning of {entries} entries; give it one, or one each"
-            said = say("dataset-entries", words, pictures=len(samples), entries=len(entries))
+            said = say(words, pictures=len(samples), entries=len(entries))
             raise GraphError(said, input_name="conditioning", found=len(entries), wanted=len(samples))
         pairs += [(samples[at], entries[at % len(entries)]) for at in range(len(samples))]
     return pairs

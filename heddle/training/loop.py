@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from heddle.graph.errors import Cancelled, FileProblem
+from heddle.graph.said import say
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,9 @@ def write_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
         partial.replace(path)
     except OSError as problem:
         partial.unlink(missing_ok=True)
-        message = f"{path}: the checkpoint could not be written ({problem}); make room, then resume"
+        message = say(
+            "{path}: the checkpoint could not be written ({why}); make room, then resume", path=path, why=problem
+        )
         raise FileProblem(message, path=path) from problem
 
 

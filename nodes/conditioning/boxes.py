@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from heddle.graph.context import Context
 from heddle.graph.declare import Number, Text, node
 from heddle.graph.errors import ShapeError
+from heddle.graph.said import say
 from heddle.wires import Clip, Conditioning, Gligen
 from model_management.gligen import unprojected_clip
 from model_management.gligen_run import KIND
@@ -34,8 +35,13 @@ def put_text_in_box(
     pooled, wanted = said[1]["pooled_output"], gligen_textbox_model.config.text_width
     if pooled.shape[-1] != wanted:
         raise ShapeError(
-            f"the text is encoded {pooled.shape[-1]} wide, but the GLIGEN model {gligen_textbox_model.name} wants "
-            f"{wanted}; encode it with the CLIP of the family that the GLIGEN model was made for",
+            say(
+                "the text is encoded {width} wide, but the GLIGEN model {gligen} wants {wanted}; encode "
+                "it with the CLIP of the family that the GLIGEN model was made for",
+                width=pooled.shape[-1],
+                gligen=gligen_textbox_model.name,
+                wanted=wanted,
+            ),
             wanted=wanted,
             got=pooled.shape[-1],
         )

@@ -10,6 +10,7 @@ from torch import Tensor
 from heddle.graph.context import Context
 from heddle.graph.declare import Number, node
 from heddle.graph.errors import GraphError, ShapeError
+from heddle.graph.said import say
 from heddle.samplers.fitting import fit_batch
 from heddle.wires import Conditioning
 
@@ -83,24 +84,34 @@ def _changed(more: dict, change) -> dict:
 def _first(conditioning_from: Conditioning, ctx: Context) -> list:
     if not conditioning_from:
         raise GraphError(
-            "conditioning_from: it holds no text; connect a node that encodes one",
+            say("conditioning_from: it holds no text; connect a node that encodes one"),
             input_name="conditioning_from",
             found="none",
             wanted="a text",
         )
     if len(conditioning_from) > 1:
-        ctx.note(f"conditioning_from holds {len(conditioning_from)} texts, of which only the first is used")
+        ctx.note(
+            say("conditioning_from holds {count} texts, of which only the first is used", count=len(conditioning_from))
+        )
     return conditioning_from[0]
 
 
 def _see_that_they_fit(conditioning_to: Conditioning, states: Tensor, pooled: Tensor | None = None) -> None:
     """Raises: ShapeError, if a text or what was pooled of it has another width than those that it is to join."""
     for states_to, more in conditioning_to:
-        for what, one, other in (("text", states_to, states), ("pooled text", more.get("pooled_output"), pooled)):
+        for what, one, other in (
+            (say("text"), states_to, states),
+            (say("pooled text"), more.get("pooled_output"), pooled),
+        ):
             if one is not None and other is not None and one.shape[-1] != other.shape[-1]:
                 raise ShapeError(
-                    f"conditioning_from: its {what} is {other.shape[-1]} wide, but conditioning_to's {one.shape[-1]}; "
-                    "encode both with the CLIP of one model",
+                    say(
+                        "conditioning_from: its {what} is {found} wide, but conditioning_to's {wanted}; "
+                        "encode both with the CLIP of one model",
+                        what=what,
+                        found=other.shape[-1],
+                        wanted=one.shape[-1],
+                    ),
                     wanted=one.shape[-1],
                     got=other.shape[-1],
                 )

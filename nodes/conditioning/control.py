@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from heddle.graph.context import Context
 from heddle.graph.declare import Choice, More, Number, Wire, node
+from heddle.graph.said import say
 from heddle.numerics.resize import resize
 from heddle.samplers.fitting import fit_batch
 from heddle.wires import Conditioning, ControlNet, Image, Mask, Vae
@@ -114,7 +115,7 @@ def apply_for_inpainting(
         shown = resize(keep, image.shape[2], image.shape[1], "bilinear", "center").round()
         image = image * fit_batch(shown, len(image)).movedim(1, -1)
     else:
-        ctx.note(f"{control_net.name} looks at no mask, so the mask changes nothing")
+        ctx.note(say("{net} looks at no mask, so the mask changes nothing", net=control_net.name))
     control = Control(control_net, image, strength, start_percent, end_percent, vae=vae, keep=keep)
     return _on_both(positive, negative, control)
 
@@ -129,7 +130,7 @@ def set_type(
 ) -> ControlNet:
     """Say what kind of image a control net that knows several is going to see."""
     if not control_net.kind.types:
-        ctx.note(f"{control_net.name} knows one kind of image, so the type changes nothing")
+        ctx.note(say("{net} knows one kind of image, so the type changes nothing", net=control_net.name))
         return control_net
     return replace(control_net, type=None) if type == "auto" else control_net.told(type)
 

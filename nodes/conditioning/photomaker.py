@@ -6,6 +6,7 @@ from typing import Annotated
 
 from heddle.graph.context import Context
 from heddle.graph.declare import Text, Wire, node
+from heddle.graph.said import say
 from heddle.wires import Clip, Conditioning, Image, PhotoMaker
 from model_management.hooked_clip import clips_for_encoding
 from model_management.photomaker import TRIGGER, take_out_triggers, with_person
@@ -39,10 +40,13 @@ def encode_with_person(
     chunks, place = take_out_triggers(tokens.chunks)
     if place is None:
         ctx.note(
-            f"the prompt has no word {TRIGGER}, so the image has no effect; write it behind the word for the person"
+            say(
+                "the prompt has no word {trigger}, so the image has no effect; write it behind the word for the person",
+                trigger=TRIGGER,
+            )
         )
     elif len(image) > 1:
-        ctx.note(f"{len(image)} images are given, of which the first counts")
+        ctx.note(say("{count} images are given, of which the first counts", count=len(image)))
     entries = []
     for hooked, carried in clips_for_encoding(clip):
         states, pooled = encode_text(hooked, chunks, ctx.weights, lambda done, total: ctx.check_cancelled())

@@ -7,6 +7,7 @@ from typing import Annotated
 from heddle.graph.context import Context
 from heddle.graph.declare import Number, Text, node
 from heddle.graph.errors import GraphError
+from heddle.graph.said import all_of, say
 from heddle.wires import Clip, Conditioning
 from nodes.conditioning.texts import encode_texts
 
@@ -75,8 +76,12 @@ def _need(clip: Clip, *names: str) -> None:
     found = [encoder.part.name for encoder in clip.encoders]
     if sorted(found) != sorted(names):
         raise GraphError(
-            f"clip: the encoders {' and '.join(names)} of Stable Diffusion XL are wanted, found {' and '.join(found)}; "
-            "take the CLIP of an XL checkpoint, or encode with CLIP Text Encode (Prompt)",
+            say(
+                "clip: the encoders {wanted} of Stable Diffusion XL are wanted, found {found}; take the "
+                "CLIP of an XL checkpoint, or encode with CLIP Text Encode (Prompt)",
+                wanted=all_of(names),
+                found=all_of(found),
+            ),
             input_name="clip",
             found=found,
             wanted=list(names),

@@ -11,6 +11,7 @@ from torch import Tensor
 from heddle.graph.context import Context
 from heddle.graph.declare import Choice, Number, node
 from heddle.graph.errors import ShapeError
+from heddle.graph.said import say
 from heddle.numerics.joint_mask import as_bias, with_tokens
 from heddle.wires import ClipVisionOutput, Conditioning, StyleModel
 from model_management.attention_masks import CELLS, MASK
@@ -42,8 +43,11 @@ def apply_style_model(
         weight = strength
     elif strength != 1:
         ctx.note(
-            f"attn_bias: {style_model.made_for[0]} takes no bias, so the strength of {strength:g} has no effect; "
-            "use multiply"
+            say(
+                "attn_bias: {family} takes no bias, so the strength of {strength:g} has no effect; use multiply",
+                family=style_model.made_for[0],
+                strength=strength,
+            )
         )
     bias = math.log(weight) if weight > 0 else -math.inf
     return [_followed(states, more, tokens, bias, style_model) for states, more in conditioning]
@@ -53,9 +57,15 @@ def _followed(states: Tensor, more: dict[str, Any], tokens: Tensor, bias: float,
     """An entry with the tokens behind its text, and a mask if one is needed."""
     if states.shape[-1] != tokens.shape[-1]:
         raise ShapeError(
-            f"the text is encoded {states.shape[-1]} wide, but the style model {style_model.name} makes tokens of "
-            f"{tokens.shape[-1]}, for {style_model.made_for[0]}; encode the text with that family's CLIP, "
-            "or choose the style model of its family",
+            say(
+                "the text is encoded {width} wide, but the style model {style_model} makes tokens of "
+                "{made}, for {family}; encode the text with that family's CLIP, or choose the style "
+                "model of its family",
+                width=states.shape[-1],
+                style_model=style_model.name,
+                made=tokens.shape[-1],
+                family=style_model.made_for[0],
+            ),
             wanted=tokens.shape[-1],
             got=states.shape[-1],
         )

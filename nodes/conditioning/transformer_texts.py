@@ -8,6 +8,7 @@ from typing import Annotated
 from heddle.graph.context import Context
 from heddle.graph.declare import Choice, More, Number, Text, node
 from heddle.graph.errors import GraphError
+from heddle.graph.said import all_of, say
 from heddle.wires import Clip, Conditioning
 from model_management.prompt_tokens import with_t5_padding
 from nodes.conditioning.places import with_options
@@ -127,8 +128,13 @@ def _see_that_all_read(clip: Clip, texts: Mapping[str, str | None], family: str)
     found = [encoder.part.name for encoder in clip.encoders]
     if not set(found) <= set(texts):
         raise GraphError(
-            f"clip: the encoders {' and '.join(texts)} of {family} are wanted, found {' and '.join(found)}; "
-            f"load {family}'s text encoders, or encode with CLIP Text Encode (Prompt)",
+            say(
+                "clip: the encoders {wanted} of {family} are wanted, found {found}; load {family}'s text "
+                "encoders, or encode with CLIP Text Encode (Prompt)",
+                wanted=all_of(texts),
+                family=family,
+                found=all_of(found),
+            ),
             input_name="clip",
             found=found,
             wanted=list(texts),

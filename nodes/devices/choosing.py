@@ -9,6 +9,7 @@ from typing import Annotated
 
 from heddle.graph.context import Context
 from heddle.graph.declare import Choice, More, Number, node
+from heddle.graph.said import say
 from heddle.wires import Clip, Model, Vae
 
 CATEGORY = "advanced/multigpu"
@@ -50,5 +51,5 @@ def split_over_cards(
     Here each card has a worker of its own, and cards work on pictures side by side: the model stays as it is.
     """
     if max_gpus > 1:
-        ctx.note("a worker computes on one device: this run is not split")
+        ctx.note(say("a worker computes on one device: this run is not split"))
     return model

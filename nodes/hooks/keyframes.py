@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from heddle.graph.context import Context
 from heddle.graph.declare import Choice, Flag, More, Number, Wire, node
 from heddle.graph.errors import GraphError
+from heddle.graph.said import say
 from heddle.samplers.keyframes import EASES, NO_KEYFRAMES, Keyframe, Keyframes, spread
 from heddle.wires import HookKeyframes, Hooks
 
@@ -105,7 +106,13 @@ def _spread_out(
     ]
     if ctx is not None:
         for frame in frames:
-            ctx.note(f"keyframe from {frame.start_percent:g} on: strength {frame.strength:g}")
+            ctx.note(
+                say(
+                    "keyframe from {start:g} on: strength {strength:g}",
+                    start=frame.start_percent,
+                    strength=frame.strength,
+                )
+            )
     return (before or NO_KEYFRAMES).with_frames(*frames)
 
 
@@ -114,7 +121,7 @@ def _numbers(given: Any) -> list[float]:
         return [float(each) for each in given] if isinstance(given, Iterable) else [float(given)]
     except (TypeError, ValueError):
         raise GraphError(
-            f"floats_strength: numbers are wanted, found {given!r}; connect a node that gives FLOATS",
+            say("floats_strength: numbers are wanted, found {given!r}; connect a node that gives FLOATS", given=given),
             input_name="floats_strength",
             found=given,
             wanted="FLOATS",

@@ -99,7 +99,7 @@ def deduplicate(
     kept = without_doubles(all_of_them, similarity_threshold[0])
     if len(kept) < len(all_of_them):
         words = "{count} of {total} images look like another and are left out"
-        ctx.note(say("doubles-left-out", words, count=len(all_of_them) - len(kept), total=len(all_of_them)))
+        ctx.note(say(words, count=len(all_of_them) - len(kept), total=len(all_of_them)))
     return kept
 
 
@@ -123,7 +123,7 @@ def make_grid(
     laid = singles(images)
     if not laid:
         words = "there are no images to lay out; link at least one"
-        raise GraphError(say("no-images-to-lay", words), input_name="images", found=0)
+        raise GraphError(say(words), input_name="images", found=0)
     return lay_in_grid(laid, columns[0], cell_width[0], cell_height[0], padding[0])
 
 

@@ -43,7 +43,7 @@ def composite_masked(
     height, width = onto.shape[1:3]
     if x >= width or y >= height:
         words = "({x}, {y}) lies outside of the destination's {width} x {height}, so nothing is put on"
-        ctx.note(say("paste-outside", words, x=x, y=y, width=width, height=height))
+        ctx.note(say(words, x=x, y=y, width=width, height=height))
     return paste(onto.movedim(-1, 1), put.movedim(-1, 1), x, y, mask, resize_source).movedim(1, -1)
 
 

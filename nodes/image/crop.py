@@ -92,11 +92,11 @@ def crop_boxes(
         if box is not None and not box.is_empty:
             parts.append((one, box))
     if not parts:
-        ctx.note(say("no-box-on-images", "no box lies on an image; the images are kept whole"))
+        ctx.note(say("no box lies on an image; the images are kept whole"))
         parts = [(one, Box(0, 0, width, height)) for one in image.split(1)]
     elif len(parts) < len(image):
         words = "{count} of {total} images have no box on them and are left out"
-        ctx.note(say("images-without-box", words, count=len(image) - len(parts), total=len(image)))
+        ctx.note(say(words, count=len(image) - len(parts), total=len(image)))
     stretched = keep_aspect == "stretch"
     return torch.cat([crop_into(*each, output_width, output_height, is_stretched=stretched) for each in parts])
 
@@ -135,9 +135,9 @@ def crop_mask(
         mask = masks[min(number, len(masks) - 1)]
         if mask.shape != image.shape[1:3]:
             words = "a mask of {width} x {height} is resized to the image's size"
-            ctx.note(say("mask-resized-to-image", words, width=mask.shape[1], height=mask.shape[0]))
+            ctx.note(say(words, width=mask.shape[1], height=mask.shape[0]))
             mask = torch.nn.functional.interpolate(mask[None, None], size=image.shape[1:3], mode="bilinear")[0, 0]
         if not bool((mask > 0).any()):
-            ctx.note(say("mask-empty-so-whole", "a mask is empty; the whole image is taken"))
+            ctx.note(say("a mask is empty; the whole image is taken"))
         cut_out.append(crop_to_mask(image, mask, width, height, pad_factor, grow_mask, behind))
     return torch.cat(cut_out)

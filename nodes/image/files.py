@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import secrets
-from datetime import datetime
 from typing import Annotated, Any
 
 import torch
 
 from heddle.graph.context import Context
 from heddle.graph.declare import Files, Hidden, Text, Wire, node
-from heddle.graph.errors import ShapeError
 from heddle.graph.results import Shown
-from heddle.media.output_names import OutputName, plan_name
 from heddle.media.pictures import encode_png, read_picture, remaking_texts, to_bytes
 from heddle.wires import Image, Mask
+from nodes.image.writing import write_each
 
 _NO_MASK_PX = 64  # side of the empty mask that stands for "no alpha", as existing workflows expect it
 _KEPT_LEVEL = 4  # zlib's effort for files that stay
@@ -92,19 +90,8 @@ def write_images(
         texts: the metadata, by key.
         level: zlib's effort, 0..9.
     """
-    if images.ndim != 4 or images.shape[-1] not in (1, 3, 4):
-        raise ShapeError(
-            f"images of shape {list(images.shape)} cannot be written; [batch, height, width, 1, 3 or 4] is wanted",
-            wanted="[B, H, W, 1 | 3 | 4]",
-            got=list(images.shape),
-        )
-    height, width = images.shape[1:3]
-    target: OutputName = plan_name(folders or ctx.folders, root, prefix, width=width, height=height, now=datetime.now())
-    written = []
-    for number, image in enumerate(images):
-        ctx.check_cancelled()
-        data = encode_png(to_bytes(image.detach().float().cpu().numpy()), texts, level)
-        path = target.save(data, batch_number=number, claim=ctx.next_save())
-        written.append({"filename": path.name, "subfolder": target.subfolder, "type": root})
-        ctx.progress(number + 1, len(images))
-    return Shown((images,), {"images": written})
+
+    def encode(image: torch.Tensor) -> bytes:
+        return encode_png(to_bytes(image.numpy()), texts, level)
+
+    return Shown((images,), {"images": write_each(images, root, prefix, encode, ctx, folders=folders)})

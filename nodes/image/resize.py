@@ -111,7 +111,7 @@ def _resized(images: Tensor, way: dict[str, Any], method: str) -> Tensor:
         "link an image or a mask"
     )
     raise GraphError(
-        say("resize-unsaid", words, way=str(way.get("resize_type"))),
+        say(words, way=str(way.get("resize_type"))),
         input_name="resize_type",
     )
 

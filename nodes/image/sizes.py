@@ -44,5 +44,5 @@ def image_size(
     """How wide and high images are, in pixels, and how many there are; said on the node, too."""
     count, height, width = image.shape[:3]
     words = "width: {width}, height: {height}, batch size: {count}"
-    ctx.note(say("image-size", words, width=width, height=height, count=count))
+    ctx.note(say(words, width=width, height=height, count=count))
     return width, height, count

@@ -46,6 +46,6 @@ def fill_in_with_model(
     """Fill in what a mask hides with what fits around it, without a prompt. All else stays as it is, to the bit."""
     if mask.shape[1:] != image.shape[1:3]:
         words = "a mask of {width} x {height} is resized to the image's size"
-        ctx.note(say("mask-resized-to-image", words, width=mask.shape[2], height=mask.shape[1]))
+        ctx.note(say(words, width=mask.shape[2], height=mask.shape[1]))
         mask = interpolate(mask[:, None], size=image.shape[1:3], mode="bilinear")[:, 0]
     return fill_in(upscale_model, image, mask, ctx.weights, ctx.progress, ctx.note, ctx.check_cancelled)

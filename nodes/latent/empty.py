@@ -8,6 +8,7 @@ import torch
 
 from heddle.graph.context import Context
 from heddle.graph.declare import Number, node
+from heddle.graph.said import say
 from heddle.wires import Latent
 
 _CHANNELS = 4  # of Stable Diffusion 1, 2 and XL
@@ -49,7 +50,13 @@ def empty_latent(width_px: int, height_px: int, batch: int, channels: int, ctx: 
     columns, rows = width_px // cell_px, height_px // cell_px
     if (columns * cell_px, rows * cell_px) != (width_px, height_px):
         ctx.note(
-            f"{width_px} x {height_px} is no multiple of {cell_px}; "
-            f"rounded down to {columns * cell_px} x {rows * cell_px}"
+            say(
+                "{width_px} x {height_px} is no multiple of {px_per_cell}; rounded down to {new_width} x {new_height}",
+                width_px=width_px,
+                height_px=height_px,
+                px_per_cell=cell_px,
+                new_width=columns * cell_px,
+                new_height=rows * cell_px,
+            )
         )
     return {"samples": torch.zeros(batch, channels, rows, columns)}

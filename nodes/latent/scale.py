@@ -6,6 +6,7 @@ from typing import Annotated
 
 from heddle.graph.context import Context
 from heddle.graph.declare import Choice, Number, Wire, node
+from heddle.graph.said import say
 from heddle.numerics.resize import fill_size, resize
 from heddle.wires import Latent
 
@@ -40,7 +41,17 @@ def scale_latent(
     columns, rows = (max(_LEAST_PX, side) // _PX_PER_CELL for side in filled)
     made = (columns * _PX_PER_CELL, rows * _PX_PER_CELL)
     if any(asked and asked != got for asked, got in zip((width, height), made)):
-        ctx.note(f"{width} x {height} became {made[0]} x {made[1]}: at least {_LEAST_PX}, in steps of {_PX_PER_CELL}")
+        ctx.note(
+            say(
+                "{width} x {height} became {new_width} x {new_height}: at least {least_px}, in steps of {px_per_cell}",
+                width=width,
+                height=height,
+                new_width=made[0],
+                new_height=made[1],
+                least_px=_LEAST_PX,
+                px_per_cell=_PX_PER_CELL,
+            )
+        )
     return samples | {"samples": resize(old, columns, rows, upscale_method, crop)}
 
 

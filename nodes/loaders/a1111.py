@@ -9,6 +9,7 @@ from typing import Annotated
 from heddle.graph.context import Context
 from heddle.graph.declare import Text, node
 from heddle.graph.errors import GraphError
+from heddle.graph.said import say
 from heddle.prompts.a1111.networks import NetworkCall
 from heddle.wires import Clip, Model
 from model_management.a1111_texts import networks_in
@@ -37,7 +38,14 @@ def load_networks_of_prompt(
     for call in calls:
         name = _find(call, ctx)
         if more := [*call.positional[3:], *(key for key in call.named if key not in _HEEDED)]:
-            ctx.note(f"<{call.kind}:{name}>: {', '.join(more)} has no meaning here and is left out")
+            ctx.note(
+                say(
+                    "<{kind}:{name}>: {more} has no meaning here and is left out",
+                    kind=call.kind,
+                    name=name,
+                    more=", ".join(more),
+                )
+            )
         strengths = call.strengths
         if call.kind.lower() == "hypernet":
             model = load_hypernetwork(model, name, strengths.network, ctx=ctx)
@@ -55,10 +63,16 @@ def _find(call: NetworkCall, ctx: Context) -> str:
         if wanted in (plain, name, PurePosixPath(plain).name):
             return name
     near = get_close_matches(wanted, files, n=3)
-    hint = f"; near to it: {', '.join(near)}" if near else ""
+    hint = say("; near to it: {names}", names=", ".join(near)) if near else ""
     raise GraphError(
-        f"text: <{call.kind}:{wanted}>: there is no file of this name in models/{folder}{hint}; put it there, or take "
-        "the call out of the text",
+        say(
+            "text: <{kind}:{wanted}>: there is no file of this name in models/{folder}{hint}; put it "
+            "there, or take the call out of the text",
+            kind=call.kind,
+            wanted=wanted,
+            folder=folder,
+            hint=hint,
+        ),
         input_name="text",
         found=wanted,
         wanted=f"a file in models/{folder}",

@@ -8,6 +8,7 @@ import torch
 
 from heddle.graph.context import Context
 from heddle.graph.declare import Choice, Files, More, node
+from heddle.graph.said import say
 from heddle.wires import Clip, Model
 from model_management.checkpoint import open_network
 from model_management.families.known import FAMILIES
@@ -56,7 +57,7 @@ def load_network(
     if weight_dtype == "default":
         return model
     if weight_dtype.endswith("_fast"):
-        ctx.note("numbers of 8 bits are not multiplied here, so this is computed as without _fast")
+        ctx.note(say("numbers of 8 bits are not multiplied here, so this is computed as without _fast"))
     return model.rounded(_ROUNDED[weight_dtype])
 
 

@@ -10,6 +10,7 @@ from heddle.graph.context import Context
 from heddle.graph.declare import Choice, Flag, Hidden, More, Number, Text, Wire, node
 from heddle.graph.errors import GraphError
 from heddle.graph.results import Shown
+from heddle.graph.said import say
 from heddle.media.output_names import plan_name
 from heddle.media.pictures import remaking_texts
 from heddle.wires import Clip, LoraModel, Model, Vae
@@ -114,11 +115,11 @@ def save_lora(
 ) -> Shown:
     """Write the difference between two models as an adapter file, which Load LoRA adds to others of the family."""
     if model_diff is None and text_encoder_diff is None:
-        raise GraphError("nothing to write: connect model_diff or text_encoder_diff", input_name="model_diff")
+        raise GraphError(say("nothing to write: connect model_diff or text_encoder_diff"), input_name="model_diff")
     if model_diff is not None and not model_diff.weight_patches:
-        ctx.note("model_diff is a model as it was loaded, not a difference; connect ModelMergeSubtract")
+        ctx.note(say("model_diff is a model as it was loaded, not a difference; connect ModelMergeSubtract"))
     if text_encoder_diff is not None and not any(each.weight_patches for each in text_encoder_diff.encoders):
-        ctx.note("text_encoder_diff is a CLIP as it was loaded, not a difference; connect CLIPMergeSubtract")
+        ctx.note(say("text_encoder_diff is a CLIP as it was loaded, not a difference; connect CLIPMergeSubtract"))
     texts = remaking_texts(prompt, extra_pnginfo)
     kind: Any = lora_type
     pieces = adapter_pieces(model_diff, text_encoder_diff, rank, kind, bias_diff, texts)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from heddle.graph.context import Context
 from heddle.graph.declare import Number, node
+from heddle.graph.said import say
 from heddle.wires import Clip, Model
 from model_management.scaled_weights import scale_clip_attention, scale_unet_attention
 
@@ -45,7 +46,7 @@ def multiply_attention_in_space_and_time(
 ) -> Model:
     """Multiply what a UNet's attentions add. Networks here draw pictures, so the numbers for time change nothing."""
     if (self_temporal, cross_temporal) != (1, 1):
-        ctx.note("this network looks along no frames, so self_temporal and cross_temporal change nothing")
+        ctx.note(say("this network looks along no frames, so self_temporal and cross_temporal change nothing"))
     model = scale_unet_attention(model, "attn1", {"out": self_structural})
     return scale_unet_attention(model, "attn2", {"out": cross_structural})
 

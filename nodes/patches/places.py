@@ -6,6 +6,7 @@ from typing import Annotated
 
 from heddle.graph.declare import Number, node
 from heddle.graph.errors import GraphError
+from heddle.graph.said import say
 from heddle.networks.flux import FluxConfig
 from heddle.networks.lumina import LuminaConfig
 from heddle.numerics.rope import PlaceScaling
@@ -37,8 +38,12 @@ def scale_places(
     """
     if not isinstance(model.config, (FluxConfig, LuminaConfig)):
         raise GraphError(
-            f"ScaleROPE changes rotary positions, but the network of {model.family.name} "
-            f"({model.stored.header.path.name}) has none; leave the node out, or use a model that has them",
+            say(
+                "ScaleROPE changes rotary positions, but the network of {family} ({model}) has none; "
+                "leave the node out, or use a model that has them",
+                family=model.family.name,
+                model=model.stored.header.path.name,
+            ),
             found=model.family.name,
             wanted="a model with rotary positions, such as FLUX.1",
         )

@@ -9,6 +9,7 @@ import torch
 
 from heddle.graph.declare import Choice, More, node
 from heddle.graph.errors import GraphError
+from heddle.graph.said import say
 from heddle.numerics.attention import torch_attention
 from heddle.numerics.attention_kernels import KERNELS, kernel_named
 from heddle.wires import Model
@@ -74,8 +75,11 @@ def _fitting(model: Model) -> Model:
     kernels = model.patches_of(KernelPatch)
     if kernels and kernels[-1].kernel is not torch_attention and model.patches_of(CompilePatch):
         raise GraphError(
-            f"a compiled model attends by torch's own kernels, but {kernels[-1].name} was chosen for this one; leave "
-            "TorchCompileModel out, or choose pytorch attention in ModelAttentionBackend",
+            say(
+                "a compiled model attends by torch's own kernels, but {kernel} was chosen for this one; "
+                "leave TorchCompileModel out, or choose pytorch attention in ModelAttentionBackend",
+                kernel=kernels[-1].name,
+            ),
             found=kernels[-1].name,
             wanted="pytorch attention",
         )

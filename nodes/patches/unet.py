@@ -6,6 +6,7 @@ from typing import Annotated
 
 from heddle.graph.context import Context
 from heddle.graph.declare import Choice, Flag, More, Number, node
+from heddle.graph.said import say
 from heddle.wires import Model
 from model_management.unet_patches import unet_of, with_deep_shrink, with_free_u, with_merged_tokens, with_tiles
 
@@ -128,7 +129,13 @@ def add_downscale(
     """Begin a picture that is larger than those of the training as a small one inside, so that nothing is doubled."""
     stages = unet_of(model, "PatchModelAddDownscale").stages_down
     if block_number >= stages:
-        ctx.note(f"this model has no block {block_number}, but blocks 0 to {stages - 1}: nothing is made smaller")
+        ctx.note(
+            say(
+                "this model has no block {block_number}, but blocks 0 to {last}: nothing is made smaller",
+                block_number=block_number,
+                last=stages - 1,
+            )
+        )
     return with_deep_shrink(
         model,
         block_number,

@@ -9,6 +9,7 @@ from typing import Annotated
 from heddle.graph.context import Context
 from heddle.graph.declare import More, Number, Text, node
 from heddle.graph.errors import GraphError
+from heddle.graph.said import say
 from heddle.networks.hooks import BlockKind, BlockPlace
 from heddle.networks.unet import UNetConfig
 from heddle.samplers.weaker_guidance import away_from_weaker, self_attention_guidance, weaker_negative
@@ -190,10 +191,15 @@ def _needs_middle_attention(model: Model, node_id: str) -> None:
     config = model.config
     if isinstance(config, UNetConfig) and config.middle_depth:
         return
-    found = "a UNet without attention in its middle" if isinstance(config, UNetConfig) else "no UNet"
+    found = say("a UNet without attention in its middle") if isinstance(config, UNetConfig) else say("no UNet")
     raise GraphError(
-        f"model: {node_id} changes self-attention in the middle of a UNet, but this {model.family.name} is {found}; "
-        "leave it out, or guide a diffusion transformer by SkipLayerGuidanceDiT",
+        say(
+            "model: {node} changes self-attention in the middle of a UNet, but this {family} is {found}; "
+            "leave it out, or guide a diffusion transformer by SkipLayerGuidanceDiT",
+            node=node_id,
+            family=model.family.name,
+            found=found,
+        ),
         input_name="model",
         found=model.family.name,
         wanted="a UNet with attention in its middle",
@@ -204,8 +210,12 @@ def _block_counts(model: Model, node_id: str) -> Mapping[BlockKind, int]:
     counts = getattr(model.config, "block_counts", None)
     if counts is None:
         raise GraphError(
-            f"model: {node_id} works on blocks of a diffusion transformer, but {model.family.name} has none that can "
-            "be reached; a UNet is guided by PerturbedAttentionGuidance",
+            say(
+                "model: {node} works on blocks of a diffusion transformer, but {family} has none that "
+                "can be reached; a UNet is guided by PerturbedAttentionGuidance",
+                node=node_id,
+                family=model.family.name,
+            ),
             input_name="model",
             found=model.family.name,
             wanted="a diffusion transformer",
@@ -223,5 +233,14 @@ def _blocks(model: Model, layers: Mapping[BlockKind, str], node_id: str, ctx: Co
         places += [BlockPlace(kind, number) for number in named if number < count]
         beyond = [str(number) for number in named if number >= count]
         if count and beyond:
-            ctx.note(f"{model.family.name} has {count} {kind} blocks, 0 to {count - 1}; not there: {', '.join(beyond)}")
+            ctx.note(
+                say(
+                    "{family} has {count} {kind} blocks, 0 to {last}; not there: {beyond}",
+                    family=model.family.name,
+                    count=count,
+                    kind=kind,
+                    last=count - 1,
+                    beyond=", ".join(beyond),
+                )
+            )
     return places

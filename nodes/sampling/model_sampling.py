@@ -9,6 +9,7 @@ from typing import Annotated
 from heddle.graph.context import Context
 from heddle.graph.declare import Choice, Flag, More, Number, node
 from heddle.graph.errors import GraphError
+from heddle.graph.said import say
 from heddle.samplers.noise_schedules import (
     ContinuousEdm,
     ContinuousV,
@@ -181,8 +182,16 @@ def shift_flux(
     mu = flux_mu(width, height, base_shift=base_shift, max_shift=max_shift)
     if abs(mu) > MOST_SHIFT:
         raise GraphError(
-            f"max_shift: {max_shift} with base_shift {base_shift} makes a shift of {mu:.4g} at {width} x {height}, "
-            f"and beyond {MOST_SHIFT} the noise levels cannot be told apart; 1.15 and 0.5 are usual",
+            say(
+                "max_shift: {max_shift} with base_shift {base_shift} makes a shift of {mu:.4g} at {width} x {height}, "
+                "and beyond {most_shift} the noise levels cannot be told apart; 1.15 and 0.5 are usual",
+                max_shift=max_shift,
+                base_shift=base_shift,
+                mu=mu,
+                width=width,
+                height=height,
+                most_shift=MOST_SHIFT,
+            ),
             input_name="max_shift",
             found=max_shift,
             wanted=f"a shift up to {MOST_SHIFT}",
@@ -204,10 +213,16 @@ def scale_noise(
 def _taken_as(predicts: Prediction, model: Model, ctx: Context) -> Model:
     """A copy that is read so. A flow for noise or noise for a flow is right for some finetunes, and told."""
     if predicts.is_flow != model.predicts.is_flow:
-        own, other = ("a flow", "noise levels") if model.predicts.is_flow else ("noise levels", "a flow")
+        flow, levels = say("a flow"), say("noise levels")
+        own, other = (flow, levels) if model.predicts.is_flow else (levels, flow)
         ctx.note(
-            f"{model.family.name} is known as a model of {own} and is now taken for one of {other}: right only if this "
-            "one was trained so; if not, leave the node out"
+            say(
+                "{family} is known as a model of {own} and is now taken for one of {other}: right only "
+                "if this one was trained so; if not, leave the node out",
+                family=model.family.name,
+                own=own,
+                other=other,
+            )
         )
     return replace(model, predicts=predicts)
 
@@ -215,8 +230,12 @@ def _taken_as(predicts: Prediction, model: Model, ctx: Context) -> Model:
 def _as_playground(model: Model) -> LatentSpace:
     if model.latent.channels != PLAYGROUND_LATENT.channels:
         raise GraphError(
-            f"sampling: edm_playground_v2.5 is for models with the latents of Stable Diffusion XL, but "
-            f"{model.family.name}'s have {model.latent.channels} channels; choose another",
+            say(
+                "sampling: edm_playground_v2.5 is for models with the latents of Stable Diffusion XL, "
+                "but {family}'s have {channels} channels; choose another",
+                family=model.family.name,
+                channels=model.latent.channels,
+            ),
             input_name="sampling",
             found=model.family.name,
             wanted="a model with the latents of Stable Diffusion XL",
@@ -227,7 +246,10 @@ def _as_playground(model: Model) -> LatentSpace:
 def _flow(shift: float, multiplier: float) -> Flow:
     if shift <= 0:
         raise GraphError(
-            f"shift: {shift} leaves no noise level above 0; 1 is no shift, more moves the levels to the noisy end",
+            say(
+                "shift: {shift} leaves no noise level above 0; 1 is no shift, more moves the levels to the noisy end",
+                shift=shift,
+            ),
             input_name="shift",
             found=shift,
             wanted="above 0",
@@ -238,7 +260,11 @@ def _flow(shift: float, multiplier: float) -> Flow:
 def _check_levels(sigma_min: float, sigma_max: float) -> None:
     if not 0 < sigma_min < sigma_max:
         raise GraphError(
-            f"sigma_min is {sigma_min} and sigma_max {sigma_max}, but levels rise from above 0",
+            say(
+                "sigma_min is {sigma_min} and sigma_max {sigma_max}, but levels rise from above 0",
+                sigma_min=sigma_min,
+                sigma_max=sigma_max,
+            ),
             input_name="sigma_min",
             found=sigma_min,
             wanted=f"between 0 and {sigma_max}",

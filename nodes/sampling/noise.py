@@ -6,6 +6,7 @@ from typing import Annotated
 
 from heddle.graph.declare import Choice, Flag, Number, node
 from heddle.graph.errors import GraphError
+from heddle.graph.said import one_of, say
 from heddle.samplers.noise_sources import NOISE_SOURCES, STREAMS, SourcedNoise
 from heddle.wires import Noise
 from nodes.sampling.custom import NoiseSeed
@@ -52,7 +53,11 @@ def noise_of_source(
     size = (resize_from_height, resize_from_width)
     if min(size) > 0 and source not in STREAMS:
         raise GraphError(
-            f"source: {source} knows no noise of a picture of another size; choose {' or '.join(STREAMS)}, or size 0",
+            say(
+                "source: {source} knows no noise of a picture of another size; choose {known}, or size 0",
+                source=source,
+                known=one_of(STREAMS),
+            ),
             input_name="source",
             found=source,
             wanted=" or ".join(STREAMS),

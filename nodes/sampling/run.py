@@ -6,6 +6,7 @@ from torch import Tensor
 
 from heddle.graph.context import Context
 from heddle.graph.errors import ShapeError
+from heddle.graph.said import say
 from heddle.samplers.fitting import fit_channels
 from heddle.samplers.noise import ScaledSteps, StepNoise, step_noise
 from heddle.samplers.run import run_sampler
@@ -76,7 +77,7 @@ def sample_guided(
         )
     if not bool(samples.isfinite().all()):
         refuse_broken_weights(guider.nets)
-        ctx.note("the result holds numbers that are not finite; try another sampler, scheduler or a lower cfg")
+        ctx.note(say("the result holds numbers that are not finite; try another sampler, scheduler or a lower cfg"))
     guess = samples if last_guess is None else space.outward(last_guess).to(samples)
     return {**latent_image, "samples": samples}, {**latent_image, "samples": guess}
 
@@ -85,8 +86,13 @@ def _cells(latent: Tensor, model: Model) -> Tensor:
     if latent.ndim != 4 or latent.numel() == 0:
         wanted = f"[B, {model.latent.channels}, h, w]"
         raise ShapeError(
-            f"latent_image: shape {list(latent.shape)}, but {model.family.name} wants {wanted} with at least one "
-            "latent of at least one cell; make it with Empty Latent Image or VAE Encode",
+            say(
+                "latent_image: shape {shape}, but {family} wants {wanted} with at least one latent of at "
+                "least one cell; make it with Empty Latent Image or VAE Encode",
+                shape=list(latent.shape),
+                family=model.family.name,
+                wanted=wanted,
+            ),
             wanted=wanted,
             got=tuple(latent.shape),
         )

@@ -10,6 +10,7 @@ import torch
 
 from heddle.graph.declare import Choice, Flag, More, Number, Text, node
 from heddle.graph.errors import GraphError
+from heddle.graph.said import say
 from heddle.samplers import sigma_tools
 from heddle.wires import Model, Sigmas
 
@@ -101,6 +102,8 @@ def manual(
     levels = [float(number) for number in re.findall(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?", sigmas)]
     if any(not 0 <= level < math.inf for level in levels):
         raise GraphError(
-            f"sigmas: {sigmas!r}, but a noise level is 0 or above; write it so", input_name="sigmas", found=sigmas
+            say("sigmas: {sigmas!r}, but a noise level is 0 or above; write it so", sigmas=sigmas),
+            input_name="sigmas",
+            found=sigmas,
         )
     return torch.tensor(levels, dtype=torch.float32)

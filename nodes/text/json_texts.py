@@ -26,10 +26,10 @@ def extract(
     try:
         value = json.loads(json_string)
     except (ValueError, RecursionError) as problem:
-        ctx.note(say("json-bad", "the text is no JSON, so nothing is taken from it: {why}", why=str(problem)))
+        ctx.note(say("the text is no JSON, so nothing is taken from it: {why}", why=str(problem)))
         return ""
     if not isinstance(value, dict) or key not in value:
-        ctx.note(say("json-gone", "the JSON has no value of the name {key}", key=repr(key)))
+        ctx.note(say("the JSON has no value of the name {key}", key=repr(key)))
         return ""
     return "" if value[key] is None else str(value[key])
 

@@ -54,7 +54,7 @@ def draw_text(
     )
     if made.lacking:
         words = "no font of this machine has {letters}; install one that does"
-        ctx.note(say("letters-lacking", words, letters=made.lacking))
+        ctx.note(say(words, letters=made.lacking))
     if made.is_cut:
-        ctx.note(say("text-cut", "the text is longer than the image has room for; make the letters smaller"))
+        ctx.note(say("the text is longer than the image has room for; make the letters smaller"))
     return made.images

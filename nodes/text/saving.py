@@ -32,7 +32,7 @@ def save_text(
 ) -> tuple[str]:
     """Write a text into a file of the output folder, in UTF-8. The files are numbered; nothing is ever overwritten."""
     if format == "json" and not _is_json(text):
-        ctx.note(say("json-not-written", "the text is no JSON; it is written as it is"))
+        ctx.note(say("the text is no JSON; it is written as it is"))
     target = plan_name(ctx.folders, "output", filename_prefix, width=0, height=0, now=datetime.now())
     path = target.save(text.encode("utf-8", "replace"), f".{format}", claim=ctx.next_save())
     file = {"filename": path.name, "subfolder": target.subfolder, "type": "output"}

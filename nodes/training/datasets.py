@@ -48,7 +48,7 @@ def make_dataset(
         captions *= len(images)
     if len(captions) != len(images):
         words = "{images} pictures and {texts} captions; give one caption for all, or one for each"
-        said = say("dataset-captions", words, images=len(images), texts=len(captions))
+        said = say(words, images=len(images), texts=len(captions))
         raise GraphError(said, input_name="texts", found=len(captions), wanted=len(images))
     latents, conditionings, encoded = [], [], {}
     for done, (image, caption) in enumerate(zip(images, captions, strict=True)):
@@ -89,11 +89,11 @@ def save_dataset(
         pairs_of(latents, conditioning)  # says what is wrong
     folder = ctx.folders.resolve("output", str(folder_name[0]), "")
     if folder == ctx.folders.resolve("output", "", ""):
-        said = say("dataset-unnamed", "folder_name is empty; name a folder for the training set")
+        said = say("folder_name is empty; name a folder for the training set")
         raise GraphError(said, input_name="folder_name")
     made = write_set(folder, list(zip(latents, conditioning, strict=True)), shard_size[0], ctx.progress)
     name = made.relative_to(ctx.folders.resolve("output", "", "")).as_posix()
-    ctx.note(say("dataset-written", "{count} examples are written into {folder}", count=len(latents), folder=name))
+    ctx.note(say("{count} examples are written into {folder}", count=len(latents), folder=name))
     return Shown((), {"text": [name]})
 
 

@@ -128,7 +128,7 @@ def train(
         (bypass_mode[0], "bypass_mode"),
     ):
         if is_set:
-            ctx.note(say("training-no-effect", "{name} is on, which changes nothing here", name=words))
+            ctx.note(say("{name} is on, which changes nothing here", name=words))
     trained = train_lora(
         model[0],
         buckets,

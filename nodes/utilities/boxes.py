@@ -102,7 +102,7 @@ def _entries(value: Any) -> list[dict[str, Any]]:
             words = "the boxes are a text that is no JSON ({why}); wanted is a list such as {example}"
             example = '[{"x": 0, "y": 0, "width": 64, "height": 64}]'
             raise GraphError(
-                say("no-box-text", words, why=str(problem), example=example), input_name="bboxes", found=value[:100]
+                say(words, why=str(problem), example=example), input_name="bboxes", found=value[:100]
             ) from problem
     if isinstance(value, list | tuple) and value and all(isinstance(each, int | float) for each in value):
         value = [list(value)]  # one box as four numbers

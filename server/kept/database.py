@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from heddle.graph.errors import FileProblem
+from heddle.graph.said import say
 from heddle.media.whole_files import keep_aside
 from server.user_files import OURS, UserFiles
 
@@ -126,7 +127,7 @@ def _explained(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", None)
-        words = f"{path}: versions and drafts cannot be read or kept now ({error}); try again"
+        words = say("{path}: versions and drafts cannot be read or kept now ({why}); try again", path=path, why=error)
         if code is not None and (number := _REFUSALS.get(code & 0xFF)) is not None:
             raise FileProblem(words, path=path) from OSError(number, os.strerror(number))
         raise FileProblem(words, path=path) from error

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from heddle.graph.errors import FileProblem, HeddleError
+from heddle.graph.said import say
 from server.kept.database import KeptDatabase
 from server.user_files import Absent
 
@@ -58,11 +59,11 @@ class Drafts:
         with self._database.reading() as db:
             row = db.execute("SELECT packed FROM drafts WHERE id = ?", (draft_id,)).fetchone()
         if row is None:
-            raise Absent(f"there is no draft {draft_id!r}")
+            raise Absent(say("there is no draft {draft_id!r}", draft_id=draft_id))
         try:
             return zlib.decompress(row["packed"])
         except zlib.error as error:
-            raise FileProblem(f"the draft {draft_id} is damaged ({error})") from error
+            raise FileProblem(say("the draft {draft_id} is damaged ({why})", draft_id=draft_id, why=error)) from error
 
     def write(self, draft_id: str, data: bytes, of: DraftOf) -> dict[str, Any]:
         """Keep a draft in place of an older one of that id; what `list` tells of it. Raises: DraftsFull."""
@@ -72,12 +73,20 @@ class Drafts:
             count, size = db.execute(others, (draft_id,)).fetchone()
             if count + 1 > self.limits.count:
                 raise DraftsFull(
-                    f"there are {count} drafts, the most that are kept; save or discard some of those that are listed"
+                    say(
+                        "there are {count} drafts, the most that are kept; save or discard some of those "
+                        "that are listed",
+                        count=count,
+                    )
                 )
             if size + len(packed) > self.limits.bytes:
                 raise DraftsFull(
-                    f"drafts take {self.limits.bytes >> 20} MB at most, and {size >> 20} MB are used; "
-                    "save or discard some of those that are listed"
+                    say(
+                        "drafts take {limit} MB at most, and {used} MB are used; save or discard some of "
+                        "those that are listed",
+                        limit=self.limits.bytes >> 20,
+                        used=size >> 20,
+                    )
                 )
             values = (draft_id, of.name, of.path, of.revision, time.time_ns() // 1_000_000, len(data), len(packed))
             db.execute("INSERT OR REPLACE INTO drafts VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (*values, packed))
@@ -87,7 +96,7 @@ class Drafts:
         """Discard a draft. Raises: Absent."""
         with self._database.changing() as db:
             if db.execute("DELETE FROM drafts WHERE id = ?", (draft_id,)).rowcount == 0:
-                raise Absent(f"there is no draft {draft_id!r}")
+                raise Absent(say("there is no draft {draft_id!r}", draft_id=draft_id))
 
 
 def _told(row: sqlite3.Row) -> dict[str, Any]:

@@ -98,7 +98,7 @@ class WorkflowFiles:
         name, path = self._place(name)
         content = _read(path)
         if content is None:
-            raise Absent(say("no-workflow-file", "there is no workflow {name!r}", name=name))
+            raise Absent(say("there is no workflow {name!r}", name=name))
         return content.data, content.revision, content.modified_ms
 
     def save(
@@ -125,7 +125,7 @@ class WorkflowFiles:
                     self._files.write(f"{FOLDER}/{name}", data, overwrite=True)
         record = self._record(name, path)
         if record is None:
-            raise Changed(f"{name!r} was taken away while it was being saved; save it again", None)
+            raise Changed(say("{name!r} was taken away while it was being saved; save it again", name=name), None)
         return {**record, "version": version, "created": before is None}
 
     def delete(self, name: str, expected: Expected) -> None:
@@ -133,7 +133,7 @@ class WorkflowFiles:
         name, path = self._place(name)
         with self._files.writing:
             if (before := _read(path)) is None:
-                raise Absent(say("no-workflow-file", "there is no workflow {name!r}", name=name))
+                raise Absent(say("there is no workflow {name!r}", name=name))
             self._compare(name, path, expected)
             with self._database.changing() as db:
                 self._keep_found(db, name, before)
@@ -149,7 +149,7 @@ class WorkflowFiles:
         wanted, target = self._place(wanted)
         with self._files.writing:
             if (content := _read(path)) is None:
-                raise Absent(say("no-workflow-file", "there is no workflow {name!r}", name=name))
+                raise Absent(say("there is no workflow {name!r}", name=name))
             if name != wanted:
                 with self._database.changing() as db:
                     if overwrite and (replaced := _read(target)) is not None:
@@ -169,7 +169,7 @@ class WorkflowFiles:
                     self._files.move(f"{FOLDER}/{name}", f"{FOLDER}/{wanted}", overwrite=overwrite)
         record = self._record(wanted, target)
         if record is None:
-            raise Absent(f"{wanted!r} was taken away while it was being moved")
+            raise Absent(say("{wanted!r} was taken away while it was being moved", wanted=wanted))
         return record
 
     def versions(self, name: str) -> dict[str, Any]:
@@ -191,7 +191,7 @@ class WorkflowFiles:
                     (name,),
                 ).fetchall()
         if not rows:
-            raise Absent(f"there is no workflow {name!r}, and none was deleted")
+            raise Absent(say("there is no workflow {name!r}, and none was deleted", name=name))
         current = None if content is None else next((r["id"] for r in rows if r["revision"] == content.revision), None)
         told = [
             {
@@ -263,10 +263,10 @@ class WorkflowFiles:
         name, path = self._place(name)
         with self._files.writing:
             if path.is_file():
-                raise Taken(f"{name!r} is there; delete it first to forget its versions")
+                raise Taken(say("{name!r} is there; delete it first to forget its versions", name=name))
             with self._database.changing() as db:
                 if db.execute("DELETE FROM versions WHERE path = ?", (name,)).rowcount == 0:
-                    raise Absent(f"there are no versions of {name!r}")
+                    raise Absent(say("there are no versions of {name!r}", name=name))
                 db.execute("DELETE FROM thumbnails WHERE path = ?", (name,))
                 _drop_unused(db)
 
@@ -276,7 +276,7 @@ class WorkflowFiles:
         with self._database.reading() as db:
             row = db.execute("SELECT data FROM thumbnails WHERE path = ?", (name,)).fetchone()
         if row is None:
-            raise Absent(f"{name!r} has no thumbnail")
+            raise Absent(say("{name!r} has no thumbnail", name=name))
         return row["data"]
 
     def thumbnails(self) -> dict[str, int]:
@@ -288,7 +288,7 @@ class WorkflowFiles:
         """Keep a picture of a workflow that is there; when it was made, in ms since 1970. Raises: Absent."""
         name, path = self._place(name)
         if not path.is_file():
-            raise Absent(say("no-workflow-file", "there is no workflow {name!r}", name=name))
+            raise Absent(say("there is no workflow {name!r}", name=name))
         made_ms = _now_ms()
         with self._database.changing() as db:
             db.execute("INSERT OR REPLACE INTO thumbnails VALUES (?, ?, ?)", (name, made_ms, data))
@@ -299,11 +299,11 @@ class WorkflowFiles:
         self._files.path(name)  # as a name of its own: behind the folder's, an absolute one would look harmless
         path = self._files.path(f"{FOLDER}/{name}")
         if name.endswith(("/", "\\")):
-            raise FileProblem(say("name-missing", "{name!r}: the name of the file is missing", name=name))
+            raise FileProblem(say("{name!r}: the name of the file is missing", name=name))
         name = self._files.name_of(path, FOLDER)
         if not name.lower().endswith(ENDING) or any(part.startswith(".") for part in name.split("/")):
             words = "{name!r}: a workflow's name ends in {ending} and has no part that begins with a dot"
-            raise FileProblem(say("workflow-name", words, name=name, ending=ENDING))
+            raise FileProblem(say(words, name=name, ending=ENDING))
         return name, path
 
     def _record(self, name: str, path: Path) -> dict[str, Any] | None:
@@ -335,10 +335,11 @@ class WorkflowFiles:
             return content
         if content is None:
             words = "{name!r} is gone: it was deleted or moved; save it as a new one"
-            raise Changed(say("workflow-gone", words, name=name), None)
-        words = "was changed by somebody else" if expected.revisions else "is there already"
+            raise Changed(say(words, name=name), None)
+        words = say("was changed by somebody else") if expected.revisions else say("is there already")
         raise Changed(
-            f"{name!r} {words}; look at it, then save over it or under another name", self._record(name, path)
+            say("{name!r} {words}; look at it, then save over it or under another name", name=name, words=words),
+            self._record(name, path),
         )
 
     def _is_kept(self, name: str, revision: str) -> bool:
@@ -411,7 +412,7 @@ def _find(db: sqlite3.Connection, name: str, number: int) -> sqlite3.Row:
     row = db.execute("SELECT * FROM versions WHERE path = ? AND id = ?", (name, number)).fetchone()
     if row is None:
         words = "{name!r} has no version {number}; it may have been dropped as one of the oldest"
-        raise Absent(say("no-version", words, name=name, number=number))
+        raise Absent(say(words, name=name, number=number))
     return row
 
 
@@ -426,7 +427,10 @@ def _read(path: Path) -> _Content | None:
         if not path.is_file():
             return None
         if state.st_size > MAX_BYTES:
-            raise FileProblem(f"{path.name}: larger than {MAX_BYTES >> 20} MB, which no workflow is", path=path)
+            raise FileProblem(
+                say("{file}: larger than {limit} MB, which no workflow is", file=path.name, limit=MAX_BYTES >> 20),
+                path=path,
+            )
         data = path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         return None
@@ -464,7 +468,7 @@ def _unpack(packed: bytes) -> bytes:
         return zlib.decompress(packed)
     except zlib.error as error:
         words = "this version is damaged ({why}); choose another one"
-        raise FileProblem(say("version-damaged", words, why=str(error))) from error
+        raise FileProblem(say(words, why=str(error))) from error
 
 
 def _now_ms() -> int:

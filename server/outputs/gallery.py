@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from heddle.graph.errors import HeddleError
+from heddle.graph.said import say
 from heddle.settings.folders import Folders
 from server.outputs import trash
 from server.outputs.headers import look_at
@@ -183,7 +184,8 @@ class Gallery:
                     if isinstance(problem, Absent):
                         absent.append(each)
                 except (OSError, ValueError) as error:  # said without the path of our folders
-                    kept.append((each, f"the disk refused: {getattr(error, 'strerror', None) or 'not a name'}"))
+                    why = getattr(error, "strerror", None) or say("not a name")
+                    kept.append((each, say("the disk refused: {why}", why=why)))
 
         async with self._removing:
             await asyncio.to_thread(remove, list(files))
@@ -485,7 +487,7 @@ class Gallery:
             is_full = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
             if type(error) is sqlite3.DatabaseError and index is not None:  # its kin are about something else
                 await self._start_over(index)
-            words = f"the index of results cannot be used now ({error}); try again"
+            words = say("the index of results cannot be used now ({why}); try again", why=error)
             raise StoreTrouble(words, full=is_full) from error
 
     async def _start_over(self, damaged: OutputIndex) -> None:

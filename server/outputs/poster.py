@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from heddle.graph.errors import FileProblem
+from heddle.graph.said import say
 from heddle.settings.options import HOUSE
 from server.outputs.decoders import limit_process, open_media
 
@@ -58,7 +59,9 @@ async def make_poster(path: Path, side_px: int, patience_s: float = PATIENCE_S) 
         about = json.loads(line)
         return Poster(picture, about["width"], about["height"], about["duration_s"])
     except (ValueError, LookupError, TypeError) as error:
-        raise FileProblem(f"{path.name} cannot be shown as a video; download the file", path=path) from error
+        raise FileProblem(
+            say("{file} cannot be shown as a video; download the file", file=path.name), path=path
+        ) from error
 
 
 def render(path: str, side_px: int) -> tuple[dict[str, Any], bytes]:

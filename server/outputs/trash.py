@@ -52,7 +52,7 @@ def deleted_ms(trash_id: str) -> int:
     """When it was deleted, in ms since 1970. Raises: Absent, if this is no such name."""
     match = _ID.fullmatch(trash_id)
     if match is None:
-        raise Absent(say("not-in-trash", "there is nothing {name!r} in the trash", name=trash_id[:80]))
+        raise Absent(say("there is nothing {name!r} in the trash", name=trash_id[:80]))
     return int(match[1])
 
 
@@ -61,7 +61,7 @@ def find(folders: Folders, file: Named) -> tuple[Path, Named]:
     path = folders.resolve(file.place, file.subfolder, file.filename)
     parts = path.relative_to(folders.root(file.place)).parts
     if not parts or not path.is_file() or any(part.startswith(".") for part in parts):
-        raise Absent(say("no-file-in", "there is no file {name!r} in {place}", name=file.filename, place=file.place))
+        raise Absent(say("there is no file {name!r} in {place}", name=file.filename, place=file.place))
     return path, Named(file.place, "/".join(parts[:-1]), parts[-1])
 
 
@@ -118,7 +118,7 @@ def restore(folders: Folders, trash_id: str) -> list[tuple[Named, Named]]:
                 back.append((named, Named(place, "/".join(below[:-1]), below[-1])))
             shutil.rmtree(root, ignore_errors=True)
     if not back:
-        raise Absent(say("not-in-trash", "there is nothing {name!r} in the trash", name=trash_id[:80]))
+        raise Absent(say("there is nothing {name!r} in the trash", name=trash_id[:80]))
     return back
 
 

@@ -13,9 +13,10 @@ from urllib.parse import quote, urlencode
 from aiohttp import web
 
 from heddle.graph.errors import FileProblem
-from heddle.graph.said import say
+from heddle.graph.said import said_in, say
 from server.files import clean_filename, put_in_place, unfinished
 from server.keys import FOLDERS, GALLERY, STORE, UPLOADING
+from server.opening import told_notes
 from server.outputs import KINDS, PLACES, SHOWN, Cursor, Entry, Wish, key_of, kind_of
 from server.outputs.headers import look_at, read_metadata
 from server.outputs.index import Look
@@ -38,7 +39,7 @@ LONGEST_TEXT = 200
 SIDES_PX = (256, 512)
 QUALITY = 80
 DAY_MS = 86_400_000
-WORDS = {"video": "video", "audio": "sound"}
+WORDS = {"video": say("video"), "audio": say("sound")}
 _PLAYED = ("frame_rate", "video_codec", "audio_codec", "sample_rate", "channels")
 
 _PLACE = one_of(*PLACES)
@@ -111,7 +112,9 @@ async def get_metadata(request: web.Request) -> web.Response:
     if kind in ("video", "audio"):
         (found,) = await probe([path])
         if found is None:
-            told["notes"].append(f"{path.name} cannot be read as a {WORDS[kind]}; download the file")
+            told["notes"].append(
+                say("{file} cannot be read as a {kind}; download the file", file=path.name, kind=WORDS[kind])
+            )
         else:
             told |= {name: getattr(found, name) for name in _PLAYED}
             look = Look(found.width, found.height, found.duration_s, told["has_workflow"])
@@ -119,7 +122,7 @@ async def get_metadata(request: web.Request) -> web.Response:
             entry = replace(entry, look=look)
     for name in ("width", "height"):
         told[name] = getattr(entry.look, name) if told[name] is None else told[name]
-    return await answer_json({**_told(entry), **told})
+    return await answer_json({**_told(entry), **told, **told_notes(told["notes"])})
 
 
 @routes.post("/heddle/outputs/use-as-input")
@@ -132,7 +135,7 @@ async def use_as_input(request: web.Request) -> web.Response:
     target = folders.resolve("input", wish.folder, clean_filename(path.name))
     if target.is_dir():
         words = "{name!r} is a folder there; choose another folder"
-        raise FileProblem(say("is-folder", words, name=target.name), path=target)
+        raise FileProblem(say(words, name=target.name), path=target)
 
     with unfinished(folders.input) as draft:
         await asyncio.to_thread(shutil.copyfile, path, draft)
@@ -153,7 +156,7 @@ async def delete_outputs(request: web.Request) -> web.Response:
     gone, kept, trash_id = await request.app[GALLERY].delete(files, forever=wish.forever)
     answer = {
         "deleted": [each.told() for each in gone],
-        "failed": [{**each.told(), "reason": reason} for each, reason in kept],
+        "failed": [{**each.told(), "reason": reason, **said_in(reason)} for each, reason in kept],
         "trash": trash_id,
     }
     return await answer_json(answer)

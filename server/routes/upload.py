@@ -56,7 +56,7 @@ async def _store(request: web.Request, form: Form) -> web.Response:
     name = clean_filename(form.filename or "")
     target = folders.resolve(place, subfolder, name)
     if target.is_dir():
-        raise FileProblem(say("is-folder", "{name!r} is a folder there; choose another name", name=name), path=target)
+        raise FileProblem(say("{name!r} is a folder there; choose another name", name=name), path=target)
     async with request.app[UPLOADING]:
         stored = await asyncio.to_thread(put_in_place, form.draft, target, overwrite=overwrite)
     below = stored.parent.relative_to(folders.root(place)).as_posix()

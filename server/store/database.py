@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from heddle.graph.errors import SettingsError
+from heddle.graph.said import say
 from server.store.records import MissingRow, StoreDamaged, StoreTrouble
 from server.store.schema import upgrade
 from server.store.writing import cancel
@@ -63,8 +64,11 @@ class Database:
         """Raises: StoreTrouble, if the next start will not find the file that is open."""
         if not os.path.exists(self._path):
             raise StoreTrouble(
-                f"{self._path} was moved or deleted while the server runs, so what is queued now would be lost; "
-                "start the server again",
+                say(
+                    "{path} was moved or deleted while the server runs, so what is queued now would be "
+                    "lost; start the server again",
+                    path=self._path,
+                ),
                 full=False,
             )
 
@@ -75,9 +79,9 @@ class Database:
             yield
         except sqlite3.OperationalError as error:
             raise StoreTrouble(
-                f"the disk with {self._path} is full; free some space and try again"
+                say("the disk with {path} is full; free some space and try again", path=self._path)
                 if _is_full(error)
-                else f"the job database {self._path} cannot be used now ({error}); try again",
+                else say("the job database {path} cannot be used now ({why}); try again", path=self._path, why=error),
                 full=_is_full(error),
             ) from error
         except (sqlite3.DatabaseError, json.JSONDecodeError, MissingRow) as error:
@@ -93,9 +97,13 @@ class Database:
 
     def _words_on_damage(self, error: Exception) -> str:
         beside = ", ".join(f"{self._path.name}{ending}" for ending in ("-wal", "-shm"))
-        return (
-            f"the job database {self._path} is damaged ({error}); stop the server and move it away together with "
-            f"{beside} and {self._path.stem}.owner, to begin with an empty queue, or put a copy from before there"
+        return say(
+            "the job database {path} is damaged ({why}); stop the server and move it away together with "
+            "{beside} and {stem}.owner, to begin with an empty queue, or put a copy from before there",
+            path=self._path,
+            why=error,
+            beside=beside,
+            stem=self._path.stem,
         )
 
     def _own(self) -> None:

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from heddle.graph.said import say
 from server.store.records import DuplicateJob, Job, NewJob, State, key_in_batch, now_ms
 from server.store.waiting import Waiting
 
@@ -31,9 +32,9 @@ def find_all(db: sqlite3.Connection, batch: Sequence[NewJob], prompts: Sequence[
     for new, there, prompt in zip(batch, found, prompts):
         if there is not None and there["prompt"] != prompt:
             raise DuplicateJob(
-                f"prompt_id {new.id} belongs to another job; leave it out or choose a new one"
+                say("prompt_id {id} belongs to another job; leave it out or choose a new one", id=new.id)
                 if there["id"] == new.id
-                else f"idempotency_key {_own_key(batch[0])} belongs to another job; choose a new one"
+                else say("idempotency_key {key} belongs to another job; choose a new one", key=_own_key(batch[0]))
             )
     seqs = [there["seq"] for there in found if there is not None]
     if not seqs:
@@ -41,7 +42,8 @@ def find_all(db: sqlite3.Connection, batch: Sequence[NewJob], prompts: Sequence[
     longer = key_in_batch(batch[0].idempotency_key, len(batch))
     more = "SELECT 1 FROM jobs WHERE coalesce(client_id, '') = ? AND idempotency_key = ?"
     if len(seqs) < len(batch) or db.execute(more, (batch[0].client_id or "", longer)).fetchone():
-        raise DuplicateJob(f"idempotency_key {_own_key(batch[0])} belongs to another number of jobs; choose a new one")
+        words = "idempotency_key {key} belongs to another number of jobs; choose a new one"
+        raise DuplicateJob(say(words, key=_own_key(batch[0])))
     return seqs
 
 

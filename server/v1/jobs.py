@@ -276,18 +276,20 @@ def _lines_of(event: dict[str, Any]) -> list[dict[str, Any]]:
     node = event.get("node_id")
     node_id = None if node is None else str(node)
 
-    def line(level: str, text: Any) -> dict[str, Any]:
-        return {"node_id": node_id, "level": level, "text": str(text).rstrip("\n")}
+    said = {"said": event["said"]} if event.get("said") else {}
+
+    def line(level: str, text: Any, **more: Any) -> dict[str, Any]:
+        return {"node_id": node_id, "level": level, "text": str(text).rstrip("\n"), **more}
 
     match event.get("kind"):
         case "node_note":
-            return [line("info", event.get("text", ""))]
+            return [line("info", event.get("text", ""), **said)]
         case "job_requeued":
-            return [line("warning", event.get("reason", ""))]
+            return [line("warning", event.get("reason", ""), **said)]
         case "node_failed":
             trace = event.get("traceback")
             return [
-                line("error", event.get("message", "")),
+                line("error", event.get("message", ""), **said),
                 *(line("debug", each) for each in (trace if isinstance(trace, list) else [])),
             ]
         case "node_blocked":

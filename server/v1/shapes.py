@@ -239,12 +239,13 @@ class Explained(BaseModel):
 
 
 class LogLine(BaseModel):
-    """A line about a job."""
+    """A line about a job; `said` is what its text was made of, where that is known."""
 
     at_ms: int | None
     node_id: str | None
     level: str
     text: str
+    said: dict[str, Any] | None = None
 
 
 class Logs(BaseModel):
@@ -393,6 +394,7 @@ class OutputMetadata(OutputEntry):
     infotext: Infotext | None = Field(description="The parameters taken apart")
     other_texts: list[str]
     notes: list[str]
+    notes_said: list[dict[str, Any] | None] | None = Field(None, description="What each note was made of")
 
 
 class UsedAsInput(BaseModel):
@@ -405,9 +407,10 @@ class UsedAsInput(BaseModel):
 
 
 class FileKept(FileShown):
-    """A file that could not be taken away."""
+    """A file that could not be taken away; `said` is what the reason was made of, where that is known."""
 
     reason: str
+    said: dict[str, Any] | None = None
 
 
 class DeletedOutputs(BaseModel):
@@ -476,6 +479,7 @@ class ModelHash(BaseModel):
     sha256: str | None
     autov2: str | None = Field(description="Its first ten digits, as A1111 writes them into pictures")
     reason: str | None
+    said: dict[str, Any] | None = Field(None, description="What the reason was made of, where that is known")
 
 
 class ModelHashes(BaseModel):

@@ -19,7 +19,7 @@ class Clock:
 def listening() -> tuple[Printed, list[str], Clock]:
     clock, heard = Clock(), []
     printed = Printed(clock)
-    printed.listen(heard.append)
+    printed.listen(lambda line, **said: heard.append(line))
     return printed, heard, clock
 
 
@@ -52,7 +52,7 @@ def test_what_was_printed_before_anybody_listened_is_told_then() -> None:
     stream = printed.tee(io.StringIO())
     for number in range(3):
         print(number, file=stream)
-    printed.listen(heard.append)
+    printed.listen(lambda line, **said: heard.append(line))
     print("after", file=stream)
     assert heard == ["0", "1", "2", "after"]
 
@@ -83,7 +83,7 @@ def test_a_listener_that_prints_and_threads_that_print_at_once_do_no_harm() -> N
     stream = printed.tee(io.StringIO())
     heard: list[str] = []
 
-    def hear(line: str) -> None:
+    def hear(line: str, **said: object) -> None:
         heard.append(line)
         if line == "loud":
             logging.StreamHandler(stream).emit(logging.makeLogRecord({"msg": "echo"}))
@@ -96,3 +96,17 @@ def test_a_listener_that_prints_and_threads_that_print_at_once_do_no_harm() -> N
         each.join()
     print("loud", file=stream)
     assert heard[-2:] == ["loud", "echo"]
+
+
+def test_a_line_of_the_log_is_told_with_what_it_was_made_of_and_others_without() -> None:
+    printed, heard = Printed(Clock()), []
+    stream = printed.tee(io.StringIO())
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(printed.formatter("%(levelname)s %(name)s: %(message)s"))
+    logged = {"name": "heddle", "levelname": "INFO", "msg": "%s is here", "args": ("a",)}
+    handler.emit(logging.makeLogRecord(logged))
+    printed.listen(lambda line, **said: heard.append((line, said)))
+    handler.emit(logging.makeLogRecord(logged))
+    print("INFO heddle: a is here", file=stream)
+    told = ("INFO heddle: a is here", {"said": {"words": "{0} is here", "values": {"0": "a"}}})
+    assert heard == [told, told, ("INFO heddle: a is here", {})]

@@ -18,18 +18,16 @@ from tests.model_management.upscalers import SMALL, open_small, spandrels_own, w
 CPU = torch.device("cpu")
 
 
-@pytest.mark.parametrize("architecture", SMALL)
+@pytest.mark.parametrize("architecture", [each for each in SMALL if each != "LaMa"])  # large as it is
 def test_a_file_is_told_and_computes_what_spandrel_computes(architecture: str, tmp_path: Path) -> None:
     model, theirs = open_small(architecture, tmp_path), spandrels_own(weights_of(architecture))
     config = model.config
     assert (config.architecture, config.purpose) == (architecture, theirs.purpose)
     assert (config.scale, config.input_channels) == (theirs.scale, theirs.input_channels)
-    given: list[Tensor] = [torch.rand(1, config.input_channels, 16, 24)]
-    if config.takes_mask:
-        given.append((torch.rand(1, 1, 16, 24) > 0.5).float())
+    picture = torch.rand(1, config.input_channels, 16, 24)
     with Weights(CPU).hold(model) as net:
         assert not net.training and not any(each.requires_grad for each in net.parameters())
-        torch.testing.assert_close(net(*given), theirs(*given), atol=1e-6, rtol=0)
+        torch.testing.assert_close(net(picture), theirs(picture), atol=1e-6, rtol=0)
 
 
 def in_newer_names(old: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -31,6 +31,7 @@ class FakeContext:
         self.preview_px = preview_px
         self.preview_method = "auto"
         self.previews: list[tuple[bytes, str]] = []
+        self.sent: list[tuple[bytes, str]] = []
         self._cancel_after = cancel_after
 
     def progress(self, value: float, total: float) -> None:
@@ -42,7 +43,7 @@ class FakeContext:
         self.previews.append((picture, format))
 
     def show(self, picture: bytes, format: str) -> None:
-        raise AssertionError("no node of the house sends a picture to everybody")
+        self.sent.append((picture, format))
 
     def note(self, text: str) -> None:
         self.notes.append(text)

@@ -76,3 +76,16 @@ async def test_only_clients_that_know_the_word_hear_details(desk: Desk) -> None:
             pass
         heard.append(message["data"]["entries"][0])
     assert (heard[0]["level"], heard[0]["source"]) == ("error", "desk") and sorted(heard[1]) == ["m", "t"]
+
+
+def test_a_line_of_ours_says_what_it_was_made_of_and_one_of_a_worker_what_that_says() -> None:
+    book = LogBook(Clients())
+    book.handle(logging.LogRecord("heddle", logging.WARNING, "a.py", 1, "%s is damaged", ("a",), None))
+    facts = {"words": "{0} is damaged", "values": {"0": "a"}}
+    book.take("worker 0", "WARNING heddle: a is damaged", facts)
+    book.take("worker 0", "a is damaged")
+    assert [(each["m"], each.get("said")) for each in book.entries] == [
+        ("WARNING heddle: a is damaged\n", facts),
+        ("WARNING heddle: a is damaged\n", facts),
+        ("a is damaged\n", None),
+    ]

@@ -142,7 +142,9 @@ async def test_the_checkpoint_of_settings_is_found_by_its_hash(
     assert found["prompt"]["1"]["inputs"]["ckpt_name"] == "mine.safetensors"
     found = await opened_text(desk, f"{SETTINGS}, Model: mime, Model hash: 0123456789")
     assert any("mine.safetensors" in note for note in found["notes"])
-    at = next(i for i, said in enumerate(found["notes_said"]) if said and said["name"] == "checkpoint-gone")
+    at = next(
+        i for i, said in enumerate(found["notes_said"]) if said and said["words"].startswith("the checkpoint {name!r}")
+    )
     assert found["notes"][at].startswith("the checkpoint 'mime' is not here (similar: 'mine.safetensors'")
     values = found["notes_said"][at]["values"]
     assert values["name"] == "mime" and "mine.safetensors" in values["near"]["values"]["names"]
@@ -152,11 +154,11 @@ async def test_a_refusal_tells_what_its_sentence_was_made_of(desk: Desk) -> None
     await desk.ready()
     answer = await desk.client.post("/heddle/open", data=b'{"some": "thing"}')
     error = (await answer.json())["error"]
-    assert (answer.status, error["extra_info"]["said"]) == (400, {"name": "no-workflow", "values": {}})
+    assert (answer.status, error["extra_info"]["said"]["words"]) == (400, error["details"])
     answer = await desk.client.get("/heddle/files/workflows/none.json")
     error = (await answer.json())["error"]
     assert (error["type"], error["message"]) == ("not_found", "there is no workflow 'none.json'")
-    assert error["extra_info"]["said"] == {"name": "no-workflow-file", "values": {"name": "none.json"}}
+    assert error["extra_info"]["said"] == {"words": "there is no workflow {name!r}", "values": {"name": "none.json"}}
 
 
 def picture(form: str) -> bytes:

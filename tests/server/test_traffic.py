@@ -228,7 +228,7 @@ def test_an_errors_words_leave_out_what_stands_beside_them(message: str, kind: s
 
 
 def test_an_error_that_tells_what_its_words_were_made_of_passes_it_on_and_others_have_no_such_field() -> None:
-    said = {"name": "latent-channels", "values": {"found": 4}}
+    said = {"words": "{found} channels", "values": {"found": 4}}
     for more in ({"said": said}, {}):
         teller = JobTeller("job", {"9": {"class_type": "Cut", "inputs": {}}})
         teller.tell({"kind": "node_failed", "node_id": "9", "class_type": "Cut", "message": "no", **more}, None, 0)

@@ -63,6 +63,19 @@ async def test_a_client_that_reads_metadata_gets_previews_with_it(desk: Desk) ->
     assert frames[-1] == struct.pack(">II", 3, len(raw)) + raw + struct.pack(">I", 1) + b"1" + b"counted"
 
 
+async def test_a_note_goes_with_what_it_was_made_of_to_clients_that_read_that(desk: Desk) -> None:
+    reads, other = await desk.socket("reads", heddle_notes=True), await desk.socket("other", something=True)
+    for client_id, socket in (("reads", reads), ("other", other)):
+        job_id = await desk.submit(client_id=client_id)
+        heard = await heard_until(socket, is_over)
+        notes = [m["data"] for m in heard if isinstance(m, dict) and m["type"] == "heddle_note"]
+        frames = [m for m in heard if isinstance(m, bytes) and m.endswith(b"counted")]
+        said = {"words": "counted", "values": {}}
+        told = {"node_id": "1", "text": "counted", "prompt_id": job_id, "said": said}
+        assert (notes, len(frames)) == (([told], 0) if socket is reads else ([], 1))
+        assert said in [line.get("said") for line in (await desk.json(f"/api/v1/jobs/{job_id}/logs"))["lines"]]
+
+
 async def test_previews_that_nobody_asked_for_are_for_clients_that_read_them(desk: Desk) -> None:
     """Programs take a binary frame for a result, such as the pictures that a node sends instead of saving them."""
     reads, plain = await desk.socket("reads", supports_preview_metadata=True), await desk.socket("plain")

@@ -109,7 +109,7 @@ class Play:
                 answer = json.loads(body)
                 recorded = ERROR if step["answer"] == "error" else step["answer"]
                 if recorded is ERROR and (said := answer["error"]["extra_info"].pop("said", None)) is not None:
-                    assert set(said) == {"name", "values"}  # our own addition, where the interface leaves room
+                    assert set(said) == {"words", "values"}  # our own addition, where the interface leaves room
                 assert response.content_type == "application/json"
                 assert differences(answer, recorded, step["request"]) == []
                 self._kept |= {name: answer[key] for name, key in step.get("keep", {}).items()}

@@ -9,6 +9,8 @@ export class Messages {
   #english = {};
   /** @type {Map<string, string>} */
   #whole = new Map();
+  /** @type {Map<string, string>} */
+  #said = new Map();
   locale = "en";
 
   /**
@@ -28,8 +30,7 @@ export class Messages {
    */
   text(name, values) {
     const text = this.#texts[name];
-    if (text === undefined) return name;
-    return values ? text.replace(/\{(\w+)\}/g, (whole, key) => (key in values ? String(values[key]) : whole)) : text;
+    return text === undefined ? name : values ? filled(text, values) : text;
   }
 
   /** @param {string} name */
@@ -40,14 +41,21 @@ export class Messages {
   /**
    * A sentence of the server in the page's language, where it tells what it made the sentence of and that is known here.
    * @param {string} words  the server's own, in English
-   * @param {any} facts  `{name, values}`; a value may be such facts itself
+   * @param {any} facts  `{words, values}`; a value may be such facts itself, and with a list of values the words stand between them
    * @returns {string}
    */
   said(words, facts) {
-    const name = `said.${facts?.name}`;
-    if (!this.has(name)) return words;
-    const values = Object.entries(facts.values ?? {}).map(([key, value]) => [key, typeof value === "object" && value ? this.said("", value) : value]);
-    return this.text(name, Object.fromEntries(values));
+    const text = this.#said.get(facts?.words);
+    if (text === undefined) return words;
+    /** @param {any} value */
+    const own = (value) => (typeof value === "object" && value ? this.said(inEnglish(value), value) : value);
+    if (Array.isArray(facts.values)) return facts.values.map(own).join(text);
+    return filled(text, Object.fromEntries(Object.entries(facts.values ?? {}).map(([key, value]) => [key, own(value)])));
+  }
+
+  /** What the server says. @param {Record<string, string>} texts  by its own words, with `{value}` for what it puts in */
+  addSaid(texts) {
+    for (const [words, ours] of Object.entries(texts)) this.#said.set(words, ours);
   }
 
   /**
@@ -58,7 +66,7 @@ export class Messages {
   refusal({ type, message, details, extra_info: more }) {
     const words = [message, details].filter(Boolean).join(": ");
     const name = `refused.${type}`;
-    return more?.said && this.has(`said.${more.said.name}`) ? this.said(words, more.said) : this.has(name) ? this.text(name, { words }) : words;
+    return this.#said.has(more?.said?.words) ? this.said(words, more.said) : this.has(name) ? this.text(name, { words }) : words;
   }
 
   /**
@@ -69,7 +77,7 @@ export class Messages {
    */
   failure(words, kind, facts) {
     const name = `failed.${kind?.split(".").at(-1)}`;
-    return facts && this.has(`said.${facts.name}`) ? this.said(words, facts) : this.has(name) ? this.text(name, { words }) : words;
+    return this.#said.has(facts?.words) ? this.said(words, facts) : this.has(name) ? this.text(name, { words }) : words;
   }
 
   /** Whole texts of files that ship, as the page's language has them. @param {Record<string, string>} texts  by the file's own */
@@ -86,6 +94,25 @@ export class Messages {
   add(texts) {
     for (const [name, text] of Object.entries(texts)) if (!(name in this.#texts)) this.#texts[name] = text;
   }
+}
+
+/** @param {string} text @param {Record<string, any>} values  for `{name}` in it */
+function filled(text, values) {
+  return text.replace(/\{(\w+)\}/g, (whole, key) => (Object.hasOwn(values, key) ? String(values[key]) : whole));
+}
+
+/**
+ * A sentence as the server says it, as far as that can be told from what it was made of.
+ * @param {any} facts
+ * @returns {string}
+ */
+function inEnglish({ words, values }) {
+  const text = String(words ?? "");
+  /** @param {any} value */
+  const own = (value) => (typeof value === "object" && value ? inEnglish(value) : value);
+  if (Array.isArray(values)) return values.map(own).join(text);
+  const known = Object.fromEntries(Object.entries(values ?? {}).map(([key, value]) => [key, own(value)]));
+  return filled(text.replace(/\{(\w+)[^{}]*\}/g, "{$1}"), known);
 }
 
 /** The language of the person's browser, if it is one of ours. @param {readonly string[]} wanted */

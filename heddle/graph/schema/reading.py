@@ -14,6 +14,7 @@ from heddle.graph.asking import chooser, validation_by
 from heddle.graph.errors import GraphError
 from heddle.graph.object_info import read_input
 from heddle.graph.plain import plain, plain_options, plain_text
+from heddle.graph.said import say
 from heddle.graph.schema.dynamic import Autogrow, DynamicCombo, DynamicInput, DynamicSlot
 from heddle.graph.schema.node import ComfyNode, Schema, hidden_values, overrides
 from heddle.graph.schema.sockets import Input
@@ -33,7 +34,12 @@ def spec_of_schema(cls: type[ComfyNode], *, id: str = "", display_name: str = ""
         return _read(cls, cls.FINALIZE_SCHEMA(), id, display_name, python_module)
     except (Exception, SystemExit) as error:  # whatever a pack's code raises, the house stands without this node
         raise GraphError(
-            f"node {place}: its class cannot list its inputs and outputs ({type(error).__name__}: {error})",
+            say(
+                "node {place}: its class cannot list its inputs and outputs ({kind}: {why})",
+                place=place,
+                kind=type(error).__name__,
+                why=error,
+            ),
             class_type=place,
         ) from error
 

@@ -37,7 +37,7 @@ def _boxes(span: Span, at: int = 0) -> Iterator[tuple[bytes, Span]]:
         elif size == 0:  # up to the end
             size = span.size - at
         if size < start:
-            raise Damage(say("damage-short", "{part} shorter than its own length", part="a box"))
+            raise Damage(say("{part} shorter than its own length", part=say("a box")))
         yield head[4:], span.part(at + start, size - start)
         at += size
 
@@ -114,7 +114,7 @@ def _exif_items(file: Span, meta: Span) -> Texts:
             data = pieces[0] if len(pieces) == 1 else file.over(b"".join(piece.read() for piece in pieces))
             yield from read_exif(data.part(4 + data.number(0, 4)))
         except Damage as damage:
-            file.note(say("damage-in", "{part}: {why}", part="EXIF data", why=damage.words))
+            file.note(say("{part}: {why}", part=say("EXIF data"), why=damage.words))
 
 
 def _item_types(box: Span) -> Iterator[tuple[int, bytes]]:

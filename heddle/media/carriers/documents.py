@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from heddle.graph.errors import FileProblem, GraphError
+from heddle.graph.said import each_of, say
 from heddle.graph.workflow import form_of
 from heddle.media.carriers.files import Carried, Source, read_carried
 
@@ -41,31 +42,42 @@ def _first(carried: Carried, keys: tuple[str, ...], source: Source) -> Any:
                 return carried.values[key]
         except GraphError:  # another program's entry of that name
             continue
-    raise FileProblem(f"{carried.name}: {_why_not(carried)}", path=source if isinstance(source, Path) else None)
+    raise FileProblem(
+        say("{name}: {why}", name=carried.name, why=_why_not(carried)),
+        path=source if isinstance(source, Path) else None,
+    )
 
 
 def _why_not(carried: Carried) -> str:
     """Why no workflow was found, and what to do."""
-    strange = [f"its `{key}` is none" for key in ("workflow", "prompt") if isinstance(carried.values.get(key), dict)]
-    notes = "; ".join((*carried.notes, *strange))
+    strange = [
+        say("its `{key}` is none", key=key)
+        for key in ("workflow", "prompt")
+        if isinstance(carried.values.get(key), dict)
+    ]
+    notes = each_of((*carried.notes, *strange))
     if not carried.kind:
-        return (
+        return say(
             "not a file that can carry a workflow; give a workflow (.json), or a picture, video, sound or model file "
             "made with one"
         )
     if "templates" in carried.values:
-        return "these are node templates, not a workflow; put them into one in the editor and save that"
+        return say("these are node templates, not a workflow; put them into one in the editor and save that")
     if carried.kind == "JSON":
         if notes:
-            return f"{notes}; save the workflow again"
+            return say("{notes}; save the workflow again", notes=notes)
         try:
             form_of(carried.values.get("document"))
         except GraphError as error:
             return error.message
     if "parameters" in carried.texts:
-        return (
+        return say(
             "carries no workflow, only another program's settings as text (`parameters`); "
             "build a workflow with those values"
         )
-    found = f" that can be read ({notes})" if notes else ""
-    return f"this {carried.kind} file carries no workflow{found}; give one that Heddle or another node engine saved"
+    found = say(" that can be read ({notes})", notes=notes) if notes else ""
+    return say(
+        "this {kind} file carries no workflow{found}; give one that Heddle or another node engine saved",
+        kind=carried.kind,
+        found=found,
+    )

@@ -31,7 +31,7 @@ def read_exif(data: Span) -> Texts:
     orders: dict[bytes, Order] = {b"II*\0": "little", b"MM\0*": "big"}
     order = orders.get(head[:4])
     if order is None:
-        raise Damage(say("damage-exif-mark", "EXIF data without its mark"))
+        raise Damage(say("EXIF data without its mark"))
     deeper: int | None = None
     for tag, kind, value in _tags(data, int.from_bytes(head[4:], order), order):
         if tag == _EXIF_DIRECTORY and kind in (_LONG, _IFD):
@@ -56,9 +56,9 @@ def _tags(data: Span, at: int, order: Order) -> Iterator[tuple[int, int, bytes]]
         try:
             yield tag, kind, (row[8 : 8 + size] if size <= 4 else data.read(int.from_bytes(row[8:], order), size))
         except Damage as damage:  # other tags lie elsewhere
-            data.note(say("damage-in", "{part}: {why}", part=f"EXIF tag {tag:#06x}", why=damage.words))
+            data.note(say("{part}: {why}", part=say("EXIF tag {tag:#06x}", tag=tag), why=damage.words))
     if len(rows) < count * 12:
-        raise Damage(say("damage-exif-cut", "its EXIF data is cut off"))
+        raise Damage(say("its EXIF data is cut off"))
 
 
 def _sort_tag(text: str) -> Texts:

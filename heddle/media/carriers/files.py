@@ -90,17 +90,19 @@ def read_carried(source: Source, name: str = "") -> Carried:
             size = stream.seek(0, os.SEEK_END)
             if not size:
                 words = "{name}: the file is empty; it was probably cut off while being saved, so get it again"
-                raise FileProblem(say("file-empty", words, name=name), path=path)
+                raise FileProblem(say(words, name=name), path=path)
             return _read(stream, size, name)
     except FileNotFoundError as error:
         raise FileProblem(
-            f"{name}: no such file; give a workflow (.json) or a file made with one", path=path
+            say("{name}: no such file; give a workflow (.json) or a file made with one", name=name), path=path
         ) from error
     except IsADirectoryError as error:
-        raise FileProblem(f"{name}: a folder, not a file; give the path of a file", path=path) from error
+        raise FileProblem(say("{name}: a folder, not a file; give the path of a file", name=name), path=path) from error
     except OSError as error:
         why = error.strerror or error
-        raise FileProblem(f"{name}: cannot be read ({why}); check who may read it", path=path) from error
+        raise FileProblem(
+            say("{name}: cannot be read ({why}); check who may read it", name=name, why=why), path=path
+        ) from error
 
 
 @contextlib.contextmanager
@@ -127,7 +129,7 @@ def _read(stream: Stream, size: int, name: str) -> Carried:
         kind, reader = _kind_of(file.read(0, min(size, _HEAD_BYTES)))
         for key, text in _sorted(reader(file)):
             if len(texts) >= _MAX_ENTRIES:
-                raise Damage(say("damage-entries", "it has more entries than any such file"))
+                raise Damage(say("it has more entries than any such file"))
             texts[key.lower() if key.lower() in KNOWN else key] = text
     except Damage as damage:
         file.note(damage.words)
@@ -139,7 +141,7 @@ def _read(stream: Stream, size: int, name: str) -> Carried:
             values[key] = parse(value) if isinstance(value, str) and key in KNOWN else value
         except ValueError as error:
             if key in ("templates", "workflow", "prompt") and text.lstrip().startswith(("{", "[")):
-                file.note(say("part-no-json", "its `{key}` is not valid JSON ({why})", key=key, why=str(error)))
+                file.note(say("its `{key}` is not valid JSON ({why})", key=key, why=str(error)))
     return Carried(name, kind, texts, values, tuple(allowance.notes))
 
 

@@ -15,7 +15,7 @@ from heddle.media.carriers.texts import decode_file, entry, parse, sort_document
 def read_glb(file: Span) -> Texts:
     """Raises: Damage."""
     if file.read(16, 4) != b"JSON":
-        raise Damage(say("damage-chunk", "its first chunk is not JSON"))
+        raise Damage(say("its first chunk is not JSON"))
     document = _parsed(file.read(20, file.number(12, 4, "little")))
     extras = _inside(_inside(document, "asset"), "extras")
     if isinstance(extras, dict):
@@ -39,7 +39,7 @@ def _parsed(text: str | bytes) -> Any:
     try:
         return parse(text)
     except ValueError as error:
-        raise Damage(say("damage-json", "not valid JSON ({why})", why=str(error))) from error
+        raise Damage(say("not valid JSON ({why})", why=str(error))) from error
 
 
 def _inside(value: Any, key: str) -> Any:

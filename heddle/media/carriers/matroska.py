@@ -53,7 +53,7 @@ def _length_of(head: bytes, longest: int) -> int:
     """How many bytes a number takes: one more than the zero bits it starts with. Raises: Damage."""
     length = 9 - head[0].bit_length() if head else 0
     if not 0 < length <= min(longest, len(head)):
-        raise Damage(say("damage-element", "an element whose id or size cannot be"))
+        raise Damage(say("an element whose id or size cannot be"))
     return length
 
 

@@ -23,7 +23,7 @@ def read_webp(file: Span) -> Texts:
             yield from read_exif(file.part(at + 8, length))
         at += 8 + length + length % 2
     if at > file.size + 1:  # the last filler byte is often left out
-        raise Damage(say("damage-cut", "it is damaged or cut off"))
+        raise Damage(say("it is damaged or cut off"))
 
 
 def read_jpeg(file: Span) -> Texts:
@@ -32,7 +32,7 @@ def read_jpeg(file: Span) -> Texts:
     while True:
         mark = file.read(at, 2)
         if mark[0] != 0xFF:
-            raise Damage(say("damage-order", "its {parts} do not follow each other", parts="JPEG segments"))
+            raise Damage(say("its {parts} do not follow each other", parts=say("JPEG segments")))
         kind = mark[1]
         if kind == 0xFF:  # filler before a mark
             at += 1
@@ -44,7 +44,7 @@ def read_jpeg(file: Span) -> Texts:
             continue
         length = file.number(at + 2, 2)
         if length < 2:
-            raise Damage(say("damage-short", "{part} shorter than its own length", part="a JPEG segment"))
+            raise Damage(say("{part} shorter than its own length", part=say("a JPEG segment")))
         segment = file.part(at + 4, length - 2)
         if kind == 0xFE:
             yield "comment", decode(segment.read())
@@ -52,7 +52,7 @@ def read_jpeg(file: Span) -> Texts:
             try:
                 yield from read_exif(segment)
             except Damage as damage:
-                file.note(say("damage-in", "{part}: {why}", part="EXIF data", why=damage.words))
+                file.note(say("{part}: {why}", part=say("EXIF data"), why=damage.words))
         at += 2 + length
 
 

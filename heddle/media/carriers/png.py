@@ -26,12 +26,12 @@ def read_png(file: Span) -> Texts:
                     yield keyword.decode("latin-1"), _text_of(file, kind, rest)
                 except Damage as damage:  # the next chunk stands where it stands all the same
                     part = keyword[:79].decode("latin-1")
-                    file.note(say("damage-in", "{part}: {why}", part=part, why=damage.words))
+                    file.note(say("{part}: {why}", part=part, why=damage.words))
         elif kind == b"eXIf":
             try:
                 yield from read_exif(file.part(at + 8, length))
             except Damage as damage:
-                file.note(say("damage-in", "{part}: {why}", part="EXIF data", why=damage.words))
+                file.note(say("{part}: {why}", part=say("EXIF data"), why=damage.words))
         at += 8 + length + 4  # its checksum
 
 

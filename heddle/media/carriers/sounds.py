@@ -50,7 +50,7 @@ def read_ogg(file: Span) -> Texts:
     while at < file.size:
         head = file.read(at, 27)
         if head[:4] != b"OggS":
-            raise Damage(say("damage-order", "its {parts} do not follow each other", parts="Ogg pages"))
+            raise Damage(say("its {parts} do not follow each other", parts=say("Ogg pages")))
         if int.from_bytes(head[6:14], "little", signed=True) > 0:
             return
         stream = head[14:18]
@@ -119,7 +119,7 @@ def _frames(body: Span, version: int) -> Texts:
         try:
             text = frame.read() if version == 2 else _plain_frame(frame, version, head[9])
         except Damage as damage:
-            body.note(say("damage-in", "{part}: {why}", part="a text of its ID3 tag", why=damage.words))
+            body.note(say("{part}: {why}", part=say("a text of its ID3 tag"), why=damage.words))
             continue
         if text:
             yield from _user_text(text)

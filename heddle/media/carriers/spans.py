@@ -51,9 +51,9 @@ class Allowance:
     def spend(self, length: int) -> None:
         """Raises: Damage, once it is used up."""
         if length > self.bytes:
-            raise Damage(say("damage-large", "{count:,} bytes of text, more than any workflow has", count=length))
+            raise Damage(say("{count:,} bytes of text, more than any workflow has", count=length))
         if self.parts == 0:
-            raise Damage(say("damage-parts", "it has more parts than any such file"))
+            raise Damage(say("it has more parts than any such file"))
         self.bytes -= length
         self.parts -= 1
 
@@ -81,7 +81,7 @@ class Span:
             pieces.append(piece)
             length -= len(piece)
         if length:
-            raise Damage(say("damage-shrank", "it became shorter while it was read"))
+            raise Damage(say("it became shorter while it was read"))
         return b"".join(pieces)
 
     def number(self, at: int, length: int, order: Order = "big") -> int:
@@ -105,10 +105,10 @@ class Span:
         try:
             unpacked = unpacker.decompress(data, room + 1)
         except zlib.error as error:
-            raise Damage(say("damage-packed", "packed text is damaged ({why})", why=str(error))) from error
+            raise Damage(say("packed text is damaged ({why})", why=str(error))) from error
         self._allowance.spend(len(unpacked))
         if not unpacker.eof:
-            raise Damage(say("damage-packed-cut", "packed text is cut off"))
+            raise Damage(say("packed text is cut off"))
         return unpacked
 
     def note(self, problem: str) -> None:
@@ -118,4 +118,4 @@ class Span:
 
     def _must_hold(self, at: int, length: int) -> None:
         if at < 0 or length < 0 or at + length > self.size:
-            raise Damage(say("damage-cut", "it is damaged or cut off"))
+            raise Damage(say("it is damaged or cut off"))

@@ -67,7 +67,7 @@ def entry(key: str, value: Any) -> tuple[str, str]:
     try:
         return key, json.dumps(value)
     except RecursionError as error:  # what could just be read
-        raise Damage(say("damage-deep", "its `{key}` is nested too deeply", key=key)) from error
+        raise Damage(say("its `{key}` is nested too deeply", key=key)) from error
 
 
 def sort_document(document: Any, text: str) -> tuple[str, str]:

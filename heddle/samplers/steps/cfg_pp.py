@@ -12,6 +12,7 @@ from itertools import pairwise
 from torch import Tensor
 
 from heddle.graph.errors import HeddleError
+from heddle.graph.said import all_of, say
 from heddle.samplers.mixing import ADDED, Mixing
 from heddle.samplers.sampler import Denoiser, NoiseSource, OnStep, both_guesses, draw, sampler, silent
 from heddle.samplers.steps.ancestral import renoised, split_step
@@ -36,7 +37,9 @@ def euler_cfg_pp(
             step to 0 then ends at twice the guided guess less the negative's.
     """
     if version not in VERSIONS:
-        raise HeddleError(f"version: {version!r}, but there are {' and '.join(VERSIONS)}")
+        raise HeddleError(
+            say("version: {version!r}, but there are {versions}", version=version, versions=all_of(VERSIONS))
+        )
     if version == "regular":
         return euler_ancestral_cfg_pp.function(denoise, x, sigmas, on_step=on_step, mixing=mixing, eta=0.0)
     for i, (sigma, sigma_next) in enumerate(pairwise(sigmas)):

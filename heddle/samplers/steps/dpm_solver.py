@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from heddle.graph.errors import HeddleError
+from heddle.graph.said import say
 from heddle.samplers.mixing import ADDED
 from heddle.samplers.sampler import Denoiser, NoiseSource, OnStep, draw, sampler, silent
 from heddle.samplers.steps.ancestral import split_step
@@ -88,14 +89,16 @@ def dpm_adaptive(
     Raises: HeddleError, if the error cannot be met, or the levels rise.
     """
     if order not in (2, 3):
-        raise HeddleError(f"order: {order}, but dpm_adaptive compares orders 1 and 2, or 2 and 3")
+        raise HeddleError(say("order: {order}, but dpm_adaptive compares orders 1 and 2, or 2 and 3", order=order))
     if h_init <= 0:
-        raise HeddleError(f"h_init: {h_init}, but the first try of dpm_adaptive has a length; choose one above 0")
+        raise HeddleError(
+            say("h_init: {h_init}, but the first try of dpm_adaptive has a length; choose one above 0", h_init=h_init)
+        )
     start, end = _ends(sigmas)
     if start == end:
         return _to_clean(denoise, x, sigmas, on_step)
     if end < start:
-        raise HeddleError("dpm_adaptive goes to lower levels only; choose another sampler for levels that rise")
+        raise HeddleError(say("dpm_adaptive goes to lower levels only; choose another sampler for levels that rise"))
     control = _Controller(h_init, (pcoeff, icoeff, dcoeff), 1.5 if eta else order, accept_safety)
     here, before, taken = start, x, 0
     for _ in range(_MOST_TRIES):
@@ -120,8 +123,11 @@ def dpm_adaptive(
                 x = x + draw(noise, _level(here, sigmas), _level(there, sigmas)) * (up * s_noise)
             here, taken = there, taken + 1
     raise HeddleError(
-        f"dpm_adaptive: no end after {_MOST_TRIES} tries or with the shortest step, the allowed error cannot be met; "
-        "raise rtol or atol, or set pcoeff, icoeff and dcoeff back"
+        say(
+            "dpm_adaptive: no end after {most_tries} tries or with the shortest step, the allowed error "
+            "cannot be met; raise rtol or atol, or set pcoeff, icoeff and dcoeff back",
+            most_tries=_MOST_TRIES,
+        )
     )
 
 
@@ -138,7 +144,7 @@ class _Controller:
     def accepts(self, error: float) -> bool:
         """Whether a step with this error is good. The length is then that of the next try."""
         if not math.isfinite(error):
-            raise HeddleError("dpm_adaptive: the denoiser's guess holds numbers that are not finite")
+            raise HeddleError(say("dpm_adaptive: the denoiser's guess holds numbers that are not finite"))
         inverse = 1 / (error + 1e-8)
         self._inverse = [inverse, *(self._inverse[1:] or (inverse, inverse))]
         factor = math.prod(one**power for one, power in zip(self._inverse, self._powers, strict=True))

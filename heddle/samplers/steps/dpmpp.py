@@ -8,6 +8,7 @@ from itertools import pairwise
 from torch import Tensor
 
 from heddle.graph.errors import HeddleError
+from heddle.graph.said import say
 from heddle.samplers.mixing import ADDED, Mixing
 from heddle.samplers.sampler import Denoiser, NoiseSource, OnStep, sampler, silent
 from heddle.samplers.steps.ancestral import renoised, split_step
@@ -62,7 +63,9 @@ def dpmpp_2s_ancestral(
             x = clean
             continue
         if split.down < 0:
-            raise HeddleError(f"eta: {eta} adds more noise than a step of dpmpp_2s_ancestral can hold; choose 0 to 1")
+            raise HeddleError(
+                say("eta: {eta} adds more noise than a step of dpmpp_2s_ancestral can hold; choose 0 to 1", eta=eta)
+            )
         middle = _half_way(sigma, split.down, mixing)
         ahead = clean + (x - clean) * (middle / sigma)
         clean = denoise(ahead, sigmas.new_tensor(middle))

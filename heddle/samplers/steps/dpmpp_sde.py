@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from heddle.graph.errors import HeddleError
+from heddle.graph.said import all_of, say
 from heddle.samplers.mixing import ADDED, Mixing
 from heddle.samplers.sampler import Denoiser, NoiseSource, OnStep, draw, sampler, silent
 from heddle.samplers.steps.exponential import phi
@@ -40,7 +41,9 @@ def dpmpp_sde(
     Here the fresh noise is an ancestral step's: a step goes to the level below from which eta's noise leads back up.
     """
     if r <= 0:
-        raise HeddleError(f"r: {r}, but the second call of dpmpp_sde lies ahead of the first; choose one above 0")
+        raise HeddleError(
+            say("r: {r}, but the second call of dpmpp_sde lies ahead of the first; choose one above 0", r=r)
+        )
     sigmas = mixing.below_one(sigmas)
     weight = 1 / (2 * r)
     for i, (sigma, sigma_next) in enumerate(pairwise(sigmas.tolist())):
@@ -109,7 +112,13 @@ def dpmpp_2m_sde(
         solver_type: `midpoint` takes the line's value in the middle of the step, `heun` integrates it.
     """
     if solver_type not in SOLVER_TYPES:
-        raise HeddleError(f"solver_type: {solver_type!r}, but there are {' and '.join(SOLVER_TYPES)}")
+        raise HeddleError(
+            say(
+                "solver_type: {solver_type!r}, but there are {types}",
+                solver_type=solver_type,
+                types=all_of(SOLVER_TYPES),
+            )
+        )
     sigmas = mixing.below_one(sigmas)
     clean_before: Tensor | None = None
     span_before = 0.0

@@ -11,6 +11,7 @@ import numpy as np
 from torch import Tensor
 
 from heddle.graph.errors import HeddleError
+from heddle.graph.said import say
 from heddle.samplers.mixing import ADDED, Mixing
 from heddle.samplers.sampler import Denoiser, NoiseSource, OnStep, draw, sampler, silent
 
@@ -53,7 +54,13 @@ def er_sde(
         eta: of the reverse-time SDE: its share of fresh noise, 0 is the ODE.
     """
     if solver_type not in NOISE_SCALES:
-        raise HeddleError(f"solver_type: {solver_type!r}, but there are {', '.join(NOISE_SCALES)}")
+        raise HeddleError(
+            say(
+                "solver_type: {solver_type!r}, but there are {types}",
+                solver_type=solver_type,
+                types=", ".join(NOISE_SCALES),
+            )
+        )
     scale = NOISE_SCALES[solver_type]
     if solver_type == "ODE" or (solver_type == "Reverse-time SDE" and eta == 0):
         s_noise = 0.0

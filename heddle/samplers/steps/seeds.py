@@ -11,6 +11,7 @@ import math
 from torch import Tensor
 
 from heddle.graph.errors import HeddleError
+from heddle.graph.said import all_of, say
 from heddle.samplers.mixing import ADDED, Mixing
 from heddle.samplers.sampler import Denoiser, NoiseSource, OnStep, draw, sampler, silent
 from heddle.samplers.steps.exponential import phi
@@ -38,7 +39,13 @@ def seeds_2(
         solver_type: `phi_1` takes a value off the line through both guesses for the whole step, `phi_2` integrates it.
     """
     if solver_type not in SOLVER_TYPES:
-        raise HeddleError(f"solver_type: {solver_type!r}, but there are {' and '.join(SOLVER_TYPES)}")
+        raise HeddleError(
+            say(
+                "solver_type: {solver_type!r}, but there are {types}",
+                solver_type=solver_type,
+                types=all_of(SOLVER_TYPES),
+            )
+        )
     sigmas = mixing.below_one(sigmas)
     for i in range(len(sigmas) - 1):
         clean = denoise(x, sigmas[i])

@@ -15,6 +15,7 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
+from heddle.graph.said import say
 from heddle.networks.reference_places import METHODS, OFFSET, reference_name
 from heddle.networks.vae import VaeConfig
 from heddle.numerics.latent_rgb import LatentColours
@@ -72,7 +73,14 @@ def with_references(states: Tensor, more: Mapping[str, Any], run: RunFacts) -> d
     """
     method = more.get("reference_latents_method", OFFSET)
     if method not in METHODS:
-        run.note(f"references are placed by {OFFSET}, since FLUX.1 knows no {method!r} but {', '.join(METHODS)}")
+        run.note(
+            say(
+                "references are placed by {offset}, since FLUX.1 knows no {method!r} but {known}",
+                offset=OFFSET,
+                method=method,
+                known=", ".join(METHODS),
+            )
+        )
         method = OFFSET
     references = {
         reference_name(method, number): LATENT.inward(latent)

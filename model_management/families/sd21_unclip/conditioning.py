@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from heddle.graph.said import say
 from heddle.numerics.embedding_noise import AS_THEY_ARE, Spread
 from model_management.family import RunFacts
 from model_management.header import Header
@@ -29,7 +30,9 @@ def text_and_pictures(states: Tensor, more: Mapping[str, Any], run: RunFacts) ->
     else:
         vector = torch.zeros(1, width)
         if run.side == "positive":
-            run.note("positive: an unCLIP model draws from the text alone here; show it images with unCLIPConditioning")
+            run.note(
+                say("positive: an unCLIP model draws from the text alone here; show it images with unCLIPConditioning")
+            )
     return {"context": states, "vector": vector}
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from heddle.graph.errors import WeightsError
+from heddle.graph.said import say
 from heddle.samplers.noise_schedules import ContinuousEdm
 from heddle.samplers.predictions import Edm
 from model_management.family import LatentSpace
@@ -38,8 +39,16 @@ def told_latent(header: Header) -> LatentSpace | None:
         means, spreads = (tensors.get_tensor(key).flatten().tolist() for key in (MEANS, SPREADS))
     if not len(means) == len(spreads) == LATENT.channels or not all(spread > 0 for spread in spreads):
         raise WeightsError(
-            f"{header.path.name}: {MEANS} and {SPREADS} are to be {LATENT.channels} numbers each, those of {SPREADS} "
-            f"above 0, but are {means[:8]} and {spreads[:8]}; the file is damaged: download it again",
+            say(
+                "{file}: {means} and {spreads} are to be {count} numbers each, those of {spreads} above "
+                "0, but are {means_found} and {spreads_found}; the file is damaged: download it again",
+                file=header.path.name,
+                means=MEANS,
+                spreads=SPREADS,
+                count=LATENT.channels,
+                means_found=means[:8],
+                spreads_found=spreads[:8],
+            ),
             file=header.path,
             key=SPREADS,
         )

@@ -81,7 +81,7 @@ def test_a_doubled_picture_is_convolved(side: int, channels: int, monkeypatch: p
 @needs_one_dnn
 def test_the_way_follows_from_the_picture_and_not_from_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     went = []
-    monkeypatch.setattr(layers, "conv3x3", lambda x, weight, bias, product, border: went.append(x.shape) or x)
+    monkeypatch.setattr(layers, "conv3x3", lambda x, weight, bias, border: went.append(x.shape) or x)
     monkeypatch.setattr(layers, "WIDE", 64)
     weight = draw(64, 64, 3, 3)
     with torch.no_grad():

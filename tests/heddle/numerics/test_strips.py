@@ -38,12 +38,12 @@ def test_strips_meet_without_a_seam(
     torch.testing.assert_close(made, wanted, rtol=1e-5, atol=1e-5)
 
 
-def test_a_strip_has_a_row_above_and_one_below(norm: nn.GroupNorm, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_strip_has_a_cell_more_on_each_side(norm: nn.GroupNorm, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(strips, "STRIP_BYTES", 1)
-    x = draw(1, 8, 5, 4)
+    x = draw(1, 8, 9, 4)
     with torch.no_grad():
-        seen = [(rows.start, rows.stop, strip.shape[2]) for rows, strip in activated(x, norm)]
-    assert seen == [(0, 2, 4), (2, 4, 4), (4, 5, 3)]
+        seen = [(rows.start, rows.stop, tuple(strip.shape[2:])) for rows, strip in activated(x, norm)]
+    assert seen == [(0, 4, (6, 6)), (4, 8, (6, 6)), (8, 9, (3, 6))]
 
 
 def test_norms_that_are_not_what_they_seem_are_left_alone(norm: nn.GroupNorm, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ import { copyText } from "../../core/files-out.js";
 
 /** @import { Editor } from "../../core/editor.js" */
 
-/** @typedef {{t: string, m: string, level: string, source: string, pack?: string}} Line  `t`: ISO time, UTC */
+/** @typedef {{t: string, m: string, level: string, source: string, pack?: string, said?: any}} Line  `t`: ISO time, UTC; `said`: what the server made it of */
 
 const LEVELS = ["debug", "info", "warning", "error"];
 const MOST_LINES = 2000;
@@ -47,7 +47,17 @@ export function fillPanel(editor, body, errors) {
     if (LEVELS.indexOf(line.level) < LEVELS.indexOf(level.value)) return false;
     if (source.value && line.source !== source.value) return false;
     const words = filter.value.trim().toLowerCase();
-    return !words || `${line.m} ${line.pack ?? ""}`.toLowerCase().includes(words);
+    return !words || `${line.m} ${textOf(line)} ${line.pack ?? ""}`.toLowerCase().includes(words);
+  }
+
+  /** In the page's language, where that is known. @param {Line} line */
+  function textOf({ m, said }) {
+    const text = m.replace(/\n$/, "");
+    const ours = said ? editor.messages.said("", said) : "";
+    if (!ours) return text;
+    const [head] = /^([A-Z]+ [\w.]+: )?/.exec(text) ?? [""]; // how grave, and who says it
+    const trace = text.indexOf("\nTraceback ");
+    return head + ours + (trace < 0 ? "" : text.slice(trace));
   }
 
   /** @param {Line} line */
@@ -57,7 +67,7 @@ export function fillPanel(editor, body, errors) {
     element = h("div", { class: `console-line is-${line.level}` },
       h("time", { datetime: line.t }, new Date(line.t).toLocaleTimeString(editor.messages.locale, { hour12: false })),
       h("span", { class: "console-source" }, line.pack ?? sourceName(line.source)),
-      h("span", { class: "console-text" }, line.m.replace(/\n$/, "")));
+      h("span", { class: "console-text" }, textOf(line)));
     elements.set(line, element);
     return element;
   }
@@ -91,7 +101,7 @@ export function fillPanel(editor, body, errors) {
   }
 
   async function copyShown() {
-    const text = lines.filter(isShown).map((line) => `${line.t} ${line.source} ${line.level.toUpperCase()} ${line.m.replace(/\n$/, "")}`).join("\n");
+    const text = lines.filter(isShown).map((line) => `${line.t} ${line.source} ${line.level.toUpperCase()} ${textOf(line)}`).join("\n");
     const isCopied = await copyText(text);
     shell.note(t(isCopied ? "shell.copied" : "shell.not-copied"), { kind: isCopied ? "good" : "error" });
   }

@@ -151,7 +151,7 @@ export async function remove(editor, files) {
   const missing = await missingOf(editor, failed);
   const others = failed.filter((/** @type {any} */ each) => !missing.includes(each));
   if (missing.length) editor.shell.note(missing.length === 1 ? editor.text("gallery.not-there", { name: missing[0].filename }) : editor.text("gallery.not-there-many", { count: missing.length }));
-  if (others.length) editor.shell.note(editor.text("gallery.not-deleted", { name: others[0].filename, reason: others[0].reason, count: others.length }), { kind: "error" });
+  if (others.length) editor.shell.note(editor.text("gallery.not-deleted", { name: others[0].filename, reason: editor.messages.said(others[0].reason, others[0].said), count: others.length }), { kind: "error" });
   if (deleted.length || missing.length) editor.events.emit("gallery:deleted", [...deleted, ...missing]);
   if (!deleted.length) return missing.length > 0;
   const dismiss = editor.shell.note(deleted.length === 1 ? editor.text("gallery.deleted-one", { name: deleted[0].filename }) : editor.text("gallery.deleted", { count: deleted.length }), {

@@ -17,7 +17,7 @@ import { bytesText, durationText, timeText } from "./texts.js";
 export async function detailsOf(editor, file) {
   const t = editor.text.bind(editor);
   const known = await metadataOf(editor, file);
-  const { width, height, frames, duration_s: duration, infotext, prompt, workflow, parameters, notes = [] } = known;
+  const { width, height, frames, duration_s: duration, infotext, prompt, workflow, parameters, notes = [], notes_said: notesSaid } = known;
 
   /** @param {string} text @param {string} [name]  of the button @returns {HTMLButtonElement} */
   const copy = (text, name = t("gallery.copy")) => {
@@ -55,7 +55,7 @@ export async function detailsOf(editor, file) {
   ]);
   return h("div", { class: "details" },
     section(t("gallery.file"), copy([known.type, known.subfolder, known.filename].filter(Boolean).join("/"), t("command.gallery-copy-path")), table(rows)),
-    notes.length ? h("ul", { class: "details-notes" }, notes.map((/** @type {any} */ each) => h("li", {}, typeof each === "string" ? each : (each.message ?? writeExactly(each))))) : null,
+    notes.length ? h("ul", { class: "details-notes" }, notes.map((/** @type {any} */ each, /** @type {number} */ i) => h("li", {}, typeof each === "string" ? editor.messages.said(each, notesSaid?.[i]) : (each.message ?? writeExactly(each))))) : null,
     long(t("gallery.positive"), infotext?.prompt),
     long(t("gallery.negative"), infotext?.negative),
     infotext && Object.keys(infotext.settings ?? {}).length

@@ -186,7 +186,7 @@ export function fillPanel(editor, body) {
       const button = card.querySelector(".models-find-hash");
       if (each.state === "known" || each.state === "failed") describe(file);
       else if (button) button.textContent = t("models.hashing", { percent: Math.round(each.percent ?? 0) });
-      if (each.state === "failed") shell.note(t("models.hash-failed", { name: each.name, reason: each.reason ?? "" }), { kind: "error" });
+      if (each.state === "failed") shell.note(t("models.hash-failed", { name: each.name, reason: editor.messages.said(each.reason ?? "", each.said) }), { kind: "error" });
     }
   }
 

@@ -22,7 +22,7 @@ import { Emitter } from "../../core/emitter.js";
  * @property {Job} progress
  * @property {{job: Job, id: string}} node  of the person's graph, by its id on the server
  * @property {{job: Job, id: string, output: any}} result
- * @property {{job: Job, id: string, text: string}} text
+ * @property {{job: Job, id: string, text: string, said?: any}} text  `said`: what the server made it of
  * @property {{job: Job, failure: Failure}} blocked  a node was kept from running; the rest goes on
  */
 
@@ -209,6 +209,9 @@ export class Jobs {
 
 /** @type {Record<string, (jobs: Jobs, job: Job, data: any) => void>} */
 const HEARD = {
+  heddle_note(jobs, job, { node_id: id, text, said }) {
+    jobs.events.emit("text", { job, id: String(id), text: String(text), said });
+  },
   execution_start(jobs, job, data) {
     job.nodes.clear();
     job.blocked = [];

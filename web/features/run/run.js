@@ -52,6 +52,7 @@ export const run = {
     const bar = new RunBar(editor, service);
     const { server } = editor;
     server.declare("supports_progress_text_metadata");
+    server.declare("heddle_notes");
     const cleanups = [
       editor.offer("run", service),
       editor.settings.declare([

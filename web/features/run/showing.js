@@ -35,7 +35,7 @@ export class Showing {
       () => clearTimeout(this.#timer),
       jobs.events.on("node", ({ job, id }) => this.#node(job, id)),
       jobs.events.on("result", ({ job, id, output }) => this.#result(job, id, output)),
-      jobs.events.on("text", ({ job, id, text }) => this.#text(job, id, text)),
+      jobs.events.on("text", ({ job, id, text, said }) => this.#text(job, id, editor.messages.said(text, said))),
       jobs.events.on("state", (job) => this.#state(job)),
       editor.events.on("graph", () => this.showAgain()),
     ];

@@ -21,14 +21,15 @@ export const translations = {
 /** @param {Editor} editor @param {() => boolean} isWanted */
 async function load(editor, isWanted) {
   const { locale } = editor.messages;
-  const own = /** @type {const} */ (["nodes", "categories", "server", "notes"]).map((of) => (locale === "en" ? {} : ownWords(of, locale)));
-  const [told, nodes, menus, sentences, notes] = await Promise.all([editor.server.get("/i18n"), ...own]);
+  const own = /** @type {const} */ (["nodes", "categories", "server", "said", "notes"]).map((of) => (locale === "en" ? {} : ownWords(of, locale)));
+  const [told, nodes, menus, sentences, said, notes] = await Promise.all([editor.server.get("/i18n"), ...own]);
   // Packs have files for "zh" where the page has "zh-CN".
   const packs = ["en", locale.split("-")[0], locale].map((name) => told?.[name]);
   const words = mergeWords([nodes, ...packs.map((each) => each?.nodeDefs)]);
   const names = mergeMenus([...packs.map((each) => each?.nodeCategories), menus]); // the page's own are the same for all packs
   if (!isWanted()) return;
   editor.messages.add(sentences);
+  editor.messages.addSaid(said);
   editor.messages.addWhole(notes);
   if (!Object.keys(words).length && !Object.keys(names).length) return;
   editor.catalogue.translate(words, names);
@@ -36,7 +37,7 @@ async function load(editor, isWanted) {
   editor.events.emit("catalogue", null);
 }
 
-/** @param {"nodes" | "categories" | "server" | "notes"} of @param {string} locale @returns {Promise<Record<string, any>>} */
+/** @param {"nodes" | "categories" | "server" | "said" | "notes"} of @param {string} locale @returns {Promise<Record<string, any>>} */
 async function ownWords(of, locale) {
   return (await fetch(new URL(`../../locales/${of}.${locale}.json`, import.meta.url))).json();
 }
