@@ -86,4 +86,5 @@ def test_another_strength_brings_only_what_it_changes_to_the_device(base: Path) 
     for strength in (0.2, 0.7):
         before = accelerator.brought_bytes
         picture(*load_lora(model, clip, "a.safetensors", strength, strength, ctx=ctx), vae, ctx)
-        assert 0 < accelerator.brought_bytes - before < 0.2 * whole
+        # Each state has small weights of its own, which are two fifths of so small a net.
+        assert 0 < accelerator.brought_bytes - before < 0.5 * whole
