@@ -10,6 +10,9 @@ import psutil
 import torch
 
 from heddle.graph.errors import SettingsError
+from heddle.samplers.behaviour import BEHAVIOUR
+from heddle.samplers.noise_sources import DEFAULT
+from heddle.settings.options import HEDDLE_VERSION
 
 
 def choose_device(*, cpu_only: bool) -> torch.device:
@@ -46,8 +49,23 @@ def describe_devices(device: torch.device) -> dict[str, Any]:
 
 def surroundings(device: torch.device) -> str:
     """What the numbers of a result depend on besides its inputs: the version of torch and the kind of device."""
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
-    return f"torch {torch.__version__}, {device.type} {name}"
+    return f"torch {torch.__version__}, {_kind_of(device)}"
+
+
+def about_house(device: torch.device, attention: str) -> dict[str, Any]:
+    """What of this house decides how results come out, by the keys of a capsule (`heddle.graph.capsule`)."""
+    return {
+        "heddle": HEDDLE_VERSION,
+        "samplers": BEHAVIOUR,
+        "noise": f"{DEFAULT}, drawn on the CPU",
+        "torch": torch.__version__,
+        "device": _kind_of(device),
+        "attention": attention,
+    }
+
+
+def _kind_of(device: torch.device) -> str:
+    return f"{device.type} {torch.cuda.get_device_name(device) if device.type == 'cuda' else platform.machine()}"
 
 
 def free_memory() -> int:
