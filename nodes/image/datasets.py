@@ -157,7 +157,8 @@ def _write(
 ) -> Any:
     whole = listed(images)
     beside: Sequence[str | None] = [None] * len(whole) if texts is None else _paired(whole, texts)
-    notes = texts_for(*((each[0] if isinstance(each, list) else each) for each in (prompt, extra)), ctx)
+    sent, more = ((each[0] if isinstance(each, list) else each) for each in (prompt, extra))
+    notes = texts_for(sent, more, ctx)
     folder = DatasetFolder(ctx.folders, folder_name, prefix, is_overwritten=mode == "overwrite")
     written = []
     for number, (batch, text) in enumerate(zip(whole, beside, strict=True)):
