@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 import psutil
@@ -13,6 +14,8 @@ from heddle.graph.errors import SettingsError
 from heddle.samplers.behaviour import BEHAVIOUR
 from heddle.samplers.noise_sources import DEFAULT
 from heddle.settings.options import HEDDLE_VERSION
+from model_management.accelerators.accelerator import Accelerator
+from model_management.accelerators.pretended import PretendedAccelerator
 
 
 def choose_device(*, cpu_only: bool) -> torch.device:
@@ -37,13 +40,13 @@ def choose_device(*, cpu_only: bool) -> torch.device:
     return torch.device("cpu")
 
 
-def describe_devices(device: torch.device) -> dict[str, Any]:
+def describe_devices(device: torch.device, accelerator: Accelerator | None = None) -> dict[str, Any]:
     """The device and the versions around it, as GET /system_stats shows them. Sizes in bytes."""
     return {
         "python": sys.version,
         "torch": torch.__version__,
         "os": platform.system().lower(),
-        "devices": [_describe(device)],
+        "devices": [_describe(device, accelerator)],
     }
 
 
@@ -52,7 +55,7 @@ def surroundings(device: torch.device) -> str:
     return f"torch {torch.__version__}, {_kind_of(device)}"
 
 
-def about_house(device: torch.device, attention: str) -> dict[str, Any]:
+def about_house(device: torch.device, attention: str, formats: Mapping[str, str]) -> dict[str, Any]:
     """What of this house decides how results come out, by the keys of a capsule (`heddle.graph.capsule`)."""
     return {
         "heddle": HEDDLE_VERSION,
@@ -61,6 +64,7 @@ def about_house(device: torch.device, attention: str) -> dict[str, Any]:
         "torch": torch.__version__,
         "device": _kind_of(device),
         "attention": attention,
+        "formats": dict(formats),
     }
 
 
@@ -73,9 +77,12 @@ def free_memory() -> int:
     return psutil.virtual_memory().available
 
 
-def _describe(device: torch.device) -> dict[str, Any]:
+def _describe(device: torch.device, accelerator: Accelerator | None) -> dict[str, Any]:
     name, reserved, reserved_free = str(device), 0, 0
-    if device.type == "cuda":
+    if isinstance(accelerator, PretendedAccelerator):
+        name, total = accelerator.memory()["name"], accelerator.size_bytes
+        free = total - accelerator.used_bytes()
+    elif device.type == "cuda":
         free, total = torch.cuda.mem_get_info(device)
         name = f"{device} {torch.cuda.get_device_name(device)}"
         reserved = torch.cuda.memory_reserved(device)

@@ -99,7 +99,7 @@ def test_a_picture_carries_what_it_was_made_with_and_no_path(picture: Path, base
     sha256 = hashlib.sha256(DEMO.read_bytes()).hexdigest()
     assert capsule["files"] == [{"kind": "checkpoints", "name": DEMO.name, "sha256": sha256}]
     assert capsule.keys() == {
-        *("format", "heddle", "samplers", "noise", "torch", "device", "attention", "packs", "files")
+        *("format", "heddle", "samplers", "noise", "torch", "device", "attention", "formats", "packs", "files")
     }
     assert str(base) not in text and str(HOUSE) not in text
 
@@ -108,6 +108,15 @@ def test_a_picture_of_the_demo_model_is_made_again_equal(picture: Path, base: Pa
     done = replay(picture, base)
     assert (done.returncode, done.stdout) == (0, f"{picture}: equal: every pixel is the same\n")
     assert not os.listdir(places)
+
+
+def test_nothing_is_taken_from_earlier_runs(picture: Path, base: Path) -> None:
+    kept = ["--disk-cache-worth-s", "0"]
+    for words in (["run", picture, "--cpu", *kept], ["run", picture, "--cpu", *kept]):
+        done = command(*words, base=base)
+    assert "had their results already" in done.stderr
+    done = replay(picture, base, *kept)
+    assert done.returncode == 0 and "had their results already" not in done.stderr
 
 
 def test_another_seed_in_the_file_shows_in_the_pixels(picture: Path, base: Path, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """The capsule: what besides the graph decides how a file came out, kept in that file under a key of Heddle's own.
 
     {"format": 1, "heddle": "0.1.0", "samplers": 1, "noise": "default", "torch": "2.9.0", "device": "cuda NVIDIA H200",
-     "attention": "pytorch attention", "packs": {"some-pack": "1.2.3"},
+     "attention": "pytorch attention", "formats": {}, "packs": {"some-pack": "1.2.3"},
      "files": [{"kind": "checkpoints", "name": "some.safetensors", "sha256": "..."}]}
 
 Seeds and sizes stand in the graph. No path of the machine and nothing of the person is in it. A file whose hash was not
@@ -26,6 +26,7 @@ _PLAIN = {
     "torch": "torch's version",
     "device": "the device",
     "attention": "what computes attention",
+    "formats": "what was asked for as number formats",
 }
 
 

@@ -12,6 +12,7 @@ HERE: dict[str, Any] = {
     "torch": "2.9",
     "device": "cpu x86_64",
     "attention": "pytorch attention",
+    "formats": {},
     "packs": {"fine": "1.0"},
     "files": [{"kind": "checkpoints", "name": "a.safetensors", "sha256": "ab" * 32}],
 }
@@ -30,6 +31,7 @@ def test_what_is_the_same_differs_in_nothing() -> None:
         ({"torch": "2.8"}, "torch's version was '2.8', here it is '2.9'"),
         ({"device": "cuda NVIDIA H200"}, "the device was 'cuda NVIDIA H200'"),
         ({"attention": "sage attention"}, "attention was 'sage attention'"),
+        ({"formats": {"all": "float16"}}, "number formats was {'all': 'float16'}, here it is {}"),
         ({"packs": {"fine": "0.9"}}, "of version '0.9', here it is '1.0'"),
         ({"packs": {"fine": "1.0", "gone": "2"}}, "'gone' made nodes of it"),
         ({"packs": {}}, "fine makes nodes of it here"),
