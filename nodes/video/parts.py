@@ -88,8 +88,10 @@ def slice_video(
     whole = refuse_unless_video(video)
     part = whole.as_trimmed(start_time, duration, strict_duration=strict_duration)
     if part is None:
-        words = "the video is {total:.3f} s long, so there is no part of {duration:.3f} s from {start:.3f} s on; "
-        words += "change start_time or duration"
+        words = (
+            "the video is {total:.3f} s long, so there is no part of {duration:.3f} s from {start:.3f} s on; "
+            "change start_time or duration"
+        )
         facts = {"total": whole.get_duration(), "duration": float(duration), "start": float(start_time)}
         raise GraphError(say(words, **facts), input_name="start_time")
     return part
