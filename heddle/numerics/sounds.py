@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-from scipy.signal import resample_poly
 from torch import Tensor
 
 from heddle.graph.errors import GraphError, ShapeError
@@ -65,6 +64,8 @@ def resample(waveform: Tensor, old: int, new: int) -> Tensor:
     """
     if old == new or not waveform.shape[-1]:
         return waveform
+    from scipy.signal import resample_poly  # heavy, and what it imports changes Python's filters of warnings
+
     common = math.gcd(old, new)
     changed = resample_poly(waveform.detach().cpu().numpy(), new // common, old // common, axis=-1)
     return torch.from_numpy(changed).to(waveform)
