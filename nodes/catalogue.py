@@ -51,6 +51,8 @@ from nodes.image import (
 from nodes.image import boxes as image_boxes
 from nodes.image import datasets as image_datasets
 from nodes.image import tiles as image_tiles
+from nodes.inpainting import cropping as inpaint_crops
+from nodes.inpainting import filling, softening
 from nodes.latent import arithmetic, autoencoder, empty, empty_by_family, masking, operations, seeds, tiles, transform
 from nodes.latent import batch as latent_batches
 from nodes.latent import compositing as latent_compositing
@@ -113,6 +115,7 @@ MODULES = (
     *(sizes, comparing, painter, image_boxes),
     *(compositing, masks, mask_shapes, mask_files, colour, adjustments, filters, colour_transfer),
     *(video_files, video_parts, sound_files, sounds),
+    *(inpaint_crops, filling, softening),
     *(text_changes, text_patterns, json_texts, text_lists, text_files, overlay),
     *(primitives, numbers, logic, lists, showing, tones, drawn_boxes),
     *(datasets, lora_training, charts),

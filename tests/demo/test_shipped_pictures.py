@@ -16,7 +16,9 @@ from heddle.training.world import COLOURS, THINGS
 from main import main
 
 
-@pytest.mark.parametrize("name", ["text_to_image", "image_to_image", "latent_upscale"])
+@pytest.mark.parametrize(
+    "name", ["text_to_image", "image_to_image", "latent_upscale", "inpaint", "inpaint_fill_modes", "inpaint_soft"]
+)
 def test_a_shipped_workflow_paints_the_thing_and_the_colour_that_it_names(name: str, tmp_path: Path) -> None:
     file = HOUSE / "workflows" / f"{name}.json"
     texts = [node["widgets_values"][0] for node in read_document(file)["nodes"] if node["type"] == "CLIPTextEncode"]
