@@ -139,10 +139,12 @@ class ImageSaveHelper:
         # They bring torch; most packs that import this show texts.
         from nodes.bare_context import BareContext
         from nodes.image.files import write_images
+        from nodes.metadata import texts_for
 
-        texts = _texts_of(cls)
+        hidden = getattr(cls, "hidden", None)
         root = getattr(folder_type, "value", folder_type)
         context = current_context.get() or BareContext()
+        texts = texts_for(getattr(hidden, "prompt", None), getattr(hidden, "extra_pnginfo", None), context)
         shown = write_images(images, root, filename_prefix, texts, compress_level, context)
         return [SavedResult(**each) for each in shown.ui["images"]]
 
@@ -175,10 +177,13 @@ class AudioSaveHelper:
         # They bring torch; most packs that import this show texts.
         from nodes.audio.writing import write_sounds
         from nodes.bare_context import BareContext
+        from nodes.metadata import texts_for
 
+        hidden = getattr(cls, "hidden", None)
         root = getattr(folder_type, "value", folder_type)
         context = current_context.get() or BareContext()
-        written = write_sounds(audio, root, filename_prefix, format, quality, _texts_of(cls), context)
+        texts = texts_for(getattr(hidden, "prompt", None), getattr(hidden, "extra_pnginfo", None), context)
+        written = write_sounds(audio, root, filename_prefix, format, quality, texts, context)
         return [SavedResult(**each) for each in written]
 
     @staticmethod
@@ -188,11 +193,3 @@ class AudioSaveHelper:
         """Write sounds into the output folder, and show them."""
         saved = AudioSaveHelper.save_audio(audio, filename_prefix, FolderType.output, cls, format, quality)
         return SavedAudios(saved)
-
-
-def _texts_of(cls: Any) -> dict[str, str]:
-    """What remakes a file, of what a node class asked for as `hidden`."""
-    from heddle.media.pictures import remaking_texts  # brings numpy and Pillow
-
-    hidden = getattr(cls, "hidden", None)
-    return remaking_texts(getattr(hidden, "prompt", None), getattr(hidden, "extra_pnginfo", None))

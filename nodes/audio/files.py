@@ -13,11 +13,11 @@ from heddle.graph.declare_dynamic import Brings
 from heddle.graph.errors import GraphError
 from heddle.graph.results import Shown
 from heddle.graph.said import say
-from heddle.media.pictures import remaking_texts
 from heddle.media.sounds import KINDS, read_sound
 from heddle.numerics.sounds import sound
 from heddle.wires import Audio
 from nodes.audio.writing import write_sounds
+from nodes.metadata import texts_for
 
 _ToWrite = Annotated[Audio, Wire("AUDIO", tip="The sounds to write, one file each.")]
 _Prompt = Annotated[Any, Hidden("PROMPT")]
@@ -182,5 +182,5 @@ def preview_audio(
 def _saved(
     audio: Any, prefix: str, kind: str, quality: str, prompt: Any, extra: Any, ctx: Context, root: str = "output"
 ) -> Any:
-    written = write_sounds(audio, root, prefix, kind, quality, remaking_texts(prompt, extra), ctx)
+    written = write_sounds(audio, root, prefix, kind, quality, texts_for(prompt, extra, ctx), ctx)
     return Shown((audio,), {"audio": written})

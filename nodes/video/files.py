@@ -12,12 +12,12 @@ from heddle.graph.errors import GraphError
 from heddle.graph.results import Shown
 from heddle.graph.said import say
 from heddle.media.output_names import plan_name
-from heddle.media.pictures import remaking_texts
 from heddle.media.video_writing import CONTAINERS, Writing
 from heddle.media.videos import COLOR_SPACES
 from heddle.numerics.videos import VideoComponents, VideoFromComponents, VideoFromFile, VideoInput, pieces_of
 from heddle.wires import Image, Video
 from nodes.image.writing import refuse_unless_writable, shown_file
+from nodes.metadata import texts_for
 from nodes.video.parts import rate_of, refuse_unless_video
 
 _ONE = {"multiselect": False}
@@ -109,7 +109,7 @@ def save_video(
     A video from a file is copied as it is where the kind of file allows. Sides that are odd get one more line, since
     most players know no such videos. The files are numbered; nothing is ever overwritten.
     """
-    how, is_anew = _writing(refuse_unless_video(video), format, codec, remaking_texts(prompt, extra_pnginfo))
+    how, is_anew = _writing(refuse_unless_video(video), format, codec, texts_for(prompt, extra_pnginfo, ctx))
     return _shown((video,), video, how, is_anew, filename_prefix, ctx)
 
 
@@ -129,7 +129,7 @@ def save_webm(
     refuse_unless_writable(images)
     video = VideoFromComponents(VideoComponents(images, rate_of(fps)))
     depth = 10 if codec == "av1" else 8  # AV1 packs 10 bits as small, and shows fewer bands
-    how = Writing("webm", codec, crf, depth, texts=remaking_texts(prompt, extra_pnginfo))
+    how = Writing("webm", codec, crf, depth, texts=texts_for(prompt, extra_pnginfo, ctx))
     return _shown((images,), video, how, True, filename_prefix, ctx)
 
 
