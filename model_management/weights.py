@@ -105,8 +105,7 @@ class Weights:
     @property
     def resident_bytes(self) -> int:
         """Bytes of all weights on the device now."""
-        with self.lock:
-            return sum(resident.device_bytes for resident in self._residents.values())
+        return sum(self.each_resident(lambda resident: resident.device_bytes))
 
     @property
     def residents(self) -> list[tuple[str, str, int]]:
