@@ -1,8 +1,8 @@
 """The plan of the house: reads the options, builds each room, hands it what it needs.
 
 One set of rooms serves the front desk (no torch, no nodes), another the worker; `run`, `check` and `nodes` build a
-worker in this process, `convert` the nodes alone. Rooms are imported where they are built: a front desk must answer
-before torch is there.
+worker in this process, `convert` and `docs` the nodes alone. Rooms are imported where they are built: a front desk
+must answer before torch is there.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 from heddle.graph.errors import HeddleError, SettingsError
 from heddle.settings.brought_along import LEFT_OUT
 from heddle.settings.command_line import parse
-from heddle.settings.options import HOUSE, Settings
+from heddle.settings.options import HOUSE, LANGUAGES, Settings
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         logging.basicConfig(level=settings.log_level, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
         for option in settings.left_out:
             log.warning("%s is left out: %s", option, LEFT_OUT[option])
-        commands = {"run": run, "check": check, "convert": convert, "nodes": nodes}
+        commands = {"run": run, "check": check, "convert": convert, "nodes": nodes, "docs": docs}
         commands |= {"train-demo": train_demo, "serve": serve}
         return commands[settings.command](settings)
     except SettingsError as error:
@@ -213,6 +213,23 @@ def nodes(settings: Settings) -> int:
     for spec in sorted(worker.registry.values(), key=lambda each: (each.category, each.id)):
         first_line = spec.description.partition("\n")[0]
         print(f"{spec.category:<24} {spec.id:<24} {first_line}")
+    return 0
+
+
+def docs(settings: Settings) -> int:
+    """Write the help of all nodes as pages, and print the path of their index."""
+    from heddle.graph.node_pages import INDEX, NodePages  # with the nodes, which bring torch
+    from heddle.media.whole_files import write_whole
+    from heddle.settings.folders import Folders
+
+    def words(kind: str) -> dict[str, Any]:
+        file = HOUSE / "web" / "locales" / f"{kind}{LANGUAGES[settings.language]}.json"
+        return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}  # nodes speak English themselves
+
+    pages = NodePages(words(""), words("nodes."), words("categories."))
+    for name, text in pages.write(_gather_nodes(settings, Folders.from_settings(settings)).values()).items():
+        write_whole(settings.pages / name, text.encode())
+    print(settings.pages / INDEX)
     return 0
 
 
