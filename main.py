@@ -95,17 +95,16 @@ def build_worker(settings: Settings, about_to_load: Callable[[str], None] = lamb
     from heddle.numerics.sizes import bytes_of
     from heddle.numerics.stored_values import read_value, to_bytes
     from heddle.settings.folders import Folders
-    from model_management.accelerators.torch_device import accelerator_for
     from model_management.allocator import keep_freed_memory
     from model_management.current import use as keep_ledger
     from model_management.devices import choose_device, free_memory, surroundings
     from model_management.guards import node_guard
-    from model_management.weights import Weights
+    from model_management.ledger import ledger_for
 
     keep_freed_memory()
     folders = Folders.from_settings(settings)
-    device = choose_device(cpu_only=settings.cpu)
-    weights = Weights(device, accelerator=accelerator_for(device))
+    device = choose_device(cpu_only=settings.cpu or settings.memory.pretended_bytes is not None)
+    weights = ledger_for(device, settings.memory, folders.user / "memory.json")
     keep_ledger(weights)
     registry = _gather_nodes(settings, folders, about_to_load)
     fingerprints = Fingerprints(folders)
@@ -131,7 +130,9 @@ def build_worker(settings: Settings, about_to_load: Callable[[str], None] = lamb
         preview_method="none" if settings.command == "run" else settings.preview_method,
         previews_were_asked_for=settings.previews_were_asked_for,
         preview_px=settings.preview_px,
-        code_version=CodeVersions([HOUSE / room for room in CODE_ROOMS], surroundings(device)).of,
+        code_version=CodeVersions(
+            [HOUSE / room for room in CODE_ROOMS], f"{surroundings(device)} {weights.formats}"
+        ).of,
     )
     worker = Worker(registry, house, fingerprints)
     worker.packs = _pack_side(worker)
@@ -342,6 +343,7 @@ def _serve(settings: Settings, connection: Wire, printed: Printed, device: str) 
     from execution.protocol import pack
     from execution.worker import serve_connection
     from model_management.devices import describe_devices
+    from model_management.memory_report import memory_report
 
     def tell(**message: Any) -> None:
         connection.send_bytes(pack(message))
@@ -358,7 +360,9 @@ def _serve(settings: Settings, connection: Wire, printed: Printed, device: str) 
     serve_connection(
         worker,
         connection,
-        lambda: describe_devices(worker.house.weights.device),
+        lambda: describe_devices(worker.house.weights.device, worker.house.weights.accelerator),
+        memory=lambda: memory_report(worker.house.weights),
+        unload_after_s=settings.memory.unload_after_s,
         ready=lambda: None,
         printed=printed,
     )

@@ -9,6 +9,8 @@ from enum import Enum
 from typing import Any
 
 from heddle.settings.current import current_settings
+from heddle.settings.memory import MODES, NORMAL, MemorySettings
+from heddle.settings.memory_options import FORMATS
 
 
 class LatentPreviewMethod(Enum):
@@ -63,7 +65,31 @@ def _read(name: str) -> Any:
             return None if settings.front_end is None else str(settings.front_end)
         case "fast":
             return set()
+    return _read_memory(name, settings.memory)
+
+
+def _read_memory(name: str, memory: MemorySettings) -> Any:
+    if name in _MODES:
+        return memory.mode == _MODES[name]
+    if name in _FORMATS:
+        part, number_format = _FORMATS[name]
+        return getattr(memory, f"{part}_format") == number_format
+    match name:
+        case "reserve_vram":
+            return memory.reserve_bytes / 2**30 or None
+        case "disable_mmap":
+            return not memory.maps_files
+        case "disable_smart_memory":
+            return not memory.keeps_unused
+        case "cpu_vae":
+            return memory.vae_on_cpu
+        case "force_fp16" | "force_fp32":
+            return memory.force == f"float{name[-2:]}"
     return None
+
+
+_MODES = {mode.replace("-", "_"): mode for mode in MODES if mode != NORMAL}
+_FORMATS = {option.lstrip("-").replace("-", "_"): asked for option, asked in FORMATS.items()}
 
 
 class _Arguments:

@@ -17,6 +17,7 @@ import torch
 
 from heddle.graph.errors import Cancelled, OutOfMemory
 from heddle.graph.running import current_context, worker_side
+from heddle.settings.current import current_settings
 from model_management.current import current_weights
 from nodes.closed_doors import behind
 
@@ -36,6 +37,14 @@ class VRAMState(Enum):
     SHARED = 5
 
 
+_STATES = {
+    "gpu-only": VRAMState.HIGH_VRAM,
+    "highvram": VRAMState.HIGH_VRAM,
+    "lowvram": VRAMState.LOW_VRAM,
+    "novram": VRAMState.NO_VRAM,
+}
+
+
 class CPUState(Enum):
     """The kinds of device."""
 
@@ -49,7 +58,8 @@ def __getattr__(name: str) -> Any:
     kind = get_torch_device().type if name in ("vram_state", "cpu_state", "total_vram", "xpu_available") else ""
     match name:
         case "vram_state":
-            return VRAMState.DISABLED if kind == "cpu" else VRAMState.NORMAL_VRAM
+            mode = current_settings().memory.mode
+            return VRAMState.DISABLED if kind == "cpu" else _STATES.get(mode, VRAMState.NORMAL_VRAM)
         case "cpu_state":
             return {"cpu": CPUState.CPU, "mps": CPUState.MPS}.get(kind, CPUState.GPU)
         case "total_vram":
@@ -60,7 +70,11 @@ def __getattr__(name: str) -> Any:
             return kind == "xpu"
         case "XFORMERS_IS_AVAILABLE" | "XFORMERS_ENABLED_VAE" | "lowvram_available" | "directml_enabled":
             return False
-        case "DISABLE_SMART_MEMORY" | "FORCE_FP32" | "FORCE_FP16" | "ALLOW_SHARED":
+        case "DISABLE_SMART_MEMORY":
+            return not current_settings().memory.keeps_unused
+        case "FORCE_FP32" | "FORCE_FP16":
+            return current_settings().memory.force == f"float{name[-2:]}"
+        case "ALLOW_SHARED":
             return False
         case "ENABLE_PYTORCH_ATTENTION":
             return True
@@ -307,7 +321,7 @@ def minimum_inference_memory() -> int:
 
 
 def extra_reserved_memory() -> int:
-    return 400 << 20
+    return current_settings().memory.reserve_bytes or 400 << 20
 
 
 def soft_empty_cache(force: bool = False) -> None:

@@ -161,6 +161,8 @@ def serve_connection(
     connection: Connection,
     describe: Callable[[], dict[str, Any]],
     *,
+    memory: Callable[[], dict[str, Any]] = dict,
+    unload_after_s: float = 0.0,
     ready: Callable[[], None],
     printed: Printed | None = None,
 ) -> None:
@@ -170,12 +172,14 @@ def serve_connection(
 
     Args:
         describe: the devices, as clients of /system_stats read them.
+        memory: what is where in the devices' memory, as GET /api/v1/memory shows it.
+        unload_after_s: time without a job after which weights are let go; 0 = never.
         ready: what is left to do before the first job, after the catalogue was sent.
         printed: what this process prints, for the front desk's log.
     """
     outbox = Outbox(connection, lambda: os._exit(1))
     inbox: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
-    asides = _Asides(worker, outbox)
+    asides = _Asides(worker, outbox, lambda: {"devices": describe().get("devices", []), "memory": memory()})
 
     def read() -> None:
         while True:
@@ -192,7 +196,7 @@ def serve_connection(
                 case "run":
                     worker.expect(str(message["job_id"]))
                     inbox.put(message)
-                case "validate" | "refresh" | "prompt":
+                case "validate" | "refresh" | "prompt" | "memory":
                     asides.begin(message)
                 case _:
                     inbox.put(message)
@@ -206,7 +210,7 @@ def serve_connection(
             asides.tell_all()
             ready()
             outbox.put({"type": "ready"})
-            while (message := inbox.get()) is not None:
+            while (message := _next(inbox, unload_after_s, worker)) is not None:
                 if message.get("type") == "run":
                     _run(worker, message, outbox)
                 elif message.get("type") == "free":
@@ -217,11 +221,25 @@ def serve_connection(
             worker.packs.close()
 
 
+def _next(
+    inbox: queue.SimpleQueue[dict[str, Any] | None], unload_after_s: float, worker: Worker
+) -> dict[str, Any] | None:
+    """The next message to work at. Where none comes for so long, weights are let go meanwhile; 0 = never."""
+    if unload_after_s:
+        try:
+            return inbox.get(timeout=unload_after_s)
+        except queue.Empty:
+            worker.free(models=True, results=False)
+            return {"type": "idle"}
+    return inbox.get()
+
+
 class _Asides:
     """What the front desk asks beside the jobs: answered on threads of their own, since a client waits."""
 
-    def __init__(self, worker: Worker, outbox: Outbox) -> None:
+    def __init__(self, worker: Worker, outbox: Outbox, memory: Callable[[], dict[str, Any]]) -> None:
         self._worker = worker
+        self._memory = memory
         self._outbox = outbox
         self._changes = CatalogueChanges(worker.registry)
         self._told: dict[str, Any] = {}
@@ -229,7 +247,12 @@ class _Asides:
         self._refreshing = threading.Lock()
 
     def begin(self, message: Mapping[str, Any]) -> None:
-        answers = {"validate": self._validate, "refresh": self._refresh, "prompt": self._show_prompt}
+        answers = {
+            "validate": self._validate,
+            "refresh": self._refresh,
+            "prompt": self._show_prompt,
+            "memory": self._show_memory,
+        }
         threading.Thread(target=answers[message["type"]], args=(message,), daemon=True).start()
 
     def tell_all(self) -> None:
@@ -281,6 +304,14 @@ class _Asides:
             log.warning("nodes could not be asked about their inputs: %s", error)
             problems = {}
         self._outbox.put({"type": "validated", "id": message.get("id"), "problems": problems})
+
+    def _show_memory(self, message: Mapping[str, Any]) -> None:
+        try:
+            told = self._memory()
+        except Exception:  # a driver's
+            log.warning("it cannot be told what is in memory", exc_info=True)
+            told = {}
+        self._outbox.put({"type": "memory", "id": message.get("id"), "told": told})
 
     def _show_prompt(self, message: Mapping[str, Any]) -> None:
         answer: dict[str, Any] = {"type": "prompted", "id": message.get("id")}

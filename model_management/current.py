@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from heddle.settings.current import current_settings
-from model_management.accelerators.torch_device import accelerator_for
 from model_management.devices import choose_device
+from model_management.ledger import ledger_for
 from model_management.weights import Weights
 
 _weights: Weights | None = None
@@ -20,6 +20,6 @@ def current_weights() -> Weights:
     """The ledger; one on the best device, if nobody handed one in."""
     global _weights
     if _weights is None:
-        device = choose_device(cpu_only=current_settings().cpu)
-        _weights = Weights(device, accelerator=accelerator_for(device))
+        settings = current_settings()
+        _weights = ledger_for(choose_device(cpu_only=settings.cpu), settings.memory)
     return _weights

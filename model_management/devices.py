@@ -10,6 +10,8 @@ import psutil
 import torch
 
 from heddle.graph.errors import SettingsError
+from model_management.accelerators.accelerator import Accelerator
+from model_management.accelerators.pretended import PretendedAccelerator
 
 
 def choose_device(*, cpu_only: bool) -> torch.device:
@@ -34,13 +36,13 @@ def choose_device(*, cpu_only: bool) -> torch.device:
     return torch.device("cpu")
 
 
-def describe_devices(device: torch.device) -> dict[str, Any]:
+def describe_devices(device: torch.device, accelerator: Accelerator | None = None) -> dict[str, Any]:
     """The device and the versions around it, as GET /system_stats shows them. Sizes in bytes."""
     return {
         "python": sys.version,
         "torch": torch.__version__,
         "os": platform.system().lower(),
-        "devices": [_describe(device)],
+        "devices": [_describe(device, accelerator)],
     }
 
 
@@ -55,9 +57,12 @@ def free_memory() -> int:
     return psutil.virtual_memory().available
 
 
-def _describe(device: torch.device) -> dict[str, Any]:
+def _describe(device: torch.device, accelerator: Accelerator | None) -> dict[str, Any]:
     name, reserved, reserved_free = str(device), 0, 0
-    if device.type == "cuda":
+    if isinstance(accelerator, PretendedAccelerator):
+        name, total = accelerator.memory()["name"], accelerator.size_bytes
+        free = total - accelerator.used_bytes()
+    elif device.type == "cuda":
         free, total = torch.cuda.mem_get_info(device)
         name = f"{device} {torch.cuda.get_device_name(device)}"
         reserved = torch.cuda.memory_reserved(device)

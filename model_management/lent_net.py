@@ -16,6 +16,9 @@ from model_management.stored_weight import StoredWeight
 
 T = TypeVar("T")
 
+#: More than there are places in a text or a picture, all of which are read at once.
+MANY_ROWS = 1024
+
 
 def build_lent(
     stored: StoredNet,
@@ -46,6 +49,15 @@ def build_lent(
         for path, buffer in net.named_buffers():
             put_tensor(net, path, buffer.to(device))
     return net.eval()
+
+
+def looked_up(stored: StoredNet) -> list[str]:
+    """The weights of a net of which few rows are read at a time: vectors of words."""
+    return [
+        path
+        for path, layer, _name in lendable(stored.build())
+        if isinstance(layer, nn.Embedding) and layer.num_embeddings >= MANY_ROWS
+    ]
 
 
 def stand_in(shape: tuple[int, ...], device: torch.device, dtype: torch.dtype) -> Tensor:
@@ -88,8 +100,8 @@ def have_in_place(net: nn.Module) -> bool:
 
 
 class Run(Protocol):
-    def __call__(self, call: Callable[[], T], /) -> T:
-        """What a call that runs a net gives."""
+    def __call__(self, call: Callable[[], T], size: int | None = None, /) -> T:
+        """What a call that runs a net gives. size: how many numbers it is run with, as far as that is known."""
         ...
 
 
@@ -119,4 +131,5 @@ _RUN = "run"
 
 
 def _run(run: Run, method: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-    return run(lambda: method(*args, **kwargs))
+    first = next((each for each in args if isinstance(each, Tensor)), None)
+    return run(lambda: method(*args, **kwargs), None if first is None else first.numel())

@@ -63,6 +63,19 @@ class StoredWeight:
             return (raw.float() * scale).to(dtype)
         return raw.to(dtype, memory_format=torch.contiguous_format)
 
+    def rows(self, ids: Tensor, dtype: torch.dtype) -> Tensor:
+        """Rows of a matrix in this dtype, with the very numbers that they have in it. ids: [...] -> [..., columns]."""
+        if self.kind is not None:
+            blocks = self.raw.view(self.shape[0], -1)[ids]
+            return widen_blocks(self.kind, blocks.flatten()).view(*ids.shape, self.shape[1]).to(dtype)
+        scale = self.scale
+        if scale is not None and scale.numel() > 1:
+            scale = scale.reshape(-1)[ids.flatten()]
+        # There are no operations on numbers of 8 bits but to turn them into others.
+        raw = self.raw.view(torch.uint8)[ids].view(self.raw.dtype) if self.raw.element_size() == 1 else self.raw[ids]
+        picked = StoredWeight(raw.reshape(-1, self.shape[1]), (ids.numel(), self.shape[1]), scale)
+        return picked.widened(dtype).view(*ids.shape, self.shape[1])
+
 
 def widened_bytes(stored: StoredWeight, dtype: torch.dtype) -> int:
     """What a weight takes while it is used, beside the form in which it is stored."""

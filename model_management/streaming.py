@@ -13,13 +13,16 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeVar
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from heddle.graph.errors import OutOfMemory
 from heddle.graph.said import say
 from heddle.networks.ops import lendable
 from model_management.accelerators.accelerator import Accelerator, Arrival
+from model_management.estimates import NetEstimates
 from model_management.lent_net import stand_in
+from model_management.main_memory import MainMemory, MemoryShare
 from model_management.residency_plan import Use, choose_staying, is_same, room_to_stay
 from model_management.running_out import bytes_asked
 from model_management.stored_net import OnPart, ignore_parts
@@ -106,6 +109,9 @@ class Loan:
     def lend(self) -> Tensor:
         return self.streamed.lend(self.placed)
 
+    def rows(self, ids: Tensor) -> Tensor:
+        return F.embedding(ids, self.lend())
+
 
 class Streamed:
     """See the top of the file.
@@ -114,8 +120,10 @@ class Streamed:
         weights: of the net's layers, by name, in the order in which they are probably used.
         dtype: that they are computed in.
         base: the net without patches, of which this one shares all weights whose sources are the same.
-        reserve_bytes: left free beside weights in the first run; None = a share of the device.
+        estimates: what earlier runs took beside weights: so much is left free in the first run, where that is not known
+            a share of the device; None = nothing is left.
         most_bytes: that its weights may take there, None = what there is.
+        share: of main memory, for copies there which the device reads quicker; None = there is no limit.
     """
 
     def __init__(
@@ -126,9 +134,11 @@ class Streamed:
         neighbours: Neighbours,
         *,
         base: Streamed | None = None,
-        reserve_bytes: int | None = None,
+        estimates: NetEstimates | None = None,
         most_bytes: int | None = None,
+        share: MemoryShare | None = None,
     ) -> None:
+        share = share or MainMemory().share()
         self.accelerator = accelerator
         self.most_bytes = most_bytes
         self._dtype = dtype
@@ -136,6 +146,8 @@ class Streamed:
         self.books = Books() if base is None else base.books
         shared = {} if base is None else {placed.source: placed for placed in base._placed}
         self._placed = [shared.get(source) or PlacedWeight(source) for source in weights.values()]
+        # What is prepared of a shared weight stays as long as the net does whose it is.
+        self._shares = dict.fromkeys(self._placed, share) | ({} if base is None else base._shares)
         self._numbers = {placed: number for number, placed in enumerate(self._placed)}
         self.loans = {name: Loan(self, placed) for name, placed in zip(weights, self._placed, strict=True)}
         self._settled: nn.Module | None = None
@@ -143,8 +155,9 @@ class Streamed:
             stored = placed.source.stored()
             placed.is_ready = stored.is_ready(dtype)
             placed.widened_bytes = widened_bytes(stored, dtype)
-        share = int(FIRST_RESERVE * accelerator.total_bytes())
-        self.reserve_bytes = share if reserve_bytes is None else reserve_bytes
+        self._estimates = estimates
+        self._size: int | None = None
+        self.reserve_bytes = 0 if estimates is None else int(FIRST_RESERVE * accelerator.total_bytes())
         self._lock = neighbours.lock
         self._is_stale = False
         self._is_running = False
@@ -158,6 +171,7 @@ class Streamed:
         self._in_use: Tensor | None = None
         self._blocked_at = -1
         self.runs_again = 0
+        self.beside_bytes = 0  # the most that was seen beside weights in the run that was looked at last
 
     @property
     def whole_bytes(self) -> int:
@@ -168,9 +182,23 @@ class Streamed:
         """The least that one use of a weight needs."""
         return max((placed.nbytes + placed.widened_bytes for placed in self._placed), default=0)
 
+    @property
+    def coming_bytes(self) -> int:
+        """What comes in in each run, as far as is known."""
+        if not self._known:
+            return self.whole_bytes - self.books.staying_bytes
+        return sum(use.stored_bytes for use in self._known if not self._placed[use.weight].is_chosen)
+
     def forget(self) -> None:
         """What earlier runs showed: the next one may be of another size."""
         self._known, self._runs_seen = [], 0
+        self._expect(None)
+
+    def _expect(self, size: int | None) -> None:
+        """Have as much room left for a first run as those of its size took. size: None = as the last one."""
+        expected = None if self._estimates is None else self._estimates.expected(size)
+        if expected is not None:
+            self.reserve_bytes = min(expected, self.accelerator.total_bytes())
 
     def bring_all(self, on_part: OnPart = ignore_parts) -> None:
         """Have all weights there to stay. Raises: torch.OutOfMemoryError, if there is no room."""
@@ -182,13 +210,18 @@ class Streamed:
                     self._take(placed)
                 on_part(self.books.staying_bytes, total)
 
-    def run(self, call: Callable[[], T]) -> T:
+    def run(self, call: Callable[[], T], size: int | None = None) -> T:
         """What a run of the net gives. Where the device has no room for it, it is run again with fewer weights there.
 
+        Args:
+            size: of what it is run with, by which runs are told apart that take more or less room.
         Raises: OutOfMemory, if there is no room with the fewest.
         """
         if self._is_running:
             return call()
+        self._size = size
+        if size is not None and not self._known:
+            self._expect(size)
         while True:
             self._begin()
             try:
@@ -267,6 +300,7 @@ class Streamed:
         if self._is_learning:
             self._marks = []
             self._beside_before = self._beside_bytes()
+            self._weights_then = self.books.device_bytes + self._neighbours.others_bytes(self)
             self.accelerator.peak_bytes()
         self._blocked_at = -1
 
@@ -275,6 +309,8 @@ class Streamed:
         if not self._is_learning:
             return
         with self._lock:
+            if not self._seen:  # the net holds its weights itself
+                self._note(max(0, self.accelerator.peak_bytes() - self._weights_then))
             self._measure()
             self._in_use = None
             self._runs_seen += 1
@@ -284,6 +320,8 @@ class Streamed:
             # What the run keeps for the next, such as keys and values of a text, is there all through that one.
             kept = max(0, self._beside_bytes() - self._beside_before)
             self._seen = [replace(use, beside_bytes=use.beside_bytes + kept) for use in self._seen]
+            if self._seen:
+                self._note(max(use.widened_bytes + use.beside_bytes for use in self._seen))
             if is_same(self._seen, self._known):
                 more = [
                     replace(seen, beside_bytes=max(seen.beside_bytes, known.beside_bytes))
@@ -301,6 +339,11 @@ class Streamed:
                 placed.is_chosen = self._numbers[placed] in staying
                 if not placed.is_chosen:
                     self._drop(placed)
+
+    def _note(self, beside_bytes: int) -> None:
+        self.beside_bytes = beside_bytes
+        if self._estimates is not None and self._size is not None:
+            self._estimates.note(self._size, beside_bytes)
 
     def _beside_bytes(self) -> int:
         """What is on the device beside weights."""
@@ -338,8 +381,11 @@ class Streamed:
         return tensors
 
     def _bring(self, placed: PlacedWeight) -> Arrival:
-        if placed.prepared is None and not placed.is_chosen and self._known:
+        share = self._shares[placed]
+        if placed.prepared is None and not placed.is_chosen and self._known and share(placed.nbytes):
             placed.prepared = self.accelerator.prepared(placed.source.stored().tensors)
+            if placed.prepared is None:
+                share.give_back(placed.nbytes)
         return self.accelerator.bring(placed.prepared or placed.source.stored().tensors)
 
     def _is_first_choice(self, placed: PlacedWeight) -> bool:

@@ -160,7 +160,7 @@ def _run(
         while len(made) < len(planes):
             picture, mask = (None if each is None else each[len(made) : len(made) + 1] for each in (planes, masks))
             assert picture is not None
-            trouble: BaseException | None = None
+            trouble: OutOfMemory | None = None
             try:
                 progress = _Progress(on_part, len(made), len(planes))
                 made.append(_run_tiled(net, config, picture, mask, tile_px, progress))

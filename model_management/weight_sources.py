@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol, TypeAlias
 
 import torch
@@ -36,6 +37,26 @@ class FileWeight:
 
     def stored(self) -> StoredWeight:
         return self._stored
+
+
+class NarrowedWeight(FileWeight):
+    """A weight of a file in 8 bits, kept so in main memory where there is room, else narrowed at each use."""
+
+    def __init__(self, stored: StoredWeight, dtype: torch.dtype, may_keep: MayKeep) -> None:
+        super().__init__(stored)
+        self.nbytes = math.prod(stored.shape) * dtype.itemsize
+        self._dtype = dtype
+        self._kept = self._narrowed() if may_keep(self.nbytes) else None
+
+    def stored(self) -> StoredWeight:
+        return self._kept or self._narrowed()
+
+    def _narrowed(self) -> StoredWeight:
+        # What is larger than the format's numbers would become none.
+        most = torch.finfo(self._dtype).max
+        with torch.inference_mode(False), torch.no_grad():
+            numbers = self._stored.raw.float().clamp(-most, most).to(self._dtype)
+            return StoredWeight.plain(numbers.contiguous())
 
 
 class ChangedWeight:
@@ -72,6 +93,39 @@ def file_weights(stored: StoredNet) -> dict[str, FileWeight]:
     names = sorted(stored.shapes, key=lambda name: stored.entry(name).begin)
     with stored.open_stored() as read:
         return {name: FileWeight(read(name)) for name in names}
+
+
+def narrowed(
+    weights: Mapping[str, FileWeight], dtype: torch.dtype, may_keep: MayKeep, on_part: OnPart = ignore_parts
+) -> dict[str, FileWeight]:
+    """Weights in 8 bits; those that are stored in as few stay as they are."""
+    made: dict[str, FileWeight] = {}
+    done, total = 0, sum(weight.nbytes for weight in weights.values())
+    for name, weight in weights.items():
+        stored = weight.stored()
+        is_narrow = stored.kind is not None or stored.scale is not None or stored.raw.element_size() == 1
+        made[name] = weight if is_narrow else NarrowedWeight(stored, dtype, may_keep)
+        done += weight.nbytes
+        on_part(done, total)
+    return made
+
+
+def in_memory(
+    weights: Mapping[str, FileWeight], may_keep: MayKeep, on_part: OnPart = ignore_parts
+) -> dict[str, FileWeight]:
+    """Copies of weights, which need their file no more; the very ones where there is no room."""
+    made: dict[str, FileWeight] = {}
+    done, total = 0, sum(weight.nbytes for weight in weights.values())
+    with torch.inference_mode(False):
+        for name, weight in weights.items():
+            stored = weight.stored()
+            scale = None if stored.scale is None else stored.scale.clone()
+            if may_keep(stored.nbytes):
+                weight = FileWeight(replace(stored, raw=stored.raw.clone(), scale=scale))
+            made[name] = weight
+            done += weight.nbytes
+            on_part(done, total)
+    return made
 
 
 def changed_sources(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import gc
+import logging
+import math
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from enum import Enum
 from pathlib import Path
-from typing import Any, NoReturn, Protocol, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -18,64 +19,35 @@ from heddle.graph.said import say
 from heddle.networks.ops import LentTensor
 from model_management.accelerators.accelerator import Accelerator
 from model_management.allocator import give_back
-from model_management.host_lending import HostLoan
-from model_management.lent_net import build_lent, replace_weight, run_by, run_directly
+from model_management.estimates import Estimates
+from model_management.host_lending import HostLoan, LookUp
+from model_management.lent_net import build_lent, looked_up, replace_weight, run_by, run_directly
+from model_management.main_memory import MainMemory
+from model_management.number_formats import NumberFormats
 from model_management.read_ahead import read_ahead
+from model_management.resident import Handle, Keeps, Resident
 from model_management.running_out import bytes_asked
 from model_management.stored_net import OnPart, StoredNet, ignore_parts
 from model_management.stored_weight import widened_bytes
 from model_management.streaming import Streamed
 from model_management.weight_patches import WeightPatch, change_weights, changed_numel, share_weights
-from model_management.weight_sources import ChangedWeight, FileWeight, WeightSource, changed_sources, file_weights
+from model_management.weight_sources import (
+    ChangedWeight,
+    FileWeight,
+    MayKeep,
+    WeightSource,
+    changed_sources,
+    file_weights,
+    in_memory,
+    narrowed,
+)
 
 T = TypeVar("T")
 
+log = logging.getLogger("heddle.weights")
+
 #: Weights smaller than this are in place as long as their net is: they are many, and take little together.
 SMALL_BYTES = 64 << 10
-
-
-class Keeps(Enum):
-    """How much of a net stays on the device."""
-
-    AS_FITS = "as fits"
-    NOTHING = "nothing"
-
-
-class Handle(Protocol):
-    """Whatever names a stored net: a Model, a Clip, a Vae."""
-
-    @property
-    def stored(self) -> StoredNet: ...
-    @property
-    def weight_patches(self) -> tuple[WeightPatch, ...]: ...
-
-
-@dataclass(eq=False)
-class Resident:
-    """A net that is lent. `working_bytes` is what its holders asked for beside its weights.
-
-    size_bytes: of its own weights on the device, where they are all there; else `streamed` knows.
-    base: the net without changes, of which this one has all weights but those it counts; it stays as long as this does.
-    streamed: its weights, on a device that they are brought to.
-    in_place_bytes: of weights that are there whatever happens, beside those that stream.
-    """
-
-    stored: StoredNet
-    net: nn.Module
-    size_bytes: int
-    holders: int = 0
-    working_bytes: int = 0
-    base: Resident | None = None
-    sources: dict[str, FileWeight] = field(default_factory=dict)
-    streamed: Streamed | None = None
-    in_place_bytes: int = 0
-
-    @property
-    def device_bytes(self) -> int:
-        """What its weights take there now, less what its base has."""
-        if self.streamed is None:
-            return self.size_bytes
-        return self.in_place_bytes + (0 if self.base is not None else self.streamed.books.device_bytes)
 
 
 class Weights:
@@ -83,10 +55,15 @@ class Weights:
 
     Args:
         device: where the weights go.
-        limit_bytes: how much weights and their working memory may take together; None = no limit.
+        limit_bytes: how much weights and their working memory may take together in main memory; None = no limit.
         has_bfloat16: whether the device computes in bfloat16; None = ask it when the first net comes.
         accelerator: the device, where weights are to be brought to it and may have to take turns there.
         keeps: how much of a net stays there, if there is room.
+        keeps_unused: nets stay when nobody holds them any more.
+        maps_files: weights are used where their file is mapped, else they are read into memory.
+        formats: what nets are kept and computed in.
+        vae_on_cpu: VAEs run on the CPU.
+        estimates: what runs took beside weights.
     """
 
     def __init__(
@@ -97,11 +74,20 @@ class Weights:
         has_bfloat16: bool | None = None,
         accelerator: Accelerator | None = None,
         keeps: Keeps = Keeps.AS_FITS,
+        keeps_unused: bool = True,
+        maps_files: bool = True,
+        formats: NumberFormats | None = None,
+        vae_on_cpu: bool = False,
+        estimates: Estimates | None = None,
     ) -> None:
         self.device = device
         self.accelerator = accelerator
         self.keeps = keeps
-        self.limit_bytes = limit_bytes
+        self.keeps_unused, self.maps_files = keeps_unused, maps_files
+        self.formats = formats or NumberFormats()
+        self._vae_on_cpu = vae_on_cpu
+        self.estimates = estimates or Estimates()
+        self.limit_bytes = None if accelerator is not None else limit_bytes
         self._has_bfloat16 = has_bfloat16
         # By the stored net's key and those of its patches, least recently used first.
         self._residents: dict[tuple[object, ...], Resident] = {}
@@ -109,8 +95,17 @@ class Weights:
         self._working_out = threading.RLock()
         self.lock = threading.RLock()  # held for moments, so that a report never waits for a disk
         self._loading = threading.Lock()  # held while weights come in: one file is read at a time, and never twice
-        # Of nets that are to stay off the device. What they take there does not count against its limit.
-        self._on_cpu = None if device.type == "cpu" else Weights(torch.device("cpu"))
+        # Of nets that are to stay off the device. What they take counts against no limit but main memory's.
+        self.on_cpu: Weights | None = None
+        if device.type != "cpu" or accelerator is not None:
+            self.on_cpu = Weights(
+                torch.device("cpu"),
+                limit_bytes=limit_bytes,
+                keeps_unused=keeps_unused,
+                maps_files=maps_files,
+                formats=self.formats,
+            )
+        self.main_memory = MainMemory(limit_bytes, lambda: 0 if self.on_cpu is None else self.on_cpu.resident_bytes)
 
     @property
     def resident_bytes(self) -> int:
@@ -127,10 +122,15 @@ class Weights:
                 for resident in self._residents.values()
             ]
 
+    def each_resident(self, tell: Callable[[Resident], T]) -> list[T]:
+        """Something of each net that is lent, least recently used first."""
+        with self.lock:
+            return [tell(resident) for resident in self._residents.values()]
+
     @property
     def resident_files(self) -> set[Path]:
         """The files of which something is on the device, or on the CPU beside it."""
-        beside = set() if self._on_cpu is None else self._on_cpu.resident_files
+        beside = set() if self.on_cpu is None else self.on_cpu.resident_files
         with self.lock:
             return beside | {resident.stored.header.path for resident in self._residents.values()}
 
@@ -145,18 +145,32 @@ class Weights:
             on_part: told how far loading is; may raise, which leaves nothing behind.
         Raises: OutOfMemory, if weights that are held leave no room; WeightsError, if the file cannot be read.
         """
-        if handle.stored.on_cpu and self._on_cpu is not None:
-            with self._on_cpu.hold(handle, working_bytes, on_part) as net:
+        stored = handle.stored
+        if self.on_cpu is not None and (stored.on_cpu or (self._vae_on_cpu and stored.role == "vae")):
+            if (limit := self.main_memory.limit_bytes) is not None:
+                self.on_cpu.limit_bytes = limit - self.main_memory.used_bytes
+            with self.on_cpu.hold(handle, working_bytes, on_part) as net:
                 yield net
             return
         with self._loading:
             resident = self._take(handle.stored, handle.weight_patches, working_bytes, on_part)
+        self._tell(resident)
         try:
             yield resident.net
         finally:
             with self.lock:
+                self._tell(resident)
                 resident.holders -= 1
                 resident.working_bytes -= working_bytes
+            if not self.keeps_unused:
+                self._release(lambda: True)
+            self.estimates.save()
+
+    def _tell(self, resident: Resident) -> None:
+        """Say in the log how a net lies, if that is new."""
+        if (mode := resident.mode) != resident.told:
+            resident.told = mode
+            log.info("%s", resident.words())
 
     def worked_out(self, handle: Handle, what: str, work_out: Callable[[], T]) -> T:
         """Something small that follows from a net's weights alone, worked out once per file and kept from then on.
@@ -175,8 +189,9 @@ class Weights:
         """Let go of every net that nobody holds, and of memory kept for more. Returns: the bytes that became free."""
         with self._loading:
             freed = self._release(lambda: True)
+        gc.collect()  # nets and those who lend to them know each other
         give_back()
-        return freed if self._on_cpu is None else freed + self._on_cpu.release_all()
+        return freed if self.on_cpu is None else freed + self.on_cpu.release_all()
 
     def compute_dtype(self, stored: StoredNet) -> torch.dtype:
         """What a net's weights are kept and computed in.
@@ -184,10 +199,10 @@ class Weights:
         Float32 on a CPU, which has no fast halves. Elsewhere the large network in half precision, in the kind it was
         published in, or, where the file is narrower than that, in bfloat16, in which nothing overflows; text encoders
         in float32, since they are small and run once; VAEs in bfloat16, since in float16 activations of published ones
-        overflow. All that unless the handle asks for one.
+        overflow. All that unless the handle or whoever started the program asks for one.
         """
-        if stored.dtype is not None:
-            return stored.dtype
+        if (asked := stored.dtype or self.formats.computed_in(stored.role)) is not None:
+            return asked
         if self.device.type == "cpu" or stored.role == "text":
             return torch.float32
         if self._has_bfloat16 is None:
@@ -214,7 +229,8 @@ class Weights:
             return resident
         if patches:
             self._release_changed(stored)
-        if not stored.is_lendable or (self.accelerator is None and self.device.type != "cpu"):
+        is_mapped = self.maps_files or self.formats.kept_in(stored.role) is not None
+        if not stored.is_lendable or (self.accelerator is None and (self.device.type != "cpu" or not is_mapped)):
             resident = self._load_whole(stored, patches, working_bytes, on_part)
         elif self.accelerator is not None:
             resident = self._stream(stored, patches, on_part)
@@ -245,9 +261,14 @@ class Weights:
         if patches:
             return self._map_changed(stored, patches, dtype, working_bytes, on_part)
         sources = file_weights(stored)
-        granted = self._grant(stored.numel * dtype.itemsize, working_bytes, _largest(sources.values(), dtype))
+        narrow = self.formats.kept_in(stored.role)
+        wanted = stored.numel * (narrow or dtype).itemsize
+        granted = self._grant(wanted, working_bytes, _largest(sources.values(), dtype, narrow))
         read_ahead(stored, on_part)
-        may_keep = _Allowance(granted if self.limit_bytes is not None else None)
+        may_keep = MainMemory(granted if self.limit_bytes is not None else None).take
+        if narrow is not None:
+            sources = narrowed(sources, narrow, may_keep, on_part)
+            may_keep = never  # in the net's own format: they are narrow to take less
 
         def lend(name: str) -> LentTensor | None:
             is_in_place = sources[name].nbytes < SMALL_BYTES or sources[name].stored().is_ready(dtype)
@@ -271,7 +292,7 @@ class Weights:
         try:
             wanted = changed_numel(stored, patches) * dtype.itemsize
             granted = self._grant(wanted, working_bytes, 0)
-            may_keep = _Allowance(granted if self.limit_bytes is not None else None)
+            may_keep = MainMemory(granted if self.limit_bytes is not None else None).take
             changed = changed_sources(base.sources, stored, patches, dtype, may_keep, on_part)
             net = share_weights(base.net)
             for name, source in changed.items():
@@ -302,18 +323,29 @@ class Weights:
         assert self.accelerator is not None
         accelerator, dtype = self.accelerator, self.compute_dtype(stored)
         base = self._take(stored, (), 0, ignore_parts) if patches else None
+        share = self.main_memory.share()
         try:
-            own = file_weights(stored) if base is None else base.sources
+            own = self._own_weights(stored, share, on_part) if base is None else base.sources
             sources: dict[str, WeightSource] = dict(own)
             if patches:
-                sources = changed_sources(own, stored, patches, dtype, _Allowance(None), on_part)
+                sources = changed_sources(own, stored, patches, dtype, share, on_part)
             large = {
                 name: source
                 for name, source in sources.items()
                 if source.nbytes >= SMALL_BYTES and name in stored.lent_names
             }
+            look_ups = {
+                name: LookUp(large.pop(name), dtype, self._bring) for name in looked_up(stored) if name in large
+            }
             streamed = Streamed(
-                large, dtype, accelerator, self, base=base.streamed if base else None, most_bytes=self._most_bytes
+                large,
+                dtype,
+                accelerator,
+                self,
+                base=base.streamed if base else None,
+                estimates=None if self.keeps is Keeps.WHOLE else self.estimates.of(_kind(stored, dtype)),
+                most_bytes=self._most_bytes,
+                share=share,
             )
             if streamed.largest_bytes > accelerator.total_bytes():
                 self._refuse(streamed.largest_bytes, accelerator.total_bytes())
@@ -322,32 +354,46 @@ class Weights:
 
             def build() -> nn.Module:
                 return build_lent(
-                    stored, weights, lambda name: streamed.loans.get(name), self.device, dtype, self._bring
-                )
+                    stored, weights, lambda name: streamed.loans.get(name, look_ups.get(name)),
+                    self.device, dtype, self._bring,
+                )  # fmt: skip
 
             net = self._with_room(build, streamed)
             resident = Resident(
                 stored, net, 0, base=base, sources=own, streamed=streamed,
-                in_place_bytes=accelerator.used_bytes() - before,
+                in_place_bytes=accelerator.used_bytes() - before, share=share,
             )  # fmt: skip
             run_by(net, streamed.run)
             self._begin_streaming(resident, on_part)
         except BaseException:
+            share.close()
             if base is not None:
                 with self.lock:
                     base.holders -= 1
             raise
         return resident
 
+    def _own_weights(self, stored: StoredNet, may_keep: MayKeep, on_part: OnPart) -> dict[str, FileWeight]:
+        """A net's weights in main memory, in the form in which they are brought to the device."""
+        sources, narrow = file_weights(stored), self.formats.kept_in(stored.role)
+        if narrow is not None:
+            return narrowed(sources, narrow, may_keep, on_part)
+        if self.maps_files:
+            return sources
+        read_ahead(stored, ignore_parts)
+        return in_memory(sources, may_keep, on_part)
+
     def _begin_streaming(self, resident: Resident, on_part: OnPart) -> None:
         """Before a net's first run: have it whole on the device, if it fits beside what is held."""
         streamed, accelerator = resident.streamed, self.accelerator
         assert streamed is not None and accelerator is not None
         streamed.forget()
-        if self.keeps is Keeps.NOTHING:
+        if streamed.most_bytes is not None and streamed.whole_bytes > streamed.most_bytes:
             return
         wanted = streamed.whole_bytes - streamed.books.device_bytes
-        reserve = max(resident.working_bytes, streamed.reserve_bytes)
+        reserve = streamed.reserve_bytes
+        if self.keeps is not Keeps.WHOLE:
+            reserve = max(resident.working_bytes, reserve)
         lacking = wanted + reserve - (accelerator.total_bytes() - accelerator.used_bytes())
         if lacking > 0:
             self.make_leave(streamed, lacking)
@@ -380,6 +426,8 @@ class Weights:
 
     @property
     def _most_bytes(self) -> int | None:
+        if self.keeps is Keeps.HALF and self.accelerator is not None:
+            return self.accelerator.total_bytes() // 2
         return 0 if self.keeps is Keeps.NOTHING else None
 
     def _bring(self, tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
@@ -478,8 +526,8 @@ class Weights:
                 if key is None:
                     break
                 freed += self._drop(key)
-        if freed and self.device.type == "cuda":
-            torch.cuda.empty_cache()  # or the memory would stay with torch, out of other programs' reach
+        if freed and self.accelerator is not None:
+            self.accelerator.give_back()  # or the memory would stay with torch, out of other programs' reach
         return freed
 
     def _drop(self, key: tuple[object, ...]) -> int:
@@ -492,22 +540,9 @@ class Weights:
             resident.streamed.unsettle()
             if resident.base is None:
                 resident.streamed.let_go(resident.streamed.books.device_bytes)
+        if resident.share is not None:
+            resident.share.close()
         return freed
-
-
-class _Allowance:
-    """Allows so many bytes in all, None = any number."""
-
-    def __init__(self, most_bytes: int | None) -> None:
-        self._left = most_bytes
-
-    def __call__(self, nbytes: int) -> bool:
-        if self._left is None:
-            return True
-        if nbytes > self._left:
-            return False
-        self._left -= nbytes
-        return True
 
 
 def never(nbytes: int) -> bool:
@@ -515,9 +550,17 @@ def never(nbytes: int) -> bool:
     return False
 
 
-def _largest(sources: Iterable[WeightSource], dtype: torch.dtype) -> int:
-    """The most that one use of a weight needs beside its file."""
+def _largest(sources: Iterable[WeightSource], dtype: torch.dtype, narrow: torch.dtype | None = None) -> int:
+    """The most that one use of a weight needs beside its file. narrow: the format that it is narrowed to first."""
+    if narrow is not None:
+        shapes = (source.stored().shape for source in sources)
+        return max((math.prod(shape) * (narrow.itemsize + dtype.itemsize) for shape in shapes), default=0)
     return max((widened_bytes(source.stored(), dtype) for source in sources), default=0)
+
+
+def _kind(stored: StoredNet, dtype: torch.dtype) -> str:
+    """Of a net whose runs take as much: its structure, and what it is computed in."""
+    return f"{type(stored.config).__name__} {stored.numel} {stored.role} {dtype}"
 
 
 def _key(stored: StoredNet, patches: Sequence[WeightPatch]) -> tuple[object, ...]:

@@ -47,6 +47,7 @@ from nodes.image import (
     upscale,
 )
 from nodes.image import boxes as image_boxes
+from nodes.image import datasets as image_datasets
 from nodes.image import tiles as image_tiles
 from nodes.latent import arithmetic, autoencoder, empty, empty_by_family, masking, operations, seeds, tiles, transform
 from nodes.latent import batch as latent_batches
@@ -104,7 +105,7 @@ MODULES = (
     *(latent_compositing, arithmetic, latent_batches, transform, latent_files),
     devices,
     *(merged_models, merged_texts, models_by_part, saving),
-    *(files, more_files, scale, resize, crop, turn, extend, batch, image_tiles, upscale),
+    *(files, more_files, scale, resize, crop, turn, extend, batch, image_tiles, upscale, image_datasets),
     *(sizes, comparing, painter, image_boxes),
     *(compositing, masks, mask_shapes, mask_files, colour, adjustments, filters, colour_transfer),
     *(text_changes, text_patterns, json_texts, text_lists, text_files, overlay),

@@ -60,6 +60,7 @@ from server.supervisor import Supervisor
 from server.v1 import description as v1_description
 from server.v1 import events as v1_events
 from server.v1 import jobs as v1_jobs
+from server.v1 import memory as v1_memory
 from server.v1.records import job_record
 from server.v1.streams import STREAMS, Streams
 from server.watchers import Watchers
@@ -92,7 +93,7 @@ SUBJECTS = (
     logs,
     metrics,
 )
-V1_SUBJECTS = (v1_jobs, v1_events, v1_description)  # these have one path each
+V1_SUBJECTS = (v1_jobs, v1_events, v1_memory, v1_description)  # these have one path each
 
 
 @dataclass(frozen=True)

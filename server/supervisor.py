@@ -9,7 +9,6 @@ word on why.
 from __future__ import annotations
 
 import asyncio
-import itertools
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -22,6 +21,7 @@ from server.catalogue import Catalogue
 from server.clients import Clients
 from server.messages import Status, TextMessage
 from server.pack_door import PackDoor
+from server.questions import Questions
 from server.reports import RETRY_S, Reports, failure_of
 from server.store import Job, Store, now_ms
 from server.tasks import Tasks, pause
@@ -68,8 +68,7 @@ class Supervisor:
         self._is_woken = False
         self._fetching: asyncio.Task[None] | None = None  # reads the job whose turn it is
         self._stopped_early: set[str] = set()  # interrupted between being claimed and being sent
-        self._questions: dict[int, tuple[Worker, asyncio.Future[dict[str, Any]]]] = {}
-        self._question_numbers = itertools.count(1)
+        self._questions = Questions()
         self._reports = Reports(store, clients, self._tasks, self._stop)
         self.packs = PackDoor(catalogue)
         #: What workers print, and what it was made of; set by the app.
@@ -143,17 +142,19 @@ class Supervisor:
         if not able or not nodes:
             return {}
         worker = min(able, key=lambda each: not each.is_idle)
-        assert worker.transport is not None
-        number, answer = next(self._question_numbers), asyncio.get_running_loop().create_future()
-        self._questions[number] = (worker, answer)
-        worker.transport.send({"type": "validate", "id": number, "prompt": prompt, "nodes": list(nodes)})
-        try:
-            async with asyncio.timeout(patience_s):
-                return await answer
-        except TimeoutError:
-            return {}
-        finally:
-            del self._questions[number]
+        question = {"type": "validate", "prompt": prompt, "nodes": list(nodes)}
+        return await self._questions.ask(worker, question, patience_s)
+
+    async def memory(self, patience_s: float = ANSWER_PATIENCE_S) -> list[tuple[str, dict[str, Any]]]:
+        """What each worker has in memory at this moment: its name, and `devices` as its hello told them, with `memory`
+        as GET /api/v1/memory shows it. Of one that does not answer in time: what it told when it started.
+        """
+        there = [worker for worker in self._workers if worker.hello]
+        told = await asyncio.gather(*(self._questions.ask(worker, {"type": "memory"}, patience_s) for worker in there))
+        return [
+            (worker.name, {"devices": worker.hello.get("devices", []), **each})
+            for worker, each in zip(there, told, strict=True)
+        ]
 
     def workers(self) -> list[dict[str, Any]]:
         """How each worker is, for people and for pages."""
@@ -266,9 +267,7 @@ class Supervisor:
             words = "{how} while it loaded the pack {pack}; should that happen again, take the pack out of custom_nodes"
             how = say(words, how=how, pack=worker.loading)
         worker.note, worker.signal = say("{worker} {how}", worker=worker.name, how=how), ending.signal
-        for asked, answer in self._questions.values():
-            if asked is worker and not answer.done():
-                answer.set_result({})
+        self._questions.leave(worker)
         while worker.closing is not None:  # what the worker said last is heard before it is missed
             await worker.closed.wait()
         if worker.run is not None:
@@ -529,9 +528,9 @@ class Supervisor:
                 log.info("%s is ready", worker.name)
                 self.wake()
             case "validated":
-                _, answer = self._questions.get(message.get("id", 0), (None, None))
-                if answer is not None and not answer.done():
-                    answer.set_result(message.get("problems") or {})
+                self._questions.answer(message.get("id"), message.get("problems"))
+            case "memory":
+                self._questions.answer(message.get("id"), message.get("told"))
             case "say":
                 self._reports.pass_on(message, blob)
             case "routes" | "folders" | "replacements" | "catalogue_changes" | "prompted":

@@ -18,11 +18,11 @@ VAE = VaeConfig(widths=(32, 32, 32, 32), blocks=1)
 TEXT = ClipTextConfig(width=64, layers=2, mlp_width=128)
 
 
-def write_tiny_checkpoint(path: Path, seed: int = 0) -> Path:
-    """Write the file, 7 MB, and give its path back."""
+def write_tiny_checkpoint(path: Path, seed: int = 0, unet: UNetConfig = UNET) -> Path:
+    """Write the file, 7 MB with the usual UNet, and give its path back."""
     torch.manual_seed(seed)
     parts: dict[str, nn.Module] = {
-        "model.diffusion_model.": UNet(UNET, TRAINABLE),
+        "model.diffusion_model.": UNet(unet, TRAINABLE),
         "first_stage_model.": Autoencoder(VAE, TRAINABLE),
         "cond_stage_model.transformer.": ClipText(TEXT, TRAINABLE),
     }

@@ -37,6 +37,10 @@ class LentTensor(Protocol):
         """The weight, in place. It may leave again once nobody has it any more."""
         ...
 
+    def rows(self, ids: Tensor) -> Tensor:
+        """These rows of it, in place. ids: [...] -> [..., columns]."""
+        ...
+
 
 class _Unfilled(nn.Module):
     """Leaves new parameters as they come: a file will fill them, drawing random numbers first would be wasted.
@@ -104,7 +108,11 @@ class _UnfilledLayerNorm(_Unfilled, nn.LayerNorm):
 
 
 class _UnfilledEmbedding(_Unfilled, nn.Embedding):
-    pass
+    def forward(self, input: Tensor) -> Tensor:
+        lent = self.lent
+        if lent is not None and "weight" in lent:
+            return lent["weight"].rows(input)
+        return super().forward(input)
 
 
 class _UnfilledRMSNorm(_Unfilled, nn.RMSNorm):

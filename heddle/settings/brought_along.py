@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 _MEMORY = "Heddle measures the memory that is free and decides by itself"
-_PRECISION = "the number format follows the model file and the device"
 _BROWSER = "Heddle never opens a browser; the address is in the first lines it prints"
 _ATTENTION = "what is computed more exactly in attention goes by the kernel"
 _TUNING = "Heddle has no such short cut"
@@ -17,14 +16,9 @@ _SERVICES = "Heddle has no nodes of outside services"
 
 #: Option -> why it is left out.
 LEFT_OUT = {
-    **dict.fromkeys(("--lowvram", "--novram", "--normalvram", "--highvram", "--gpu-only", "--medvram"), _MEMORY),
-    **dict.fromkeys(("--reserve-vram", "--disable-smart-memory", "--async-offload", "--fast-disk"), _MEMORY),
-    **dict.fromkeys(("--disable-async-offload", "--disable-pinned-memory", "--disable-dynamic-vram"), _MEMORY),
-    **dict.fromkeys(("--force-fp16", "--force-fp32", "--no-half", "--no-half-vae", "--cpu-vae"), _PRECISION),
-    **dict.fromkeys(("--fp16-unet", "--bf16-unet", "--fp32-unet", "--fp16-vae", "--fp32-vae"), _PRECISION),
-    **dict.fromkeys(("--fp64-unet", "--fp8_e4m3fn-unet", "--fp8_e5m2-unet", "--bf16-vae"), _PRECISION),
-    **dict.fromkeys(("--fp8_e4m3fn-text-enc", "--fp8_e5m2-text-enc", "--fp16-text-enc"), _PRECISION),
-    **dict.fromkeys(("--fp32-text-enc", "--bf16-text-enc", "--force-channels-last"), _PRECISION),
+    **dict.fromkeys(("--medvram", "--medvram-sdxl", "--async-offload", "--disable-async-offload"), _MEMORY),
+    **dict.fromkeys(("--disable-pinned-memory", "--disable-dynamic-vram", "--fast-disk"), _MEMORY),
+    "--force-channels-last": "how pictures lie in memory goes by what computes with them",
     **dict.fromkeys(("--auto-launch", "--disable-auto-launch", "--windows-standalone-build", "--autolaunch"), _BROWSER),
     "--disable-xformers": "xformers is used only where --xformers or a model asks for it",
     **dict.fromkeys(("--force-upcast-attention", "--dont-upcast-attention"), _ATTENTION),
@@ -36,7 +30,7 @@ LEFT_OUT = {
 }
 
 #: Those of them that take words behind them: at most so many.
-_WORDS_BEHIND = {"--reserve-vram": 1, "--async-offload": 1, "--fast": 8, "--comfy-api-base": 1}
+_WORDS_BEHIND = {"--async-offload": 1, "--fast": 8, "--comfy-api-base": 1}
 
 _DEVICES = "use --devices instead, such as --devices cuda:1"
 

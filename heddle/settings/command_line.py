@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from heddle.graph.errors import SettingsError
-from heddle.settings import values
+from heddle.settings import memory_options, values
 from heddle.settings.brought_along import REFUSED, leave_out
 from heddle.settings.options import (
     ATTENTION_FLAGS,
@@ -204,6 +204,7 @@ def shared_options() -> _Parser:
         action="store_true",
         help="with --listen: webhooks may lead to this machine and to private networks",
     )
+    memory_options.add_options(parser)
     work.add_argument("--quick-test-for-ci", action="store_true", help="only load the packs, as the server does")
     work.add_argument("--verbose", metavar="LEVEL", default="INFO", help=f"{', '.join(LEVELS)}; alone: DEBUG")
     return parser
@@ -294,6 +295,7 @@ def _settings(
             values.existing_file(text, "--extra-model-paths-config") for text in found.extra_model_paths_config or ()
         ),
         cpu=found.cpu,
+        memory=memory_options.read_options(found),
         attention=values.attention_kernel(found.attention),
         log_level=values.checked_level(found.verbose),
         cache_bytes=values.cache_bytes(found),

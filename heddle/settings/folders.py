@@ -19,11 +19,14 @@ from heddle.graph.said import say
 from heddle.settings.extra_paths import read_extra_paths
 from heddle.settings.file_names import has_links, is_inside, safe_parts, similar_names, split_annotation
 from heddle.settings.kinds import KIND_NAMES, KINDS, PLACED, Kind
-from heddle.settings.listings import Listing, list_names
+from heddle.settings.listings import Listing, list_folders, list_names
 from heddle.settings.options import HOUSE, Settings
 from heddle.settings.small_autoencoders import whole_names
 
 ROOTS = ("input", "output", "temp", "user")
+
+#: A kind whose names are folders of people's files.
+INPUT_FOLDERS = "input_folders"
 
 _PACKS = "custom_nodes"  # among the kinds, as packs expect it, and no kind of model
 
@@ -151,7 +154,10 @@ class Folders:
         """The names of one kind's files in its folders and theirs, with forward slashes, in alphabetical order.
 
         `input`, `output` and `temp` list the pictures there, `input:latents` the latents; `PLACED` has more.
+        `input_folders` lists the folders in the input folder.
         """
+        if kind == INPUT_FOLDERS:
+            return list_folders(self.input)
         root_type, _, placed = kind.partition(":")
         if root_type in ("input", "output", "temp") and placed in PLACED:
             own = getattr(self, root_type)
@@ -170,8 +176,10 @@ class Folders:
     def find(self, kind: str, name: str) -> Path:
         """The path of a model file by the name that `list_files` gives it.
 
-        Raises: WeightsError, which lists similar names, if there is none.
+        Raises: WeightsError, which lists similar names, if there is none; FileProblem, of a folder of people's files.
         """
+        if kind == INPUT_FOLDERS:
+            return self.input_folder(name)
         kind = KIND_NAMES.get(kind, kind)
         what = self._kind(kind)
         places = self.models(kind)
@@ -235,6 +243,16 @@ class Folders:
                     root=root,
                 )
             )
+        return path
+
+    def input_folder(self, name: str) -> Path:
+        """A folder in the input folder. Raises: FileProblem, if it is refused or not there."""
+        path = self.resolve("input", name, "")
+        if not name.strip() or not path.is_dir():
+            words = "{name!r}: no such folder in {folder}.{near} Put it there, or choose another"
+            similar = similar_names(name, self.list_files(INPUT_FOLDERS))
+            near = say(" Similar names there: {names}.", names=", ".join(similar)) if similar else ""
+            raise FileProblem(say(words, name=name, folder=str(self.input), near=near), path=path)
         return path
 
     def annotated(self, name: str) -> Path:

@@ -54,6 +54,23 @@ def list_names(places: Iterable[Path], what: Kind, may_leave: bool) -> Listing:
     return Listing(tuple(sorted(names, key=lambda name: (name.lower(), name))), times, walked_ns)
 
 
+def list_folders(root: Path) -> list[str]:
+    """The names of the folders in a folder, in alphabetical order; hidden ones and links that lead out are left out."""
+    try:
+        entries = list(os.scandir(root))
+    except OSError:  # not there yet, or not ours to read
+        return []
+    inside = (
+        entry.name
+        for entry in entries
+        if not entry.name.startswith(".")
+        and _is_text(entry.name)
+        and _is_folder(entry)
+        and (not entry.is_symlink() or is_inside(Path(entry.path), root))
+    )
+    return sorted(inside, key=lambda name: (name.lower(), name))
+
+
 def _walk(root: Path, what: Kind, may_leave: bool, times: dict[Path, int | None]) -> Iterator[str]:
     """Names below one root. Each real folder is entered once, so that links that lead in circles end."""
     entered: set[tuple[int, int]] = set()

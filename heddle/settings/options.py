@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from heddle.settings.memory import MemorySettings
+
 HOUSE = Path(__file__).resolve().parents[2]
 """The folder that holds main.py: the base directory unless told otherwise, and where shipped models lie."""
 
@@ -92,6 +94,7 @@ class Settings:
     user_directory: Path | None = None
     extra_model_paths: tuple[Path, ...] = ()
     cpu: bool = False
+    memory: MemorySettings = field(default_factory=MemorySettings)
     attention: str = ATTENTION  # the kernel that computes it where a model asks for no other
     log_level: str = "INFO"
     cache_bytes: int = CACHE_BYTES

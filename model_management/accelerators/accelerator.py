@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Any, Protocol, TypedDict
 
 import torch
 from torch import Tensor
@@ -16,6 +16,20 @@ class Arrival(Protocol):
     def take(self) -> tuple[Tensor, ...]:
         """The copies. What is computed with them afterwards waits for them, whoever asks does not."""
         ...
+
+
+class DeviceMemory(TypedDict):
+    """What a device has, in bytes.
+
+    limit_bytes: what tensors may take at most, None = what there is. reserve_bytes: left to other programs.
+    others_bytes: what those have now.
+    """
+
+    name: str
+    size_bytes: int
+    limit_bytes: int | None
+    reserve_bytes: int
+    others_bytes: int
 
 
 class Accelerator(Protocol):
@@ -40,6 +54,10 @@ class Accelerator(Protocol):
 
     def total_bytes(self) -> int:
         """What they may take: its size less what other programs have, or a hard limit."""
+        ...
+
+    def memory(self) -> DeviceMemory:
+        """What it has, and who has what of it."""
         ...
 
     def peak_bytes(self) -> int:

@@ -18,6 +18,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 
+from model_management.accelerators.accelerator import DeviceMemory
+
 
 class PretendedAccelerator:
     """See above.
@@ -73,6 +75,15 @@ class PretendedAccelerator:
 
     def total_bytes(self) -> int:
         return self.size_bytes
+
+    def memory(self) -> DeviceMemory:
+        return {
+            "name": f"{self.device} (pretended)",
+            "size_bytes": self.size_bytes,
+            "limit_bytes": None,
+            "reserve_bytes": 0,
+            "others_bytes": 0,
+        }
 
     def peak_bytes(self) -> int:
         peak, self._peak = self._peak, self._used

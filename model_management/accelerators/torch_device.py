@@ -11,7 +11,7 @@ import psutil
 import torch
 from torch import Tensor
 
-from model_management.accelerators.accelerator import Arrival
+from model_management.accelerators.accelerator import Arrival, DeviceMemory
 
 #: Main memory that is left to everything else, as a share of it, when weights are kept there ready for the card.
 LEFT_TO_OTHERS = 0.25
@@ -31,6 +31,10 @@ def accelerator_for(
     if device.type in ("cuda", "xpu"):
         return StreamedDevice(device, limit_bytes, reserve_bytes)
     return PlainDevice(device, limit_bytes, reserve_bytes) if device.type == "mps" else None
+
+
+def _within(limit_bytes: int | None, free_bytes: int) -> int:
+    return free_bytes if limit_bytes is None else min(limit_bytes, free_bytes)
 
 
 class _Here:
@@ -61,9 +65,16 @@ class PlainDevice:
         return int(self.api.current_allocated_memory())
 
     def total_bytes(self) -> int:
-        if self._limit_bytes is not None:
-            return self._limit_bytes
-        return int(self.api.recommended_max_memory()) - self._reserve_bytes
+        return _within(self._limit_bytes, int(self.api.recommended_max_memory()) - self._reserve_bytes)
+
+    def memory(self) -> DeviceMemory:
+        return {
+            "name": str(self.device),
+            "size_bytes": int(self.api.recommended_max_memory()),
+            "limit_bytes": self._limit_bytes,
+            "reserve_bytes": self._reserve_bytes,
+            "others_bytes": 0,  # nobody tells
+        }
 
     def peak_bytes(self) -> int:
         return self.used_bytes()  # it keeps no record of peaks; what was too little shows in the next run
@@ -126,14 +137,22 @@ class StreamedDevice:
         return int(self.api.memory_allocated(self.device))
 
     def total_bytes(self) -> int:
-        if self._limit_bytes is not None:
-            return self._limit_bytes
         now = time.monotonic()
         if now - self._free_seen_at > 0.5:  # asking the driver takes a while
             free, _whole = self.api.mem_get_info(self.device)
             self._free_for_tensors = free + self.api.memory_reserved(self.device) - self._reserve_bytes
             self._free_seen_at = now
-        return self._free_for_tensors
+        return _within(self._limit_bytes, self._free_for_tensors)
+
+    def memory(self) -> DeviceMemory:
+        free, whole = self.api.mem_get_info(self.device)
+        return {
+            "name": f"{self.device} {self.api.get_device_name(self.device)}",
+            "size_bytes": whole,
+            "limit_bytes": self._limit_bytes,
+            "reserve_bytes": self._reserve_bytes,
+            "others_bytes": max(0, whole - free - self.api.memory_reserved(self.device)),
+        }
 
     def peak_bytes(self) -> int:
         peak = int(self.api.max_memory_allocated(self.device))

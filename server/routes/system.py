@@ -27,13 +27,18 @@ _DEVICE = {
     "torch_vram_total": 0,
     "torch_vram_free": 0,
 }
+_SHOWN = ("weights_bytes", "limit_bytes", "reserve_bytes", "others_bytes")
+
+#: Of a worker; what it told when it started is shown then.
+ANSWER_PATIENCE_S = 0.5
 
 
 @routes.get("/system_stats")
 @described(answer={"type": "object"})
 async def get_system_stats(request: web.Request) -> web.Response:
     """Memory, versions and devices. Sizes in bytes."""
-    hellos = request.app[SUPERVISOR].hellos()
+    supervisor = request.app[SUPERVISOR]
+    hellos = supervisor.hellos()
     hello: dict[str, Any] = hellos[0] if hellos else {}
     system = {
         "os": sys.platform,
@@ -50,9 +55,9 @@ async def get_system_stats(request: web.Request) -> web.Response:
         "heddle_version": HEDDLE_VERSION,
     }
     devices = [
-        {key: device.get(key, otherwise) for key, otherwise in _DEVICE.items()}
-        for each in hellos
-        for device in each.get("devices", ())
+        {key: device.get(key, otherwise) for key, otherwise in _DEVICE.items()} | _weights(told)
+        for _, told in await supervisor.memory(ANSWER_PATIENCE_S)
+        for device in told.get("devices", ())
     ]
     return web.json_response({"system": system, "devices": devices})
 
@@ -73,6 +78,12 @@ async def get_status(request: web.Request) -> web.Response:
             "knows_nodes": request.app[CATALOGUE].records is not None,
         }
     )
+
+
+def _weights(told: dict[str, Any]) -> dict[str, Any]:
+    """What weights take on a worker's device, and what holds there; in full at /api/v1/memory."""
+    (device, *_) = told.get("memory", {}).get("devices") or ({},)
+    return {"heddle": {key: device.get(key) for key in _SHOWN}} if device else {}
 
 
 def _words(argv: list[str]) -> list[str]:

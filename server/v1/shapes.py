@@ -6,10 +6,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from server.v1 import memory_shapes
+
 State = Literal["queued", "running", "partial", "done", "failed", "cancelled"]
 Word = Annotated[str, Field(min_length=1, max_length=200)]
 Seed = Annotated[int, Field(ge=0, lt=2**64)]
 MOST_JOBS = 1000  # of one request
+
+Memory = memory_shapes.Memory
 
 
 class Taken(BaseModel):

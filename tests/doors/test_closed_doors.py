@@ -40,7 +40,7 @@ def test_a_module_can_be_imported_and_its_names_be_named() -> None:
     sd: Any = importlib.import_module("comfy.sd")
     attention: Any = importlib.import_module("comfy.ldm.modules.attention")
     scope: dict[str, Any] = {}
-    exec("from comfy_extras.nodes_upscale_model import ImageUpscaleWithModel as Upscale", scope)
+    exec("from comfy_extras.nodes_hunyuan import CLIPTextEncodeHunyuanDiT as Encode", scope)
 
     class Mine(sd.VAE, ABC):
         @abstractmethod
@@ -53,7 +53,7 @@ def test_a_module_can_be_imported_and_its_names_be_named() -> None:
     assert not isinstance(load, sd.VAE) and not issubclass(int, sd.VAE)
     assert {sd.VAE: 1}[sd.VAE] == 1, "packs keep classes as keys"
     assert closed_base(Mine) == "comfy.sd.VAE" and closed_base(int) is None
-    assert closed_base(scope["Upscale"]) == "comfy_extras.nodes_upscale_model.ImageUpscaleWithModel"
+    assert closed_base(scope["Encode"]) == "comfy_extras.nodes_hunyuan.CLIPTextEncodeHunyuanDiT"
     assert not hasattr(Mine, "IS_CHANGED"), "what a class of a pack's own lacks it lacks"
     mine: Any = Mine
     for use in (sd.load_lora_for_models, mine, attention.optimized_attention, sd.VAE.decode):

@@ -156,7 +156,13 @@ def test_options_are_read_when_they_are_asked_for(monkeypatch: pytest.MonkeyPatc
     assert args.disable_all_custom_nodes is True
     assert args.preview_method is comfy.cli_args.LatentPreviewMethod.NoPreviews
     assert (args.preview_size, args.max_upload_size, args.multi_user) == (256, 7.0, True)
-    assert args.lowvram is None and not args.some_option_of_another_engine
+    assert args.lowvram is False and args.reserve_vram is None and not args.some_option_of_another_engine
+    words = ["--novram", "--reserve-vram", "1.5", "--fp16-unet", "--force-fp32", "--cpu-vae", "--disable-mmap"]
+    monkeypatch.setattr(current, "_settings", parse(words))
+    assert args.novram and args.reserve_vram == 1.5 and args.fp16_unet and not args.fp8_e4m3fn_unet
+    assert args.force_fp32 and not args.force_fp16 and args.cpu_vae and args.disable_mmap
+    assert not args.disable_smart_memory and not args.gpu_only and memory.FORCE_FP32 and not memory.FORCE_FP16
+    assert memory.extra_reserved_memory() == 1.5 * 2**30
     monkeypatch.setattr(current, "_settings", Settings())
     assert args.cpu is False
 

@@ -46,6 +46,8 @@ CATALOGUE = {
     | {"validates": {"names": ["count"], "all": False, "types": False}},  # takes no "bad"
 }
 BATCH = 200  # events
+_DEVICE = {"name": "fake", "size_bytes": 9, "limit_bytes": 8, "reserve_bytes": 0, "others_bytes": 1}
+MEMORY = {"resident_bytes": 5, "devices": [_DEVICE | {"used_bytes": 4, "weights_bytes": 3, "nets": []}]}
 
 
 class _Interrupted(Exception):
@@ -107,6 +109,8 @@ class FakeWorker:
                             if message["prompt"][each]["inputs"].get("count") == "bad"
                         }
                         self.send({"type": "validated", "id": message["id"], "problems": problems})
+                    elif message["type"] == "memory":
+                        self.send({"type": "memory", "id": message["id"], "told": {"memory": MEMORY}})
                     elif message["type"] == "free":
                         self.send({"type": "printed", "text": f"free {message['unload_models']}"})
                     self._wake.notify()

@@ -28,7 +28,7 @@ from heddle.settings.options import Settings
 from server.app import build_app
 from server.files import TEMP_MARK, empty_temp
 from server.serve import bind, gather_parts, greeting, read_certificate, refuse_read_only
-from tests.server.fake_worker import CATALOGUE
+from tests.server.fake_worker import CATALOGUE, MEMORY
 from tests.server.front_desk import Desk, folders_at, front_desk, parts_at
 
 HEAVY = ("torch", "numpy", "PIL", "transformers", "safetensors", "psutil", "scipy")
@@ -262,7 +262,17 @@ async def test_system_stats_has_what_clients_read(desk: Desk) -> None:
     assert all(word == "main.py" or word.startswith("--") for word in stats["system"]["argv"])
     (device,) = stats["devices"]
     memory = {"vram_total": 0, "vram_free": 0, "torch_vram_total": 0, "torch_vram_free": 0}
-    assert device == {"name": "fake", "type": "cpu", "index": None, **memory}
+    ours = {"weights_bytes": 3, "limit_bytes": 8, "reserve_bytes": 0, "others_bytes": 1}
+    assert device == {"name": "fake", "type": "cpu", "index": None, **memory, "heddle": ours}
+
+
+async def test_what_is_in_memory_is_told_by_the_workers(desk: Desk) -> None:
+    await desk.ready()
+    told = await desk.json("/api/v1/memory")
+    assert told == {"workers": [{"name": "worker 0", **MEMORY}]}
+    schemas = (await desk.json("/api/v1/openapi.json"))["components"]["schemas"]
+    assert schemas["DeviceInMemory"]["properties"].keys() == MEMORY["devices"][0].keys()
+    assert set(schemas["WorkerInMemory"]["properties"]) == set(told["workers"][0])
 
 
 async def test_embeddings_are_listed_without_their_endings(desk: Desk) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from heddle.graph.spec import NodeSpec
+from heddle.graph.spec import DYNAMIC_COMBO, InputSpec, NodeSpec
 from nodes.catalogue import built_in
 from tests.web.page_server import HOUSE
 
@@ -80,7 +80,13 @@ def _troubles(spec: NodeSpec, told: dict[str, Any]) -> Iterator[str]:
             continue
         tip = each.options.get("tooltip", "")
         place = f"{spec.id}.inputs.{name}"
-        yield from _compare(place, words, {"name", "tooltip"} if tip else {"name"})
+        brings = _brought(each)
+        yield from _compare(place, words, {"name", *(["tooltip"] if tip else []), *(["choices"] if brings else [])})
+        for choice, inside in brings.items():
+            of_choice = words.get("choices", {}).get(choice, {})
+            yield from _compare(f"{place}.{choice}", of_choice, inside)
+            for inner in sorted(inside & of_choice.keys()):
+                yield from _compare(f"{place}.{choice}.{inner}", of_choice[inner], {"name", "tooltip"})
         explained = [str(choice) for choice in each.choices or () if _names(tip, str(choice))]
         if lost := sorted(choice for choice in explained if not _names(words.get("tooltip", choice), choice)):
             yield f"{place}.tooltip: nothing said of {', '.join(lost)}"
@@ -88,6 +94,17 @@ def _troubles(spec: NodeSpec, told: dict[str, Any]) -> Iterator[str]:
     for at, each in outputs.items():
         if words := told.get("outputs", {}).get(at):
             yield from _compare(f"{spec.id}.outputs.{at}", words, {"name", "tooltip"} if each.tip else {"name"})
+
+
+def _brought(each: InputSpec) -> dict[str, set[str]]:
+    """The inputs that choices of a dynamic combo bring, by choice. All have tips."""
+    if each.type != DYNAMIC_COMBO:
+        return {}
+    brings = {
+        choice["key"]: {name for section in choice["inputs"].values() for name in section}
+        for choice in each.options["options"]
+    }
+    return {choice: inside for choice, inside in brings.items() if inside}
 
 
 def _compare(place: str, told: dict[str, Any], names: set[str], wanted: bool = True) -> Iterator[str]:

@@ -318,8 +318,13 @@ def test_help_says_what_there_is(editor_page: Page, find_barriers: Callable[...,
     expect(page.locator(".menu-item:focus")).to_have_text("RedoCtrl+Y")
     assert find_barriers(page, ".menu") == []
     page.keyboard.press("Escape")
+    net = {"file": "sd15.safetensors", "mode": "partly", "there_bytes": 1 << 30, "whole_bytes": 2 << 30}
+    memory = {"workers": [{"name": "worker 0", "resident_bytes": 1, "devices": [{"name": "cuda:0", "nets": [net]}]}]}
+    page.route("**/api/v1/memory", lambda route: route.fulfill(json=memory))
     page.evaluate("() => void heddle.editor.commands.run('help.about')")
-    expect(page.get_by_role("dialog", name="About Heddle")).to_contain_text("Apache License 2.0")
+    about = page.get_by_role("dialog", name="About Heddle")
+    expect(about).to_contain_text("Apache License 2.0")
+    expect(about).to_contain_text("sd15.safetensors, 1.0 GiB of 2.0 GiB on the device, the rest comes in at each step")
     assert find_barriers(page, ".dialog") == []
     page.keyboard.press("Escape")
     hint.get_by_role("button").click()

@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Catalogue } from "../../web/core/catalogue.js";
 import { readWorkflow } from "../../web/core/read.js";
-import { mergeMenus, mergeWords, nameOfSlot } from "../../web/core/words.js";
+import { DYNAMIC_COMBO, inputsBehind, readSpec } from "../../web/core/spec.js";
+import { addWords, mergeMenus, mergeWords, nameOfSlot, wordFor } from "../../web/core/words.js";
 import { writeWorkflow } from "../../web/core/write.js";
 import { labelOf } from "../../web/features/widgets/fields.js";
 
@@ -45,4 +46,18 @@ test("menus are called by the page's words, part by part, and by their own names
   assert.equal(catalogue.menuOf("model/sampling"), "model/sampling");
   catalogue.translate({}, mergeMenus([{ sampling: "取样", mine: "我的", toString: 5 }, undefined, { sampling: "采样" }]));
   assert.deepEqual(["model/sampling", "mine", "toString", ""].map((each) => catalogue.menuOf(each)), ["model/采样", "我的", "toString", ""]);
+});
+
+test("inputs that a choice brings have their words", () => {
+  const width = ["INT", { default: 512, tooltip: "In pixels." }];
+  const spec = readSpec("Resize", {
+    input: { required: { how: [DYNAMIC_COMBO, { options: [{ key: "by size", inputs: { required: { width } } }, { key: "not", inputs: {} }] }] } },
+  });
+  addWords(spec, { inputs: { how: { name: "方式", choices: { "by size": { width: { name: "宽度", tooltip: "以像素计。" } }, other: {} } } } });
+  const [inside] = inputsBehind(spec.inputs[0], "by size");
+  assert.equal(inside.options.tooltip, "以像素计。");
+  assert.equal(inside.options.default, 512);
+  assert.equal(wordFor(spec, "inputs", inside.name), "宽度");
+  assert.equal(width[1].tooltip, "In pixels.");
+  assert.deepEqual(inputsBehind(spec.inputs[0], "not"), []);
 });

@@ -4,12 +4,15 @@
  */
 
 /** @import { InputSlot, Node, OutputSlot } from "./graph.js" */
-/** @import { NodeSpec } from "./spec.js" */
+/** @import { InputSpec, NodeSpec } from "./spec.js" */
 
 /**
  * A pack's words for one type, as its `nodeDefs.json` has them.
  * @typedef {{display_name?: any, description?: any, inputs?: Record<string, any>, outputs?: Record<string, any>}} Words
  */
+
+/** @param {any} value @returns {value is Record<string, any>} */
+const isRecord = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** @param {any} value @returns {string | undefined} */
 const textIn = (value) => (typeof value === "string" && value ? value : undefined);
@@ -59,6 +62,7 @@ export function addWords(spec, words) {
     if (name) inputs[input.name] = name;
     const tooltip = textIn(told?.tooltip);
     if (tooltip) input.options = { ...input.options, tooltip };
+    if (isRecord(told?.choices)) input.options = { ...input.options, options: choicesIn(input, told.choices, inputs) };
   }
   spec.outputs.forEach((output, i) => {
     const told = words.outputs?.[i];
@@ -67,6 +71,35 @@ export function addWords(spec, words) {
     output.tip = textIn(told?.tooltip) ?? output.tip;
   });
   spec.words = { inputs, outputs };
+}
+
+/**
+ * The choices of a dynamic combo with words for the inputs that each brings.
+ * @param {InputSpec} combo
+ * @param {Record<string, any>} told  by choice and input
+ * @param {Record<string, string>} names  takes what the inputs are called, by their full names
+ * @returns {any[]}
+ */
+function choicesIn(combo, told, names) {
+  const choices = Array.isArray(combo.options.options) ? combo.options.options : [];
+  return choices.map((choice) => {
+    const words = told[choice?.key];
+    if (!isRecord(words) || !isRecord(choice?.inputs)) return choice;
+    const inputs = Object.fromEntries(
+      Object.entries(choice.inputs).map(([section, declared]) => [
+        section,
+        Object.fromEntries(
+          Object.entries(declared ?? {}).map(([name, record]) => {
+            const own = textIn(words[name]?.name);
+            if (own) names[`${combo.name}.${name}`] = own;
+            const tooltip = textIn(words[name]?.tooltip);
+            return [name, tooltip && Array.isArray(record) ? [record[0], { ...record[1], tooltip }] : record];
+          }),
+        ),
+      ]),
+    );
+    return { ...choice, inputs };
+  });
 }
 
 /** @param {NodeSpec | null | undefined} spec @param {"inputs" | "outputs"} side @param {string} name @returns {string | undefined} */

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from heddle.graph.errors import SettingsError
 from heddle.settings.command_line import parse
+from heddle.settings.memory import MemorySettings
 from heddle.settings.options import CACHE_BYTES, COMMANDS, HOUSE, PREVIEW_METHODS
 from heddle.settings.values import parse_size, read_change
 
@@ -309,8 +310,8 @@ def test_a_preview_option_that_makes_no_sense_says_what_does(words: list[str], s
 @pytest.mark.parametrize(
     ("words", "left_out"),
     [
-        (["--lowvram", "--port", "8190"], ("--lowvram",)),
-        (["--port", "8190", "--reserve-vram", "1.5", "--auto-launch"], ("--reserve-vram", "--auto-launch")),
+        (["--medvram", "--port", "8190"], ("--medvram",)),
+        (["--port", "8190", "--async-offload", "2", "--auto-launch"], ("--async-offload", "--auto-launch")),
         (["--fast", "fp16_accumulation", "autotune", "--port=8190"], ("--fast",)),
         (["--fast", "--port=8190", "--api", "--api"], ("--fast", "--api")),
         (["--async-offload", "--port", "8190"], ("--async-offload",)),
@@ -325,9 +326,9 @@ def test_options_of_other_engines_that_only_tune_are_left_out_and_named(words: l
 
 
 def test_a_command_after_an_option_that_is_left_out_is_still_a_command():
-    settings = parse(["--reserve-vram", "run", "w.json"])
+    settings = parse(["--async-offload", "run", "w.json"])
     assert settings.command == "run"
-    assert settings.left_out == ("--reserve-vram",)
+    assert settings.left_out == ("--async-offload",)
 
 
 def test_attention_is_torchs_unless_an_option_chooses_another(monkeypatch: pytest.MonkeyPatch):
@@ -345,3 +346,31 @@ def test_attention_is_torchs_unless_an_option_chooses_another(monkeypatch: pytes
     monkeypatch.setattr("importlib.util.find_spec", lambda name: name)
     assert parse(["--xformers"]).attention == "xformers attention"
     assert parse(["--use-sage-attention"]).attention == "sage attention"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--lowvram", "--novram"], "--novram: not allowed with argument --lowvram"),
+        (["--gpu-only", "--highvram"], "not allowed with"),
+        (["--fp16-vae", "--bf16-vae"], "not allowed with"),
+        (["--fp8_e4m3fn-unet", "--fp64-unet"], "not allowed with"),
+        (["--force-fp16", "--force-fp32"], "not allowed with"),
+        (["--vram-limit", "much"], "'much' is no size"),
+        (["--ram-limit", "0"], "--ram-limit 0: a size above 0"),
+        (["--reserve-vram", "-1"], "--reserve-vram -1.0: a number of at least 0"),
+        (["--unload-after-min", "nan"], "--unload-after-min nan: a number of at least 0"),
+    ],
+)
+def test_an_option_about_memory_that_makes_no_sense_says_what_does(words: list[str], said: str):
+    with pytest.raises(SettingsError, match=said):
+        parse(words)
+
+
+def test_what_is_asked_for_about_memory_is_asked_for_in_bytes_and_seconds():
+    memory = parse(
+        ["--vram-limit=4GB", "--ram-limit", "8 GiB", "--reserve-vram", "0.5", "--unload-after-min=1.5"]
+    ).memory
+    assert (memory.device_limit_bytes, memory.main_limit_bytes, memory.reserve_bytes) == (4 << 30, 8 << 30, 1 << 29)
+    assert memory.unload_after_s == 90
+    assert parse([]).memory == MemorySettings() == parse(["--normalvram"]).memory
