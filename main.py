@@ -16,10 +16,12 @@ import os
 import secrets
 import signal
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from heddle.graph.errors import HeddleError, SettingsError
@@ -59,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         logging.basicConfig(level=settings.log_level, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
         for option in settings.left_out:
             log.warning("%s is left out: %s", option, LEFT_OUT[option])
-        commands = {"run": run, "check": check, "convert": convert, "nodes": nodes, "docs": docs}
+        commands = {"run": run, "replay": replay, "check": check, "convert": convert, "nodes": nodes, "docs": docs}
         commands |= {"train-demo": train_demo, "serve": serve}
         return commands[settings.command](settings)
     except SettingsError as error:
@@ -83,6 +85,7 @@ def build_worker(settings: Settings, about_to_load: Callable[[str], None] = lamb
     """
     # A worker's rooms bring torch; the front desk must not.
     from execution.cache import ResultCache
+    from execution.capsules import Capsules
     from execution.code_versions import CodeVersions
     from execution.disk_cache import Codec, DiskCache
     from execution.fingerprints import Fingerprints
@@ -94,12 +97,14 @@ def build_worker(settings: Settings, about_to_load: Callable[[str], None] = lamb
     from heddle.numerics.seals import copy_of, memory_of, seal_of
     from heddle.numerics.sizes import bytes_of
     from heddle.numerics.stored_values import read_value, to_bytes
+    from heddle.settings.file_hashes import FileHashes
     from heddle.settings.folders import Folders
     from model_management.allocator import keep_freed_memory
     from model_management.current import use as keep_ledger
-    from model_management.devices import choose_device, free_memory, surroundings
+    from model_management.devices import about_house, choose_device, free_memory, surroundings
     from model_management.guards import node_guard
     from model_management.ledger import ledger_for
+    from nodes.pack_versions import PackVersions
 
     keep_freed_memory()
     folders = Folders.from_settings(settings)
@@ -130,11 +135,19 @@ def build_worker(settings: Settings, about_to_load: Callable[[str], None] = lamb
         preview_method="none" if settings.command == "run" else settings.preview_method,
         previews_were_asked_for=settings.previews_were_asked_for,
         preview_px=settings.preview_px,
+        writes_metadata=not settings.no_metadata,
         code_version=CodeVersions(
             [HOUSE / room for room in CODE_ROOMS], f"{surroundings(device)} {weights.formats}"
         ).of,
     )
     worker = Worker(registry, house, fingerprints)
+    house.capsules = Capsules(
+        about_house(device, settings.attention, weights.formats.asked),
+        folders,
+        fingerprints,
+        FileHashes(folders.user / "file_hashes.sqlite"),
+        PackVersions().of_module,
+    )
     worker.packs = _pack_side(worker)
     return worker
 
@@ -142,6 +155,7 @@ def build_worker(settings: Settings, about_to_load: Callable[[str], None] = lamb
 def run(settings: Settings) -> int:
     """Run one workflow in this process and print the paths of the files it made."""
     from execution.console import Console  # with the worker's rooms
+    from execution.terminal_run import run_in_terminal
 
     prompt, extra, worker = _open_workflow(settings)
     report = worker.check(prompt)
@@ -150,25 +164,24 @@ def run(settings: Settings) -> int:
     if report.plan is None:
         return EXIT_MISUSED
     console = Console({each.id: each.title for each in report.plan.nodes.values()}, worker.house.folders.resolve)
-    stop = worker.expect("run")
-
-    def interrupt(*_: Any) -> None:
-        if stop.is_set():
-            raise KeyboardInterrupt  # asked twice: do not wait for the node
-        stop.set()
-        print("\nstopping after this step; once more to stop at once", file=sys.stderr)
-
-    before = signal.signal(signal.SIGINT, interrupt)
-    try:
-        with worker.listening(lambda message, blob=None: None):  # packs' messages are for pages, and there is none
-            finished = worker.run("run", prompt, console.show, extra_data={"extra_pnginfo": extra})
-    finally:
-        signal.signal(signal.SIGINT, before)
-        console.close()
+    finished = run_in_terminal(worker, prompt, extra, console)
     if finished.status == "interrupted":
         print("stopped", file=sys.stderr)
         return EXIT_INTERRUPTED
     return 0 if finished.status == "success" and not report.problems else EXIT_FAILED
+
+
+def replay(settings: Settings) -> int:
+    """Make a file again from what it carries, in a temporary place, and say whether it came out the same."""
+    from execution.replaying import Replay  # with the worker's rooms
+    from heddle.media.comparing import compare, kind_of
+    from heddle.settings.folders import Folders
+
+    place = Path(tempfile.mkdtemp(prefix="heddle-replay-"))
+    earlier = Folders.from_settings(settings).output
+    settings = replace(settings, output_directory=place / "output", temp_directory=place, earlier_output=earlier)
+    assert settings.workflow is not None, "the option parser asks for a file"
+    return Replay(settings.workflow, place, compare, kind_of).carry_out(partial(_open_workflow, settings))
 
 
 def check(settings: Settings) -> int:

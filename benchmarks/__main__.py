@@ -18,6 +18,7 @@ from benchmarks.checkpoint import measure_load, measure_memory
 from benchmarks.figures import Calibration, CannotMeasure, Figure, Place, calibrate, median_of
 from benchmarks.gallery import measure_outputs_page
 from benchmarks.graphs import GRAPH_FIGURES
+from benchmarks.memory import MEMORY_FIGURES
 from benchmarks.net_speed import NET_FIGURES
 from benchmarks.object_info import measure_object_info, measure_object_info_of_packs
 from benchmarks.page import PAGE_FIGURES
@@ -62,6 +63,7 @@ FIGURES = (
     Figure("checkpoint_load", "SD 1.5 to its first step / plain read", "x", 1.3, measure_load),
     Figure("checkpoint_memory", "peak anonymous memory over weights", "GB", 1.0, measure_memory),
     *NET_FIGURES,
+    *MEMORY_FIGURES,
     *UPSCALING_FIGURES,
     *GRAPH_FIGURES,
     *WATCHING_FIGURES,
@@ -132,7 +134,7 @@ def main(argv: list[str]) -> int:
         type=Path,
         default=ROOT / "benchmarks" / "results",
         metavar="FOLDER",
-        help="where the synthetic checkpoint is kept (2 GB); default: benchmarks/results",
+        help="where synthetic models are kept (12 GB); default: benchmarks/results",
     )
     parser.add_argument("--cold", action="store_true", help="read the checkpoint from the disk, not from its cache")
     asked = parser.parse_args(argv)

@@ -48,6 +48,8 @@ class NoHouse:
     node_id = "sampler"
     preview_px = PREVIEW_PX
     preview_method = "auto"
+    writes_metadata = True
+    capsule = None
 
     def __init__(self, weights: Any) -> None:
         self.weights = weights

@@ -51,6 +51,8 @@ def _read(name: str) -> Any:
             return [[str(path)] for path in settings.extra_model_paths] or None
         case "disable_all_custom_nodes":
             return settings.no_packs
+        case "disable_metadata":
+            return settings.no_metadata
         case "whitelist_custom_nodes":
             return list(settings.packs_only)
         case "preview_method":

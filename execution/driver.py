@@ -211,7 +211,9 @@ class _JobRun:
     def _ask_lazy(self, run: NodeRun, ask: Callable[..., Any], missing: Mapping[str, Link]) -> dict[str, None]:
         """The lazy inputs among those missing that a node asks for now."""
         wanted: dict[str, None] = {}
-        for call in calls_of(run.node.spec, run.inputs, hidden_inputs(run.node, self.job, self.graph)):
+        for call in calls_of(
+            run.node.spec, run.inputs, hidden_inputs(run.node, self.job, self.graph, self.house.capsules)
+        ):
             if call.blocker is not None:
                 continue
             with self.house.guard(), self._place(run, call):
@@ -227,7 +229,7 @@ class _JobRun:
         node, outside = run.node, {}
         takes_context = node.spec.takes_context and node.spec.bind is None
         run.all_blocked = True
-        for call in calls_of(node.spec, run.inputs, hidden_inputs(node, self.job, self.graph)):
+        for call in calls_of(node.spec, run.inputs, hidden_inputs(node, self.job, self.graph, self.house.capsules)):
             run.context.check_cancelled()
             if call.blocker is not None:
                 run.answers.append(self._blocked(run, call.blocker))

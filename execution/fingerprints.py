@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from pathlib import Path
 
 from heddle.graph.errors import HeddleError
 from heddle.settings.folders import Folders
 
-#: Kinds of files that count with their content.
-_HASHED = frozenset({"input", "output", "temp"})
+#: Kinds of files that count with their content: people's own.
+PEOPLES_KINDS = frozenset({"input", "output", "temp"})
 
 
 class Fingerprints:
@@ -31,7 +32,7 @@ class Fingerprints:
         except (HeddleError, OSError):
             return "missing"
         at = f"{path} {stat.st_size} {stat.st_mtime_ns}"
-        if kind not in _HASHED:
+        if kind not in PEOPLES_KINDS:
             return at
         if at not in self._known:
             try:
@@ -41,13 +42,18 @@ class Fingerprints:
                 return f"unreadable {at}"
         return self._known[at]
 
+    def content_hash(self, kind: str, name: str) -> str | None:
+        """The SHA-256 of a person's file; None if it cannot be read, or is of another kind."""
+        found = self.of(kind, name)
+        return found if kind in PEOPLES_KINDS and re.fullmatch(r"[0-9a-f]{64}", found) else None
+
     def is_there(self, kind: str, name: str) -> bool:
         """True if `name` means a file of that kind; a name that would leave its folder means none. Reads nothing."""
         try:
             path = self._path(kind, name)  # of a person's file, it is there or refused
-            return kind in _HASHED or os.path.exists(path)
+            return kind in PEOPLES_KINDS or os.path.exists(path)
         except (HeddleError, OSError):
             return False
 
     def _path(self, kind: str, name: str) -> Path:
-        return self._folders.annotated(name) if kind in _HASHED else self._folders.find(kind, name)
+        return self._folders.annotated(name) if kind in PEOPLES_KINDS else self._folders.find(kind, name)

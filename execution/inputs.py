@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from execution.cache import Result
+from execution.capsules import Capsules
 from execution.job import House, Job
 from execution.plan import Link, PlannedNode
 from execution.protection import Seals
+from heddle.graph.capsule import KEY
 from heddle.graph.dynamic_prompt import DynamicPrompt
 from heddle.graph.errors import GraphError
 from heddle.graph.results import ExecutionBlocker
@@ -16,8 +18,10 @@ from heddle.graph.said import say
 from heddle.graph.spec import FILLED
 
 
-def hidden_inputs(node: PlannedNode, job: Job, graph: DynamicPrompt) -> dict[str, Any]:
-    """What a node's hidden inputs hold, by name."""
+def hidden_inputs(
+    node: PlannedNode, job: Job, graph: DynamicPrompt, capsules: Capsules | None = None
+) -> dict[str, Any]:
+    """What a node's hidden inputs hold, by name; what goes into pictures with the capsule of the job."""
     given: dict[str, Any] = {}
     for name, kind in node.spec.hidden.items():
         match kind:
@@ -26,7 +30,10 @@ def hidden_inputs(node: PlannedNode, job: Job, graph: DynamicPrompt) -> dict[str
             case "DYNPROMPT":
                 given[name] = graph
             case "EXTRA_PNGINFO":
-                given[name] = job.extra_pnginfo or None  # packs look for None where nothing was sent
+                sent = job.extra_pnginfo or None  # packs look for None where nothing was sent
+                if sent is not None and capsules is not None:
+                    sent = {**sent, KEY: capsules.of(job.plan)}
+                given[name] = sent
             case "UNIQUE_ID":
                 given[name] = node.id
             case _ if kind in FILLED:

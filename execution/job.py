@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from execution.cache import ResultCache
+from execution.capsules import Capsules
 from execution.collecting import Garbage
 from execution.disk_cache import DiskCache
 from execution.events import Event
@@ -27,6 +28,8 @@ class House:
     """What a worker hands to every job: where files and weights are, the guards that a node runs under, and what
     stays from job to job.
 
+    `capsules` makes what files carry of this house, None where nobody asks for that; `writes_metadata`: whether files
+    carry what made them at all.
     `claims_of` gives the names that a job took for its files (`heddle.media.claims`), None where no job is tried twice.
     `preview_method` is one of `heddle.settings.options.PREVIEW_METHODS`; `preview_px` the longer side of previews;
     `previews_were_asked_for`: not only by default, see `NodePreview`.
@@ -41,6 +44,8 @@ class House:
     protection: Protection | None = None
     claims_of: Callable[[str], Any] = lambda job_id: None
     code_version: CodeVersion = lambda spec: ""
+    capsules: Capsules | None = None
+    writes_metadata: bool = True
     preview_method: str = "none"
     previews_were_asked_for: bool = False
     preview_px: int = 512

@@ -31,10 +31,16 @@ class NodeContext:
         self.preview_method = job.preview_method or house.preview_method
         self.preview_px = 0 if self.preview_method == "none" else house.preview_px
         self._previews_were_asked_for = job.preview_method is not None or house.previews_were_asked_for
+        self.writes_metadata = house.writes_metadata
+        self._capsules, self._plan = house.capsules, job.plan
         self._stop = job.stop
         self._emit = emit
         self._told_at = 0.0
         self._untold: NodeProgress | None = None
+
+    @property
+    def capsule(self) -> dict[str, Any] | None:
+        return None if self._capsules is None else self._capsules.of(self._plan)
 
     def progress(self, value: float, total: float) -> None:
         self.check_cancelled()

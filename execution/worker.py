@@ -124,6 +124,8 @@ class Worker:
                 method if (method := extra.get("preview_method")) in PREVIEW_METHODS else None,
                 client_id,
             )
+            if self.house.capsules is not None:
+                self.house.capsules.begin(report.plan)
             return run_job(job, self.house, emit)
         finally:
             self.running = None

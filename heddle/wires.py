@@ -59,3 +59,5 @@ HookKeyframes: TypeAlias = Annotated[Any, Wire("HOOK_KEYFRAMES")]
 LossMap: TypeAlias = Annotated[dict[str, list[float]], Wire("LOSS_MAP")]
 #: `model_management.ip_adapter_files.IpAdapter`. Not the wire of that name that packs have, which carries theirs.
 IpAdapter: TypeAlias = Annotated[Any, Wire("HEDDLE_IP_ADAPTER")]
+#: `heddle.numerics.inpaint_crops.InpaintPlaces`: pictures, and where the parts belong that were cut out of them.
+InpaintCrop: TypeAlias = Annotated[Any, Wire("HEDDLE_INPAINT_CROP")]

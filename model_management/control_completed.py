@@ -43,8 +43,8 @@ class DifferenceNet(StoredNet):
                 raise _of_another_model(self, name, self.shapes[name], self.base, self.base.shapes[name])
 
     @contextmanager
-    def open_stored(self) -> Iterator[Callable[[str], StoredWeight]]:
-        with super().open_stored() as read_own, self.base.open() as read_base:
+    def open_stored(self, *, is_mapped: bool = True) -> Iterator[Callable[[str], StoredWeight]]:
+        with super().open_stored(is_mapped=is_mapped) as read_own, self.base.open() as read_base:
             shared = set(self.shared)
 
             def read(name: str) -> StoredWeight:
@@ -120,7 +120,7 @@ class CompletedNet(StoredNet):
             yield read
 
     @contextmanager
-    def open_stored(self) -> Iterator[Callable[[str], StoredWeight]]:
+    def open_stored(self, *, is_mapped: bool = True) -> Iterator[Callable[[str], StoredWeight]]:
         with self.open() as read:
             yield lambda name: StoredWeight.plain(read(name))
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import platform
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 import psutil
 import torch
 
 from heddle.graph.errors import SettingsError
+from heddle.samplers.behaviour import BEHAVIOUR
+from heddle.samplers.noise_sources import DEFAULT
+from heddle.settings.options import HEDDLE_VERSION
 from model_management.accelerators.accelerator import Accelerator
 from model_management.accelerators.pretended import PretendedAccelerator
 
@@ -48,8 +52,24 @@ def describe_devices(device: torch.device, accelerator: Accelerator | None = Non
 
 def surroundings(device: torch.device) -> str:
     """What the numbers of a result depend on besides its inputs: the version of torch and the kind of device."""
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
-    return f"torch {torch.__version__}, {device.type} {name}"
+    return f"torch {torch.__version__}, {_kind_of(device)}"
+
+
+def about_house(device: torch.device, attention: str, formats: Mapping[str, str]) -> dict[str, Any]:
+    """What of this house decides how results come out, by the keys of a capsule (`heddle.graph.capsule`)."""
+    return {
+        "heddle": HEDDLE_VERSION,
+        "samplers": BEHAVIOUR,
+        "noise": f"{DEFAULT}, drawn on the CPU",
+        "torch": torch.__version__,
+        "device": _kind_of(device),
+        "attention": attention,
+        "formats": dict(formats),
+    }
+
+
+def _kind_of(device: torch.device) -> str:
+    return f"{device.type} {torch.cuda.get_device_name(device) if device.type == 'cuda' else platform.machine()}"
 
 
 def free_memory() -> int:

@@ -36,6 +36,12 @@ class NumberFormats:
             kept={role: dtype for role, dtype in formats.items() if dtype.itemsize == 1},
         )
 
+    @property
+    def asked(self) -> dict[str, str]:
+        """What was asked for, by role, for people; `all` stands for the roles that are not named."""
+        roles = {**self.computed, **self.kept} | ({} if self.everything is None else {"all": self.everything})
+        return {role: str(dtype).removeprefix("torch.") for role, dtype in sorted(roles.items())}
+
     def computed_in(self, role: str) -> torch.dtype | None:
         """None, if that is left to the device and the file."""
         asked = self.computed.get(_AS.get(role, role))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from model_management.stored_net import OnPart, StoredNet
 from model_management.stored_tensors import Header
+from model_management.tensor_reading import data_start
 
 #: So much is read at once: large enough for disks and networks, small enough to show progress and to stop.
 PIECE_BYTES = 8 << 20
@@ -50,10 +51,8 @@ def _is_cached(file: int, begin: int, end: int) -> bool:
 def _spans(header: Header, keys: Collection[str]) -> list[tuple[Path, int, int]]:
     """The parts of a file that hold these tensors: path, first byte, end. Parts that lie close together are one."""
     entries = [entry for key, entry in header.tensors.items() if key in keys and entry.held is None]
-    start = 0
-    if header.kind == "safetensors":
-        with header.path.open("rb") as file:
-            start = 8 + int.from_bytes(file.read(8), "little")  # places are counted from the end of the header
+    with header.path.open("rb") as file:
+        start = data_start(header, file)
     joined: list[tuple[Path, int, int]] = []
     for begin, end in sorted((start + entry.begin, start + entry.end) for entry in entries if entry.end > entry.begin):
         if joined and begin - joined[-1][2] <= PIECE_BYTES:

@@ -47,11 +47,15 @@ class NamedEntry(NamedTuple):
 
 @dataclass(frozen=True)
 class Stamp:
-    """Which file this is, in which state. Equal stamps mean equal weights."""
+    """Which file this is, in which state. Equal stamps mean equal weights.
+
+    inode: of the file itself, which another one that took its name does not have.
+    """
 
     path: Path
     size_bytes: int
     modified_ns: int
+    inode: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -135,7 +139,35 @@ def stamp_of(path: Path) -> Stamp:
         raise WeightsError(
             say("{path} cannot be read: {why}", path=path, why=problem.strerror or problem), file=path
         ) from problem
-    return Stamp(resolved, status.st_size, status.st_mtime_ns)
+    return Stamp(resolved, status.st_size, status.st_mtime_ns, status.st_ino)
+
+
+def has_changed(stamp: Stamp) -> bool:
+    """Whether another file has its name by now, or other bytes are in it. One that is gone has not changed."""
+    now = _look_again(stamp)
+    return now is not None and now != stamp
+
+
+def was_overwritten(stamp: Stamp) -> bool:
+    """Whether other bytes are in the very file that was opened, and so in all that is mapped of it."""
+    now = _look_again(stamp)
+    return now is not None and now != stamp and now.inode == stamp.inode
+
+
+def refuse_changed(stamp: Stamp) -> NoReturn:
+    """Raises: WeightsError, for a file that is not the one whose header was read."""
+    raise WeightsError(
+        say("{file} has changed since it was opened; run the workflow again to open it anew", file=stamp.path.name),
+        file=stamp.path,
+    )
+
+
+def _look_again(stamp: Stamp) -> Stamp | None:
+    try:
+        status = stamp.path.stat()
+    except OSError:
+        return None
+    return Stamp(stamp.path, status.st_size, status.st_mtime_ns, status.st_ino)
 
 
 def refuse(stamp: Stamp, found: str, key: str | None = None, next_step: str = "") -> NoReturn:

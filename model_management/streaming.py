@@ -146,6 +146,7 @@ class Streamed:
         self.books = Books() if base is None else base.books
         shared = {} if base is None else {placed.source: placed for placed in base._placed}
         self._placed = [shared.get(source) or PlacedWeight(source) for source in weights.values()]
+        self._own = [placed for placed in self._placed if placed.source not in shared]
         # What is prepared of a shared weight stays as long as the net does whose it is.
         self._shares = dict.fromkeys(self._placed, share) | ({} if base is None else base._shares)
         self._numbers = {placed: number for number, placed in enumerate(self._placed)}
@@ -269,6 +270,14 @@ class Streamed:
                 leaving.is_chosen = False
             return before - self.books.device_bytes
 
+    def leave(self) -> None:
+        """Let all weights go that this net does not share with the one without patches."""
+        with self._lock:
+            self.unsettle()
+            for placed in self._own:
+                self._drop(placed)
+                placed.is_chosen = False
+
     def settle(self, net: nn.Module) -> None:
         """Have a net, all of whose weights are here to stay, hold them itself, so that lending costs nothing."""
         with self._lock:
@@ -335,10 +344,19 @@ class Streamed:
             room = room_to_stay(self._known, total)
             room = room if self.most_bytes is None else min(room, self.most_bytes)
             staying = choose_staying(self._known, room)
-            for placed in self._placed:
-                placed.is_chosen = self._numbers[placed] in staying
-                if not placed.is_chosen:
-                    self._drop(placed)
+            self._have_stay(staying, room)
+
+    def _have_stay(self, staying: set[int], room: int) -> None:
+        """Let go of all others but those which runs of another kind use, such as a VAE's decoder beside its encoder."""
+        used = {use.weight for use in self._known}
+        room -= sum(self._placed[number].nbytes for number in staying)
+        for number, placed in enumerate(self._placed):
+            placed.is_chosen = number in staying
+            if number not in used and placed.kept is not None and placed.nbytes <= room:
+                placed.is_chosen = True
+                room -= placed.nbytes
+            if not placed.is_chosen:
+                self._drop(placed)
 
     def _note(self, beside_bytes: int) -> None:
         self.beside_bytes = beside_bytes

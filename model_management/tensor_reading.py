@@ -1,7 +1,7 @@
 """Weights out of a file whose header was read: one way for all kinds of files.
 
 Files are mapped, so that a tensor costs no memory before it is touched; what is given out lies in the mapping and is
-valid as long as somebody holds it.
+valid as long as somebody holds it. Who asks for it gets tensors that are read into memory of their own instead.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ import math
 import mmap
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from io import FileIO
 from pathlib import Path
-from typing import Any, Protocol
+from threading import Lock
+from typing import Any, BinaryIO, Protocol, TypeAlias
 
 import torch
 from torch import Tensor
@@ -20,7 +22,7 @@ from heddle.graph.errors import WeightsError
 from heddle.graph.said import say
 from heddle.numerics.number_blocks import BLOCK_KINDS
 from model_management.pickled import INERT
-from model_management.stored_tensors import Header, NamedEntry, TensorEntry, refuse, stamp_of
+from model_management.stored_tensors import Header, NamedEntry, TensorEntry, refuse, refuse_changed, stamp_of
 from model_management.stored_weight import StoredWeight
 from model_management.torch_file import TorchFile, read_torch_file
 from model_management.torch_header import is_tensor, tensor_entry
@@ -48,6 +50,9 @@ DTYPES = {
     "U8": torch.uint8,
 }
 
+#: The bytes of a file from one place up to another.
+FindBytes: TypeAlias = Callable[[int, int], Tensor]
+
 _DEEPEST = 20  # values in values
 _MOST_VALUES = 1_000_000
 
@@ -65,36 +70,47 @@ class OpenTensors(Protocol):
 
 
 @contextmanager
-def open_tensors(header: Header) -> Iterator[OpenTensors]:
+def open_tensors(header: Header, *, is_mapped: bool = True) -> Iterator[OpenTensors]:
     """The file's tensors, readable until the block ends.
 
+    Args:
+        is_mapped: else each is read when it is asked for; that is quickest in the order in which they lie there.
     Raises: WeightsError, if the file has changed since its header was read, or cannot be read.
     """
     if stamp_of(header.path) != header.stamp:
-        raise WeightsError(
-            say(
-                "{file} has changed since it was opened; run the workflow again to open it anew", file=header.path.name
-            ),
-            file=header.path,
-        )
+        refuse_changed(header.stamp)
     from safetensors import SafetensorError, safe_open  # naming and checking files works without it
 
     try:
         if header.shards:
             with ExitStack() as stack:
-                opened = [(shard, stack.enter_context(open_tensors(shard))) for shard in header.shards]
+                opened = [
+                    (shard, stack.enter_context(open_tensors(shard, is_mapped=is_mapped))) for shard in header.shards
+                ]
                 places = {name: tensors for shard, tensors in opened for name in shard.tensors}
                 yield _Joined(places, header.file_names)
+        elif not is_mapped:
+            with header.path.open("rb", buffering=0) as file:
+                pieces = _Pieces(header, file)
+                yield _Opened(header, lambda stored: _raw(pieces.read, stored.entry))
         elif header.kind == "safetensors":
             with safe_open(header.path, framework="pt") as tensors:
                 yield _Opened(header, lambda stored: tensors.get_tensor(stored.name))
         else:
-            mapped = _map(header.path)
-            yield _Opened(header, lambda stored: _raw(mapped, stored.entry))
+            find = _map(header.path)
+            yield _Opened(header, lambda stored: _raw(find, stored.entry))
     except (OSError, SafetensorError) as problem:
         raise WeightsError(
             say("{file} cannot be read: {why}", file=header.path.name, why=problem), file=header.path
         ) from problem
+
+
+def data_start(header: Header, file: BinaryIO) -> int:
+    """From which byte of a file the places in its header are counted."""
+    if header.kind != "safetensors":
+        return 0
+    file.seek(0)
+    return 8 + int.from_bytes(file.read(8), "little")  # behind the header
 
 
 def read_torch_content(path: Path) -> Any:
@@ -148,8 +164,8 @@ class _Joined:
 class _Content:
     """Values of a torch.save file with their tensors in place."""
 
-    def __init__(self, file: TorchFile, mapped: mmap.mmap) -> None:
-        self._file, self._mapped = file, mapped
+    def __init__(self, file: TorchFile, find: FindBytes) -> None:
+        self._file, self._find = file, find
         self._values_left = _MOST_VALUES
         self._bytes_left = 2 * file.stamp.size_bytes  # a storage may be shared, but not by everything
 
@@ -162,7 +178,7 @@ class _Content:
             self._bytes_left -= math.prod(entry.shape) * DTYPES[entry.dtype].itemsize
             if self._bytes_left < 0:
                 refuse(self._file.stamp, say("damaged: its tensors take far more room than the file"))
-            return _raw(self._mapped, entry).clone()
+            return _raw(self._find, entry).clone()
         if isinstance(value, dict):
             return {
                 key: self.value(key if isinstance(key, str) else name, each, depth + 1) for key, each in value.items()
@@ -174,13 +190,40 @@ class _Content:
         return value
 
 
-def _map(path: Path) -> mmap.mmap:
+class _Pieces:
+    """Reads parts of a file. Threads take turns."""
+
+    def __init__(self, header: Header, file: FileIO) -> None:
+        self._file, self._start, self._lock = file, data_start(header, file), Lock()
+        self._last: tuple[int, int, Tensor] | None = None  # weights of three layers may lie in one tensor
+
+    def read(self, begin: int, end: int) -> Tensor:
+        with self._lock:
+            if self._last is None or self._last[:2] != (begin, end):
+                self._last = (begin, end, self._read_anew(begin, end))
+            return self._last[2]
+
+    def _read_anew(self, begin: int, end: int) -> Tensor:
+        with torch.inference_mode(False):
+            piece = torch.empty(end - begin, dtype=torch.uint8)
+        left = piece.numpy().data
+        self._file.seek(self._start + begin)
+        while left and (count := self._file.readinto(left)):
+            left = left[count:]
+        if left:
+            raise OSError(f"it ends {len(left):,} bytes too early")
+        return piece
+
+
+def _map(path: Path) -> FindBytes:
     """The file as memory, which goes when nothing of it is held any more. Writing into it leaves the file alone."""
     with path.open("rb") as file:
-        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)  # torch warns of memory that cannot be written
+        # Torch warns of memory that cannot be written.
+        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+    return lambda begin, end: torch.frombuffer(mapped, dtype=torch.uint8, count=end - begin, offset=begin)
 
 
-def _raw(mapped: mmap.mmap, entry: TensorEntry) -> Tensor:
+def _raw(find: FindBytes, entry: TensorEntry) -> Tensor:
     """Numbers in the tensor's layout, or the bytes of its blocks."""
     is_blocks = entry.dtype in BLOCK_KINDS
     dtype = torch.uint8 if is_blocks else DTYPES.get(entry.dtype, torch.float32)
@@ -189,8 +232,8 @@ def _raw(mapped: mmap.mmap, entry: TensorEntry) -> Tensor:
     if entry.held is not None:
         raw = torch.frombuffer(bytearray(entry.held), dtype=torch.uint8)
     else:
-        raw = torch.frombuffer(mapped, dtype=torch.uint8, count=entry.end - entry.begin, offset=entry.begin)
-        if entry.begin % dtype.itemsize:
+        raw = find(entry.begin, entry.end)
+        if raw.data_ptr() % dtype.itemsize:
             raw = raw.clone()  # numbers of several bytes must lie at a multiple of their size
     if is_blocks:
         return raw

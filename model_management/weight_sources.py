@@ -85,14 +85,23 @@ class ChangedWeight:
             return StoredWeight.plain(changed.to(self._dtype, copy=True, memory_format=torch.contiguous_format))
 
 
-def file_weights(stored: StoredNet) -> dict[str, FileWeight]:
+def file_weights(stored: StoredNet, *, is_mapped: bool = True, on_part: OnPart = ignore_parts) -> dict[str, FileWeight]:
     """The weights of a net as they lie in its file, in that order, by the net's names.
 
+    Args:
+        is_mapped: else they are read into memory now, and on_part is told how far.
     Raises: WeightsError, if the file has changed since its header was read, or cannot be read.
     """
-    names = sorted(stored.shapes, key=lambda name: stored.entry(name).begin)
-    with stored.open_stored() as read:
-        return {name: FileWeight(read(name)) for name in names}
+    names = stored.names_in_order
+    weights: dict[str, FileWeight] = {}
+    done, total = 0, sum(stored.entry(name).end - stored.entry(name).begin for name in names)
+    with stored.open_stored(is_mapped=is_mapped) as read:
+        for name in names:
+            weights[name] = FileWeight(read(name))
+            if not is_mapped:
+                done += stored.entry(name).end - stored.entry(name).begin
+                on_part(done, total)
+    return weights
 
 
 def narrowed(

@@ -28,6 +28,7 @@ from model_management.read_ahead import read_ahead
 from model_management.resident import Handle, Keeps, Resident
 from model_management.running_out import bytes_asked
 from model_management.stored_net import OnPart, StoredNet, ignore_parts
+from model_management.stored_tensors import has_changed, refuse_changed, was_overwritten
 from model_management.stored_weight import widened_bytes
 from model_management.streaming import Streamed
 from model_management.weight_patches import WeightPatch, change_weights, changed_numel, share_weights
@@ -143,7 +144,8 @@ class Weights:
         Args:
             working_bytes: memory that running the net will take beside its weights.
             on_part: told how far loading is; may raise, which leaves nothing behind.
-        Raises: OutOfMemory, if weights that are held leave no room; WeightsError, if the file cannot be read.
+        Raises: OutOfMemory, if weights that are held leave no room; WeightsError, if the file cannot be read or has
+            changed, at the end also where it was written into meanwhile.
         """
         stored = handle.stored
         if self.on_cpu is not None and (stored.on_cpu or (self._vae_on_cpu and stored.role == "vae")):
@@ -165,6 +167,8 @@ class Weights:
             if not self.keeps_unused:
                 self._release(lambda: True)
             self.estimates.save()
+        if (overwritten := next(filter(was_overwritten, handle.stored.header.stamps), None)) is not None:
+            refuse_changed(overwritten)  # what was computed may be of both
 
     def _tell(self, resident: Resident) -> None:
         """Say in the log how a net lies, if that is new."""
@@ -215,6 +219,9 @@ class Weights:
 
     def _take(self, stored: StoredNet, patches: Sequence[WeightPatch], working_bytes: int, on_part: OnPart) -> Resident:
         key = _key(stored, patches)
+        if key in self._residents and (changed := next(filter(has_changed, stored.header.stamps), None)) is not None:
+            self._release_outdated()
+            refuse_changed(changed)
         with self.lock:
             resident = self._residents.pop(key, None)
             if resident is not None:
@@ -229,6 +236,7 @@ class Weights:
             return resident
         if patches:
             self._release_changed(stored)
+        self._release_outdated()
         is_mapped = self.maps_files or self.formats.kept_in(stored.role) is not None
         if not stored.is_lendable or (self.accelerator is None and (self.device.type != "cpu" or not is_mapped)):
             resident = self._load_whole(stored, patches, working_bytes, on_part)
@@ -490,6 +498,14 @@ class Weights:
                 if resident.stored.key == stored.key != key and resident.holders == 0:
                     self._drop(key)
 
+    def _release_outdated(self) -> None:
+        """Let go of what nobody holds of files that are others by now: it is asked for no more."""
+        with self.lock:
+            # First those that share the weights of another, which stays as long as they do.
+            for key, resident in sorted(self._residents.items(), key=lambda each: each[1].base is None):
+                if resident.holders == 0 and any(map(has_changed, resident.stored.header.stamps)):
+                    self._drop(key)
+
     def _make_room(self, wanted: int, needed: int = 0) -> None:
         """Let nets go, least recently used first, until `wanted` more bytes fit.
 
@@ -537,9 +553,7 @@ class Weights:
         freed = resident.device_bytes
         if resident.streamed is not None:
             run_directly(resident.net)
-            resident.streamed.unsettle()
-            if resident.base is None:
-                resident.streamed.let_go(resident.streamed.books.device_bytes)
+            resident.streamed.leave()
         if resident.share is not None:
             resident.share.close()
         return freed

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from heddle.settings.current import current_folders
+from heddle.settings.current import current_folders, current_settings
 from model_management.current import current_weights
 
 log = logging.getLogger(__name__)
@@ -18,10 +18,15 @@ class BareContext:
     node_id = ""
     preview_px = 0
     preview_method = "none"
+    capsule = None
 
     def __init__(self) -> None:
         self.prompt: Mapping[str, Any] = {}
         self.extra_pnginfo: Mapping[str, Any] = {}
+
+    @property
+    def writes_metadata(self) -> bool:
+        return not current_settings().no_metadata
 
     @property
     def folders(self) -> Any:

@@ -41,6 +41,7 @@ from nodes.image import (
     more_files,
     painter,
     resize,
+    save_formats,
     scale,
     sizes,
     turn,
@@ -49,6 +50,8 @@ from nodes.image import (
 from nodes.image import boxes as image_boxes
 from nodes.image import datasets as image_datasets
 from nodes.image import tiles as image_tiles
+from nodes.inpainting import cropping as inpaint_crops
+from nodes.inpainting import filling, softening
 from nodes.latent import arithmetic, autoencoder, empty, empty_by_family, masking, operations, seeds, tiles, transform
 from nodes.latent import batch as latent_batches
 from nodes.latent import compositing as latent_compositing
@@ -105,9 +108,10 @@ MODULES = (
     *(latent_compositing, arithmetic, latent_batches, transform, latent_files),
     devices,
     *(merged_models, merged_texts, models_by_part, saving),
-    *(files, more_files, scale, resize, crop, turn, extend, batch, image_tiles, upscale, image_datasets),
+    *(files, more_files, save_formats, scale, resize, crop, turn, extend, batch, image_tiles, upscale, image_datasets),
     *(sizes, comparing, painter, image_boxes),
     *(compositing, masks, mask_shapes, mask_files, colour, adjustments, filters, colour_transfer),
+    *(inpaint_crops, filling, softening),
     *(text_changes, text_patterns, json_texts, text_lists, text_files, overlay),
     *(primitives, numbers, logic, lists, showing, tones, drawn_boxes),
     *(datasets, lora_training, charts),

@@ -17,11 +17,11 @@ from heddle.graph.derived import class_of_spec
 from heddle.graph.registry import Registry
 from heddle.graph.running import current_context
 from heddle.graph.spec import NodeSpec
-from heddle.media.pictures import remaking_texts
 from heddle.settings.current import current_folders
 from nodes.bare_context import BareContext
 from nodes.catalogue import built_in
 from nodes.image.files import write_images
+from nodes.metadata import texts_for
 from nodes.sampling.ksampler import sample_part
 
 log = logging.getLogger(__name__)
@@ -229,7 +229,7 @@ def _save_images(
     context = current_context.get() or BareContext()
     root = self.type if self.type in ("output", "temp", "input") else "output"
     folders = dataclasses.replace(context.folders, **{root: Path(self.output_dir)})
-    texts = remaking_texts(prompt, extra_pnginfo)
+    texts = texts_for(prompt, extra_pnginfo, context)
     shown = write_images(
         images, root, filename_prefix + self.prefix_append, texts, self.compress_level, context, folders
     )

@@ -20,8 +20,8 @@ from typing import Any, Literal
 from heddle.graph.errors import FileProblem, HeddleError
 from heddle.graph.said import said_in, say
 from heddle.settings.folders import Folders
+from heddle.settings.scratch import open_scratch
 from server import model_files
-from server.outputs.scratch import open_scratch
 
 log = logging.getLogger("heddle.server.models")
 

@@ -10,8 +10,8 @@ from typing import Any
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from heddle.settings.options import HEDDLE_VERSION
 from server.routes.described import Description, Schema, description_of
-from server.routes.system import HEDDLE_VERSION
 
 _SCHEMAS = "#/components/schemas/"
 _ABOUT = (

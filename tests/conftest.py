@@ -19,6 +19,12 @@ settings.load_profile("untimed")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", default=False, help="also run the tests that take long")
+    parser.addoption(
+        "--schedules",
+        type=int,
+        default=8,
+        help="random orders of work on a device that is too small; default %(default)s",
+    )
     parser.addoption("--kills", type=int, default=200, help="kills of the crash test; default %(default)s")
     parser.addoption("--kills-seed", type=int, default=None, help="the seed that a crash test printed")
 

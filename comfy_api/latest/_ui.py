@@ -131,14 +131,14 @@ class ImageSaveHelper:
         Raises: FileProblem, if the prefix leads out of the folder.
         """
         # They bring torch; most packs that import this show texts.
-        from heddle.media.pictures import remaking_texts
         from nodes.bare_context import BareContext
         from nodes.image.files import write_images
+        from nodes.metadata import texts_for
 
         hidden = getattr(cls, "hidden", None)
-        texts = remaking_texts(getattr(hidden, "prompt", None), getattr(hidden, "extra_pnginfo", None))
         root = getattr(folder_type, "value", folder_type)
         context = current_context.get() or BareContext()
+        texts = texts_for(getattr(hidden, "prompt", None), getattr(hidden, "extra_pnginfo", None), context)
         shown = write_images(images, root, filename_prefix, texts, compress_level, context)
         return [SavedResult(**each) for each in shown.ui["images"]]
 

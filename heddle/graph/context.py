@@ -36,6 +36,16 @@ class Context(Protocol):
     @property
     def extra_pnginfo(self) -> Mapping[str, Any]: ...
     @property
+    def writes_metadata(self) -> bool:
+        """Whether files carry what made them."""
+        ...
+
+    @property
+    def capsule(self) -> Mapping[str, Any] | None:
+        """What files carry of this house (`heddle.graph.capsule`), as far as it is known now."""
+        ...
+
+    @property
     def preview_px(self) -> int:
         """The longer side of the pictures that `preview` should show; 0 = nobody wants any, so make none."""
         ...

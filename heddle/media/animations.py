@@ -11,12 +11,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from heddle.media.exif_texts import exif_of
+
 #: How much time libwebp takes, by the words that people choose.
 WEBP_EFFORTS = {"default": 4, "fastest": 0, "slowest": 6}
-
-# EXIF tags that carry what remakes a picture, as readers of this ecosystem look for it: the model of the camera, and
-# from its maker downwards.
-_PROMPT_TAG, _FIRST_OTHER_TAG = 0x0110, 0x010F
 
 
 def encode_apng(
@@ -52,13 +50,8 @@ def encode_animated_webp(
         frames, texts: as `encode_apng`.
         quality: 0..100; of a lossless one, how small it is to be. effort: 0..6.
     """
-    exif = Image.Exif()
-    others = 0
-    for key, text in (texts or {}).items():
-        tag = _PROMPT_TAG if key == "prompt" else _FIRST_OTHER_TAG - others
-        others += key != "prompt"
-        exif[tag] = f"{key}:{text}"
-    return _encoded(frames, "WEBP", frames_per_s, exif=exif, lossless=is_lossless, quality=quality, method=effort)
+    exif = {"exif": exif_of(texts)} if texts else {}
+    return _encoded(frames, "WEBP", frames_per_s, **exif, lossless=is_lossless, quality=quality, method=effort)
 
 
 def _encoded(frames: Sequence[NDArray[np.uint8]], kind: str, frames_per_s: float, **more: Any) -> bytes:

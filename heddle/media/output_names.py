@@ -19,7 +19,8 @@ from heddle.settings.file_names import is_device_name
 from heddle.settings.folders import Folders
 
 _MAX_STEM_BYTES = 200  # leaves room for the counter and the extension below the 255 that disks allow
-_NOT_ALLOWED = re.compile(r'[<>:"|?*\x00-\x1f\x7f]')
+# What some system refuses, controls, and what turns the direction of letters, so that a name reads as another.
+_NOT_ALLOWED = re.compile(r'[<>:"|?*\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]')
 _NUMBER = re.compile(r"(\d+)_?(?:\.|$)")
 _DATE_PARTS = re.compile(r"y{2,4}|M{1,2}|d{1,2}|[hH]{1,2}|m{1,2}|s{1,2}")
 

@@ -7,6 +7,9 @@ picture that is made again is to be the same picture.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from typing import Any
 
@@ -88,7 +91,21 @@ def is_plain(x: Tensor, weight: Tensor) -> bool:
         and not torch.is_grad_enabled()
         and not torch.compiler.is_compiling()
         and one_dnn() is not None
+        and not _AS_ON_A_CARD.get()
     )
+
+
+@contextmanager
+def as_on_a_card() -> Iterator[None]:
+    """Go torch's own ways on the CPU, too: those that save arithmetic take memory beside the weights."""
+    before = _AS_ON_A_CARD.set(True)
+    try:
+        yield
+    finally:
+        _AS_ON_A_CARD.reset(before)
+
+
+_AS_ON_A_CARD = ContextVar("as_on_a_card", default=False)
 
 
 def is_large(x: Tensor, weight: Tensor) -> bool:

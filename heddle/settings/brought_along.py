@@ -38,7 +38,6 @@ _DEVICES = "use --devices instead, such as --devices cuda:1"
 REFUSED = {
     "--front-end-version": "leave it out, or use --front-end-root DIR to serve a front end that you have",
     **dict.fromkeys(("--cuda-device", "--default-device", "--directml", "--oneapi-device-selector"), _DEVICES),
-    "--disable-metadata": "Heddle cannot leave the workflow out of pictures yet; leave the option out if that is fine",
     "--share": "leave it out: Heddle opens no tunnel; --listen makes it reachable in your own network",
     "--ckpt-dir": "use --extra-model-paths-config FILE instead",
 }

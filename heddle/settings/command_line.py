@@ -169,6 +169,9 @@ def shared_options() -> _Parser:
         default=PREVIEW_PX,
         help="the longer side of previews in pixels; default %(default)s",
     )
+    work.add_argument(
+        "--disable-metadata", action="store_true", help="write files without the workflow and what else made them"
+    )
     jobs = parser.add_argument_group("jobs of the server")
     jobs.add_argument("--workers", type=int, metavar="N", help="worker processes; default: one per device")
     jobs.add_argument(
@@ -223,7 +226,7 @@ def _command_parser(command: str, shared: argparse.ArgumentParser) -> _Parser:
         lines = (f"  {name:<12} {what}" for name, what in COMMANDS.items())
         parser.usage = "main.py [command] [options]"
         parser.epilog = "commands (each explains itself with --help):\n" + "\n".join(lines)
-    if command in ("run", "check", "convert"):
+    if command in ("run", "replay", "check", "convert"):
         parser.add_argument(
             "workflow",
             metavar="FILE",
@@ -237,7 +240,7 @@ def _command_parser(command: str, shared: argparse.ArgumentParser) -> _Parser:
             metavar="NODE.INPUT=VALUE",
             help="change one input; NODE is an id or a title that occurs once",
         )
-    if command in ("run", "check"):
+    if command in ("run", "replay", "check"):
         parser.add_argument(
             "--seed", type=int, metavar="N", help="chooses among {a|b} in texts; not given: another choice each time"
         )
@@ -316,6 +319,7 @@ def _settings(
         worker_memory_bytes=values.bytes_of_megabytes(found.worker_memory_mb, "--worker-memory-mb"),
         webhook_secret=found.webhook_secret,
         private_webhooks=found.allow_private_webhooks,
+        no_metadata=found.disable_metadata,
         workflow=None if workflow is None else values.absolute(workflow),
         changes=changes,
         catalogue=None if catalogue is None else values.absolute(catalogue),

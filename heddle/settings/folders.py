@@ -43,6 +43,7 @@ class Folders:
     roots_of: Mapping[str, tuple[Path, ...]]  # kind -> folders, the first that has a file wins
     custom_nodes: tuple[Path, ...]
     shipped_input: Path = HOUSE / "input"
+    earlier_output: Path | None = None  # where results are read that are not in the output folder
     _listings: dict[Any, Listing] = field(default_factory=dict, repr=False, compare=False)
     _live: dict[str, tuple[list[str], Any]] = field(default_factory=dict, repr=False, compare=False)
 
@@ -74,6 +75,7 @@ class Folders:
             user=settings.user_directory or base / "user",
             roots_of=MappingProxyType({kind: tuple(dict.fromkeys(paths)) for kind, paths in roots.items()}),
             custom_nodes=tuple(dict.fromkeys(packs)),
+            earlier_output=settings.earlier_output,
         )
 
     # Models
@@ -264,10 +266,11 @@ class Folders:
         path = self.resolve(root_type, "", filename)
         if os.path.isfile(path):
             return path
-        if root_type == "input":
-            shipped = self.shipped_input.joinpath(*safe_parts(filename))
-            if shipped.is_file() and is_inside(shipped, self.shipped_input):
-                return shipped
+        further = {"input": self.shipped_input, "output": self.earlier_output}.get(root_type)
+        if further is not None:
+            found = further.joinpath(*safe_parts(filename))
+            if found.is_file() and is_inside(found, further):
+                return found
         similar = similar_names(filename, self.list_files(root_type))
         hint = say(" Similar names there: {names}.", names=", ".join(similar)) if similar else ""
         words = "{name!r}: no such file in {folder}.{near} Put it there, upload it, or choose another"

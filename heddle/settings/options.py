@@ -19,6 +19,7 @@ EVERYWHERE = "0.0.0.0,::"  # what a bare --listen means to users of this ecosyst
 PORT = 8188
 DURABILITIES = ("full", "normal")
 MOST_WORKERS = 64
+HEDDLE_VERSION = "0.1.0"
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 CACHE_BYTES = 1 << 30
 DISK_CACHE_BYTES = 4 << 30
@@ -33,6 +34,7 @@ PREVIEW_PX = 512
 COMMANDS = {
     "serve": "start the server (also without any command)",
     "run": "run one workflow without a server and print the files it made",
+    "replay": "make a file again from what it carries and compare the two",
     "check": "check one workflow against the nodes that exist, without running it",
     "convert": "print the API form of one workflow as JSON",
     "nodes": "list the nodes",
@@ -115,10 +117,12 @@ class Settings:
     worker_memory_bytes: int | None = None
     webhook_secret: str | None = field(default=None, repr=False)  # signs what other programs are told of jobs
     private_webhooks: bool = False  # they may be on this machine or a private network, although others can reach us
-    workflow: Path | None = None  # run, check, convert
+    no_metadata: bool = False  # files carry nothing of what made them
+    earlier_output: Path | None = None  # results of earlier runs, read where the output folder has none of the name
+    workflow: Path | None = None  # run, replay, check, convert
     changes: tuple[str, ...] = ()  # run: the texts of --set, for `read_change`
     catalogue: Path | None = None  # convert: nodes that are not here, as /object_info answers
-    seed: int | None = None  # run, check, convert: chooses among {a|b} in texts
+    seed: int | None = None  # run, replay, check, convert: chooses among {a|b} in texts
     as_json: bool = False  # nodes
     pages: Path = Path(PAGES)  # docs: the folder to write to
     language: str = "en"  # docs

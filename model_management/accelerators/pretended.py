@@ -18,6 +18,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 
+from heddle.numerics.layers import as_on_a_card
 from model_management.accelerators.accelerator import DeviceMemory
 
 
@@ -102,7 +103,7 @@ class PretendedAccelerator:
             return
         self._depth = 1
         try:
-            with self._mode:
+            with as_on_a_card(), self._mode:
                 yield
         finally:
             self._depth = 0
@@ -174,9 +175,6 @@ class _Counting(TorchDispatchMode):
 
 def _flops_of(func: Any, args: Any, kwargs: Any, made: Any) -> float:
     """Of products, convolutions and attention; 0 for all else."""
-    if str(func).startswith("mkldnn._linear_pointwise"):
-        weight = next(each for each in args[1:] if isinstance(each, Tensor) and each.ndim == 2)
-        return 2.0 * made.numel() * weight.shape[1]
     count = flop_registry.get(func._overloadpacket)
     if count is None:
         return 0.0

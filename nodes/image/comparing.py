@@ -8,9 +8,9 @@ from typing import Annotated, Any
 from heddle.graph.context import Context
 from heddle.graph.declare import Hidden, More, Wire, node
 from heddle.graph.results import Shown
-from heddle.media.pictures import remaking_texts
 from heddle.wires import Image
 from nodes.image.files import PASSING_LEVEL, write_images
+from nodes.metadata import texts_for
 
 
 @node(
@@ -35,7 +35,7 @@ def compare_images(
     ctx: Context,
 ) -> Shown:
     """Show two images over each other, parted by a line that follows the pointer. Nothing is kept."""
-    texts = remaking_texts(prompt, extra_pnginfo)
+    texts = texts_for(prompt, extra_pnginfo, ctx)
     shown = {}
     for side, images in (("a_images", image_a), ("b_images", image_b)):
         if images is not None:

@@ -15,11 +15,12 @@ from heddle.graph.errors import GraphError
 from heddle.graph.results import Shown
 from heddle.graph.said import say
 from heddle.media.datasets import DatasetFolder, list_pictures, state_of, text_beside
-from heddle.media.pictures import encode_png, read_picture, remaking_texts, to_bytes
+from heddle.media.pictures import encode_png, read_picture, to_bytes
 from heddle.numerics.image_batches import listed, shuffled
 from heddle.settings.current import current_folders
 from nodes.image.batch import CATEGORY, Images
 from nodes.image.writing import refuse_unless_writable
+from nodes.metadata import texts_for
 
 _LEVEL = 4  # zlib's effort
 
@@ -156,7 +157,8 @@ def _write(
 ) -> Any:
     whole = listed(images)
     beside: Sequence[str | None] = [None] * len(whole) if texts is None else _paired(whole, texts)
-    notes = remaking_texts(*((each[0] if isinstance(each, list) else each) for each in (prompt, extra)))
+    sent, more = ((each[0] if isinstance(each, list) else each) for each in (prompt, extra))
+    notes = texts_for(sent, more, ctx)
     folder = DatasetFolder(ctx.folders, folder_name, prefix, is_overwritten=mode == "overwrite")
     written = []
     for number, (batch, text) in enumerate(zip(whole, beside, strict=True)):

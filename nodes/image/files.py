@@ -10,9 +10,10 @@ import torch
 from heddle.graph.context import Context
 from heddle.graph.declare import Files, Hidden, Text, Wire, node
 from heddle.graph.results import Shown
-from heddle.media.pictures import encode_png, read_picture, remaking_texts, to_bytes
+from heddle.media.pictures import encode_png, read_picture, to_bytes
 from heddle.wires import Image, Mask
 from nodes.image.writing import write_each
+from nodes.metadata import texts_for
 
 _NO_MASK_PX = 64  # side of the empty mask that stands for "no alpha", as existing workflows expect it
 _KEPT_LEVEL = 4  # zlib's effort for files that stay
@@ -55,7 +56,7 @@ def save_image(
 
     The files are numbered; nothing is ever overwritten.
     """
-    return write_images(images, "output", filename_prefix, remaking_texts(prompt, extra_pnginfo), _KEPT_LEVEL, ctx)
+    return write_images(images, "output", filename_prefix, texts_for(prompt, extra_pnginfo, ctx), _KEPT_LEVEL, ctx)
 
 
 @node(
@@ -71,7 +72,7 @@ def preview_image(
     """Show images without keeping them: their files lie in the temp folder, which may be emptied at any time."""
     # A beginning of its own for each run, so that a browser never shows an older picture of the same name.
     prefix = f"preview_{secrets.token_hex(4)}"
-    return write_images(images, "temp", prefix, remaking_texts(prompt, extra_pnginfo), PASSING_LEVEL, ctx)
+    return write_images(images, "temp", prefix, texts_for(prompt, extra_pnginfo, ctx), PASSING_LEVEL, ctx)
 
 
 def write_images(

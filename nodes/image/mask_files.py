@@ -10,12 +10,13 @@ import torch
 from heddle.graph.context import Context
 from heddle.graph.declare import Choice, Files, Hidden, Wire, node
 from heddle.graph.results import Shown
-from heddle.media.pictures import read_picture, remaking_texts
+from heddle.media.pictures import read_picture
 from heddle.numerics.batches import masks_of
 from heddle.numerics.masks import channel_of
 from heddle.wires import Mask
 from nodes.image.files import PASSING_LEVEL, write_images
 from nodes.image.masks import CATEGORY
+from nodes.metadata import texts_for
 
 
 @node("LoadImageMask", category="image", name="Load Image (as Mask)", search=("alpha", "open mask"))
@@ -52,5 +53,5 @@ def preview_mask(
     """Show masks as grey pictures without keeping them, and pass them on."""
     images = masks_of(mask).unsqueeze(-1).expand(-1, -1, -1, 3)
     prefix = f"preview_{secrets.token_hex(4)}"
-    shown = write_images(images, "temp", prefix, remaking_texts(prompt, extra_pnginfo), PASSING_LEVEL, ctx)
+    shown = write_images(images, "temp", prefix, texts_for(prompt, extra_pnginfo, ctx), PASSING_LEVEL, ctx)
     return Shown((mask,), shown.ui)

@@ -16,13 +16,14 @@ from heddle.graph.said import say
 from heddle.media.animations import WEBP_EFFORTS, encode_animated_webp, encode_apng
 from heddle.media.exr import BT_709, BT_2020, encode_exr
 from heddle.media.output_names import plan_name
-from heddle.media.pictures import encode_png, remaking_texts, to_bytes
+from heddle.media.pictures import encode_png, to_bytes
 from heddle.media.svg import with_metadata
 from heddle.media.values import in_depth
 from heddle.numerics.transfer import light_of_hlg, light_of_srgb
 from heddle.wires import Image, Mask
 from nodes.image.files import load_image
 from nodes.image.writing import plan_for, refuse_unless_writable, shown_file, write_each
+from nodes.metadata import texts_for
 
 _LEVEL = 4  # zlib's effort
 
@@ -114,7 +115,7 @@ def save_advanced(
 
     Both carry the workflow. The files are numbered; nothing is ever overwritten.
     """
-    texts = remaking_texts(prompt, extra_pnginfo)
+    texts = texts_for(prompt, extra_pnginfo, ctx)
     space, depth = format.get("input_color_space"), format.get("bit_depth")
 
     def encode(image: torch.Tensor) -> bytes:
@@ -149,7 +150,7 @@ def save_apng(
     ctx: Context,
 ) -> tuple[Image]:
     """Write a batch of images into the output folder as one animated PNG that carries its workflow."""
-    texts = remaking_texts(prompt, extra_pnginfo)
+    texts = texts_for(prompt, extra_pnginfo, ctx)
     return _save_animation(
         images, filename_prefix, ".png", lambda frames: encode_apng(frames, fps, texts, compress_level), ctx
     )
@@ -171,7 +172,7 @@ def save_animated_webp(
     ctx: Context,
 ) -> tuple[Image]:
     """Write a batch of images into the output folder as one animated WebP that carries its workflow."""
-    texts, effort = remaking_texts(prompt, extra_pnginfo), WEBP_EFFORTS[method]
+    texts, effort = texts_for(prompt, extra_pnginfo, ctx), WEBP_EFFORTS[method]
 
     def encode(frames: list[Any]) -> bytes:
         return encode_animated_webp(frames, fps, texts, is_lossless=lossless, quality=quality, effort=effort)
@@ -226,7 +227,7 @@ def save_svg(
     ctx: Context,
 ) -> tuple[Annotated[Any, Wire("SVG")]]:
     """Write SVG drawings into the output folder; they carry the workflow which made them."""
-    texts = remaking_texts(prompt, extra_pnginfo)
+    texts = texts_for(prompt, extra_pnginfo, ctx)
     target = plan_name(ctx.folders, "output", filename_prefix, width=0, height=0, now=datetime.now())
     written = []
     for number, drawing in enumerate(_drawings(svg)):

@@ -9,9 +9,9 @@ from heddle.graph.context import Context
 from heddle.graph.declare import Files, Hidden, Text, Wire, node
 from heddle.graph.results import Shown
 from heddle.media.output_names import plan_name
-from heddle.media.pictures import remaking_texts
 from heddle.numerics.latent_files import EXTENSION, latent_bytes, read_latent
 from heddle.wires import Latent
+from nodes.metadata import texts_for
 
 
 @node("SaveLatent", category="model/latent", name="Save Latent", outputs=("samples",), effects=True, search=("export",))
@@ -31,7 +31,7 @@ def save_latent(
     Load Latent reads it from the input folder. The files are numbered; nothing is ever overwritten.
     """
     target = plan_name(ctx.folders, "output", filename_prefix, width=0, height=0, now=datetime.now())
-    data = latent_bytes(samples["samples"], remaking_texts(prompt, extra_pnginfo))
+    data = latent_bytes(samples["samples"], texts_for(prompt, extra_pnginfo, ctx))
     path = target.save(data, EXTENSION, claim=ctx.next_save())
     file = {"filename": path.name, "subfolder": target.subfolder, "type": "output"}
     shown: Any = Shown((samples,), {"latents": [file]})

@@ -12,7 +12,6 @@ from heddle.graph.errors import GraphError
 from heddle.graph.results import Shown
 from heddle.graph.said import say
 from heddle.media.output_names import plan_name
-from heddle.media.pictures import remaking_texts
 from heddle.wires import Clip, LoraModel, Model, Vae
 from model_management.adapter_saving import adapter_pieces
 from model_management.adapter_values import adapter_tensors, file_pieces
@@ -25,6 +24,7 @@ from model_management.saving import (
     vae_part,
 )
 from model_management.written_predictions import marks_of, prediction_texts
+from nodes.metadata import texts_for
 
 CATEGORY = "model/merging"
 
@@ -120,7 +120,7 @@ def save_lora(
         ctx.note(say("model_diff is a model as it was loaded, not a difference; connect ModelMergeSubtract"))
     if text_encoder_diff is not None and not any(each.weight_patches for each in text_encoder_diff.encoders):
         ctx.note(say("text_encoder_diff is a CLIP as it was loaded, not a difference; connect CLIPMergeSubtract"))
-    texts = remaking_texts(prompt, extra_pnginfo)
+    texts = texts_for(prompt, extra_pnginfo, ctx)
     kind: Any = lora_type
     pieces = adapter_pieces(model_diff, text_encoder_diff, rank, kind, bias_diff, texts)
     return Shown((), {"files": [_write_file(pieces, filename_prefix, ctx)]})
@@ -143,7 +143,7 @@ def save_trained_lora(
 ) -> Shown:
     """Write an adapter that was trained in this workflow into a file, which Load LoRA puts into models."""
     named = prefix if steps is None else f"{prefix}_{steps}_steps"
-    pieces = file_pieces(adapter_tensors(lora), remaking_texts(prompt, extra_pnginfo))
+    pieces = file_pieces(adapter_tensors(lora), texts_for(prompt, extra_pnginfo, ctx))
     return Shown((), {"files": [_write_file(pieces, named, ctx)]})
 
 
@@ -156,7 +156,7 @@ def _write(
     model: Any = None,
 ) -> Shown:
     """One file for each of these; the key is put behind the prefix. What a model among them predicts is said in it."""
-    texts, marks = remaking_texts(prompt, extra), {}
+    texts, marks = texts_for(prompt, extra, ctx), {}
     if model is not None:
         texts, marks = {**texts, **prediction_texts(model.predicts)}, marks_of(model.predicts, model.latent)
     written = []

@@ -11,10 +11,10 @@ import torch
 from heddle.graph.context import Context
 from heddle.graph.declare import Hidden, More, Text, Wire, node
 from heddle.graph.results import Shown
-from heddle.media.pictures import remaking_texts
 from heddle.training.charts import paint_curves
 from heddle.wires import LossMap
 from nodes.image.files import PASSING_LEVEL, write_images
+from nodes.metadata import texts_for
 
 
 @node(
@@ -36,5 +36,5 @@ def plot_loss(
     chart = torch.from_numpy(np.array(paint_curves(curves), dtype=np.float32) / 255)[None]
     # A beginning of its own for each run, so that a browser never shows an older chart of the same name.
     prefix = f"{filename_prefix}_{secrets.token_hex(4)}"
-    shown = write_images(chart, "temp", prefix, remaking_texts(prompt, extra_pnginfo), PASSING_LEVEL, ctx)
+    shown = write_images(chart, "temp", prefix, texts_for(prompt, extra_pnginfo, ctx), PASSING_LEVEL, ctx)
     return Shown((), shown.ui)

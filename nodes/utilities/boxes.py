@@ -14,7 +14,6 @@ from heddle.graph.declare import Hidden, More, Number, Wire, node
 from heddle.graph.errors import GraphError
 from heddle.graph.results import Shown
 from heddle.graph.said import say
-from heddle.media.pictures import remaking_texts
 from heddle.numerics.batches import images_of
 from heddle.numerics.box_drawing import draw_boxes
 from heddle.numerics.boxes import box_of, entries_by_image
@@ -22,6 +21,7 @@ from heddle.numerics.image_batches import with_channels
 from heddle.numerics.resize import resize
 from heddle.wires import Image
 from nodes.image.files import PASSING_LEVEL, write_images
+from nodes.metadata import texts_for
 
 _Corner = Annotated[int, Number(default=0, low=0, high=16384, tip="Of the upper left corner, in pixels.")]
 _Length = Annotated[int, Number(default=512, low=1, high=16384, tip="In pixels.")]
@@ -82,7 +82,7 @@ def create_boxes(
         colours = with_channels(images_of(background, "background")[:1], 3)[..., :3]
         board = resize(colours.movedim(-1, 1), width, height, "area").movedim(1, -1)
     preview = draw_boxes(board, [entries])
-    texts = remaking_texts(prompt, extra_pnginfo)
+    texts = texts_for(prompt, extra_pnginfo, ctx)
     shown = write_images(preview, "temp", f"boxes_{secrets.token_hex(4)}", texts, PASSING_LEVEL, ctx)
     plain = [{key: entry[key] for key in _KEYS} for entry in entries]
     return Shown((preview, plain, entries), shown.ui)

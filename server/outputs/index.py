@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from heddle.settings.scratch import connect, open_scratch
 from server.outputs.kinds import KINDS, SHOWN, kind_of
-from server.outputs.scratch import connect, open_scratch
 
 VERSION = 1
 ROWS_AT_ONCE = 500  # in one statement; older SQLite takes 999 values

@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from server.outputs.scratch import open_scratch
+from heddle.settings.scratch import open_scratch
 
 log = logging.getLogger("heddle.server.outputs")
 

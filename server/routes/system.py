@@ -7,6 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
+from heddle.settings.options import HEDDLE_VERSION
 from server.keys import CATALOGUE, CLIENTS, STORE, SUPERVISOR
 from server.routes.described import described
 
@@ -16,7 +17,6 @@ routes = web.RouteTableDef()
 INTERFACE_VERSION = "0.33.0"
 # The oldest front end that was tried with this server. Those below it warn; a later number would have good ones warn.
 FRONT_END_VERSION = "1.27.10"
-HEDDLE_VERSION = "0.1.0"
 
 _DEVICE = {
     "name": "",

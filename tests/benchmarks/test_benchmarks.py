@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import benchmarks.__main__ as command
-from benchmarks import both_nets, net_race, net_speed
+from benchmarks import both_nets, memory, memory_files, memory_steps, net_race, net_speed
 from benchmarks.checking import CATALOGUE, SHAPES
 from benchmarks.checkpoint import published_layout
 from benchmarks.figures import CannotMeasure, Figure, Measurement, Place, calibrate
@@ -185,3 +185,23 @@ def test_counted_operations_are_those_of_the_formula() -> None:
 
 def test_the_processor_has_a_name() -> None:
     assert net_race.processor_name(torch.device("cpu"))
+
+
+def test_a_small_net_is_run_on_small_cards_and_compared(tmp_path: Path) -> None:
+    found = memory_steps.measure("tiny", memory_files.unet_file(tmp_path, "tiny"), 64)
+    assert found["compute_s"] > 0 and not found["differs"] and not found["exceeds"]
+    assert found["ratios"]["100"] == pytest.approx(1, abs=0.15)
+    assert found["ratios"].keys() | {str(each) for each in found["refused"]} == {
+        str(each) for each in memory_steps.PERCENTS
+    }
+
+
+def test_a_worker_is_measured_over_checkpoints_in_turn_and_after_it_let_go_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory_files, "WIDTHS", {"a": (32, 32), "b": (32, 64), "c": (64, 64)})
+    monkeypatch.setattr(memory, "ROUNDS", 4)
+    place = Place(scratch=tmp_path, cache=tmp_path)
+    assert -50 < memory.measure_alternating(place, 2).values[0] < 50
+    assert len(memory.measure_switch(place, 2).values) == 2
+    assert memory.measure_given_back(place, 2).notes["start_mb"] > 0

@@ -16,7 +16,11 @@ from heddle.training.world import COLOURS, THINGS
 from main import main
 
 
-@pytest.mark.parametrize("name", ["text_to_image", "image_to_image", "latent_upscale", "switches", "batch_of_prompts"])
+FIRST = ["text_to_image", "image_to_image", "latent_upscale"]
+LATER = ["inpaint", "inpaint_fill_modes", "inpaint_soft", "switches", "batch_of_prompts"]
+
+
+@pytest.mark.parametrize("name", [*FIRST, *LATER])
 def test_a_shipped_workflow_paints_the_thing_and_the_colour_that_it_names(name: str, tmp_path: Path) -> None:
     file = HOUSE / "workflows" / f"{name}.json"
     speaking = ("CLIPTextEncode", "PrimitiveString")

@@ -31,6 +31,8 @@ class RunningNode:
     node_id = "5"
     preview_px = 0
     preview_method = "none"
+    writes_metadata = True
+    capsule = None
     client_id = "client"
 
     def __init__(self, folders: Any = None) -> None:

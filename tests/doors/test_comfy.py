@@ -148,12 +148,21 @@ def test_what_packs_ask_of_attention_and_memory_has_an_answer() -> None:
 
 def test_options_are_read_when_they_are_asked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     words = ["--cpu", "--listen", "--port", "1", "--output-directory", str(tmp_path), "--disable-all-custom-nodes"]
-    words += ["--preview-method", "none", "--preview-size", "256", "--max-upload-size", "7", "--multi-user"]
+    words += [
+        "--preview-method",
+        "none",
+        "--preview-size",
+        "256",
+        "--max-upload-size",
+        "7",
+        "--multi-user",
+        "--disable-metadata",
+    ]
     monkeypatch.setattr(current, "_settings", parse(words))
     args = comfy.cli_args.args
     assert (args.cpu, args.port, args.listen) == (True, 1, "0.0.0.0,::")
     assert (args.output_directory, args.input_directory) == (str(tmp_path), None)
-    assert args.disable_all_custom_nodes is True
+    assert args.disable_all_custom_nodes is True and args.disable_metadata is True
     assert args.preview_method is comfy.cli_args.LatentPreviewMethod.NoPreviews
     assert (args.preview_size, args.max_upload_size, args.multi_user) == (256, 7.0, True)
     assert args.lowvram is False and args.reserve_vram is None and not args.some_option_of_another_engine

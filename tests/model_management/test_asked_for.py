@@ -221,3 +221,9 @@ def test_a_vae_may_run_on_the_cpu_beside_a_card(opened: OpenedCheckpoint) -> Non
             made.append(net.decode(latent))
         assert (pretended(weights).brought_bytes == 0) == bool(words)
     assert torch.equal(*made)
+
+
+def test_the_formats_that_were_asked_for_can_be_told() -> None:
+    formats = NumberFormats(torch.float16, {"vae": torch.bfloat16}, {"network": torch.float8_e4m3fn})
+    assert formats.asked == {"all": "float16", "network": "float8_e4m3fn", "vae": "bfloat16"}
+    assert NumberFormats().asked == {}

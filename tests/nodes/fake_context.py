@@ -30,6 +30,8 @@ class FakeContext:
         self.steps: list[tuple[float, float]] = []
         self.preview_px = preview_px
         self.preview_method = "auto"
+        self.writes_metadata = True
+        self.capsule: Mapping[str, Any] | None = None
         self.previews: list[tuple[bytes, str]] = []
         self.sent: list[tuple[bytes, str]] = []
         self._cancel_after = cancel_after

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import BrowserContext, Page, expect
 
+from heddle.settings.options import HOUSE
 from tests.web.conftest import Troubles
 from tests.web.page_server import PageServer
 from tests.web.waits import until, until_heard
@@ -147,6 +148,6 @@ def test_the_first_workflow_can_be_read_at_first_sight(
 
 
 def test_no_node_of_a_workflow_that_ships_lies_on_another_one(editor_page: Page) -> None:
-    for name in ("text_to_image", "image_to_image", "latent_upscale"):
+    for name in sorted(path.stem for path in (HOUSE / "workflows").glob("*.json")):
         editor_page.evaluate("name => heddle.editor.services.workflows.openExample(name).then(() => null)", name)
         assert editor_page.evaluate(LOOK)["covered"] == [], name

@@ -53,6 +53,9 @@ def test_patterns_are_filled_in_and_strangers_stand(text: str, filled: str):
         ("con/nul.x/aux", "con_/nul_.x", "aux"),
         ("dir. /x", "dir", "x"),
         ("日本/bücher", "日本", "bücher"),
+        ("🦊/صورة", "🦊", "صورة"),
+        ("a\x00b/c\n\x85d", "a_b", "c__d"),
+        ("gpj.\u202egnp", "", "gpj._gnp"),
     ],
 )
 def test_a_prefix_becomes_a_folder_and_a_beginning(tmp_path: Path, prefix: str, subfolder: str, stem: str):
@@ -108,6 +111,12 @@ def test_the_place_in_a_batch_can_stand_in_the_name(tmp_path: Path):
 def test_a_very_long_prefix_is_cut_at_a_whole_letter(tmp_path: Path):
     path = plan(tmp_path, "ü" * 300).save(b"x")
     assert path.name.startswith("üüü") and len(path.name.encode()) <= 255
+
+
+def test_a_very_long_folder_and_emoji_that_are_cut_stay_whole(tmp_path: Path):
+    path = plan(tmp_path, f"{'ü' * 300}/{'🦊' * 100}").save(b"x")
+    assert path.read_bytes() == b"x"
+    assert set(path.parent.name) == {"ü"} and path.name.startswith("🦊") and "\ufffd" not in path.name
 
 
 def _save_some(base: Path, mark: bytes, count: int) -> list[str]:

@@ -96,3 +96,14 @@ def test_half_precision_is_left_to_torch() -> None:
     with torch.no_grad():
         assert torch.equal(conv2d(x, weight, None, padding=(1, 1)), functional.conv2d(x, weight, None, padding=1))
         assert torch.equal(linear(x, weight[:, :16, 0, 0]), functional.linear(x, weight[:, :16, 0, 0]))
+
+
+@needs_one_dnn
+def test_as_on_a_card_torch_goes_its_own_way() -> None:
+    x, weight = draw(1, 256, 16, 16), draw(256, 256, 3, 3)
+    with torch.inference_mode():
+        assert layers.is_plain(x, weight)
+        with layers.as_on_a_card():
+            assert not layers.is_plain(x, weight)
+            assert torch.equal(conv2d(x, weight, None, padding=(1, 1)), functional.conv2d(x, weight, padding=1))
+        assert layers.is_plain(x, weight)

@@ -7,7 +7,7 @@ import logging
 import sqlite3
 from pathlib import Path
 
-log = logging.getLogger("heddle.server.outputs")
+log = logging.getLogger("heddle.settings")
 
 
 def open_scratch(path: Path, schema: str, version: int) -> sqlite3.Connection:
