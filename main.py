@@ -232,18 +232,11 @@ def nodes(settings: Settings) -> int:
 
 def docs(settings: Settings) -> int:
     """Write the help of all nodes as pages, and print the path of their index."""
-    from heddle.graph.node_pages import INDEX, NodePages  # with the nodes, which bring torch
-    from heddle.media.whole_files import write_whole
     from heddle.settings.folders import Folders
+    from nodes.pages import write_pages  # with the nodes, which bring torch
 
-    def words(kind: str) -> dict[str, Any]:
-        file = HOUSE / "web" / "locales" / f"{kind}{LANGUAGES[settings.language]}.json"
-        return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}  # nodes speak English themselves
-
-    pages = NodePages(words(""), words("nodes."), words("categories."))
-    for name, text in pages.write(_gather_nodes(settings, Folders.from_settings(settings)).values()).items():
-        write_whole(settings.pages / name, text.encode())
-    print(settings.pages / INDEX)
+    specs = _gather_nodes(settings, Folders.from_settings(settings)).values()
+    print(write_pages(specs, settings.pages, HOUSE / "web" / "locales", LANGUAGES[settings.language]))
     return 0
 
 

@@ -15,7 +15,6 @@ from heddle.training.drawing import SIDE_PX
 from heddle.training.world import COLOURS, THINGS
 from main import main
 
-
 FIRST = ["text_to_image", "image_to_image", "latent_upscale"]
 LATER = ["inpaint", "inpaint_fill_modes", "inpaint_soft", "switches", "batch_of_prompts"]
 
