@@ -1,8 +1,8 @@
 """The plan of the house: reads the options, builds each room, hands it what it needs.
 
 One set of rooms serves the front desk (no torch, no nodes), another the worker; `run`, `check` and `nodes` build a
-worker in this process, `convert` the nodes alone. Rooms are imported where they are built: a front desk must answer
-before torch is there.
+worker in this process, `convert` and `docs` the nodes alone. Rooms are imported where they are built: a front desk
+must answer before torch is there.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 from heddle.graph.errors import HeddleError, SettingsError
 from heddle.settings.brought_along import LEFT_OUT
 from heddle.settings.command_line import parse
-from heddle.settings.options import HOUSE, Settings
+from heddle.settings.options import HOUSE, LANGUAGES, Settings
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -61,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         logging.basicConfig(level=settings.log_level, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
         for option in settings.left_out:
             log.warning("%s is left out: %s", option, LEFT_OUT[option])
-        commands = {"run": run, "replay": replay, "check": check, "convert": convert, "nodes": nodes}
+        commands = {"run": run, "replay": replay, "check": check, "convert": convert, "nodes": nodes, "docs": docs}
         commands |= {"train-demo": train_demo, "serve": serve}
         return commands[settings.command](settings)
     except SettingsError as error:
@@ -227,6 +227,16 @@ def nodes(settings: Settings) -> int:
     for spec in sorted(worker.registry.values(), key=lambda each: (each.category, each.id)):
         first_line = spec.description.partition("\n")[0]
         print(f"{spec.category:<24} {spec.id:<24} {first_line}")
+    return 0
+
+
+def docs(settings: Settings) -> int:
+    """Write the help of all nodes as pages, and print the path of their index."""
+    from heddle.settings.folders import Folders
+    from nodes.pages import write_pages  # with the nodes, which bring torch
+
+    specs = _gather_nodes(settings, Folders.from_settings(settings)).values()
+    print(write_pages(specs, settings.pages, HOUSE / "web" / "locales", LANGUAGES[settings.language]))
     return 0
 
 

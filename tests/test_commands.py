@@ -424,3 +424,20 @@ def test_a_worker_that_cannot_go_on_ends_though_a_pack_left_a_thread_behind() ->
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=HOUSE, capture_output=True, text=True, timeout=60)
     assert done.returncode == 1 and "the worker cannot go on" in done.stderr and "no pipe" in done.stderr
+
+
+def test_docs_writes_a_page_for_every_node_in_either_language(tmp_path: Path) -> None:
+    for language, heading in (("en", "## Inputs"), ("zh", "## 输入")):
+        folder = tmp_path / language
+        done = command("docs", folder, "--language", language, "--disable-all-custom-nodes")
+        assert (done.returncode, done.stdout.strip()) == (0, str(folder / "README.md"))
+        page = (folder / "KSampler.md").read_text(encoding="utf-8")
+        assert heading in page and "18446744073709551615" in page
+        index = (folder / "README.md").read_text(encoding="utf-8")
+        assert len(list(folder.glob("*.md"))) == 1 + index.count("\n- [")
+    assert "采样器" in page and "The model" not in page
+
+
+def test_docs_knows_its_languages(tmp_path: Path) -> None:
+    done = command("docs", tmp_path, "--language", "fr")
+    assert done.returncode == 2 and "zh" in done.stderr

@@ -18,6 +18,7 @@ from heddle.graph.asking import asking, validation_by
 from heddle.graph.context import Context
 from heddle.graph.declare_dynamic import Brings, Growing, Shared
 from heddle.graph.results import ExecutionBlocker, Expanded, Shown
+from heddle.graph.socket_tips import SOCKET_TIPS
 from heddle.graph.spec import InputSpec, NodeSpec, OutputSpec, Section
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -326,6 +327,8 @@ def _read_annotation(place: str, name: str, annotation: Any, section: Section) -
             options["tooltip"] = tip
         if getattr(mark, "advanced", False):
             options["advanced"] = True
+    if "tooltip" not in options and section != "hidden" and name in SOCKET_TIPS:
+        options["tooltip"] = SOCKET_TIPS[name]
     if not type_name:
         raise TypeError(
             f"{place}: {annotation!r} names no type of a socket or widget; "

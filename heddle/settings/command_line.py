@@ -19,8 +19,10 @@ from heddle.settings.options import (
     EVERYWHERE,
     HEADROOM_GB,
     HOUSE,
+    LANGUAGES,
     LEVELS,
     LOOPBACK,
+    PAGES,
     PORT,
     PREVIEW_METHODS,
     PREVIEW_PX,
@@ -251,6 +253,17 @@ def _command_parser(command: str, shared: argparse.ArgumentParser) -> _Parser:
         )
     if command == "nodes":
         parser.add_argument("--json", dest="as_json", action="store_true", help="as /object_info answers")
+    if command == "docs":
+        parser.add_argument(
+            "pages",
+            metavar="DIR",
+            nargs="?",
+            default=PAGES,
+            help="the folder to write to; default %(default)s",
+        )
+        parser.add_argument(
+            "--language", choices=tuple(LANGUAGES), default="en", help="of the pages; default %(default)s"
+        )
     return parser
 
 
@@ -312,6 +325,8 @@ def _settings(
         catalogue=None if catalogue is None else values.absolute(catalogue),
         seed=getattr(found, "seed", None),
         as_json=getattr(found, "as_json", False),
+        pages=values.absolute(getattr(found, "pages", PAGES)),
+        language=getattr(found, "language", "en"),
         only_packs=found.quick_test_for_ci,
         left_out=left_out,
         rest=rest,

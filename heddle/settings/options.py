@@ -38,8 +38,14 @@ COMMANDS = {
     "check": "check one workflow against the nodes that exist, without running it",
     "convert": "print the API form of one workflow as JSON",
     "nodes": "list the nodes",
+    "docs": "write the help of all nodes as Markdown pages",
     "train-demo": "train the demo model",
 }
+
+PAGES = "node-pages"
+
+#: What `--language` takes, and how the files of `web/locales` call it.
+LANGUAGES = {"en": "en", "zh": "zh-CN"}
 
 ATTENTION = "pytorch attention"
 
@@ -118,6 +124,8 @@ class Settings:
     catalogue: Path | None = None  # convert: nodes that are not here, as /object_info answers
     seed: int | None = None  # run, replay, check, convert: chooses among {a|b} in texts
     as_json: bool = False  # nodes
+    pages: Path = Path(PAGES)  # docs: the folder to write to
+    language: str = "en"  # docs
     only_packs: bool = False  # serve: load the packs, then end
     left_out: tuple[str, ...] = ()  # options of other engines that say nothing here
     rest: tuple[str, ...] = ()  # train-demo: what its own reader gets

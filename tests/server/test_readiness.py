@@ -38,10 +38,19 @@ async def catalogue_of(folders: Folders, tmp_path: Path) -> Catalogue:
     return catalogue
 
 
-async def test_what_ships_runs_with_the_model_that_ships(folders: Folders, tmp_path: Path) -> None:
+async def test_what_ships_runs_with_the_model_that_ships_or_says_which_files_it_needs(
+    folders: Folders, tmp_path: Path
+) -> None:
     paths = sorted((HOUSE / "workflows").glob("*.json"))
     told = Readiness(folders).tell(paths, await catalogue_of(folders, tmp_path))
-    assert [each.runs for each in told] == [True] * len(paths)
+    assert [each.missing_types for each in told if each.missing_types] == []
+    needs = {path.stem: {name for _, name in each.missing_files} for path, each in zip(paths, told, strict=True)}
+    assert [each.runs for each in told] == [not files for files in needs.values()]
+    for path in paths:
+        nodes = json.loads(path.read_text(encoding="utf-8"))["nodes"]
+        note = "".join(node["widgets_values"][0] for node in nodes if node["type"] == "MarkdownNote")
+        assert [name for name in needs[path.stem] if f"`{name}`" not in note] == [], path.stem
+    assert {"text_to_image", "image_to_image", "latent_upscale"} <= {name for name, files in needs.items() if not files}
 
 
 async def test_what_is_missing_is_named_and_noticed_when_it_comes(folders: Folders, tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ from heddle.graph.errors import GraphError
 from heddle.graph.object_info import record_of, spec_of_record, with_files
 from heddle.graph.registry import Registry
 from heddle.graph.results import ExecutionBlocker, Expanded, Shown
+from heddle.graph.socket_tips import SOCKET_TIPS
 from heddle.graph.spec import types_match
 from heddle.wires import Image, Mask, Model
 
@@ -60,7 +61,7 @@ def test_the_record_has_every_section_type_option_and_order() -> None:
     record = record_of(spec_of(everything))
     required = record["input"]["required"]
     assert list(required) == ["model", "seed", "file", "text", "how", "kind", "strength", "sure"]
-    assert required["model"] == ["MODEL", {}]
+    assert required["model"] == ["MODEL", {"tooltip": SOCKET_TIPS["model"]}]
     seed = {"default": 0, "min": 0, "max": 2**64 - 1, "control_after_generate": True, "tooltip": "Chance."}
     assert required["seed"] == ["INT", seed]
     assert required["file"] == ["COMBO", {"options": {"files": "checkpoints", "also": ["none"]}, "image_upload": True}]
@@ -70,7 +71,7 @@ def test_the_record_has_every_section_type_option_and_order() -> None:
     assert required["strength"] == ["FLOAT", {"default": 0.5}]
     assert required["sure"] == ["BOOLEAN", {"default": True, "label_on": "yes", "label_off": "no"}]
     assert record["input"]["optional"] == {
-        "mask": ["MASK", {}],
+        "mask": ["MASK", {"tooltip": SOCKET_TIPS["mask"]}],
         "odd": ["INT", {"default": 3, "min": 1, "display": "slider"}],
     }
     assert record["input"]["hidden"] == {"prompt": "PROMPT"}
@@ -93,7 +94,7 @@ def test_a_client_reads_files_and_choices_as_lists() -> None:
     record = with_files(record_of(spec_of(everything)), lambda kind: [f"{kind}.safetensors"])
     assert record["input"]["required"]["file"] == [["checkpoints.safetensors", "none"], {"image_upload": True}]
     assert record["input"]["required"]["how"] == [["up", "down"], {}]
-    assert record["input"]["required"]["model"] == ["MODEL", {}]
+    assert record["input"]["required"]["model"] == ["MODEL", {"tooltip": SOCKET_TIPS["model"]}]
 
 
 def test_the_function_is_still_a_function_and_call_gives_tuples() -> None:

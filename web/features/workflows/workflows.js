@@ -10,7 +10,7 @@ import { Tabs } from "./tabs.js";
 
 /** @import { Feature } from "../../core/editor.js" */
 
-const FIRST_CHOICES = ["text_to_image"];
+const FIRST_CHOICES = ["text_to_image", "image_to_image"];
 
 /** @type {Feature} */
 export const workflows = {

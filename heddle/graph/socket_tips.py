@@ -1,0 +1,62 @@
+"""What the sockets are for that most nodes have: said once for all, where a node says nothing of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+_HOOK = "Changes of weights to put together with the others; they work at once."
+
+#: By the name of the input.
+SOCKET_TIPS: Mapping[str, str] = {
+    "clip": "The text encoder, from a loader or from a node that changes it.",
+    "clip_vision": "The net that reads pictures, from its loader.",
+    "clip_vision_output": "What the vision net read in a picture, from the node that encodes with it.",
+    "cond": "Conditioning to which the new one is added.",
+    "cond1": "Conditioning to reach in the end, such as that of text and picture.",
+    "cond2": "Conditioning on the way there, such as that of the picture alone.",
+    "cond_DEFAULT": "Conditioning that holds wherever no other one does.",
+    "cond_NEW": "Conditioning that gets the properties set here.",
+    "conditioning": "Conditioning to work on, from a text encoder or another node of this kind.",
+    "conditioning_1": "Conditioning to combine with the second one.",
+    "conditioning_2": "Conditioning to combine with the first one.",
+    "conditioning_from": "Conditioning whose content is taken over.",
+    "conditioning_to": "Conditioning that takes it up.",
+    "control_net": "The control net, from its loader.",
+    "empty_conditioning": "Conditioning of an empty text.",
+    "gligen_textbox_model": "The GLIGEN model for texts in boxes, from its loader.",
+    "guider": "Model and conditioning, and how they are joined to one guess, from a guider node.",
+    "hook_kf": "Keyframes that say how strong the hooks are during the run.",
+    "hooks": "Changes of weights that hold for this conditioning alone, from nodes that create hooks.",
+    **{f"hooks_{letter}": _HOOK for letter in "ABCDEFGH"},
+    "inputs": "What the list holds, in this order; another socket appears as soon as one is linked.",
+    "ip_adapter": "The image adapter, from its loader.",
+    "latent": "Latent whose size is looked at; its content does not matter.",
+    "latent_image": "Latent to start from: an empty one, or an encoded picture.",
+    "mask": "Where it works: white fully, black not at all.",
+    "model": "The model, from a loader or from a node that changes it.",
+    "model_negative": "The model that guesses for the negative conditioning.",
+    "negative": "What to keep away from, from a text encoder.",
+    "negative_A": "Negative conditioning of the first pair.",
+    "negative_B": "Negative conditioning of the second pair.",
+    "negative_DEFAULT": "Negative conditioning that holds wherever no other one does.",
+    "negative_NEW": "Negative conditioning that gets the properties set here.",
+    "noise": "Where the noise comes from, from a noise node.",
+    "operation": "What is done to the latent, from an operation node.",
+    "photomaker": "The PhotoMaker model, from its loader.",
+    "positive": "What to draw, from a text encoder.",
+    "positive_A": "Positive conditioning of the first pair.",
+    "positive_B": "Positive conditioning of the second pair.",
+    "positive_DEFAULT": "Positive conditioning that holds wherever no other one does.",
+    "positive_NEW": "Positive conditioning that gets the properties set here.",
+    "prev_hook_kf": "Keyframes to which these are added.",
+    "prev_hooks": "Hooks to which this one is added.",
+    "sampler": "The method of the steps, from a sampler node.",
+    "samples": "Latent to work on.",
+    "samples1": "The first latent.",
+    "samples2": "The second latent.",
+    "sigmas": "The noise levels of the steps, from a scheduler node.",
+    "style_model": "The style model, from its loader.",
+    "timesteps": "The part of the run in which the conditioning holds; all of it, if not linked.",
+    "vae": "The autoencoder, from a loader.",
+    "values": "Values to work with, by the names of their sockets; another one appears as soon as one is linked.",
+}
