@@ -67,7 +67,8 @@ class Console:
                 if not cached and self._is_terminal:
                     seconds = time.monotonic() - self._started_at
                     self._line(f"{self._titles.get(node_id, node_id)}: {seconds:.1f} s")
-                self._show_files((output or {}).get("images", ()))
+                for shown in ("images", "audio"):
+                    self._show_files((output or {}).get(shown, ()))
             case NodesCached(nodes) if nodes:
                 self._line(f"{len(nodes)} nodes had their results already")
             case NodeFailed():
@@ -99,9 +100,9 @@ class Console:
             f"{self._titles.get(node_id, node_id)} [{'#' * filled}{'.' * (24 - filled)}] {value:g}/{total:g}{pace}"
         )
 
-    def _show_files(self, pictures: object) -> None:
-        for picture in pictures if isinstance(pictures, (list, tuple)) else ():
-            path = self._find(str(picture.get("type")), str(picture.get("subfolder", "")), str(picture["filename"]))
+    def _show_files(self, files: object) -> None:
+        for file in files if isinstance(files, (list, tuple)) else ():
+            path = self._find(str(file.get("type")), str(file.get("subfolder", "")), str(file["filename"]))
             self.files.append(path)
             self.close()
             self._out.write(f"{path}\n")

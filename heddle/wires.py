@@ -20,6 +20,10 @@ Mask: TypeAlias = Annotated[Tensor, Wire("MASK")]
 Latent: TypeAlias = Annotated[dict[str, Any], Wire("LATENT")]
 #: [[Tensor [B, T, D], {"pooled_output": Tensor [B, D], ...}], ...].
 Conditioning: TypeAlias = Annotated[list[Any], Wire("CONDITIONING")]
+#: {"waveform": [B, C, T] float32, -1..1, "sample_rate": samples a second}.
+Audio: TypeAlias = Annotated[dict[str, Any], Wire("AUDIO")]
+#: `heddle.numerics.videos.VideoInput`.
+Video: TypeAlias = Annotated[Any, Wire("VIDEO")]
 #: [steps + 1] float32, falling; 0 at the end means fully clean.
 Sigmas: TypeAlias = Annotated[Tensor, Wire("SIGMAS")]
 #: `heddle.samplers.sampler.Sampler`, with the options that it is to run with.

@@ -60,6 +60,20 @@ class NumberFormats:
         return ", ".join(f"{what} {dtype}" for what, dtype in asked)
 
 
+def usual_format(role: str, file_dtype: torch.dtype | None, *, has_bfloat16: bool) -> torch.dtype:
+    """What suits a card: the large network in half precision, in the kind it was published in, or, where the file is
+    narrower than that, in bfloat16, in which nothing overflows; VAEs in bfloat16, since in float16 activations of
+    published ones overflow.
+
+    Args:
+        file_dtype: of most of the net's weights in the file; None = narrower than 16 bits.
+        has_bfloat16: whether the card computes in it.
+    """
+    if role == "vae" or file_dtype is torch.bfloat16:
+        return torch.bfloat16 if has_bfloat16 else torch.float32
+    return torch.bfloat16 if file_dtype is None and has_bfloat16 else torch.float16
+
+
 def _dtype(name: str) -> torch.dtype:
     dtype = getattr(torch, name)
     assert isinstance(dtype, torch.dtype)

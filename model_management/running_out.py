@@ -48,6 +48,35 @@ def bytes_asked(text: str) -> int | None:
     return int(float(found[1]) * _UNITS[found[2]]) if found else None
 
 
+def too_small(needed: int, free: int) -> OutOfMemory:
+    """Of a place where not even one weight fits that is used."""
+    return OutOfMemory(
+        say(
+            "one use of a weight takes {needed:,.0f} MB, but {free:,.0f} MB are free for weights; "
+            "use a smaller model or raise the limit",
+            needed=needed / 1e6,
+            free=max(0, free) / 1e6,
+        ),
+        asked=needed,
+        free=max(0, free),
+    )
+
+
+def too_full(needed: int, limit: int, free: int) -> OutOfMemory:
+    """Of a place where a net does not fit that must be there whole."""
+    return OutOfMemory(
+        say(
+            "the weights take {needed:,.0f} MB, but of the {limit:,.0f} MB for weights "
+            "{free:,.0f} MB are free; use a smaller model or raise the limit",
+            needed=needed / 1e6,
+            limit=limit / 1e6,
+            free=max(0, free) / 1e6,
+        ),
+        asked=needed,
+        free=max(0, free),
+    )
+
+
 def _out_of_memory(text: str, free: int | None) -> OutOfMemory:
     asked = bytes_asked(text)
     sizes = [] if asked is None else [say("{asked:,.0f} MB asked for", asked=asked / (1 << 20))]

@@ -4,36 +4,33 @@ from __future__ import annotations
 
 import gc
 import logging
-import math
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from heddle.graph.errors import OutOfMemory
 from heddle.graph.said import say
-from heddle.networks.ops import LentTensor
 from model_management.accelerators.accelerator import Accelerator
 from model_management.allocator import give_back
 from model_management.estimates import Estimates
-from model_management.host_lending import HostLoan, LookUp
-from model_management.lent_net import build_lent, looked_up, replace_weight, run_by, run_directly
+from model_management.host_lending import LookUp
+from model_management.lent_net import build_lent, looked_up, run_by, run_directly
 from model_management.main_memory import MainMemory
-from model_management.number_formats import NumberFormats
+from model_management.mapped_nets import SMALL_BYTES, Grants, map_changed, map_net
+from model_management.number_formats import NumberFormats, usual_format
 from model_management.read_ahead import read_ahead
 from model_management.resident import Handle, Keeps, Resident
-from model_management.running_out import bytes_asked
+from model_management.running_out import bytes_asked, too_full, too_small
 from model_management.stored_net import OnPart, StoredNet, ignore_parts
 from model_management.stored_tensors import has_changed, refuse_changed, was_overwritten
-from model_management.stored_weight import widened_bytes
 from model_management.streaming import Streamed
-from model_management.weight_patches import WeightPatch, change_weights, changed_numel, share_weights
+from model_management.weight_patches import WeightPatch, change_weights
 from model_management.weight_sources import (
-    ChangedWeight,
     FileWeight,
     MayKeep,
     WeightSource,
@@ -46,9 +43,6 @@ from model_management.weight_sources import (
 T = TypeVar("T")
 
 log = logging.getLogger("heddle.weights")
-
-#: Weights smaller than this are in place as long as their net is: they are many, and take little together.
-SMALL_BYTES = 64 << 10
 
 
 class Weights:
@@ -200,10 +194,8 @@ class Weights:
     def compute_dtype(self, stored: StoredNet) -> torch.dtype:
         """What a net's weights are kept and computed in.
 
-        Float32 on a CPU, which has no fast halves. Elsewhere the large network in half precision, in the kind it was
-        published in, or, where the file is narrower than that, in bfloat16, in which nothing overflows; text encoders
-        in float32, since they are small and run once; VAEs in bfloat16, since in float16 activations of published ones
-        overflow. All that unless the handle or whoever started the program asks for one.
+        Float32 on a CPU, which has no fast halves, and for text encoders, since they are small and run once; elsewhere
+        as `usual_format` says. All that unless the handle or whoever started the program asks for one.
         """
         if (asked := stored.dtype or self.formats.computed_in(stored.role)) is not None:
             return asked
@@ -211,11 +203,7 @@ class Weights:
             return torch.float32
         if self._has_bfloat16 is None:
             self._has_bfloat16 = self.device.type != "cuda" or torch.cuda.is_bf16_supported(including_emulation=False)
-        if stored.role == "vae":
-            return torch.bfloat16 if self._has_bfloat16 else torch.float32
-        if stored.file_dtype is torch.bfloat16:
-            return torch.bfloat16 if self._has_bfloat16 else torch.float32
-        return torch.bfloat16 if stored.file_dtype is None and self._has_bfloat16 else torch.float16
+        return usual_format(stored.role, stored.file_dtype, has_bfloat16=self._has_bfloat16)
 
     def _take(self, stored: StoredNet, patches: Sequence[WeightPatch], working_bytes: int, on_part: OnPart) -> Resident:
         key = _key(stored, patches)
@@ -264,48 +252,15 @@ class Weights:
         return Resident(stored, net, size_bytes)
 
     def _map(self, stored: StoredNet, patches: Sequence[WeightPatch], working_bytes: int, on_part: OnPart) -> Resident:
-        """A net whose weights are used where they lie in the file, or widened at each use until they may stay."""
+        """A net on the CPU, whose weights stay in their file as far as that can be."""
         dtype = self.compute_dtype(stored)
-        if patches:
-            return self._map_changed(stored, patches, dtype, working_bytes, on_part)
-        sources = file_weights(stored)
-        narrow = self.formats.kept_in(stored.role)
-        wanted = stored.numel * (narrow or dtype).itemsize
-        granted = self._grant(wanted, working_bytes, _largest(sources.values(), dtype, narrow))
-        read_ahead(stored, on_part)
-        may_keep = MainMemory(granted if self.limit_bytes is not None else None).take
-        if narrow is not None:
-            sources = narrowed(sources, narrow, may_keep, on_part)
-            may_keep = never  # in the net's own format: they are narrow to take less
-
-        def lend(name: str) -> LentTensor | None:
-            is_in_place = sources[name].nbytes < SMALL_BYTES or sources[name].stored().is_ready(dtype)
-            return None if is_in_place else HostLoan(sources[name], dtype, may_keep)
-
-        weights = {name: source.stored() for name, source in sources.items()}
-        net = build_lent(stored, weights, lend, self.device, dtype)
-        on_part(granted, granted)
-        return Resident(stored, net, granted, sources=sources)
-
-    def _map_changed(
-        self,
-        stored: StoredNet,
-        patches: Sequence[WeightPatch],
-        dtype: torch.dtype,
-        working_bytes: int,
-        on_part: OnPart,
-    ) -> Resident:
-        """A net with changed weights, which shares all others with the unchanged one."""
+        grants = Grants(lambda wanted, least: self._grant(wanted, working_bytes, least), self.limit_bytes is not None)
+        if not patches:
+            net, granted, sources = map_net(stored, dtype, self.formats.kept_in(stored.role), grants, on_part)
+            return Resident(stored, net, granted, sources=sources)
         base = self._take(stored, (), 0, on_part)
         try:
-            wanted = changed_numel(stored, patches) * dtype.itemsize
-            granted = self._grant(wanted, working_bytes, 0)
-            may_keep = MainMemory(granted if self.limit_bytes is not None else None).take
-            changed = changed_sources(base.sources, stored, patches, dtype, may_keep, on_part)
-            net = share_weights(base.net)
-            for name, source in changed.items():
-                if isinstance(source, ChangedWeight):
-                    replace_weight(net, name, source.kept, HostLoan(source, dtype, never))
+            net, granted = map_changed(base.net, base.sources, stored, patches, dtype, grants, on_part)
         except BaseException:
             with self.lock:
                 base.holders -= 1
@@ -323,7 +278,7 @@ class Weights:
         with self.lock:
             free = self.limit_bytes - sum(resident.device_bytes for resident in self._residents.values())
         if wanted > free and least > free:
-            self._refuse(least, free)
+            raise too_small(least, free)
         return max(0, min(wanted, free))
 
     def _stream(self, stored: StoredNet, patches: Sequence[WeightPatch], on_part: OnPart) -> Resident:
@@ -356,7 +311,7 @@ class Weights:
                 share=share,
             )
             if streamed.largest_bytes > accelerator.total_bytes():
-                self._refuse(streamed.largest_bytes, accelerator.total_bytes())
+                raise too_small(streamed.largest_bytes, accelerator.total_bytes())
             before = accelerator.used_bytes()
             weights = {name: source.stored() for name, source in sources.items()}
 
@@ -479,18 +434,6 @@ class Weights:
         self.accelerator.give_back()
         return freed()
 
-    def _refuse(self, needed: int, free: int) -> NoReturn:
-        raise OutOfMemory(
-            say(
-                "one use of a weight takes {needed:,.0f} MB, but {free:,.0f} MB are free for weights; "
-                "use a smaller model or raise the limit",
-                needed=needed / 1e6,
-                free=max(0, free) / 1e6,
-            ),
-            asked=needed,
-            free=max(0, free),
-        )
-
     def _release_changed(self, stored: StoredNet) -> None:
         """Let go of a net's other changed states that nobody holds: each try of a strength would leave one."""
         with self.lock:
@@ -518,17 +461,7 @@ class Weights:
         with self.lock:
             used = sum(resident.device_bytes for resident in self._residents.values())
         if needed and used + needed > limit:
-            raise OutOfMemory(
-                say(
-                    "the weights take {needed:,.0f} MB, but of the {limit:,.0f} MB for weights "
-                    "{free:,.0f} MB are free; use a smaller model or raise the limit",
-                    needed=needed / 1e6,
-                    limit=limit / 1e6,
-                    free=max(0, limit - used) / 1e6,
-                ),
-                asked=needed,
-                free=max(0, limit - used),
-            )
+            raise too_full(needed, limit, limit - used)
 
     def _used(self) -> int:
         return sum(resident.device_bytes + resident.working_bytes for resident in self._residents.values())
@@ -557,19 +490,6 @@ class Weights:
         if resident.share is not None:
             resident.share.close()
         return freed
-
-
-def never(nbytes: int) -> bool:
-    """Allows nothing."""
-    return False
-
-
-def _largest(sources: Iterable[WeightSource], dtype: torch.dtype, narrow: torch.dtype | None = None) -> int:
-    """The most that one use of a weight needs beside its file. narrow: the format that it is narrowed to first."""
-    if narrow is not None:
-        shapes = (source.stored().shape for source in sources)
-        return max((math.prod(shape) * (narrow.itemsize + dtype.itemsize) for shape in shapes), default=0)
-    return max((widened_bytes(source.stored(), dtype) for source in sources), default=0)
 
 
 def _kind(stored: StoredNet, dtype: torch.dtype) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from heddle.graph.declare import declared_in
 from heddle.graph.registry import Registry
+from nodes.audio import changing as sounds
+from nodes.audio import files as sound_files
 from nodes.conditioning import (
     a1111,
     boxes,
@@ -93,6 +95,8 @@ from nodes.training import charts, datasets
 from nodes.training import lora as lora_training
 from nodes.utilities import boxes as drawn_boxes
 from nodes.utilities import lists, logic, numbers, primitives, showing, tones
+from nodes.video import files as video_files
+from nodes.video import parts as video_parts
 
 MODULES = (
     *(checkpoints, parts, adapters, control_nets, vision_encoders, ip_adapter, style_models, gligen),
@@ -111,6 +115,7 @@ MODULES = (
     *(files, more_files, save_formats, scale, resize, crop, turn, extend, batch, image_tiles, upscale, image_datasets),
     *(sizes, comparing, painter, image_boxes),
     *(compositing, masks, mask_shapes, mask_files, colour, adjustments, filters, colour_transfer),
+    *(video_files, video_parts, sound_files, sounds),
     *(inpaint_crops, filling, softening),
     *(text_changes, text_patterns, json_texts, text_lists, text_files, overlay),
     *(primitives, numbers, logic, lists, showing, tones, drawn_boxes),

@@ -40,8 +40,6 @@ PACKAGES = frozenset(f"comfy.{name}" for name in _PACKAGES.split()) | {"comfy_ex
 NAMES = {
     module: frozenset(names.split())
     for module, names in {
-        "comfy_api.input_impl": "VideoFromFile",
-        "comfy_api.latest._ui": "AudioSaveHelper PreviewAudio",
         "comfy_execution.graph": "ExecutionList TopologicalSort",
         "comfy_execution.progress": (
             "CLIProgressHandler NodeProgressState ProgressHandler WebUIProgressHandler add_progress_handler "

@@ -8,7 +8,6 @@ from typing import Any
 
 from heddle.graph.running import current_context
 from heddle.graph.schema.widgets import FolderType
-from nodes.closed_doors import behind
 
 
 class SavedResult(dict[str, Any]):
@@ -89,6 +88,17 @@ class PreviewVideo(_UIOutput):
         return {"images": [dict(each) for each in self.values], "animated": (True,)}
 
 
+class PreviewAudio(_UIOutput):
+    """Sounds {"waveform": [B, C, T], "sample_rate"} as files in the temp folder."""
+
+    def __init__(self, audio: Any, cls: Any = None, **_: Any) -> None:
+        prefix = f"preview_{secrets.token_hex(4)}"
+        self.values = AudioSaveHelper.save_audio(audio, prefix, FolderType.temp, cls)
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"audio": [dict(each) for each in self.values]}
+
+
 class PreviewText(_UIOutput):
     """A text."""
 
@@ -109,10 +119,6 @@ class PreviewUI3D(_UIOutput):
 
     def as_dict(self) -> dict[str, Any]:
         return {"result": [self.model_file, self.camera_info, self.bg_image]}
-
-
-def __getattr__(name: str) -> Any:
-    return behind("comfy_api.latest._ui", name)
 
 
 class ImageSaveHelper:
@@ -146,3 +152,44 @@ class ImageSaveHelper:
     def get_save_images_ui(images: Any, filename_prefix: str, cls: Any = None, compress_level: int = 4) -> SavedImages:
         """Write images into the output folder, and show them."""
         return SavedImages(ImageSaveHelper.save_images(images, filename_prefix, FolderType.output, cls, compress_level))
+
+
+class AudioSaveHelper:
+    """Writes sounds as the nodes Save Audio do."""
+
+    @staticmethod
+    def save_audio(
+        audio: Any,
+        filename_prefix: str,
+        folder_type: FolderType | str,
+        cls: Any = None,
+        format: str = "flac",
+        quality: str = "128k",
+    ) -> list[SavedResult]:
+        """Write a batch of sounds, one file each, with the graph, if `cls` asked for it (`hidden`).
+
+        Args:
+            audio: {"waveform": [B, C, T], "sample_rate"}.
+            format: "flac", "mp3" or "opus".
+            quality: "V0", or thousands of bits a second, such as "128k"; FLAC has none.
+        Raises: FileProblem, if the prefix leads out of the folder; ShapeError, if that is no sound.
+        """
+        # They bring torch; most packs that import this show texts.
+        from nodes.audio.writing import write_sounds
+        from nodes.bare_context import BareContext
+        from nodes.metadata import texts_for
+
+        hidden = getattr(cls, "hidden", None)
+        root = getattr(folder_type, "value", folder_type)
+        context = current_context.get() or BareContext()
+        texts = texts_for(getattr(hidden, "prompt", None), getattr(hidden, "extra_pnginfo", None), context)
+        written = write_sounds(audio, root, filename_prefix, format, quality, texts, context)
+        return [SavedResult(**each) for each in written]
+
+    @staticmethod
+    def get_save_audio_ui(
+        audio: Any, filename_prefix: str, cls: Any = None, format: str = "flac", quality: str = "128k"
+    ) -> SavedAudios:
+        """Write sounds into the output folder, and show them."""
+        saved = AudioSaveHelper.save_audio(audio, filename_prefix, FolderType.output, cls, format, quality)
+        return SavedAudios(saved)

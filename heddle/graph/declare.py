@@ -125,7 +125,7 @@ class Named:
     names: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class More:
     """Further options of the known interface, passed on as they are."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 
 from heddle.graph.spec import AUTOGROW, DYNAMIC_COMBO, MATCH_TYPE, InputSpec
 
@@ -58,11 +58,12 @@ class Growing:
         return int(end) if end.isdigit() else len(self.names)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Brings:
     """A choice that brings inputs of its own. The function gets {its own name: choice, input: value, ...}.
 
-    options: choice -> name of an input -> its annotation; one of `X | None` may stay unconnected.
+    options: choice -> name of an input -> its annotation; one of `X | None` may stay unconnected. One that is such a
+        choice itself is gathered into a dictionary in its place; None, if it is left out.
     """
 
     options_of: Mapping[str, Mapping[str, Any]]
@@ -89,9 +90,16 @@ class Brings:
             given = {**whole, **given}
         choice = given[name] if isinstance(whole, Mapping) else whole
         key: Any = choice[0] if isinstance(choice, list) and choice else choice  # a list where all inputs are lists
-        inputs = [read(*each) for each in self.options_of.get(key, {}).items()]
+        brought = self.options_of.get(key, {})
+        inputs = [read(*each) for each in brought.items()]
         defaults = {each.name: each.options.get("default") for each in inputs}
-        return {name: choice} | defaults | {key: value for key, value in given.items() if key in defaults}
+        gathered = {name: choice} | defaults | {key: value for key, value in given.items() if key in defaults}
+        for child, annotation in brought.items():
+            inner = _brings(annotation)
+            if inner is not None and gathered[child] is not None:
+                below = {key[len(child) + 1 :]: value for key, value in given.items() if key.startswith(f"{child}.")}
+                gathered[child] = inner.gather(child, gathered[child], below, read)
+        return gathered
 
 
 @dataclass(frozen=True)
@@ -112,6 +120,15 @@ class Shared:
     def options(self, read: Read) -> dict[str, Any]:
         lazy = {"lazy": True} if self.lazy else {}
         return {"template": {"template_id": self.template, "allowed_types": self.types}} | lazy
+
+
+def _brings(annotation: Any) -> Brings | None:
+    """The mark of an annotation, or of one of `X | None`."""
+    for each in (annotation, *get_args(annotation)):
+        for mark in getattr(each, "__metadata__", ()):
+            if isinstance(mark, Brings):
+                return mark
+    return None
 
 
 def _sections(inputs: list[InputSpec]) -> dict[str, dict[str, Any]]:

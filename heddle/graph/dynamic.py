@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from heddle.graph.object_info import read_inputs
@@ -51,7 +51,7 @@ def resolve(spec: NodeSpec, given: Mapping[str, Any]) -> Resolved:
             elif each.type == DYNAMIC_GROUP:
                 more = [InputSpec(name, "*", "optional") for name in names.below(each.name)]
             elif each.type == DYNAMIC_COMBO and each.name in given:
-                more = inputs_of_choice(each, unwrapped(given[each.name]))
+                more = [_unless_older(one, spec, given) for one in inputs_of_choice(each, unwrapped(given[each.name]))]
             elif each.type == DYNAMIC_SLOT:
                 more = _inputs_in(each, each.options.get("inputs")) if each.name in given else ()
                 each = InputSpec(each.name, str(each.options.get("slotType") or "*"), each.section, each.options)
@@ -75,6 +75,18 @@ def resolve(spec: NodeSpec, given: Mapping[str, Any]) -> Resolved:
                 one = InputSpec(name, like.type, "optional", like.options)
                 resolved.inputs[name] = resolved.added[name] = one
     return resolved
+
+
+def _unless_older(brought: InputSpec, spec: NodeSpec, given: Mapping[str, Any]) -> InputSpec:
+    """An input that a choice brings; not required of a graph from before the choice brought it.
+
+    Such a graph gives it beside the choice, where the node still takes it, hidden: `codec` for `format.codec`.
+    """
+    own = brought.name.rpartition(".")[2]
+    if brought.name in given or own not in given:
+        return brought
+    is_older = any(each.name == own and each.options.get("hidden") for each in spec.inputs)
+    return replace(brought, section="optional") if is_older else brought
 
 
 def inputs_of_choice(combo: InputSpec, choice: Any) -> tuple[InputSpec, ...]:

@@ -17,10 +17,11 @@ from heddle.graph.said import say
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV, errno.EINVAL}
 
 
-def write_whole(path: Path, data: bytes, *, passing: Path | None = None) -> None:
+def write_whole(path: Path, data: bytes | Iterable[bytes], *, passing: Path | None = None) -> None:
     """Put a file in place, over an older one of that name. Folders on the way are made.
 
     Args:
+        data: what it holds, whole or piece by piece; what making a piece raises leaves all as it was.
         passing: where it is written first, a path in the same folder; None: under a name made for it.
     Raises: FileProblem with the next step; then an older file is untouched and nothing new is left behind.
     """

@@ -11,6 +11,12 @@ WEIGHTS = frozenset({".safetensors", ".sft", ".ckpt", ".pt", ".pt2", ".pth", ".b
 PICTURES = frozenset(
     {".png", ".jpg", ".jpeg", ".jfif", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".apng", ".ico", ".tga"}
 )
+VIDEOS = frozenset(
+    {".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".flv", ".wmv", ".3gp"}
+)
+SOUNDS = frozenset(
+    {".wav", ".mp3", ".flac", ".ogg", ".oga", ".opus", ".m4a", ".aac", ".aif", ".aiff", ".wma", ".mka", ".weba"}
+)
 _VOCABULARIES = frozenset({".json", ".txt", ".model", ".gz", ".bpe", ".tiktoken"})
 _SETTINGS_FILES = frozenset({".yaml", ".yml", ".json"})
 
@@ -30,7 +36,13 @@ class Kind:
 
 #: What of the folders of pictures and people's files is listed, by what is asked for behind a colon: `input:latents`.
 PLACED: Mapping[str, Kind] = MappingProxyType(
-    {"": Kind((), PICTURES), "latents": Kind((), frozenset({".latent"})), "datasets": Kind((), marker="shard_0000.pkl")}
+    {
+        "": Kind((), PICTURES),
+        "latents": Kind((), frozenset({".latent"})),
+        "datasets": Kind((), marker="shard_0000.pkl"),
+        "videos": Kind((), VIDEOS),
+        "sounds": Kind((), SOUNDS | VIDEOS),  # a video's sound is one, too
+    }
 )
 
 KINDS: Mapping[str, Kind] = MappingProxyType(

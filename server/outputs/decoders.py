@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from heddle.media.containers import FORMATS
+
 MOST_MEMORY_BYTES = 3 << 30  # of addresses; a frame of 8K takes 130 MB
-# A playlist or a list of parts, whatever its name says, would have other files opened, and other machines asked.
-FORMATS = "mov,matroska,avi,mp3,wav,flac,ogg,aac"
 
 
 def open_media(path: str) -> Any:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from fractions import Fraction
+from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,7 +24,6 @@ from heddle.graph.schema.reading import spec_of_schema
 from heddle.media.carriers import read_remaking
 from heddle.settings.folders import Folders
 from nodes import door
-from nodes.closed_doors import ClosedDoor
 from tests.doors.conftest import FrontDesk, RunningNode
 
 
@@ -88,11 +89,38 @@ def test_progress_is_told_in_both_ways(running: RunningNode, desk: FrontDesk) ->
     assert desk.progress == [("9", 3, 4, None)]
 
 
-def test_what_writes_sound_and_reads_videos_is_named_when_it_is_used() -> None:
-    for use in (ui.PreviewAudio, comfy_api.input_impl.VideoFromFile, InputImpl.VideoFromFile):
-        with pytest.raises(ClosedDoor, match=r"comfy_api\.\S+(PreviewAudio|VideoFromFile): packs know"):
-            use("a.mp4", cls=None, self=None)
-    assert not isinstance(1, InputImpl.VideoFromFile)
+def test_sounds_are_written_and_shown(folders: Folders) -> None:
+    audio = {"waveform": torch.zeros(2, 1, 900), "sample_rate": 8000}
+    (first, second) = ui.AudioSaveHelper.save_audio(audio, "deep/a", io.FolderType.output, format="mp3", quality="V0")
+    assert (first.filename, second.filename, second.subfolder) == ("a_00001_.mp3", "a_00002_.mp3", "deep")
+    assert (folders.output / "deep/a_00002_.mp3").is_file()
+    shown = ui.AudioSaveHelper.get_save_audio_ui(audio, "b").as_dict()
+    assert [each["filename"] for each in shown["audio"]] == ["b_00001_.flac", "b_00002_.flac"]
+    (preview, _) = ui.PreviewAudio(audio, cls=None).as_dict()["audio"]
+    assert preview["type"] == "temp" and (folders.temp / preview["filename"]).is_file()
+
+
+def test_a_video_is_written_and_read_under_the_names_that_packs_know(tmp_path: Path) -> None:
+    audio = {"waveform": torch.zeros(1, 2, 16000), "sample_rate": 8000}
+    parts = Types.VideoComponents(images=torch.rand(6, 16, 32, 3), audio=audio, frame_rate=Fraction(3))
+    made = InputImpl.VideoFromComponents(parts)
+    path = tmp_path / "new" / "a.mp4"
+    graph = {"1": {"class_type": "SaveVideo", "inputs": {}}}
+    made.save_to(str(path), format=Types.VideoContainer.MP4, codec=Types.VideoCodec.H264, metadata={"prompt": graph})
+    assert read_remaking(path)[0] == graph
+    for source in (str(path), BytesIO(path.read_bytes())):
+        video = comfy_api.input_impl.VideoFromFile(source)
+        assert isinstance(video, latest.Input.Video)
+        assert (video.get_dimensions(), video.get_frame_count(), video.get_duration()) == ((32, 16), 6, 2.0)
+        assert (video.get_frame_rate(), "mp4" in video.get_container_format()) == (3, True)
+        found = video.get_components()
+        assert found.images.shape == (6, 16, 32, 3) and found.audio is not None
+        part = video.as_trimmed(start_time=1.0, duration=0.5)
+        assert part is not None and (part.get_frame_count(), part.get_duration()) == (2, 0.5)
+        assert part.get_components().images.shape[0] == 2
+    assert video.as_trimmed(1.5, 1.0, strict_duration=True) is None and video.as_trimmed(9.0) is None
+    assert InputImpl.VideoFromFile(str(path)).get_stream_source() == str(path)
+    assert isinstance(made.get_stream_source(), BytesIO)
 
 
 def test_names_of_values_stand_in_annotations() -> None:

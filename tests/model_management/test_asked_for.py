@@ -220,7 +220,7 @@ def test_a_vae_may_run_on_the_cpu_beside_a_card(opened: OpenedCheckpoint) -> Non
         with torch.inference_mode(), weights.hold(opened.vae) as net:
             made.append(net.decode(latent))
         assert (pretended(weights).brought_bytes == 0) == bool(words)
-    assert torch.equal(*made)
+    torch.testing.assert_close(*made, rtol=0, atol=1e-5)  # the CPU has quicker ways than a card
 
 
 def test_the_formats_that_were_asked_for_can_be_told() -> None:

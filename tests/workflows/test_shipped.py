@@ -48,6 +48,7 @@ MADE = {
     "variations": (4, (128, 128)),
     "xy_comparison": (1, (392, 392)),
 }
+NO_PICTURES = {"audio_echo", "video_frames"}  # what these make is looked at beside this file
 LARGE_PX = 512
 TITLE_PX = 30  # of a node, above its place
 DEMO = "heddle-demo.safetensors"
@@ -84,7 +85,7 @@ def test_each_has_a_picture_that_front_ends_show_beside_its_name() -> None:
 
 
 def test_what_each_makes_is_known() -> None:
-    assert {path.stem for path in SHIPPED} == set(MADE)
+    assert {path.stem for path in SHIPPED} == set(MADE) | NO_PICTURES
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
@@ -154,7 +155,7 @@ def smaller(prompt: dict[str, dict[str, Any]]) -> dict[str, Any]:
     return changes
 
 
-@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [path for path in SHIPPED if path.stem in MADE], ids=lambda path: path.stem)
 def test_a_shipped_workflow_runs(path: Path, base: Path, tmp_path: Path) -> None:
     changes = smaller(to_prompt(read_document(path), built_in()))
     words = ["run", str(path), "--base-directory", str(base), "--output-directory", str(tmp_path), "--cpu"]

@@ -94,3 +94,24 @@ def test_sockets_that_share_a_type_say_which() -> None:
     assert spec.inputs[0].options["template"] == {"template_id": "kind", "allowed_types": "IMAGE,MASK"}
     assert record_of(spec)["output_matchtypes"] == ["kind"]
     assert "output_matchtypes" not in record_of(spec_of(grows))
+
+
+@node("Nested", category="tests")
+def nested(
+    format: Annotated[
+        dict[str, Any],
+        Brings({"a": {"codec": Annotated[dict[str, Any], Brings({"x": {"width": Width}, "y": {}})]}, "b": {}}),
+    ],
+) -> Annotated[Any, Wire("IMAGE")]:
+    """Takes a choice that brings a choice."""
+    return format
+
+
+def test_a_choice_in_a_choice_is_gathered_in_its_place() -> None:
+    assert call(nested, format="a", format__codec="x", format__codec__width=3) == (
+        {"format": "a", "codec": {"codec": "x", "width": 3}},
+    )
+    assert call(nested, format="a", format__codec="x") == ({"format": "a", "codec": {"codec": "x", "width": 512}},)
+    assert call(nested, format="a", format__codec="y", format__codec__width=3)[0]["codec"] == {"codec": "y"}
+    assert call(nested, format="a") == ({"format": "a", "codec": None},)
+    assert call(nested, format="b", format__codec="x") == ({"format": "b"},)

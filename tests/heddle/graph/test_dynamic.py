@@ -145,3 +145,17 @@ def test_names_of_many_parts_and_odd_templates_cost_nothing() -> None:
     given = {f"{i}a" + ".a" * 5_000: 1 for i in range(2000)}
     given |= {"a" + ".a" * 100_000: 1, "a.a0": 1, "d": "x", "b.c": 1, "c.c0": 1, "e.": 1, ".": 1, "..": 1}
     assert list(resolve_inputs(grows, given)) == ["a.a0", "d"]
+
+
+def test_a_graph_from_before_a_choice_brought_an_input_gives_it_beside_the_choice() -> None:
+    choice = {"options": [{"key": "a", "inputs": {"required": {"codec": ["STRING", {}], "rate": ["INT", {}]}}}]}
+    inputs = [InputSpec("format", DYNAMIC_COMBO, "required", choice)]
+    older = NodeSpec(id="Older", inputs=(*inputs, InputSpec("codec", "STRING", "optional", {"hidden": True})))
+    plain = NodeSpec(id="Plain", inputs=(*inputs, InputSpec("codec", "STRING", "optional")))
+
+    def section(spec: NodeSpec, **given: str) -> str:
+        return resolve_inputs(spec, {"format": "a", **given})["format.codec"].section
+
+    assert section(older, codec="x") == "optional" and section(plain, codec="x") == "required"
+    assert section(older) == "required" and section(older, **{"codec": "x", "format.codec": "y"}) == "required"
+    assert resolve_inputs(older, {"format": "a", "codec": "x"})["format.rate"].section == "required"
