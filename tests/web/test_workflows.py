@@ -339,7 +339,7 @@ def test_tabs_and_examples_speak_chinese_and_hinder_nobody(
     page.keyboard.press("Escape")
     page.evaluate(RUN, "file.browse")
     expect(page.get_by_role("dialog").locator(".card").first).to_be_visible()
-    expect(page.get_by_role("dialog").locator(".card-title", has_text="文生图")).to_be_visible()
+    expect(page.get_by_role("dialog").get_by_text("文生图", exact=True)).to_be_visible()
     expect(page.get_by_role("dialog")).to_contain_text("由提示词生成图像")
     assert find_barriers(page, "dialog") == []
 
