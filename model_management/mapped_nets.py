@@ -49,17 +49,27 @@ class Grants:
 
 
 def map_net(
-    stored: StoredNet, dtype: torch.dtype, narrow: torch.dtype | None, grants: Grants, on_part: OnPart
+    stored: StoredNet,
+    dtype: torch.dtype,
+    narrow: torch.dtype | None,
+    grants: Grants,
+    on_part: OnPart,
+    *,
+    is_mapped: bool = True,
 ) -> tuple[nn.Module, int, dict[str, FileWeight]]:
     """A net, what it was granted, and where its weights come from.
 
     Args:
         dtype: that it is computed in. narrow: a format of 8 bits that its weights are kept in.
+        is_mapped: else its weights are read and widened at once, if that is granted.
     """
     sources = file_weights(stored)
     wanted = stored.numel * (narrow or dtype).itemsize
     granted = grants.ask(wanted, _largest(sources.values(), dtype, narrow))
-    read_ahead(stored, on_part)
+    if is_mapped or narrow is not None or granted < wanted:
+        read_ahead(stored, on_part)
+    else:
+        sources = file_weights(stored, is_mapped=False, widened_to=dtype, on_part=on_part)
     may_keep = grants.up_to(granted).take
     if narrow is not None:
         sources = narrowed(sources, narrow, may_keep, on_part)

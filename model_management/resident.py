@@ -76,7 +76,7 @@ class Resident:
     def mode(self) -> Literal["whole", "partly", "streaming", "mapped"]:
         """How its weights lie."""
         if self.streamed is None:
-            return "mapped" if self.sources else "whole"
+            return "mapped" if any(weight.is_mapped for weight in self.sources.values()) else "whole"
         if not self.streamed.coming_bytes:
             return "whole"
         return "partly" if self.streamed.books.staying_bytes else "streaming"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Protocol, TypeAlias
 
 import torch
@@ -29,9 +28,10 @@ class WeightSource(Protocol):
 
 
 class FileWeight:
-    """A weight that lies in a mapped file."""
+    """A weight as a file has it. is_mapped: it lies there, and not in memory of its own."""
 
-    def __init__(self, stored: StoredWeight) -> None:
+    def __init__(self, stored: StoredWeight, *, is_mapped: bool = True) -> None:
+        self.is_mapped = is_mapped
         self._stored = stored
         self.nbytes = stored.nbytes
 
@@ -85,19 +85,30 @@ class ChangedWeight:
             return StoredWeight.plain(changed.to(self._dtype, copy=True, memory_format=torch.contiguous_format))
 
 
-def file_weights(stored: StoredNet, *, is_mapped: bool = True, on_part: OnPart = ignore_parts) -> dict[str, FileWeight]:
+def file_weights(
+    stored: StoredNet,
+    *,
+    is_mapped: bool = True,
+    widened_to: torch.dtype | None = None,
+    on_part: OnPart = ignore_parts,
+) -> dict[str, FileWeight]:
     """The weights of a net as they lie in its file, in that order, by the net's names.
 
     Args:
         is_mapped: else they are read into memory now, and on_part is told how far.
+        widened_to: they have this dtype at once, None = as they are stored.
     Raises: WeightsError, if the file has changed since its header was read, or cannot be read.
     """
     names = stored.names_in_order
     weights: dict[str, FileWeight] = {}
     done, total = 0, sum(stored.entry(name).end - stored.entry(name).begin for name in names)
-    with stored.open_stored(is_mapped=is_mapped) as read:
+    # Weights made in inference mode could never be trained on; a node that holds them may run in it.
+    with torch.inference_mode(False), torch.no_grad(), stored.open_stored(is_mapped=is_mapped) as read:
         for name in names:
-            weights[name] = FileWeight(read(name))
+            weight = read(name)
+            if widened_to is not None:
+                weight = StoredWeight.plain(weight.widened(widened_to))
+            weights[name] = FileWeight(weight, is_mapped=is_mapped)
             if not is_mapped:
                 done += stored.entry(name).end - stored.entry(name).begin
                 on_part(done, total)
@@ -116,24 +127,6 @@ def narrowed(
         made[name] = weight if is_narrow else NarrowedWeight(stored, dtype, may_keep)
         done += weight.nbytes
         on_part(done, total)
-    return made
-
-
-def in_memory(
-    weights: Mapping[str, FileWeight], may_keep: MayKeep, on_part: OnPart = ignore_parts
-) -> dict[str, FileWeight]:
-    """Copies of weights, which need their file no more; the very ones where there is no room."""
-    made: dict[str, FileWeight] = {}
-    done, total = 0, sum(weight.nbytes for weight in weights.values())
-    with torch.inference_mode(False):
-        for name, weight in weights.items():
-            stored = weight.stored()
-            scale = None if stored.scale is None else stored.scale.clone()
-            if may_keep(stored.nbytes):
-                weight = FileWeight(replace(stored, raw=stored.raw.clone(), scale=scale))
-            made[name] = weight
-            done += weight.nbytes
-            on_part(done, total)
     return made
 
 

@@ -23,7 +23,6 @@ from model_management.lent_net import build_lent, looked_up, run_by, run_directl
 from model_management.main_memory import MainMemory
 from model_management.mapped_nets import SMALL_BYTES, Grants, map_changed, map_net
 from model_management.number_formats import NumberFormats, usual_format
-from model_management.read_ahead import read_ahead
 from model_management.resident import Handle, Keeps, Resident
 from model_management.running_out import bytes_asked, too_full, too_small
 from model_management.stored_net import OnPart, StoredNet, ignore_parts
@@ -36,7 +35,6 @@ from model_management.weight_sources import (
     WeightSource,
     changed_sources,
     file_weights,
-    in_memory,
     narrowed,
 )
 
@@ -224,8 +222,7 @@ class Weights:
         if patches:
             self._release_changed(stored)
         self._release_outdated()
-        is_mapped = self.maps_files or self.formats.kept_in(stored.role) is not None
-        if not stored.is_lendable or (self.accelerator is None and (self.device.type != "cpu" or not is_mapped)):
+        if not stored.is_lendable or (self.accelerator is None and self.device.type != "cpu"):
             resident = self._load_whole(stored, patches, working_bytes, on_part)
         elif self.accelerator is not None:
             resident = self._stream(stored, patches, on_part)
@@ -255,7 +252,8 @@ class Weights:
         dtype = self.compute_dtype(stored)
         grants = Grants(lambda wanted, least: self._grant(wanted, working_bytes, least), self.limit_bytes is not None)
         if not patches:
-            net, granted, sources = map_net(stored, dtype, self.formats.kept_in(stored.role), grants, on_part)
+            narrow = self.formats.kept_in(stored.role)
+            net, granted, sources = map_net(stored, dtype, narrow, grants, on_part, is_mapped=self.maps_files)
             return Resident(stored, net, granted, sources=sources)
         base = self._take(stored, (), 0, on_part)
         try:
@@ -340,10 +338,9 @@ class Weights:
         sources, narrow = file_weights(stored), self.formats.kept_in(stored.role)
         if narrow is not None:
             return narrowed(sources, narrow, may_keep, on_part)
-        if self.maps_files:
+        if self.maps_files or not may_keep(sum(source.nbytes for source in sources.values())):
             return sources
-        read_ahead(stored, ignore_parts)
-        return in_memory(sources, may_keep, on_part)
+        return file_weights(stored, is_mapped=False, on_part=on_part)
 
     def _begin_streaming(self, resident: Resident, on_part: OnPart) -> None:
         """Before a net's first run: have it whole on the device, if it fits beside what is held."""

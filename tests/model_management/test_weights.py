@@ -287,3 +287,12 @@ def test_what_a_file_has_with_a_scale_was_rounded_already(tmp_path):
     )
     with Weights(CPU).hold(model) as net:
         assert torch.equal(net.get_parameter("middle_block.1.proj_in.weight"), narrow.float() * 0.37)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+@pytest.mark.parametrize("maps_files", [True, False])
+def test_weights_can_be_trained_on_whoever_asked_for_them(tmp_path, dtype, maps_files):
+    path = tiny.write_checkpoint(tmp_path / "m.safetensors", tiny.tiny_tensors(dtype))
+    weights = Weights(CPU, maps_files=maps_files)
+    with torch.inference_mode(), weights.hold(open_checkpoint(path, FAMILIES).vae) as net:
+        assert not any(weight.is_inference() for weight in net.state_dict().values())
