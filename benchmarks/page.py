@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlparse
 
-from benchmarks.browser import NO_CHROMIUM, Traffic, chromium_arguments, find_chromium
+from benchmarks.browser import NO_CHROMIUM, Traffic, a_chromium, find_chromium
 from benchmarks.figures import CannotMeasure, Figure, Measurement, Place
 from benchmarks.starting import RunningServer, a_server
 from benchmarks.submitting import ONE_PIXEL
@@ -246,16 +246,14 @@ def a_browser() -> Iterator[Browser]:
     executable = find_chromium()
     if executable is None:
         raise CannotMeasure(NO_CHROMIUM)
-    try:
-        from playwright.sync_api import sync_playwright  # of the tests' environment alone
-    except ImportError as missing:
-        raise CannotMeasure("Playwright is not installed: `python3 launch.py test --only-tools` does it") from missing
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=chromium_arguments())
+    with contextlib.ExitStack() as stack:
         try:
-            yield browser
-        finally:
-            browser.close()
+            browser = stack.enter_context(a_chromium(executable))
+        except ImportError as missing:
+            raise CannotMeasure(
+                "Playwright is not installed: `python3 launch.py test --only-tools` does it"
+            ) from missing
+        yield browser
 
 
 @contextlib.contextmanager

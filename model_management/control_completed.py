@@ -85,6 +85,12 @@ class CompletedNet(StoredNet):
     def entry(self, name: str) -> TensorEntry:
         return self.base.entry(name) if name in self.borrowed else super().entry(name)
 
+    def position(self, name: str) -> tuple[int, int]:
+        if name not in self.borrowed:
+            return super().position(name)
+        file, begin = self.base.position(name)
+        return file + len(self.header.shards) + 1, begin
+
     def check(self) -> None:
         for name, shape in self.shapes.items():
             if name not in self.borrowed:

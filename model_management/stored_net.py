@@ -106,14 +106,16 @@ class StoredNet:
     @property
     def names_in_order(self) -> list[str]:
         """The net's own names of its weights in the order in which they lie in the file, or in its files."""
-        header = self.header
-        files = {name: number for number, shard in enumerate(header.shards) for name in shard.tensors}
+        return sorted(self.shapes, key=self.position)
 
-        def place(name: str) -> tuple[int, int]:
-            key = self.key_of(name)
-            return files.get(header.file_names.get(key, key), 0), header.tensors[key].begin
+    def position(self, name: str) -> tuple[int, int]:
+        """Where a weight lies: in the how manieth of the net's files, and at which byte of its data."""
+        key = self.key_of(name)
+        return self._file_numbers.get(self.header.file_names.get(key, key), 0), self.header.tensors[key].begin
 
-        return sorted(self.shapes, key=place)
+    @cached_property
+    def _file_numbers(self) -> dict[str, int]:
+        return {name: number for number, shard in enumerate(self.header.shards) for name in shard.tensors}
 
     def check(self) -> None:
         """See that every tensor is there, in the shape that the net has.

@@ -10,8 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import psutil
-
 from heddle.graph.errors import FileProblem
 from heddle.graph.said import Said, say
 
@@ -83,7 +81,11 @@ class Room:
     """
 
     def __init__(self, most_bytes: int | None = None) -> None:
-        self._most = psutil.virtual_memory().available * 3 // 4 if most_bytes is None else most_bytes
+        if most_bytes is None:
+            import psutil  # here, since the front desk knows the names of formats and starts fast
+
+            most_bytes = psutil.virtual_memory().available * 3 // 4
+        self._most = most_bytes
         self._taken = 0
 
     def take(self, count: int, so_far: Said, name: str) -> None:

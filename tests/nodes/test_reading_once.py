@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from heddle.wires import Clip, Model, Vae
-from model_management import stored_net, weights
+from model_management import mapped_nets, stored_net
 from model_management.accelerators.pretended import PretendedAccelerator
 from model_management.weights import Weights
 from nodes.conditioning.texts import encode_prompt
@@ -36,7 +36,7 @@ def ctx(base: Path, request: pytest.FixtureRequest) -> FakeContext:
 def reads(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """How often the nets of a file are opened, and brought into memory."""
     counts: Counter[str] = Counter()
-    open_tensors, read_ahead = stored_net.open_tensors, weights.read_ahead
+    open_tensors, read_ahead = stored_net.open_tensors, mapped_nets.read_ahead
 
     def opened(header: Any, **more: Any) -> Any:
         counts[f"{header.path.stem} opened"] += 1
@@ -47,7 +47,7 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
         read_ahead(stored, on_part)
 
     monkeypatch.setattr(stored_net, "open_tensors", opened)
-    monkeypatch.setattr(weights, "read_ahead", read)
+    monkeypatch.setattr(mapped_nets, "read_ahead", read)
     return counts
 
 

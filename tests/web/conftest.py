@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from benchmarks.browser import NO_CHROMIUM, chromium_arguments, find_chromium
+from benchmarks.browser import NO_CHROMIUM, a_chromium, find_chromium
 from tests.web.node_tools import packages
 from tests.web.page_server import IS_SLOW, PageServer, running
 
@@ -67,13 +67,11 @@ def browser() -> Iterator[Browser]:
         if os.environ.get("CI") or os.environ.get("HEDDLE_CI"):
             pytest.fail(NO_CHROMIUM)
         pytest.skip(NOT_RUN + NO_CHROMIUM)
-    from playwright.sync_api import expect, sync_playwright  # large, and tests of modules alone need none of it
+    from playwright.sync_api import expect  # large, and tests of modules alone need none of it
 
     expect.set_options(timeout=ACTION_TIMEOUT_MS)  # as patient as clicks are
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=chromium_arguments())
+    with a_chromium(executable) as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="package")
