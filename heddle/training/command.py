@@ -11,8 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from heddle.graph.errors import Cancelled, HeddleError
-from heddle.training.demo import DemoPlan
 from heddle.training.demo import train_demo as train
+from heddle.training.demo_plan import DemoPlan
 from heddle.training.loop import Progress
 
 TELL_EVERY_S = 10.0
@@ -45,8 +45,9 @@ def train_demo(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--device", help="cpu, cuda, cuda:1 ...; a GPU where there is one")
     parser.add_argument("--steps", type=int, help="of the last stage, the UNet")
+    parser.add_argument("--start", type=Path, metavar="FILE", help="an earlier demo model to begin with")
     options = parser.parse_args(arguments)
-    plan = DemoPlan()
+    plan = DemoPlan().going_on() if options.start else DemoPlan()
     if options.steps:
         plan = replace(plan, denoiser_training=replace(plan.denoiser_training, steps=options.steps))
 
@@ -55,7 +56,16 @@ def train_demo(arguments: Sequence[str] | None = None) -> int:
         kind: signal.signal(kind, lambda number, _: stops.append(number)) for kind in (signal.SIGINT, signal.SIGTERM)
     }
     try:
-        print(train(options.folder, plan=plan, device=options.device, tell=Reporter(), should_stop=lambda: bool(stops)))
+        print(
+            train(
+                options.folder,
+                plan=plan,
+                start=options.start,
+                device=options.device,
+                tell=Reporter(),
+                should_stop=lambda: bool(stops),
+            )
+        )
     except Cancelled as stopped:
         print(stopped.message)
         return EXIT_STOPPED

@@ -1,7 +1,7 @@
 """Does the demo model paint what it is told? Prompts with fixed seeds, painted, then judged by `checker.py`.
 
-The painter is handed in: the engine's, or the nets at hand during training. Half of the prompts ask for combinations of
-words that training never saw together.
+The painter is handed in: the engine's, or the nets at hand during training. Half of the prompts for one thing, and all
+of those for two, ask for combinations of words that training never saw together.
 """
 
 from __future__ import annotations
@@ -13,17 +13,22 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from heddle.training.checker import look
+from heddle.training.captions import background_phrase, describe_two, place_phrase, style_phrase
+from heddle.training.checker import AccuracyOfTwo, accuracy_of_two, look, look_for_two
+from heddle.training.manner_checker import ground_of, style_of
 from heddle.training.world import (
     COLOURS,
+    GROUNDS,
     PLACES,
+    STYLES,
     THINGS,
     Placed,
-    background_phrase,
     is_held_out,
+    is_held_out_together,
     pick_background,
+    pick_of_ground,
     pick_placed,
-    place_phrase,
+    pick_two,
 )
 
 STEPS, GUIDANCE = 20, 5.0
@@ -86,6 +91,54 @@ def score(questions: Sequence[Question], pictures: np.ndarray) -> Score:
     return Score(len(seen), share("colour"), share("thing"), share("place"), share("size"))
 
 
+class QuestionOfTwo(NamedTuple):
+    """A prompt, its seed, and the two things its picture is to show, the one first that is named first."""
+
+    prompt: str
+    seed: int
+    wanted: tuple[Placed, Placed]
+
+
+def ask_for_two(count: int = 200, seed: int = 4052) -> list[QuestionOfTwo]:
+    """Prompts that name two things, their colours and their relation, all in combinations kept from training."""
+    questions = []
+    for i in range(count):
+        random = Random(f"{seed}/question of two/{i}")
+        while not is_held_out_together(*(two := pick_two(random))):
+            pass
+        first, second = random.sample(two, 2)
+        words = describe_two(first, second)
+        if random.random() < 0.5:
+            words += f", {background_phrase(random, pick_background(random))}"
+        questions.append(QuestionOfTwo(words, seed + i, (first, second)))
+    return questions
+
+
+class QuestionOfManner(NamedTuple):
+    """A prompt for one thing, its seed, and on what ground or in what style its picture is to show it."""
+
+    prompt: str
+    seed: int
+    ground: str | None
+    style: str | None
+
+
+def ask_for_manners(count: int = 120, seed: int = 7077) -> list[QuestionOfManner]:
+    """Prompts for one thing, each with one of the grounds or of the styles, in turn."""
+    questions = []
+    manners = [(ground, None) for ground in GROUNDS] + [(None, style) for style in STYLES]
+    for i in range(count):
+        random = Random(f"{seed}/question of manner/{i}")
+        placed, (ground, style) = pick_placed(random), manners[i % len(manners)]
+        words = f"a {placed.colour} {placed.thing}".replace("a orange", "an orange")
+        if ground is not None:
+            words += f", {background_phrase(random, pick_of_ground(random, ground))}"
+        else:
+            words += f", {style_phrase(random, style or '')}"
+        questions.append(QuestionOfManner(words, seed + i, ground, style))
+    return questions
+
+
 def paint_in_parts(
     paint: Painter, prompts: Sequence[str], negatives: Sequence[str], seeds: Sequence[int], at_once: int = 20
 ) -> np.ndarray:
@@ -140,8 +193,38 @@ def score_negatives(paint: Painter, count: int = 60) -> tuple[NegativeScore, np.
     )
 
 
-def evaluate(paint: Painter, count: int = 200, negatives: int = 60) -> dict[str, Any]:
-    """The whole measure, as numbers for a report: over all prompts, over known and over held-out combinations."""
+def score_two(paint: Painter, count: int = 200) -> AccuracyOfTwo:
+    """Paint two things at a time, and judge."""
+    questions = ask_for_two(count)
+    pictures = paint_in_parts(
+        paint, [each.prompt for each in questions], [""] * count, [each.seed for each in questions]
+    )
+    return accuracy_of_two([look_for_two(picture) for picture in pictures], [each.wanted for each in questions])
+
+
+def score_manners(paint: Painter, count: int = 120) -> dict[str, float]:
+    """Of each ground and of each style the share of pictures, 0..1, that show it when asked for."""
+    questions = ask_for_manners(count)
+    pictures = paint_in_parts(
+        paint, [each.prompt for each in questions], [""] * count, [each.seed for each in questions]
+    )
+    right: dict[str, list[bool]] = {}
+    for question, picture in zip(questions, pictures, strict=True):
+        if question.ground is not None:
+            right.setdefault(question.ground, []).append(ground_of(picture) == question.ground)
+        elif question.style is not None:
+            right.setdefault(question.style, []).append(style_of(picture) == question.style)
+    return {name: sum(each) / len(each) for name, each in right.items()}
+
+
+def evaluate(
+    paint: Painter, count: int = 200, negatives: int = 60, two: int = 200, manners: int = 120
+) -> dict[str, Any]:
+    """The whole measure, as numbers for a report: over all prompts, over known and over held-out combinations.
+
+    Args:
+        negatives, two, manners: how many prompts of each further kind; 0 = none.
+    """
     questions = ask(count)
     pictures = paint_in_parts(
         paint, [each.prompt for each in questions], [""] * count, [each.seed for each in questions]
@@ -158,6 +241,10 @@ def evaluate(paint: Painter, count: int = 200, negatives: int = 60) -> dict[str,
     }
     if negatives:
         report["negatives"] = asdict(score_negatives(paint, negatives)[0])
+    if two:
+        report["two"] = asdict(score_two(paint, two))
+    if manners:
+        report["manners"] = score_manners(paint, manners)
     return report
 
 

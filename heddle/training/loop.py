@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -90,6 +90,18 @@ def tell_nobody(progress: Progress) -> None:
 def never() -> bool:
     """For callers that do not stop a training."""
     return False
+
+
+@dataclass
+class Watch:
+    """Where a training reports to, and who may stop it. Loss curves gather here by stage."""
+
+    tell: Callable[[str, Progress], None]
+    should_stop: Callable[[], bool] = never
+    curves: dict[str, Sequence[float]] = field(default_factory=dict)
+
+    def stage(self, name: str) -> Callable[[Progress], None]:
+        return lambda progress: self.tell(name, progress)
 
 
 def write_checkpoint(path: Path, state: Mapping[str, Any]) -> None:

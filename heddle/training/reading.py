@@ -19,9 +19,10 @@ from torch.nn.functional import cross_entropy
 
 from heddle.networks.clip_text import ClipText
 from heddle.prompts.tokenizer import END, START, clip_tokenizer
+from heddle.training.captions import caption, words_of_the_world
 from heddle.training.loop import OnProgress, Plan, load_average, never, train
 from heddle.training.losses import seeded_chance
-from heddle.training.world import ATTRIBUTES, Scene, attributes_of, caption, words_of_the_world
+from heddle.training.world import ATTRIBUTES, Scene, attributes_of
 
 Tokenize = Callable[[str], Sequence[int]]
 """A text to its 77 token ids: start, words, end, padding."""

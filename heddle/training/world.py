@@ -1,13 +1,11 @@
-"""The demo model's world as data: what there is, where it can be, what is said about it.
+"""The demo model's world as data: what there is, where it can be, what is kept from training.
 
-Nothing is drawn here (`drawing.py`) and nothing is learned (`demo.py`). A scene is a background and some things on it;
-the first world puts one thing into a scene. A caption names some of a scene's attributes and leaves others out, so that
-a model learns that what is not said is free.
+Nothing is said about it here (`captions.py`), nothing drawn (`drawing.py`) and nothing learned (`demo.py`). A scene is
+a background, one thing or two on it, and a style in which all of it is drawn.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -51,6 +49,14 @@ PLACES: dict[str, tuple[int, int]] = {
     "bottom right": (1, 1),
 }
 
+# Which way from the second thing the first one lies, column and row.
+RELATIONS: dict[str, tuple[int, int]] = {"left of": (-1, 0), "right of": (1, 0), "above": (0, -1), "below": (0, 1)}
+
+STYLES = ("flat", "outline", "pixel")
+
+SKY = "sky"  # a background that brings its own colours
+GROUNDS = ("plain", "shaded", "striped", "dotted", SKY)
+
 
 @dataclass(frozen=True)
 class Placed:
@@ -64,37 +70,72 @@ class Placed:
 
 @dataclass(frozen=True)
 class Background:
-    """One plain colour, or a gradient from `first` to `second` along `direction` ("down" or "across")."""
+    """One plain colour, or two, by their names in `BACKGROUNDS`; or `SKY` alone.
+
+    pattern: of two colours. "shaded" goes from `first` to `second` along `direction` ("down" or "across"), "striped"
+        takes turns along it, "dotted" has dots of the second on the first.
+    """
 
     first: str
     second: str | None = None
     direction: str = "down"
+    pattern: str = "shaded"
+
+    @property
+    def ground(self) -> str:
+        """Which of `GROUNDS` this is."""
+        if self.first == SKY:
+            return SKY
+        return "plain" if self.second is None else self.pattern
 
 
 @dataclass(frozen=True)
 class Scene:
-    """A picture in words, before any caption: things from back to front, and what lies behind them."""
+    """A picture in words, before any caption: one thing or two, what lies behind them, and how all of it is drawn.
+
+    Of two things one is at the left and the other at the right, or one at the top and the other at the bottom.
+    """
 
     placed: tuple[Placed, ...]
     background: Background
+    style: str = "flat"
 
+
+SIDES = ("left", "right", "top", "bottom")  # where one of two things can be
+NONE = "none"
 
 ATTRIBUTES: dict[str, tuple[str, ...]] = {
-    "thing": THINGS,
-    "colour": tuple(COLOURS),
-    "size": tuple(SIZES),
-    "place": tuple(PLACES),
-    "background": tuple(BACKGROUNDS),
-    "second background": (*BACKGROUNDS, "none"),
+    "thing": (*THINGS, NONE),
+    "colour": (*COLOURS, NONE),
+    "size": (*SIZES, NONE),
+    "place": (*PLACES, NONE),
+    "background": (*BACKGROUNDS, SKY),
+    "second background": (*BACKGROUNDS, NONE),
+    "ground": GROUNDS,
+    "style": STYLES,
+    **{f"{side} thing": (*THINGS, NONE) for side in SIDES},
+    **{f"{side} colour": (*COLOURS, NONE) for side in SIDES},
 }
-"""All that a caption can tell of a scene of one thing, with the words for it."""
+"""All that a caption can tell of a scene, with the words for it.
+
+The first four speak of a thing that is alone. Two things are told of by where they are, not by which is named first:
+so "a circle left of a square" and "a square right of a circle" are the same, and who paints at the left finds what
+belongs there under one name.
+"""
 
 
 def attributes_of(scene: Scene) -> tuple[int, ...]:
-    """The number of each of `ATTRIBUTES` in a scene of one thing."""
-    placed, ground = scene.placed[0], scene.background
-    words = (placed.thing, placed.colour, placed.size, placed.place, ground.first, ground.second or "none")
-    return tuple(values.index(word) for values, word in zip(ATTRIBUTES.values(), words, strict=True))
+    """The number of each of `ATTRIBUTES` in a scene."""
+    ground = scene.background
+    words = dict.fromkeys(ATTRIBUTES, NONE)
+    words |= {"background": ground.first, "second background": ground.second or NONE}
+    words |= {"ground": ground.ground, "style": scene.style}
+    if len(scene.placed) == 1:
+        words |= vars(scene.placed[0])
+    else:
+        for each in scene.placed:
+            words |= {f"{each.place} thing": each.thing, f"{each.place} colour": each.colour}
+    return tuple(values.index(words[name]) for name, values in ATTRIBUTES.items())
 
 
 def is_held_out_pair(thing: str, colour: str) -> bool:
@@ -108,6 +149,29 @@ def is_held_out(placed: Placed) -> bool:
     return is_held_out_pair(placed.thing, placed.colour) or number % 7 == 0
 
 
+def relation_between(first: Placed, second: Placed) -> str:
+    """Where the first of two things lies, seen from the second: one of `RELATIONS`."""
+    return {"left": "left of", "right": "right of", "top": "above", "bottom": "below"}[first.place]
+
+
+def is_held_out_together(first: Placed, second: Placed) -> bool:
+    """Whether these two things are kept from training together, where they are: about a third of all pairs.
+
+    It asks for the left or upper one first, so that it does not matter which of them a caption names first.
+    """
+    near, far = (first, second) if first.place in ("left", "top") else (second, first)
+    colours = list(COLOURS)
+    number = (
+        THINGS.index(near.thing)
+        + 2 * colours.index(near.colour)
+        + 3 * THINGS.index(far.thing)
+        + 4 * colours.index(far.colour)
+        + 2 * SIDES.index(near.place)
+    )
+    lone = (is_held_out_pair(each.thing, each.colour) for each in (near, far))
+    return any(lone) or number % 7 == 0
+
+
 def pick_placed(random: Random) -> Placed:
     """Any thing, evenly over all words, held-out combinations among them."""
     return Placed(
@@ -115,6 +179,16 @@ def pick_placed(random: Random) -> Placed:
         colour=random.choice(list(COLOURS)),
         size=random.choice(list(SIZES)),
         place=random.choice(list(PLACES)),
+    )
+
+
+def pick_two(random: Random) -> tuple[Placed, Placed]:
+    """Any two things of different colours side by side or one above the other, held-out combinations among them."""
+    near, far = random.choice((("left", "right"), ("top", "bottom")))
+    colours = random.sample(list(COLOURS), 2)
+    return (
+        Placed(random.choice(THINGS), colours[0], "small", near),
+        Placed(random.choice(THINGS), colours[1], "small", far),
     )
 
 
@@ -127,106 +201,48 @@ def pick_background(random: Random) -> Background:
     return Background(first, second, random.choice(("down", "across")))
 
 
+def pick_of_ground(random: Random, ground: str) -> Background:
+    """A background of one of `GROUNDS`. Two colours of a pattern can be told apart."""
+    if ground == SKY:
+        return Background(SKY)
+    first = random.choice(list(BACKGROUNDS))
+    if ground == "plain":
+        return Background(first)
+    light = sum(BACKGROUNDS[first])
+    second = random.choice([name for name in BACKGROUNDS if abs(sum(BACKGROUNDS[name]) - light) > LEAST_CONTRAST])
+    has_direction = ground in ("shaded", "striped")
+    return Background(first, second, random.choice(("down", "across")) if has_direction else "down", ground)
+
+
+def pick_patterned(random: Random) -> Background:
+    """A striped or dotted background or a sky."""
+    return pick_of_ground(random, random.choice(GROUNDS[2:]))
+
+
+LEAST_CONTRAST = 90  # of 765: white and beige have 109, black and navy 55
+PATTERNED_SHARE = 0.35  # of the scenes
+TWO_SHARE = 0.55
+STYLE_SHARES = (4, 1, 1)  # of `STYLES`
+
+
+def pick_surroundings(random: Random) -> tuple[Background, str]:
+    """A background and a style."""
+    background = pick_patterned(random) if random.random() < PATTERNED_SHARE else pick_background(random)
+    return background, random.choices(STYLES, STYLE_SHARES)[0]
+
+
+def pick_scene_of_two(random: Random) -> Scene:
+    """Any two things, held-out combinations among them."""
+    return Scene(pick_two(random), *pick_surroundings(random))
+
+
 def pick_scene(random: Random, *, held_out: bool = False) -> Scene:
-    """A scene of one thing, from the combinations used for training or, with `held_out`, from those kept from it."""
+    """A scene from the combinations used for training or, with `held_out`, from those kept from it."""
+    background, style = pick_surroundings(random)
+    if random.random() < TWO_SHARE:
+        while is_held_out_together(*(two := pick_two(random))) is not held_out:
+            pass
+        return Scene(two, background, style)
     while is_held_out(placed := pick_placed(random)) is not held_out:
         pass
-    return Scene((placed,), pick_background(random))
-
-
-# What a word of the world may be called in a caption, its own name first.
-_SIZE_WORDS = {"small": ("small", "small", "little", "tiny"), "big": ("big", "big", "large")}
-_PLACE_WORDS = {
-    "centre": ("centre", "center", "middle"),
-    "left": ("left",),
-    "right": ("right",),
-    "top": ("top",),
-    "bottom": ("bottom",),
-    "top left": ("top left",),
-    "top right": ("top right",),
-    "bottom left": ("bottom left",),
-    "bottom right": ("bottom right",),
-}
-_OPENINGS = ("", "", "", "a picture of ", "a drawing of ", "an image of ", "a photo of ", "there is ")
-
-
-def _article(words: str) -> str:
-    return ("an " if words[0] in "aeiou" else "a ") + words
-
-
-def place_phrase(random: Random, place: str) -> str:
-    """One way to say where a thing is."""
-    words = random.choice(_PLACE_WORDS[place])
-    corner = " " in words
-    ways = [words, words, f"at the {words}", f"in the {words}"]
-    if corner:
-        ways += [f"in the {words} corner", f"{words} corner"]
-    elif place in ("left", "right"):
-        ways += [f"on the {words}", f"on the {words} side"]
-    return random.choice(ways)
-
-
-def background_phrase(random: Random, background: Background) -> str:
-    """One way to say what lies behind the things."""
-    if background.second is None:
-        name = background.first
-        return random.choice((f"{name} background", f"on a {name} background", f"on {name}"))
-    both = f"{background.first} to {background.second} gradient"
-    return random.choice(("gradient background", "on a gradient background", both))
-
-
-def caption(random: Random, scene: Scene) -> str:
-    """One way to describe a scene, often only in part.
-
-    Each attribute is left out at times; now and then all that is left is a colour, a thing, a place or a background,
-    since those are what people write into a negative prompt.
-    """
-    placed = scene.placed[0]
-    if random.random() < 0.12:
-        return random.choice(
-            (
-                placed.colour,
-                placed.colour,
-                placed.thing,
-                random.choice(_SIZE_WORDS[placed.size]),
-                place_phrase(random, placed.place),
-                background_phrase(random, scene.background),
-            )
-        )
-    names_thing = random.random() < 0.93
-    names_colour = random.random() < 0.82
-    words = [placed.thing if names_thing else random.choice(("thing", "shape"))]
-    if names_colour:
-        words.insert(0, placed.colour)
-    if random.random() < 0.4:
-        words.insert(0, random.choice(_SIZE_WORDS[placed.size]))
-    subject = " ".join(words)
-    opening = random.choice(_OPENINGS)
-    tail = []
-    if random.random() < 0.85:
-        tail.append(place_phrase(random, placed.place))
-    if random.random() < 0.5:
-        tail.append(background_phrase(random, scene.background))
-        if random.random() < 0.25:
-            tail.reverse()
-    parts = [opening + (subject if not opening and random.random() < 0.2 else _article(subject)), *tail]
-    return random.choice((", ", ", ", " ")).join(parts)
-
-
-def describe(placed: Placed, *, background: str | None = None) -> str:
-    """The plainest full description: "a small blue star, top left, white background"."""
-    words = f"{_article(f'{placed.size} {placed.colour} {placed.thing}')}, {placed.place}"
-    return words if background is None else f"{words}, {background} background"
-
-
-def words_of_the_world() -> list[str]:
-    """Each word that any caption can hold, sorted: what the text encoder learns to tell apart.
-
-    Read from the phrases themselves, by drawing every attribute often enough to meet each of its wordings.
-    """
-    random = Random(0)
-    seen: set[str] = set()
-    scenes: Sequence[Scene] = [pick_scene(random) for _ in range(4000)]
-    for scene in scenes:
-        seen.update(caption(random, scene).replace(",", " ").split())
-    return sorted(seen)
+    return Scene((placed,), background, style)

@@ -9,9 +9,10 @@ import torch
 
 from heddle.networks.clip_text import ClipText, ClipTextConfig
 from heddle.networks.ops import TRAINABLE
+from heddle.training.captions import words_of_the_world
 from heddle.training.loop import Plan
 from heddle.training.reading import Captions, Vocabulary, add_unknown_words, clip_tokens, read_vocabulary, train_reader
-from heddle.training.world import PLACES, pick_scene, words_of_the_world
+from heddle.training.world import PLACES, pick_scene
 
 
 def test_every_word_of_the_world_is_told_apart() -> None:
