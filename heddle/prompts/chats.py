@@ -1,0 +1,79 @@
+"""What stands around a prompt that a language model answers, and what ends its answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from heddle.prompts.words import Tokenizer
+
+#: A text, or a token by its number, for those that no text may stand for.
+Piece: TypeAlias = str | int
+
+
+class TwoWayTokenizer(Tokenizer, Protocol):
+    def decode(self, tokens: Sequence[int], /) -> str: ...
+
+
+@dataclass(frozen=True)
+class ChatLayout:
+    """A model's chat template, for one question.
+
+    Attributes:
+        title: what people call the model.
+        before, after: what stands around the prompt.
+        ends: the tokens with which an answer is over.
+        start: the token that every text begins with, in a chat or not; None = none.
+        trims: blanks around the prompt are taken away.
+        not_thinking: what comes behind `after` where the model is to answer at once; None, for models that always do.
+    """
+
+    title: str
+    before: tuple[Piece, ...]
+    after: tuple[Piece, ...]
+    ends: tuple[int, ...]
+    start: int | None = None
+    trims: bool = False
+    not_thinking: tuple[Piece, ...] | None = None
+
+    @property
+    def thinks(self) -> bool:
+        """The model can think before it answers."""
+        return self.not_thinking is not None
+
+
+_GEMMA_2_TURN, _GEMMA_2_END_OF_TURN = 106, 107
+GEMMA_2_CHAT = ChatLayout(
+    title="Gemma 2",
+    before=(_GEMMA_2_TURN, "user\n"),
+    after=(_GEMMA_2_END_OF_TURN, "\n", _GEMMA_2_TURN, "model\n"),
+    ends=(1, _GEMMA_2_END_OF_TURN),
+    start=2,
+    trims=True,
+)
+"""The numbers and the template are those of its published tokenizer files."""
+
+
+def chat_tokens(
+    prompt: str, tokenizer: Tokenizer, layout: ChatLayout, *, in_template: bool = True, thinking: bool = False
+) -> list[int]:
+    """What a model reads before it writes.
+
+    Args:
+        in_template: it answers the prompt; else it goes on where the prompt ends.
+    """
+    pieces: tuple[Piece, ...] = (prompt,)
+    if in_template:
+        asked = prompt.strip() if layout.trims else prompt
+        pieces = (*layout.before, asked, *layout.after, *(() if thinking else layout.not_thinking or ()))
+    row = [] if layout.start is None else [layout.start]
+    text = ""  # texts beside each other are one, since tokens reach across
+    for piece in (*pieces, None):
+        if isinstance(piece, str):
+            text += piece
+            continue
+        row += tokenizer.encode(text) if text else []
+        row += [] if piece is None else [piece]
+        text = ""
+    return row
