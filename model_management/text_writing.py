@@ -19,13 +19,14 @@ from heddle.samplers.noise import seeded
 from model_management.family import Family, NetPart
 from model_management.finiteness import refuse_unless_encoded
 from model_management.handles import Clip, TextEncoder
+from model_management.language_models import LANGUAGE_MODELS, TOKEN_TABLE
 from model_management.places import Place
 from model_management.prompt_tokens import tokenizer_of
 from model_management.stored_net import StoredNet
 from model_management.weight_patches import WeightPatch
 from model_management.weights import Weights
 
-TOKEN_TABLE, HEAD = "model.embed_tokens.weight", "lm_head.weight"
+HEAD = "lm_head.weight"
 
 #: Of a long prompt so many tokens are read at once: each looks at all before it, which takes memory.
 READ_AT_ONCE = 512
@@ -87,6 +88,7 @@ def writer_of(clip: Clip, families: Sequence[Family]) -> Writer:
             return Writer(encoder, config, chat, row.vocabulary)
     found = [encoder.part.name for encoder in clip.encoders]
     known = {part.chat.title: None for family in families for part in family.text if part.chat is not None}
+    known |= {kind.chat.title: None for kind in LANGUAGE_MODELS}
     raise GraphError(
         say(
             "this CLIP reads texts and writes none: it holds {found}, but a language model is wanted: {known}; "

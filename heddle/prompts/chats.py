@@ -43,16 +43,44 @@ class ChatLayout:
         return self.not_thinking is not None
 
 
-_GEMMA_2_TURN, _GEMMA_2_END_OF_TURN = 106, 107
-GEMMA_2_CHAT = ChatLayout(
-    title="Gemma 2",
-    before=(_GEMMA_2_TURN, "user\n"),
-    after=(_GEMMA_2_END_OF_TURN, "\n", _GEMMA_2_TURN, "model\n"),
-    ends=(1, _GEMMA_2_END_OF_TURN),
-    start=2,
-    trims=True,
+def _gemma_chat(title: str, turn: int, end_of_turn: int) -> ChatLayout:
+    return ChatLayout(
+        title=title,
+        before=(turn, "user\n"),
+        after=(end_of_turn, "\n", turn, "model\n"),
+        ends=(1, end_of_turn),
+        start=2,
+        trims=True,
+    )
+
+
+GEMMA_2_CHAT = _gemma_chat("Gemma 2", 106, 107)
+GEMMA_3_CHAT = _gemma_chat("Gemma 3", 105, 106)
+
+_QWEN_END_OF_TEXT, _QWEN_TURN, _QWEN_END_OF_TURN, _QWEN_THINK, _QWEN_END_OF_THOUGHT = (
+    151643,
+    151644,
+    151645,
+    151667,
+    151668,
 )
-"""The numbers and the template are those of its published tokenizer files."""
+_QWEN_ASKED = (_QWEN_TURN, "user\n")
+_QWEN_ANSWER = (_QWEN_END_OF_TURN, "\n", _QWEN_TURN, "assistant\n")
+_QWEN_ENDS = (_QWEN_END_OF_TEXT, _QWEN_END_OF_TURN)
+QWEN_2_5_CHAT = ChatLayout(
+    title="Qwen 2.5",
+    before=(_QWEN_TURN, "system\nYou are a helpful assistant.", _QWEN_END_OF_TURN, "\n", *_QWEN_ASKED),
+    after=_QWEN_ANSWER,
+    ends=_QWEN_ENDS,
+)
+QWEN_3_CHAT = ChatLayout(
+    title="Qwen 3",
+    before=_QWEN_ASKED,
+    after=_QWEN_ANSWER,
+    ends=_QWEN_ENDS,
+    not_thinking=(_QWEN_THINK, "\n\n", _QWEN_END_OF_THOUGHT, "\n\n"),
+)
+"""Numbers and templates are those of the published tokenizer files; of Qwen 2.5, those of its models that see."""
 
 
 def chat_tokens(

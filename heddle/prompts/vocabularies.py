@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,11 +32,13 @@ class BytePairs:
 
     Attributes:
         words: the pattern of what is never merged across.
-        special: entries that stand for themselves wherever they are written, with their ids.
+        special: entries that stand for themselves wherever they are written, with their ids; they are no text.
+        marks: the same of entries that are text.
     """
 
     words: str
     special: Mapping[str, int]
+    marks: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -62,11 +64,10 @@ _QWEN_WORDS = (
 T5 = Vocabulary("t5", "T5 (SD3, Flux, PixArt)")
 PILE_T5 = Vocabulary("pile_t5", "Pile-T5 (AuraFlow)")
 GEMMA_2 = Vocabulary("gemma2", "Gemma 2 (Lumina Image 2)")
-QWEN_2_5 = Vocabulary(
-    "qwen25",
-    "Qwen2.5 (Qwen-Image)",
-    BytePairs(_QWEN_WORDS, {"<|endoftext|>": 151643, "<|im_start|>": 151644, "<|im_end|>": 151645}),
-)
+_QWEN_SPECIAL = {"<|endoftext|>": 151643, "<|im_start|>": 151644, "<|im_end|>": 151645}
+QWEN_2_5 = Vocabulary("qwen25", "Qwen2.5 (Qwen-Image)", BytePairs(_QWEN_WORDS, _QWEN_SPECIAL))
+QWEN_3 = Vocabulary("qwen3", "Qwen 3", BytePairs(_QWEN_WORDS, _QWEN_SPECIAL, {"<think>": 151667, "</think>": 151668}))
+GEMMA_3 = Vocabulary("gemma3", "Gemma 3")
 
 
 def find_tokenizer(
@@ -194,12 +195,13 @@ def byte_pair_table(vocabulary: Mapping[str, int], merges: Sequence[tuple[str, s
         pre_tokenizers,
     )  # see PieceTokenizer
 
-    table = Tokenizer(models.BPE({**vocabulary, **pairs.special}, list(merges)))
+    table = Tokenizer(models.BPE({**vocabulary, **pairs.special, **pairs.marks}, list(merges)))
     table.normalizer = normalizers.NFC()
     letters = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     table.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(pairs.words), "isolated"), letters])
     table.decoder = decoders.ByteLevel()
     table.add_special_tokens([AddedToken(entry, normalized=False) for entry in pairs.special])
+    table.add_tokens([AddedToken(entry, normalized=False) for entry in pairs.marks])
     return table
 
 

@@ -93,7 +93,9 @@ _SAMPLING = {
     search=("llm", "chat", "language model", "gemma", "prompt enhance", "write"),
 )
 def generate(
-    clip: Annotated[Clip, Wire("CLIP", tip="Of a family whose text encoder is a language model, such as Lumina 2.")],
+    clip: Annotated[
+        Clip, Wire("CLIP", tip="A language model: the text encoder of Lumina 2, or one that Load CLIP opens.")
+    ],
     prompt: Annotated[
         str,
         Text(multiline=True, dynamic=True, tip="What the model is asked, or what it goes on from."),
@@ -172,8 +174,8 @@ def _refuse_what_is_not_text(writer: Writer, inputs: Mapping[str, Any]) -> None:
         if given is not None:
             raise GraphError(
                 say(
-                    "{title} reads texts alone: it can neither see nor hear what is linked to {name}; unlink that, and "
-                    "describe it in the prompt",
+                    "{title} reads texts alone here: it can neither see nor hear what is linked to {name}; unlink "
+                    "that, and describe it in the prompt",
                     title=writer.chat.title,
                     name=name,
                 ),

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from tokenizers import Tokenizer, models
 
 from heddle.graph.declare import spec_of
 from heddle.graph.errors import Cancelled, GraphError
@@ -18,9 +19,10 @@ from model_management.checkpoint import open_checkpoint
 from model_management.families.known import FAMILIES
 from model_management.handles import Clip
 from model_management.weights import Weights
+from nodes.loaders.parts import load_text_encoder
 from nodes.text import generating
 from tests.heddle.prompts.tables import trained_pieces
-from tests.model_management import tiny, tiny_transformers
+from tests.model_management import test_language_models, tiny, tiny_transformers
 from tests.nodes.fake_context import FakeContext
 
 TEXT = "text_encoders.gemma2_2b.transformer."
@@ -103,7 +105,7 @@ def test_a_model_that_cannot_think_says_so_and_answers(clip: Clip, ctx: FakeCont
 
 @pytest.mark.parametrize("name", ["image", "video", "audio"])
 def test_what_is_not_text_is_refused_by_the_name_of_its_input(clip: Clip, ctx: FakeContext, name: str) -> None:
-    with pytest.raises(GraphError, match=f"Gemma 2 reads texts alone: .* linked to {name}") as caught:
+    with pytest.raises(GraphError, match=f"Gemma 2 reads texts alone here: .* linked to {name}") as caught:
         generate(clip, "a cat", 3, OFF, ctx, **{name: torch.zeros(1, 8, 8, 3)})
     assert caught.value.input_name == name
 
@@ -116,6 +118,26 @@ def test_a_penalty_of_nothing_is_refused(clip: Clip, ctx: FakeContext) -> None:
 def test_an_empty_prompt_is_answered_too(clip: Clip, ctx: FakeContext) -> None:
     for template in (True, False):
         assert generate(clip, "", 3, OFF, ctx, use_default_template=template)
+
+
+@pytest.mark.parametrize(("thinking", "thought"), [(True, []), (False, [151667, 198, 151668, 198])])
+def test_a_language_model_from_a_file_of_its_own_thinks_if_it_is_to(
+    tmp_path: Path, monkeypatch, thinking: bool, thought: list[int]
+) -> None:
+    (tmp_path / "models" / "text_encoders").mkdir(parents=True)
+    config = replace(test_language_models.QWEN_3, vocabulary=151669, mlp_width=8, layers=1)
+    tensors = test_language_models.tensors_of(config)
+    tiny.write_checkpoint(tmp_path / "models" / "text_encoders" / "q.safetensors", tensors)
+    table = Tokenizer(models.WordLevel({"a": 5, "?": 198}, unk_token="?"))
+    (tmp_path / "models" / "tokenizers" / "qwen3").mkdir(parents=True)
+    table.save(str(tmp_path / "models" / "tokenizers" / "qwen3" / "tokenizer.json"))
+    ctx = FakeContext(tmp_path, weights=Weights(torch.device("cpu")))
+    clip = load_text_encoder("q.safetensors", "lumina2", ctx=ctx)
+    assert ctx.notes == ["no model that runs here reads this text encoder, but Generate Text writes with it"]
+    rows: list[list[int]] = []
+    monkeypatch.setattr(generating, "write_text", lambda _writer, row, *_, **__: rows.append(row) or [5])
+    assert generate(clip, "a", 4, OFF, ctx, thinking=thinking) == "a"
+    assert rows[0][-5 if not thinking else -1 :] == [198, *thought]
 
 
 def test_a_clip_that_writes_nothing_is_refused(tmp_path: Path, ctx: FakeContext) -> None:
