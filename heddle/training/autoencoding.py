@@ -9,9 +9,11 @@ from random import Random
 
 import numpy as np
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d
 
+from heddle.graph.errors import Cancelled
 from heddle.networks.ops import TRAINABLE, Ops, quiet_start
 from heddle.networks.vae import Autoencoder
 from heddle.training.charts import draw_sheet
@@ -154,15 +156,41 @@ def draw_scene(plan: DemoPlan, number: int) -> tuple[Scene, np.ndarray]:
     return scene, draw(random, scene)
 
 
+SCENES_AT_ONCE, SCENES_A_FILE = 16, 1024
+
+
 @torch.no_grad()
-def encode_scenes(plan: DemoPlan, vae: Autoencoder, device: torch.device, watch: Watch) -> Tensor:
-    """The moments of all training scenes, [scenes, 8, 16, 16]: means and log variances in the VAE's own units."""
-    tell, moments = watch.stage("latents"), []
-    for first in range(0, plan.scenes, 16):
-        pictures = np.stack([draw_scene(plan, i)[1] for i in range(first, min(first + 16, plan.scenes))])
-        moments.append(vae.encode(to_pixels(pictures, device)).cpu().contiguous())
-        tell(Progress(min(first + 16, plan.scenes), plan.scenes, float("nan"), float("nan")))
-    return torch.cat(moments)
+def encode_scenes(plan: DemoPlan, vae: Autoencoder, folder: Path, device: torch.device, watch: Watch) -> Tensor:
+    """The moments of all training scenes, [scenes, 8, 16, 16]: means and log variances in the VAE's own units.
+
+    They gather in files of the folder, so that a stopped training does not begin anew; `forget_moments` takes these
+    away.
+    Raises: Cancelled, when stopped.
+    """
+    tell, parts = watch.stage("latents"), list[Path]()
+    for first in range(0, plan.scenes, SCENES_A_FILE):
+        last = min(first + SCENES_A_FILE, plan.scenes)
+        parts.append(folder / f"moments_{first}.safetensors")
+        if parts[-1].exists():
+            continue
+        moments = []
+        for start in range(first, last, SCENES_AT_ONCE):
+            numbers = range(start, min(start + SCENES_AT_ONCE, last))
+            pictures = np.stack([draw_scene(plan, i)[1] for i in numbers])
+            moments.append(vae.encode(to_pixels(pictures, device)).cpu().contiguous())
+            tell(Progress(numbers.stop, plan.scenes, float("nan"), float("nan")))
+            if watch.should_stop():
+                raise Cancelled(f"stopped after scene {numbers.stop} of {plan.scenes}; the same command goes on")
+        partial = parts[-1].with_suffix(".partial")
+        save_file({"moments": torch.cat(moments)}, partial)
+        partial.replace(parts[-1])
+    return torch.cat([load_file(part)["moments"] for part in parts])
+
+
+def forget_moments(folder: Path) -> None:
+    """Take away the files of `encode_scenes`."""
+    for file in folder.glob("moments_*.safetensors"):
+        file.unlink()
 
 
 @torch.no_grad()

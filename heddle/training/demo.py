@@ -33,6 +33,7 @@ from heddle.samplers.schedules import normal
 from heddle.training.autoencoding import (
     build_autoencoder,
     encode_scenes,
+    forget_moments,
     harden_norms,
     refine_decoder,
     to_pictures,
@@ -243,10 +244,11 @@ def train_demo(
     vae_file = folder / "autoencoder.safetensors"
     if not latents_file.exists():
         vae = train_autoencoder(plan, folder, place, watch, earlier)
-        latents = whiten_latents(vae, encode_scenes(plan, vae, place, watch))
+        latents = whiten_latents(vae, encode_scenes(plan, vae, folder, place, watch))
         save_file({name: each.cpu().contiguous() for name, each in vae.state_dict().items()}, vae_file)
         save_file({"latents": latents.contiguous()}, latents_file.with_suffix(".partial"))
         latents_file.with_suffix(".partial").replace(latents_file)
+    forget_moments(folder)
     # Read back even when just written: a tensor's order in memory changes the last bits of what is computed from it.
     vae = build_autoencoder(plan, place)
     vae.load_state_dict(load_file(vae_file))

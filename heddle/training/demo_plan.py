@@ -58,7 +58,7 @@ SAMPLE_PROMPTS = (
 
 @dataclass(frozen=True)
 class DemoPlan:
-    """Every number of the training. Sizes fit 40 MB in fp16, steps 100 minutes on two cores."""
+    """Every number of the training. Sizes fit 40 MB in fp16, steps some hours on two cores."""
 
     seed: int = 1
     vae: VaeConfig = VAE_SIZES
@@ -67,7 +67,7 @@ class DemoPlan:
     crowds: int = 3000  # drawings for the autoencoder alone
     scenes: int = 18000  # drawings with captions
     vae_training: Plan = field(
-        default_factory=lambda: Plan(steps=1500, learning_rate=1e-3, average_decay=0.99, fall_share=0.3)
+        default_factory=lambda: Plan(steps=2500, learning_rate=1e-3, average_decay=0.99, fall_share=0.3)
     )
     vae_batch: int = 8
     vae_crop_px: int = 64
@@ -90,7 +90,7 @@ class DemoPlan:
     reader_batch: int = 32
     denoiser_training: Plan = field(
         default_factory=lambda: Plan(
-            steps=8000, learning_rate=1e-3, warmup_steps=300, average_decay=0.998, fall_share=0.25
+            steps=16000, learning_rate=1e-3, warmup_steps=300, average_decay=0.998, fall_share=0.25
         )
     )
     denoiser_batch: int = 32
@@ -109,5 +109,5 @@ class DemoPlan:
             vae_whole_share=0.6,  # whole pictures is what it was good at; crops alone make ripples
             vae_whole_batch=3,
             decoder_training=replace(self.decoder_training, steps=200),
-            denoiser_training=replace(self.denoiser_training, learning_rate=7e-4),
+            denoiser_training=replace(self.denoiser_training, steps=8000, learning_rate=7e-4),
         )

@@ -14,6 +14,7 @@ from heddle.graph.errors import Cancelled, FileProblem
 from heddle.networks.clip_text import ClipTextConfig
 from heddle.networks.unet import UNetConfig
 from heddle.networks.vae import Autoencoder, VaeConfig
+from heddle.training import autoencoding
 from heddle.training.autoencoding import build_autoencoder, harden_norms, whiten_latents
 from heddle.training.demo import train_demo
 from heddle.training.demo_plan import LATENT_SCALE, LATENT_SPREAD, LEAST_VARIANCE, DemoPlan
@@ -73,6 +74,25 @@ def test_a_training_stopped_and_resumed_writes_the_same_bytes(
     assert made.read_bytes() == (whole / made.name).read_bytes()
     assert (tmp_path / "losses.png").exists()
     assert (tmp_path / "samples.png").exists()
+
+
+def test_scenes_that_were_encoded_before_a_stop_are_not_encoded_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(autoencoding, "SCENES_A_FILE", 2)
+    tell, should_stop = stop_after("latents", 4)
+    with pytest.raises(Cancelled, match="stopped after scene 4 of 6"):
+        train_demo(tmp_path, tokenize=tokenize, plan=TINY, device="cpu", tell=tell, should_stop=should_stop)
+    encoded: list[int] = []
+    train_demo(
+        tmp_path,
+        tokenize=tokenize,
+        plan=TINY,
+        device="cpu",
+        tell=lambda stage, progress: encoded.append(progress.step) if stage == "latents" else None,
+    )
+    assert encoded == [4, 6]
+    assert not list(tmp_path.glob("moments_*"))
 
 
 def test_the_checkpoint_is_fp16_and_names_each_part_as_the_family_does(whole: Path) -> None:
