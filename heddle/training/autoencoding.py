@@ -103,10 +103,13 @@ def train_autoencoder(
         chance = seeded_chance(plan.seed, step)
         if step < whole_from:
             half = plan.vae_batch // 2
-            pictures = torch.cat([random_crops(each, half, plan.vae_crop_px, chance) for each in (crowds, scenes)])
+            pictures = torch.cat(
+                [random_crops(each, half, plan.vae_crop_px, plan.vae.px_per_cell, chance) for each in (crowds, scenes)]
+            )
         else:
             chosen = torch.randint(plan.crowds, (plan.vae_whole_batch,), generator=chance)
-            pictures = torch.cat([crowds[chosen[:1]], scenes[chosen[1:]]])
+            half = plan.vae_whole_batch // 2
+            pictures = torch.cat([crowds[chosen[:half]], scenes[chosen[half:]]])
         pixels = to_pixels(pictures, device)
         moments = vae.encode(pixels)
         noise = torch.randn(moments.chunk(2, dim=1)[0].shape, generator=chance).to(device)
@@ -140,13 +143,17 @@ def train_autoencoder(
     return vae
 
 
-def random_crops(pictures: Tensor, count: int, side_px: int, chance: torch.Generator) -> Tensor:
-    """Squares from anywhere in pictures [N, H, W, 3]."""
-    span = pictures.shape[1] - side_px + 1
+def random_crops(pictures: Tensor, count: int, side_px: int, step_px: int, chance: torch.Generator) -> Tensor:
+    """Squares from anywhere in pictures [N, H, W, 3], a multiple of `step_px` from their corner.
+
+    That is a latent's cell: patterns and pixels lie in its cells as they will in whole pictures.
+    """
+    span = (pictures.shape[1] - side_px) // step_px + 1
     places = torch.stack(
         [torch.randint(top, (count,), generator=chance) for top in (len(pictures), span, span)], dim=1
     ).tolist()
-    return torch.stack([pictures[i, y : y + side_px, x : x + side_px] for i, y, x in places])
+    squares = [(i, y * step_px, x * step_px) for i, y, x in places]
+    return torch.stack([pictures[i, y : y + side_px, x : x + side_px] for i, y, x in squares])
 
 
 def draw_scene(plan: DemoPlan, number: int) -> tuple[Scene, np.ndarray]:

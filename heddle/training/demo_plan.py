@@ -104,10 +104,9 @@ class DemoPlan:
         """The same for a training that begins with an earlier model: shorter, and not so fast that all is forgotten."""
         return replace(
             self,
-            vae_training=replace(self.vae_training, steps=600, learning_rate=5e-4),
+            vae_training=replace(self.vae_training, steps=1600, learning_rate=5e-4),
             preview_weight=0.0,  # directions for colour are there
             vae_whole_share=0.6,  # whole pictures is what it was good at; crops alone make ripples
-            vae_whole_batch=3,
             decoder_training=replace(self.decoder_training, steps=200),
             denoiser_training=replace(self.denoiser_training, steps=8000, learning_rate=7e-4),
         )

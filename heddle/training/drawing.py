@@ -22,7 +22,6 @@ from heddle.training.world import (
     PLACES,
     SIZES,
     SKY,
-    STYLE_SHARES,
     STYLES,
     Background,
     Scene,
@@ -261,7 +260,7 @@ def draw_crowd(random: Random, count: int = 6) -> np.ndarray:
     The autoencoder learns most from these. Held-out pairs of thing and colour stay out of them too.
     """
     picture = paint_ground(random, random.choice((pick_background, pick_patterned))(random))
-    style = random.choices(STYLES, STYLE_SHARES)[0]
+    style = random.choice(STYLES)
     if style == "pixel":
         picture = in_blocks(picture)
     for _ in range(count):
