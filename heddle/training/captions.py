@@ -117,7 +117,7 @@ def relation_phrase(random: Random, first: Placed, second: Placed) -> str:
 
 
 def caption(random: Random, scene: Scene) -> str:
-    """One way to describe a scene, often only in part.
+    """One way to describe a scene, often only in part. Two things are named in the scene's order.
 
     Each attribute is left out at times; now and then all that is left is a colour, a thing, a place or a background,
     since those are what people write into a negative prompt.
@@ -139,7 +139,7 @@ def caption(random: Random, scene: Scene) -> str:
     if is_alone:
         subject = thing_phrase(random, placed)
     else:
-        subject = relation_phrase(random, *random.sample(scene.placed, 2))
+        subject = relation_phrase(random, *scene.placed)
     says_style = random.random() < (0.1 if scene.style == "flat" else 0.95)
     opens_with_style = says_style and random.random() < 0.5
     opening = random.choice(_STYLE_OPENINGS[scene.style] if opens_with_style else _OPENINGS)

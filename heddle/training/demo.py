@@ -53,7 +53,7 @@ from heddle.training.reading import (
     read_vocabulary,
     train_reader,
 )
-from heddle.training.world import pick_scene
+from heddle.training.world import in_any_order, pick_scene
 
 
 class Nets(NamedTuple):
@@ -120,7 +120,7 @@ def train_denoiser(
     def loss_of(step: int) -> Tensor:
         chance, random = seeded_chance(plan.seed + 1, step), Random(f"{plan.seed}/caption/{step}")
         chosen = torch.randint(plan.scenes, (plan.denoiser_batch,), generator=chance)
-        ids = captions.draw(random, [scenes[i] for i in chosen.tolist()])
+        ids = captions.draw(random, [in_any_order(random, scenes[i]) for i in chosen.tolist()])
         clean = latents[chosen] * LATENT_SCALE
         # Half of the batch at the noisy end, where only the text can say what will be where.
         timesteps = torch.randint(len(sigmas), (len(chosen),), generator=chance)

@@ -20,8 +20,8 @@ LEAST_VARIANCE = 1 / 400  # of a latent direction, as a share of the strongest o
 # 64 channels at full size, two for each of the norm's groups: with one, the decoder's last norm would take the mean of
 # every channel away, and with it the colour of a plain background (see `SOFT_EPS`). The scale below can be narrower.
 VAE_SIZES = VaeConfig(widths=(64, 32, 64, 128), blocks=1)
-# One layer more than words need by themselves: which of two things stands where is said by several of them together.
-TEXT_SIZES = ClipTextConfig(width=128, layers=3, mlp_width=512)
+# Two layers more than words need by themselves: which of two things stands where is said by several of them together.
+TEXT_SIZES = ClipTextConfig(width=128, layers=4, mlp_width=512)
 # Most of the work is done at half and quarter size: there a step costs least for what it teaches.
 UNET_SIZES = UNetConfig(
     widths=(64, 128, 160), blocks=(1, 1, 1), depths=(0, 1, 1), middle_depth=1, context_width=128, time_width=256

@@ -22,7 +22,7 @@ from heddle.prompts.tokenizer import END, START, clip_tokenizer
 from heddle.training.captions import caption, words_of_the_world
 from heddle.training.loop import OnProgress, Plan, load_average, never, train
 from heddle.training.losses import seeded_chance
-from heddle.training.world import ATTRIBUTES, Scene, attributes_of
+from heddle.training.world import ATTRIBUTES, Scene, attributes_of, in_any_order
 
 Tokenize = Callable[[str], Sequence[int]]
 """A text to its 77 token ids: start, words, end, padding."""
@@ -143,14 +143,14 @@ def train_reader(
     device = text.text_model.final_layer_norm.weight.device
     torch.manual_seed(seed)
     reader = nn.Linear(text.config.width, sum(sizes)).to(device)
-    attributes = torch.tensor([attributes_of(scene) for scene in scenes])
 
     def loss_of(step: int) -> Tensor:
         chance, random = seeded_chance(seed, step), Random(f"{seed}/reading/{step}")
         chosen = torch.randint(len(scenes), (batch,), generator=chance)
-        ids = captions.draw(random, [scenes[i] for i in chosen.tolist()])
+        told = [in_any_order(random, scenes[i]) for i in chosen.tolist()]
+        ids = captions.draw(random, told)
         said = reader(text(ids.to(device)).states.mean(dim=1)).split(sizes, dim=1)
-        meant = attributes[chosen].to(device).unbind(dim=1)
+        meant = torch.tensor([attributes_of(scene) for scene in told]).to(device).unbind(dim=1)
         return torch.stack([cross_entropy(a, b) for a, b in zip(said, meant, strict=True)]).sum()
 
     parameters = {f"text.{name}": each for name, each in text.named_parameters()}

@@ -6,7 +6,7 @@ a background, one thing or two on it, and a style in which all of it is drawn.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 THINGS = ("circle", "square", "triangle", "star", "heart", "house", "tree", "fish")
@@ -93,7 +93,8 @@ class Background:
 class Scene:
     """A picture in words, before any caption: one thing or two, what lies behind them, and how all of it is drawn.
 
-    Of two things one is at the left and the other at the right, or one at the top and the other at the bottom.
+    Of two things one is at the left and the other at the right, or one at the top and the other at the bottom; a
+    caption names them in this order.
     """
 
     placed: tuple[Placed, ...]
@@ -101,7 +102,7 @@ class Scene:
     style: str = "flat"
 
 
-SIDES = ("left", "right", "top", "bottom")  # where one of two things can be
+ROLES = ("first", "second", "near", "far")  # of two things: the first two by the order in which a caption names them
 NONE = "none"
 
 ATTRIBUTES: dict[str, tuple[str, ...]] = {
@@ -113,14 +114,16 @@ ATTRIBUTES: dict[str, tuple[str, ...]] = {
     "second background": (*BACKGROUNDS, NONE),
     "ground": GROUNDS,
     "style": STYLES,
-    **{f"{side} thing": (*THINGS, NONE) for side in SIDES},
-    **{f"{side} colour": (*COLOURS, NONE) for side in SIDES},
+    **{f"{role} thing": (*THINGS, NONE) for role in ROLES},
+    **{f"{role} colour": (*COLOURS, NONE) for role in ROLES},
+    "relation": (*RELATIONS, NONE),
 }
 """All that a caption can tell of a scene, with the words for it.
 
-The first four speak of a thing that is alone. Two things are told of by where they are, not by which is named first:
-so "a circle left of a square" and "a square right of a circle" are the same, and who paints at the left finds what
-belongs there under one name.
+The first four speak of a thing that is alone. Two things are told of by where they are, the near one at the left or at
+the top: so "a circle left of a square" and "a square right of a circle" are the same, and who paints at the left finds
+what belongs there under one name. Which is named first and how it lies to the second is the way there: easily read, and
+from it follows which is the near one.
 """
 
 
@@ -133,8 +136,9 @@ def attributes_of(scene: Scene) -> tuple[int, ...]:
     if len(scene.placed) == 1:
         words |= vars(scene.placed[0])
     else:
-        for each in scene.placed:
-            words |= {f"{each.place} thing": each.thing, f"{each.place} colour": each.colour}
+        for role, each in zip(ROLES, (*scene.placed, *near_and_far(*scene.placed)), strict=True):
+            words |= {f"{role} thing": each.thing, f"{role} colour": each.colour}
+        words["relation"] = relation_between(*scene.placed)
     return tuple(values.index(words[name]) for name, values in ATTRIBUTES.items())
 
 
@@ -154,19 +158,24 @@ def relation_between(first: Placed, second: Placed) -> str:
     return {"left": "left of", "right": "right of", "top": "above", "bottom": "below"}[first.place]
 
 
+def near_and_far(first: Placed, second: Placed) -> tuple[Placed, Placed]:
+    """The left or upper one of two things before the other."""
+    return (first, second) if first.place in ("left", "top") else (second, first)
+
+
 def is_held_out_together(first: Placed, second: Placed) -> bool:
     """Whether these two things are kept from training together, where they are: about a third of all pairs.
 
     It asks for the left or upper one first, so that it does not matter which of them a caption names first.
     """
-    near, far = (first, second) if first.place in ("left", "top") else (second, first)
+    near, far = near_and_far(first, second)
     colours = list(COLOURS)
     number = (
         THINGS.index(near.thing)
         + 2 * colours.index(near.colour)
         + 3 * THINGS.index(far.thing)
         + 4 * colours.index(far.colour)
-        + 2 * SIDES.index(near.place)
+        + 4 * (near.place == "top")
     )
     lone = (is_held_out_pair(each.thing, each.colour) for each in (near, far))
     return any(lone) or number % 7 == 0
@@ -223,6 +232,11 @@ LEAST_CONTRAST = 90  # of 765: white and beige have 109, black and navy 55
 PATTERNED_SHARE = 0.35  # of the scenes
 TWO_SHARE = 0.55
 STYLE_SHARES = (4, 1, 1)  # of `STYLES`
+
+
+def in_any_order(random: Random, scene: Scene) -> Scene:
+    """The same scene, its things in an order drawn anew."""
+    return replace(scene, placed=tuple(random.sample(scene.placed, len(scene.placed))))
 
 
 def pick_surroundings(random: Random) -> tuple[Background, str]:

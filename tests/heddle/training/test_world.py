@@ -95,26 +95,32 @@ def test_every_word_is_still_met_in_training() -> None:
     assert min(relations[first] for first in ("left of", "above")) > 700
 
 
+def words_of(scene: Scene) -> dict[str, str]:
+    """Each attribute of a scene."""
+    numbers = attributes_of(scene)
+    return {name: values[number] for (name, values), number in zip(ATTRIBUTES.items(), numbers, strict=True)}
+
+
 def test_a_scene_of_two_says_what_is_where_in_whatever_order_it_holds_them() -> None:
     two = Placed("star", "blue", "small", "left"), Placed("fish", "red", "small", "right")
     ground = Background("white", "gray", "across", "striped")
-    numbers = attributes_of(Scene(two, ground, "pixel"))
-    assert numbers == attributes_of(Scene(two[::-1], ground, "pixel"))
-    words = {name: values[number] for (name, values), number in zip(ATTRIBUTES.items(), numbers, strict=True)}
-    assert (words["left thing"], words["left colour"]) == ("star", "blue")
-    assert (words["right thing"], words["right colour"]) == ("fish", "red")
-    assert {words[name] for name in ("thing", "colour", "size", "place", "top thing", "bottom colour")} == {"none"}
+    words, turned = (words_of(Scene(each, ground, "pixel")) for each in (two, two[::-1]))
+    differing = {name for name in words if words[name] != turned[name]}
+    assert differing == {"first thing", "first colour", "second thing", "second colour", "relation"}
+    assert (words["first thing"], words["relation"], words["second colour"]) == ("star", "left of", "red")
+    assert (turned["first thing"], turned["relation"], turned["second colour"]) == ("fish", "right of", "blue")
+    assert (words["near thing"], words["near colour"]) == ("star", "blue")
+    assert (words["far thing"], words["far colour"]) == ("fish", "red")
+    assert {words[name] for name in ("thing", "colour", "size", "place")} == {"none"}
     assert (words["background"], words["second background"], words["ground"]) == ("white", "gray", "striped")
     assert words["style"] == "pixel"
 
 
 def test_a_scene_of_one_says_nothing_of_sides() -> None:
     scene = Scene((Placed("star", "blue", "big", "left"),), Background("sky"))
-    words = {
-        name: values[number] for (name, values), number in zip(ATTRIBUTES.items(), attributes_of(scene), strict=True)
-    }
+    words = words_of(scene)
     assert (words["thing"], words["colour"], words["size"], words["place"]) == ("star", "blue", "big", "left")
-    assert {words[f"{side} {what}"] for side in ("left", "top") for what in ("thing", "colour")} == {"none"}
+    assert {words[f"{side} {what}"] for side in ("near", "far", "second") for what in ("thing", "colour")} == {"none"}
     assert words["ground"] == "sky"
 
 
