@@ -84,7 +84,7 @@ class DemoPlan:
     decoder_noise: float = 0.15  # most noise put on a latent, over its spread: what the denoiser hands on is not exact
     reader_training: Plan = field(
         default_factory=lambda: Plan(
-            steps=3000, learning_rate=1e-3, warmup_steps=50, average_decay=0.99, fall_share=0.4, weight_decay=0.01
+            steps=4000, learning_rate=1e-3, warmup_steps=50, average_decay=0.99, fall_share=0.4, weight_decay=0.01
         )
     )
     reader_batch: int = 32
