@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 import torch
 from torch import Tensor, nn
@@ -218,6 +218,7 @@ class Family:
     any_text_type: its text encoders are told from all others by themselves, whatever word is chosen there.
     """
 
+    counts_as_small: ClassVar[bool] = True
     name: str
     signs: tuple[Sign, ...]
     network: NetPart
