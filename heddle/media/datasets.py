@@ -9,6 +9,7 @@ from pathlib import Path
 from heddle.graph.errors import FileProblem
 from heddle.graph.said import say
 from heddle.media.claims import Claim
+from heddle.media.output_names import without_turns
 from heddle.media.whole_files import write_new, write_whole
 from heddle.settings.file_names import is_inside
 from heddle.settings.folders import Folders
@@ -88,6 +89,7 @@ class DatasetFolder:
     """
 
     def __init__(self, folders: Folders, name: str, prefix: str, *, is_overwritten: bool) -> None:
+        name, prefix = without_turns(name), without_turns(prefix)
         self.name = name.replace("\\", "/").strip("/")
         self._path_of = lambda number: folders.resolve("output", name, f"{prefix}_{number:05}.png")
         self._path_of(0)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -54,11 +55,12 @@ class Picture:
         return None if self.alpha is None else in_depth(self.alpha, np.float32)
 
 
-def read_picture(source: Path | bytes, name: str = "") -> Picture:
+def read_picture(source: Path | bytes, name: str = "", most_frames: int | None = None) -> Picture:
     """Read all frames of a picture that have the first one's size.
 
     Args:
         name: what messages call it; the path if empty.
+        most_frames: after so many frames the others are not looked at, however many there are.
     Raises: FileProblem, if it is missing, empty, damaged, larger than MAX_PIXELS or no picture.
     """
     name = name or (str(source) if isinstance(source, Path) else "the picture")
@@ -69,7 +71,7 @@ def read_picture(source: Path | bytes, name: str = "") -> Picture:
                 words = "{name}: the file is empty; it was probably cut off while being saved, so get it again"
                 raise FileProblem(say(words, name=name), path=path)
             with _opened(stream) as opened:
-                picture = _read_frames(opened, lambda: _opened_again(source), name, path)
+                picture = _read_frames(opened, lambda: _opened_again(source), name, path, most_frames)
             if picture.format == "PNG" and _has_plain_edge(picture.frames[0]) and not has_all_rows(stream):
                 raise ValueError("rows are missing")
             return picture
@@ -154,8 +156,11 @@ def encode_jpeg(pixels: NDArray[np.uint8], quality: int = 85) -> bytes:
 
 def to_bytes(values: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
     """0..1 to 0..255, to the nearest. What is no number becomes 0."""
-    tidy = np.fmin(np.fmax(values, 0), 1)  # of a number and none, these two give the number
-    return (tidy * 255 + 0.5).astype(np.uint8)
+    tidy = np.fmax(values, 0)  # of a number and none, these two give the number
+    np.fmin(tidy, 1, out=tidy)
+    tidy *= 255
+    tidy += 0.5
+    return tidy.astype(np.uint8)
 
 
 def remaking_texts(prompt: Any, extra: Mapping[str, Any] | None) -> dict[str, str]:
@@ -210,11 +215,11 @@ def too_large(name: str, path: Path | None, size: str) -> FileProblem:
     )
 
 
-def _read_frames(opened: Image.Image, again: Again, name: str, path: Path | None) -> Picture:
+def _read_frames(opened: Image.Image, again: Again, name: str, path: Path | None, most_frames: int | None) -> Picture:
     colours: list[NDArray[Any]] = []
     alphas: list[NDArray[Any] | None] = []
     total = 0
-    for frame in _frames_of(opened):
+    for frame in islice(_frames_of(opened), most_frames):
         width, height = frame.size
         if width * height > MAX_PIXELS:
             raise too_large(name, path, say("{width:,} x {height:,} pixels", width=width, height=height))
