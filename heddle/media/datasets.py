@@ -13,7 +13,7 @@ from heddle.media.output_names import without_turns
 from heddle.media.whole_files import write_new, write_whole
 from heddle.settings.file_names import is_inside
 from heddle.settings.folders import Folders
-from heddle.settings.kinds import PICTURES
+from heddle.settings.kinds import FLOAT_PICTURES, PICTURES
 
 MOST_PICTURES = 100_000
 MAX_TEXT_BYTES = 1 << 20
@@ -47,7 +47,7 @@ def _pictures_in(folder: Path) -> list[Path]:
     return sorted(
         path
         for path in folder.iterdir()
-        if path.suffix.lower() in PICTURES
+        if path.suffix.lower() in PICTURES | FLOAT_PICTURES
         and not path.name.startswith(".")
         and is_inside(path, folder)
         and path.is_file()
