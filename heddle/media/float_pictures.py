@@ -1,7 +1,7 @@
 """Pictures of light in floating-point numbers, read: OpenEXR, Radiance and Portable FloatMap.
 
-FFmpeg decodes them. It is handed the bytes of one picture and told what they are, so nothing is opened that a file names.
-What its decoders pass over in silence, such as rows that are missing, is looked for here.
+FFmpeg decodes them. It is handed the bytes of one picture and told what they are, so nothing that a file names is
+opened. What its decoders pass over in silence, such as rows that are missing, is looked for here.
 
 Sources: the OpenEXR file layout, https://openexr.com/en/latest/OpenEXRFileLayout.html; G. Ward, "Real Pixels", Graphics
 Gems II, 1991, and Radiance's filefmts; P. Debevec's description of PFM.
