@@ -72,7 +72,7 @@ from nodes.merging import texts as merged_texts
 from nodes.patches import attention as attention_patches
 from nodes.patches import images as image_patches
 from nodes.patches import places as token_places
-from nodes.patches import running
+from nodes.patches import running, windows
 from nodes.patches import unet as unet_patches
 from nodes.sampling import (
     attention_guidance,
@@ -108,7 +108,7 @@ MODULES = (
     *(creating, clip_hooks, keyframes, conditionings),
     *(ksampler, custom, samplers, schedulers, sigmas, guiders, guidance, attention_guidance, model_sampling),
     *(noise, reuse),
-    *(unet_patches, attention_patches, image_patches, token_places, running),
+    *(unet_patches, attention_patches, image_patches, token_places, running, windows),
     *(empty, empty_by_family, masking, autoencoder, tiles, latent_scale, operations, seeds),
     *(latent_compositing, arithmetic, latent_batches, transform, latent_files),
     devices,
