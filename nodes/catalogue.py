@@ -88,7 +88,7 @@ from nodes.sampling import (
     sigmas,
 )
 from nodes.text import changing as text_changes
-from nodes.text import json_texts, overlay
+from nodes.text import generating, json_texts, overlay
 from nodes.text import lists as text_lists
 from nodes.text import patterns as text_patterns
 from nodes.text import saving as text_files
@@ -118,7 +118,7 @@ MODULES = (
     *(compositing, masks, mask_shapes, mask_files, colour, adjustments, filters, colour_transfer),
     *(video_files, video_parts, sound_files, sounds),
     *(inpaint_crops, filling, softening),
-    *(text_changes, text_patterns, json_texts, text_lists, text_files, overlay),
+    *(text_changes, text_patterns, json_texts, text_lists, text_files, overlay, generating),
     *(primitives, numbers, logic, lists, showing, tones, drawn_boxes),
     *(datasets, lora_training, charts),
 )
