@@ -1,4 +1,4 @@
-"""Odd images and masks through every node that takes some: a result, or an error of the house that says what is wrong."""
+"""Odd images and masks through every node that takes some: a result, or an error that says what is wrong."""
 
 from __future__ import annotations
 
