@@ -270,6 +270,7 @@ def _frames(version: int, letters: int) -> list[bytes]:
 COMMENTS = vorbis_comment({"PROMPT": TEXTS["prompt"], "Workflow": TEXTS["workflow"]})
 
 EXAMPLES: dict[str, tuple[str, bytes]] = {
+    "OpenEXR": ("OpenEXR", exr(TEXTS)),
     "png tEXt": ("PNG", png(*(plain_text(*each) for each in TEXTS.items()))),
     "png zTXt": ("PNG", png(*(packed_text(*each) for each in TEXTS.items()))),
     "png iTXt": ("PNG", png(*(international_text(*each) for each in TEXTS.items()))),
