@@ -23,6 +23,7 @@ class Ops:
     LayerNorm: type[nn.LayerNorm]
     Embedding: type[nn.Embedding]
     RMSNorm: type[nn.RMSNorm]
+    Conv3d: type[nn.Conv3d]
 
 
 class LentTensor(Protocol):
@@ -99,6 +100,10 @@ class _UnfilledConv2d(_Unfilled, nn.Conv2d):
         return layers.conv2d(input, self.weight, self.bias, stride, padding)
 
 
+class _UnfilledConv3d(_Unfilled, nn.Conv3d):
+    pass
+
+
 class _UnfilledGroupNorm(_Unfilled, nn.GroupNorm):
     pass
 
@@ -127,11 +132,12 @@ class _SmallEmbedding(nn.Embedding):
 
 
 PLAIN = Ops(
-    _UnfilledLinear, _UnfilledConv2d, _UnfilledGroupNorm, _UnfilledLayerNorm, _UnfilledEmbedding, _UnfilledRMSNorm
-)
+    _UnfilledLinear, _UnfilledConv2d, _UnfilledGroupNorm, _UnfilledLayerNorm, _UnfilledEmbedding, _UnfilledRMSNorm,
+    _UnfilledConv3d,
+)  # fmt: skip
 """For nets whose weights come from a file. The parameters hold whatever was in memory until then."""
 
-TRAINABLE = Ops(nn.Linear, nn.Conv2d, nn.GroupNorm, nn.LayerNorm, _SmallEmbedding, nn.RMSNorm)
+TRAINABLE = Ops(nn.Linear, nn.Conv2d, nn.GroupNorm, nn.LayerNorm, _SmallEmbedding, nn.RMSNorm, nn.Conv3d)
 """For nets that start from nothing."""
 
 
