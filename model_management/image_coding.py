@@ -97,8 +97,7 @@ def decode_latent(
     _check_latent(vae, latent)
     cell = vae.px_per_cell
     each_bytes = working_bytes(vae.config, latent.shape[2] * cell, latent.shape[3] * cell)
-
-    frames = min(len(latent), _frames_at_once(vae, weights, each_bytes))
+    frames, working = _frames_at_once(vae, weights, len(latent), each_bytes)
 
     def decode(net: Any) -> Tensor:
         if vae.looks_along_time:
@@ -106,7 +105,7 @@ def decode_latent(
         return _by_parts(latent, each_bytes, lambda part: _decoded(net, part), on_part)
 
     try:
-        return _image(_exactly_if_needed(vae, weights, frames * each_bytes, decode, note))
+        return _image(_exactly_if_needed(vae, weights, working, decode, note))
     except OutOfMemory as error:
         problem = error
     return _in_smaller_tiles(
@@ -169,23 +168,25 @@ def _by_frames(
         most = min(most, len(latent)) // 2
 
 
-def _frames_at_once(vae: Vae, weights: Weights, each_bytes: int) -> int:
-    """Frames of a video that are decoded together; 1 of VAEs that decode each picture for itself.
+def _frames_at_once(vae: Vae, weights: Weights, most: int, each_bytes: int) -> tuple[int, int]:
+    """How many frames of a video are decoded together, and the bytes that it takes; 1 where each is a picture.
 
     It follows from how much memory there is, and not from how much is free: what is decoded again is to be the same.
 
     Args:
+        most: of them there are no more.
         each_bytes: what one takes, in float32.
     """
     if not vae.looks_along_time:
-        return 1
+        return 1, each_bytes
     place = weights.place_of(vae.stored)
     if place.accelerator is not None:
         there = place.accelerator.total_bytes()
     else:
         there = place.limit_bytes or psutil.virtual_memory().total
     each = each_bytes * place.compute_dtype(vae.stored).itemsize // torch.float32.itemsize
-    return max(1, int(FRAMES_SHARE * there) // each)
+    frames = max(1, min(most, int(FRAMES_SHARE * there) // each))
+    return frames, frames * each
 
 
 def _in_smaller_tiles(side_px: int, run: Callable[[int], Tensor], problem: OutOfMemory, note: Note) -> Tensor:
@@ -259,8 +260,8 @@ def decode_tiled(
         frames, shared_frames: of a video, how many a tile has at most, and what pieces share, see `decode_latent`.
     """
     _check_latent(vae, latent)
-    each_bytes = working_bytes(vae.config, tile_px, tile_px)
-    together = min(len(latent), frames, _frames_at_once(vae, weights, each_bytes))
+    most, each_bytes = min(len(latent), frames), working_bytes(vae.config, tile_px, tile_px)
+    together, working = _frames_at_once(vae, weights, most, each_bytes)
 
     def decode(net: Any) -> Tensor:
         def make(picture: Tensor, rows: slice, columns: slice) -> Tensor:
@@ -274,7 +275,7 @@ def decode_tiled(
         return tiling.run(net, latent.split(1), net.decode, make)
 
     tiling = _Tiling.of(vae, tile_px, overlap_px, latent.shape[2], latent.shape[3], vae.px_per_cell, on_part)
-    return _image(_exactly_if_needed(vae, weights, together * each_bytes, decode, note))
+    return _image(_exactly_if_needed(vae, weights, working, decode, note))
 
 
 @dataclass(frozen=True)

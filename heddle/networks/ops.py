@@ -101,7 +101,11 @@ class _UnfilledConv2d(_Unfilled, nn.Conv2d):
 
 
 class _UnfilledConv3d(_Unfilled, nn.Conv3d):
-    pass
+    def forward(self, input: Tensor) -> Tensor:
+        is_pixel = self.kernel_size[1:] == (1, 1) and self.padding[1:] == (0, 0) and self.padding_mode == "zeros"
+        if is_pixel and self.groups == 1 and self.stride == self.dilation == (1, 1, 1):
+            return layers.conv_along_time(input, self.weight, self.bias, int(self.padding[0]))
+        return super().forward(input)
 
 
 class _UnfilledGroupNorm(_Unfilled, nn.GroupNorm):

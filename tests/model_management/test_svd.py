@@ -14,8 +14,10 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from heddle.graph.errors import OutOfMemory, WeightsError
-from heddle.networks.unet import embed_timesteps
+from heddle.networks.ops import PLAIN
+from heddle.networks.unet import UNetConfig, embed_timesteps
 from heddle.networks.vae import Autoencoder
+from heddle.networks.video_unet import VideoUNet
 from heddle.numerics import strips
 from heddle.samplers.conditions import Area, Call, Condition, condition_sides
 from heddle.samplers.predictions import Velocity
@@ -73,6 +75,19 @@ def test_a_checkpoint_is_known_with_the_sizes_of_its_nets(opened: OpenedCheckpoi
     assert open_clip_vision(path).config == tiny_svd.VISION
     assert open_network(path, FAMILIES).config == tiny_svd.UNET
     assert open_vae(path).config == tiny_svd.VAE
+
+
+def test_nets_of_the_published_sizes_have_as_many_weights() -> None:
+    with torch.device("meta"):
+        unet = VideoUNet(
+            UNetConfig(
+                (320, 640, 1280, 1280), (2,) * 4, (1, 1, 1, 0), 1, 1024, in_channels=8, head_width=64,
+                linear_projections=True, vector_width=768,
+            ), PLAIN,
+        )  # fmt: skip
+        vae = Autoencoder(SVD.latent.published_vae, PLAIN)
+    counts = [sum(weight.numel() for weight in net.parameters()) for net in (unet, vae)]
+    assert counts == [1_524_623_082, 97_742_775]  # read off diffusers' nets, the VAE's without its 72 of `quant_conv`
 
 
 def test_it_has_no_text_encoder_and_says_how_it_is_used(opened: OpenedCheckpoint) -> None:
