@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import shutil
-import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -42,24 +40,12 @@ def a_chromium(executable: str) -> Iterator[Browser]:
     """Chromium without a window. Raises: ImportError, without Playwright, which is of the tests' environment alone."""
     from playwright.sync_api import sync_playwright  # large
 
-    _refuse_real_time()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=chromium_arguments())
         try:
             yield browser
         finally:
             browser.close()
-
-
-def _refuse_real_time() -> None:
-    """No program started from here on gets real-time priority.
-
-    Root's Chromium runs its threads of sound so, and on a machine of two processors without a sound card they left no
-    time for anything else, until the machine stood still. For other users the system refuses it anyway.
-    """
-    if sys.platform == "linux":
-        drop_from_bounding_set, cap_sys_nice = 24, 23  # linux/prctl.h, linux/capability.h
-        ctypes.CDLL(None).prctl(drop_from_bounding_set, cap_sys_nice, 0, 0, 0)  # who is not root may not, and need not
 
 
 @dataclass

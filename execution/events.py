@@ -80,6 +80,15 @@ class NodePreview(Event):
 
 
 @dataclass(frozen=True)
+class NodeText(Event):
+    """A text that is being written, as far as it is; the next one stands in its place."""
+
+    kind: ClassVar[str] = "node_text"
+    node_id: str = ""
+    text: str = ""
+
+
+@dataclass(frozen=True)
 class NodeNote(Event):
     """A line for the person, such as a size that was rounded."""
 

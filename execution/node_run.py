@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from execution.events import NodeNote, NodePreview, NodeProgress
+from execution.events import NodeNote, NodePreview, NodeProgress, NodeText
 from execution.job import Emit, House, Job
 from execution.outside import Waiters
 from execution.plan import PlannedNode
@@ -61,6 +61,9 @@ class NodeContext:
 
     def show(self, picture: bytes, format: str) -> None:
         self._emit(NodePreview(self.node_id, format, bytes(picture)))
+
+    def show_text(self, text: str) -> None:
+        self._emit(NodeText(self.node_id, text))
 
     def note(self, text: str) -> None:
         self._emit(NodeNote(self.node_id, str(text)))

@@ -15,6 +15,7 @@ from heddle.graph.said import all_of, say
 from heddle.networks.clip_text import EncodedText
 from heddle.networks.ops import Ops
 from heddle.numerics.latent_rgb import LatentColours
+from heddle.prompts.chats import ChatLayout
 from heddle.prompts.sequences import SequenceLayout
 from heddle.prompts.tokenizer import END
 from heddle.prompts.vocabularies import Vocabulary
@@ -109,6 +110,7 @@ class TextPart(NetPart):
     layer: whose output is taken; -1 = the last. with_norm: that output goes through the final norm.
     row: how encoders that do not read CLIP's chunks, but all of a prompt in one row, have it.
     may_lack: there are files without it.
+    chat: how a language model is asked to write a text.
     """
 
     name: str = "l"
@@ -117,6 +119,7 @@ class TextPart(NetPart):
     with_norm: bool = True
     row: RowReading | None = None
     may_lack: bool = False
+    chat: ChatLayout | None = None
 
 
 #: From the encoded texts, by name of their encoders, to what the network reads. An encoder that the file lacks, or

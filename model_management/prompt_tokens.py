@@ -8,12 +8,12 @@ from pathlib import Path
 
 from heddle.graph.errors import GraphError
 from heddle.graph.said import say
+from heddle.prompts.chats import TwoWayTokenizer
 from heddle.prompts.chunks import Token, TokenizedPrompt, tokenize_prompt
 from heddle.prompts.embeddings import EmbeddingFinder
 from heddle.prompts.sequences import tokenize_sequence
 from heddle.prompts.tokenizer import clip_tokenizer
-from heddle.prompts.vocabularies import find_tokenizer, read_tokenizer_folder
-from heddle.prompts.words import Tokenizer
+from heddle.prompts.vocabularies import Vocabulary, find_tokenizer, read_tokenizer_folder
 from model_management.embedding_files import read_embedding_file
 from model_management.handles import Clip, TextEncoder
 from model_management.stored_vocabulary import stored_tokenizer
@@ -107,12 +107,17 @@ def _tokenized(encoder: TextEncoder, text: str, embeddings: list[Path], tables: 
     if part.row is None:
         find = EmbeddingFinder(embeddings, read_embedding_file, key=f"clip_{part.name}", width=width)
         return tokenize_prompt(text, clip_tokenizer(), pad=part.pad, find_embedding=find)
-    tokenizer = find_tokenizer(part.row.vocabulary, tables, stored=lambda: _own_tokenizer(encoder))
+    tokenizer = tokenizer_of(encoder, part.row.vocabulary, tables)
     find = EmbeddingFinder(embeddings, read_embedding_file, key=part.name, width=width)
     return tokenize_sequence(text, tokenizer, part.row.layout, find_embedding=find)
 
 
-def _own_tokenizer(encoder: TextEncoder) -> Tokenizer | None:
+def tokenizer_of(encoder: TextEncoder, vocabulary: Vocabulary, tables: Iterable[Path]) -> TwoWayTokenizer:
+    """The tokenizer of an encoder that reads rows. Raises: FileProblem, if it is missing."""
+    return find_tokenizer(vocabulary, tables, stored=lambda: _own_tokenizer(encoder))
+
+
+def _own_tokenizer(encoder: TextEncoder) -> TwoWayTokenizer | None:
     """The one that came with the encoder, in a folder beside its file or in the file."""
     row = encoder.part.row
     if row is not None and encoder.tokenizer is not None:

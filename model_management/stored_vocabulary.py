@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
+from heddle.prompts.chats import TwoWayTokenizer
 from heddle.prompts.gguf_table import read_gguf_tokenizer
 from heddle.prompts.vocabularies import PieceTokenizer
-from heddle.prompts.words import Tokenizer
 from model_management.stored_tensors import Header, TensorEntry
 from model_management.tensor_reading import open_tensors
 
@@ -24,7 +24,7 @@ def places_around(prefix: str) -> Iterator[str]:
         yield prefix
 
 
-def stored_tokenizer(header: Header, prefix: str = "") -> Tokenizer | None:
+def stored_tokenizer(header: Header, prefix: str = "") -> TwoWayTokenizer | None:
     """The tokenizer below `prefix` or at a place around it, or in a GGUF file's tables; None if there is none.
 
     Raises: WeightsError, if the file cannot be read; FileProblem, if what lies there is no tokenizer.

@@ -13,6 +13,7 @@ from model_management.checkpoint import text_encoder
 from model_management.family import Family, TextPart, describe_names
 from model_management.handles import Clip
 from model_management.header import Header, read_header
+from model_management.language_models import open_language_model
 from model_management.net_sizes import clip_text_config, open_clip_text_config
 from model_management.places import Place, as_named, in_open_clip
 from model_management.transformer_sizes import gemma2_config, t5_config
@@ -60,11 +61,15 @@ LAYOUTS = (
 def open_text_encoders(paths: Sequence[Path], type: str, families: Sequence[Family]) -> Clip:
     """The handle of text encoders that belong together, each in a file of its own, in any order.
 
+    A language model that no family reads writes texts, whatever the type.
+
     Args:
         type: the loader nodes' word for the families that read them, see `Family.text_type`.
     Raises: WeightsError, if a file is missing, damaged or holds no encoder known here; GraphError, if no family of
         this type reads just these.
     """
+    if len(paths) == 1 and (clip := open_language_model(read_header(paths[0]))) is not None:
+        return clip
     found = {name: (header, layout, prefix) for header, layout, name, prefix in map(find_text_encoder, paths)}
     family = _reader_of(set(found), type, families)
     encoders = []
@@ -116,7 +121,7 @@ def find_text_encoder(path: Path | str) -> tuple[Header, TextLayout, str, str]:
     raise WeightsError(
         say(
             "{file} holds no text encoder known here: it holds {found}; choose a file with CLIP-L, "
-            "OpenCLIP-H, OpenCLIP-bigG, T5 or Gemma 2",
+            "OpenCLIP-H, OpenCLIP-bigG, T5, Gemma or Qwen",
             file=header.path.name,
             found=describe_names(header),
         ),

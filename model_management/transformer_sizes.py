@@ -6,7 +6,7 @@ import math
 
 from heddle.networks.auraflow import SIDE as AURAFLOW_SIDE
 from heddle.networks.auraflow import AuraFlowConfig
-from heddle.networks.causal_text import CausalTextConfig
+from heddle.networks.causal_text import CausalTextConfig, NearLayers
 from heddle.networks.chroma import ChromaConfig
 from heddle.networks.flux import SIDE, FluxConfig
 from heddle.networks.lumina import SIDE as LUMINA_SIDE
@@ -15,8 +15,11 @@ from heddle.networks.mmdit import MmditConfig
 from heddle.networks.t5 import T5Config
 from model_management.header import Header
 
-#: A head's width is told by no tensor of Gemma 2.
+#: What no tensor of Gemma 2 tells: a head's width, its near layers and the cap of its scores. Source: Gemma Team 2024,
+#: arXiv:2408.00118, table 1 and section 2.
 GEMMA_2_HEAD = 256
+GEMMA_2_NEAR = NearLayers(every=2, window=4096)
+GEMMA_2_SCORE_CAP = 30.0
 
 
 def flux_config(header: Header, prefix: str) -> FluxConfig:
@@ -144,4 +147,6 @@ def gemma2_config(header: Header, prefix: str) -> CausalTextConfig:
         vocabulary=vocabulary,
         activation="gelu",
         is_gemma=True,
+        near=GEMMA_2_NEAR,
+        score_cap=GEMMA_2_SCORE_CAP,
     )

@@ -45,6 +45,9 @@ class BareContext:
     def show(self, picture: bytes, format: str) -> None:
         """Nobody watches."""
 
+    def show_text(self, text: str) -> None:
+        """Nobody watches."""
+
     def note(self, text: str) -> None:
         log.info("%s", text)
 

@@ -38,6 +38,7 @@ from nodes.image import (
     extend,
     files,
     filters,
+    layers,
     mask_files,
     mask_shapes,
     masks,
@@ -72,7 +73,7 @@ from nodes.merging import texts as merged_texts
 from nodes.patches import attention as attention_patches
 from nodes.patches import images as image_patches
 from nodes.patches import places as token_places
-from nodes.patches import running
+from nodes.patches import running, windows
 from nodes.patches import unet as unet_patches
 from nodes.sampling import (
     attention_guidance,
@@ -88,7 +89,7 @@ from nodes.sampling import (
     sigmas,
 )
 from nodes.text import changing as text_changes
-from nodes.text import json_texts, overlay
+from nodes.text import generating, json_texts, overlay
 from nodes.text import lists as text_lists
 from nodes.text import patterns as text_patterns
 from nodes.text import saving as text_files
@@ -109,17 +110,17 @@ MODULES = (
     *(creating, clip_hooks, keyframes, conditionings),
     *(ksampler, custom, samplers, schedulers, sigmas, guiders, guidance, attention_guidance, model_sampling),
     *(noise, reuse),
-    *(unet_patches, attention_patches, image_patches, token_places, running),
+    *(unet_patches, attention_patches, image_patches, token_places, running, windows),
     *(empty, empty_by_family, masking, autoencoder, tiles, latent_scale, operations, seeds),
     *(latent_compositing, arithmetic, latent_batches, transform, latent_files),
     devices,
     *(merged_models, merged_texts, models_by_part, saving),
     *(files, more_files, save_formats, scale, resize, crop, turn, extend, batch, image_tiles, upscale, image_datasets),
-    *(sizes, comparing, painter, image_boxes),
+    *(sizes, comparing, painter, image_boxes, layers),
     *(compositing, masks, mask_shapes, mask_files, colour, adjustments, filters, colour_transfer),
     *(video_files, video_parts, sound_files, sounds),
     *(inpaint_crops, filling, softening),
-    *(text_changes, text_patterns, json_texts, text_lists, text_files, overlay),
+    *(text_changes, text_patterns, json_texts, text_lists, text_files, overlay, generating),
     *(primitives, numbers, logic, lists, showing, tones, drawn_boxes),
     *(datasets, lora_training, charts),
 )

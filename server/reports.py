@@ -23,8 +23,8 @@ from server.workplaces import JobRun
 log = logging.getLogger("heddle.server.supervisor")
 
 RETRY_S = 1.0  # for a store that is full or busy
-# Pictures that are out of date a moment later, and what a pack says to its own page.
-UNSTORED_EVENTS = ("node_preview",)
+# Pictures and texts that are out of date a moment later, and what a pack says to its own page.
+UNSTORED_EVENTS = ("node_preview", "node_text")
 
 
 class Reports:

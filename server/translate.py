@@ -158,6 +158,8 @@ class JobTeller:
                         was_asked_for=event.get("was_asked_for") is not False,
                     )
                 ]
+            case "node_text":
+                return [self._text_on(str(node_id), event.get("text", ""), None)]
             case "node_note":
                 return [self._text_on(str(node_id), event.get("text", ""), event.get("said"))]
             case "node_failed":

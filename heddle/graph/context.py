@@ -67,6 +67,10 @@ class Context(Protocol):
         """Send an encoded picture to whoever listens: it is what the node is there for."""
         ...
 
+    def show_text(self, text: str) -> None:
+        """Show a text that is being written, as far as it is; the next one stands in its place."""
+        ...
+
     def note(self, text: str) -> None:
         """Leave a line in the node's log that the person sees, such as a size that was rounded."""
         ...

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from heddle.graph.errors import FileProblem, ShapeError
 from heddle.graph.said import say
 from heddle.media.containers import Source, reading
+from heddle.media.real_time import refuse_real_time
 from heddle.media.sounds import Sound, Track
 from heddle.media.videos import video_stream
 
@@ -89,6 +90,7 @@ def write_video(target: Any, frames: Iterable[NDArray[Any]], rate: Fraction, sou
     height, width = first.shape[:2]
     name, options = how.encoder()
     form, _, sound_codec = CONTAINERS[how.container]
+    refuse_real_time()
     try:
         with av.open(target, "w", format=form, options=_mux_options(form)) as media:
             media.metadata.update(how.texts or {})

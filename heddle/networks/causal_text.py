@@ -1,4 +1,6 @@
-"""Language models as text encoders: each token looks at itself and at those before it (Gemma 2 and 3, Llama, Qwen 2.5).
+"""Language models: each token looks at itself and at those before it (Gemma 2 and 3, Llama, Qwen 2.5).
+
+They encode texts, and what they say of a text's last token tells which may be the next one.
 
 Attribute names are those of the published checkpoints. Source: Touvron et al. 2023, arXiv:2302.13971, section 2.2, for
 the block; Ainslie et al. 2023, arXiv:2305.13245, for keys that several queries share; Gemma Team 2024,
@@ -9,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal, NamedTuple
 
@@ -53,6 +55,8 @@ class CausalTextConfig:
     is_gemma: norms stand after attention and MLP too, their weights are told as what is more than 1, and token vectors
         begin sqrt(width) as long.
     near: None = every layer looks at all tokens before.
+    score_cap: what scores of next tokens come near to and never reach (Gemma 2); None = they may be of any size.
+    ties_head: the token table tells the next token, too, in files without a matrix for it.
     """
 
     width: int
@@ -70,6 +74,8 @@ class CausalTextConfig:
     has_qk_norm: bool = False
     is_gemma: bool = False
     near: NearLayers | None = None
+    score_cap: float | None = None
+    ties_head: bool = True
 
     def __post_init__(self) -> None:
         if self.kv_heads < 1 or self.heads % self.kv_heads:
@@ -86,15 +92,59 @@ class CausalTextConfig:
 
 
 class Sight(NamedTuple):
-    """What one kind of layer sees. turn: see `turns`. mask: [T, T] or [B, 1, T, T], bool, true = may look there."""
+    """What one kind of layer sees.
+
+    turn: see `turns`. mask: [T, S] or [B, 1, T, S], bool, true = may look there; None = everywhere. window: how many
+    tokens each one sees, itself counted; None = all.
+    """
 
     turn: Tensor
-    mask: Tensor
+    mask: Tensor | None
+    window: int | None
 
 
-def place_turns(length: int, head_width: int, theta: float, per_token: float, device: torch.device) -> Tensor:
+class KeysAndValues(NamedTuple):
+    """Of the tokens that a layer still sees, each [B, S, kv_heads, head_width]; the keys are turned."""
+
+    keys: Tensor
+    values: Tensor
+
+    def last(self, count: int) -> KeysAndValues:
+        begin = max(0, self.keys.shape[1] - count)
+        return KeysAndValues(self.keys[:, begin:], self.values[:, begin:])
+
+
+@dataclass
+class TextMemory:
+    """What the tokens of texts left behind in each layer, so that those after them cost their own places alone.
+
+    length: how many tokens it is of.
+    """
+
+    length: int = 0
+    layers: list[KeysAndValues] = field(default_factory=list)
+
+
+class LayerMemory:
+    """One layer's, in the course of a run: what was there before it, and what will be after it."""
+
+    def __init__(self, known: KeysAndValues | None) -> None:
+        self.known = known
+
+    def join(self, keys: Tensor, values: Tensor, window: int | None) -> KeysAndValues:
+        """Those known with new ones behind them. What no later token sees is forgotten afterwards."""
+        joined = KeysAndValues(keys, values)
+        if self.known is not None:
+            joined = KeysAndValues(*(torch.cat(each, dim=1) for each in zip(self.known, joined, strict=True)))
+        self.known = joined if window is None else joined.last(window - 1)
+        return joined
+
+
+def place_turns(
+    length: int, head_width: int, theta: float, per_token: float, device: torch.device, first: int = 0
+) -> Tensor:
     """The turns of so many tokens in a row."""
-    return turns(per_token * torch.arange(length, device=device)[:, None], (head_width,), theta)
+    return turns(per_token * torch.arange(first, first + length, device=device)[:, None], (head_width,), theta)
 
 
 def before(length: int, window: int | None, device: torch.device) -> Tensor:
@@ -134,9 +184,11 @@ class SelfAttention(nn.Module):
         self.q_norm = make_norm(config, config.head_width, ops) if config.has_qk_norm else nn.Identity()
         self.k_norm = make_norm(config, config.head_width, ops) if config.has_qk_norm else nn.Identity()
 
-    def forward(self, x: Tensor, sight: Sight) -> Tensor:
+    def forward(self, x: Tensor, sight: Sight, memory: LayerMemory | None = None) -> Tensor:
         q, k, v = (layer(x).unflatten(-1, (-1, self.head_width)) for layer in (self.q_proj, self.k_proj, self.v_proj))
         q, k = rotate_halves(self.q_norm(q), sight.turn), rotate_halves(self.k_norm(k), sight.turn)
+        if memory is not None:
+            k, v = memory.join(k, v, sight.window)
         k, v = share_heads(k, self.heads), share_heads(v, self.heads)
         return self.o_proj(attend(q.flatten(2), k.flatten(2), v.flatten(2), self.heads, sight.mask))
 
@@ -165,8 +217,8 @@ class Block(nn.Module):
         self.input_layernorm = make_norm(config, config.width, ops)
         self.post_attention_layernorm = make_norm(config, config.width, ops)
 
-    def forward(self, x: Tensor, sight: Sight) -> Tensor:
-        x = x + self.self_attn(self.input_layernorm(x), sight)
+    def forward(self, x: Tensor, sight: Sight, memory: LayerMemory | None = None) -> Tensor:
+        x = x + self.self_attn(self.input_layernorm(x), sight, memory)
         return x + self.mlp(self.post_attention_layernorm(x))
 
 
@@ -178,8 +230,8 @@ class GemmaBlock(Block):
         self.pre_feedforward_layernorm = make_norm(config, config.width, ops)
         self.post_feedforward_layernorm = make_norm(config, config.width, ops)
 
-    def forward(self, x: Tensor, sight: Sight) -> Tensor:
-        x = x + self.post_attention_layernorm(self.self_attn(self.input_layernorm(x), sight))
+    def forward(self, x: Tensor, sight: Sight, memory: LayerMemory | None = None) -> Tensor:
+        x = x + self.post_attention_layernorm(self.self_attn(self.input_layernorm(x), sight, memory))
         return x + self.post_feedforward_layernorm(self.mlp(self.pre_feedforward_layernorm(x)))
 
 
@@ -216,6 +268,7 @@ class CausalText(nn.Module):
         with_norm: bool = True,
         vectors: Tensor | None = None,
         allowed: Tensor | None = None,
+        memory: TextMemory | None = None,
     ) -> EncodedText:
         """Encode texts, each for itself.
 
@@ -224,7 +277,10 @@ class CausalText(nn.Module):
             layer: the layer whose output is taken; -1 is the last, -2 the one before it.
             with_norm: whether that output goes through the final norm.
             vectors: [B, T, width], used in place of `embed(tokens)`.
-            allowed: [B, T], bool: which tokens may be looked at, the first of each text among them; None = all.
+            allowed: [B, T], bool: which tokens may be looked at, the first of each text among them; None = all. Only
+                without a memory.
+            memory: of the tokens before these, all of which may be looked at. These are added at the end, so that a run
+                which is broken off can be run again.
         Returns: the states of `layer`; pooled is empty, [B, 0], since no token stands for a whole text.
         """
         config, depth = self.config, self.config.layers
@@ -232,15 +288,50 @@ class CausalText(nn.Module):
         x = self.embed(tokens) if vectors is None else vectors
         if config.is_gemma:
             x = x * math.sqrt(config.width)
-        far = self._sight(x, None, config.theta, config.places_per_token, allowed)
-        near = far if config.near is None else self._sight(x, config.near.window, config.near.theta, 1.0, allowed)
-        for number, block in enumerate(self.model.layers[: depth + 1 + layer], start=1):
+        known = 0 if memory is None else memory.length
+        far = self._sight(x, None, config.theta, config.places_per_token, allowed, known)
+        near = far
+        if config.near is not None:
+            near = self._sight(x, config.near.window, config.near.theta, 1.0, allowed, known)
+        blocks = self.model.layers[: depth + 1 + layer]
+        remembered = self._remembered(memory, len(blocks))
+        for number, (block, each) in enumerate(zip(blocks, remembered, strict=True), start=1):
             is_near = config.near is not None and number % config.near.every != 0
-            x = block(x, near if is_near else far)
+            x = block(x, near if is_near else far, each)
+        if memory is not None:
+            memory.layers = [each.known for each in remembered if each is not None and each.known is not None]
+            memory.length += x.shape[1]
         return EncodedText(self.model.norm(x) if with_norm else x, x.new_zeros(len(x), 0))
 
-    def _sight(self, x: Tensor, window: int | None, theta: float, per_token: float, allowed: Tensor | None) -> Sight:
-        length = x.shape[1]
+    def _remembered(self, memory: TextMemory | None, layers: int) -> list[LayerMemory] | list[None]:
+        if memory is None:
+            return [None] * layers
+        return [LayerMemory(memory.layers[at] if memory.length else None) for at in range(layers)]
+
+    def _sight(
+        self, x: Tensor, window: int | None, theta: float, per_token: float, allowed: Tensor | None, known: int
+    ) -> Sight:
+        length, head_width = x.shape[1], self.config.head_width
+        if known:  # as many shapes as tokens: none comes again
+            turn = place_turns(length, head_width, theta, per_token, x.device, known)
+            if length == 1:
+                return Sight(turn, None, window)
+            seen = known if window is None else min(known, window - 1)
+            return Sight(turn, before(seen + length, window, x.device)[-length:], window)
         mask = self.before(length, window, x.device)
-        turn = self.turns(length, self.config.head_width, theta, per_token, x.device)
-        return Sight(turn, mask if allowed is None else mask & allowed[:, None, None])
+        turn = self.turns(length, head_width, theta, per_token, x.device)
+        return Sight(turn, mask if allowed is None else mask & allowed[:, None, None], window)
+
+
+class NextToken(nn.Module):
+    """From a token's states to a score for each token that may come next: the logits of their probabilities."""
+
+    def __init__(self, config: CausalTextConfig, ops: Ops) -> None:
+        super().__init__()
+        self.cap = config.score_cap
+        self.lm_head = ops.Linear(config.width, config.vocabulary, bias=False)
+
+    def forward(self, states: Tensor) -> Tensor:
+        """states: [..., width], of the last layer, normed -> [..., vocabulary]."""
+        scores = self.lm_head(states)
+        return scores if self.cap is None else (scores / self.cap).tanh() * self.cap

@@ -9,15 +9,15 @@ from typing import Any
 
 from heddle.graph.errors import FileProblem
 from heddle.graph.said import say
+from heddle.prompts.chats import TwoWayTokenizer
 from heddle.prompts.gguf_file import read_gguf
 from heddle.prompts.piece_model import PieceModel
 from heddle.prompts.vocabularies import BytePairs, PieceTokenizer, TableTokenizer, byte_pair_table
-from heddle.prompts.words import Tokenizer
 
 _PLACE = "tokenizer.ggml."
 
 
-def read_gguf_tokenizer(path: Path, pairs: BytePairs | None = None) -> Tokenizer | None:
+def read_gguf_tokenizer(path: Path, pairs: BytePairs | None = None) -> TwoWayTokenizer | None:
     """The tokenizer in a GGUF file, None if it has none.
 
     Args:

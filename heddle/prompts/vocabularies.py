@@ -10,13 +10,13 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from heddle.graph.errors import FileProblem
 from heddle.graph.said import say
-from heddle.prompts.words import Tokenizer
+from heddle.prompts.chats import TwoWayTokenizer
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer as Table
@@ -32,11 +32,13 @@ class BytePairs:
 
     Attributes:
         words: the pattern of what is never merged across.
-        special: entries that stand for themselves wherever they are written, with their ids.
+        special: entries that stand for themselves wherever they are written, with their ids; they are no text.
+        marks: the same of entries that are text.
     """
 
     words: str
     special: Mapping[str, int]
+    marks: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -62,16 +64,18 @@ _QWEN_WORDS = (
 T5 = Vocabulary("t5", "T5 (SD3, Flux, PixArt)")
 PILE_T5 = Vocabulary("pile_t5", "Pile-T5 (AuraFlow)")
 GEMMA_2 = Vocabulary("gemma2", "Gemma 2 (Lumina Image 2)")
-QWEN_2_5 = Vocabulary(
-    "qwen25",
-    "Qwen2.5 (Qwen-Image)",
-    BytePairs(_QWEN_WORDS, {"<|endoftext|>": 151643, "<|im_start|>": 151644, "<|im_end|>": 151645}),
-)
+_QWEN_SPECIAL = {"<|endoftext|>": 151643, "<|im_start|>": 151644, "<|im_end|>": 151645}
+QWEN_2_5 = Vocabulary("qwen25", "Qwen2.5 (Qwen-Image)", BytePairs(_QWEN_WORDS, _QWEN_SPECIAL))
+QWEN_3 = Vocabulary("qwen3", "Qwen 3", BytePairs(_QWEN_WORDS, _QWEN_SPECIAL, {"<think>": 151667, "</think>": 151668}))
+GEMMA_3 = Vocabulary("gemma3", "Gemma 3")
 
 
 def find_tokenizer(
-    vocabulary: Vocabulary, folders: Iterable[Path], *, stored: Callable[[], Tokenizer | None] = lambda: None
-) -> Tokenizer:
+    vocabulary: Vocabulary,
+    folders: Iterable[Path],
+    *,
+    stored: Callable[[], TwoWayTokenizer | None] = lambda: None,
+) -> TwoWayTokenizer:
     """The tokenizer of a text encoder.
 
     Args:
@@ -101,7 +105,7 @@ def find_tokenizer(
     )
 
 
-def read_tokenizer_folder(folder: Path, pairs: BytePairs | None = None) -> Tokenizer | None:
+def read_tokenizer_folder(folder: Path, pairs: BytePairs | None = None) -> TwoWayTokenizer | None:
     """The tokenizer whose files lie in the folder, None if none do. Raises: FileProblem, if they cannot be read."""
     if (path := folder / _TABLE_FILE).is_file():
         return TableTokenizer(path, lambda: _read_table(path))
@@ -129,6 +133,13 @@ class TableTokenizer:
 
     def encode(self, text: str, /) -> list[int]:
         """The ids of a text, without what models put around one."""
+        return self._built().encode(_characters(text), add_special_tokens=False).ids
+
+    def decode(self, tokens: Sequence[int], /) -> str:
+        """The text of ids; entries that stand for no text have none."""
+        return self._built().decode(list(tokens), skip_special_tokens=True)
+
+    def _built(self) -> Table:
         with self._lock:
             if self._table is None:
                 try:
@@ -139,7 +150,7 @@ class TableTokenizer:
                     raise FileProblem(
                         say("{source} is no tokenizer: {why}", source=self._source, why=error), path=str(self._source)
                     ) from error
-        return self._table.encode(_characters(text), add_special_tokens=False).ids
+            return self._table
 
 
 class PieceTokenizer:
@@ -166,16 +177,31 @@ class PieceTokenizer:
         """The ids of a text, without what models put around one."""
         return list(self._pieces.EncodeAsIds(_characters(text)))
 
+    def decode(self, tokens: Sequence[int], /) -> str:
+        """The text of ids; those that stand for no text, or are none of the model's, have none."""
+        count = self._pieces.GetPieceSize()
+        return self._pieces.DecodeIds([token for token in tokens if token < count])
+
 
 def byte_pair_table(vocabulary: Mapping[str, int], merges: Sequence[tuple[str, str]], pairs: BytePairs) -> Table:
     """A table that merges bytes, as GPT-2's and its successors do."""
-    from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_tokenizers  # see PieceTokenizer
+    from tokenizers import (
+        AddedToken,
+        Regex,
+        Tokenizer,
+        decoders,
+        models,
+        normalizers,
+        pre_tokenizers,
+    )  # see PieceTokenizer
 
-    table = Tokenizer(models.BPE({**vocabulary, **pairs.special}, list(merges)))
+    table = Tokenizer(models.BPE({**vocabulary, **pairs.special, **pairs.marks}, list(merges)))
     table.normalizer = normalizers.NFC()
     letters = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     table.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(pairs.words), "isolated"), letters])
+    table.decoder = decoders.ByteLevel()
     table.add_special_tokens([AddedToken(entry, normalized=False) for entry in pairs.special])
+    table.add_tokens([AddedToken(entry, normalized=False) for entry in pairs.marks])
     return table
 
 

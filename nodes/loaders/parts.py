@@ -12,6 +12,7 @@ from heddle.graph.said import say
 from heddle.wires import Clip, Model
 from model_management.checkpoint import open_network
 from model_management.families.known import FAMILIES
+from model_management.language_models import is_only_for_writing
 from model_management.match_report import note_unmatched
 from model_management.text_files import open_text_encoders
 
@@ -71,7 +72,7 @@ def load_text_encoder(
 ) -> Clip:
     """Open a text encoder that lies in a file of its own: CLIP-L, OpenCLIP-H or bigG, T5-XXL, Pile-T5-XL or Gemma 2.
 
-    Which one it is, is told by its names and its width.
+    Gemma 3, Qwen 2.5 and Qwen 3 write texts. Which one it is, is told by its names and its width.
     """
     return _open((clip_name,), type, device, ctx)
 
@@ -102,6 +103,8 @@ def load_three_text_encoders(
 
 def _open(names: tuple[str, ...], type: str, device: str | None, ctx: Context) -> Clip:
     clip = open_text_encoders([ctx.folders.find("text_encoders", name) for name in names], type, FAMILIES)
+    if is_only_for_writing(clip):
+        ctx.note(say("no model that runs here reads this text encoder, but Generate Text writes with it"))
     for encoder in clip.encoders:
         note_unmatched([encoder.stored], ctx.note)
     return clip.placed(on_cpu=True) if device == "cpu" else clip

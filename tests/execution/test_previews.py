@@ -21,6 +21,14 @@ def preview(text: Annotated[str, Text()], *, ctx: Context) -> Thing:
     return str(ctx.preview_px)
 
 
+@node("Write", category="toys")
+def write(text: Annotated[str, Text()], *, ctx: Context) -> Thing:
+    """Shows a text that grows."""
+    for length in range(1, len(text) + 1):
+        ctx.show_text(text[:length])
+    return text
+
+
 def a_worker(method: str, size_px: int = 40) -> Worker:
     made = toys.worker(spec_of(preview))
     made.house.preview_method, made.house.preview_px = method, size_px
@@ -39,6 +47,13 @@ def test_a_preview_goes_up_with_the_node_that_made_it() -> None:
     (event,) = heard.of("node_preview")
     assert (event.node_id, event.format, event.picture) == ("1", "jpeg", b"picture")
     assert heard.shown() == ["40"]
+
+
+def test_a_text_goes_up_each_time_it_has_grown() -> None:
+    heard = Heard()
+    prompt = graph(n1=("Write", {"text": "abc"}), n2=("Show", {"thing": ["1", 0]}))
+    toys.worker(spec_of(write)).run("job", prompt, heard.append)
+    assert [(event.node_id, event.text) for event in heard.of("node_text")] == [("1", "a"), ("1", "ab"), ("1", "abc")]
 
 
 @pytest.mark.parametrize(("house", "job", "asked"), [(False, None, False), (True, None, True), (False, "auto", True)])

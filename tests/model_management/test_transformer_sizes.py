@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from heddle.networks.auraflow import AuraFlow, AuraFlowConfig
-from heddle.networks.causal_text import CausalText, CausalTextConfig
+from heddle.networks.causal_text import CausalText, CausalTextConfig, NearLayers
 from heddle.networks.chroma import Chroma, ChromaConfig
 from heddle.networks.flux import Flux, FluxConfig
 from heddle.networks.lumina import Lumina, LuminaConfig
@@ -31,7 +31,9 @@ def shapes_of(net_class, config) -> dict[str, list[int]]:
 
 
 FLUX = FluxConfig(3072, 128, 12288, 1, 1, 4096, 768)
-GEMMA_2 = CausalTextConfig(48, 3, 4, 2, 256, 40, vocabulary=9, activation="gelu", is_gemma=True)
+GEMMA_2 = CausalTextConfig(
+    48, 3, 4, 2, 256, 40, vocabulary=9, activation="gelu", is_gemma=True, near=NearLayers(2, 4096), score_cap=30.0
+)
 UNUSED = "norm_final.weight"  # of Lumina Image 2, published and never used
 T5_RELU = T5Config(96, 2, 4, 64, 256, has_gate=False)
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from heddle.networks.auraflow import AuraFlow, AuraFlowConfig
-from heddle.networks.causal_text import CausalText, CausalTextConfig
+from heddle.networks.causal_text import CausalText, CausalTextConfig, NearLayers
 from heddle.networks.flux import Flux, FluxConfig
 from heddle.networks.lumina import Lumina, LuminaConfig
 from heddle.networks.mmdit import Mmdit, MmditConfig
@@ -25,7 +25,9 @@ FLUX = FluxConfig(
 )
 SD3 = MmditConfig(64, 48, (False, False), context_width=4096, vector_width=2 * tiny.TEXT.width, places=8)
 AURAFLOW = AuraFlowConfig(256, 48, 1, 1, context_width=T5_TINY.width, places=4)
-GEMMA_2 = CausalTextConfig(48, 3, 2, 1, 256, 40, vocabulary=60, activation="gelu", is_gemma=True)
+GEMMA_2 = CausalTextConfig(
+    48, 3, 2, 1, 256, 40, vocabulary=60, activation="gelu", is_gemma=True, near=NearLayers(2, 4096), score_cap=30.0
+)
 LUMINA = LuminaConfig(48, 12, 4, 2, 40, 1, 2, context_width=GEMMA_2.width, time_width=32)
 AURAFLOW_VAE = VaeConfig((32, 32, 32, 32), blocks=1)
 

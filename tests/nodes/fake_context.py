@@ -33,6 +33,7 @@ class FakeContext:
         self.writes_metadata = True
         self.capsule: Mapping[str, Any] | None = None
         self.previews: list[tuple[bytes, str]] = []
+        self.texts: list[str] = []
         self.sent: list[tuple[bytes, str]] = []
         self._cancel_after = cancel_after
 
@@ -46,6 +47,9 @@ class FakeContext:
 
     def show(self, picture: bytes, format: str) -> None:
         self.sent.append((picture, format))
+
+    def show_text(self, text: str) -> None:
+        self.texts.append(text)
 
     def note(self, text: str) -> None:
         self.notes.append(text)

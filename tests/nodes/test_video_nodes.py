@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, cast
@@ -94,6 +97,16 @@ def test_a_saved_video_is_the_same_when_it_is_loaded_and_carries_its_workflow(
     assert audio["waveform"].shape[:2] == (1, 2)
     assert audio["waveform"].shape[2] / rate == pytest.approx(1, abs=0.05)  # it ends with the pictures
     assert audio["waveform"][0, 0, 4000:30000].abs().max().item() == pytest.approx(0.5, abs=0.05)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere encoders do not ask for it")
+def test_no_encoder_puts_itself_before_everything_else_on_the_machine(tmp_path: Path) -> None:
+    def policies() -> list[int]:
+        save(parts.create_video(frames(3, 64, 64), 12), tmp_path, **{"format": "mp4", "format.codec": "av1"})
+        return [os.sched_getscheduler(int(each.name)) for each in Path("/proc/self/task").iterdir()]
+
+    with ThreadPoolExecutor(1) as pool:
+        assert set(pool.submit(policies).result()) == {os.SCHED_OTHER}
 
 
 def test_colours_keep_their_values_for_players_that_go_by_what_the_file_says(tmp_path: Path) -> None:

@@ -189,6 +189,8 @@ class FakeWorker:
                     say("node_progress", node_id=node_id, value=step + 1, max=steps)
                     unasked = {"was_asked_for": False} if inputs.get("unasked") else {}
                     say("node_preview", node_id=node_id, format="png", blob=PNG, **unasked)
+                if inputs.get("writes"):
+                    say("node_text", node_id=node_id, text="coun")
                 say("node_note", node_id=node_id, text="counted", said={"words": "counted", "values": {}})
             case "Fail":
                 raise RuntimeError("it cannot be done")

@@ -156,8 +156,9 @@ def test_what_is_wrong_inside_a_graph_that_unfolded_is_told_of_a_node_that_clien
     teller = JobTeller(JOB, {"2": {"class_type": "Loop", "inputs": {}}}, ["2"])
     inner = {"node_id": "2.0.1", "display_id": "2", "parent_id": "2", "real_id": "2"}
     teller.tell({"kind": "node_started", **inner}, None, 0)
-    (note,) = teller.tell({"kind": "node_note", "node_id": "2.0.1", "text": "rounded"}, None, 0)
-    assert isinstance(note, NodeText) and note.node_id == "2"
+    for kind in ("node_note", "node_text"):
+        (line,) = teller.tell({"kind": kind, "node_id": "2.0.1", "text": "rounded"}, None, 0)
+        assert isinstance(line, NodeText) and (line.node_id, line.text) == ("2", "rounded")
     failed = {"kind": "node_failed", "node_id": "2.0.1", "class_type": "Inner", "message": "node 2.0.1 (Inner): no"}
     teller.tell(failed, None, 0)
     (*_, told) = teller.tell({"kind": "job_finished", "status": "error"}, None, 0)

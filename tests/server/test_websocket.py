@@ -100,6 +100,16 @@ async def test_a_page_that_does_not_know_whose_text_it_is_gets_it_without(desk: 
     assert frames[-1] == struct.pack(">II", 3, 1) + b"1" + b"counted"
 
 
+async def test_a_text_is_shown_while_it_is_written_and_not_kept(desk: Desk) -> None:
+    socket = await desk.socket("me", supports_preview_metadata=True)
+    graph = {**GRAPH, "1": {"class_type": "Count", "inputs": {"writes": True}}}
+    job_id = await desk.submit(graph, client_id="me")
+    frames = [m for m in await heard_until(socket, is_over) if isinstance(m, bytes)]
+    assert frames[-2:] == [struct.pack(">II", 3, 1) + b"1" + text for text in (b"coun", b"counted")]
+    kept = (await desk.json(f"/heddle/jobs/{job_id}/events"))["events"]
+    assert not [each for each in kept if each["event"]["kind"] == "node_text"]
+
+
 async def test_another_client_hears_only_of_the_queue(desk: Desk) -> None:
     mine, other = await desk.socket("me"), await desk.socket("other")
     await desk.ended(await desk.submit(client_id="me"))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from heddle.networks.causal_text import CausalText
 from heddle.networks.lumina import Lumina
 from heddle.networks.vae import Autoencoder
+from heddle.prompts.chats import GEMMA_2_CHAT
 from heddle.prompts.sequences import GEMMA_2
 from heddle.prompts.vocabularies import GEMMA_2 as GEMMA_2_VOCABULARY
 from heddle.samplers.noise_schedules import FlowSchedule
@@ -42,6 +43,7 @@ LUMINA2 = Family(
             layer=-2,
             with_norm=False,
             row=RowReading(GEMMA_2, GEMMA_2_VOCABULARY, hides_padding=True),
+            chat=GEMMA_2_CHAT,
         ),
     ),
     vae=NetPart(prefix=VAE, config=vae_config, build=Autoencoder),

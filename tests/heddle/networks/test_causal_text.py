@@ -20,6 +20,7 @@ GEMMA_3 = replace(
 KINDS = {
     "llama": LLAMA,
     "qwen2.5": replace(LLAMA, has_qkv_bias=True, norm_eps=1e-6, theta=1e6),
+    "qwen3": replace(LLAMA, has_qk_norm=True, norm_eps=1e-6, theta=1e6),
     "gemma2": GEMMA_2,
     "gemma3": GEMMA_3,
 }
@@ -62,6 +63,7 @@ def theirs(kind: str, net: CausalText) -> torch.nn.Module:
     made = {
         "llama": lambda: transformers.LlamaModel(transformers.LlamaConfig(**sizes, rope_parameters=turned)),
         "qwen2.5": lambda: transformers.Qwen2Model(transformers.Qwen2Config(**sizes, rope_parameters=turned)),
+        "qwen3": lambda: transformers.Qwen3Model(transformers.Qwen3Config(**sizes, rope_parameters=turned)),
         "gemma2": lambda: transformers.Gemma2Model(
             transformers.Gemma2Config(**sizes, **scale, rope_parameters=turned, sliding_window=100)
         ),
