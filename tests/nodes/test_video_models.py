@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from heddle.graph.errors import ShapeError, WeightsError
+from heddle.networks.video_unet import VideoUNet
 from heddle.samplers.predictions import Velocity
 from model_management.image_coding import encode_image
 from model_management.weights import Weights
@@ -20,6 +21,7 @@ from nodes.latent.autoencoder import decode
 from nodes.loaders.checkpoints import load_checkpoint, load_image_only_checkpoint
 from nodes.merging.saving import save_image_only_checkpoint
 from nodes.patches.attention import multiply_attention_in_space_and_time, multiply_self_attention
+from nodes.patches.windows import show_in_windows
 from nodes.sampling.guidance import grow_over_frames
 from nodes.sampling.ksampler import ksampler
 from tests.model_management import tiny, tiny_svd, tiny_xl
@@ -175,6 +177,24 @@ def test_a_video_is_drawn_and_decoded(ctx: FakeContext) -> None:
         other = sampled(ctx, model, shown(ctx, image(1, 24, 32, seed=2)))
         assert not torch.allclose(latent, other, atol=1e-3)
     assert ctx.notes == []
+
+
+def test_a_video_longer_than_a_window_is_drawn_in_videos_of_its_length(
+    ctx: FakeContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = load_image_only_checkpoint("svd.safetensors", ctx)[0]
+    plain, told = VideoUNet.forward, []
+
+    def watched(net: VideoUNet, x: Tensor, *given: Any, frames: int | None = None, **more: Any) -> Tensor:
+        told.append((len(x), frames))
+        return plain(net, x, *given, frames=frames, **more)
+
+    monkeypatch.setattr(VideoUNet, "forward", watched)
+    in_windows = show_in_windows(model, 3, 1, "standard_static", 1, False, causal_window_fix=False)
+    with torch.inference_mode():
+        latent = sampled(ctx, in_windows, shown(ctx, image(1, 24, 32), frames=5))
+    assert latent.shape == (5, 4, 3, 4) and latent.isfinite().all()
+    assert {frames for _, frames in told} == {3} and all(items % 3 == 0 for items, _ in told)
 
 
 def test_attention_along_time_is_multiplied_by_numbers_of_its_own(ctx: FakeContext) -> None:
