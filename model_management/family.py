@@ -219,6 +219,8 @@ class Family:
     join: what it reads of several text encoders.
     text_type: the word of the nodes that load text encoders alone for the families that read these.
     any_text_type: its text encoders are told from all others by themselves, whatever word is chosen there.
+    frames_together: a latent's batch is the frames of one video, which the network looks at together.
+    vision_prefix: behind which its checkpoints hold a vision encoder, in OpenCLIP's layout; "" = they hold none.
     """
 
     counts_as_small: ClassVar[bool] = True
@@ -239,6 +241,8 @@ class Family:
     network_signs: tuple[Sign, ...] = ()
     told_prediction: TellPrediction = as_published
     told_latent: TellLatent = familys_own
+    frames_together: bool = False
+    vision_prefix: str = ""
 
 
 #: What a network's names begin with: a checkpoint's prefix, what trainers write, or nothing.

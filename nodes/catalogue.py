@@ -21,6 +21,7 @@ from nodes.conditioning import (
     texts,
     transformer_texts,
     upscaling,
+    videos,
     vision,
 )
 from nodes.devices import choosing as devices
@@ -103,6 +104,7 @@ MODULES = (
     *(checkpoints, parts, adapters, control_nets, vision_encoders, ip_adapter, style_models, gligen),
     *(photomaker_models, upscalers),
     *(texts, sdxl_texts, transformer_texts, combining, places, pictures, references, upscaling, control, vision, spans),
+    videos,
     *(styles, boxes, photomaker),
     *(a1111, a1111_networks),
     *(creating, clip_hooks, keyframes, conditionings),
