@@ -23,6 +23,7 @@ from benchmarks.net_speed import NET_FIGURES
 from benchmarks.object_info import measure_object_info, measure_object_info_of_packs
 from benchmarks.page import PAGE_FIGURES
 from benchmarks.page_gestures import GESTURE_FIGURES
+from benchmarks.picture_files import PICTURE_FIGURES
 from benchmarks.previewing import measure_share
 from benchmarks.starting import ROOT, measure_front_desk, measure_launch, measure_picture, measure_worker
 from benchmarks.submitting import (
@@ -65,6 +66,7 @@ FIGURES = (
     *NET_FIGURES,
     *MEMORY_FIGURES,
     *UPSCALING_FIGURES,
+    *PICTURE_FIGURES,
     *GRAPH_FIGURES,
     *WATCHING_FIGURES,
     Figure("check", "1,000 nodes in a chain, checked", "ms", 15.0, measure_check),

@@ -65,3 +65,5 @@ LossMap: TypeAlias = Annotated[dict[str, list[float]], Wire("LOSS_MAP")]
 IpAdapter: TypeAlias = Annotated[Any, Wire("HEDDLE_IP_ADAPTER")]
 #: `heddle.numerics.inpaint_crops.InpaintPlaces`: pictures, and where the parts belong that were cut out of them.
 InpaintCrop: TypeAlias = Annotated[Any, Wire("HEDDLE_INPAINT_CROP")]
+#: `heddle.numerics.image_layers.Layers`: images with places on a canvas.
+ImageLayers: TypeAlias = Annotated[Any, Wire("LAYERS")]

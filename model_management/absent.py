@@ -36,6 +36,13 @@ class AbsentClip(_Absent, Clip):
     """The text encoders of a checkpoint without them, or without some. Raises: WeightsError, when used."""
 
     def __init__(self, file: Path, encoders: int) -> None:
+        if not encoders:
+            super().__init__(
+                file,
+                f"{file.name} holds a model that is shown images and no text; open it with ImageOnlyCheckpointLoader "
+                "and show it an image with SVD_img2vid_Conditioning",
+            )
+            return
         loader = {1: "CLIPLoader", 2: "DualCLIPLoader"}.get(encoders, "TripleCLIPLoader")
         super().__init__(
             file,

@@ -13,6 +13,7 @@ from heddle.graph.said import say
 from heddle.numerics.resize import resize
 from heddle.samplers.conditions import Area
 from heddle.samplers.fitting import fit_batch
+from heddle.samplers.windows import Window
 from model_management.control import Control, LatentHint, PixelHint
 from model_management.handles import Model
 from model_management.image_coding import encode_image
@@ -38,6 +39,13 @@ def fitted_hint(control: Control, model: Model, shape: tuple[int, ...], weights:
     else:
         hint = _latent(wanted, control, model, shape, weights, note)
     return fit_batch(hint, shape[0]) if hint.shape[0] > 1 else hint
+
+
+def hint_of_window(hint: Tensor, wanted: PixelHint | LatentHint, window: Window | None) -> Tensor:
+    """What of a fitted hint belongs to a window of the run."""
+    if window is None:
+        return hint
+    return window.of(hint, wanted.px_per_cell if isinstance(wanted, PixelHint) else 1)
 
 
 def hint_of_area(hint: Tensor, wanted: PixelHint | LatentHint, area: Area | None) -> Tensor:

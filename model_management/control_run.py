@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
@@ -15,9 +16,10 @@ from heddle.graph.said import say
 from heddle.networks.residuals import Residuals
 from heddle.samplers.conditions import Area, Call, Condition
 from heddle.samplers.fitting import fit_batch
+from heddle.samplers.windows import Window
 from model_management.conditioning import FOR_CONTROLS
 from model_management.control import Control, ControlNet
-from model_management.control_hints import Note, fitted_hint, hint_of_area
+from model_management.control_hints import Note, fitted_hint, hint_of_area, hint_of_window
 from model_management.handles import Model
 from model_management.stored_net import OnPart, ignore_parts
 from model_management.weights import Weights
@@ -83,6 +85,10 @@ class _Held:
     model: Model
     hint: Tensor
     guides: dict[Area | None, tuple[Tensor, ...]] = field(default_factory=dict)
+    # Windows may lie elsewhere at each step; what was read for one goes with it.
+    guides_of: WeakKeyDictionary[Window, dict[Area | None, tuple[Tensor, ...]]] = field(
+        default_factory=WeakKeyDictionary
+    )
 
     def counts_at(self, level: float) -> bool:
         percent_to_sigma = self.model.predicts.schedule.percent_to_sigma
@@ -95,17 +101,20 @@ class _Held:
         inputs = {name: tensor.to(self.hint) for name, tensor in given.items() if tensor is not None}
         areas = call.areas or (None,)
         each = len(x) // len(areas)
-        guides = zip(*map(self.guide, areas), strict=True)
+        guides = zip(*(self.guide(area, call.window) for area in areas), strict=True)
         guide = tuple(torch.cat([fit_batch(part, each) for part in parts]) for parts in guides)
         added = self.net(x.to(self.hint), timesteps.to(self.hint.device), guide=guide, kind=handle.type, **inputs)
         added = handle.kind.place(added, self.model.config)
         return (added.pooled() if handle.is_pooled else added).scaled(self.control.strength)
 
-    def guide(self, area: Area | None) -> tuple[Tensor, ...]:
-        """What the net reads off the hint, or off the part of it that belongs to an area of the latent."""
-        if area not in self.guides:
-            self.guides[area] = self.net.read_hint(hint_of_area(self.hint, self.control.net.kind.hint, area))
-        return self.guides[area]
+    def guide(self, area: Area | None, window: Window | None = None) -> tuple[Tensor, ...]:
+        """What the net reads off the hint, or off the part of it that belongs to an area of the latent or a window."""
+        guides = self.guides if window is None else self.guides_of.setdefault(window, {})
+        if area not in guides:
+            wanted = self.control.net.kind.hint
+            hint = hint_of_window(self.hint, wanted, window)
+            guides[area] = self.net.read_hint(hint_of_area(hint, wanted, area))
+        return guides[area]
 
 
 def _chain(control: Any) -> Iterator[Control]:

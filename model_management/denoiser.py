@@ -102,6 +102,8 @@ def denoiser_for(
                 wanted=config.vector_width,
                 got=vector,
             )
+        if model.family.frames_together:
+            inputs["frames"] = len(x) // len(call.areas or (None,))
         control = ask_controls(x, timesteps, call)
         if control is not None:
             inputs["control"] = control.to(weight)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 import torch
 from torch import Tensor, nn
@@ -219,8 +219,11 @@ class Family:
     join: what it reads of several text encoders.
     text_type: the word of the nodes that load text encoders alone for the families that read these.
     any_text_type: its text encoders are told from all others by themselves, whatever word is chosen there.
+    frames_together: a latent's batch is the frames of one video, which the network looks at together.
+    vision_prefix: behind which its checkpoints hold a vision encoder, in OpenCLIP's layout; "" = they hold none.
     """
 
+    counts_as_small: ClassVar[bool] = True
     name: str
     signs: tuple[Sign, ...]
     network: NetPart
@@ -238,6 +241,8 @@ class Family:
     network_signs: tuple[Sign, ...] = ()
     told_prediction: TellPrediction = as_published
     told_latent: TellLatent = familys_own
+    frames_together: bool = False
+    vision_prefix: str = ""
 
 
 #: What a network's names begin with: a checkpoint's prefix, what trainers write, or nothing.

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
@@ -15,6 +16,7 @@ from heddle.graph.said import say
 from heddle.networks.gligen import Gligen as GligenNet
 from heddle.networks.hooks import NO_HOOKS, AttentionPlace, Hooks, place_named
 from heddle.samplers.conditions import Area, Call, Condition
+from heddle.samplers.windows import Window
 from model_management.control import give_in_turn
 from model_management.gligen import Gligen
 from model_management.handles import Model
@@ -133,21 +135,23 @@ class _Held:
     boxes: Sequence[Any]
     whole: tuple[int, int]
     tokens: dict[Area | None, Tensor] = field(default_factory=dict)
+    tokens_of: WeakKeyDictionary[Window, dict[Area | None, Tensor]] = field(default_factory=WeakKeyDictionary)
 
     def fuse_in(self, call: Call) -> Any:
         areas = call.areas or (None,)
 
         def fuse(place: AttentionPlace, x: Tensor) -> Tensor:
             each = len(x) // len(areas)
-            objects = torch.cat([self.objects(area).expand(each, -1, -1) for area in areas])
+            objects = torch.cat([self.objects(area, call.window).expand(each, -1, -1) for area in areas])
             return self.net.fuse(place, x.to(objects), objects).to(x)
 
         return fuse
 
-    def objects(self, area: Area | None) -> Tensor:
-        """[1, MOST_BOXES, context_width]: the tokens of all boxes, as they lie in a piece of the latent."""
-        if area not in self.tokens:
-            height, width = self.whole
+    def objects(self, area: Area | None, window: Window | None = None) -> Tensor:
+        """[1, MOST_BOXES, context_width]: the tokens of all boxes, as they lie in a piece of the latent or a window."""
+        tokens = self.tokens if window is None else self.tokens_of.setdefault(window, {})
+        if area not in tokens:
+            height, width = self.whole if window is None else window.size_in(self.whole)
             piece = Area(height, width, 0, 0) if area is None else area
             weight = self.net.position_net.null_positive_feature
             texts = torch.cat([text for text, *_box in self.boxes]).to(weight)
@@ -158,7 +162,15 @@ class _Held:
                     (left + wide - piece.left) / piece.width,
                     (top + tall - piece.top) / piece.height,
                 )
-                for _text, tall, wide, top, left in self.boxes
+                for tall, wide, top, left in (_box_in(window, *box) for _text, *box in self.boxes)
             ]
-            self.tokens[area] = self.net.position_net(texts, torch.tensor(places).to(weight), MOST_BOXES)
-        return self.tokens[area]
+            tokens[area] = self.net.position_net(texts, torch.tensor(places).to(weight), MOST_BOXES)
+        return tokens[area]
+
+
+def _box_in(window: Window | None, tall: int, wide: int, top: int, left: int) -> tuple[int, int, int, int]:
+    """A box in the places of a window."""
+    if window is None or window.dim == 0:
+        return tall, wide, top, left
+    first, end = window.place(*((top, top + tall) if window.dim == 2 else (left, left + wide)))
+    return (end - first, wide, first, left) if window.dim == 2 else (tall, end - first, top, first)

@@ -15,6 +15,7 @@ from heddle.samplers.guiders import BeginChange
 from heddle.samplers.keeping import MaskAtLevel
 from heddle.samplers.predictions import Prediction
 from heddle.samplers.sampler import Denoiser
+from heddle.samplers.windowed_guesses import windowed_sides
 from model_management.conditioning import conditions_for
 from model_management.control import shared_controls
 from model_management.control_run import Note, hold_controls
@@ -24,7 +25,7 @@ from model_management.gligen_run import hold_boxes, shared_boxes
 from model_management.handles import Model
 from model_management.hooked_nets import hold_nets
 from model_management.mask_remarks import remarks_on_areas, remarks_on_masks
-from model_management.patches import DenoiserPatch, GuidancePatch, MaskPatch
+from model_management.patches import DenoiserPatch, GuidancePatch, MaskPatch, WindowsPatch
 from model_management.stored_net import OnPart, StoredNet, ignore_parts
 from model_management.weights import Weights
 
@@ -78,6 +79,9 @@ class Guider:
             note: told what was brought to another size, which masks are empty, and where nothing steers the picture.
         Raises: GraphError or ShapeError for conditionings that are none, and what `Weights.hold` raises.
         """
+        for model in (self.model, *self.other_models.values()):
+            for patch in model.patches_of(WindowsPatch)[-1:]:
+                patch.plan.check(run.shape)
         guidance = self.model.patches_of(GuidancePatch)
         sides = {name: side for patch in guidance for name, side in patch.sides.items()} | dict(self.sides)
         conditions = {
@@ -97,7 +101,11 @@ class Guider:
             def guesses_of(model: Model, base: SideGuesses | None = None) -> SideGuesses:
                 own = [one for each, one in shown if each is model]
                 nets = stack.enter_context(hold_nets(model, own, run.first_sigma, weights, make, note, on_part))
-                return condition_sides(nets, conditions, nets.net_of, note, base)
+                windows = model.patches_of(WindowsPatch)
+                if not windows:
+                    return condition_sides(nets, conditions, nets.net_of, note, base)
+                levels = () if run.sigmas is None else run.sigmas.tolist()
+                return windowed_sides(nets, conditions, windows[-1].plan, levels, nets.net_of, note, base)
 
             others = {name: _asked_once(guesses_of(model)) for name, model in self.other_models.items()}
             guess = guesses_of(self.model, others.get(BASE))

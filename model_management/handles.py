@@ -199,3 +199,8 @@ class Vae:
     @property
     def latent_channels(self) -> int:
         return self.config.latent_channels
+
+    @property
+    def looks_along_time(self) -> bool:
+        """Latents that it decodes together are the frames of one video."""
+        return isinstance(self.config, VaeConfig) and self.config.along_time

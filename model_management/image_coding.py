@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeAlias
 
+import psutil
 import torch
 from einops import rearrange
 from torch import Tensor
@@ -18,7 +19,7 @@ from heddle.graph.said import say
 from heddle.networks.small_vae import SmallVaeConfig
 from heddle.networks.vae import VaeConfig
 from heddle.numerics.shared_norms import norms_as_of
-from heddle.numerics.tiles import all_tiles, blend_tiles
+from heddle.numerics.tiles import all_tiles, blend_pieces, blend_tiles
 from model_management.finiteness import refuse_broken_weights
 from model_management.handles import Vae
 from model_management.running_out import told_as_out_of_memory
@@ -28,6 +29,9 @@ PART_BYTES = 1 << 30  # a batch is split so that running a part takes about this
 #: Where there is no room for a whole picture, tiles of these sizes are tried, sharing one part in so many.
 TILES_PX = (512, 256, 128)
 OVERLAP_SHARE = 8
+#: Frames of a video are decoded together as far as this share of the memory goes; pieces share so many of them.
+FRAMES_SHARE, SHARED_FRAMES = 0.5, 4
+MOST_FRAMES = 1 << 16
 #: Layers of the finest scale that are in memory at once, counted in those of the second finest scale's width.
 LAYERS_AT_ONCE = 4
 
@@ -80,6 +84,9 @@ def decode_latent(
 ) -> Tensor:
     """The images of latents.
 
+    Frames of a video, for a VAE that looks along time, are decoded together if there is room; else in pieces, as long
+    as there is room for, that fade into each other.
+
     Args:
         latent: [B, C, h, w] in the VAE's units.
         on_part: told how many of the batch are done; may raise.
@@ -90,12 +97,15 @@ def decode_latent(
     _check_latent(vae, latent)
     cell = vae.px_per_cell
     each_bytes = working_bytes(vae.config, latent.shape[2] * cell, latent.shape[3] * cell)
+    frames, working = _frames_at_once(vae, weights, len(latent), each_bytes)
 
     def decode(net: Any) -> Tensor:
+        if vae.looks_along_time:
+            return _by_frames(latent, frames, SHARED_FRAMES, lambda part, _: _decoded(net, part), on_part)
         return _by_parts(latent, each_bytes, lambda part: _decoded(net, part), on_part)
 
     try:
-        return _image(_exactly_if_needed(vae, weights, each_bytes, decode, note))
+        return _image(_exactly_if_needed(vae, weights, working, decode, note))
     except OutOfMemory as error:
         problem = error
     return _in_smaller_tiles(
@@ -125,6 +135,58 @@ def _by_parts(whole: Tensor, each_bytes: int, run: Callable[[Tensor], Tensor], o
         done += len(made[-1])
         on_part(done, len(whole))
     return torch.cat(made)
+
+
+def _by_frames(
+    latent: Tensor, most: int, shared: int, run: Callable[[Tensor, OnPart], Tensor], on_part: OnPart
+) -> Tensor:
+    """What is made of the frames of a video, in pieces of `most`; of fewer, where there is no room for as many.
+
+    Args:
+        shared: frames that neighbouring pieces have in common.
+        run: told whom to tell how much of a piece is done.
+    Raises: OutOfMemory, if there is no room for one frame.
+    """
+
+    def make(places: slice) -> Tensor:
+        size = places.stop - places.start
+
+        def on_piece(done: int, total: int) -> None:
+            on_part(places.start * total + size * done, len(latent) * total)
+
+        with told_as_out_of_memory():
+            made = run(latent[places], on_piece)
+        on_piece(1, 1)
+        return made
+
+    while True:
+        try:
+            return blend_pieces(len(latent), most, shared, make)
+        except OutOfMemory:
+            if most == 1 or len(latent) == 1:
+                raise
+        most = min(most, len(latent)) // 2
+
+
+def _frames_at_once(vae: Vae, weights: Weights, most: int, each_bytes: int) -> tuple[int, int]:
+    """How many frames of a video are decoded together, and the bytes that it takes; 1 where each is a picture.
+
+    It follows from how much memory there is, and not from how much is free: what is decoded again is to be the same.
+
+    Args:
+        most: of them there are no more.
+        each_bytes: what one takes, in float32.
+    """
+    if not vae.looks_along_time:
+        return 1, each_bytes
+    place = weights.place_of(vae.stored)
+    if place.accelerator is not None:
+        there = place.accelerator.total_bytes()
+    else:
+        there = place.limit_bytes or psutil.virtual_memory().total
+    each = each_bytes * place.compute_dtype(vae.stored).itemsize // torch.float32.itemsize
+    frames = max(1, min(most, int(FRAMES_SHARE * there) // each))
+    return frames, frames * each
 
 
 def _in_smaller_tiles(side_px: int, run: Callable[[int], Tensor], problem: OutOfMemory, note: Note) -> Tensor:
@@ -167,7 +229,7 @@ def encode_tiled(
             seen = picture[:, :, rows.start * cell : rows.stop * cell, columns.start * cell : columns.stop * cell]
             return _encoded(net, seen, vae)
 
-        return tiling.run(net, pixels, net.encode, make)
+        return tiling.run(net, pixels.split(1), net.encode, make)
 
     tiling = _Tiling.of(vae, tile_px, overlap_px, height, width, 1, on_part)
     return _exactly_if_needed(vae, weights, working_bytes(vae.config, tile_px, tile_px), encode, note)
@@ -181,6 +243,8 @@ def decode_tiled(
     overlap_px: int = 64,
     on_part: OnPart = ignore_part,
     note: Note = ignore_note,
+    frames: int = MOST_FRAMES,
+    shared_frames: int = SHARED_FRAMES,
 ) -> Tensor:
     """The images of large latents, worked out in overlapping squares that fade into each other.
 
@@ -192,18 +256,26 @@ def decode_tiled(
     Args:
         latent: as `decode_latent` takes it.
         tile_px, overlap_px: side of a square and what neighbours share of it, rounded down to whole cells.
-        on_part: told how many tiles are done; may raise.
+        on_part: told how much is done; may raise.
+        frames, shared_frames: of a video, how many a tile has at most, and what pieces share, see `decode_latent`.
     """
     _check_latent(vae, latent)
+    most, each_bytes = min(len(latent), frames), working_bytes(vae.config, tile_px, tile_px)
+    together, working = _frames_at_once(vae, weights, most, each_bytes)
 
     def decode(net: Any) -> Tensor:
         def make(picture: Tensor, rows: slice, columns: slice) -> Tensor:
             return _decoded(net, picture[:, :, rows, columns])
 
-        return tiling.run(net, latent, net.decode, make)
+        def decode_piece(piece: Tensor, on_piece: OnPart) -> Tensor:
+            return replace(tiling, on_part=on_piece).run(net, [piece], net.decode, make)
+
+        if vae.looks_along_time:
+            return _by_frames(latent, together, shared_frames, decode_piece, on_part)
+        return tiling.run(net, latent.split(1), net.decode, make)
 
     tiling = _Tiling.of(vae, tile_px, overlap_px, latent.shape[2], latent.shape[3], vae.px_per_cell, on_part)
-    return _image(_exactly_if_needed(vae, weights, working_bytes(vae.config, tile_px, tile_px), decode, note))
+    return _image(_exactly_if_needed(vae, weights, working, decode, note))
 
 
 @dataclass(frozen=True)
@@ -230,20 +302,21 @@ class _Tiling:
     def run(
         self,
         net: Any,
-        pictures: Tensor,
+        pictures: Sequence[Tensor],
         show: Callable[[Tensor], Tensor],
         make: Callable[[Tensor, slice, slice], Tensor],
     ) -> Tensor:
         """The results of all pictures, one after the other.
 
         Args:
+            pictures: [B, C, H, W] each, B of them worked on together.
             show: runs the net on a small copy of a picture.
             make: picture, rows and columns in cells -> what is made of that tile.
         """
         count = len(all_tiles(self.height, self.width, self.tile, self.overlap))
         done = 0
         made = []
-        for picture in pictures.split(1):
+        for picture in pictures:
 
             def make_one(rows: slice, columns: slice, picture: Tensor = picture) -> Tensor:
                 nonlocal done
@@ -300,7 +373,7 @@ def _pixels(vae: Vae, image: Tensor) -> Tensor:
 
 
 def _check_latent(vae: Vae, latent: Tensor) -> None:
-    if latent.ndim != 4 or latent.shape[1] != vae.latent_channels or 0 in latent.shape[2:]:
+    if latent.ndim != 4 or latent.shape[1] != vae.latent_channels or 0 in latent.shape:
         raise ShapeError(
             say(
                 "the latent has shape {shape}, but this VAE wants [B, {channels}, h, w]; decode it with "

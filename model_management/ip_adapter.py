@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
@@ -21,6 +22,7 @@ from heddle.numerics.attention import attend
 from heddle.samplers.conditions import Call, Network, same_length
 from heddle.samplers.fitting import fit_mask
 from heddle.samplers.predictions import Prediction
+from heddle.samplers.windows import Window
 from model_management.control_run import Note
 from model_management.handles import Model
 from model_management.ip_adapter_files import IpAdapter
@@ -157,6 +159,7 @@ class _Run:
     applied: AppliedIpAdapter
     pairs: dict[tuple[AttentionPlace, tuple[str, ...], int], KeysValues] = field(default_factory=dict)
     masks: dict[tuple[object, ...], Tensor] = field(default_factory=dict)
+    masks_of: WeakKeyDictionary[Window, dict[tuple[object, ...], Tensor]] = field(default_factory=WeakKeyDictionary)
 
     def keys_values(self, place: AttentionPlace, sides: tuple[str, ...], q: Tensor) -> KeysValues:
         """For each item of a call, [len(q), T, width]."""
@@ -170,14 +173,23 @@ class _Run:
 
     def mask(self, place: AttentionPlace, call: Call, q: Tensor) -> Tensor:
         """For each item of a call how much the image counts at each of its tokens, [len(q), T, 1]."""
+        masks = self.masks if call.window is None else self.masks_of.setdefault(call.window, {})
         key = (place.grid, call.areas, len(q), call.whole)
-        if key not in self.masks:
-            assert self.applied.mask is not None
-            whole = fit_mask(self.applied.mask, torch.empty(len(q) // len(call.areas), 1, *call.whole))
+        if key not in masks:
+            whole = self.whole_mask(call, len(q) // len(call.areas))
             parts = [whole if area is None else area.cut(whole) for area in call.areas]
             grids = interpolate(torch.cat(parts), size=place.grid, mode="area")
-            self.masks[key] = grids.flatten(2).mT.to(q)
-        return self.masks[key]
+            masks[key] = grids.flatten(2).mT.to(q)
+        return masks[key]
+
+    def whole_mask(self, call: Call, items: int) -> Tensor:
+        """The mask for the latents of a call, or for the window of them that it is about, [items, 1, h, w]."""
+        mask, window = self.applied.mask, call.window
+        assert mask is not None
+        if window is None:
+            return fit_mask(mask, torch.empty(items, 1, *call.whole))
+        count = window.length if window.dim == 0 else items
+        return window.of(fit_mask(mask, torch.empty(count, 1, *window.whole_size(call.whole))))
 
 
 def read_images(

@@ -10,13 +10,15 @@ from model_management.stored_net import StoredNet
 
 #: What published files hold beside weights: the tables and averages of the training, numbered positions, scales,
 #: tokenizers, marks, the scale of CLIP's training, and its projection, which some families do without; a norm of Lumina
-#: Image 2 that is published with the others, but never used.
+#: Image 2 that is published with the others, but never used; of Stable Video Diffusion what is left of the text encoder
+#: beside the vision encoder, and a copy of the autoencoder's first half.
 _LEFTOVERS = re.compile(
     r"noise_augmentor\..*"
     r"|(?:.*_)?(?:betas|alphas_cumprod|alphas_cumprod_prev)|posterior_\w+|logvar|scale_factor|denoiser\.sigmas|model_ema\..*"
     r"|(?:.*\.)?(?:position_ids|logit_scale|text_projection(?:\.weight)?|num_batches_tracked"
     r"|scale_weight|scale_input|weight_scale|input_scale|comfy_quant|scaled_fp8"
     r"|norm_final\.weight"
+    r"|conditioner\.embedders\.\d+\.(?:encoder|open_clip\.model\.(?!visual\.)).*"
     r"|spiece_model|tekken_model|v_pred|ztsnr|edm_mean|edm_std)|edm_vpred\..*"
 )
 

@@ -108,6 +108,7 @@ def vae_config(header: Header, prefix: str) -> VaeConfig:
         latent_channels=header.shape(f"{prefix}decoder.conv_in.weight")[1],
         image_channels=header.shape(f"{prefix}decoder.conv_out.weight")[0],
         has_quant=any(f"{prefix}{name}.weight" in header for name in ("quant_conv", "post_quant_conv")),
+        along_time=f"{prefix}decoder.mid.block_1.mix_factor" in header,
     )
 
 

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from torch import Tensor
+
 from heddle.networks.hooks import ChangeInputs, Hooks, ReplaceAttention
 from heddle.numerics.attention import AttentionKernel
 from heddle.numerics.rope import PlaceScaling
@@ -14,6 +16,7 @@ from heddle.samplers.guiders import BeginChange
 from heddle.samplers.keeping import MaskAtLevel
 from heddle.samplers.predictions import Prediction
 from heddle.samplers.sampler import Denoiser
+from heddle.samplers.windowed_guesses import WindowPlan
 from model_management.control_run import Note
 
 
@@ -47,6 +50,20 @@ class NoisePatch:
     """All noise of a run has this deviation instead of 1."""
 
     scale: float
+
+
+@dataclass(frozen=True)
+class StartNoisePatch:
+    """Changes the noise that a run begins with, by its seed; in its shape, and not in place."""
+
+    change: Callable[[Tensor, int], Tensor]
+
+
+@dataclass(frozen=True)
+class WindowsPatch:
+    """Shows the model latents in windows; the last one counts."""
+
+    plan: WindowPlan
 
 
 @dataclass(frozen=True)

@@ -151,9 +151,12 @@ class _Run:
 
     def noised(self, call: Call) -> Tensor:
         """For each item of a call its piece of the reference at the call's level, scaled as the network is given it."""
-        latent, noise = self.at_size(call.whole)
+        window = call.window
+        latent, noise = self.at_size(call.whole if window is None else window.whole_size(call.whole))
         sigma = torch.tensor(call.level)
         x = self.predicts.scale_input(sigma, self.predicts.start(sigma, noise, latent))
+        if window is not None:
+            x = window.of(fit_batch(x, window.length) if window.dim == 0 and len(x) > 1 else x)
         pieces = [x if area is None else area.cut(x) for area in call.areas]
         return torch.cat([fit_batch(piece, len(call.sides) // len(pieces)) for piece in pieces])
 

@@ -20,11 +20,12 @@ from heddle.graph.errors import WeightsError
 from heddle.graph.said import all_of, say
 from model_management.family import TextPart
 from model_management.handles import Clip, Model, TextEncoder, Vae
-from model_management.places import Place, as_named
+from model_management.places import Place, as_named, in_open_clip_vision
 from model_management.stored_net import FLOATING, StoredNet
 from model_management.stored_tensors import TensorEntry
 from model_management.stored_vocabulary import MODEL, model_key, read_model
 from model_management.tensor_reading import DTYPES
+from model_management.vision import ClipVision
 from model_management.weight_patches import WeightPatch, open_patches
 
 _ALIGNED = 8  # readers map the weights, and want them to begin at a multiple of this
@@ -98,6 +99,28 @@ def checkpoint_parts(model: Model, clip: Clip, vae: Vae) -> list[SavedPart]:
         part = places[encoder.part.name]
         parts.append(_text_part(encoder, part.prefix, part.place))
     return [*parts, SavedPart(vae.stored, vae.weight_patches, family.vae.prefix, family.vae.place)]
+
+
+def image_only_parts(model: Model, clip_vision: ClipVision, vae: Vae) -> list[SavedPart]:
+    """What a checkpoint holds whose model is shown images: no text encoders, but what reads the images.
+
+    Raises: WeightsError, if checkpoints of the model's family hold no vision encoder.
+    """
+    family = model.family
+    if not family.vision_prefix:
+        raise WeightsError(
+            say(
+                "a checkpoint of {family} holds no vision encoder; save it with Save Checkpoint, or connect a "
+                "model that goes on from images",
+                family=family.name,
+            )
+        )
+    place = as_named if clip_vision.config.is_siglip else in_open_clip_vision
+    return [
+        model_part(model),
+        SavedPart(clip_vision.stored, clip_vision.weight_patches, family.vision_prefix, place),
+        SavedPart(vae.stored, vae.weight_patches, family.vae.prefix, family.vae.place),
+    ]
 
 
 def model_part(model: Model) -> SavedPart:

@@ -14,6 +14,7 @@ from model_management.weight_patches import ChangeWeight, WeightPatch
 
 #: The net's own names of the layers around an attention, behind that of the attention itself.
 UNET_LAYERS = {"q": "to_q", "k": "to_k", "v": "to_v", "out": "to_out.0"}
+TIME_STACK = ".time_stack."
 CLIP_LAYERS = {"q": "q_proj", "k": "k_proj", "v": "v_proj", "out": "out_proj"}
 
 
@@ -37,15 +38,22 @@ class Scaled:
         yield lambda name, weight, strength: weight * (1 + (factors[name] - 1) * strength)
 
 
-def scale_unet_attention(model: Model, attention: str, factors: Mapping[str, float]) -> Model:
+def scale_unet_attention(
+    model: Model, attention: str, factors: Mapping[str, float], along_time: Mapping[str, float] | None = None
+) -> Model:
     """A copy of the model with the layers of one kind of its attentions scaled, weights and biases.
 
     Args:
         attention: "attn1", to the picture itself, or "attn2", to the text.
         factors: for "q", "k", "v" and "out".
+        along_time: the same for those that look along the frames of a video; None = as the others.
     Raises: GraphError, if the network has no attention of such names.
     """
-    patch = _scale(model.stored, {f".{attention}.{UNET_LAYERS[name]}": factor for name, factor in factors.items()})
+    within, along = (
+        {f".{attention}.{UNET_LAYERS[name]}": factor for name, factor in each.items()}
+        for each in (factors, factors if along_time is None else along_time)
+    )
+    patch = _scale(model.stored, within, along)
     if patch is None:
         raise GraphError(
             say(
@@ -82,12 +90,23 @@ def scale_clip_attention(clip: Clip, factors: Mapping[str, float]) -> Clip:
     return clip.with_patch("multiply attention", changing) if changing else clip
 
 
-def _scale(stored: StoredNet, ends: Mapping[str, float]) -> WeightPatch | None:
-    """Scales what ends so, in front of `.weight` or `.bias`; None, if there is nothing of such a name."""
+def looks_along_time(model: Model) -> bool:
+    """Whether its net has attentions along the frames of a video."""
+    return any(TIME_STACK in name for name in model.stored.shapes)
+
+
+def _scale(
+    stored: StoredNet, ends: Mapping[str, float], along_time: Mapping[str, float] | None = None
+) -> WeightPatch | None:
+    """Scales what ends so, in front of `.weight` or `.bias`; None, if there is nothing of such a name.
+
+    Args:
+        along_time: the same for layers along time; None = there are none.
+    """
     factors = [
         (name, factor)
         for name in stored.shapes
-        for end, factor in ends.items()
+        for end, factor in (along_time if along_time and TIME_STACK in name else ends).items()
         if name.rpartition(".")[0].endswith(end)
     ]
     return WeightPatch(Scaled(tuple(each for each in factors if each[1] != 1))) if factors else None

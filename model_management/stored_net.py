@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -47,6 +47,7 @@ class StoredNet:
         What the file has in blocks or with scales stays, since it was rounded already.
     """
 
+    counts_as_small: ClassVar[bool] = True
     role: str
     header: Header
     part: NetPart

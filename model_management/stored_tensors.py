@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
-from typing import Literal, NamedTuple, NoReturn
+from typing import ClassVar, Literal, NamedTuple, NoReturn
 
 from heddle.graph.errors import WeightsError
 from heddle.graph.said import say
@@ -67,6 +67,7 @@ class Header:
         shards: the files that hold the tensors, where the stamp is that of their index.
     """
 
+    counts_as_small: ClassVar[bool] = True
     stamp: Stamp
     tensors: Mapping[str, TensorEntry]
     metadata: Mapping[str, str]

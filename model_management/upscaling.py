@@ -153,8 +153,8 @@ def _run(
 ) -> Tensor:
     """[B, C, H, W] to [B, C', H * scale, W * scale], float32 on the CPU."""
     config, (height, width) = model.config, planes.shape[-2:]
-    tile_px = _first_tile(config, height, width, weights)
-    needed = _working_bytes(config, *_tile_sides(config, height, width, tile_px))
+    tile_px = _first_tile(model, height, width, weights)
+    needed = _working_bytes(config, *_tile_sides(config, height, width, tile_px), weights.compute_dtype(model.stored))
     with weights.hold(model, needed, lambda done, size: check()) as net, _asked_between_layers(net, check):
         made: list[Tensor] = []
         while len(made) < len(planes):
@@ -232,24 +232,43 @@ def _tile_sides(config: UpscalerConfig, height: int, width: int, tile_px: int) -
     return rows, columns
 
 
-def _first_tile(config: UpscalerConfig, height: int, width: int, weights: Weights) -> int:
+def _first_tile(model: UpscaleModel, height: int, width: int, weights: Weights) -> int:
     """The side of the largest tiles, of those that are halves of TILE_PX, for which there seems to be room.
 
-    A graphics card says itself when it has none; a computer without room for more grinds to a halt instead.
+    A graphics card without room says so in the end; a computer grinds to a halt instead.
     """
-    room = free_memory() * _SHARE_OF_MEMORY if weights.device.type == "cpu" else float("inf")
-    if weights.limit_bytes is not None:
-        room = min(room, weights.limit_bytes)
-    tile_px = TILE_PX
-    while tile_px > LEAST_TILE_PX and _working_bytes(config, *_tile_sides(config, height, width, tile_px)) > room:
+    config, dtype = model.config, weights.compute_dtype(model.stored)
+    room, tile_px = _room(model, weights), TILE_PX
+    while (
+        tile_px > LEAST_TILE_PX and _working_bytes(config, *_tile_sides(config, height, width, tile_px), dtype) > room
+    ):
         tile_px //= 2
     return tile_px
 
 
-def _working_bytes(config: UpscalerConfig, height: int, width: int) -> int:
-    """About how much memory a tile takes, in float32."""
+def _room(model: UpscaleModel, weights: Weights) -> float:
+    """How much memory running a net may take beside its weights, in bytes.
+
+    What other nets take of it that nobody holds counts as free: they leave, or tiles would depend on what ran before.
+    """
+    accelerator = weights.accelerator
+    limit = weights.limit_bytes if accelerator is None else accelerator.total_bytes()
+    if limit is None:
+        is_cpu = weights.device.type == "cpu"  # other devices that nobody counts say themselves when they are full
+        return free_memory() * _SHARE_OF_MEMORY if is_cpu else math.inf
+    nets = weights.each_resident(lambda each: (each.device_bytes, each.holders))
+    staying = sum(size for size, holders in nets if holders)
+    if accelerator is not None:
+        staying += max(0, accelerator.used_bytes() - sum(size for size, _ in nets))
+    own = model.stored.numel * weights.compute_dtype(model.stored).itemsize
+    room = float(limit - staying - own)
+    return room * _SHARE_OF_MEMORY if accelerator is not None else min(room, free_memory() * _SHARE_OF_MEMORY)
+
+
+def _working_bytes(config: UpscalerConfig, height: int, width: int, dtype: torch.dtype) -> int:
+    """About how much memory a tile takes."""
     numbers = NUMBERS_PER_PX.get(config.architecture, OTHER_NUMBERS_PER_PX) * config.scale
-    return height * width * numbers * torch.float32.itemsize
+    return height * width * numbers * dtype.itemsize
 
 
 @contextmanager

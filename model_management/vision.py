@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,8 +39,8 @@ OPEN_AI_WIDTH = 1024  # of the widest net with OpenAI's quick gate
 SIZES_PX = {(27, 14): 384}
 
 
-#: Where OpenCLIP's layout has it: a file of its own, an unCLIP checkpoint.
-OPEN_CLIP_PREFIXES = ("visual.", "embedder.model.visual.")
+#: Where it lies: in OpenCLIP's layout in a file of its own, in an unCLIP checkpoint, in one of Stable Video Diffusion.
+PREFIXES = ("visual.", "embedder.model.visual.", "conditioner.embedders.0.open_clip.model.visual.")
 
 
 @dataclass(frozen=True)
@@ -67,29 +68,33 @@ class ClipVisionOutput:
 
 
 def open_clip_vision(path: Path | str) -> ClipVision:
-    """The handle of a vision encoder, in the layout of transformers or of OpenCLIP, or the one in an unCLIP checkpoint.
+    """The handle of a vision encoder, in the layout of transformers or of OpenCLIP, or the one in a checkpoint.
 
     Raises: WeightsError, if the file is missing, damaged, or no vision encoder.
     """
     header = read_header(path)
-    if "vision_model.embeddings.patch_embedding.weight" in header:
-        part = NetPart("", clip_vision_config, ClipVisionNet)
-    else:
-        prefix = next((prefix for prefix in OPEN_CLIP_PREFIXES if f"{prefix}conv1.weight" in header), None)
-        if prefix is None:
-            raise WeightsError(
-                say(
-                    "{file} holds no vision encoder known here: "
-                    "vision_model.embeddings.patch_embedding.weight or visual.conv1.weight is wanted, "
-                    "but found were {found}; choose another file",
-                    file=header.path.name,
-                    found=describe_names(header),
-                ),
-                file=header.path,
-            )
-        part = NetPart(prefix, open_clip_vision_config, ClipVisionNet, place=in_open_clip_vision)
+    part = next(_parts(header), None)
+    if part is None:
+        raise WeightsError(
+            say(
+                "{file} holds no vision encoder known here: "
+                "vision_model.embeddings.patch_embedding.weight or visual.conv1.weight is wanted, "
+                "but found were {found}; choose another file",
+                file=header.path.name,
+                found=describe_names(header),
+            ),
+            file=header.path,
+        )
     stored = stored_net("vision", header, part)
     return ClipVision(stored, stored.config)
+
+
+def _parts(header: Header) -> Iterator[NetPart]:
+    for prefix in ("", *PREFIXES):  # engines that save checkpoints may write transformers' names behind the prefix
+        if f"{prefix}vision_model.embeddings.patch_embedding.weight" in header:
+            yield NetPart(prefix, clip_vision_config, ClipVisionNet)
+        elif prefix and f"{prefix}conv1.weight" in header:
+            yield NetPart(prefix, open_clip_vision_config, ClipVisionNet, place=in_open_clip_vision)
 
 
 def clip_vision_config(header: Header, prefix: str) -> ClipVisionConfig:

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Any, ClassVar, Protocol, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -49,6 +49,7 @@ class WeightPatch:
     config: the net's sizes with it, where it changes those; None = it does not.
     """
 
+    counts_as_small: ClassVar[bool] = True
     source: WeightSource
     strength: float = 1.0
     config: Any = None

@@ -108,11 +108,7 @@ class Weights:
     @property
     def residents(self) -> list[tuple[str, str, int]]:
         """What is on the device, least recently used first: file name, role in it, bytes."""
-        with self.lock:
-            return [
-                (resident.stored.header.path.name, resident.stored.role, resident.device_bytes)
-                for resident in self._residents.values()
-            ]
+        return self.each_resident(lambda each: (each.stored.header.path.name, each.stored.role, each.device_bytes))
 
     def each_resident(self, tell: Callable[[Resident], T]) -> list[T]:
         """Something of each net that is lent, least recently used first."""
@@ -138,11 +134,10 @@ class Weights:
         Raises: OutOfMemory, if weights that are held leave no room; WeightsError, if the file cannot be read or has
             changed, at the end also where it was written into meanwhile.
         """
-        stored = handle.stored
-        if self.on_cpu is not None and (stored.on_cpu or (self._vae_on_cpu and stored.role == "vae")):
+        if (place := self.place_of(handle.stored)) is not self:
             if (limit := self.main_memory.limit_bytes) is not None:
-                self.on_cpu.limit_bytes = limit - self.main_memory.used_bytes
-            with self.on_cpu.hold(handle, working_bytes, on_part) as net:
+                place.limit_bytes = limit - self.main_memory.used_bytes
+            with place.hold(handle, working_bytes, on_part) as net:
                 yield net
             return
         with self._loading:
@@ -160,6 +155,11 @@ class Weights:
             self.estimates.save()
         if (overwritten := next(filter(was_overwritten, handle.stored.header.stamps), None)) is not None:
             refuse_changed(overwritten)  # what was computed may be of both
+
+    def place_of(self, stored: StoredNet) -> Weights:
+        """The ledger of where a net runs: the device, or the CPU beside it."""
+        is_beside = stored.on_cpu or (self._vae_on_cpu and stored.role == "vae")
+        return self.on_cpu if self.on_cpu is not None and is_beside else self
 
     def _tell(self, resident: Resident) -> None:
         """Say in the log how a net lies, if that is new."""

@@ -9,6 +9,7 @@ from heddle.samplers.noise_schedules import ContinuousEdm
 from heddle.samplers.predictions import Epsilon, Prediction, Velocity
 from model_management.family import LatentSpace
 from model_management.header import Header
+from model_management.tensor_reading import open_tensors
 from model_management.training_config import Predicted, config_beside, read_prediction
 
 #: In a file's metadata. Source: the Stability AI model metadata standard (modelspec 1.0); what other engines save.
@@ -40,6 +41,15 @@ def written_prediction(header: Header) -> Predicted | None:
         if (said := read_prediction(header.metadata.get(key))) is not None:
             return said
     return config_beside(header).predicts
+
+
+def written_levels(header: Header) -> ContinuousEdm | None:
+    """EDM's levels, of which a file may say the highest and the lowest."""
+    if LEVELS_TOP not in header:
+        return None
+    with open_tensors(header) as tensors:
+        top = float(tensors.get_tensor(LEVELS_TOP))
+        return ContinuousEdm(float(tensors.get_tensor(LEVELS_END)) if LEVELS_END in header else EDM_END, top)
 
 
 def marks_of(predicts: Prediction, latent: LatentSpace) -> dict[str, Tensor]:

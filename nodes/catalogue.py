@@ -21,6 +21,7 @@ from nodes.conditioning import (
     texts,
     transformer_texts,
     upscaling,
+    videos,
     vision,
 )
 from nodes.devices import choosing as devices
@@ -37,6 +38,7 @@ from nodes.image import (
     extend,
     files,
     filters,
+    layers,
     mask_files,
     mask_shapes,
     masks,
@@ -71,7 +73,7 @@ from nodes.merging import texts as merged_texts
 from nodes.patches import attention as attention_patches
 from nodes.patches import images as image_patches
 from nodes.patches import places as token_places
-from nodes.patches import running
+from nodes.patches import running, windows
 from nodes.patches import unet as unet_patches
 from nodes.sampling import (
     attention_guidance,
@@ -102,18 +104,19 @@ MODULES = (
     *(checkpoints, parts, adapters, control_nets, vision_encoders, ip_adapter, style_models, gligen),
     *(photomaker_models, upscalers),
     *(texts, sdxl_texts, transformer_texts, combining, places, pictures, references, upscaling, control, vision, spans),
+    videos,
     *(styles, boxes, photomaker),
     *(a1111, a1111_networks),
     *(creating, clip_hooks, keyframes, conditionings),
     *(ksampler, custom, samplers, schedulers, sigmas, guiders, guidance, attention_guidance, model_sampling),
     *(noise, reuse),
-    *(unet_patches, attention_patches, image_patches, token_places, running),
+    *(unet_patches, attention_patches, image_patches, token_places, running, windows),
     *(empty, empty_by_family, masking, autoencoder, tiles, latent_scale, operations, seeds),
     *(latent_compositing, arithmetic, latent_batches, transform, latent_files),
     devices,
     *(merged_models, merged_texts, models_by_part, saving),
     *(files, more_files, save_formats, scale, resize, crop, turn, extend, batch, image_tiles, upscale, image_datasets),
-    *(sizes, comparing, painter, image_boxes),
+    *(sizes, comparing, painter, image_boxes, layers),
     *(compositing, masks, mask_shapes, mask_files, colour, adjustments, filters, colour_transfer),
     *(video_files, video_parts, sound_files, sounds),
     *(inpaint_crops, filling, softening),

@@ -45,17 +45,14 @@ class Catalogue:
         path: Path,
         list_files: ListFiles,
         use_kinds: Callable[[Any], None] = lambda kinds: None,
-        expected: Records | None = None,
     ) -> None:
         """
         Args:
             use_kinds: has `list_files` know the folders that packs brought.
-            expected: records that the whole list shows where no node has their id.
         """
         self._path = path
         self._list_files = list_files
         self._use_kinds = use_kinds
-        self._expected = expected or {}
         self._arrived = asyncio.Event()
         self._records: Records | None = None
         self._registry: tuple[Records | None, Registry] = (None, Registry())
@@ -203,7 +200,7 @@ class Catalogue:
     def _take(self, nodes: Records) -> None:
         self._records = nodes
         self._changes += 1
-        self._answers = _Answers({**self._expected, **nodes}, self._list_files, self._answers)
+        self._answers = _Answers(nodes, self._list_files, self._answers)
         self._arrived.set()
 
 

@@ -29,14 +29,14 @@ log = logging.getLogger("heddle.server.opening")
 
 LONGEST_TEXT_BYTES = 1 << 20  # of settings that came as a text file
 _MEDIA = {
-    **dict.fromkeys(("PNG", "WebP", "AVIF", "HEIF", "JPEG", "TIFF", "GIF", "SVG"), "image"),
+    **dict.fromkeys(("PNG", "WebP", "AVIF", "HEIF", "JPEG", "TIFF", "OpenEXR", "GIF", "SVG"), "image"),
     **dict.fromkeys(("MP4", "MOV", "Matroska"), "video"),
     **dict.fromkeys(("FLAC", "Ogg", "MP3"), "audio"),
     "GLB": "3d",
     "safetensors": "model",
 }
 _SOUND_ENDINGS = (".m4a", ".mka", ".weba")  # containers of films that hold sound alone
-_UNREADABLE = frozenset({"HEIF", "SVG"})  # pictures that Pillow does not read
+_NOT_ASKED = frozenset({"HEIF", "SVG", "OpenEXR"})  # pictures that Pillow does not read
 
 
 @dataclass
@@ -162,12 +162,14 @@ def _medium(carried: Carried, source: Path | bytes, filename: str) -> str | None
     medium = _MEDIA.get(carried.kind)
     if medium == "video" and filename.lower().endswith(_SOUND_ENDINGS):
         return "audio"
-    if medium not in (None, "image") or carried.kind in _UNREADABLE or not isinstance(source, Path):
+    if medium not in (None, "image") or carried.kind in _NOT_ASKED or not isinstance(source, Path):
         return medium
     with source.open("rb") as file:
         head = file.read(16)
     if head[:4] == b"RIFF" and head[8:12] == b"WAVE":
         return "audio"
+    if head.startswith((b"#?RADIANCE", b"#?RGBE")):
+        return "image"
     if carried.kind == "PNG":  # Pillow would unpack its texts, and give up on large ones
         return "image" if head[12:] == b"IHDR" else None
     try:

@@ -25,7 +25,6 @@ from heddle.settings.options import HOUSE, Settings
 from server.app import Parts, build_app
 from server.catalogue import Catalogue
 from server.clients import Clients
-from server.expected_nodes import EXPECTED
 from server.guards import own_names
 from server.intake import Check, Convert, Intake
 from server.kept import VersionLimits
@@ -126,8 +125,7 @@ def gather_parts(
         waits_for_disk=settings.job_durability == "full",
         keep_events_of=settings.keep_events_of,
     )
-    expected = EXPECTED if settings.front_end else {}
-    catalogue = Catalogue(folders.user / "catalogue.json", folders.list_files, folders.take_kinds, expected)
+    catalogue = Catalogue(folders.user / "catalogue.json", folders.list_files, folders.take_kinds)
     clients = Clients()
     limits = WorkerLimits(settings.cancel_patience_s, settings.node_timeout_s, settings.worker_memory_bytes)
     metrics = Metrics()

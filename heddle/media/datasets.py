@@ -9,10 +9,11 @@ from pathlib import Path
 from heddle.graph.errors import FileProblem
 from heddle.graph.said import say
 from heddle.media.claims import Claim
+from heddle.media.output_names import without_turns
 from heddle.media.whole_files import write_new, write_whole
 from heddle.settings.file_names import is_inside
 from heddle.settings.folders import Folders
-from heddle.settings.kinds import PICTURES
+from heddle.settings.kinds import FLOAT_PICTURES, PICTURES
 
 MOST_PICTURES = 100_000
 MAX_TEXT_BYTES = 1 << 20
@@ -46,7 +47,7 @@ def _pictures_in(folder: Path) -> list[Path]:
     return sorted(
         path
         for path in folder.iterdir()
-        if path.suffix.lower() in PICTURES
+        if path.suffix.lower() in PICTURES | FLOAT_PICTURES
         and not path.name.startswith(".")
         and is_inside(path, folder)
         and path.is_file()
@@ -88,6 +89,7 @@ class DatasetFolder:
     """
 
     def __init__(self, folders: Folders, name: str, prefix: str, *, is_overwritten: bool) -> None:
+        name, prefix = without_turns(name), without_turns(prefix)
         self.name = name.replace("\\", "/").strip("/")
         self._path_of = lambda number: folders.resolve("output", name, f"{prefix}_{number:05}.png")
         self._path_of(0)

@@ -13,15 +13,13 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from heddle.media.light import BT_709
+
 _MAGIC, _VERSION = 20000630, 2
 _LONG_NAMES = 0x400  # a flag of the version: names of up to 255 letters
 _FLOAT, _ZIP, _INCREASING = 2, 3, 0
 _BLOCK_LINES = 16
 _MOST_NAME_BYTES = 255
-
-#: Red, green, blue and white of ITU-R BT.709 and of BT.2020, as x and y each (CIE 1931).
-BT_709 = (0.64, 0.33, 0.30, 0.60, 0.15, 0.06, 0.3127, 0.3290)
-BT_2020 = (0.708, 0.292, 0.170, 0.797, 0.131, 0.046, 0.3127, 0.3290)
 
 
 def encode_exr(

@@ -20,7 +20,8 @@ from heddle.settings.folders import Folders
 
 _MAX_STEM_BYTES = 200  # leaves room for the counter and the extension below the 255 that disks allow
 # What some system refuses, controls, and what turns the direction of letters, so that a name reads as another.
-_NOT_ALLOWED = re.compile(r'[<>:"|?*\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]')
+_TURNS = r"\u200e\u200f\u2028-\u202e\u2066-\u2069"
+_NOT_ALLOWED = re.compile(rf'[<>:"|?*\x00-\x1f\x7f-\x9f{_TURNS}]')
 _NUMBER = re.compile(r"(\d+)_?(?:\.|$)")
 _DATE_PARTS = re.compile(r"y{2,4}|M{1,2}|d{1,2}|[hH]{1,2}|m{1,2}|s{1,2}")
 
@@ -161,6 +162,11 @@ def fill_pattern(text: str, *, width: int, height: int, now: datetime) -> str:
         return _DATE_PARTS.sub(lambda part: _date_part(part[0], now), match["format"])
 
     return re.sub(rf"%(?:(?P<name>{'|'.join(values)})|date:(?P<format>[^%]+))%", fill, text)
+
+
+def without_turns(text: str) -> str:
+    """A name without the marks that turn the direction of letters."""
+    return re.sub(f"[{_TURNS}]", "_", text)
 
 
 def _date_part(token: str, now: datetime) -> str:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -17,6 +18,9 @@ from PIL import Image, ImageCms, ImageSequence, UnidentifiedImageError
 
 from heddle.graph.errors import FileProblem, ShapeError
 from heddle.graph.said import say
+from heddle.media.float_pictures import MOST_FILE_BYTES, float_kind, read_light, size_in
+from heddle.media.float_tiff import float_tiff
+from heddle.media.light import finite
 from heddle.media.png import HEAD_BYTES, encode_plain, has_all_rows, text_chunks
 from heddle.media.values import DAMAGE, Again, deep_values, in_depth, upright
 from heddle.media.whole_files import write_whole
@@ -29,7 +33,7 @@ FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "ICO", "TGA")
 
 _FEW_BYTES = 16 << 10  # of pixels
 
-_SPOKEN = "PNG, JPEG, WebP, GIF, TIFF, BMP or AVIF"
+_SPOKEN = "PNG, JPEG, WebP, GIF, TIFF, BMP, AVIF or OpenEXR"
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,8 @@ class Picture:
     """The frames of one file, upright, in sRGB.
 
     Attributes:
-        frames: [N, H, W, 3], uint8, or uint16 where the file is deeper, or float32 (then 0..1).
+        frames: [N, H, W, 3], uint8, or uint16 where the file is deeper, or float32 (then 0..1, and beyond
+            where the file goes there).
         alpha: [N, H, W] of the same type, the highest value opaque; None if the file says nothing of it.
     """
 
@@ -46,7 +51,7 @@ class Picture:
     format: str
 
     def as_float(self) -> NDArray[np.float32]:
-        """[N, H, W, 3], 0..1."""
+        """[N, H, W, 3], 0..1, of a file of floats also beyond."""
         return in_depth(self.frames, np.float32)
 
     def alpha_as_float(self) -> NDArray[np.float32] | None:
@@ -54,11 +59,12 @@ class Picture:
         return None if self.alpha is None else in_depth(self.alpha, np.float32)
 
 
-def read_picture(source: Path | bytes, name: str = "") -> Picture:
+def read_picture(source: Path | bytes, name: str = "", most_frames: int | None = None) -> Picture:
     """Read all frames of a picture that have the first one's size.
 
     Args:
         name: what messages call it; the path if empty.
+        most_frames: after so many frames the others are not looked at, however many there are.
     Raises: FileProblem, if it is missing, empty, damaged, larger than MAX_PIXELS or no picture.
     """
     name = name or (str(source) if isinstance(source, Path) else "the picture")
@@ -68,8 +74,17 @@ def read_picture(source: Path | bytes, name: str = "") -> Picture:
             if not stream.read(1):
                 words = "{name}: the file is empty; it was probably cut off while being saved, so get it again"
                 raise FileProblem(say(words, name=name), path=path)
-            with _opened(stream) as opened:
-                picture = _read_frames(opened, lambda: _opened_again(source), name, path)
+            if (kind := float_kind(_head(stream))) is not None:
+                return _read_light(stream, kind, name, path)
+            try:
+                opened = _opened(stream)
+            except UnidentifiedImageError:
+                if (tiff := float_tiff(stream)) is None:
+                    raise
+                _refuse_large(tiff.width, tiff.height, name, path)
+                return _of_floats(tiff.read(), "TIFF")
+            with opened:
+                picture = _read_frames(opened, lambda: _opened_again(source), name, path, most_frames)
             if picture.format == "PNG" and _has_plain_edge(picture.frames[0]) and not has_all_rows(stream):
                 raise ValueError("rows are missing")
             return picture
@@ -154,8 +169,11 @@ def encode_jpeg(pixels: NDArray[np.uint8], quality: int = 85) -> bytes:
 
 def to_bytes(values: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
     """0..1 to 0..255, to the nearest. What is no number becomes 0."""
-    tidy = np.fmin(np.fmax(values, 0), 1)  # of a number and none, these two give the number
-    return (tidy * 255 + 0.5).astype(np.uint8)
+    tidy = np.fmax(values, 0)  # of a number and none, these two give the number
+    np.fmin(tidy, 1, out=tidy)
+    tidy *= 255
+    tidy += 0.5
+    return tidy.astype(np.uint8)
 
 
 def remaking_texts(prompt: Any, extra: Mapping[str, Any] | None) -> dict[str, str]:
@@ -163,6 +181,31 @@ def remaking_texts(prompt: Any, extra: Mapping[str, Any] | None) -> dict[str, st
     entries = ({} if prompt is None else {"prompt": prompt}) | dict(extra or {})
     # ASCII only, so that every reader agrees on it; NaN may occur bare, as readers of these files expect.
     return {key: json.dumps(value) for key, value in entries.items()}
+
+
+def _head(stream: BinaryIO) -> bytes:
+    stream.seek(0)
+    return stream.read(HEAD_BYTES)
+
+
+def _read_light(stream: BinaryIO, kind: str, name: str, path: Path | None) -> Picture:
+    _refuse_large(*size_in(stream, kind), name, path)
+    stream.seek(0)
+    data = stream.read(MOST_FILE_BYTES + 1)
+    if len(data) > MOST_FILE_BYTES:
+        raise too_large(name, path, say("more than {count:,} bytes", count=MOST_FILE_BYTES))
+    return _of_floats(read_light(data, kind), kind.upper())
+
+
+def _refuse_large(width: int, height: int, name: str, path: Path | None) -> None:
+    if width * height > MAX_PIXELS:
+        raise too_large(name, path, say("{width:,} x {height:,} pixels", width=width, height=height))
+
+
+def _of_floats(values: NDArray[np.float32], format: str) -> Picture:
+    """Of values [H, W, 1, 3 or 4]."""
+    colours, alpha = _apart(values)
+    return Picture(colours[None], None if alpha is None else alpha[None], format)
 
 
 def _opened(stream: BinaryIO) -> Image.Image:
@@ -210,14 +253,13 @@ def too_large(name: str, path: Path | None, size: str) -> FileProblem:
     )
 
 
-def _read_frames(opened: Image.Image, again: Again, name: str, path: Path | None) -> Picture:
+def _read_frames(opened: Image.Image, again: Again, name: str, path: Path | None, most_frames: int | None) -> Picture:
     colours: list[NDArray[Any]] = []
     alphas: list[NDArray[Any] | None] = []
     total = 0
-    for frame in _frames_of(opened):
+    for frame in islice(_frames_of(opened), most_frames):
         width, height = frame.size
-        if width * height > MAX_PIXELS:
-            raise too_large(name, path, say("{width:,} x {height:,} pixels", width=width, height=height))
+        _refuse_large(width, height, name, path)
         if total + width * height > MAX_PIXELS:
             words = "more than {count:,} frames of {width:,} x {height:,} pixels"
             raise too_large(name, path, say(words, count=len(colours), width=width, height=height))
@@ -244,16 +286,19 @@ def _to_arrays(frame: Image.Image, again: Again) -> tuple[NDArray[Any], NDArray[
     # Profiles are followed in 8 bits alone: that is what the library for them takes.
     deep = deep_values(frame, again) if _foreign_profile(frame, frame.mode) is None else None
     if deep is not None:
-        if deep.dtype == np.float32:
-            deep = np.fmin(np.fmax(deep, 0), 1)  # of a number and none, these two give the number
-        channels = deep.shape[2]
-        colours = deep[:, :, :3] if channels > 2 else np.repeat(deep[:, :, :1], 3, axis=2)
-        return colours, deep[:, :, -1] if channels in (2, 4) else None
+        return _apart(finite(deep) if deep.dtype == np.float32 else deep)
     frame = upright(frame)
     if frame.has_transparency_data:
         pixels = np.asarray(to_srgb(frame, frame.convert("RGBA")))
         return pixels[:, :, :3], pixels[:, :, 3]
     return np.asarray(to_srgb(frame, frame)), None
+
+
+def _apart(values: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    """Colour [H, W, 3] and alpha [H, W] or None of values [H, W, C], C as in `deep_values`."""
+    channels = values.shape[2]
+    colours = values[:, :, :3] if channels > 2 else np.repeat(values[:, :, :1], 3, axis=2)
+    return colours, values[:, :, -1] if channels in (2, 4) else None
 
 
 def to_srgb(frame: Image.Image, pixels: Image.Image) -> Image.Image:

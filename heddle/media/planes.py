@@ -42,10 +42,15 @@ def planes_of(tags: Mapping[int, Any], order: str, file: BinaryIO) -> Iterator[b
             pieces.append(file.read(size))
         fields = [(tag, form, [tags[tag]]) for tag, form in _SAME.items() if tag in tags]
         fields += [(_BITS, "H", [16]), (_COLOURS, "H", [1]), (_CHANNELS, "H", [1]), (size_tag, "I", map(len, pieces))]
-        yield _grey_tiff(fields, begin_tag, pieces, order)
+        yield grey_tiff(fields, begin_tag, pieces, order)
 
 
-def _grey_tiff(fields: list[tuple[int, str, Any]], begin_tag: int, pieces: list[bytes], order: str) -> bytes:
+def grey_tiff(fields: list[tuple[int, str, Any]], begin_tag: int, pieces: list[bytes], order: str) -> bytes:
+    """A TIFF file with these tags and these strips or tiles.
+
+    Args:
+        fields: (tag, "H" or "I", numbers), all but where the pieces begin, which `begin_tag` says.
+    """
     begins: list[int] = []
     at = 8
     for piece in pieces:

@@ -15,7 +15,7 @@ from heddle.graph.said import say
 from heddle.media.exif_texts import exif_of
 
 #: The longest side that a format knows, px.
-_MOST_PX = {"JPEG": 65_535, "WEBP": 16_383, "AVIF": 65_536}
+_MOST_PX = {"JPEG": 65_535, "WEBP": 16_383, "AVIF": 65_536, "PNG": (1 << 31) - 1}
 _FULL_COLOUR = 90  # from this quality on, colours are kept for each pixel, not for each four
 
 
@@ -47,8 +47,8 @@ def encode_avif(pixels: NDArray[np.uint8], texts: Mapping[str, str], quality: in
     return _encoded(pixels, "AVIF", texts, quality=quality, subsampling="4:4:4" if quality >= _FULL_COLOUR else "4:2:0")
 
 
-def _encoded(pixels: NDArray[np.uint8], kind: str, texts: Mapping[str, str], **options: Any) -> bytes:
-    height, width, channels = pixels.shape
+def refuse_size(height: int, width: int, kind: str) -> None:
+    """Raises: ShapeError, if a format has no pictures of this size."""
     if max(height, width) > _MOST_PX[kind] or min(height, width) < 1:
         words = "an image of {width} x {height} pixels cannot be written as {kind}, which has 1 to {most} on a side"
         raise ShapeError(
@@ -56,6 +56,11 @@ def _encoded(pixels: NDArray[np.uint8], kind: str, texts: Mapping[str, str], **o
             wanted=f"1..{_MOST_PX[kind]} px",
             got=[height, width],
         )
+
+
+def _encoded(pixels: NDArray[np.uint8], kind: str, texts: Mapping[str, str], **options: Any) -> bytes:
+    height, width, channels = pixels.shape
+    refuse_size(height, width, kind)
     target = io.BytesIO()
     plain = pixels[:, :, 0] if channels == 1 else pixels
     if texts:

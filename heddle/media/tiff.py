@@ -1,6 +1,7 @@
-"""TIFF files of 8 or 16 bits, written: Pillow writes no colours of 16.
+"""TIFF files of 8 or 16 bits or of floats of 32, written: Pillow writes no colours of 16, nor of floats.
 
-Source: TIFF 6.0, sections 2, 4, 6, 8 and 14 (differencing), and its supplement of 2002 (Deflate).
+Sources: TIFF 6.0, sections 2, 4, 6, 8 and 14 (differencing), its supplement of 2002 (Deflate), and Adobe Photoshop TIFF
+Technical Note 3 (floats apart, byte by byte).
 """
 
 from __future__ import annotations
@@ -17,14 +18,16 @@ from heddle.media.exif_texts import FIRST_OTHER_TAG, LONG, PROMPT_TAG, Tags, dir
 
 _STRIP_BYTES = 1 << 20
 _SHORT, _RATIONAL = 3, 5
-_DEFLATE, _DIFFERENCES, _UNASSOCIATED_ALPHA, _INCHES = 8, 2, 2, 2
+_DEFLATE, _DIFFERENCES, _FLOAT_DIFFERENCES, _UNASSOCIATED_ALPHA, _INCHES, _FLOATS = 8, 2, 3, 2, 2, 3
 _GREY, _RGB = 1, 2
 _DPI = 72
 _DESCRIPTION_TAG, _FIRST_PRIVATE_TAG = 0x010E, 65_000
 
 
 def encode_tiff(
-    pixels: NDArray[np.uint8] | NDArray[np.uint16], texts: Mapping[str, str] | None = None, level: int = 6
+    pixels: NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.float32],
+    texts: Mapping[str, str] | None = None,
+    level: int = 6,
 ) -> bytes:
     """The bytes of a TIFF.
 
@@ -35,7 +38,9 @@ def encode_tiff(
     """
     height, width, channels = pixels.shape
     rows = max(1, _STRIP_BYTES // (width * channels * pixels.itemsize))
-    strips = [zlib.compress(_differences(pixels[top : top + rows]), level) for top in range(0, height, rows)]
+    is_float = pixels.dtype == np.float32
+    prepared = _bytes_apart if is_float else _differences
+    strips = [zlib.compress(prepared(pixels[top : top + rows]), level) for top in range(0, height, rows)]
     starts = np.cumsum([8, *map(len, strips)])[:-1]
     tags: Tags = {
         256: _number(LONG, width),
@@ -50,10 +55,12 @@ def encode_tiff(
         282: (_RATIONAL, 1, struct.pack("<II", _DPI, 1)),
         283: (_RATIONAL, 1, struct.pack("<II", _DPI, 1)),
         296: _number(_SHORT, _INCHES),
-        317: _number(_SHORT, _DIFFERENCES),
+        317: _number(_SHORT, _FLOAT_DIFFERENCES if is_float else _DIFFERENCES),
     }
     if channels == 4:
         tags[338] = _number(_SHORT, _UNASSOCIATED_ALPHA)
+    if is_float:
+        tags[339] = _number(_SHORT, *[_FLOATS] * channels)
     private = _FIRST_PRIVATE_TAG
     for key, text in (texts or {}).items():
         tag = {"prompt": PROMPT_TAG, "workflow": FIRST_OTHER_TAG, "parameters": _DESCRIPTION_TAG}.get(key)
@@ -70,6 +77,16 @@ def _differences(rows: NDArray[Any]) -> bytes:
     stored = rows.copy()
     stored[:, 1:] -= rows[:, :-1]
     return stored.astype(stored.dtype.newbyteorder("<")).tobytes()
+
+
+def _bytes_apart(rows: NDArray[Any]) -> bytes:
+    """Of each row the uppermost bytes of all values, then the next, each byte without that of the pixel before."""
+    height, width, channels = rows.shape
+    values = np.ascontiguousarray(rows, ">f4").view(np.uint8).reshape(height, width * channels, 4)
+    apart = np.ascontiguousarray(values.transpose(0, 2, 1)).reshape(height, -1, channels)
+    stored = apart.copy()
+    stored[:, 1:] -= apart[:, :-1]
+    return stored.tobytes()
 
 
 def _number(kind: int, *values: int) -> tuple[int, int, bytes]:

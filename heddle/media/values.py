@@ -94,7 +94,7 @@ def in_depth(values: NDArray[Any], dtype: Any) -> NDArray[Any]:
         top = np.float32(255 if dtype == np.uint8 else 65535)
         return (np.fmin(np.fmax(values, 0), 1) * top + np.float32(0.5)).astype(dtype)  # what is no number becomes 0
     if dtype == np.float32:
-        return values.astype(np.float32) / np.float32(255 if values.dtype == np.uint8 else 65535)
+        return np.divide(values, np.float32(255 if values.dtype == np.uint8 else 65535), dtype=np.float32)
     if values.dtype == np.uint8:
         return values.astype(np.uint16) * np.uint16(257)
     return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)

@@ -23,6 +23,7 @@ class Ops:
     LayerNorm: type[nn.LayerNorm]
     Embedding: type[nn.Embedding]
     RMSNorm: type[nn.RMSNorm]
+    Conv3d: type[nn.Conv3d]
 
 
 class LentTensor(Protocol):
@@ -99,6 +100,14 @@ class _UnfilledConv2d(_Unfilled, nn.Conv2d):
         return layers.conv2d(input, self.weight, self.bias, stride, padding)
 
 
+class _UnfilledConv3d(_Unfilled, nn.Conv3d):
+    def forward(self, input: Tensor) -> Tensor:
+        is_pixel = self.kernel_size[1:] == (1, 1) and self.padding[1:] == (0, 0) and self.padding_mode == "zeros"
+        if is_pixel and self.groups == 1 and self.stride == self.dilation == (1, 1, 1):
+            return layers.conv_along_time(input, self.weight, self.bias, int(self.padding[0]))
+        return super().forward(input)
+
+
 class _UnfilledGroupNorm(_Unfilled, nn.GroupNorm):
     pass
 
@@ -127,11 +136,12 @@ class _SmallEmbedding(nn.Embedding):
 
 
 PLAIN = Ops(
-    _UnfilledLinear, _UnfilledConv2d, _UnfilledGroupNorm, _UnfilledLayerNorm, _UnfilledEmbedding, _UnfilledRMSNorm
-)
+    _UnfilledLinear, _UnfilledConv2d, _UnfilledGroupNorm, _UnfilledLayerNorm, _UnfilledEmbedding, _UnfilledRMSNorm,
+    _UnfilledConv3d,
+)  # fmt: skip
 """For nets whose weights come from a file. The parameters hold whatever was in memory until then."""
 
-TRAINABLE = Ops(nn.Linear, nn.Conv2d, nn.GroupNorm, nn.LayerNorm, _SmallEmbedding, nn.RMSNorm)
+TRAINABLE = Ops(nn.Linear, nn.Conv2d, nn.GroupNorm, nn.LayerNorm, _SmallEmbedding, nn.RMSNorm, nn.Conv3d)
 """For nets that start from nothing."""
 
 

@@ -8,7 +8,9 @@ al. 2023, arXiv:2307.01952.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TypeAlias
 
 import torch
@@ -27,6 +29,7 @@ from heddle.numerics.once_per_tensor import OncePerTensor
 
 NORM_GROUPS = 32
 MAX_PERIOD = 10000.0
+NOTHING: Mapping[str, int] = MappingProxyType({})
 
 
 #: Transformer blocks after each residual block of one level: a number for all of them, or one for each.
@@ -265,20 +268,24 @@ class SpatialTransformer(AddingBlock):
     def last_layer(self) -> nn.Module:
         return self.proj_out
 
-    def forward(self, x: Tensor, context: Tensor, hooks: Hooks = NO_HOOKS) -> Tensor:
+    def forward(self, x: Tensor, context: Tensor, hooks: Hooks = NO_HOOKS, **over_time: int) -> Tensor:
         height, width = x.shape[2:]
         h = self.norm(x)
         if self.is_linear:
             h = self.proj_in(rearrange(h, "b c h w -> b (h w) c"))
         else:
             h = rearrange(self.proj_in(h), "b c h w -> b (h w) c")
-        for block in self.transformer_blocks:
-            h = block(h, context, hooks, (height, width))
+        h = self.run_blocks(h, context, hooks, (height, width), **over_time)
         if self.is_linear:
             h = rearrange(self.proj_out(h), "b (h w) c -> b c h w", h=height)
         else:
             h = self.proj_out(rearrange(h, "b (h w) c -> b c h w", h=height))
         return x + h
+
+    def run_blocks(self, h: Tensor, context: Tensor, hooks: Hooks, grid: tuple[int, int]) -> Tensor:
+        for block in self.transformer_blocks:
+            h = block(h, context, hooks, grid)
+        return h
 
 
 class Downsample(nn.Module):
@@ -312,15 +319,27 @@ class Stage(nn.ModuleList):
         super().__init__(layers)
         self.place: StagePlace | None = None  # in a net that asks hooks
 
-    def forward(self, x: Tensor, time: Tensor, context: Tensor, size: torch.Size, hooks: Hooks = NO_HOOKS) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        time: Tensor,
+        context: Tensor,
+        size: torch.Size,
+        hooks: Hooks = NO_HOOKS,
+        over_time: Mapping[str, int] = NOTHING,
+    ) -> Tensor:
+        """
+        Args:
+            over_time: what blocks of nets for videos are told beside.
+        """
         if self.place is not None:
             x = hooks.enter(self.place, x)
         for layer in self:
             match layer:
                 case ResBlock():
-                    x = layer(x, time)
+                    x = layer(x, time, **over_time)
                 case SpatialTransformer():
-                    x = layer(x, context, hooks)
+                    x = layer(x, context, hooks, **over_time)
                 case Upsample():
                     x = layer(x, size)
                 case _:
@@ -330,6 +349,10 @@ class Stage(nn.ModuleList):
 
 class UNet(nn.Module):
     """Predicts, from a noisy latent, a timestep and a text, what the noise is (or whatever else it was trained to)."""
+
+    #: The blocks that its stages are made of.
+    res_block: type[ResBlock] = ResBlock
+    transformer: type[SpatialTransformer] = SpatialTransformer
 
     def __init__(self, config: UNetConfig, ops: Ops) -> None:
         super().__init__()
@@ -386,9 +409,9 @@ class UNet(nn.Module):
 
     def _stage(self, in_channels: int, level: int, depth: int, ops: Ops) -> Stage:
         width, reads_itself = self.config.widths[level], self.config.reads_itself(level)
-        stage = Stage(ResBlock(in_channels, width, self.config.time_width, ops))
+        stage = Stage(self.res_block(in_channels, width, self.config.time_width, ops))
         if depth:
-            stage.append(SpatialTransformer(width, depth, self.config, ops, reads_itself=reads_itself))
+            stage.append(self.transformer(width, depth, self.config, ops, reads_itself=reads_itself))
         return stage
 
     def _middle(self, channels: int, ops: Ops) -> Stage:
@@ -396,11 +419,11 @@ class UNet(nn.Module):
         if depth is None:
             return Stage()
         if depth == 0:
-            return Stage(ResBlock(channels, channels, time_width, ops))
+            return Stage(self.res_block(channels, channels, time_width, ops))
         return Stage(
-            ResBlock(channels, channels, time_width, ops),
-            SpatialTransformer(channels, depth, self.config, ops),
-            ResBlock(channels, channels, time_width, ops),
+            self.res_block(channels, channels, time_width, ops),
+            self.transformer(channels, depth, self.config, ops),
+            self.res_block(channels, channels, time_width, ops),
         )
 
     def forward(
@@ -413,6 +436,7 @@ class UNet(nn.Module):
         label: Tensor | None = None,
         control: Residuals | None = None,
         hooks: Hooks = NO_HOOKS,
+        frames: int | None = None,
     ) -> Tensor:
         """One call of the net.
 
@@ -424,6 +448,7 @@ class UNet(nn.Module):
             label: [B], the number of a kind, for nets that tell kinds apart.
             control: what control nets and adapters add.
             hooks: who steps in.
+            frames: how many items after one another are a video, for nets that look along time.
         Returns: [B, out_channels, h, w].
         """
         time = self.time_embed(embed_timesteps(timesteps, self.config.widths[0]).to(x.dtype))
@@ -431,12 +456,13 @@ class UNet(nn.Module):
             time = time + self.label_emb(vector)
         if label is not None:
             time = time + self.label_emb(label)
+        over_time: dict[str, int] = {} if frames is None else {"frames": frames}
         skips: list[Tensor] = []
         for number, stage in enumerate(self.input_blocks):
-            x = stage(x, time, context, x.shape[2:], hooks)
+            x = stage(x, time, context, x.shape[2:], hooks, over_time)
             x = x if control is None else add_part(x, control.inside, number)
             skips.append(x)
-        x = self.middle_block(x, time, context, x.shape[2:], hooks)
+        x = self.middle_block(x, time, context, x.shape[2:], hooks, over_time)
         if control is not None:
             skips, x = control.added_to(skips, x)
         for number, stage in enumerate(self.output_blocks):
@@ -445,5 +471,5 @@ class UNet(nn.Module):
                 x, skip = hooks.join(StagePlace("output", number), x, skip)
             x = torch.cat([x, skip], dim=1)
             # the skip that comes next has the size that an upsampling at the end of this stage goes back to
-            x = stage(x, time, context, skips[-1].shape[2:] if skips else x.shape[2:], hooks)
+            x = stage(x, time, context, skips[-1].shape[2:] if skips else x.shape[2:], hooks, over_time)
         return self.out(x)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from einops import rearrange
 from torch import Tensor, nn
 from torch.nn.functional import pad
@@ -16,6 +17,7 @@ from torch.nn.functional import pad
 from heddle.graph.errors import ShapeError
 from heddle.graph.said import say
 from heddle.networks.ops import AddingBlock, Ops
+from heddle.networks.time_blocks import TimeResBlock, as_frames, as_videos, conv_along_time
 from heddle.numerics.attention import attend
 from heddle.numerics.layers import conv2d_of_doubled
 from heddle.numerics.strips import activated, can_strip, convolve, like
@@ -30,6 +32,7 @@ class VaeConfig:
     widths: channels of each level; between two levels height and width are halved.
     blocks: residual blocks of each level of the encoder; the decoder has one more.
     has_quant: there are convolutions of one pixel at the latents' side.
+    along_time: the decoder looks along time, too: what it is given together are the frames of one video.
     """
 
     widths: tuple[int, ...]
@@ -37,6 +40,7 @@ class VaeConfig:
     latent_channels: int = 4
     image_channels: int = 3
     has_quant: bool = True
+    along_time: bool = False
 
     def __post_init__(self) -> None:
         for width in self.widths:
@@ -102,6 +106,20 @@ class ResBlock(AddingBlock):
         return short
 
 
+class VideoResBlock(ResBlock):
+    """A residual block within each frame of a video, then one along time, of which a learned share counts."""
+
+    def __init__(self, in_channels: int, out_channels: int, ops: Ops) -> None:
+        super().__init__(in_channels, out_channels, ops)
+        self.time_stack = TimeResBlock(out_channels, 0, ops)
+        self.mix_factor = nn.Parameter(torch.zeros(1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = super().forward(x)
+        video = as_videos(x, len(x))
+        return as_frames(torch.lerp(video, self.time_stack(video), self.mix_factor.sigmoid()))
+
+
 def last_layers(x: Tensor, norm: nn.GroupNorm, silu: nn.Module, conv: nn.Conv2d) -> Tensor:
     """What both halves end with."""
     if not can_strip(x, norm):
@@ -136,11 +154,11 @@ class AttentionBlock(AddingBlock):
 class Middle(nn.Module):
     """The coarsest scale: a block, attention, a block."""
 
-    def __init__(self, channels: int, ops: Ops) -> None:
+    def __init__(self, channels: int, ops: Ops, block: type[ResBlock] = ResBlock) -> None:
         super().__init__()
-        self.block_1 = ResBlock(channels, channels, ops)
+        self.block_1 = block(channels, channels, ops)
         self.attn_1 = AttentionBlock(channels, ops)
-        self.block_2 = ResBlock(channels, channels, ops)
+        self.block_2 = block(channels, channels, ops)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.block_2(self.attn_1(self.block_1(x)))
@@ -186,10 +204,12 @@ class DownLevel(nn.Module):
 class UpLevel(nn.Module):
     """The blocks of one scale on the way to the pixels, then the step to the next."""
 
-    def __init__(self, in_channels: int, out_channels: int, blocks: int, is_last: bool, ops: Ops) -> None:
+    def __init__(
+        self, in_channels: int, out_channels: int, blocks: int, is_last: bool, ops: Ops, block: type[ResBlock]
+    ) -> None:
         super().__init__()
         inputs = [in_channels] + [out_channels] * (blocks - 1)
-        self.block = nn.ModuleList(ResBlock(channels, out_channels, ops) for channels in inputs)
+        self.block = nn.ModuleList(block(channels, out_channels, ops) for channels in inputs)
         self.upsample = nn.Identity() if is_last else Upsample(out_channels, ops)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -226,22 +246,28 @@ class Decoder(nn.Module):
 
     def __init__(self, config: VaeConfig, ops: Ops) -> None:
         super().__init__()
-        widths = config.widths
+        widths, block = config.widths, VideoResBlock if config.along_time else ResBlock
         self.conv_in = ops.Conv2d(config.latent_channels, widths[-1], 3, padding=1)
-        self.mid = Middle(widths[-1], ops)
+        self.mid = Middle(widths[-1], ops, block)
         self.up = nn.ModuleList(
-            UpLevel(before, width, config.blocks + 1, level == 0, ops)
+            UpLevel(before, width, config.blocks + 1, level == 0, ops, block)
             for level, (before, width) in enumerate(zip(widths[1:] + widths[-1:], widths, strict=True))
         )
         self.norm_out = norm(widths[0], ops)
         self.conv_out = ops.Conv2d(widths[0], config.image_channels, 3, padding=1)
+        self.along_time = config.along_time
+        if config.along_time:
+            self.conv_out.add_module("time_mix_conv", conv_along_time(config.image_channels, ops))
         self.silu = nn.SiLU()
 
     def forward(self, z: Tensor) -> Tensor:
         x = self.mid(self.conv_in(z))
         for level in reversed(self.up):  # the file counts the levels from the finest
             x = level(x)
-        return last_layers(x, self.norm_out, self.silu, self.conv_out)
+        x = last_layers(x, self.norm_out, self.silu, self.conv_out)
+        if not self.along_time:
+            return x
+        return as_frames(self.conv_out.get_submodule("time_mix_conv")(as_videos(x, len(x))))
 
 
 class Autoencoder(nn.Module):
@@ -282,7 +308,7 @@ class Autoencoder(nn.Module):
         """The picture of a latent.
 
         Args:
-            z: [B, C, h, w], in the net's own units.
+            z: [B, C, h, w], in the net's own units; the frames of one video, for nets that look along time.
         Returns: [B, 3, H, W], about -1..1.
         """
         return self.decoder(self.post_quant_conv(z))

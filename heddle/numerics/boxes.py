@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -88,6 +89,45 @@ def entries_by_image(value: Any) -> list[list[Any]]:
     if entries and all(isinstance(each, Mapping) for each in entries):
         return [entries]
     return [list(each) if isinstance(each, list | tuple) else [each] for each in entries]
+
+
+def read_entries(value: Any) -> list[list[dict[str, Any]]]:
+    """Boxes in any form that boxes come in: one list for all images, or one for each, as {x, y, width, height, ...}.
+
+    A box may be four numbers instead, and all of it a text, which is read as JSON. None and an empty text have none.
+
+    Raises: GraphError, if there is something else among them.
+    """
+    if value is None or value == "":
+        return []
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError as problem:
+            words = "the boxes are a text that is no JSON ({why}); wanted is a list such as {example}"
+            example = '[{"x": 0, "y": 0, "width": 64, "height": 64}]'
+            raise GraphError(
+                say(words, why=str(problem), example=example), input_name="bboxes", found=value[:100]
+            ) from problem
+    if isinstance(value, Mapping) or _is_box(value):
+        value = [value]
+    rows = list(value) if isinstance(value, list | tuple) else [value]
+    if not rows or not isinstance(rows[0], list | tuple) or _is_box(rows[0]):
+        rows = [rows]
+    return [[_entry(each) for each in (row if isinstance(row, list | tuple) and not _is_box(row) else [row])]
+            for row in rows]  # fmt: skip
+
+
+def _is_box(value: Any) -> bool:
+    """One as numbers."""
+    return isinstance(value, list | tuple) and bool(value) and all(isinstance(each, int | float) for each in value)
+
+
+def _entry(value: Any) -> dict[str, Any]:
+    keys = ("x", "y", "width", "height")
+    entry: Any = dict(zip(keys, value, strict=False)) if _is_box(value) else value
+    box_of(entry)
+    return dict(entry)
 
 
 def box_of_mask(mask: Tensor, over: float = 0.0) -> Box | None:

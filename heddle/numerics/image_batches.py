@@ -75,7 +75,7 @@ def rebatch(batches: Sequence[Tensor], size: int) -> list[Tensor]:
 
 def singles(batches: Sequence[Tensor]) -> list[Tensor]:
     """Every image as a batch of its own."""
-    return [image for batch in batches for image in batch.split(1)]
+    return [image for batch in batches for image in batch.split(1) if len(image)]  # an empty one splits into itself
 
 
 def listed(batches: Sequence[Tensor]) -> list[Tensor]:

@@ -83,6 +83,14 @@ def conv2d_of_doubled(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     return conv2d(doubled, weight, bias, padding=(1, 1))
 
 
+def conv_along_time(x: Tensor, weight: Tensor, bias: Tensor | None, padding: int) -> Tensor:
+    """x [B, in, T, h, w] convolved with a weight of one pixel [out, in, k, 1, 1]: [B, out, T', h, w].
+
+    It is a convolution of two axes, time and all pixels in a row, for which there are quicker kernels than for three.
+    """
+    return functional.conv2d(x.flatten(3), weight.flatten(3), bias, padding=(padding, 0)).unflatten(3, x.shape[3:])
+
+
 def is_plain(x: Tensor, weight: Tensor) -> bool:
     """Both are float32 on a CPU for which there is oneDNN, and nobody wants gradients or compiles this."""
     return (

@@ -47,6 +47,7 @@ def _with(norm: nn.GroupNorm, mean: Tensor, rate: Tensor) -> Callable[[Tensor], 
     summand = norm.bias.float() - mean.repeat_interleave(each, 1) * factor
 
     def forward(x: Tensor) -> Tensor:
-        return torch.addcmul(summand.to(x)[..., None, None], x, factor.to(x)[..., None, None])
+        beside = (*factor.shape, *[1] * (x.ndim - 2))  # of frames together there is one axis more
+        return torch.addcmul(summand.to(x).view(beside), x, factor.to(x).view(beside))
 
     return forward

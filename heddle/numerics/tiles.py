@@ -71,6 +71,25 @@ def blend_tiles(
     return whole
 
 
+def blend_pieces(length: int, most: int, overlap: int, make: Callable[[slice], Tensor]) -> Tensor:
+    """A sequence put together from what is made for its pieces, which fade into each other as tiles do.
+
+    Args:
+        most: the length of a piece, at most. overlap: of neighbours; more than a quarter of a piece counts as that.
+        make: places in the sequence -> [so many, ...], on the CPU.
+    """
+    whole: Tensor | None = None
+    for span in _spans(length, even_tile(length, most, min(overlap, most // 4)), overlap, 1):
+        part = make(span.places)
+        if part.shape[0] == length:
+            return part
+        if whole is None:
+            whole = part.new_zeros(length, *part.shape[1:])
+        whole[span.places] += part * span.share(1).view(-1, *[1] * (part.ndim - 1))
+    assert whole is not None, "a sequence has at least one piece"
+    return whole
+
+
 def all_tiles(
     height: int, width: int, tile: int | tuple[int, int], overlap: int, step: int = 1
 ) -> list[tuple[Span, Span]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -16,6 +18,11 @@ def light_of_srgb(values: Tensor) -> Tensor:
     """
     size = values.abs()
     return values.sign() * torch.where(size <= 0.04045, size / 12.92, ((size + 0.055) / 1.055) ** 2.4)
+
+
+def as_light(images: Tensor, of_values: Callable[[Tensor], Tensor] = light_of_srgb) -> Tensor:
+    """Images [..., C] as linear light. An alpha is linear already."""
+    return torch.cat([of_values(images[..., :3]), images[..., 3:]], dim=-1)
 
 
 def light_of_hlg(values: Tensor) -> Tensor:

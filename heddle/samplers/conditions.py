@@ -19,6 +19,7 @@ from heddle.graph.errors import OutOfMemory
 from heddle.graph.said import say
 from heddle.samplers.fitting import fit_batch
 from heddle.samplers.predictions import Prediction
+from heddle.samplers.windows import Window
 
 #: An area without a mask fades in over this many cells from each of its inner borders, over fewer where it is small.
 FADE_CELLS = 8
@@ -110,11 +111,12 @@ class Call:
     areas: for each part of the call, the piece of the latent that it is about; None = all of it. The items of the call
         are the parts' one after the other, each as many as the latents of the run.
     on_grid: the inputs that lie on the latent's grid.
-    whole: height and width of the whole latent, in cells.
+    whole: height and width of the whole latent, in cells, or of the window of it.
     hooks: who steps in while the network runs this call, as the network knows them; None = nobody.
     conditions: of each part, the condition that it is made under.
     kind: tells calls that are made beside the plain ones, and differ from them, apart.
     net: which of a run's networks is asked, see `NetOf`.
+    window: what of the run's latents it is about, in whose places areas are; None = all of them.
     """
 
     inputs: Mapping[str, Tensor]
@@ -128,6 +130,7 @@ class Call:
     conditions: tuple[Condition, ...] = ()
     kind: str = ""
     net: Hashable = None
+    window: Window | None = None
 
     @property
     def size(self) -> tuple[int, int]:

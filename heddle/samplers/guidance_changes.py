@@ -40,6 +40,28 @@ def rescale_cfg(share: float) -> BeginChange:
     return lambda: GuidanceChange(mix=mix)
 
 
+def scale_over_frames(least: float, *, there_and_back: bool) -> BeginChange:
+    """Guidance for the frames of a video, which are the batch: from `least` in the first to the run's scale.
+
+    That is reached in the last frame, or in the middle one, from where it falls back to `least` in the last.
+
+    Source: Blattmann et al. 2023, arXiv:2311.15127, appendix D; there and back: Voleti et al. 2024, arXiv:2403.12008,
+    section 4.
+    """
+
+    def mix(step: GuidedStep) -> Tensor:
+        if step.negative is None:
+            return step.positive
+        way = step.positive - step.negative
+        shares = torch.linspace(0, 1, len(way), device=way.device, dtype=way.dtype)
+        if there_and_back:
+            shares = 1 - (2 * shares - 1).abs()
+        scales = least + (step.scale - least) * shares
+        return step.negative + way * scales.view(-1, *[1] * (way.ndim - 1))
+
+    return lambda: GuidanceChange(mix=mix, needs_negative=least != 1)
+
+
 def cfg_zero_star() -> BeginChange:
     """Guide from that multiple of the negative which lies closest to the positive.
 

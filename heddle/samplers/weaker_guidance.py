@@ -6,7 +6,7 @@ How a network is made weaker is handed in: a change of its calls, which puts in 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Protocol
@@ -17,6 +17,7 @@ from torch.nn.functional import conv2d, interpolate, pad
 
 from heddle.samplers.conditions import Call, ChangeCall, SideGuesses
 from heddle.samplers.guiders import BeginChange, GuidanceChange, GuidedStep
+from heddle.samplers.windows import Window
 
 
 def away_from_weaker(
@@ -100,13 +101,14 @@ def self_attention_guidance(watch: Watch, scale: float, blur: float) -> BeginCha
     """
 
     def begin() -> GuidanceChange:
-        looks: dict[str, list[Tensor]] = {}
+        looks: dict[str, dict[Window | None, list[Tensor]]] = {}
 
         def see(call: Call, looked: Tensor) -> None:
             items = len(looked) // len(call.areas)
             for number, area in enumerate(call.areas):
                 if area is None:  # what is seen of a piece says nothing about the whole
-                    looks.setdefault(call.sides[number * items], []).append(looked[number * items :][:items])
+                    seen = looks.setdefault(call.sides[number * items], {}).setdefault(call.window, [])
+                    seen.append(looked[number * items :][:items])
 
         def ask(guess: SideGuesses) -> SideGuesses:
             def asked(
@@ -129,7 +131,7 @@ def self_attention_guidance(watch: Watch, scale: float, blur: float) -> BeginCha
             if step.negative is None or side not in looks or min(clean.shape[-2:]) <= KERNEL // 2:
                 return clean
             plain = step.said[side]
-            mask = _looked_at(torch.stack(looks[side]).mean(0), plain)
+            mask = _joined(looks[side], plain)
             degraded = torch.lerp(plain, _blurred(plain, blur), mask)
             noisy = degraded + step.x - plain
             weak = step.again(noisy, step.sigma, [side], _of_kind("self-attention guidance"))[side]
@@ -138,6 +140,20 @@ def self_attention_guidance(watch: Watch, scale: float, blur: float) -> BeginCha
         return GuidanceChange(ask=ask, after=after, needs_negative=True)
 
     return begin
+
+
+def _joined(looks: Mapping[Window | None, Sequence[Tensor]], latent: Tensor) -> Tensor:
+    """What was marked of a latent, [B, 1, h, w]; where several windows saw a place, their mean."""
+    means = {window: torch.stack(list(seen)).mean(0) for window, seen in looks.items()}
+    if None in means:
+        return _looked_at(means[None], latent)
+    marked, counted = torch.zeros_like(latent[:, :1]), torch.zeros_like(latent[:, :1])
+    for window, mean in means.items():
+        assert window is not None
+        mask = window.asked(_looked_at(mean, window.of(latent)))
+        window.add(mask, marked)
+        window.add(torch.ones_like(mask), counted)
+    return marked / counted.clamp(min=1)
 
 
 def _looked_at(looked: Tensor, latent: Tensor) -> Tensor:

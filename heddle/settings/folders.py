@@ -191,7 +191,7 @@ class Folders:
             raise WeightsError(say("{kind}: {why}", kind=kind, why=problem.message), file=name) from problem
         for place in places:
             path = place.joinpath(*parts)
-            if path.is_dir() if what.marker else (path.is_file() and what.takes(path.name)):
+            if os.path.isdir(path) if what.marker else (os.path.isfile(path) and what.takes(path.name)):
                 return path
         there = self.list_files(kind)
         similar = similar_names(name, there)
@@ -269,7 +269,7 @@ class Folders:
         further = {"input": self.shipped_input, "output": self.earlier_output}.get(root_type)
         if further is not None:
             found = further.joinpath(*safe_parts(filename))
-            if found.is_file() and is_inside(found, further):
+            if os.path.isfile(found) and is_inside(found, further):  # which is False for what no disk can have
                 return found
         similar = similar_names(filename, self.list_files(root_type))
         hint = say(" Similar names there: {names}.", names=", ".join(similar)) if similar else ""

@@ -11,6 +11,8 @@ WEIGHTS = frozenset({".safetensors", ".sft", ".ckpt", ".pt", ".pt2", ".pth", ".b
 PICTURES = frozenset(
     {".png", ".jpg", ".jpeg", ".jfif", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".apng", ".ico", ".tga"}
 )
+FLOAT_PICTURES = frozenset({".exr", ".hdr", ".pfm"})
+"""Pictures that browsers do not show."""
 VIDEOS = frozenset(
     {".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".flv", ".wmv", ".3gp"}
 )
@@ -37,7 +39,7 @@ class Kind:
 #: What of the folders of pictures and people's files is listed, by what is asked for behind a colon: `input:latents`.
 PLACED: Mapping[str, Kind] = MappingProxyType(
     {
-        "": Kind((), PICTURES),
+        "": Kind((), PICTURES | FLOAT_PICTURES),
         "latents": Kind((), frozenset({".latent"})),
         "datasets": Kind((), marker="shard_0000.pkl"),
         "videos": Kind((), VIDEOS),

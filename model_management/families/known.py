@@ -20,6 +20,7 @@ from model_management.families.sdxl.family import SDXL
 from model_management.families.sdxl_edit.family import SDXL_EDIT
 from model_management.families.sdxl_inpainting.family import SDXL_INPAINTING
 from model_management.families.sdxl_refiner.family import SDXL_REFINER
+from model_management.families.svd.family import SVD
 from model_management.family import Family
 
 FAMILIES: tuple[Family, ...] = (
@@ -41,4 +42,5 @@ FAMILIES: tuple[Family, ...] = (
     CHROMA,
     AURAFLOW,
     LUMINA2,
+    SVD,
 )

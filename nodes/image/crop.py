@@ -11,6 +11,7 @@ from heddle.graph.context import Context
 from heddle.graph.declare import Choice, More, Number, Wire, node
 from heddle.graph.said import say
 from heddle.media.colours import read_colour
+from heddle.numerics.batches import images_of, masks_of
 from heddle.numerics.boxes import Box, around, box_of, boxes_by_image
 from heddle.numerics.image_crops import crop_anywhere, crop_at, crop_into, crop_middle, crop_to_mask
 from heddle.wires import Image, Mask
@@ -128,6 +129,7 @@ def crop_mask(
 
     Nothing is stretched. Where a mask is empty, the whole image is taken.
     """
+    images, masks = images_of(images, "images"), masks_of(masks)
     colour = list(read_colour(background, "background")[: min(3, images.shape[-1])])
     behind = images.new_tensor(colour + [1.0] * (images.shape[-1] - len(colour)))
     cut_out = []

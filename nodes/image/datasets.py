@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +15,7 @@ from heddle.graph.declare import Choice, Files, Hidden, More, Number, Text, Wire
 from heddle.graph.errors import GraphError
 from heddle.graph.results import Shown
 from heddle.graph.said import say
+from heddle.media.beside import made_ahead, threads_for
 from heddle.media.datasets import DatasetFolder, list_pictures, state_of, text_beside
 from heddle.media.pictures import encode_png, read_picture, to_bytes
 from heddle.numerics.image_batches import listed, shuffled
@@ -93,7 +95,7 @@ def _read(paths: Sequence[Path], ctx: Context) -> list[Tensor]:
     images: dict[Path, Tensor] = {}
     for number, path in enumerate(paths):
         if path not in images:
-            images[path] = torch.from_numpy(read_picture(path, path.name).as_float()[:1])
+            images[path] = torch.from_numpy(read_picture(path, path.name, most_frames=1).as_float())
         ctx.progress(number + 1, len(paths))
     return [images[path] for path in paths]
 
@@ -160,14 +162,21 @@ def _write(
     sent, more = ((each[0] if isinstance(each, list) else each) for each in (prompt, extra))
     notes = texts_for(sent, more, ctx)
     folder = DatasetFolder(ctx.folders, folder_name, prefix, is_overwritten=mode == "overwrite")
-    written = []
-    for number, (batch, text) in enumerate(zip(whole, beside, strict=True)):
+    for batch in whole:
         refuse_unless_writable(batch)
-        for image in batch:
-            data = encode_png(to_bytes(image.detach().float().cpu().numpy()), notes, _LEVEL)
+    texts_of_each = [text for batch, text in zip(whole, beside, strict=True) for _ in batch]
+    single = (image.detach().float().cpu() for batch in whole for image in batch)
+    most_pixels = max((batch.shape[1] * batch.shape[2] for batch in whole), default=0)
+
+    def encode(image: Tensor) -> bytes:
+        return encode_png(to_bytes(image.numpy()), notes, _LEVEL)
+
+    written = []
+    with closing(made_ahead(single, encode, threads_for(len(texts_of_each), most_pixels))) as packed:
+        for data, text in zip(packed, texts_of_each, strict=True):
             path = folder.write(data, text, ctx.next_save())
             written.append({"filename": path.name, "subfolder": folder.name, "type": "output"})
-        ctx.progress(number + 1, len(whole))
+            ctx.progress(len(written), len(texts_of_each))
     return Shown((), {"images": written})
 
 

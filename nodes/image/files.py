@@ -28,6 +28,7 @@ def load_image(
     """Read a picture. An animation becomes a batch of its frames.
 
     The mask is 1 where the picture is transparent. A picture without transparency gives an empty mask of 64 x 64.
+    Files of floating-point numbers (OpenEXR, HDR, PFM, TIFF) keep what lies beyond black and white.
     """
     picture = read_picture(ctx.folders.annotated(image), name=image)
     images = torch.from_numpy(picture.as_float())

@@ -37,7 +37,7 @@ def load_mask(
     """Read one channel of a picture as a mask. An animation becomes a batch; what has no alpha is opaque, so black."""
     picture = read_picture(ctx.folders.annotated(image), name=image)
     if channel != "alpha":
-        return channel_of(torch.from_numpy(picture.as_float()), channel)
+        return channel_of(torch.from_numpy(picture.as_float()), channel).clamp(0, 1)
     alpha = picture.alpha_as_float()
     return torch.zeros(picture.frames.shape[:3]) if alpha is None else 1 - torch.from_numpy(alpha)
 

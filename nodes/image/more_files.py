@@ -14,12 +14,13 @@ from heddle.graph.errors import FileProblem, GraphError
 from heddle.graph.results import Shown
 from heddle.graph.said import say
 from heddle.media.animations import WEBP_EFFORTS, encode_animated_webp, encode_apng
-from heddle.media.exr import BT_709, BT_2020, encode_exr
+from heddle.media.exr import encode_exr
+from heddle.media.light import BT_709, BT_2020
 from heddle.media.output_names import plan_name
 from heddle.media.pictures import encode_png, to_bytes
 from heddle.media.svg import with_metadata
 from heddle.media.values import in_depth
-from heddle.numerics.transfer import light_of_hlg, light_of_srgb
+from heddle.numerics.transfer import as_light, light_of_hlg, light_of_srgb
 from heddle.wires import Image, Mask
 from nodes.image.files import load_image
 from nodes.image.writing import plan_for, refuse_unless_writable, shown_file, write_each
@@ -123,9 +124,8 @@ def save_advanced(
             if depth == "16-bit":
                 return encode_png(in_depth(image.numpy(), "uint16"), texts, _LEVEL)
             return encode_png(to_bytes(image.numpy()), texts, _LEVEL)
-        light = {"sRGB": light_of_srgb, "HDR": light_of_hlg}.get(str(space), torch.clone)(image[..., :3])
-        whole = torch.cat([light, image[..., 3:]], dim=-1)  # an alpha is linear already
-        return encode_exr(whole.numpy(), texts, BT_2020 if space == "HDR" else BT_709)
+        of_values = {"sRGB": light_of_srgb, "HDR": light_of_hlg}.get(str(space), torch.clone)
+        return encode_exr(as_light(image, of_values).numpy(), texts, BT_2020 if space == "HDR" else BT_709)
 
     if format["format"] not in _FORMATS:
         words = "format is {value!r}, but {wanted} are known; choose one again"

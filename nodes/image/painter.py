@@ -48,9 +48,9 @@ def paint(
     height, width = base.shape[1:3]
     if not mask.strip():
         return base, torch.zeros(1, height, width)
-    picture = read_picture(ctx.folders.annotated(mask), name=mask)
-    colours, alpha = torch.from_numpy(picture.as_float())[:1], picture.alpha_as_float()
-    covered = torch.ones(colours.shape[:3]) if alpha is None else torch.from_numpy(alpha)[:1]
+    picture = read_picture(ctx.folders.annotated(mask), name=mask, most_frames=1)
+    colours, alpha = torch.from_numpy(picture.as_float()), picture.alpha_as_float()
+    covered = torch.ones(colours.shape[:3]) if alpha is None else torch.from_numpy(alpha)
     painted = torch.cat([colours, covered[..., None]], dim=-1).movedim(-1, 1)
     if painted.shape[-2:] != (height, width):
         painted = resize(painted, width, height, "lanczos")

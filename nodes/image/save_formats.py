@@ -15,10 +15,12 @@ from heddle.graph.errors import GraphError
 from heddle.graph.results import Shown
 from heddle.graph.said import say
 from heddle.media.exif_texts import fitting_jpeg
+from heddle.media.exr import encode_exr
 from heddle.media.pictures import encode_png, to_bytes
 from heddle.media.stills import encode_avif, encode_jpeg_with, encode_webp
 from heddle.media.tiff import encode_tiff
 from heddle.media.values import in_depth
+from heddle.numerics.transfer import as_light
 from heddle.prompts.infotext import write_infotext
 from heddle.prompts.infotext_of_graph import infotext_of_graph
 from heddle.settings.options import HEDDLE_VERSION
@@ -29,6 +31,13 @@ from nodes.metadata import texts_for
 _DEEP = "16-bit"
 _Depth = Annotated[
     str, Choice("8-bit", _DEEP, tip="16-bit keeps 65,536 levels of each colour, in a file more than twice as large.")
+]
+_FLOAT = "32-bit float"
+_DepthOrFloat = Annotated[
+    str,
+    Choice(
+        "8-bit", _DEEP, _FLOAT, tip="16-bit keeps 65,536 levels of each colour, 32-bit float whatever the values are."
+    ),
 ]
 _QUALITY_TIP = "Higher is better and larger."
 _FORMATS: dict[str, dict[str, Any]] = {
@@ -44,7 +53,8 @@ _FORMATS: dict[str, dict[str, Any]] = {
         "quality": Annotated[int, Number(default=90, low=0, high=100, tip=_QUALITY_TIP)],
     },
     "avif": {"quality": Annotated[int, Number(default=80, low=0, high=100, tip=_QUALITY_TIP)]},
-    "tiff": {"bit_depth": _Depth},
+    "tiff": {"bit_depth": _DepthOrFloat},
+    "exr": {},
 }
 _EXTENSIONS = {"jpeg": ".jpg", "tiff": ".tif"}
 
@@ -55,7 +65,22 @@ _EXTENSIONS = {"jpeg": ".jpg", "tiff": ".tif"}
     name="Save Image (Formats)",
     outputs=("images",),
     effects=True,
-    search=("export", "jpg", "jpeg", "webp", "avif", "tiff", "png", "16 bit", "metadata", "a1111", "parameters"),
+    search=(
+        "export",
+        "jpg",
+        "jpeg",
+        "webp",
+        "avif",
+        "tiff",
+        "exr",
+        "hdr",
+        "float",
+        "png",
+        "16 bit",
+        "metadata",
+        "a1111",
+        "parameters",
+    ),
 )
 def save_formats(
     images: Annotated[Image, Wire("IMAGE", tip="The images to write, one file each.")],
@@ -69,7 +94,10 @@ def save_formats(
     ],
     format: Annotated[
         dict[str, Any],
-        Brings(_FORMATS, tip="png and tiff keep every pixel; jpeg, webp and avif are smaller and lose a little."),
+        Brings(
+            _FORMATS,
+            tip="png and tiff keep every pixel, exr too, as light; jpeg, webp and avif are smaller and lose a little.",
+        ),
     ],
     workflow: Annotated[bool, Flag(default=True, tip="Put the graph into the files, so that they open as it.")] = True,
     parameters: Annotated[
@@ -83,9 +111,10 @@ def save_formats(
     extra_pnginfo: Annotated[Any, Hidden("EXTRA_PNGINFO")] = None,
     ctx: Context,
 ) -> tuple[Image]:
-    """Write images into the output folder as PNG, JPEG, WebP, AVIF or TIFF, with as much of their making as you choose.
+    """Write images into the output folder in the format you choose, with as much of their making as you choose.
 
-    A PNG or TIFF of 16 bits keeps what 8 would round. The files are numbered; nothing is ever overwritten.
+    A PNG or TIFF of 16 bits keeps what 8 would round; a TIFF of floats or an OpenEXR also what lies beyond black and
+    white. The files are numbered; nothing is ever overwritten.
     """
     kind = str(format["format"])
     if kind not in _FORMATS:
@@ -108,6 +137,10 @@ def save_formats(
 
 def _encoder(kind: str, how: Mapping[str, Any], texts: Mapping[str, str]) -> Callable[[torch.Tensor], bytes]:
     """An image [H, W, C] -> the bytes of its file."""
+    if kind == "exr":
+        return lambda image: encode_exr(as_light(image).numpy(), texts)
+    if kind == "tiff" and how.get("bit_depth") == _FLOAT:
+        return lambda image: encode_tiff(image.contiguous().numpy(), texts)
     if kind in ("png", "tiff"):
         is_deep = how.get("bit_depth") == _DEEP
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +12,7 @@ from torch import Tensor
 from heddle.graph.context import Context
 from heddle.graph.errors import ShapeError
 from heddle.graph.said import say
+from heddle.media.beside import made_ahead, threads_for
 from heddle.media.output_names import OutputName, plan_name
 
 
@@ -23,6 +25,15 @@ def refuse_unless_writable(images: Tensor) -> None:
                 shape=list(images.shape),
             ),
             wanted="[B, H, W, 1 | 3 | 4]",
+            got=list(images.shape),
+        )
+    if 0 in images.shape[1:3]:
+        raise ShapeError(
+            say(
+                "an image of shape {shape} has no pixels; a picture of 1 x 1 px is the smallest",
+                shape=list(images.shape[1:]),
+            ),
+            wanted="[B, H, W, C], H and W at least 1",
             got=list(images.shape),
         )
 
@@ -47,17 +58,19 @@ def write_each(
 
     Args:
         root: "output" or "temp".
-        encode: an image [H, W, C], float32 on the CPU -> the bytes of its file.
+        encode: an image [H, W, C], float32 on the CPU -> the bytes of its file. Several threads call it at once.
     """
     refuse_unless_writable(images)
     target = plan_for(images, root, prefix, ctx, folders)
     written = []
-    for number, image in enumerate(images):
-        ctx.check_cancelled()
-        data = encode(image.detach().float().cpu())
-        path = target.save(data, extension, batch_number=number, claim=ctx.next_save())
-        written.append(shown_file(path.name, target))
-        ctx.progress(number + 1, len(images))
+    single = (image.detach().float().cpu() for image in images)
+    threads = threads_for(len(images), images.shape[1] * images.shape[2])
+    with closing(made_ahead(single, encode, threads)) as packed:
+        for number, data in enumerate(packed):
+            ctx.check_cancelled()
+            path = target.save(data, extension, batch_number=number, claim=ctx.next_save())
+            written.append(shown_file(path.name, target))
+            ctx.progress(number + 1, len(images))
     return written
 
 

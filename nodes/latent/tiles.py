@@ -38,7 +38,10 @@ def decode(
     ctx: Context,
 ) -> Image:
     """Turn a latent into images in overlapping squares, which takes less memory; they fade into each other."""
-    return decode_tiled(vae, samples["samples"], ctx.weights, tile_size, overlap, ctx.progress, ctx.note)
+    latent, shared = samples["samples"], min(temporal_overlap, temporal_size // 4)
+    return decode_tiled(
+        vae, latent, ctx.weights, tile_size, overlap, ctx.progress, ctx.note, temporal_size, shared
+    )  # fmt: skip
 
 
 @node("VAEEncodeTiled", category="model/latent", name="VAE Encode (Tiled)", search=("memory", "large"))

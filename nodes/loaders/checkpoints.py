@@ -41,6 +41,26 @@ def load_unclip_checkpoint(
 
 
 @node(
+    "ImageOnlyCheckpointLoader", category="model/loaders", name="Load Checkpoint Image Only (img2vid model)",
+    search=("svd", "video", "image to video"),
+)  # fmt: skip
+def load_image_only_checkpoint(
+    ckpt_name: Annotated[
+        str, Files("checkpoints", tip="A checkpoint that holds model, vision encoder and VAE, such as Stable Video's.")
+    ],
+    ctx: Context,
+) -> tuple[Model, ClipVision, Vae]:
+    """Open a checkpoint that goes on from an image: the diffusion model, what reads the image, and the autoencoder.
+
+    For Stable Video Diffusion; unCLIP checkpoints are opened too, without their text encoder.
+    """
+    path = ctx.folders.find("checkpoints", ckpt_name)
+    opened, vision = open_checkpoint(path, FAMILIES), open_clip_vision(path)
+    note_unmatched([*opened.nets, vision.stored], ctx.note, is_whole=True)
+    return opened.model, vision, opened.vae
+
+
+@node(
     "CheckpointLoader", category="model/loaders", name="Load Checkpoint With Config (DEPRECATED)", deprecated=True,
     search=("model", "yaml"),
 )  # fmt: skip

@@ -12,12 +12,13 @@ from heddle.graph.errors import GraphError
 from heddle.graph.results import Shown
 from heddle.graph.said import say
 from heddle.media.output_names import plan_name
-from heddle.wires import Clip, LoraModel, Model, Vae
+from heddle.wires import Clip, ClipVision, LoraModel, Model, Vae
 from model_management.adapter_saving import adapter_pieces
 from model_management.adapter_values import adapter_tensors, file_pieces
 from model_management.saving import (
     SavedPart,
     checkpoint_parts,
+    image_only_parts,
     model_part,
     net_pieces,
     text_parts,
@@ -51,6 +52,27 @@ def save_checkpoint(
     Adapters and merges are worked into the weights. Each weight keeps the number type of the file that it came from.
     """
     return _write({"": checkpoint_parts(model, clip, vae)}, filename_prefix, prompt, extra_pnginfo, ctx, model)
+
+
+@node(
+    "ImageOnlyCheckpointSave", category=CATEGORY, name="ImageOnlyCheckpointSave", effects=True,
+    search=("save", "export", "svd", "img2vid"),
+)  # fmt: skip
+def save_image_only_checkpoint(
+    model: Annotated[Model, Wire("MODEL", tip="The diffusion model, with its adapters and merges.")],
+    clip_vision: Annotated[ClipVision, Wire("CLIP_VISION", tip="What reads the images that the model is shown.")],
+    vae: Annotated[Vae, Wire("VAE", tip="The autoencoder that is put in.")],
+    filename_prefix: Annotated[str, Text(tip=_TIP)] = "checkpoints/ComfyUI",
+    *,
+    prompt: Prompt = None,
+    extra_pnginfo: Extra = None,
+    ctx: Context,
+) -> Shown:
+    """Write a checkpoint of a model that goes on from images, which ImageOnlyCheckpointLoader loads as one file.
+
+    It holds model, vision encoder and autoencoder as they are here, and no text encoder.
+    """
+    return _write({"": image_only_parts(model, clip_vision, vae)}, filename_prefix, prompt, extra_pnginfo, ctx, model)
 
 
 @node("ModelSave", category=CATEGORY, effects=True, search=("save", "export"))

@@ -8,7 +8,7 @@ from heddle.graph.context import Context
 from heddle.graph.declare import Number, node
 from heddle.graph.said import say
 from heddle.wires import Clip, Model
-from model_management.scaled_weights import scale_clip_attention, scale_unet_attention
+from model_management.scaled_weights import looks_along_time, scale_clip_attention, scale_unet_attention
 
 CATEGORY = "experimental/attention_experiments"
 
@@ -44,11 +44,11 @@ def multiply_attention_in_space_and_time(
     cross_temporal: Annotated[float, _factor("The same for layers that look along a video; pictures have none.")],
     ctx: Context,
 ) -> Model:
-    """Multiply what a UNet's attentions add. Networks here draw pictures, so the numbers for time change nothing."""
-    if (self_temporal, cross_temporal) != (1, 1):
+    """Multiply what a UNet's attentions add, within a picture and, in networks for videos, along the frames."""
+    if (self_temporal, cross_temporal) != (1, 1) and not looks_along_time(model):
         ctx.note(say("this network looks along no frames, so self_temporal and cross_temporal change nothing"))
-    model = scale_unet_attention(model, "attn1", {"out": self_structural})
-    return scale_unet_attention(model, "attn2", {"out": cross_structural})
+    model = scale_unet_attention(model, "attn1", {"out": self_structural}, {"out": self_temporal})
+    return scale_unet_attention(model, "attn2", {"out": cross_structural}, {"out": cross_temporal})
 
 
 @node("CLIPAttentionMultiply", category=CATEGORY, name="CLIPAttentionMultiply", experimental=True)

@@ -187,3 +187,38 @@ def differential_diffusion(
 ) -> Model:
     """Soft inpainting: grey parts of a mask are let go late in the run, so that they change only a little."""
     return model.with_patch("DifferentialDiffusion", MaskPatch(differential(strength)))
+
+
+LeastScale = Annotated[
+    float,
+    Number(
+        default=1.0, low=0.0, high=100.0, step=0.5, round=0.01, advanced=True,
+        tip="Guidance where it is least; where it is most it is the sampler's cfg.",
+    ),
+]  # fmt: skip
+
+
+@node(
+    "VideoLinearCFGGuidance", category="model/sampling/guiders", name="Video Linear CFG Guidance",
+    search=("svd", "frames"),
+)  # fmt: skip
+def grow_over_frames(model: Model, min_cfg: LeastScale) -> Model:
+    """Guide the frames of a video ever more, from the first, which is given, to the last.
+
+    The frames are the batch of the latent, as with Stable Video Diffusion.
+    """
+    change = guidance_changes.scale_over_frames(min_cfg, there_and_back=False)
+    return model.with_patch("VideoLinearCFGGuidance", GuidancePatch(change))
+
+
+@node(
+    "VideoTriangleCFGGuidance", category="model/sampling/guiders", name="Video Triangle CFG Guidance",
+    search=("sv3d", "frames", "loop"),
+)  # fmt: skip
+def grow_and_fall_over_frames(model: Model, min_cfg: LeastScale) -> Model:
+    """Guide the frames of a video most in its middle and least at both ends, for videos that end as they begin.
+
+    The frames are the batch of the latent, as with Stable Video Diffusion.
+    """
+    change = guidance_changes.scale_over_frames(min_cfg, there_and_back=True)
+    return model.with_patch("VideoTriangleCFGGuidance", GuidancePatch(change))

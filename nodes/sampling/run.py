@@ -15,7 +15,7 @@ from heddle.wires import Latent, Model, Noise
 from model_management.family import RunFacts
 from model_management.finiteness import refuse_broken_weights
 from model_management.guider import Guider
-from model_management.patches import NoisePatch
+from model_management.patches import NoisePatch, StartNoisePatch
 from nodes.sampling.watching import StepWatch
 
 
@@ -100,8 +100,10 @@ def _cells(latent: Tensor, model: Model) -> Tensor:
 
 
 def start_noise(model: Model, noise: Noise, latent_image: Latent) -> Tensor:
-    """What a run begins with, as large as the model wants it."""
+    """What a run begins with, as large and in the order as the model wants it."""
     drawn = noise.generate_noise(latent_image)
+    for patch in model.patches_of(StartNoisePatch):
+        drawn = patch.change(drawn, noise.seed)
     scale = _noise_scale(model)
     return drawn if scale == 1 else drawn * scale
 

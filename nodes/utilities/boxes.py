@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import secrets
-from collections.abc import Mapping
 from typing import Annotated, Any
 
 import torch
 
 from heddle.graph.context import Context
 from heddle.graph.declare import Hidden, More, Number, Wire, node
-from heddle.graph.errors import GraphError
 from heddle.graph.results import Shown
-from heddle.graph.said import say
 from heddle.numerics.batches import images_of
 from heddle.numerics.box_drawing import draw_boxes
-from heddle.numerics.boxes import box_of, entries_by_image
+from heddle.numerics.boxes import read_entries
 from heddle.numerics.image_batches import with_channels
 from heddle.numerics.resize import resize
 from heddle.wires import Image
@@ -89,27 +85,5 @@ def create_boxes(
 
 
 def _entries(value: Any) -> list[dict[str, Any]]:
-    """Boxes as {x, y, width, height, ...}; of several images those of the first. A text is read as JSON.
-
-    Raises: GraphError, if there is something else among them.
-    """
-    if value is None or value == "":
-        return []
-    if isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except ValueError as problem:
-            words = "the boxes are a text that is no JSON ({why}); wanted is a list such as {example}"
-            example = '[{"x": 0, "y": 0, "width": 64, "height": 64}]'
-            raise GraphError(
-                say(words, why=str(problem), example=example), input_name="bboxes", found=value[:100]
-            ) from problem
-    if isinstance(value, list | tuple) and value and all(isinstance(each, int | float) for each in value):
-        value = [list(value)]  # one box as four numbers
-    rows = [value] if isinstance(value, Mapping) else list(value) if isinstance(value, list | tuple) else [value]
-    if rows and isinstance(rows[0], list | tuple) and not all(isinstance(each, int | float) for each in rows[0]):
-        rows = entries_by_image(value)[0]
-    entries = [dict(zip(_KEYS, each, strict=False)) if isinstance(each, list | tuple) else each for each in rows]
-    for entry in entries:
-        box_of(entry)
-    return [dict(entry) for entry in entries]
+    """Boxes in any form; of several images those of the first. Raises: GraphError, if something else is among them."""
+    return next(iter(read_entries(value)), [])

@@ -9,17 +9,19 @@ import pytest
 import torch
 
 import benchmarks.__main__ as command
-from benchmarks import both_nets, memory, memory_files, memory_steps, net_race, net_speed
+from benchmarks import both_nets, memory, memory_files, memory_steps, net_race, net_speed, saving_race
 from benchmarks.checking import CATALOGUE, SHAPES
 from benchmarks.checkpoint import published_layout
 from benchmarks.figures import CannotMeasure, Figure, Measurement, Place, calibrate
 from benchmarks.object_info import catalogue_of
+from benchmarks.photos import noise, photo
 from benchmarks.previewing import measure_share
 from benchmarks.starting import DEMO_CHECKPOINT, ROOT, picture_prompt
 from benchmarks.unit_workflows import units
 from execution.check import check_prompt
 from execution.convert import to_prompt
 from heddle.graph.registry import Registry
+from heddle.media.pictures import encode_png, to_bytes
 from model_management.families.sd15 import family as sd15
 from tests.model_management.test_family import SD1_UNET, SDXL_UNET
 
@@ -205,3 +207,21 @@ def test_a_worker_is_measured_over_checkpoints_in_turn_and_after_it_let_go_of_th
     assert -50 < memory.measure_alternating(place, 2).values[0] < 50
     assert len(memory.measure_switch(place, 2).values) == 2
     assert memory.measure_given_back(place, 2).notes["start_mb"] > 0
+
+
+@pytest.mark.parametrize("content", ["photo", "noise"])
+def test_pictures_are_saved_in_turn_and_looked_at(
+    content: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(saving_race, "PICTURES", 3)
+    monkeypatch.setattr(saving_race, "PX", 128)
+    found = saving_race.run_race(2, content, tmp_path)
+    assert len(found["ours_s"]) == len(found["theirs_s"]) == 2
+    assert 0.95 < found["ours_bytes"] / found["theirs_bytes"] < 1.05, "the same compression"
+    assert len(list((tmp_path / "output").rglob("*.png"))) == 6
+
+
+def test_photos_pack_as_photos_do_and_noise_does_not() -> None:
+    packed = {draw: len(encode_png(to_bytes(draw(256, 256).numpy()))) / (256 * 256 * 3) for draw in (photo, noise)}
+    assert 0.3 < packed[photo] < 0.6 and packed[noise] > 0.99
+    assert 0.05 < float(photo(256, 256).std()) < 0.4

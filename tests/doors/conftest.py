@@ -53,6 +53,9 @@ class RunningNode:
     def show(self, picture: bytes, format: str) -> None:
         self.told.append((format, picture[:4]))
 
+    def show_text(self, text: str) -> None:
+        self.told.append(text)
+
     def next_save(self) -> None:
         """No job, so nothing to try again."""
 

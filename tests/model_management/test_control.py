@@ -16,6 +16,7 @@ from heddle.networks.control import ControlNetConfig
 from heddle.networks.ops import TRAINABLE
 from heddle.networks.unet import UNetConfig
 from heddle.samplers.conditions import Area, Call, Condition
+from heddle.samplers.windows import Window
 from model_management.checkpoint import open_checkpoint
 from model_management.control import Control, shared_controls
 from model_management.control_files import open_control_net
@@ -209,6 +210,32 @@ def test_hints_go_along_with_the_batch_and_begin_again(net, model):
         alone = Control(net, hint)
         wanted = asked_of(model, alone, call_of(alone), x[number : number + 1], (1, 4, 4, 6))
         torch.testing.assert_close(got.middle[number : number + 1], wanted.middle, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(("rows", "pixels"), [((1, 2), range(8, 24)), ((3, 0), [*range(24, 32), *range(8)])])
+def test_a_window_sees_its_own_part_of_the_hint_and_an_area_in_it_its_part_of_that(net, model, rows, pixels):
+    control = Control(net, HINT)
+    x = torch.randn(1, 4, 2, 6, generator=torch.manual_seed(6))
+    own = HINT[:, list(pixels)]
+    call = replace(call_of(control, areas=(None,)), window=Window(2, rows, 4))
+    got = asked_of(model, control, call, x, (1, 4, 4, 6))
+    alone = Control(net, own)
+    torch.testing.assert_close(got.middle, asked_of(model, alone, call_of(alone), x, (1, 4, 2, 6)).middle)
+    area = Area(2, 3, 0, 3)
+    got = asked_of(model, control, replace(call, areas=(area,)), x[..., 3:], (1, 4, 4, 6))
+    alone = Control(net, own[:, :, 24:])
+    torch.testing.assert_close(got.middle, asked_of(model, alone, call_of(alone), x[..., 3:], (1, 4, 2, 3)).middle)
+
+
+def test_pictures_of_a_window_see_their_own_hints(net, model):
+    hints = torch.rand(3, 32, 48, 3)
+    control = Control(net, hints)
+    x = torch.randn(2, 4, 4, 6)
+    call = replace(call_of(control, 2, areas=(None,)), window=Window(0, (2, 0), 3))
+    got = asked_of(model, control, call, x, (3, 4, 4, 6))
+    alone = Control(net, hints[[2, 0]])
+    wanted = asked_of(model, alone, call_of(alone, 2, areas=(None,)), x, (2, 4, 4, 6))
+    torch.testing.assert_close(got.middle, wanted.middle)
 
 
 def test_a_hint_of_another_size_is_resized_and_told(net, model):

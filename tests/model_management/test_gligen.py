@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from heddle.graph.errors import GraphError, WeightsError
 from heddle.networks.ops import TRAINABLE
 from heddle.networks.unet import UNet, UNetConfig
 from heddle.samplers.conditions import Area, Call
+from heddle.samplers.windows import Window
 from model_management.checkpoint import open_checkpoint, open_network
 from model_management.conditioning import conditions_for
 from model_management.diffusers_unet import names_in_diffusers
@@ -201,3 +203,32 @@ def test_what_is_no_gligen_model_is_refused(checkpoint: Path, folder: Path, tmp_
     save_file(tensors, tmp_path / "half.safetensors")
     with pytest.raises(WeightsError, match="no GLIGEN model"):
         open_gligen(tmp_path / "half.safetensors")
+
+
+def test_boxes_keep_their_place_in_the_picture_where_a_call_is_about_a_window_of_it(folder, model, weights) -> None:
+    """Rows side by side are an area of the whole width; columns with others between them have what is there."""
+    gligen = open_gligen(folder / "alone.safetensors")
+    facts = RunFacts(tuple(LATENT.shape), LATENT, LATENT)
+    (condition,) = conditions_for(model, [[STATES, {"gligen": ("position", gligen, BOXES)}]], facts, "positive")
+
+    def shown(boxes: list[Any], window: Window | None, x: Tensor, area: Area | None = None) -> Tensor:
+        own = replace(condition, boxes=("position", gligen, boxes))
+        with (
+            torch.no_grad(),
+            weights.hold(model) as net,
+            hold_boxes([(model, own)], tuple(LATENT.shape), weights) as patch,
+        ):
+            assert patch is not None
+            call = Call({}, areas=(area,), conditions=(own,), window=window)
+            return net(x, torch.tensor([500.0]), draw(1, 5, WIDTH, seed=4), hooks=patch.at(call))
+
+    x = draw(1, 4, 4, 12, seed=3)
+    as_area = shown(BOXES, None, x, Area(4, 12, 1, 0))
+    torch.testing.assert_close(shown(BOXES, Window(2, (1, 2, 3, 4), 8), x), as_area)
+    torch.testing.assert_close(
+        shown(BOXES, Window(0, (1,), 2), draw(1, 4, 8, 12)), shown(BOXES, None, draw(1, 4, 8, 12))
+    )
+    # Columns 2, 4, 6 ... of 12: a box from 2 on, 6 wide, has the first 3 of 4, one from 8 on the last.
+    around = shown(BOXES, Window(3, (2, 4, 6, 10), 12), draw(1, 4, 8, 4))
+    moved = [(BOXES[0][0], 4, 3, 1, 0), (BOXES[1][0], 2, 1, 5, 3)]
+    torch.testing.assert_close(around, shown(moved, Window(3, (0, 1, 2, 3), 12), draw(1, 4, 8, 4)))

@@ -17,6 +17,7 @@ from torch import Tensor
 from heddle.graph.errors import GraphError, WeightsError
 from heddle.networks.hooks import AttentionPlace
 from heddle.samplers.conditions import Area, Call
+from heddle.samplers.windows import Window
 from model_management.checkpoint import model_of, stored_net
 from model_management.denoiser import denoiser_for
 from model_management.families.known import FAMILIES
@@ -303,3 +304,21 @@ def test_style_and_composition_are_blocks_of_xl(models: dict[str, Model]) -> Non
     assert chosen_places(places, models["sdxl"], "whole") == places
     with pytest.raises(GraphError, match="known of Stable Diffusion XL alone"):
         chosen_places(list(cross_attentions(models["sd15"])), models["sd15"], "style only")
+
+
+def test_a_window_has_its_part_of_the_mask(models: dict[str, Model], weights: Weights, tmp_path: Path) -> None:
+    model, opened = models["sd15"], adapter(tmp_path)
+    lower = torch.zeros(2, 64, 64)
+    lower[1, 32:] = 1
+    masked = put_ip_adapter(opened, model, seen("base"), seen("base"), weights, mask=lower[1:])
+    whole = put_ip_adapter(opened, model, seen("base"), seen("base"), weights)
+    call = call_of(model, areas=(None, None))
+    for rows, counts in (((0, 1, 2, 3), False), ((4, 5, 6, 7), True), ((7, 4, 6, 5), True)):
+        piece = replace(call, whole=(4, 8), window=Window(2, rows, 8))
+        found, everywhere, nowhere = (output(each, weights, piece, (4, 8)) for each in (masked, whole, model))
+        torch.testing.assert_close(found, everywhere if counts else nowhere)
+    one_each = put_ip_adapter(opened, model, seen("base"), seen("base"), weights, mask=lower)
+    for picture, mask in enumerate(lower):
+        alone = put_ip_adapter(opened, model, seen("base"), seen("base"), weights, mask=mask[None])
+        window = replace(call, window=Window(0, (picture,), 2))
+        torch.testing.assert_close(output(one_each, weights, window), output(alone, weights, call))

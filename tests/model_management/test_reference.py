@@ -15,6 +15,7 @@ from heddle.networks.hooks import AttentionPlace, Hooks, StagePlace
 from heddle.networks.unet import UNetConfig
 from heddle.samplers.conditions import Area, Call
 from heddle.samplers.noise import initial_noise
+from heddle.samplers.windows import Window
 from model_management.checkpoint import open_checkpoint
 from model_management.denoiser import denoiser_for
 from model_management.families.known import FAMILIES
@@ -93,6 +94,15 @@ def test_pieces_of_a_picture_look_at_their_pieces_of_the_reference(model: Model,
     torch.testing.assert_close(
         clean(put, weights, pieces, call), clean(model, weights, pieces, call), rtol=0, atol=1e-4
     )
+
+
+def test_windows_of_a_picture_look_at_their_part_of_the_reference(model: Model, weights: Weights) -> None:
+    put = put_reference(Reference(LATENT, seed=5), model)
+    whole = noisy(model, 5)
+    for window in (Window(2, (2, 3, 4, 5), 8), Window(3, (6, 7, 0, 1), 8), Window(0, (0,), 1)):
+        x = window.of(whole) if window.dim else whole
+        call = call_at(float(SIGMA), whole=tuple(x.shape[-2:]), window=window)
+        torch.testing.assert_close(clean(put, weights, x, call), clean(model, weights, x, call), rtol=0, atol=1e-4)
 
 
 @pytest.mark.parametrize("fidelity", [0.0, 0.5])

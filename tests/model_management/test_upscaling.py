@@ -12,6 +12,7 @@ from torch import Tensor
 
 from heddle.graph.errors import Cancelled, GraphError, OutOfMemory, WeightsError
 from model_management import upscale_models, upscaling
+from model_management.accelerators.pretended import PretendedAccelerator
 from model_management.upscale_models import UpscaleModel, open_upscale_model
 from model_management.upscaling import fill_in, upscale
 from model_management.weights import Weights
@@ -145,6 +146,35 @@ def test_a_ledger_with_little_room_makes_smaller_tiles_from_the_start(tmp_path: 
     made = run(model, image, watched, Weights(CPU, limit_bytes=400 << 20))
     torch.testing.assert_close(made, run(model, image), atol=1e-6, rtol=0)
     assert watched.parts[-1][1] > 1 and watched.notes == []
+
+
+def test_a_card_with_little_room_makes_smaller_tiles_from_the_start(tmp_path: Path) -> None:
+    model, image, watched = open_small("Compact", tmp_path), smooth(200, 300), Watched()
+    card = PretendedAccelerator(420 << 20)
+    weights = Weights(CPU, accelerator=card)
+    with card.running():
+        made = run(model, image, watched, weights)
+    torch.testing.assert_close(made, run(model, image), atol=1e-6, rtol=0)
+    assert watched.parts[-1][1] > 1 and watched.notes == []
+
+
+def test_a_card_is_shared_with_what_others_hold_and_not_with_what_can_leave(tmp_path: Path) -> None:
+    model, other = open_small("Compact", tmp_path), open_small("SPAN", tmp_path)
+    card = PretendedAccelerator(1 << 20)
+    weights = Weights(CPU, accelerator=card)
+
+    def tile_px() -> int:
+        return upscaling._first_tile(model, 512, 512, weights)
+
+    with card.running():
+        needed = upscaling._working_bytes(model.config, 512, 512, torch.float32)
+        card.size_bytes = int((needed + (2 << 20)) / 0.75) + 4 * model.stored.numel
+        assert tile_px() == 512
+        with weights.hold(other):
+            kept = torch.zeros(1 << 20)
+            assert tile_px() == 256
+        del kept
+        assert card.used_bytes() > 0 and tile_px() == 512
 
 
 def test_a_person_can_stop_between_the_layers_of_a_net(tmp_path: Path) -> None:

@@ -274,6 +274,29 @@ def test_a_mask_of_another_size_is_resized_and_told(ctx, opened) -> None:
         assert ctx.notes == ["the mask of 8 x 8 is resized to the image's 24 x 16"]
 
 
+def test_parts_of_a_mask_that_vanish_in_the_latent_are_told(ctx, opened) -> None:
+    """Bilinear, as workflows of this ecosystem have it, a cell is the mean of four pixels in its middle."""
+    latent = {"samples": torch.ones(1, 4, 8, 8)}
+    words = "{} has parts thinner than a cell of the latent, which count nowhere; grow it by some pixels"
+    mask = torch.zeros(1, 64, 64)
+    mask[:, 8:40, 8:40] = 1
+    mask[:, 40:44, 20] = 1  # something thin at its border
+    mask[:, 51] = 1  # a line through the middle of cells
+    assert torch.equal(sample(opened.model, ctx, set_noise_mask(latent, mask))[..., 0, 0], torch.ones(1, 4))
+    assert ctx.notes == []
+    mask[:, :, 57] = 1  # beside it
+    sample(opened.model, ctx, set_noise_mask(latent, mask))
+    assert ctx.notes == [words.format("the latent's mask")]
+    ctx.notes.clear()
+    mask[:, :, 57:60] = 1
+    sample(opened.model, ctx, latent, combine(text(), set_mask(text(), mask[0], 1.0, "default")))
+    assert ctx.notes == []
+    speck = torch.zeros(64, 64)
+    speck[9, 9] = 1
+    sample(opened.model, ctx, latent, combine(text(), set_mask(text(), speck, 1.0, "default")))
+    assert ctx.notes == [words.format("positive: the mask")]
+
+
 def test_sizes_that_are_no_multiple_of_eight_are_rounded_down_or_cut_evenly_and_told(ctx, opened) -> None:
     assert make_empty_latent(60, 30, ctx=ctx)["samples"].shape == (1, 4, 3, 7)
     image = torch.rand(1, 21, 19, 3)

@@ -74,6 +74,15 @@ def test_a_node_has_the_inputs_outputs_and_defaults_that_workflows_rely_on(id: s
             assert options == wanted_options, name
 
 
+def test_every_loader_is_there_that_a_front_end_built_elsewhere_takes_for_granted() -> None:
+    """Release 1.27.10 draws no list of model files if one of them is missing."""
+    taken_for_granted = (
+        "CheckpointLoaderSimple ImageOnlyCheckpointLoader LoraLoader LoraLoaderModelOnly VAELoader ControlNetLoader "
+        "UNETLoader UpscaleModelLoader StyleModelLoader GLIGENLoader"
+    )
+    assert set(taken_for_granted.split()) <= set(RECORDS)
+
+
 def test_every_node_is_in_the_contract_or_our_own() -> None:
     assert set(RECORDS) - set(CONTRACT) == OWN
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 from torch import Tensor
 
-from heddle.graph.errors import Cancelled, FileProblem, GraphError
+from heddle.graph.errors import Cancelled, FileProblem, GraphError, ShapeError
 from heddle.graph.results import Shown
+from heddle.media import pictures
 from heddle.media.carriers import read_carried
 from heddle.media.datasets import state_of
 from nodes.image.datasets import (
@@ -180,3 +182,38 @@ def test_shuffling_follows_the_seed_and_keeps_pairs_together() -> None:
     assert shades(shuffle([torch.cat(flat(*values))], [7])) == shades(images)
     assert shades(shuffle(flat(*values), [2**64 - 1])) != shades(images)
     assert shuffle([], [1]) == []
+
+
+def test_of_an_animation_the_first_frame_is_read_however_many_follow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frames = [Image.new("RGB", (10, 10), (shade, 0, 0)) for shade in range(0, 200, 20)]
+    (tmp_path / "input/cats").mkdir(parents=True)
+    frames[0].save(tmp_path / "input/cats/a.png", save_all=True, append_images=frames[1:])
+    monkeypatch.setattr(pictures, "MAX_PIXELS", 250)  # all frames together would be refused
+    assert shades(load_folder("cats", FakeContext(tmp_path))) == [0]
+
+
+def test_many_are_written_in_their_order(tmp_path: Path) -> None:
+    images = [torch.rand(1, 150 - 10 * number, 200, 3) for number in range(9)]
+    for number, image in enumerate(images):
+        image[0, 0, 0, 0] = number / 255
+    save_folder_with_texts(
+        images,
+        *(["set"], ["a"], ["overwrite"]),
+        texts=[str(number) for number in range(9)],
+        ctx=FakeContext(tmp_path),
+    )
+    for path in (tmp_path / "output/set").glob("*.png"):
+        number = int(path.with_suffix(".txt").read_text())
+        with Image.open(path) as picture:
+            assert picture.size == (200, 150 - 10 * number)
+            assert np.asarray(picture)[0, 0, 0] == number
+
+
+def test_a_bad_image_among_many_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    with pytest.raises(ShapeError, match="cannot be written"):
+        save_folder(
+            [*flat(0.1, 0.2), torch.zeros(1, 3, 4, 2)], ["set"], ["a"], ["overwrite"], ctx=FakeContext(tmp_path)
+        )
+    assert not (tmp_path / "output").exists()

@@ -126,6 +126,14 @@ class TestSaveImage:
             save_image(torch.zeros(5, 4, 6, 3), "a", ctx=FakeContext(tmp_path, cancel_after=2))
         assert sorted(p.name for p in (tmp_path / "output").iterdir()) == ["a_00001_.png", "a_00002_.png"]
 
+    def test_many_are_written_in_their_order(self, tmp_path: Path):
+        images = torch.rand(12, 64, 64, 3)
+        images[:, 0, 0, 0] = torch.arange(12) / 255
+        save_image(images, "a_%batch_num%", ctx=FakeContext(tmp_path))
+        for number in range(12):
+            pixels = np.asarray(Image.open(tmp_path / f"output/a_{number}_00001_.png"))
+            assert pixels[0, 0, 0] == number
+
     def test_a_prefix_that_leaves_the_folder_is_refused(self, tmp_path: Path):
         with pytest.raises(FileProblem, match="filename_prefix"):
             save_image(torch.zeros(1, 4, 6, 3), "../a", ctx=FakeContext(tmp_path / "base"))

@@ -15,7 +15,8 @@ from nodes.catalogue import built_in
 
 RUN_HERE = {
     *("nodes.image.adjustments", "nodes.image.boxes", "nodes.image.colour", "nodes.image.colour_transfer"),
-    *("nodes.image.comparing", "nodes.image.compositing", "nodes.image.filters", "nodes.image.mask_files"),
+    *("nodes.image.comparing", "nodes.image.compositing", "nodes.image.filters", "nodes.image.layers"),
+    "nodes.image.mask_files",
     *("nodes.image.mask_shapes", "nodes.image.masks", "nodes.image.painter", "nodes.image.sizes"),
     *("nodes.text.overlay", "nodes.utilities.boxes", "nodes.utilities.tones"),
 }
@@ -25,6 +26,7 @@ GIVEN: dict[str, Any] = {
     "IMAGE": ["photo", 0],
     "MASK": ["photo", 1],
     "HISTOGRAM": ["levels", 0],
+    "LAYERS": ["layer", 0],
     "BOUNDING_BOX": ["box", 0],
     "BOUNDING_BOX,ARRAY,STRING": '[[1, 2, 3, 4], {"x": 5, "y": 6, "width": 7, "height": 8, "label": "cat"}]',
     "IMAGECOMPARE": [],
@@ -35,6 +37,7 @@ GIVEN: dict[str, Any] = {
 SOURCES: dict[str, Any] = {
     "photo": {"class_type": "LoadImage", "inputs": {"image": "a.png"}},
     "levels": {"class_type": "ImageHistogram", "inputs": {"image": ["photo", 0]}},
+    "layer": {"class_type": "AddLayer", "inputs": {"image": ["photo", 0]}},
     "box": {"class_type": "PrimitiveBoundingBox", "inputs": {"x": 1, "y": 2, "width": 30, "height": 20}},
 }
 

@@ -14,6 +14,7 @@ from heddle.graph.errors import FileProblem, GraphError, HeddleError, ShapeError
 from heddle.graph.results import Shown
 from heddle.graph.spec import NodeSpec
 from heddle.numerics.curves import CurveInput
+from heddle.numerics.image_layers import Layer, Layers
 from nodes.catalogue import built_in
 from nodes.image.comparing import compare_images
 from nodes.image.compositing import composite_masked
@@ -45,6 +46,10 @@ def called(spec: NodeSpec, images: torch.Tensor, masks: torch.Tensor, base: Path
             given[each.name] = "per_frame"
         elif each.type == "BOUNDING_BOX":
             given[each.name] = {"x": 0, "y": 0, "width": 5, "height": 5}
+        elif each.type == "LAYERS":
+            given[each.name] = Layers((Layer(images, masks, rotation=30),))
+        elif each.name == "bboxes" and each.section == "required":
+            given[each.name] = [[0, 0, 5, 5], [0, 0, 1, 1]]
         elif each.section == "required":
             choice = "red" if each.name == "channel" else each.choices[0] if each.choices else "a.png"
             given[each.name] = each.options.get("default", choice)

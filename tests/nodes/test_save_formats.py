@@ -17,7 +17,8 @@ from heddle.graph.results import Shown
 from heddle.media.carriers import read_carried
 from heddle.media.pictures import read_picture
 from heddle.settings.options import HOUSE
-from nodes.image.files import save_image
+from nodes.image.files import load_image, save_image
+from nodes.image.mask_files import load_mask
 from nodes.image.save_formats import save_formats
 from nodes.metadata import texts_for
 from tests.nodes.fake_context import FakeContext
@@ -52,6 +53,8 @@ CHOICES: list[tuple[str, dict[str, Any]]] = [
     ("avif", {"quality": 95}),
     ("tiff", {"bit_depth": "8-bit"}),
     ("tiff", {"bit_depth": "16-bit"}),
+    ("tiff", {"bit_depth": "32-bit float"}),
+    ("exr", {}),
 ]
 
 
@@ -122,6 +125,25 @@ def test_a_jpeg_whose_workflow_is_too_long_is_noted_and_can_still_be_made_again(
     (path,) = save(ctx, tmp_path, "jpeg", {"quality": 90}, slope(), extra_pnginfo=long)
     assert read_carried(path).values["prompt"] == PROMPT
     assert ctx.notes == ["a JPEG has room for 64 KB of metadata, so it goes without workflow"]
+
+
+@pytest.mark.parametrize(("kind", "how"), [("tiff", {"bit_depth": "32-bit float"}), ("exr", {})])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_floats_keep_what_lies_beyond_black_and_white(
+    kind: str, how: dict[str, Any], channels: int, tmp_path: Path
+) -> None:
+    images = slope(1, channels) * 5 - 1
+    images = images.clone()
+    images[..., 3:].clamp_(0, 1)
+    (path,) = save(house(tmp_path), tmp_path, kind, how, images)
+    loaded, mask = load_image(f"{path.name} [output]", house(tmp_path))
+    wanted = images.expand(-1, -1, -1, 3) if channels == 1 else images[..., :3]
+    torch.testing.assert_close(loaded, wanted, atol=1e-5, rtol=1e-5)
+    assert float(loaded.max()) > 2 and float(loaded.min()) < -0.5
+    if channels == 4:
+        torch.testing.assert_close(1 - mask, images[..., 3])
+    shown = load_mask(f"{path.name} [output]", "red", house(tmp_path))
+    assert float(shown.max()) == 1 and float(shown.min()) == 0, "a mask ends at 0 and 1"
 
 
 def test_values_that_are_no_numbers_and_a_format_that_is_not_known(tmp_path: Path) -> None:

@@ -194,7 +194,7 @@ def test_any_order_of_work_gives_what_it_gives_without_a_limit(world: World, req
                 continue
             want = world.wanted(work)
             try:
-                torch.testing.assert_close(world.do(work, weights), want, rtol=0, atol=1e-4)
+                torch.testing.assert_close(world.do(work, weights), want, rtol=1e-5, atol=1e-4)
             except OutOfMemory:
                 assert failing or share < ENOUGH
         assert accelerator.most_bytes <= accelerator.size_bytes
@@ -208,7 +208,7 @@ def test_every_form_of_weights_runs_with_adapters_and_controls_on_a_device_that_
 ) -> None:
     work = Picture(model, strength=0.5, has_control=True, has_hook=True)
     weights, accelerator = ledger(int(0.7 * world.network_bytes))
-    torch.testing.assert_close(world.do(work, weights), world.wanted(work), rtol=0, atol=1e-4)
+    torch.testing.assert_close(world.do(work, weights), world.wanted(work), rtol=1e-5, atol=1e-4)
     assert accelerator.most_bytes <= accelerator.size_bytes
 
 
@@ -226,7 +226,7 @@ def test_wherever_an_allocation_fails_a_job_succeeds_or_fails_alone(
         except HeddleError as error:
             assert isinstance(error, OutOfMemory), error
             found = world.do(work, weights)
-        torch.testing.assert_close(found, world.wanted(work), rtol=0, atol=1e-4)
+        torch.testing.assert_close(found, world.wanted(work), rtol=1e-5, atol=1e-4)
         weights.release_all()
         assert accelerator.used_bytes() == 0
         assert accelerator.most_bytes <= accelerator.size_bytes

@@ -410,21 +410,3 @@ async def test_a_front_end_without_templates_shows_the_workflows_that_ship(tmp_p
         ):
             async with desk.get(f"/templates/{file}") as response:
                 assert response.status == 404, file
-
-
-ABSENT = "ImageOnlyCheckpointLoader"  # one of the loaders that are not here yet
-
-
-async def test_a_front_end_is_told_of_the_loaders_that_it_takes_for_granted(tmp_path: Path, built: Path) -> None:
-    put(tmp_path / "models" / "checkpoints" / "ink.safetensors")
-    async with front_desk(tmp_path, settings={"front_end": built}, page=built, page_is_ours=False) as desk:
-        await desk.ready()
-        told = await desk.json("/object_info")
-        assert {"Count", ABSENT} <= set(told) and not told["Count"].get("deprecated")
-        assert told[ABSENT]["deprecated"] is True
-        assert "ink.safetensors" in told[ABSENT]["input"]["required"]["ckpt_name"][0]
-        assert await desk.json(f"/object_info/{ABSENT}") == {}
-        async with desk.post("/prompt", json={"prompt": {"1": {"class_type": ABSENT, "inputs": {}}}}) as response:
-            assert response.status == 400 and (await response.json())["error"]["type"] == "missing_node_type"
-    async with front_desk(tmp_path) as desk:
-        assert ABSENT not in await desk.json("/object_info")

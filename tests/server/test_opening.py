@@ -42,6 +42,7 @@ CARRIERS = {
     "m.glb": made.glb({"asset": {"extras": {"workflow": WORKFLOW, "prompt": PROMPT}}}),
     "n.latent": made.safetensors(TEXTS),
     "o.json": json.dumps(WORKFLOW).encode(),
+    "q.exr": made.exr(TEXTS),
     "p.json": b"\xef\xbb\xbf" + json.dumps(WORKFLOW).encode(),
 }
 
@@ -173,6 +174,8 @@ def picture(form: str) -> bytes:
         (PNG, "a.png", "image"),
         (picture("JPEG"), "a.jpg", "image"),
         (picture("BMP"), "a.bmp", "image"),
+        (made.exr({}), "a.exr", "image"),
+        (b"#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n\n-Y 1 +X 1\n\1\1\1\1", "a.hdr", "image"),
         (made.mp4(), "a.mp4", "video"),
         (made.mp4(), "a.m4a", "audio"),
         (made.flac(), "a.flac", "audio"),

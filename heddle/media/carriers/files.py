@@ -1,7 +1,8 @@
 """What a file carries: its kind told by its first bytes, then the reader of that kind.
 
-Carriers are PNG, WebP, AVIF, HEIF, JPEG, TIFF, GIF and SVG; MP4, MOV, M4V, WebM and Matroska; FLAC, Ogg, Opus and MP3;
-GLB, safetensors and .latent; and JSON, which is the workflow itself. Pixels, sound and weights are skipped, not read.
+Carriers are PNG, WebP, AVIF, HEIF, JPEG, TIFF, OpenEXR, GIF and SVG; MP4, MOV, M4V, WebM and Matroska; FLAC, Ogg, Opus
+and MP3; GLB, safetensors and .latent; and JSON, which is the workflow itself. Pixels, sound and weights are
+skipped, not read.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from heddle.graph.said import say
 from heddle.graph.workflow import MAX_BYTES
 from heddle.media.carriers.boxes import read_boxes
 from heddle.media.carriers.exif import read_exif
+from heddle.media.carriers.exr import SIGNATURE as EXR_SIGNATURE
+from heddle.media.carriers.exr import read_exr
 from heddle.media.carriers.headers import read_glb, read_json, read_safetensors
 from heddle.media.carriers.matroska import read_matroska
 from heddle.media.carriers.pictures import read_gif, read_jpeg, read_svg, read_webp
@@ -185,6 +188,7 @@ _MARKS: tuple[tuple[bytes, str, _Reader], ...] = (
     (b"\xff\xd8\xff", "JPEG", read_jpeg),
     (b"II*\0", "TIFF", read_exif),
     (b"MM\0*", "TIFF", read_exif),
+    (EXR_SIGNATURE, "OpenEXR", read_exr),
     (b"GIF87a", "GIF", read_gif),
     (b"GIF89a", "GIF", read_gif),
     (b"\x1a\x45\xdf\xa3", "Matroska", read_matroska),

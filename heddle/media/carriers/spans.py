@@ -67,6 +67,11 @@ class Span:
         self._allowance = allowance
         self.size = size
 
+    @property
+    def end(self) -> int:
+        """Its end, counted from the start of the file."""
+        return self._start + self.size
+
     def read(self, at: int = 0, length: int | None = None) -> bytes:
         """`length` bytes at a place, else all from there on.
 

@@ -26,4 +26,5 @@ SD21_UNCLIP = replace(
     told_prediction=as_published,
     read_entry=text_and_pictures,
     shown_pictures=True,
+    vision_prefix="embedder.model.visual.",
 )

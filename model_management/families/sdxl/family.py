@@ -12,7 +12,7 @@ from heddle.networks.clip_text import ClipText
 from heddle.networks.unet import UNet
 from heddle.networks.vae import Autoencoder, VaeConfig
 from heddle.numerics.latent_rgb import LatentColours
-from heddle.samplers.noise_schedules import ContinuousEdm, scaled_linear
+from heddle.samplers.noise_schedules import scaled_linear
 from heddle.samplers.predictions import Epsilon, Prediction, Velocity
 from model_management.families.sdxl import playground
 from model_management.families.sdxl.conditioning import base_inputs
@@ -21,16 +21,8 @@ from model_management.header import Header
 from model_management.net_sizes import clip_text_config, open_clip_text_config, unet_config, vae_config
 from model_management.places import in_open_clip
 from model_management.signs import below, joined_columns, some_shaped
-from model_management.tensor_reading import open_tensors
 from model_management.unet_signs import vector_unet
-from model_management.written_predictions import (
-    EDM_END,
-    LEVELS_END,
-    LEVELS_TOP,
-    MEANS,
-    ZERO_SNR_MARK,
-    written_prediction,
-)
+from model_management.written_predictions import MEANS, ZERO_SNR_MARK, written_levels, written_prediction
 
 UNET = "model.diffusion_model."
 VAE = "first_stage_model."
@@ -51,11 +43,9 @@ def told_prediction(header: Header, key_of: Callable[[str], str]) -> Prediction 
     """Epsilon, unless the file says v; then also whether its levels end in pure noise, or are EDM's."""
     if MEANS in header:
         return playground.PREDICTS
-    if LEVELS_TOP in header:
-        with open_tensors(header) as tensors:
-            top = float(tensors.get_tensor(LEVELS_TOP))
-            end = float(tensors.get_tensor(LEVELS_END)) if LEVELS_END in header else EDM_END
-        return Velocity(ContinuousEdm(end, top))
+    levels = written_levels(header)
+    if levels is not None:
+        return Velocity(levels)
     if written_prediction(header) != "v":
         return None
     return Velocity(scaled_linear(0.00085, 0.012, steps=1000, zero_terminal_snr=ZERO_SNR_MARK in header))

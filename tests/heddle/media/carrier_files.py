@@ -44,6 +44,17 @@ def own_text(key: str, text: str) -> bytes:
     return png_chunk(b"comf", key.encode() + b"\0" + text.encode("latin-1"))
 
 
+# OpenEXR
+
+
+def exr(texts: Mapping[str, str]) -> bytes:
+    """The header of a picture, with texts between attributes of other kinds."""
+    values = [("compression", "compression", b"\0"), *((key, "string", text.encode()) for key, text in texts.items())]
+    values.append(("dataWindow", "box2i", bytes(16)))
+    rows = (f"{name}\0{kind}\0".encode() + struct.pack("<i", len(value)) + value for name, kind, value in values)
+    return b"\x76\x2f\x31\x01\2\0\0\0" + b"".join(rows) + b"\0"
+
+
 # EXIF, and pictures that hold it
 
 
@@ -259,6 +270,7 @@ def _frames(version: int, letters: int) -> list[bytes]:
 COMMENTS = vorbis_comment({"PROMPT": TEXTS["prompt"], "Workflow": TEXTS["workflow"]})
 
 EXAMPLES: dict[str, tuple[str, bytes]] = {
+    "OpenEXR": ("OpenEXR", exr(TEXTS)),
     "png tEXt": ("PNG", png(*(plain_text(*each) for each in TEXTS.items()))),
     "png zTXt": ("PNG", png(*(packed_text(*each) for each in TEXTS.items()))),
     "png iTXt": ("PNG", png(*(international_text(*each) for each in TEXTS.items()))),

@@ -201,10 +201,10 @@ class TestTiff:
         np.testing.assert_array_equal(picture.frames[1], pages[1])
         np.testing.assert_array_equal(picture.frames[2], pages[2].astype(np.uint16) * 257)
 
-    def test_floats_stay_floats(self):
+    def test_floats_stay_floats_also_beyond_black_and_white(self):
         values = np.array([[[0.25], [2.0], [-1.0], [np.nan]]], np.float32)
         picture = read_picture(tiff_by_hand(values))
-        np.testing.assert_array_equal(picture.frames[0, 0, :, 0], np.array([0.25, 1, 0, 0], np.float32))
+        np.testing.assert_array_equal(picture.frames[0, 0, :, 0], np.array([0.25, 2, -1, 0], np.float32))
 
 
 class TestDepths:

@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from heddle.numerics import layers
-from heddle.numerics.layers import conv2d, conv2d_of_doubled, gated_gelu, linear
+from heddle.numerics.layers import conv2d, conv2d_of_doubled, conv_along_time, gated_gelu, linear
 
 needs_one_dnn = pytest.mark.skipif(layers.one_dnn() is None, reason="this build of torch has no oneDNN")
 
@@ -107,3 +107,14 @@ def test_as_on_a_card_torch_goes_its_own_way() -> None:
             assert not layers.is_plain(x, weight)
             assert torch.equal(conv2d(x, weight, None, padding=(1, 1)), functional.conv2d(x, weight, padding=1))
         assert layers.is_plain(x, weight)
+
+
+@pytest.mark.parametrize(("frames", "padding"), [(5, 1), (1, 1), (5, 0)])
+def test_a_convolution_along_time_is_that_of_three_axes(frames: int, padding: int) -> None:
+    def plain(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        return functional.conv3d(x, weight, bias, padding=(padding, 0, 0))
+
+    def ours(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        return conv_along_time(x, weight, bias, padding)
+
+    compare(ours, plain, draw(2, 6, frames, 3, 4), draw(5, 6, 3, 1, 1), draw(5))

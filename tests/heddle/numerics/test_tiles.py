@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from heddle.numerics.shared_norms import norms_as_of
-from heddle.numerics.tiles import all_tiles, blend_tiles, even_tile, tile_starts
+from heddle.numerics.tiles import all_tiles, blend_pieces, blend_tiles, even_tile, tile_starts
 
 
 @pytest.mark.parametrize(("size", "tile", "overlap"), [(64, 16, 4), (65, 16, 4), (16, 16, 4), (17, 16, 0), (100, 7, 3)])
@@ -87,3 +87,23 @@ def test_norms_are_their_own_again_after_an_error():
     with pytest.raises(ZeroDivisionError), norms_as_of(net, lambda: 1 / 0):
         pass
     torch.testing.assert_close(net(x), wanted)
+
+
+@pytest.mark.parametrize(("length", "most", "overlap"), [(19, 8, 2), (19, 8, 100), (5, 8, 2), (3, 1, 2), (7, 3, 0)])
+def test_a_sequence_in_pieces_comes_out_as_from_the_whole(length: int, most: int, overlap: int):
+    sequence, seen = torch.randn(length, 2, 3), []
+
+    def make(places: slice) -> torch.Tensor:
+        seen.append((places.start, places.stop))
+        return sequence[places] * 2
+
+    torch.testing.assert_close(blend_pieces(length, most, overlap, make), sequence * 2)
+    assert all(stop - start <= most for start, stop in seen)
+    assert all(min(overlap, (stop - start) // 4) <= stop - after for (start, stop), (after, _) in pairwise(seen))
+
+
+def test_pieces_fade_into_each_other_over_what_they_share():
+    made = iter((0.0, 1.0))
+    whole = blend_pieces(12, 8, 2, lambda places: torch.full((places.stop - places.start,), next(made)))
+    assert (whole.diff() >= 0).all() and whole[0] == 0 and whole[-1] == 1
+    assert 0 < whole[5] < whole[6] < 1

@@ -31,6 +31,8 @@ EVERY = [
     changes.override_cfg(3.0, 9.0, 1.0),
     changes.renorm_cfg(100.0, 1.0),
     changes.rescale_score(0.9, 1.0),
+    changes.scale_over_frames(1.5, there_and_back=False),
+    changes.scale_over_frames(1.5, there_and_back=True),
     changes.operate(lambda latent: latent * 0.5),
     changes.perp_neg(1.0, "empty"),
 ]
@@ -177,3 +179,29 @@ def test_an_operation_is_done_to_the_way_from_the_negative_or_to_the_positive_al
 def test_the_patch_of_perp_neg_guides_as_the_guider_does(scale: float) -> None:
     wanted = perp_neg(guesses, scale, 0.7, PREDICTION)(X, SIGMA)
     torch.testing.assert_close(guided(changes.perp_neg(0.7, "empty"), scale=scale), wanted)
+
+
+@pytest.mark.parametrize(
+    ("there_and_back", "frames", "scales"),
+    [
+        (False, 5, (2.0, 3.0, 4.0, 5.0, 6.0)),
+        (True, 5, (2.0, 4.0, 6.0, 4.0, 2.0)),
+        (True, 4, (2.0, 14 / 3, 14 / 3, 2.0)),
+        (False, 1, (2.0,)),
+    ],
+)
+def test_frames_are_guided_by_scales_of_their_own(there_and_back: bool, frames: int, scales: tuple[float, ...]) -> None:
+    x, wanted, unwanted = torch.randn(3, frames, 4, 2, 2, generator=torch.Generator().manual_seed(1))
+
+    def guess(x: Tensor, sigma: Tensor, names: Sequence[str], /, change=None) -> dict[str, Tensor]:
+        return {name: wanted if name == "positive" else unwanted for name in names}
+
+    change = changes.scale_over_frames(2.0, there_and_back=there_and_back)
+    found = cfg(guess, 6.0, PREDICTION, [change])(x, SIGMA)
+    each = torch.tensor(scales)[:, None, None, None]
+    torch.testing.assert_close(found, unwanted + (wanted - unwanted) * each)
+
+
+def test_frames_of_the_least_scale_are_guided_though_the_run_is_not() -> None:
+    found = guided(changes.scale_over_frames(3.0, there_and_back=False), scale=1.0)
+    torch.testing.assert_close(found, torch.stack([(NEGATIVE + (POSITIVE - NEGATIVE) * 3)[0], POSITIVE[1]]))
