@@ -227,6 +227,27 @@ def test_a_tab_without_changes_shows_what_another_window_saved(context: BrowserC
     assert first.evaluate(SCATTERED)
 
 
+def test_a_file_that_was_looked_for_while_it_got_another_name_is_found_again(
+    context: BrowserContext, troubles: Troubles
+) -> None:
+    troubles.allow("status of 404")
+    page = open_page(context)
+    save_as(page, "walking")
+    mark, note = page.get_by_label("Not saved"), page.get_by_text("was deleted or renamed elsewhere")
+    old = "**/heddle/files/workflows/walking.json"
+    page.route(old, lambda route: route.fulfill(status=404))
+    news = "{ type: 'heddle_files', data: { paths: ['workflows/walking.json'] } }"
+    page.evaluate(f"heddle.editor.server.events.emit('message', {news})")
+    expect(mark).to_be_visible()
+    expect(note).to_be_visible()
+    page.unroute(old)
+    move = "heddle.editor.server.post('/heddle/files/workflows/walking.json/move', { to: 'arrived.json' })"
+    page.evaluate(f"() => void {move}")
+    expect(page.get_by_role("tab", name="arrived")).to_be_visible()
+    expect(mark).to_have_count(0)
+    expect(note).to_have_count(0)
+
+
 def test_a_tab_with_changes_is_marked_and_the_person_chooses(
     context: BrowserContext, find_barriers: Callable[..., list[str]]
 ) -> None:

@@ -54,7 +54,7 @@ class FileNews {
   #files;
   /** Notes that wait for an answer. @type {Map<Document, {revision: string, remove: () => void}>} */
   #notes = new Map();
-  /** Documents whose files are gone, with the revision that was lost: told once. @type {WeakMap<Document, string | null>} */
+  /** Documents whose files are gone, with the revision that was lost: told once. @type {WeakMap<Document, {revision: string | null, wasUnsaved: boolean, remove: () => void}>} */
   #gone = new WeakMap();
   /** Of the last note that a tab shows what was saved elsewhere. */
   #removeShown = () => {};
@@ -128,15 +128,23 @@ class FileNews {
   /** @param {Document} document @param {News} news */
   #take(document, news) {
     if (!this.#editor.documents.includes(document)) return;
-    const { name, newer } = this.#files.stateOf(document);
-    if (news.kind === "moved") return this.#files.setState(document, { path: news.path, name: nameOf(news.path) });
+    const { name, newer, revision, isUnsaved } = this.#files.stateOf(document);
+    const gone = this.#gone.get(document);
+    if (news.kind === "moved") {
+      // It was looked for between its renaming and the word of that.
+      const isFoundAgain = gone?.revision === revision;
+      if (isFoundAgain) gone?.remove();
+      this.#gone.delete(document);
+      return this.#files.setState(document, {
+        path: news.path, name: nameOf(news.path), isUnsaved: isFoundAgain ? Boolean(gone?.wasUnsaved) : isUnsaved,
+      });
+    }
     if (news.kind === "gone") {
-      const { revision } = this.#files.stateOf(document);
-      if (this.#gone.get(document) === revision) return;
-      this.#gone.set(document, revision);
+      if (gone?.revision === revision) return;
       this.#files.setState(document, { newer: null, isUnsaved: true });
       this.#files.events.emit("orphan", document);
-      this.#editor.shell.note(this.#editor.text("workflows.file-gone", { name }), { lasts: true });
+      const remove = this.#editor.shell.note(this.#editor.text("workflows.file-gone", { name }), { lasts: true });
+      this.#gone.set(document, { revision, wasUnsaved: isUnsaved, remove });
       return;
     }
     if (newer === news.revision) return; // told already
