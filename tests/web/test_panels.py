@@ -320,10 +320,13 @@ def test_help_says_what_there_is(editor_page: Page, find_barriers: Callable[...,
     page.keyboard.press("Escape")
     net = {"file": "sd15.safetensors", "mode": "partly", "there_bytes": 1 << 30, "whole_bytes": 2 << 30}
     memory = {"workers": [{"name": "worker 0", "resident_bytes": 1, "devices": [{"name": "cuda:0", "nets": [net]}]}]}
-    page.route("**/api/v1/memory", lambda route: route.fulfill(json=memory))
-    page.evaluate("() => void heddle.editor.commands.run('help.about')")
     about = page.get_by_role("dialog", name="About Heddle")
+    page.evaluate("() => void heddle.editor.commands.run('help.about')")
     expect(about).to_contain_text("Apache License 2.0")
+    page.keyboard.press("Escape")
+    expect(about).to_be_hidden()
+    page.route(re.compile("//[^/]*/api/v1/memory$"), lambda route: route.fulfill(json=memory))
+    page.evaluate("() => void heddle.editor.commands.run('help.about')")
     expect(about).to_contain_text("sd15.safetensors, 1.0 GiB of 2.0 GiB on the device, the rest comes in at each step")
     assert find_barriers(page, ".dialog") == []
     page.keyboard.press("Escape")

@@ -8,7 +8,7 @@ import { h } from "../../core/dom.js";
 export async function showAbout(editor) {
   /** @param {string} key @param {Record<string, string | number>} [values] */
   const t = (key, values) => editor.text(key, values);
-  const [{ system, devices }, { workers }] = await Promise.all([editor.server.get("/system_stats"), editor.server.get("/api/v1/memory")]);
+  const [{ system, devices }, { workers }] = await Promise.all([editor.server.get("/system_stats"), editor.server.get("/v1/memory")]);
   /** @param {number} bytes */
   const gb = (bytes) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
   /** @type {[string, string][]} */
