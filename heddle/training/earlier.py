@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from heddle.graph.errors import FileProblem
+from heddle.graph.errors import SettingsError
 from heddle.networks.clip_text import ClipText
 from heddle.training.reading import Vocabulary
 
@@ -26,8 +27,13 @@ class Earlier(NamedTuple):
 
 
 def read_earlier(path: Path) -> Earlier:
-    """The weights of a file that `export` wrote."""
-    tensors = load_file(path)
+    """The weights of a file that `export` wrote. Raises: SettingsError, if it is no such file."""
+    try:
+        tensors = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise SettingsError(f"--start {path}: {error}; name a demo model's .safetensors file") from error
+    if f"{TEXT}{WORDS}" not in tensors:
+        raise SettingsError(f"--start {path} has no {TEXT}{WORDS}; name the file of a demo model")
 
     def part(prefix: str) -> dict[str, Tensor]:
         return {
@@ -42,13 +48,13 @@ def read_earlier(path: Path) -> Earlier:
 def take_over(net: nn.Module, weights: dict[str, Tensor], what: str) -> None:
     """Load what there is of a net's weights; layers that the earlier net did not have stay as they are.
 
-    Raises: FileProblem, if the earlier net was wider or narrower.
+    Raises: SettingsError, if the earlier net was wider or narrower.
     """
     own = net.state_dict()
     for name, each in weights.items():
         if name not in own or own[name].shape != each.shape:
             wanted = f"one of shape {list(own[name].shape)}" if name in own else "none"
-            raise FileProblem(
+            raise SettingsError(
                 f"the earlier model's {what} has {name} of shape {list(each.shape)}, but this training's has {wanted}; "
                 "train from nothing instead"
             )

@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from heddle.graph.errors import Cancelled, FileProblem
+from heddle.graph.errors import Cancelled, SettingsError
 from heddle.networks.clip_text import ClipTextConfig
 from heddle.networks.unet import UNetConfig
 from heddle.networks.vae import Autoencoder, VaeConfig
@@ -202,5 +202,5 @@ def test_a_training_that_starts_from_an_earlier_model_begins_with_its_weights(wh
 
 def test_an_earlier_model_of_other_sizes_is_turned_away(whole: Path, tmp_path: Path) -> None:
     wider = replace(TINY, unet=replace(TINY.unet, widths=(32, 96)))
-    with pytest.raises(FileProblem, match=r"UNet has .* train from nothing instead"):
+    with pytest.raises(SettingsError, match=r"UNet has .* train from nothing instead"):
         train_demo(tmp_path, tokenize=tokenize, plan=wider, start=whole / "heddle-demo.safetensors", device="cpu")
