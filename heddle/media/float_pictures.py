@@ -117,7 +117,7 @@ class _Header:
                 if kind != "string":
                     self.found[name] = kind, value.read()
         except Damage as damage:
-            raise ValueError(damage.words) from damage
+            raise ValueError("its header cannot be read") from damage
 
     def value(self, name: str, kind: str) -> bytes:
         """Raises: ValueError, if there is no such attribute."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from heddle.graph.spec import DYNAMIC_COMBO, InputSpec, NodeSpec
+from heddle.graph.spec import DYNAMIC_COMBO, NodeSpec
 from nodes.catalogue import built_in
 from tests.web.page_server import HOUSE
 
@@ -80,13 +80,7 @@ def _troubles(spec: NodeSpec, told: dict[str, Any]) -> Iterator[str]:
             continue
         tip = each.options.get("tooltip", "")
         place = f"{spec.id}.inputs.{name}"
-        brings = _brought(each)
-        yield from _compare(place, words, {"name", *(["tooltip"] if tip else []), *(["choices"] if brings else [])})
-        for choice, inside in brings.items():
-            of_choice = words.get("choices", {}).get(choice, {})
-            yield from _compare(f"{place}.{choice}", of_choice, inside)
-            for inner in sorted(inside & of_choice.keys()):
-                yield from _compare(f"{place}.{choice}.{inner}", of_choice[inner], {"name", "tooltip"})
+        yield from _of_input(place, words, each.type, each.options)
         explained = [str(choice) for choice in each.choices or () if _names(tip, str(choice))]
         if lost := sorted(choice for choice in explained if not _names(words.get("tooltip", choice), choice)):
             yield f"{place}.tooltip: nothing said of {', '.join(lost)}"
@@ -96,13 +90,24 @@ def _troubles(spec: NodeSpec, told: dict[str, Any]) -> Iterator[str]:
             yield from _compare(f"{spec.id}.outputs.{at}", words, {"name", "tooltip"} if each.tip else {"name"})
 
 
-def _brought(each: InputSpec) -> dict[str, set[str]]:
-    """The inputs that choices of a dynamic combo bring, by choice. All have tips."""
-    if each.type != DYNAMIC_COMBO:
-        return {}
+def _of_input(place: str, words: dict[str, Any], type: str, options: Mapping[str, Any]) -> Iterator[str]:
+    """Of an input, and of those that its choices bring, and theirs."""
+    brings = _brought(options) if type == DYNAMIC_COMBO else {}
+    has = {"tooltip": options.get("tooltip"), "choices": brings}
+    yield from _compare(place, words, {"name", *(key for key, value in has.items() if value)})
+    for choice, inside in brings.items():
+        of_choice = words.get("choices", {}).get(choice, {})
+        yield from _compare(f"{place}.{choice}", of_choice, set(inside))
+        for inner in sorted(inside.keys() & of_choice.keys()):
+            kind, *more = inside[inner]
+            yield from _of_input(f"{place}.{choice}.{inner}", of_choice[inner], kind, more[0] if more else {})
+
+
+def _brought(options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The inputs that choices of a dynamic combo bring, by choice and name."""
     brings = {
-        choice["key"]: {name for section in choice["inputs"].values() for name in section}
-        for choice in each.options["options"]
+        choice["key"]: {name: record for section in choice["inputs"].values() for name, record in section.items()}
+        for choice in options["options"]
     }
     return {choice: inside for choice, inside in brings.items() if inside}
 

@@ -61,3 +61,16 @@ test("inputs that a choice brings have their words", () => {
   assert.equal(width[1].tooltip, "In pixels.");
   assert.deepEqual(inputsBehind(spec.inputs[0], "not"), []);
 });
+
+test("inputs that a choice in a choice brings have theirs", () => {
+  const crf = ["FLOAT", { tooltip: "Lost." }];
+  const inner = [DYNAMIC_COMBO, { options: [{ key: "again", inputs: { required: { crf } } }] }];
+  const spec = readSpec("Save", { input: { required: { format: [DYNAMIC_COMBO, { options: [{ key: "mp4", inputs: { required: { mode: inner } } }] }] } } });
+  addWords(spec, { inputs: { format: { choices: { mp4: { mode: { name: "方式", choices: { again: { crf: { name: "质量", tooltip: "损失。" } } } } } } } } });
+  const [mode] = inputsBehind(spec.inputs[0], "mp4");
+  const [quality] = inputsBehind(mode, "again");
+  assert.equal(quality.options.tooltip, "损失。");
+  assert.equal(wordFor(spec, "inputs", "format.mode"), "方式");
+  assert.equal(wordFor(spec, "inputs", quality.name), "质量");
+  assert.equal(crf[1].tooltip, "Lost.");
+});

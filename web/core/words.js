@@ -62,7 +62,7 @@ export function addWords(spec, words) {
     if (name) inputs[input.name] = name;
     const tooltip = textIn(told?.tooltip);
     if (tooltip) input.options = { ...input.options, tooltip };
-    if (isRecord(told?.choices)) input.options = { ...input.options, options: choicesIn(input, told.choices, inputs) };
+    if (isRecord(told?.choices)) input.options = { ...input.options, options: choicesIn(input.name, input.options, told.choices, inputs) };
   }
   spec.outputs.forEach((output, i) => {
     const told = words.outputs?.[i];
@@ -74,32 +74,44 @@ export function addWords(spec, words) {
 }
 
 /**
- * The choices of a dynamic combo with words for the inputs that each brings.
- * @param {InputSpec} combo
+ * The choices of a dynamic combo with words for the inputs that each brings, and for what those bring.
+ * @param {string} combo  its full name
+ * @param {Record<string, any>} options
  * @param {Record<string, any>} told  by choice and input
  * @param {Record<string, string>} names  takes what the inputs are called, by their full names
  * @returns {any[]}
  */
-function choicesIn(combo, told, names) {
-  const choices = Array.isArray(combo.options.options) ? combo.options.options : [];
+function choicesIn(combo, options, told, names) {
+  const choices = Array.isArray(options.options) ? options.options : [];
   return choices.map((choice) => {
     const words = told[choice?.key];
     if (!isRecord(words) || !isRecord(choice?.inputs)) return choice;
     const inputs = Object.fromEntries(
       Object.entries(choice.inputs).map(([section, declared]) => [
         section,
-        Object.fromEntries(
-          Object.entries(declared ?? {}).map(([name, record]) => {
-            const own = textIn(words[name]?.name);
-            if (own) names[`${combo.name}.${name}`] = own;
-            const tooltip = textIn(words[name]?.tooltip);
-            return [name, tooltip && Array.isArray(record) ? [record[0], { ...record[1], tooltip }] : record];
-          }),
-        ),
+        Object.fromEntries(Object.entries(declared ?? {}).map(([name, record]) => [name, brought(`${combo}.${name}`, record, words[name], names)])),
       ]),
     );
     return { ...choice, inputs };
   });
+}
+
+/**
+ * One input that a choice brings, with its words.
+ * @param {string} name  its full one
+ * @param {any} record  its type and its options
+ * @param {any} told
+ * @param {Record<string, string>} names
+ * @returns {any}
+ */
+function brought(name, record, told, names) {
+  const own = textIn(told?.name);
+  if (own) names[name] = own;
+  if (!Array.isArray(record)) return record;
+  const options = { ...record[1] };
+  options.tooltip = textIn(told?.tooltip) ?? options.tooltip;
+  if (isRecord(told?.choices)) options.options = choicesIn(name, options, told.choices, names);
+  return [record[0], options];
 }
 
 /** @param {NodeSpec | null | undefined} spec @param {"inputs" | "outputs"} side @param {string} name @returns {string | undefined} */
